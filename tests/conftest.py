@@ -1,0 +1,25 @@
+"""What every test gets: the shared fixtures, and a runner for tests that are coroutines."""
+
+import asyncio
+import inspect
+
+import pytest
+
+pytest_plugins = ["tests.mosquitto", "tests.postgres"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def test_…` in an event loop of its own; tasks that it leaves behind fail it."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    asyncio.run(_and_nothing_left(pyfuncitem.obj(**arguments)))
+    return True
+
+
+async def _and_nothing_left(test: object) -> None:
+    assert inspect.isawaitable(test)
+    await test
+    left = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not left, f"the test left tasks running: {', '.join(left)}"

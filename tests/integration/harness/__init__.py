@@ -1,0 +1,1 @@
+"""Tests of the tests' own servers and processes."""
