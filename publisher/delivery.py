@@ -1,0 +1,149 @@
+"""Decides which samples go to the server next, and when again; pure: no socket, no disk, no clock.
+
+A sample goes out, and stays in flight until the subscriber has acked its n, its report has waited too long for that, or
+the connection is lost. The newest sample is *live*: it goes at once, whatever else is under way. Everything else is
+*history*: batches, newest first, one at a time, so that a long backlog never stands in front of a live sample. A
+report without an ack (the subscriber is away) is sent again with history, at intervals that double from
+`PATIENCE` to `PATIENCE_MAX`; one ack and history flows again as fast as it is acked.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import islice
+from typing import Final
+
+from rigwatch.messages import SAMPLES_MAX
+
+PATIENCE: Final = 20.0
+"""Seconds from the broker's receipt of a report to the time when its ack counts as missing."""
+PATIENCE_MAX: Final = 600.0
+REPORT_BYTES_MAX: Final = 64 * 1024
+"""JSON of the samples in one report; brokers refuse large packets, and a slow uplink needs seconds for this much."""
+
+
+class Kind(Enum):
+    LIVE = auto()
+    HISTORY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples that go out as one report; `number` identifies the sending, not the samples."""
+
+    number: int
+    kind: Kind
+    samples: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _InFlight:
+    kind: Kind
+    left: set[int]
+    due: float | None = None
+    """When it goes back to waiting; None while the broker has not confirmed it."""
+
+
+class Delivery:
+    """The samples of one node on their way. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, int] = {}
+        self._waiting: set[int] = set()
+        self._live: int | None = None
+        self._in_flight: dict[int, _InFlight] = {}
+        self._numbers = 0
+        self._silences = 0
+
+    def restart(self, kept: Mapping[int, int]) -> None:
+        """A new connection: these samples (n → bytes) are all that is to be sent, and nothing is in flight."""
+        self._sizes = dict(kept)
+        self._waiting = set(kept)
+        self._live = max(kept, default=None)
+        self._in_flight.clear()
+        self._silences = 0
+
+    def add(self, n: int, size: int) -> None:
+        """A new sample; it becomes the live one."""
+        self._sizes[n] = size
+        self._waiting.add(n)
+        self._live = n
+
+    def next(self, now: float) -> Batch | None:
+        """What to send now, or None; ask again until None. Reports that waited too long go back first."""
+        self._expire(now)
+        if self._live is not None:
+            n, self._live = self._live, None
+            return self._send(Kind.LIVE, (n,))
+        if any(report.kind is Kind.HISTORY for report in self._in_flight.values()):
+            return None
+        history = self._next_history()
+        return self._send(Kind.HISTORY, history) if history else None
+
+    def wakes_at(self) -> float | None:
+        """When `next` may have something without anything having happened."""
+        return min((report.due for report in self._in_flight.values() if report.due is not None), default=None)
+
+    def broker_has(self, number: int, now: float) -> None:
+        """The broker confirmed this batch: from now on its ack is waited for."""
+        report = self._in_flight.get(number)
+        if report is not None and report.due is None:
+            report.due = now + self._patience(report.kind)
+
+    def forget(self, numbers: Collection[int], now: float) -> None:
+        """These samples need not be sent any more: acked, or dropped from the outbox."""
+        for n in numbers:
+            self._sizes.pop(n, None)
+            self._waiting.discard(n)
+            if self._live == n:
+                self._live = None
+        for number, report in list(self._in_flight.items()):
+            report.left.difference_update(numbers)
+            if not report.left:
+                del self._in_flight[number]
+        self._bring_forward(now)
+
+    def acked(self, numbers: Collection[int], now: float) -> tuple[int, ...]:
+        """The subscriber has these; gives those that were kept here, for the outbox to forget."""
+        self._silences = 0
+        known = tuple(n for n in numbers if n in self._sizes)
+        self.forget(known, now)
+        return known
+
+    def _send(self, kind: Kind, samples: tuple[int, ...]) -> Batch:
+        self._numbers += 1
+        self._waiting.difference_update(samples)
+        self._in_flight[self._numbers] = _InFlight(kind, set(samples))
+        return Batch(self._numbers, kind, samples)
+
+    def _next_history(self) -> tuple[int, ...]:
+        """The newest waiting samples that fit into one report, oldest first; one sample always fits."""
+        chosen: list[int] = []
+        room = REPORT_BYTES_MAX
+        for n in islice(sorted(self._waiting, reverse=True), SAMPLES_MAX):
+            room -= self._sizes[n]
+            if room < 0 and chosen:
+                break
+            chosen.append(n)
+        return tuple(reversed(chosen))
+
+    def _expire(self, now: float) -> None:
+        for number, report in list(self._in_flight.items()):
+            if report.due is not None and report.due <= now:
+                self._waiting |= report.left
+                del self._in_flight[number]
+                if report.kind is Kind.HISTORY:
+                    self._silences += 1
+
+    def _patience(self, kind: Kind) -> float:
+        # A live report joins history after the first wait; history is what is repeated, so only it slows down.
+        silences = self._silences if kind is Kind.HISTORY else 0
+        return float(min(PATIENCE_MAX, PATIENCE * 2 ** min(silences, 16)))
+
+    def _bring_forward(self, now: float) -> None:
+        """After an ack nothing need wait longer than the subscriber, which is back, takes to answer."""
+        if self._silences:
+            return
+        for report in self._in_flight.values():
+            if report.due is not None:
+                report.due = min(report.due, now + PATIENCE)

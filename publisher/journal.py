@@ -1,0 +1,50 @@
+"""What one node's connection says in the log: each change of its state once, never the state again and again."""
+
+import logging
+
+from rigwatch.mqtt import Endpoint
+from rigwatch.topics import NodeId
+
+log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Remembers what was last said of this node."""
+
+    def __init__(self, node: NodeId, endpoint: Endpoint) -> None:
+        self._node = node
+        self._endpoint = endpoint
+        self._said = ""
+        self._times = 0
+
+    def online(self, session: int) -> None:
+        log.info(
+            "node is online node=%s broker=%s session=%s failed_attempts=%s",
+            self._node,
+            self._endpoint,
+            session,
+            self._times,
+        )
+        self._said, self._times = "", 0
+
+    def lost(self, reason: str) -> None:
+        log.warning("connection lost, trying again node=%s reason=%s", self._node, reason)
+        self._said, self._times = "", 0
+
+    def unreachable(self, why: str) -> None:
+        self._say("broker not reached, trying again node=%s error=%s", why)
+
+    def refused(self, why: str) -> None:
+        self._say("broker refuses this node: enroll it, or join with a new token; trying again node=%s error=%s", why)
+
+    def outdated(self, session: int) -> None:
+        log.warning("subscriber knows a later session, starting one above it node=%s session=%s", self._node, session)
+
+    def offline(self) -> None:
+        log.info("node said goodbye node=%s", self._node)
+
+    def _say(self, message: str, why: str) -> None:
+        self._times += 1
+        if self._said != message + why:
+            self._said = message + why
+            log.warning(message, self._node, why)

@@ -1,0 +1,300 @@
+"""Keeps one node's samples until the subscriber has said that they are stored; sending them happens elsewhere.
+
+What is promised: a sample that `append` has returned is on the disk and stays there until `forget`, across a kill and
+a power cut. The exceptions are counted and said: the oldest samples are dropped when the outbox is full, samples stay
+in memory while the disk refuses them, and a damaged file is set aside and a new one begun.
+"""
+
+import asyncio
+import errno
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from publisher.outbox_file import (
+    Changes,
+    DiskRefusedError,
+    FileDamagedError,
+    OutboxBusyError,
+    OutboxFile,
+    OutboxUnusableError,
+    set_aside,
+)
+from publisher.summary import Summary
+from rigwatch.clock import Clock
+from rigwatch.messages import Sample
+from rigwatch.topics import NodeId
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ERROR_NAME: Final = "outbox"
+"""The name under which samples carry the outbox's own troubles in `errors`."""
+
+_decoder = msgspec.json.Decoder(Sample)
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one outbox holds, in samples and in bytes of their JSON."""
+
+    samples: int = 20_160
+    bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A sample that was appended, its size in bytes, and the older ones that had to go for it."""
+
+    n: int
+    size: int
+    dropped: tuple[int, ...]
+
+
+class Outbox:
+    """One node's outbox; its methods may be called from any thread and wait for the disk.
+
+    Raises OutboxBusyError when another process publishes this node, OutboxUnusableError when the file cannot be had.
+    """
+
+    def __init__(self, path: Path | None, node: NodeId, *, limits: Limits, clock: Clock) -> None:
+        self._path, self._node, self._limits, self._clock = path, node, limits, clock
+        self._lock = threading.Lock()
+        self._unwritten = Changes()
+        self._sizes: dict[int, int] = {}
+        self._bytes = 0
+        self._last = {"n": 0, "session": 0, "dropped": 0}
+        self._trouble = ""
+        self._loss = ""
+        self._file: OutboxFile | None = None
+        self._open(starting=True)
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """False when it is in memory alone: its methods then return at once."""
+        return self._path is not None
+
+    def pending(self) -> dict[int, int]:
+        """Bytes of each sample that is kept, by n, oldest first."""
+        with self._lock:
+            return dict(self._sizes)
+
+    def append(self, summary: Summary) -> Kept:
+        """Numbers the sample, keeps it, and drops the oldest ones where there is no room."""
+        with self._lock:
+            now = self._clock.now()
+            n = max(self._last["n"] + 1, now)
+            dropped: list[int] = []
+            body = self._body(summary, n, now)
+            while self._sizes and not self._has_room(len(body)):
+                dropped.append(self._drop_oldest())
+                body = self._body(summary, n, now)
+            self._count("n", n)
+            self._count("dropped", 0)
+            self._loss = ""
+            self._sizes[n] = len(body)
+            self._bytes += len(body)
+            self._unwritten.new[n] = body
+            self._write()
+            return Kept(n, len(body), tuple(dropped))
+
+    def load(self, numbers: Sequence[int]) -> list[Sample]:
+        """These samples, oldest first; those that are gone, or that the disk does not give, are missing."""
+        with self._lock:
+            bodies = {n: self._unwritten.new[n] for n in numbers if n in self._unwritten.new}
+            bodies |= self._read([n for n in numbers if n in self._sizes and n not in bodies])
+            return [sample for n in sorted(bodies) if (sample := self._decode(n, bodies[n])) is not None]
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Removes samples that are safe on the server."""
+        with self._lock:
+            self._remove(numbers)
+            self._write()
+
+    def next_session(self) -> int:
+        """A number above that of every session before, whatever the clock says."""
+        with self._lock:
+            self._count("session", max(self._last["session"] + 1, self._clock.now()))
+            self._write()
+            return self._last["session"]
+
+    def raise_session_above(self, session: int) -> None:
+        """The next session will have a number above this one."""
+        with self._lock:
+            self._count("session", max(self._last["session"], session))
+            self._write()
+
+    def close(self) -> None:
+        """Writes what the disk had refused so far, and lets the file go."""
+        with self._lock:
+            self._write()
+            if self._unwritten.new:
+                log.error("samples lost, the disk refused them node=%s count=%s", self._node, len(self._unwritten.new))
+            self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _body(self, summary: Summary, n: int, at: int) -> bytes:
+        errors = dict(summary.errors)
+        if text := self._own_error():
+            errors[ERROR_NAME] = text
+        figures = {name: getattr(summary.figures, name) for name in summary.figures.__struct_fields__}
+        return _encoder.encode(Sample(n=n, at=at, errors=errors, **figures))
+
+    def _own_error(self) -> str:
+        texts = [self._loss] if self._loss else []
+        if self._last["dropped"]:
+            texts.append(f"{self._last['dropped']} oldest samples dropped, the outbox is full")
+        if self._trouble:
+            texts.append(f"kept in memory only, the disk refuses: {self._trouble}")
+        return "; ".join(texts)[:200]
+
+    def _has_room(self, size: int) -> bool:
+        return len(self._sizes) < self._limits.samples and self._bytes + size <= self._limits.bytes
+
+    def _drop_oldest(self) -> int:
+        oldest = next(iter(self._sizes))
+        self._remove([oldest])
+        self._count("dropped", self._last["dropped"] + 1)
+        return oldest
+
+    def _remove(self, numbers: Collection[int]) -> None:
+        for n in numbers:
+            size = self._sizes.pop(n, None)
+            if size is not None:
+                self._bytes -= size
+                if self._unwritten.new.pop(n, None) is None:
+                    self._unwritten.gone.add(n)
+
+    def _count(self, name: str, value: int) -> None:
+        if self._last[name] != value:
+            self._last[name] = value
+            self._unwritten.counters[name] = value
+
+    def _decode(self, n: int, body: bytes) -> Sample | None:
+        try:
+            return _decoder.decode(body)
+        except msgspec.DecodeError:
+            log.error("sample lost, its row is unreadable node=%s n=%s", self._node, n)
+            self._remove([n])
+            return None
+
+    def _read(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        if self._file is None or not numbers:
+            return {}
+        try:
+            return self._file.read(numbers)
+        except FileDamagedError as exc:
+            self._start_again(exc)
+        except (DiskRefusedError, OutboxBusyError, OutboxUnusableError) as exc:
+            self._refused(str(exc))
+        return {}
+
+    def _write(self) -> None:
+        if not self._unwritten:
+            return
+        if self._file is None:
+            self._open(starting=False)
+        if self._file is None:
+            return
+        try:
+            self._file.write(self._unwritten)
+        except FileDamagedError as exc:
+            self._start_again(exc)
+        except (DiskRefusedError, OutboxBusyError, OutboxUnusableError) as exc:
+            self._refused(str(exc))
+        else:
+            self._unwritten = Changes()
+            if self._trouble:
+                log.info("disk takes samples again node=%s", self._node)
+                self._trouble = ""
+
+    def _refused(self, why: str) -> None:
+        if not self._trouble:
+            log.warning("disk refuses samples, they are kept in memory node=%s error=%s", self._node, why)
+        self._trouble = why
+
+    def _open(self, *, starting: bool) -> None:
+        """Leaves `_file` None when the disk refuses; only at the start is a file that cannot be had an error."""
+        try:
+            self._file = self._opened_or_new()
+            self._recall(self._file)
+        except (OutboxBusyError, OutboxUnusableError) as exc:
+            if starting:
+                raise self._with_advice(exc) from exc
+            self._refused(str(exc))
+        except (DiskRefusedError, FileDamagedError, OSError) as exc:
+            self._refused(str(exc))
+
+    def _opened_or_new(self) -> OutboxFile:
+        if self._path is not None:
+            _make_folder(self._path.parent)
+        try:
+            return OutboxFile.open(self._path)
+        except FileDamagedError as exc:
+            if self._path is None:
+                raise
+            self._set_aside(self._path, exc)
+            return OutboxFile.open(self._path)
+
+    def _recall(self, file: OutboxFile) -> None:
+        # When the disk comes back while running, what is in memory is newer than what is on it.
+        sizes = {n: size for n, size in file.sizes().items() if n not in self._unwritten.gone}
+        self._sizes = dict(sorted((sizes | {n: len(body) for n, body in self._unwritten.new.items()}).items()))
+        self._bytes = sum(self._sizes.values())
+        for name, value in file.counters().items():
+            self._last[name] = max(self._last.get(name, 0), value)
+
+    def _start_again(self, why: FileDamagedError) -> None:
+        """The file was damaged while in use: what is not yet written goes to a new one, with the counters."""
+        assert self._path is not None, "memory has no file to damage"
+        self._close_file()
+        lost = len(self._sizes) - len(self._unwritten.new)
+        self._loss = f"{lost} samples lost with a damaged outbox"
+        log.error("samples lost with a damaged outbox node=%s count=%s", self._node, lost)
+        self._unwritten.gone.clear()
+        self._unwritten.counters.update(self._last)
+        self._sizes = {n: len(body) for n, body in self._unwritten.new.items()}
+        self._bytes = sum(self._sizes.values())
+        try:
+            self._set_aside(self._path, why)
+        except OSError as exc:
+            self._refused(str(exc))
+            return
+        self._write()
+
+    def _set_aside(self, path: Path, why: FileDamagedError) -> None:
+        aside = set_aside(path, self._clock.now())
+        log.error("outbox damaged, a new one is begun node=%s error=%s set_aside=%s", self._node, why, aside)
+
+    def _with_advice(self, exc: OutboxBusyError | OutboxUnusableError) -> OutboxBusyError | OutboxUnusableError:
+        if isinstance(exc, OutboxBusyError):
+            return OutboxBusyError(
+                f"node {self._node} is already published by another process ({self._path} is locked);"
+                " end that one, or give this node another name"
+            )
+        return OutboxUnusableError(f"outbox of node {self._node}: {exc}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise DiskRefusedError(str(exc)) from exc
+        raise OutboxUnusableError(f"{folder}: cannot be made ({exc.strerror or exc})") from exc
+
+
+async def on_disk(outbox: Outbox, work: Callable[[], T]) -> T:
+    """Runs what waits for the outbox's disk in a thread, so that a stick that stalls for seconds delays no ping."""
+    return await asyncio.to_thread(work) if outbox.waits_for_disk else work()

@@ -1,0 +1,101 @@
+"""Reads one source on time, whatever it does: hangs, raises, answers late. Nothing is averaged or sent here."""
+
+import asyncio
+import logging
+import threading
+from datetime import timedelta
+
+from publisher.sources.reading import Reading, SourceError, checked
+from publisher.sources.source import Source
+from publisher.summary import Gathered, Read
+from rigwatch.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Reader:
+    """Keeps what one source gives until it is taken; a read that hangs never has a second one beside it."""
+
+    def __init__(self, label: str, source: Source, *, interval: timedelta, clock: Clock) -> None:
+        self.label = label
+        self._source = source
+        self._clock = clock
+        # Once an interval at least, and known to have failed before the interval ends.
+        self._every = min(source.every, interval).total_seconds()
+        self._timeout = min(source.timeout, interval * 0.9).total_seconds()
+        self._reads: list[Read] = []
+        self._hanging_since: float | None = None
+        self._answered = asyncio.Event()
+        self._defect_logged = False
+
+    async def run(self) -> None:
+        """Reads until it is cancelled."""
+        due = self._clock.monotonic()
+        while True:
+            self._reads.append(await self._read())
+            self._answered.set()
+            # A machine that was asleep does not catch up on the reads it missed.
+            due = max(due + self._every, self._clock.monotonic())
+            await self._clock.sleep(due - self._clock.monotonic())
+
+    async def answered(self) -> None:
+        """Returns once the source has been read, or has failed to be, for the first time."""
+        await self._answered.wait()
+
+    def take(self) -> Gathered:
+        """What was read since the last call."""
+        taken, self._reads = tuple(self._reads), []
+        return Gathered(self.label, taken)
+
+    async def _read(self) -> Read:
+        began = self._clock.monotonic()
+        if self._hanging_since is not None:
+            return Read(error=f"no answer for {began - self._hanging_since:.0f} s to a read that still waits")
+        if not self._source.blocking:
+            return self._attempt()
+        read = await self._in_thread(began)
+        return read or Read(error=f"no answer within {self._timeout:g} s", took=self._timeout)
+
+    def _attempt(self) -> Read:
+        began = self._clock.monotonic()
+        try:
+            reading: Reading | None = checked(self._source.read())
+            error = ""
+        except SourceError as exc:
+            reading, error = None, str(exc) or "failed"
+        except Exception as exc:  # noqa: BLE001 - the boundary of a source: its defect is its failure, the rest goes on
+            self._log_defect(exc)
+            reading, error = None, f"defect: {type(exc).__name__}: {exc}"
+        return Read(reading, error, self._clock.monotonic() - began)
+
+    async def _in_thread(self, began: float) -> Read | None:
+        """The read, or None when it does not come in time; what it gives after that is thrown away."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Read] = loop.create_future()
+        self._hanging_since = began
+
+        def work() -> None:
+            read = self._attempt()
+            try:
+                loop.call_soon_threadsafe(self._finished, done, read)
+            except RuntimeError:
+                log.debug("read ended after its publisher source=%s", self.label)
+
+        # A daemon thread, not an executor's: those are joined at exit, and a hung read would keep the process alive.
+        threading.Thread(target=work, name=f"source-{self.label}", daemon=True).start()
+        limit = asyncio.ensure_future(self._clock.sleep(self._timeout))
+        try:
+            await asyncio.wait((done, limit), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            limit.cancel()
+        return done.result() if done.done() else None
+
+    def _finished(self, done: asyncio.Future[Read], read: Read) -> None:
+        self._hanging_since = None
+        if not done.done():
+            done.set_result(read)
+
+    def _log_defect(self, exc: Exception) -> None:
+        if not self._defect_logged:
+            self._defect_logged = True
+            log.warning("source has a defect source=%s", self.label, exc_info=exc)

@@ -1,0 +1,234 @@
+"""One node's life on the broker: connect with a will, birth, reports, acks, goodbye, and all over again.
+
+What is sent when is decided in `delivery`; what is kept, in `outbox`.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from msgspec import structs
+
+from publisher.backoff import Backoff
+from publisher.dispatch import Dispatch, Outgoing
+from publisher.journal import Journal
+from rigwatch.clock import Clock
+from rigwatch.errors import WireError
+from rigwatch.keys import NodeKey
+from rigwatch.messages import Ack, NodeState, Report, Status, decode, encode
+from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable, Will
+from rigwatch.topics import Channel, NodeId, topic_of
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST: Final = 2.0
+RETRY_MOST: Final = 60.0
+REFUSED_LEAST: Final = 60.0
+REFUSED_FIRST: Final = 120.0
+REFUSED_MOST: Final = 600.0
+STABLE: Final = 60.0
+"""Seconds after which a connection counts as a good one: two publishers with one key must not throw each other out
+at full speed."""
+ANSWER: Final = 10.0
+"""Seconds that a broker has for a SUBACK or a PUBACK that is waited for."""
+GOODBYE: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """As whom, and where, a node connects. `keepalive` is in seconds."""
+
+    node: NodeId
+    key: NodeKey
+    endpoint: Endpoint
+    keepalive: int
+
+
+class _Outdated(Exception):
+    """The subscriber has seen a later session of this node."""
+
+    def __init__(self, session: int) -> None:
+        super().__init__(session)
+        self.session = session
+
+
+class Session:
+    """Keeps one node on its broker until it is stopped. `about` is what birth and will say, state and session aside."""
+
+    def __init__(self, account: Account, about: Status, dispatch: Dispatch, *, clock: Clock, random: Random) -> None:
+        self._account, self._about, self._dispatch, self._clock = account, about, dispatch, clock
+        self._login = Login(str(account.node), account.key.mqtt_password, client_id=str(account.node))
+        self._journal = Journal(account.node, account.endpoint)
+        self._retry = Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random)
+        self._refusal = Backoff(first=REFUSED_FIRST, most=REFUSED_MOST, least=REFUSED_LEAST, random=random)
+        self._acks: list[Ack] = []
+        self._bad_acks = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Returns after the goodbye, once `stop` is set."""
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._dispatch.wake.set())
+        try:
+            while not stop.is_set():
+                delay = await self._once(stop, stopping)
+                await self._either(stopping, delay)
+        finally:
+            stopping.cancel()
+
+    async def _once(self, stop: asyncio.Event, stopping: "asyncio.Task[object]") -> float:
+        """One connection from its start to its end; gives the seconds to wait before the next."""
+        session = await self._dispatch.next_session()
+        try:
+            connection = await self._connect(session, stopping)
+            if connection is None:
+                return 0.0
+        except MqttError as exc:
+            # A broker that says no for another reason than the login (it is overloaded, say) may soon say yes.
+            if isinstance(exc, Refused) and exc.login:
+                return self._refused(exc)
+            self._journal.unreachable(str(exc))
+            return self._retry.delay()
+        try:
+            return await self._live(connection, session, stop)
+        finally:
+            # Reached with an open connection only when something broke: the will then says so.
+            connection.abort()
+
+    async def _connect(self, session: int, stopping: "asyncio.Task[object]") -> Connection | None:
+        self._acks.clear()
+        will = Will(topic_of(self._account.node, Channel.STATUS), self._status(NodeState.LOST, session))
+        opening = asyncio.create_task(
+            Connection.open(
+                self._account.endpoint,
+                self._login,
+                on_message=self._received,
+                will=will,
+                keepalive=self._account.keepalive,
+            )
+        )
+        try:
+            await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return opening.result() if opening.done() else None
+        finally:
+            if not opening.done():
+                opening.cancel()
+                with suppress(asyncio.CancelledError, MqttError):
+                    (await opening).abort()
+
+    async def _live(self, connection: Connection, session: int, stop: asyncio.Event) -> float:
+        began = self._clock.monotonic()
+        try:
+            await self._introduce(connection, session)
+            self._journal.online(session)
+            self._refusal.reset()
+            await self._serve(connection, session, stop)
+        except _Outdated as exc:
+            self._journal.outdated(exc.session)
+            await self._dispatch.raise_session_above(exc.session)
+            await connection.close()
+        except Refused as exc:
+            await connection.close()
+            return self._refused(exc)
+        except MqttError as exc:
+            self._journal.lost(connection.lost.result() if connection.lost.done() else str(exc))
+        else:
+            await self._say_goodbye(connection, session)
+            return 0.0
+        if self._clock.monotonic() - began >= STABLE:
+            self._retry.reset()
+        return self._retry.delay()
+
+    async def _introduce(self, connection: Connection, session: int) -> None:
+        """Returns when the broker has the birth, and acks can come."""
+        try:
+            async with asyncio.timeout(ANSWER):
+                await connection.subscribe(topic_of(self._account.node, Channel.ACK))
+                await self._publish_status(connection, NodeState.ONLINE, session)
+        except TimeoutError:
+            raise Unreachable(f"{self._account.endpoint}: no answer within {ANSWER:g} s") from None
+        await self._dispatch.restart()
+
+    async def _serve(self, connection: Connection, session: int, stop: asyncio.Event) -> None:
+        """Returns when stopped; raises MqttError when the connection is lost, `_Outdated` when the session is."""
+        wake = self._dispatch.wake
+        connection.lost.add_done_callback(lambda _: wake.set())
+        while True:
+            wake.clear()
+            if stop.is_set():
+                return
+            if connection.lost.done():
+                raise MqttError(connection.lost.result())
+            await self._take_acks(session)
+            while outgoing := await self._dispatch.next():
+                self._send(connection, session, outgoing)
+            await self._until(wake, self._dispatch.wakes_at())
+
+    async def _take_acks(self, session: int) -> None:
+        acks, self._acks = self._acks, []
+        for ack in acks:
+            if not ack.n and ack.session > session:
+                raise _Outdated(ack.session)
+            await self._dispatch.acked(ack)
+
+    def _send(self, connection: Connection, session: int, outgoing: Outgoing) -> None:
+        topic = topic_of(self._account.node, Channel.REPORT)
+        report = Report(session=session, sent_at=self._clock.now(), samples=outgoing.samples)
+        sent = connection.publish(topic, self._account.key.seal_key.seal(topic, encode(report)))
+        sent.add_done_callback(lambda done: self._confirmed(done, outgoing.number))
+
+    def _confirmed(self, done: "asyncio.Future[None]", number: int) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._dispatch.broker_has(number)
+
+    def _received(self, message: Message) -> None:
+        try:
+            self._acks.append(decode(self._account.key.seal_key.open(message.topic, message.payload), Ack))
+        except WireError as exc:
+            self._bad_acks += 1
+            if self._bad_acks == 1:
+                log.warning("ack dropped, it is not for this node node=%s error=%s", self._account.node, exc)
+        else:
+            self._dispatch.wake.set()
+
+    async def _say_goodbye(self, connection: Connection, session: int) -> None:
+        with suppress(MqttError, TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                await self._publish_status(connection, NodeState.OFFLINE, session)
+            self._journal.offline()
+        await connection.close()
+
+    def _publish_status(self, connection: Connection, state: NodeState, session: int) -> "asyncio.Future[None]":
+        topic = topic_of(self._account.node, Channel.STATUS)
+        return connection.publish(topic, self._status(state, session), retain=True)
+
+    def _status(self, state: NodeState, session: int) -> bytes:
+        reason = "stopped" if state is NodeState.OFFLINE else ""
+        status = structs.replace(self._about, state=state, session=session, reason=reason)
+        return self._account.key.seal_key.seal(topic_of(self._account.node, Channel.STATUS), encode(status))
+
+    def _refused(self, exc: Refused) -> float:
+        self._journal.refused(str(exc))
+        return self._refusal.delay()
+
+    async def _until(self, wake: asyncio.Event, moment: float | None) -> None:
+        if moment is None:
+            await wake.wait()
+            return
+        waking = asyncio.create_task(wake.wait())
+        try:
+            await self._either(waking, moment - self._clock.monotonic())
+        finally:
+            waking.cancel()
+
+    async def _either(self, event: "asyncio.Task[object]", seconds: float) -> None:
+        """Waits for the event, at most so long."""
+        if event.done() or seconds <= 0:
+            return
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((event, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()

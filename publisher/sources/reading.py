@@ -1,0 +1,50 @@
+"""What one read of a source gives; how readings become a sample is not decided here."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from rigwatch.errors import RigwatchError
+from rigwatch.messages import Celsius, Count, Gpu, Line, Miner, Moment, Percent, Rate, Seconds, Watts
+
+
+class SourceError(RigwatchError):
+    """A source could not be read: the text goes to the dashboard, so it names what was asked and what came back."""
+
+
+class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The figures of one moment, in the units and bounds of a sample; `None` = not known, never the same as 0.
+
+    `Reading()` is "nothing here" (a host without sensors, say) and no failure.
+    """
+
+    hashrate: Rate | None = None
+    peers: Count | None = None
+    block: Count | None = None
+    block_hash: Line | None = None
+    syncing: bool | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    stale: Count | None = None
+    last_share_at: Moment | None = None
+    temperature: Celsius | None = None
+    power: Watts | None = None
+    fan: Percent | None = None
+    cpu: Percent | None = None
+    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=64)] | None = None
+    miner: Miner | None = None
+    pool: Line | None = None
+    uptime: Seconds | None = None
+
+
+def checked(reading: Reading) -> Reading:
+    """The same reading, or SourceError for a figure that cannot be one (negative, infinite, not a number).
+
+    A subscriber refuses the whole report that one impossible figure is in, so it must not get that far.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(reading), Reading)
+    except msgspec.ValidationError as exc:
+        what, _, where = str(exc).partition(" - at `$.")
+        raise SourceError(f"{where.rstrip('`')}: {what[:1].lower()}{what[1:]}") from None

@@ -1,0 +1,102 @@
+"""Makes one sample's figures of what the sources gave in an interval; pure, so no source is read here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from statistics import fmean
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from publisher.sources.reading import Reading
+from rigwatch.messages import Gpu
+
+MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
+"""Figures that a sample gives as the mean over its interval; of every other it gives the last."""
+
+_FIELDS = tuple(info.name for info in structs.fields(Reading))
+_GPU_MEANS = ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization")
+_LINE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One attempt to read a source: a reading, or else the error. `took` is in seconds."""
+
+    reading: Reading | None = None
+    error: str = ""
+    took: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one source gave in an interval, oldest first. `source` is its name in `errors`."""
+
+    source: str
+    reads: tuple[Read, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A sample that has no number yet."""
+
+    figures: Reading = field(default_factory=Reading)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def summarise(gathered: Sequence[Gathered]) -> Summary:
+    """The interval's figures. Where two sources give the same one, the source listed first in the settings wins.
+
+    A failing source gives none of its figures, only its error.
+    """
+    errors = {each.source: _line(error) for each in gathered if (error := failure(each.reads))}
+    works = [
+        [read.reading for read in each.reads if read.reading is not None]
+        for each in gathered
+        if each.source not in errors
+    ]
+    merged: dict[str, Any] = {}
+    for readings in works:
+        for name, value in _figures(readings).items():
+            merged.setdefault(name, value)
+    return Summary(Reading(**merged), errors)
+
+
+def failure(reads: Sequence[Read]) -> str:
+    """Why the source counts as failing in this interval, or "".
+
+    It fails when nothing could be read, or when the last two reads failed: one bad read among good ones (a file caught
+    while it was written, a miner that was busy) is not worth an alert, and a dead miner is known after two reads.
+    """
+    if not reads or not reads[-1].error:
+        return ""
+    nothing = all(read.error for read in reads)
+    return reads[-1].error if nothing or reads[-2].error else ""
+
+
+def _figures(readings: Sequence[Reading]) -> dict[str, Any]:
+    known = {name: [v for reading in readings if (v := getattr(reading, name)) is not None] for name in _FIELDS}
+    return {name: _reduce(name)(values) for name, values in known.items() if values}
+
+
+def _reduce(name: str) -> Callable[[Sequence[Any]], Any]:
+    if name == "gpus":
+        return _gpus
+    return fmean if name in MEANS else itemgetter(-1)
+
+
+def _gpus(lists: Sequence[tuple[Gpu, ...]]) -> tuple[Gpu, ...]:
+    """The cards of the last reading, each with its own means: a card that dropped out must not live on in a mean."""
+    return tuple(_gpu(card, [g for gpus in lists for g in gpus if g.id == card.id]) for card in lists[-1])
+
+
+def _gpu(last: Gpu, readings: Sequence[Gpu]) -> Gpu:
+    known = {name: [v for gpu in readings if (v := getattr(gpu, name)) is not None] for name in _GPU_MEANS}
+    return msgspec.structs.replace(last, **{name: fmean(values) for name, values in known.items() if values})
+
+
+def _line(text: str) -> str:
+    """One line that fits `errors` of a sample."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LINE_MAX else f"{flat[: _LINE_MAX - 1]}…"
