@@ -1,0 +1,1 @@
+"""What the stored facts mean: pure decisions, no database, no network, no clock of their own."""

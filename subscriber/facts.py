@@ -1,0 +1,97 @@
+"""What is known, as plain values: what the store gives to the status rules, the web and the alerts. No database."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample
+from rigwatch.topics import NodeId
+
+DEFAULT_INTERVAL = timedelta(seconds=60)
+"""What a node is taken to report at until its birth says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """All that is stored of one node but its history. Times are the server's.
+
+    `state` is what the node (or its will) said last, and since when; None = never heard of, only enrolled. `session` is
+    0 until then. `sample` holds the latest live values, its `at` put right by the server; None = no report yet.
+    `clock_offset` is by how many ms the node's clock was behind at its last report (negative: ahead); None = not known.
+    """
+
+    id: NodeId
+    name: str = ""
+    host: str = ""
+    version: str = ""
+    tags: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    interval: timedelta = DEFAULT_INTERVAL
+    state: NodeState | None = None
+    state_at: Millis | None = None
+    reason: str = ""
+    session: int = 0
+    enrolled_at: Millis | None = None
+    first_seen_at: Millis | None = None
+    last_report_at: Millis | None = None
+    sample: Sample | None = None
+    clock_offset: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name it gave itself, else its name in topics."""
+        return self.name or self.id.node
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is there as far as its own words go; `alerts.status` judges whether they can still be believed."""
+        return self.state is NodeState.ONLINE
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """The subscriber itself: since when it has a broker (None = it has none), and its last sign of life."""
+
+    connected_at: Millis | None = None
+    beat_at: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """Means of one node over a span of its history; None where no sample of the span had the figure.
+
+    `samples` counts those that had a hashrate: an unreachable miner is not a miner at 0 H/s.
+    """
+
+    hashrate_mean: float | None
+    peers_mean: float | None
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class MinuteTotal:
+    """The fleet in one minute: the sum over nodes of each node's mean hashrate (H/s), and how many nodes that were."""
+
+    minute: Millis
+    hashrate: float
+    nodes: int
+
+
+class Role(StrEnum):
+    """What a dashboard user may do."""
+
+    VIEWER = "viewer"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A dashboard user. `password_hash` is whatever the web's password library wrote; never shown."""
+
+    name: str
+    role: Role
+    password_hash: str
+
+    def __repr__(self) -> str:
+        return f"User(name={self.name!r}, role={self.role.value!r})"

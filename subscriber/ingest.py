@@ -1,0 +1,192 @@
+"""What becomes of a message: opened or not, counted or not, and when its samples were taken. Pure.
+
+The rules are those of `docs/protocol.md`. A session only ever grows, and within one session a node's state only goes
+from online to lost to offline; so whatever is replayed, redelivered or late can change nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from rigwatch.clock import Millis
+from rigwatch.envelope import key_id_of
+from rigwatch.errors import DecodeError, OpenError, TopicError
+from rigwatch.keys import NodeKey
+from rigwatch.messages import NodeState, Report, Sample, Status, decode
+from rigwatch.topics import Channel, NodeId, parse_topic
+
+CLOCK_TOLERANCE: Millis = 2_000
+"""A rig whose clock is off by no more than this is believed to the millisecond."""
+
+LIVE_INTERVALS = 2
+"""A sample younger than this many intervals when it arrives is live; older ones are history."""
+
+
+class Reason(StrEnum):
+    """Why a message was not taken."""
+
+    TOPIC = "not a topic of a node"
+    ACCESS = "node is not enrolled"
+    SEAL = "not sealed by this node"
+    CONTENT = "not a valid message"
+    OLD_SESSION = "of an older session"
+    OVERFLOW = "no room left, the database is too slow or away"
+
+
+class Rejected(Struct, frozen=True):
+    """A message that changes nothing. `detail` says more for the log; it holds no payload and no key.
+
+    `session` is the node's current one where the message was of an older: the answer to it.
+    """
+
+    topic: str
+    reason: Reason
+    detail: str = ""
+    session: int = 0
+
+
+class Heard(Struct, frozen=True):
+    """An authentic message of a node. `key` is the one it was sealed with: the answer is sealed with the same."""
+
+    node: NodeId
+    body: Status | Report
+    key: NodeKey
+    received_at: Millis
+
+
+class Known(Struct, frozen=True):
+    """What must be known of a node to judge its next message. `state` None and `session` 0: never heard of."""
+
+    session: int = 0
+    state: NodeState | None = None
+    state_at: Millis | None = None
+    interval: Millis = 60_000
+
+
+class Timed(Struct, frozen=True):
+    """A sample with the moment it was taken by the server's clock. Only live ones count as the node's present."""
+
+    sample: Sample
+    at: Millis
+    live: bool
+
+
+class StatusTaken(Struct, frozen=True):
+    """A birth, will or goodbye that counts. `identity` tells whether its description of the node counts as well."""
+
+    known: Known
+    identity: bool
+
+
+class ReportTaken(Struct, frozen=True):
+    """A report that counts. `clock_offset`: by how many ms the rig's clock is behind the server's."""
+
+    known: Known
+    clock_offset: int
+    samples: tuple[Timed, ...]
+
+
+class Message(Protocol):
+    """What was received: `rigwatch.mqtt.Message`, or anything like it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+class Access(Protocol):
+    """Which keys a node may use now: `rigwatch.registry.NodeAccess`."""
+
+    def accepted_keys(self, node: NodeId, now: Millis) -> tuple[NodeKey, ...]: ...
+
+
+_READ: dict[Channel, Callable[[bytes], Status | Report]] = {
+    Channel.STATUS: lambda data: decode(data, Status),
+    Channel.REPORT: lambda data: decode(data, Report),
+}
+_RANK = {None: -1, NodeState.ONLINE: 0, NodeState.LOST: 1, NodeState.OFFLINE: 2}
+
+
+def open_message(message: Message, access: Access, received_at: Millis) -> Heard | Rejected:
+    """The typed message, when its node's own key sealed it for its own topic; costs about 10 µs."""
+    try:
+        node, channel = parse_topic(message.topic)
+    except TopicError:
+        return Rejected(message.topic[:200], Reason.TOPIC)
+    if channel not in _READ:
+        return Rejected(message.topic, Reason.TOPIC)
+    keys = access.accepted_keys(node, received_at)
+    if not keys:
+        return Rejected(message.topic, Reason.ACCESS)
+    try:
+        key = _key_of(message.payload, keys)
+        body = _READ[channel](key.seal_key.open(message.topic, message.payload))
+    except OpenError as exc:
+        return Rejected(message.topic, Reason.SEAL, str(exc))
+    except DecodeError as exc:
+        return Rejected(message.topic, Reason.CONTENT, str(exc))
+    return Heard(node, body, key, received_at)
+
+
+def judge(heard: Heard, known: Known) -> StatusTaken | ReportTaken | Rejected:
+    """Whether the message counts, given what is known of its node, and what is known afterwards.
+
+    A session above the known one is believed whatever message it comes with: its birth may have been lost, or may
+    still be on its way through another subscriber. A will of a newer session is how a node is found that came and died
+    while the subscriber was away.
+    """
+    body = heard.body
+    if body.session < known.session:
+        detail = f"session {body.session} is older than {known.session}"
+        return Rejected(_topic(heard), Reason.OLD_SESSION, detail, known.session)
+    if isinstance(body, Status):
+        return _take_status(body, known, heard.received_at)
+    return _take_report(body, known, heard.received_at)
+
+
+def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
+    # A will that came out for a node which had said goodbye, or a birth replayed after either, is not news.
+    stays = status.session == known.session and _RANK[status.state] <= _RANK[known.state]
+    birth = status.state is NodeState.ONLINE
+    following = Known(
+        session=status.session,
+        state=known.state if stays else status.state,
+        state_at=known.state_at if stays else now,
+        interval=round(status.interval * 1000) if birth or status.host else known.interval,
+    )
+    # A will may be sent bare; one that repeats its birth is as good as that, for whoever missed the birth.
+    return StatusTaken(following, identity=birth or bool(status.host))
+
+
+def _take_report(report: Report, known: Known, now: Millis) -> ReportTaken:
+    if report.session > known.session:
+        known = msgspec.structs.replace(known, session=report.session, state=NodeState.ONLINE, state_at=now)
+    offset = now - report.sent_at
+    shift = offset if abs(offset) > CLOCK_TOLERANCE else 0
+    live_from = now - LIVE_INTERVALS * known.interval
+    samples = tuple(_time(sample, sample.at + shift, live_from, now) for sample in report.samples)
+    return ReportTaken(known, offset, samples)
+
+
+def _time(sample: Sample, at: Millis, live_from: Millis, now: Millis) -> Timed:
+    # The rig's clock was ahead when this was taken and has been set since: when it was, nobody knows; it is past.
+    if at > now + CLOCK_TOLERANCE:
+        return Timed(sample, now, live=False)
+    return Timed(sample, max(at, 0), live=at > live_from)
+
+
+def _key_of(envelope: bytes, keys: Sequence[NodeKey]) -> NodeKey:
+    key_id = key_id_of(envelope)
+    for key in keys:
+        if key.seal_key.key_id == key_id:
+            return key
+    raise OpenError("sealed with another key")
+
+
+def _topic(heard: Heard) -> str:
+    channel = Channel.STATUS if isinstance(heard.body, Status) else Channel.REPORT
+    return f"rigwatch/v1/{heard.node}/{channel.value}"

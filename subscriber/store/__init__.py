@@ -1,0 +1,107 @@
+"""The subscriber's database, SQLite or PostgreSQL: what is stored, what can be asked, and nothing that decides."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from rigwatch.clock import Millis
+from rigwatch.home import Home
+from rigwatch.messages import Sample
+from rigwatch.topics import NodeId
+from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
+from subscriber.ingest import Heard
+from subscriber.store import housekeeping, reader, retention, users, writer
+from subscriber.store.engine import Engine, connect
+from subscriber.store.schema import migrate
+from subscriber.store.times import in_millis
+from subscriber.store.writer import Verdict
+
+__all__ = ["Store", "Verdict", "open_store"]
+
+
+class Store:
+    """Safe to use from several threads and processes at once. Every method raises `StoreError` when it cannot work."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def nodes(self) -> list[NodeFacts]:
+        """All nodes, by site and name; about 10 µs each."""
+        with self._engine.reading() as work:
+            return reader.nodes(work)
+
+    def server(self) -> ServerFacts:
+        """The subscriber's sign of life."""
+        with self._engine.reading() as work:
+            return reader.server(work)
+
+    def averages(self, since: Millis) -> dict[NodeId, Average]:
+        """Means from the full hour that holds `since` until now; nodes without a sample in it are left out."""
+        with self._engine.reading() as work:
+            return reader.averages(work, since)
+
+    def totals(self, minutes: int, now: Millis) -> list[MinuteTotal]:
+        """The last so many minutes in which any node had a hashrate, newest first; the first may be still running."""
+        with self._engine.reading() as work:
+            return reader.totals(work, minutes, now)
+
+    def samples(self, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
+        """One node's samples taken from `since` until just before `until`, `at` by the server's clock."""
+        with self._engine.reading() as work:
+            return reader.samples(work, node, since=since, until=until)
+
+    def write(self, batch: Sequence[Heard]) -> list[Verdict]:
+        """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk."""
+        with self._engine.writing() as work:
+            return writer.write(work, batch)
+
+    def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
+        """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""
+        with self._engine.writing() as work:
+            housekeeping.set_enrolled(work, nodes)
+
+    def beat(self, name: str, now: Millis, connected_at: Millis | None) -> None:
+        """A subscriber's sign of life, and since when it has a broker."""
+        with self._engine.writing() as work:
+            housekeeping.beat(work, name, now=now, connected_at=connected_at)
+
+    def prune(self, keep: timedelta, now: Millis) -> Iterator[int]:
+        """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took."""
+        return retention.prune(self._engine, before=now - in_millis(keep), now=now)
+
+    def user(self, name: str) -> User | None:
+        """A dashboard user."""
+        with self._engine.reading():
+            return users.get(self._engine.database, name)
+
+    def users(self) -> list[User]:
+        """All dashboard users, by name."""
+        with self._engine.reading():
+            return users.every(self._engine.database)
+
+    def add_user(self, name: str, password_hash: str, role: Role, *, now: Millis) -> None:
+        """`StoreError` when the name is taken."""
+        with self._engine.writing():
+            users.add(self._engine.database, User(name, role, password_hash), now)
+
+    def set_password(self, name: str, password_hash: str) -> None:
+        """`StoreError` when there is no such user."""
+        with self._engine.writing():
+            users.set_password(self._engine.database, name, password_hash)
+
+    def remove_user(self, name: str) -> None:
+        """`StoreError` when there is no such user."""
+        with self._engine.writing():
+            users.remove(self._engine.database, name)
+
+
+def open_store(url: str, home: Home) -> Store:
+    """The store behind `[database] url`, brought to this program's schema; an SQLite file is created where none is.
+
+    Raises `StoreError`, one line, when it cannot be reached, is somebody else's, or is newer than this program.
+    """
+    engine = connect(url, home)
+    migrate(engine)
+    return Store(engine)

@@ -1,0 +1,214 @@
+"""One database, SQLite or PostgreSQL, as the rest of the store sees it: connections, transactions, SQL, errors.
+
+What differs between the two lives here and in the migrations, nowhere else.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from peewee import Database, PeeweeException, PostgresqlDatabase, SqliteDatabase
+from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+from rigwatch.errors import StoreError
+from rigwatch.home import Home
+
+Row: TypeAlias = tuple[Any, ...]
+# The two drivers share a protocol (PEP 249), not a type.
+Cursor: TypeAlias = Any
+
+# How long a transaction waits for another process's before it is given up and tried again by its owner.
+BUSY_TIMEOUT_S = 5
+_CONNECTIONS = 32
+_PRAGMAS = {
+    "journal_mode": "wal",
+    # An ack promises that the sample survives a power cut; NORMAL would lose the last commits.
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "cache_size": -16_000,  # KiB
+    "journal_size_limit": 64 * 1024 * 1024,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is written differently.
+
+    `pairs` (numbers), `names` (texts) are tables (a, b) made of one JSON parameter, `ids` (numbers) is a table (a).
+    `lock` and `share` end a SELECT from one table `n` that others must not change, or not change meanwhile.
+    """
+
+    parameter: str
+    pairs: str
+    names: str
+    ids: str
+    lock: str
+    share: str
+    begin: tuple[str, ...]
+
+
+_SQLITE_PAIRS = "(SELECT json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b FROM json_each(?))"
+
+
+SQLITE = Dialect(
+    parameter="?",
+    pairs=_SQLITE_PAIRS,
+    names=_SQLITE_PAIRS,
+    ids="(SELECT value AS a FROM json_each(?))",
+    # A transaction that writes has the whole file for itself.
+    lock="",
+    share="",
+    # Taken at BEGIN: a reader that wants to write later can be refused at once, whatever the busy timeout.
+    begin=("immediate",),
+)
+POSTGRES = Dialect(
+    parameter="%s",
+    pairs="(SELECT (value->>0)::bigint AS a, (value->>1)::bigint AS b FROM jsonb_array_elements(?::jsonb))",
+    names="(SELECT value->>0 AS a, value->>1 AS b FROM jsonb_array_elements(?::jsonb))",
+    ids="(SELECT value::bigint AS a FROM jsonb_array_elements_text(?::jsonb))",
+    lock=" FOR UPDATE OF n",
+    share=" FOR SHARE OF n",
+    begin=(),
+)
+
+
+@cache
+def _rendered(sql: str, dialect: Dialect) -> str:
+    for part in ("pairs", "names", "ids", "lock", "share"):
+        sql = sql.replace(f"{{{part}}}", getattr(dialect, part))
+    return sql.replace("?", dialect.parameter)
+
+
+class Work:
+    """Statements on one connection: inside `Engine.writing` one transaction, inside `Engine.reading` each its own.
+
+    SQL is written once for both databases, with `?` for parameters and `{pairs}` and the like of the dialect.
+    """
+
+    __slots__ = ("_cursor", "_dialect")
+
+    def __init__(self, cursor: Cursor, dialect: Dialect) -> None:
+        self._cursor = cursor
+        self._dialect = dialect
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        self._cursor.execute(_rendered(sql, self._dialect), parameters)
+        return list(self._cursor.fetchall())
+
+    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """How many rows it changed."""
+        self._cursor.execute(_rendered(sql, self._dialect), parameters)
+        return int(self._cursor.rowcount)
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """The driver's bulk path: about ten times as fast as building each statement with Peewee."""
+        self._cursor.executemany(_rendered(sql, self._dialect), rows)
+
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Adds new rows, by COPY where there is one."""
+        names = ", ".join(columns)
+        if self._dialect is SQLITE:
+            places = ", ".join("?" * len(columns))
+            self._cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)  # noqa: S608 - constants
+            return
+        with self._cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+
+class Engine:
+    """A pool of connections, one a thread at a time. Every error of the driver leaves it as a `StoreError`."""
+
+    def __init__(self, database: Database, dialect: Dialect, where: str) -> None:
+        self.database = database
+        self.dialect = dialect
+        self.where = where
+
+    @contextmanager
+    def reading(self) -> Iterator[Work]:
+        with self.errors(), self.database.connection_context():
+            yield Work(self.database.cursor(), self.dialect)
+
+    @contextmanager
+    def writing(self) -> Iterator[Work]:
+        """All or nothing: committed on leaving, rolled back by an exception."""
+        with self.errors(), self.database.connection_context(), self.database.atomic(*self.dialect.begin):
+            yield Work(self.database.cursor(), self.dialect)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (PeeweeException, sqlite3.Error, psycopg.Error, OSError) as exc:
+            raise StoreError(f"database {self.where}: {first_line(exc)}") from exc
+
+    def close(self) -> None:
+        """Ends every connection, also those of other threads."""
+        with self.errors():
+            pool = self.database
+            assert isinstance(pool, PooledSqliteDatabase | PooledPostgresqlDatabase)
+            pool.close_all()
+
+
+def connect(url: str, home: Home) -> Engine:
+    """The pool behind `[database] url`; nothing is opened yet. Raises `StoreError` for an address it cannot use."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        path = sqlite_path(url, home)
+        pool = PooledSqliteDatabase(
+            os.fspath(path),
+            pragmas=_PRAGMAS,
+            timeout=BUSY_TIMEOUT_S,
+            max_connections=_CONNECTIONS,
+            # The pool hands a connection from thread to thread, never to two at once.
+            check_same_thread=False,
+        )
+        return Engine(pool, SQLITE, os.fspath(path))
+    if scheme in {"postgresql", "postgres"}:
+        pool = PooledPostgresqlDatabase(
+            f"postgresql://{rest}",
+            max_connections=_CONNECTIONS,
+            stale_timeout=300,
+            timeout=BUSY_TIMEOUT_S,
+            prefer_psycopg3=True,
+            connect_timeout=BUSY_TIMEOUT_S,
+        )
+        return Engine(pool, POSTGRES, _without_password(url))
+    raise StoreError(f"database {scheme or '(empty)'}: use sqlite:///file or postgresql://user:password@host/database")
+
+
+def single(engine: Engine) -> Database:
+    """A connection of its own to the same database, without foreign keys enforced, for migrations.
+
+    SQLite changes a column by building the table anew; with foreign keys on, dropping the old one would empty others.
+    """
+    if isinstance(engine.database, SqliteDatabase):
+        return SqliteDatabase(engine.database.database, timeout=60, pragmas={"synchronous": "full"})
+    assert isinstance(engine.database, PostgresqlDatabase)
+    return PostgresqlDatabase(engine.database.database, prefer_psycopg3=True, connect_timeout=BUSY_TIMEOUT_S)
+
+
+def sqlite_path(url: str, home: Home) -> Path:
+    """The file of a `sqlite:///` address: relative to the home, absolute after a fourth slash or a drive letter."""
+    _, slashes, name = url.partition(":///")
+    if not slashes or not name or name == ":memory:" or "?" in name:
+        raise StoreError(f"database {url}: write sqlite:///file (in the home) or sqlite:////whole/path/file")
+    return home.path / unquote(name)
+
+
+def first_line(exc: BaseException) -> str:
+    """Drivers append the statement and hints on further lines; those belong to the log of the database."""
+    text = str(exc).strip()
+    return text.splitlines()[0] if text else type(exc).__name__
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}{parts.path}"

@@ -1,0 +1,31 @@
+"""What the subscriber notes down besides messages: who is enrolled, and that it is alive."""
+
+from collections.abc import Mapping
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from subscriber.store.engine import Work
+from subscriber.store.writer import add_nodes
+
+_ENROLLED = "SELECT site, node, enrolled_at FROM node"
+_SET_ENROLLED = "UPDATE node SET enrolled_at = ? WHERE site = ? AND node = ?"
+_FORGET = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL"
+_PENDING = "SELECT site, node FROM node WHERE first_seen_at IS NULL"
+_BEAT = """
+INSERT INTO heartbeat (name, beat_at, connected_at) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, connected_at = excluded.connected_at
+"""
+
+
+def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
+    """Nodes that were heard of stay, enrolled or not: their history is kept."""
+    stored = {NodeId(site, node): enrolled_at for site, node, enrolled_at in work.rows(_ENROLLED)}
+    add_nodes(work, [(node, at) for node, at in nodes.items() if node not in stored])
+    changed = [(at, node.site, node.node) for node, at in nodes.items() if node in stored and stored[node] != at]
+    work.run_many(_SET_ENROLLED, changed)
+    pending = {NodeId(site, node) for site, node in work.rows(_PENDING)}
+    work.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
+
+
+def beat(work: Work, name: str, *, now: Millis, connected_at: Millis | None) -> None:
+    work.run(_BEAT, (name, now, connected_at))

@@ -1,0 +1,115 @@
+"""What the store answers: the nodes, the three tables of the page, and one node's history."""
+
+from functools import lru_cache
+
+import msgspec
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample
+from rigwatch.topics import NodeId
+from subscriber.facts import Average, MinuteTotal, NodeFacts, ServerFacts
+from subscriber.store.engine import Row, Work
+from subscriber.store.rows import COLUMNS, from_row
+from subscriber.store.times import HOUR, MINUTE, as_interval
+
+_NODES = """
+SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
+       enrolled_at, first_seen_at, last_report_at, clock_offset, latest
+FROM node ORDER BY site, node
+"""
+_SERVER = """
+SELECT connected_at, beat_at FROM heartbeat ORDER BY connected_at IS NULL, beat_at DESC LIMIT 1
+"""
+_HOURS = "SELECT min(hour), max(hour) FROM node_hour"
+_SUMS = """
+SELECT n.site, n.node, sum(h.count), sum(h.hashrate), sum(h.peers_count), sum(h.peers)
+FROM (SELECT node_id, sum(count) AS count, sum(hashrate) AS hashrate, sum(peers_count) AS peers_count,
+             sum(peers) AS peers
+      FROM node_hour WHERE hour >= ? GROUP BY node_id) h JOIN node n ON n.id = h.node_id
+GROUP BY n.site, n.node
+"""
+_KEPT_WITHOUT = """
+SELECT n.site, n.node, n.kept_count - coalesce(h.count, 0), n.kept_hashrate - coalesce(h.hashrate, 0),
+       n.kept_peers_count - coalesce(h.peers_count, 0), n.kept_peers - coalesce(h.peers, 0)
+FROM node n LEFT JOIN (
+    SELECT node_id, sum(count) AS count, sum(hashrate) AS hashrate, sum(peers_count) AS peers_count,
+           sum(peers) AS peers, sum(samples) AS samples
+    FROM node_hour WHERE hour < ? GROUP BY node_id) h ON h.node_id = n.id
+WHERE n.kept_samples > coalesce(h.samples, 0)
+"""
+_TOTALS = "SELECT minute, hashrate, nodes FROM fleet_minute WHERE minute <= ? ORDER BY minute DESC LIMIT ?"
+_SAMPLES = f"""
+SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
+    AND n + lag >= ? AND n + lag < ? ORDER BY n
+"""  # noqa: S608 - constants
+
+# Names in the store were valid when they were stored; a page of a thousand nodes need not check them again each time.
+_id = lru_cache(maxsize=65_536)(NodeId)
+_words = msgspec.json.Decoder(tuple[str, ...])
+_latest = msgspec.json.Decoder(Sample)
+
+
+def nodes(work: Work) -> list[NodeFacts]:
+    return [_node(row) for row in work.rows(_NODES)]
+
+
+def server(work: Work) -> ServerFacts:
+    """Of several subscribers the one that was heard last among those that have a broker."""
+    rows = work.rows(_SERVER)
+    return ServerFacts(*rows[0]) if rows else ServerFacts()
+
+
+def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
+    """From the full hour that holds `since`; nodes without a sample since then are left out.
+
+    The node's running sums cover everything kept, so what is summed here is the shorter of the hours before `since`
+    and the hours after it: for the page, which asks for all that is kept, none or one a node.
+    """
+    first = since // HOUR
+    oldest, newest = work.rows(_HOURS)[0]
+    if oldest is None:
+        return {}
+    before, after = first - oldest, newest - first
+    rows = work.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
+    return {_id(row[0], row[1]): _average(row) for row in rows}
+
+
+def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
+    """The last minutes up to `now` in which any node had a hashrate, newest first; the first may be still running."""
+    rows = work.rows(_TOTALS, (now // MINUTE, minutes))
+    return [MinuteTotal(minute * MINUTE, hashrate / 1000, count) for minute, hashrate, count in rows]
+
+
+def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
+    """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
+    return [from_row(row) for row in work.rows(_SAMPLES, (node.site, node.node, since, until))]
+
+
+def _node(row: Row) -> NodeFacts:
+    return NodeFacts(
+        id=_id(row[0], row[1]),
+        name=row[2],
+        host=row[3],
+        version=row[4],
+        tags=_words.decode(row[5]),
+        sources=_words.decode(row[6]),
+        interval=as_interval(row[7]),
+        state=None if row[8] is None else NodeState(row[8]),
+        state_at=row[9],
+        reason=row[10],
+        session=row[11],
+        enrolled_at=row[12],
+        first_seen_at=row[13],
+        last_report_at=row[14],
+        clock_offset=row[15],
+        sample=None if row[16] is None else _latest.decode(row[16]),
+    )
+
+
+def _average(row: Row) -> Average:
+    count, hashrate, peers_count, peers = row[2:]
+    return Average(
+        hashrate_mean=hashrate / count / 1000 if count else None,
+        peers_mean=float(peers / peers_count) if peers_count else None,
+        samples=int(count),
+    )

@@ -1,0 +1,125 @@
+"""A sample as a row and back: which figure stands in which column, and how it is scaled. No SQL is run here.
+
+Figures come back as precise as the columns are (0.001 H/s, a tenth of the others); the latest values in `node.latest`
+are exact.
+"""
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from rigwatch.clock import Millis
+from rigwatch.messages import Gpu, Miner, Sample
+from subscriber.store.engine import Row
+
+COLUMNS = (
+    "node_id",
+    "n",
+    "lag",
+    "hashrate",
+    "peers",
+    "block",
+    "syncing",
+    "accepted",
+    "rejected",
+    "stale",
+    "share_age",
+    "temperature",
+    "power",
+    "fan",
+    "cpu",
+    "uptime",
+    "extra",
+)
+
+# SQLite stores a whole number up to here in 1 to 6 bytes, also in a column of floats; a float always takes 8.
+_WHOLE_MAX = 2**47
+
+
+class Extra(Struct, frozen=True, omit_defaults=True):
+    """What few nodes have, or what is the same in sample after sample, in one JSON column."""
+
+    block_hash: str | None = None
+    gpus: tuple[Gpu, ...] | None = None
+    errors: dict[str, str] = {}
+    # Only where they differ from the sample before; absent means "as before", null "not known any more".
+    miner: Miner | UnsetType | None = UNSET
+    pool: str | UnsetType | None = UNSET
+
+
+_extra_encoder = msgspec.json.Encoder()
+_extra_decoder = msgspec.json.Decoder(Extra)
+
+
+def milli(hashrate: float) -> float:
+    """H/s as whole thousandths, an int where it is small enough to be stored as one."""
+    scaled = round(hashrate * 1000)
+    return scaled if scaled < _WHOLE_MAX else float(scaled)
+
+
+def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:
+    """The row of a sample taken at `at` (server time); `before` is the node's latest, for what did not change."""
+    return (
+        node,
+        sample.n,
+        at - sample.n,
+        None if sample.hashrate is None else milli(sample.hashrate),
+        sample.peers,
+        sample.block,
+        sample.syncing,
+        sample.accepted,
+        sample.rejected,
+        sample.stale,
+        # The rig's own two times: the distance is right even where its clock is wrong.
+        None if sample.last_share_at is None else sample.at - sample.last_share_at,
+        _tenths(sample.temperature),
+        _tenths(sample.power),
+        _tenths(sample.fan),
+        _tenths(sample.cpu),
+        _tenths(sample.uptime),
+        _extra(sample, before),
+    )
+
+
+def from_row(row: Row) -> Sample:
+    """The sample of a row that was read with `COLUMNS`; `miner` and `pool` only where they changed."""
+    extra = _extra_decoder.decode(row[16]) if row[16] else Extra()
+    at = row[1] + row[2]
+    return Sample(
+        n=row[1],
+        at=at,
+        hashrate=None if row[3] is None else row[3] / 1000,
+        peers=row[4],
+        block=row[5],
+        block_hash=extra.block_hash,
+        syncing=None if row[6] is None else bool(row[6]),
+        accepted=row[7],
+        rejected=row[8],
+        stale=row[9],
+        last_share_at=None if row[10] is None else at - row[10],
+        temperature=_from_tenths(row[11]),
+        power=_from_tenths(row[12]),
+        fan=_from_tenths(row[13]),
+        cpu=_from_tenths(row[14]),
+        uptime=_from_tenths(row[15]),
+        gpus=extra.gpus,
+        miner=None if extra.miner is UNSET else extra.miner,
+        pool=None if extra.pool is UNSET else extra.pool,
+        errors=extra.errors,
+    )
+
+
+def _tenths(figure: float | None) -> int | None:
+    return None if figure is None else round(figure * 10)
+
+
+def _from_tenths(stored: int | None) -> float | None:
+    return None if stored is None else stored / 10
+
+
+def _extra(sample: Sample, before: Sample | None) -> str | None:
+    miner = UNSET if sample.miner == (before and before.miner) else sample.miner
+    pool = UNSET if sample.pool == (before and before.pool) else sample.pool
+    if not (sample.block_hash or sample.errors or sample.gpus is not None or miner is not UNSET or pool is not UNSET):
+        return None
+    extra = Extra(block_hash=sample.block_hash, gpus=sample.gpus, errors=sample.errors, miner=miner, pool=pool)
+    return _extra_encoder.encode(extra).decode()

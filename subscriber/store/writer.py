@@ -1,0 +1,183 @@
+"""One batch of messages, judged and stored in one transaction: samples, rollups, latest values and facts together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import msgspec
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample, Status
+from rigwatch.topics import NodeId
+from subscriber.ingest import Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
+from subscriber.store import rollups
+from subscriber.store.engine import Row, Work
+from subscriber.store.rows import COLUMNS, to_row
+
+Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
+
+_LOAD = """
+SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
+       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
+"""
+_ADD_NODE = """
+INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
+                  kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers)
+VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+"""
+_EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
+_SET_IDENTITY = """
+UPDATE node SET name = ?, host = ?, version = ?, tags = ?, sources = ?, interval = ? WHERE id = ?
+"""
+_SET_FACTS = """
+UPDATE node SET session = ?, state = ?, state_at = ?, reason = ?, first_seen_at = ?, last_report_at = ?,
+    clock_offset = ?, latest = ?, latest_at = ?, kept_samples = kept_samples + ?, kept_count = kept_count + ?,
+    kept_hashrate = kept_hashrate + ?, kept_peers_count = kept_peers_count + ?, kept_peers = kept_peers + ?
+WHERE id = ?
+"""
+_json = msgspec.json.Encoder()
+_latest = msgspec.json.Decoder(Sample)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A node's row while a batch changes it."""
+
+    id: int
+    known: Known
+    reason: str
+    first_seen_at: Millis | None
+    last_report_at: Millis | None
+    clock_offset: int | None
+    latest: str | None
+    latest_at: Millis
+    identity: Status | None = None
+    touched: bool = False
+
+    def latest_sample(self) -> Sample | None:
+        return None if self.latest is None else _latest.decode(self.latest)
+
+    def take(self, heard: Heard, verdict: StatusTaken | ReportTaken) -> None:
+        """The facts of a message; its samples follow once it is known which of them are new."""
+        self.touched = True
+        if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
+            self.reason = heard.body.reason if isinstance(heard.body, Status) else ""
+        self.known = verdict.known
+        if self.first_seen_at is None:
+            self.first_seen_at = heard.received_at
+        if isinstance(verdict, StatusTaken) and verdict.identity and isinstance(heard.body, Status):
+            self.identity = heard.body
+
+    def take_new(self, timed: Timed, received_at: Millis, clock_offset: int) -> None:
+        """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
+        self.clock_offset = clock_offset
+        if not timed.live:
+            return
+        self.last_report_at = max(received_at, self.last_report_at or 0)
+        if timed.at >= self.latest_at:
+            self.latest_at = timed.at
+            self.latest = _json.encode(msgspec.structs.replace(timed.sample, at=timed.at)).decode()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The samples of a batch on their way into the tables."""
+
+    drafts: dict[NodeId, Draft]
+    rows: list[Row] = field(default_factory=list)
+    added: rollups.Added = field(default_factory=rollups.Added)
+
+
+def write(work: Work, batch: Sequence[Heard]) -> list[Verdict]:
+    """What became of each message, in order. Everything is stored when the transaction around this is committed."""
+    drafts = _load(work, {heard.node for heard in batch})
+    verdicts: list[Verdict] = []
+    for heard in batch:
+        draft = drafts[heard.node]
+        verdict = judge(heard, draft.known)
+        if not isinstance(verdict, Rejected):
+            draft.take(heard, verdict)
+        verdicts.append(verdict)
+    collected = _Batch(drafts)
+    _collect_samples(work, collected, zip(batch, verdicts, strict=True))
+    if collected.rows:
+        work.load("sample", COLUMNS, collected.rows)
+        rollups.write(work, collected.added)
+    _save(work, collected)
+    return verdicts
+
+
+def add_nodes(work: Work, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
+    """Rows for nodes not heard of yet, with the time of their enrolment; those that are there stay as they are."""
+    work.run_many(_ADD_NODE, [(node.site, node.node, enrolled_at) for node, enrolled_at in sorted(nodes)])
+
+
+def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
+    names = _json.encode([(node.site, node.node) for node in nodes]).decode()
+    drafts = _drafts(work.rows(_LOAD, (names,)))
+    if len(drafts) < len(nodes):
+        add_nodes(work, [(node, None) for node in nodes - drafts.keys()])
+        drafts = _drafts(work.rows(_LOAD, (names,)))
+    return drafts
+
+
+def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
+    return {NodeId(row[1], row[2]): _draft(row) for row in rows}
+
+
+def _draft(row: Row) -> Draft:
+    state = None if row[4] is None else NodeState(row[4])
+    known = Known(session=row[3], state=state, state_at=row[5], interval=row[6])
+    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0)
+
+
+def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]]) -> None:
+    reports = [(batch.drafts[heard.node], heard, report) for heard, report in judged if isinstance(report, ReportTaken)]
+    keys = [(draft.id, timed.sample.n) for draft, _, report in reports for timed in report.samples]
+    if not keys:
+        return
+    seen = set(map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),))))
+    for draft, heard, report in reports:
+        for timed in report.samples:
+            key = (draft.id, timed.sample.n)
+            if key in seen:
+                continue
+            seen.add(key)
+            row = to_row(draft.id, timed.sample, timed.at, draft.latest_sample())
+            batch.rows.append(row)
+            batch.added.add(draft.id, timed.at, row)
+            draft.take_new(timed, heard.received_at, report.clock_offset)
+
+
+def _save(work: Work, batch: _Batch) -> None:
+    touched = sorted((draft for draft in batch.drafts.values() if draft.touched), key=lambda draft: draft.id)
+    kept = batch.added.by_node()
+    work.run_many(_SET_IDENTITY, [_identity(draft, draft.identity) for draft in touched if draft.identity])
+    work.run_many(_SET_FACTS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
+
+
+def _identity(draft: Draft, status: Status) -> Row:
+    tags, sources = _json.encode(status.tags).decode(), _json.encode(status.sources).decode()
+    return (status.name, status.host, status.version, tags, sources, draft.known.interval, draft.id)
+
+
+def _facts(draft: Draft, kept: rollups.Sum) -> Row:
+    known = draft.known
+    return (
+        known.session,
+        known.state.value if known.state else None,
+        known.state_at,
+        draft.reason,
+        draft.first_seen_at,
+        draft.last_report_at,
+        draft.clock_offset,
+        draft.latest,
+        draft.latest_at or None,
+        kept.samples,
+        kept.count,
+        kept.hashrate,
+        kept.peers_count,
+        kept.peers,
+        draft.id,
+    )
