@@ -1,6 +1,7 @@
 """What the store answers: the nodes, the three tables of the page, and one node's history."""
 
 from functools import lru_cache
+from operator import itemgetter
 
 import msgspec
 
@@ -15,18 +16,17 @@ from subscriber.store.times import HOUR, MINUTE, as_interval
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
        enrolled_at, first_seen_at, last_report_at, clock_offset, latest
-FROM node ORDER BY site, node
+FROM node
 """
 _SERVER = """
 SELECT connected_at, beat_at FROM heartbeat ORDER BY connected_at IS NULL, beat_at DESC LIMIT 1
 """
 _HOURS = "SELECT min(hour), max(hour) FROM node_hour"
 _SUMS = """
-SELECT n.site, n.node, sum(h.count), sum(h.hashrate), sum(h.peers_count), sum(h.peers)
+SELECT n.site, n.node, h.count, h.hashrate, h.peers_count, h.peers
 FROM (SELECT node_id, sum(count) AS count, sum(hashrate) AS hashrate, sum(peers_count) AS peers_count,
              sum(peers) AS peers
       FROM node_hour WHERE hour >= ? GROUP BY node_id) h JOIN node n ON n.id = h.node_id
-GROUP BY n.site, n.node
 """
 _KEPT_WITHOUT = """
 SELECT n.site, n.node, n.kept_count - coalesce(h.count, 0), n.kept_hashrate - coalesce(h.hashrate, 0),
@@ -50,7 +50,8 @@ _latest = msgspec.json.Decoder(Sample)
 
 
 def nodes(work: Work) -> list[NodeFacts]:
-    return [_node(row) for row in work.rows(_NODES)]
+    # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
+    return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
 
 
 def server(work: Work) -> ServerFacts:

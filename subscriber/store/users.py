@@ -24,7 +24,7 @@ def get(database: Database, name: str) -> User | None:
 
 def every(database: Database) -> list[User]:
     """By name."""
-    return [_user(row) for row in Account.select().order_by(Account.name).bind(database)]
+    return sorted((_user(row) for row in Account.select().bind(database)), key=lambda user: user.name)
 
 
 def set_password(database: Database, name: str, password_hash: str) -> None:
