@@ -16,7 +16,7 @@ from rigwatch.envelope import key_id_of
 from rigwatch.errors import DecodeError, OpenError, TopicError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, decode
-from rigwatch.topics import Channel, NodeId, parse_topic
+from rigwatch.topics import Channel, NodeId, parse_topic, topic_of
 
 CLOCK_TOLERANCE: Millis = 2_000
 """A rig whose clock is off by no more than this is believed to the millisecond."""
@@ -34,6 +34,7 @@ class Reason(StrEnum):
     CONTENT = "not a valid message"
     OLD_SESSION = "of an older session"
     OVERFLOW = "no room left, the database is too slow or away"
+    UNSTORABLE = "the database cannot hold it"
 
 
 class Rejected(Struct, frozen=True):
@@ -55,6 +56,10 @@ class Heard(Struct, frozen=True):
     body: Status | Report
     key: NodeKey
     received_at: Millis
+
+    @property
+    def topic(self) -> str:
+        return topic_of(self.node, Channel.STATUS if isinstance(self.body, Status) else Channel.REPORT)
 
 
 class Known(Struct, frozen=True):
@@ -142,7 +147,7 @@ def judge(heard: Heard, known: Known) -> StatusTaken | ReportTaken | Rejected:
     body = heard.body
     if body.session < known.session:
         detail = f"session {body.session} is older than {known.session}"
-        return Rejected(_topic(heard), Reason.OLD_SESSION, detail, known.session)
+        return Rejected(heard.topic, Reason.OLD_SESSION, detail, known.session)
     if isinstance(body, Status):
         return _take_status(body, known, heard.received_at)
     return _take_report(body, known, heard.received_at)
@@ -185,8 +190,3 @@ def _key_of(envelope: bytes, keys: Sequence[NodeKey]) -> NodeKey:
         if key.seal_key.key_id == key_id:
             return key
     raise OpenError("sealed with another key")
-
-
-def _topic(heard: Heard) -> str:
-    channel = Channel.STATUS if isinstance(heard.body, Status) else Channel.REPORT
-    return f"rigwatch/v1/{heard.node}/{channel.value}"

@@ -10,12 +10,12 @@ from rigwatch.topics import NodeId
 from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
 from subscriber.ingest import Heard
 from subscriber.store import housekeeping, reader, retention, users, writer
-from subscriber.store.engine import Engine, connect
+from subscriber.store.engine import Engine, Unstorable, connect
 from subscriber.store.schema import migrate
 from subscriber.store.times import in_millis
 from subscriber.store.writer import Verdict
 
-__all__ = ["Store", "Verdict", "open_store"]
+__all__ = ["Store", "Unstorable", "Verdict", "open_store"]
 
 
 class Store:

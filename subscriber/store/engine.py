@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import psycopg
-from peewee import Database, PeeweeException, PostgresqlDatabase, SqliteDatabase
+from peewee import Database, DataError, IntegrityError, PeeweeException, PostgresqlDatabase, SqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from rigwatch.errors import StoreError
@@ -35,6 +35,13 @@ _PRAGMAS = {
     "cache_size": -16_000,  # KiB
     "journal_size_limit": 64 * 1024 * 1024,
 }
+
+# Each driver's way to say that a value does not fit; Peewee wraps only what passes through its own `execute_sql`.
+_UNSTORABLE = (DataError, sqlite3.DataError, psycopg.DataError, IntegrityError, sqlite3.IntegrityError)
+
+
+class Unstorable(StoreError):
+    """The database works, but cannot hold what it was given; trying again will not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,8 @@ class Engine:
     def errors(self) -> Iterator[None]:
         try:
             yield
+        except (*_UNSTORABLE, OverflowError) as exc:
+            raise Unstorable(f"database {self.where}: {first_line(exc)}") from exc
         except (PeeweeException, sqlite3.Error, psycopg.Error, OSError) as exc:
             raise StoreError(f"database {self.where}: {first_line(exc)}") from exc
 

@@ -1,0 +1,93 @@
+"""What is due by the clock: the sign of life, the list of enrolled nodes, forgetting what is old."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Protocol
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.errors import RigwatchError
+from rigwatch.registry import Registry
+from rigwatch.topics import NodeId
+from subscriber.worker import Worker
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 2.0
+PRUNE_EVERY_S = 60.0
+
+
+class Link(Protocol):
+    """Whether there is a broker: `subscriber.session.Session`."""
+
+    connected_at: Millis | None
+    changed: asyncio.Event
+
+
+class Chores:
+    """`name` is under which this subscriber's sign of life is kept."""
+
+    def __init__(self, worker: Worker, link: Link, registry: Registry, *, clock: Clock, name: str) -> None:
+        self._worker = worker
+        self._link = link
+        self._registry = registry
+        self._clock = clock
+        self._name = name
+        self._enrolled: dict[NodeId, Millis] | None = None
+        self._failing: set[str] = set()
+
+    async def beat(self) -> None:
+        """Every 2 s, and at once when the broker came or went."""
+        while True:
+            self._link.changed.clear()
+            await self._try("sign of life", lambda: self._say(self._link.connected_at))
+            await self._try("enrolled nodes", self._note_enrolled)
+            await self._first(self._clock.sleep(BEAT_S), self._link.changed.wait())
+
+    async def prune(self, keep: timedelta) -> None:
+        """Every minute; a step at a time, so that batches get their turn in between."""
+        while True:
+            await self._try("forgetting old samples", lambda: self._prune(keep))
+            await self._clock.sleep(PRUNE_EVERY_S)
+
+    async def say_goodbye(self) -> None:
+        """The last sign of life says that there is no broker any more."""
+        await self._try("sign of life", lambda: self._say(None))
+
+    async def _say(self, connected_at: Millis | None) -> None:
+        now = self._clock.now()
+        await self._worker.do(lambda store: store.beat(self._name, now, connected_at))
+
+    async def _note_enrolled(self) -> None:
+        enrolled = {node: each.enrolled_at for node, each in self._registry.nodes().items() if not each.revoked}
+        if enrolled != self._enrolled:
+            await self._worker.do(lambda store: store.set_enrolled(enrolled))
+            self._enrolled = enrolled
+
+    async def _prune(self, keep: timedelta) -> None:
+        now = self._clock.now()
+        steps = await self._worker.do(lambda store: store.prune(keep, now))
+        while await self._worker.do(lambda _store: next(steps, None)) is not None:
+            pass
+
+    async def _try(self, what: str, chore: Callable[[], Awaitable[None]]) -> None:
+        """A database or a file that cannot be used now is named once; the chore is tried again when it is next due."""
+        try:
+            await chore()
+        except RigwatchError as exc:
+            if what not in self._failing:
+                log.warning("not done chore=%r: %s", what, exc)
+            self._failing.add(what)
+        else:
+            if what in self._failing:
+                log.info("done again chore=%r", what)
+            self._failing.discard(what)
+
+    async def _first(self, *waits: Awaitable[object]) -> None:
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()

@@ -1,0 +1,212 @@
+"""From a received message to its acknowledgement: opened at once, stored in batches, acknowledged after the commit."""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError, StoreError
+from rigwatch.messages import Ack, Status, encode
+from rigwatch.mqtt import Message
+from rigwatch.topics import Channel, topic_of
+from subscriber.ingest import Access, Heard, Reason, Rejected, ReportTaken, open_message
+from subscriber.rejections import Rejections
+from subscriber.store import Unstorable, Verdict
+
+log = logging.getLogger(__name__)
+
+CAPACITY = 20_000
+"""How many messages may wait for the database, about 1 kB each."""
+
+_BATCH_MESSAGES = 1000
+_BATCH_SAMPLES = 4000
+# Waiting this long for company makes a commit (one fsync) serve many reports. A status never waits: it may be a death.
+_LINGER_S = 0.02
+_UNCONFIRMED_ACKS = 2000
+_PAUSE_MAX_S = 4.0
+_RETRY_FIRST_S = 0.1
+_RETRY_MAX_S = 5.0
+
+
+class Outlet(Protocol):
+    """The connection, as far as the pipeline uses it: `subscriber.session.Session`."""
+
+    def publish(self, topic: str, payload: bytes) -> "asyncio.Future[None] | None": ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    async def ask_for_statuses(self) -> None: ...
+
+
+class Pipeline:
+    """`write` stores a batch, outside the loop's thread, and returns when it is safe."""
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[Heard]], Awaitable[list[Verdict]]],
+        access: Access,
+        outlet: Outlet,
+        *,
+        clock: Clock,
+        capacity: int = CAPACITY,
+    ) -> None:
+        self._write = write
+        self._access = access
+        self._outlet = outlet
+        self._clock = clock
+        self._capacity = capacity
+        self._queue: deque[Heard] = deque()
+        self._filled = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._unconfirmed: set[asyncio.Future[None]] = set()
+        self._paused_at: float | None = None
+        self._statuses_missed = False
+        self._failing = False
+        self.rejections = Rejections()
+
+    def receive(self, message: Message) -> None:
+        """Called on the loop for each message; never blocks, never raises for anything a sender can do."""
+        try:
+            heard = open_message(message, self._access, self._clock.now())
+        except RigwatchError as exc:
+            # The list of enrolled nodes cannot be read. The node keeps its samples and sends them again.
+            heard = Rejected(message.topic, Reason.ACCESS, str(exc))
+        if isinstance(heard, Rejected):
+            self.rejections.add(heard, self._clock.monotonic())
+        elif self._has_room(heard):
+            self._enqueue(heard)
+
+    async def run(self) -> None:
+        """Stores and acknowledges until it is cancelled."""
+        while True:
+            await self._wait_for_work()
+            self._regulate()
+            batch = self._take()
+            verdicts = await self._store(batch)
+            for heard, verdict in zip(batch, verdicts, strict=True):
+                self._answer(heard, verdict)
+            self._regulate()
+            await self._catch_up()
+            if not self._queue:
+                self._idle.set()
+
+    async def drained(self) -> None:
+        """Returns when everything received so far is stored and its acks are handed to the connection."""
+        await self._idle.wait()
+
+    def _enqueue(self, heard: Heard) -> None:
+        self._queue.append(heard)
+        self._filled.set()
+        self._idle.clear()
+        if isinstance(heard.body, Status) or len(self._queue) >= _BATCH_MESSAGES:
+            self._urgent.set()
+        self._regulate()
+
+    def _has_room(self, heard: Heard) -> bool:
+        if len(self._queue) < self._capacity:
+            return True
+        if isinstance(heard.body, Status):
+            # The broker keeps every node's last status and will be asked for them.
+            self._statuses_missed = True
+        # Not acknowledged, so its node keeps what was in it and sends it again.
+        self.rejections.add(Rejected(heard.topic, Reason.OVERFLOW), self._clock.monotonic())
+        return False
+
+    async def _wait_for_work(self) -> None:
+        await self._filled.wait()
+        try:
+            async with asyncio.timeout(_LINGER_S):
+                await self._urgent.wait()
+        except TimeoutError:
+            pass
+
+    def _take(self) -> list[Heard]:
+        batch: list[Heard] = []
+        samples = 0
+        while self._queue and len(batch) < _BATCH_MESSAGES and samples < _BATCH_SAMPLES:
+            heard = self._queue.popleft()
+            samples += 0 if isinstance(heard.body, Status) else len(heard.body.samples)
+            batch.append(heard)
+        if not self._queue:
+            self._filled.clear()
+        # What is left has lingered already.
+        (self._urgent.set if self._queue else self._urgent.clear)()
+        return batch
+
+    async def _store(self, batch: list[Heard]) -> list[Verdict]:
+        """Tries until the database takes it: nothing here is acknowledged, so nothing is lost by waiting."""
+        failures = 0
+        while True:
+            try:
+                verdicts = await self._write(batch)
+            except Unstorable as exc:
+                return await self._store_apart(batch, exc)
+            except StoreError as exc:
+                failures += 1
+                self._note_failure(exc)
+                self._regulate()
+                delay = random.uniform(0, min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(failures, 16)))  # noqa: S311
+                await self._clock.sleep(delay)
+            else:
+                self._note_success()
+                return verdicts
+
+    async def _store_apart(self, batch: list[Heard], exc: Unstorable) -> list[Verdict]:
+        """One message that the database cannot hold must not keep the others from being stored."""
+        if len(batch) > 1:
+            half = len(batch) // 2
+            return await self._store(batch[:half]) + await self._store(batch[half:])
+        return [Rejected(batch[0].topic, Reason.UNSTORABLE, str(exc))]
+
+    def _answer(self, heard: Heard, verdict: Verdict) -> None:
+        if isinstance(verdict, Rejected):
+            self.rejections.add(verdict, self._clock.monotonic())
+            if verdict.reason is Reason.OLD_SESSION:
+                self._ack(heard, Ack(verdict.session))
+        elif isinstance(verdict, ReportTaken):
+            numbers = tuple(timed.sample.n for timed in verdict.samples)
+            self._ack(heard, Ack(heard.body.session, numbers))
+
+    def _ack(self, heard: Heard, ack: Ack) -> None:
+        topic = topic_of(heard.node, Channel.ACK)
+        # A lost ack costs one report sent twice: nobody waits for it, they are only kept from piling up.
+        sent = self._outlet.publish(topic, heard.key.seal_key.seal(topic, encode(ack)))
+        if sent is not None and not sent.done():
+            self._unconfirmed.add(sent)
+            sent.add_done_callback(self._unconfirmed.discard)
+
+    async def _catch_up(self) -> None:
+        while len(self._unconfirmed) > _UNCONFIRMED_ACKS:
+            await asyncio.wait(self._unconfirmed, return_when=asyncio.FIRST_COMPLETED)
+        if self._statuses_missed and len(self._queue) < self._capacity // 2:
+            self._statuses_missed = False
+            try:
+                await self._outlet.ask_for_statuses()
+            except RigwatchError as exc:
+                # The connection is ending; the next one begins with every retained status.
+                log.info("statuses not asked for reason=%s", exc)
+
+    def _regulate(self) -> None:
+        """Near the limit the broker is made to wait, but not until it takes us for dead; then reports are shed."""
+        now = self._clock.monotonic()
+        if self._paused_at is None:
+            if len(self._queue) > self._capacity * 3 // 4 and not self._failing:
+                self._paused_at = now
+                self._outlet.pause()
+        elif self._failing or len(self._queue) < self._capacity // 2 or now - self._paused_at > _PAUSE_MAX_S:
+            self._paused_at = None
+            self._outlet.resume()
+
+    def _note_failure(self, exc: StoreError) -> None:
+        if not self._failing:
+            log.error("database does not take reports, they are kept where they come from and tried again: %s", exc)
+        self._failing = True
+
+    def _note_success(self) -> None:
+        if self._failing:
+            log.warning("database takes reports again")
+        self._failing = False

@@ -1,0 +1,38 @@
+"""Counting what was not taken, and saying so in the log without letting whoever sends it fill the disk."""
+
+import logging
+from collections import Counter
+
+from subscriber.ingest import Reason, Rejected
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 60.0
+"""At most one line a reason in this time."""
+
+
+class Rejections:
+    """Counts by reason, from the start of the process."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Reason] = Counter()
+        self._since_line: Counter[Reason] = Counter()
+        self._quiet_until: dict[Reason, float] = {}
+
+    def add(self, rejected: Rejected, monotonic: float) -> None:
+        """The first of a reason is logged at once; what follows within `QUIET_S` only as a count in the next line."""
+        reason = rejected.reason
+        self.counts[reason] += 1
+        self._since_line[reason] += 1
+        if monotonic < self._quiet_until.get(reason, 0.0):
+            return
+        # A topic is the sender's own text: %r keeps it on one line.
+        log.warning(
+            "message not taken reason=%r topic=%r detail=%r count=%s",
+            reason.value,
+            rejected.topic,
+            rejected.detail,
+            self._since_line[reason],
+        )
+        self._since_line[reason] = 0
+        self._quiet_until[reason] = monotonic + QUIET_S

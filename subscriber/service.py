@@ -1,0 +1,72 @@
+"""The subscriber as a process: the store, the connection and the pipeline between them, wired together."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from rigwatch.clock import Clock
+from rigwatch.home import Home
+from rigwatch.mqtt import Message
+from rigwatch.registry import NodeAccess, Registry
+from rigwatch.settings.server import ServerSettings
+from subscriber.chores import Chores
+from subscriber.login import endpoint_of, login_of, master_key
+from subscriber.pipeline import Pipeline
+from subscriber.session import Session
+from subscriber.store import open_store
+from subscriber.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_DRAIN_S = 5.0
+
+
+async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
+    """Runs until `stop`. Raises `RigwatchError` when the database or the key cannot be used at the start.
+
+    A broker that is away is waited for, and so is a database that goes away later.
+    """
+    master = master_key(home, settings)
+    registry = Registry(home.nodes_json)
+    access = NodeAccess(master, registry, open_enrollment=settings.security.enrollment == "open")
+    endpoint, login = endpoint_of(home, settings), login_of(settings, master)
+    async with _opened(settings.database.url, home) as worker:
+
+        def receive(message: Message) -> None:
+            pipeline.receive(message)
+
+        session = Session(endpoint, login, clock=clock, on_message=receive)
+        pipeline = Pipeline(lambda batch: worker.do(lambda store: store.write(batch)), access, session, clock=clock)
+        chores = Chores(worker, session, registry, clock=clock, name=login.client_id)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(pipeline.run(), name="pipeline"),
+                tasks.create_task(session.run(), name="session"),
+                tasks.create_task(chores.beat(), name="beat"),
+                tasks.create_task(chores.prune(settings.database.keep), name="prune"),
+            ]
+            await stop.wait()
+            await _drain(session, pipeline)
+            for task in running:
+                task.cancel()
+        await chores.say_goodbye()
+
+
+@asynccontextmanager
+async def _opened(url: str, home: Home) -> AsyncIterator[Worker]:
+    worker = Worker(await asyncio.to_thread(open_store, url, home))
+    try:
+        yield worker
+    finally:
+        await worker.close()
+
+
+async def _drain(session: Session, pipeline: Pipeline) -> None:
+    """What has been received is stored and acknowledged before the connection ends; the rest is sent again later."""
+    session.pause()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            await pipeline.drained()
+    session.resume()

@@ -1,0 +1,102 @@
+"""The subscriber's connection to the broker: made, kept, made again; and known to be there or not."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 10
+# The server's own processes come back together; seconds without a subscriber are seconds in which nobody is watched.
+_DELAY_FIRST_S = 0.1
+_DELAY_MAX_S = 5.0
+# A login that is refused will be so until somebody changes something.
+_DELAY_REFUSED_S = 30.0
+
+
+class Session:
+    """One connection at a time. `connected_at` is since when it is there, None while it is not."""
+
+    def __init__(
+        self, endpoint: Endpoint, login: Login, *, clock: Clock, on_message: Callable[[Message], None]
+    ) -> None:
+        self._endpoint = endpoint
+        self._login = login
+        self._clock = clock
+        self._on_message = on_message
+        self._connection: Connection | None = None
+        self._failure = ""
+        self.connected_at: Millis | None = None
+        self.changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keeps a connection until it is cancelled; the connection is then closed in order."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    await self._connect()
+                    failures = 0
+                    await self._lost()
+                except MqttError as exc:
+                    failures += 1
+                    await self._wait(exc, failures)
+        finally:
+            await self._close()
+
+    def publish(self, topic: str, payload: bytes) -> "asyncio.Future[None] | None":
+        """At QoS 1; None while there is no connection: whoever the message is for will ask again."""
+        return self._connection.publish(topic, payload) if self._connection else None
+
+    def pause(self) -> None:
+        """Lets the broker hold what comes. Not for longer than half the keep-alive, or the connection ends."""
+        if self._connection:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        if self._connection:
+            self._connection.resume()
+
+    async def ask_for_statuses(self) -> None:
+        """Makes the broker send every node's retained status again (MQTT 3.1.1, §3.8.4: at each SUBSCRIBE)."""
+        if self._connection:
+            await self._connection.subscribe(ALL_STATUS)
+
+    async def _connect(self) -> None:
+        connection = await Connection.open(
+            self._endpoint, self._login, on_message=self._on_message, keepalive=KEEPALIVE_S
+        )
+        self._connection = connection
+        await connection.subscribe(ALL_STATUS, ALL_REPORTS)
+        self.connected_at = self._clock.now()
+        self.changed.set()
+        self._failure = ""
+        log.info("connected to the broker endpoint=%s", self._endpoint)
+
+    async def _lost(self) -> None:
+        assert self._connection is not None
+        reason = await self._connection.lost
+        raise MqttError(f"the connection ended: {reason}")
+
+    async def _wait(self, exc: MqttError, failures: int) -> None:
+        await self._close()
+        longest = _DELAY_REFUSED_S if isinstance(exc, Refused) else _DELAY_MAX_S
+        # Full jitter, because everything that was connected to a broker comes back to it in the same second.
+        delay = random.uniform(0, min(longest, _DELAY_FIRST_S * 2 ** min(failures, 16)))  # noqa: S311 - no secret
+        if str(exc) != self._failure:
+            log.warning("no broker endpoint=%s reason=%s, trying again", self._endpoint, exc)
+            self._failure = str(exc)
+        await self._clock.sleep(delay)
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if self.connected_at is not None:
+            self.connected_at = None
+            self.changed.set()
+        if connection is not None:
+            await connection.close()

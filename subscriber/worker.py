@@ -1,0 +1,27 @@
+"""The one thread that writes to the store, so that the loop goes on receiving while the disk is busy."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from subscriber.store import Store
+
+T = TypeVar("T")
+
+
+class Worker:
+    """A batch, a sign of life and a step of forgetting take turns, in the order they were asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    async def do(self, work: Callable[[Store], T]) -> T:
+        """The result of `work`; it runs to its end even where nobody waits for it any more."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+
+    async def close(self) -> None:
+        """After everything asked for is done; also closes the store."""
+        await self.do(lambda store: store.close())
+        self._thread.shutdown()

@@ -1,0 +1,192 @@
+"""What is opened, what counts, and when samples were taken."""
+
+import pytest
+
+from rigwatch.keys import NodeKey
+from rigwatch.messages import NodeState, Sample, Status
+from rigwatch.mqtt import Message
+from rigwatch.topics import NodeId
+from subscriber.ingest import Heard, Known, Reason, Rejected, ReportTaken, StatusTaken, judge, open_message
+from tests.fake_clock import START
+from tests.rigs import MASTER, birth, goodbye, report, rig, sample, will
+
+MINUTE = 60_000
+ONLINE_5 = Known(5, NodeState.ONLINE, START - MINUTE)
+
+
+class Keys:
+    """Accepts these keys for rig1 and nothing for anybody else."""
+
+    def __init__(self, *keys: NodeKey) -> None:
+        self.keys = keys
+
+    def accepted_keys(self, node: NodeId, _now: int) -> tuple[NodeKey, ...]:
+        return self.keys if node.node == "rig1" else ()
+
+
+OWN = Keys(rig().key)
+
+
+def refusal(message: Message, keys: Keys = OWN) -> Reason:
+    answer = open_message(message, keys, START)
+    assert isinstance(answer, Rejected)
+    assert answer.topic == message.topic
+    return answer.reason
+
+
+def test_it_opens_a_message_with_the_node_s_key() -> None:
+    assert open_message(rig().sealed(birth()), OWN, START) == Heard(rig().id, birth(), rig().key, START)
+
+
+def test_it_opens_a_message_with_an_older_key_that_is_still_accepted() -> None:
+    newer = MASTER.node_key(rig().id, 1)
+    heard = open_message(rig().sealed(birth()), Keys(newer, rig().key), START)
+    assert isinstance(heard, Heard)
+    assert heard.key == rig().key
+
+
+def test_it_refuses_a_key_that_is_not_accepted_any_more() -> None:
+    assert refusal(rig().sealed(birth()), Keys(MASTER.node_key(rig().id, 1))) is Reason.SEAL
+
+
+def test_it_refuses_a_node_that_is_not_enrolled() -> None:
+    assert refusal(rig("stranger").sealed(birth())) is Reason.ACCESS
+
+
+def test_it_refuses_a_message_moved_to_another_topic() -> None:
+    moved = Message("rigwatch/v1/main/rig1/report", rig().sealed(birth()).payload, retained=False)
+    assert refusal(moved) is Reason.SEAL
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x01", b"x" * 200, b"\x02" + b"x" * 50], ids=repr)
+def test_it_refuses_what_is_not_an_envelope(payload: bytes) -> None:
+    assert refusal(Message("rigwatch/v1/main/rig1/status", payload, retained=False)) is Reason.SEAL
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "rigwatch/v1/main/rig1", "rigwatch/v1/server/status", "rigwatch/v2/main/rig1/status", "$SYS/broker"]
+)
+def test_it_refuses_a_topic_of_no_node(topic: str) -> None:
+    assert refusal(Message(topic, b"", retained=False)) is Reason.TOPIC
+
+
+def test_it_refuses_the_channels_a_node_does_not_speak_on() -> None:
+    assert refusal(Message("rigwatch/v1/main/rig1/ack", b"", retained=False)) is Reason.TOPIC
+
+
+def test_it_refuses_a_sealed_message_that_is_not_one_of_ours() -> None:
+    topic = "rigwatch/v1/main/rig1/status"
+    payload = rig().key.seal_key.seal(topic, b'{"state":"dancing","session":1}')
+    assert refusal(Message(topic, payload, retained=False)) is Reason.CONTENT
+
+
+def judged(body: object, known: Known, received_at: int = START) -> StatusTaken | ReportTaken | Rejected:
+    return judge(Heard(rig().id, body, rig().key, received_at), known)  # type: ignore[arg-type]
+
+
+def known_after(body: object, known: Known) -> Known:
+    verdict = judged(body, known)
+    assert not isinstance(verdict, Rejected)
+    return verdict.known
+
+
+def test_a_birth_makes_an_unknown_node_online() -> None:
+    assert known_after(birth(5), Known()) == Known(5, NodeState.ONLINE, START)
+
+
+def test_a_birth_of_a_newer_session_is_news() -> None:
+    assert known_after(birth(6), ONLINE_5) == Known(6, NodeState.ONLINE, START)
+
+
+def test_a_birth_brings_the_interval() -> None:
+    assert known_after(birth(6, interval=2.5), ONLINE_5).interval == 2500
+
+
+def test_a_birth_heard_again_does_not_change_since_when_the_node_is_online() -> None:
+    assert known_after(birth(5), ONLINE_5) == ONLINE_5
+
+
+@pytest.mark.parametrize(
+    "body", [birth(4), will(4), goodbye(4), report(session=4)], ids=["birth", "will", "bye", "report"]
+)
+def test_it_refuses_a_message_of_an_older_session_and_names_the_current_one(body: object) -> None:
+    verdict = judged(body, ONLINE_5)
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason is Reason.OLD_SESSION
+    assert verdict.session == 5
+
+
+def test_a_will_of_the_current_session_makes_the_node_lost() -> None:
+    assert known_after(will(5), ONLINE_5) == Known(5, NodeState.LOST, START)
+
+
+def test_a_will_of_a_newer_session_tells_of_a_birth_that_was_missed() -> None:
+    assert known_after(will(6), ONLINE_5) == Known(6, NodeState.LOST, START)
+
+
+def test_a_goodbye_makes_the_node_offline() -> None:
+    assert known_after(goodbye(5), ONLINE_5) == Known(5, NodeState.OFFLINE, START)
+
+
+def test_a_will_that_follows_a_goodbye_of_its_session_is_no_loss() -> None:
+    offline = Known(5, NodeState.OFFLINE, START - MINUTE)
+    assert known_after(will(5), offline) == offline
+
+
+def test_a_birth_replayed_after_the_will_of_its_session_revives_nobody() -> None:
+    lost = Known(5, NodeState.LOST, START - MINUTE)
+    assert known_after(birth(5), lost) == lost
+
+
+def test_only_a_birth_or_a_will_that_repeats_it_describes_the_node() -> None:
+    bare, whole = judged(will(6), ONLINE_5), judged(Status(NodeState.LOST, 6, host="host1", interval=10), ONLINE_5)
+    assert isinstance(bare, StatusTaken)
+    assert isinstance(whole, StatusTaken)
+    assert (bare.identity, bare.known.interval) == (False, 60_000)
+    assert (whole.identity, whole.known.interval) == (True, 10_000)
+
+
+def test_a_report_of_a_newer_session_is_believed_and_raises_the_session() -> None:
+    assert known_after(report(session=6), ONLINE_5) == Known(6, NodeState.ONLINE, START)
+    assert known_after(report(session=6), Known()) == Known(6, NodeState.ONLINE, START)
+
+
+def test_a_report_does_not_revive_a_node_that_was_lost_in_the_same_session() -> None:
+    lost = Known(5, NodeState.LOST, START - MINUTE)
+    assert known_after(report(session=5), lost) == lost
+
+
+def timed(*samples: Sample, sent_at: int = START, received_at: int = START) -> ReportTaken:
+    verdict = judged(report(*samples, session=5, sent_at=sent_at), ONLINE_5, received_at)
+    assert isinstance(verdict, ReportTaken)
+    return verdict
+
+
+@pytest.mark.parametrize("offset", [-2000, -1, 0, 2000])
+def test_a_clock_within_two_seconds_is_believed(offset: int) -> None:
+    taken = timed(sample(START - 500), sent_at=START - offset)
+    assert taken.samples[0].at == START - 500
+    assert taken.clock_offset == offset
+
+
+@pytest.mark.parametrize("offset", [-7_200_000, -2001, 2001, 86_400_000])
+def test_a_clock_that_is_further_off_is_put_right(offset: int) -> None:
+    taken = timed(sample(START - offset - 500), sent_at=START - offset)
+    assert taken.samples[0].at == START - 500
+    assert taken.clock_offset == offset
+
+
+def test_a_sample_younger_than_two_intervals_is_live() -> None:
+    taken = timed(sample(START - 2 * MINUTE + 1), sample(START - 2 * MINUTE))
+    assert [each.live for each in taken.samples] == [True, False]
+
+
+def test_a_sample_from_the_future_is_taken_as_past_history() -> None:
+    # Taken while the rig's clock was a year ahead, sent after it was set right.
+    taken = timed(sample(START + 365 * 86_400_000))
+    assert (taken.samples[0].at, taken.samples[0].live) == (START, False)
+
+
+def test_a_sample_from_before_1970_is_placed_at_its_beginning() -> None:
+    taken = timed(sample(0, n=1), sent_at=START + MINUTE)
+    assert taken.samples[0].at == 0
