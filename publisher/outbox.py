@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 
@@ -45,8 +45,8 @@ _encoder = msgspec.json.Encoder()
 class Limits:
     """The most that one outbox holds, in samples and in bytes of their JSON."""
 
-    samples: int = 20_160
-    bytes: int = 16 * 1024 * 1024
+    samples: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,12 @@ class Outbox:
         self._loss = ""
         self._file: OutboxFile | None = None
         self._open(starting=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def waits_for_disk(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from publisher.reader import Reader
@@ -26,7 +26,7 @@ class Sampler:
         self._readers = [Reader(label, source, interval=interval, clock=clock) for label, source in sources]
         self._failing: dict[str, str] = {}
 
-    async def run(self, keep: Callable[[Summary], None]) -> None:
+    async def run(self, keep: Callable[[Summary], Awaitable[None]]) -> None:
         """Hands `keep` the first summary as soon as every source has answered, then one an interval; never returns."""
         async with asyncio.TaskGroup() as group:
             for reader in self._readers:
@@ -35,7 +35,7 @@ class Sampler:
                 await reader.answered()
             due = self._clock.monotonic()
             while True:
-                keep(self._summary())
+                await keep(self._summary())
                 due = max(due + self._interval, self._clock.monotonic())
                 await self._clock.sleep(due - self._clock.monotonic())
 

@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Context:
     """Where a source stands: the node it reads for, and the clock that it may ask."""
 
     node: NodeId

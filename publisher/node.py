@@ -1,0 +1,46 @@
+"""Runs one node: its sampler fills the outbox, its session empties it. Which nodes there are is decided elsewhere."""
+
+import asyncio
+import socket
+from random import Random
+
+from publisher.dispatch import Dispatch
+from publisher.outbox import Outbox
+from publisher.plan import Plan
+from publisher.sampler import Sampler
+from publisher.session import Session
+from rigwatch import __version__
+from rigwatch.clock import Clock
+from rigwatch.messages import NodeState, Status
+
+_LINE_MAX = 200
+
+
+async def run_node(plan: Plan, outbox: Outbox, *, host: str, clock: Clock, random: Random, stop: asyncio.Event) -> None:
+    """Returns after the goodbye, once `stop` is set; what is not delivered by then stays in the outbox."""
+    dispatch = Dispatch(outbox, clock=clock)
+    sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock)
+    session = Session(plan.account, about(plan, host), dispatch, clock=clock, random=random)
+    async with asyncio.TaskGroup() as group:
+        sampling = group.create_task(sampler.run(dispatch.keep), name=f"sample {plan.node}")
+        await session.run(stop)
+        sampling.cancel()
+
+
+def about(plan: Plan, host: str) -> Status:
+    """What the node says of itself; the session puts in its state and number."""
+    return Status(
+        state=NodeState.ONLINE,
+        session=1,
+        host=host[:_LINE_MAX],
+        name=plan.name,
+        version=__version__,
+        interval=plan.interval.total_seconds(),
+        sources=tuple(label for label, _ in plan.sources),
+        tags=plan.tags,
+    )
+
+
+def host_name() -> str:
+    """This machine's own name, without its domain."""
+    return socket.gethostname().partition(".")[0] or "unknown"

@@ -1,0 +1,103 @@
+"""The file that the old GPU miners write once a second: one figure in H/s a line, their sum is the hashrate."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.source import Context
+from rigwatch.clock import Clock
+from rigwatch.settings.loader import between
+
+_BYTES_MAX: Final = 64 * 1024
+_ATTEMPTS: Final = 3
+_PAUSE: Final = 0.05
+"""Seconds: a miner that is writing the file has finished by then."""
+
+
+class HashfileSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`path` is the file, `0202001` in the miner's folder; older than `stale` means that the miner writes no more."""
+
+    path: Annotated[str, Meta(min_length=1)]
+    every: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(hours=1))] = timedelta(seconds=1)
+    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(seconds=60)
+    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+
+
+class HashfileSource:
+    """Gives the hashrate. A file that is missing, empty, half written, garbled or stale is an error, never 0 H/s."""
+
+    blocking = True
+
+    def __init__(self, settings: HashfileSettings, context: Context) -> None:
+        self.every = settings.every
+        self.timeout = settings.timeout
+        self._path = Path(settings.path).expanduser()
+        self._stale = settings.stale
+        self._clock: Clock = context.clock
+        self._ends_with_newline = False
+
+    def read(self) -> Reading:
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return self._read_once()
+            except HalfWrittenError:
+                if not left:
+                    raise
+                time.sleep(_PAUSE)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read_once(self) -> Reading:
+        text, modified = read_settled(self._path)
+        self._check_age(modified)
+        if self._ends_with_newline and not text.endswith("\n"):
+            # A number cut off in its middle is a number too; only the missing end of its line tells.
+            raise HalfWrittenError(f"{self._path}: its last line is not finished")
+        reading = parse(text, str(self._path))
+        self._ends_with_newline = text.endswith("\n")
+        return reading
+
+    def _check_age(self, modified: float) -> None:
+        age = timedelta(milliseconds=self._clock.now()) - timedelta(seconds=modified)
+        if age > self._stale:
+            raise SourceError(f"{self._path}: written {age.total_seconds():.0f} s ago; the miner seems to stand still")
+
+
+class HalfWrittenError(SourceError):
+    """The file was caught while it was being written; a moment later it may be whole."""
+
+
+def read_settled(path: Path) -> tuple[str, float]:
+    """The file's text and when it was written (s since 1970).
+
+    Raises HalfWrittenError when it is empty or was changed meanwhile, else SourceError.
+    """
+    try:
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read(_BYTES_MAX + 1)
+            after = os.fstat(file.fileno())
+    except OSError as exc:
+        raise SourceError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
+    if len(data) > _BYTES_MAX:
+        raise SourceError(f"{path}: larger than {_BYTES_MAX} bytes; this is not a file of hashrates")
+    changed = (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size)
+    if changed or not data.strip():
+        raise HalfWrittenError(f"{path}: {'changed while it was read' if changed else 'is empty'}")
+    return data.decode("utf-8", errors="replace"), after.st_mtime
+
+
+def parse(text: str, name: str) -> Reading:
+    """The sum of the lines in H/s; raises SourceError when one of them is not a number."""
+    total = 0.0
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                total += float(line)
+            except ValueError:
+                raise HalfWrittenError(f"{name}: line {number} is not a number: {line.strip()[:40]!r}") from None
+    return Reading(hashrate=total)

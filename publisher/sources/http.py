@@ -1,0 +1,103 @@
+"""One HTTP request to a miner or a chain client on its own machine, with one limit on the whole of its time."""
+
+import http.client
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+from publisher.sources.reading import SourceError
+
+ANSWER_MAX: Final = 4 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+
+
+class StatusError(SourceError):
+    """The server answered, with an HTTP status that is not 200."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An http or https URL taken apart; a login in it goes into a header and is never shown."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+    authorization: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Raises ValueError that does not repeat the URL, which may hold a password."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("url should look like http://127.0.0.1:8545") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("url should look like http://127.0.0.1:8545")
+        secure = parts.scheme == "https"
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return cls(secure, host, port or (443 if secure else 80), path, _basic(parts.username, parts.password))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def request(
+    address: Address, *, timeout: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """The body of the answer (POST with a `body`, else GET); raises SourceError, for a status other than 200 its
+    StatusError. No proxy is used and no redirect followed. `timeout` is in seconds, for everything together.
+    """
+    deadline = time.monotonic() + timeout
+    kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
+    connection = kind(address.host, address.port, timeout=timeout)
+    all_headers = {"Connection": "close", "Accept": "application/json", **(headers or {})}
+    if address.authorization:
+        all_headers["Authorization"] = address.authorization
+    try:
+        connection.request("POST" if body is not None else "GET", address.path, body=body, headers=all_headers)
+        response = connection.getresponse()
+        data = _read(response, deadline)
+    except TimeoutError:
+        raise SourceError(f"{address}: no answer within {timeout:g} s") from None
+    except (OSError, http.client.HTTPException, UnicodeError) as exc:
+        raise SourceError(f"{address}: {_why(exc)}") from exc
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        raise StatusError(f"{address}: HTTP status {response.status} {response.reason}".strip(), response.status)
+    return data
+
+
+def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """The whole body; the socket's own timeout is for each piece, and a server may send a byte a second."""
+    data = bytearray()
+    while piece := response.read1(_CHUNK):
+        data += piece
+        if len(data) > ANSWER_MAX:
+            raise http.client.HTTPException(f"answer larger than {ANSWER_MAX} bytes")
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(data)
+
+
+def _basic(user: str | None, password: str | None) -> str:
+    if user is None:
+        return ""
+    return "Basic " + b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, http.client.HTTPException):
+        text = str(exc)
+        return f"not an HTTP answer ({text or type(exc).__name__})"
+    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

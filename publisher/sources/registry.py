@@ -1,0 +1,66 @@
+"""Which kinds of source there are: the one place to add one to. No source is read here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from publisher.sources.hashfile import HashfileSettings, HashfileSource
+from publisher.sources.host import HostSettings, HostSource
+from publisher.sources.jsonrpc import JsonRpcSettings, JsonRpcSource
+from publisher.sources.simulated import SimulatedSettings, SimulatedSource
+from publisher.sources.source import Context, Source
+from rigwatch.errors import SettingsError
+from rigwatch.settings.loader import Place, build
+
+Settings = TypeVar("Settings", bound=Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Settings]):
+    """What a `kind` in the settings stands for."""
+
+    settings: type[Settings]
+    make: Callable[[Settings, Context], Source]
+
+    def source(self, raw: Mapping[str, Any], place: Place, context: Context) -> Source:
+        return self.make(build(self.settings, raw, place), context)
+
+
+KINDS: Mapping[str, Kind[Any]] = {
+    "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
+    "hashfile": Kind(HashfileSettings, HashfileSource),
+    "host": Kind(HostSettings, HostSource),
+    "simulated": Kind(SimulatedSettings, SimulatedSource),
+}
+
+
+def build_sources(raws: Sequence[Mapping[str, Any]], place: Place, context: Context) -> tuple[tuple[str, Source], ...]:
+    """The sources of one node, each with the label that it has in `errors`: its kind, numbered from the second on.
+
+    Raises SettingsError that names file, key and value; `place` is the node's.
+    """
+    built: list[tuple[str, Source]] = []
+    counts: dict[str, int] = {}
+    for at, raw in enumerate(raws, start=1):
+        here = place.key(f"sources[{at}]")
+        kind = _kind(raw, here)
+        counts[kind] = counts.get(kind, 0) + 1
+        label = kind if counts[kind] == 1 else f"{kind}-{counts[kind]}"
+        settings = {key: value for key, value in raw.items() if key != "kind"}
+        built.append((label, KINDS[kind].source(settings, here, context)))
+    return tuple(built)
+
+
+def _kind(raw: Mapping[str, Any], place: Place) -> str:
+    kind = raw.get("kind")
+    if isinstance(kind, str) and kind in KINDS:
+        return kind
+    known = ", ".join(sorted(KINDS))
+    if kind is None:
+        raise SettingsError(f"{place.key('kind')}: is missing; known kinds: {known}")
+    near = get_close_matches(str(kind), KINDS, n=1)
+    advice = f"did you mean '{near[0]}'?" if near else f"known kinds: {known}"
+    raise SettingsError(f"{place.key('kind')}: no such kind of source (got {kind!r}); {advice}")
