@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 from setuptools import Command
 
@@ -90,8 +91,8 @@ def _npm_ci(folder: Path) -> None:
         subprocess.run(command, cwd=folder, check=True, timeout=_PATIENCE_S)
     except (OSError, subprocess.SubprocessError) as error:
         raise AssetsError(
-            "`npm ci` failed, so the dashboard's scripts could not be fetched: "
-            f"is the npm registry within reach of this machine? ({error})"
+            "`npm ci` failed, so the dashboard's scripts could not be fetched; "
+            "the lines above say why; mostly this machine does not reach the npm registry"
         ) from error
 
 
@@ -99,7 +100,7 @@ class BuildAssets(Command):
     """The build step; it runs before the packages are collected, so that they carry the files as their own data."""
 
     description = "fetch the dashboard's third-party files"
-    user_options: list[tuple[str, str | None, str | None]] = []  # noqa: RUF012 - setuptools' own attribute
+    user_options: ClassVar[list[tuple[str, str, str]]] = []
 
     def initialize_options(self) -> None:
         """No options."""
