@@ -1,8 +1,13 @@
-"""What is known, as plain values: what the store gives to the status rules, the web and the alerts. No database."""
+"""What is known, as plain values: what the store gives to the status rules, the web and the alerts. No database.
+
+What there is of each node is a msgspec Struct: made a thousand times a page, at a fifth of a frozen dataclass's cost.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
@@ -12,8 +17,7 @@ DEFAULT_INTERVAL = timedelta(seconds=60)
 """What a node is taken to report at until its birth says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
+class NodeFacts(Struct, frozen=True):
     """All that is stored of one node but its history. Times are the server's.
 
     `state` is what the node (or its will) said last, and since when; None = never heard of, only enrolled. `session` is
@@ -57,8 +61,7 @@ class ServerFacts:
     beat_at: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Average:
+class Average(Struct, frozen=True):
     """Means of one node over a span of its history; None where no sample of the span had the figure.
 
     `samples` counts those that had a hashrate: an unreachable miner is not a miner at 0 H/s.

@@ -21,7 +21,8 @@ FROM node
 _SERVER = """
 SELECT connected_at, beat_at FROM heartbeat ORDER BY connected_at IS NULL, beat_at DESC LIMIT 1
 """
-_HOURS = "SELECT min(hour), max(hour) FROM node_hour"
+# Each its own look at one end of the key; asked for together, SQLite would read the whole table.
+_HOURS = "SELECT (SELECT min(hour) FROM node_hour), (SELECT max(hour) FROM node_hour)"
 _SUMS = """
 SELECT n.site, n.node, h.count, h.hashrate, h.peers_count, h.peers
 FROM (SELECT node_id, sum(count) AS count, sum(hashrate) AS hashrate, sum(peers_count) AS peers_count,

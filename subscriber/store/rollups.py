@@ -12,6 +12,7 @@ import msgspec
 
 from rigwatch.clock import Millis
 from subscriber.store.engine import Row, Work
+from subscriber.store.rows import stored_number
 from subscriber.store.times import HOUR, MINUTE
 
 Key: TypeAlias = tuple[int, int]
@@ -100,7 +101,10 @@ def write(work: Work, added: Added) -> None:
     """Adds to the hours, minutes and the fleet's minutes. The samples are stored already, their nodes locked."""
     work.run_many(
         _ADD_HOUR,
-        [(*key, s.samples, s.count, s.hashrate, s.peers_count, s.peers) for key, s in sorted(added.hours.items())],
+        [
+            (*key, s.samples, s.count, stored_number(s.hashrate), s.peers_count, stored_number(s.peers))
+            for key, s in sorted(added.hours.items())
+        ],
     )
     if not added.minutes:
         return
@@ -111,7 +115,10 @@ def write(work: Work, added: Added) -> None:
     _add_recent(work, recent, fleet)
     _add_late(work, late, fleet)
     # In order of the minute: two subscribers that store at once wait for each other rather than deadlock.
-    work.run_many(_ADD_FLEET, [(minute, *delta) for minute, delta in sorted(fleet.items()) if any(delta)])
+    work.run_many(
+        _ADD_FLEET,
+        [(minute, stored_number(rate), nodes) for minute, (rate, nodes) in sorted(fleet.items()) if rate or nodes],
+    )
 
 
 def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
@@ -121,7 +128,7 @@ def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdic
     for key, (count, total) in recent.items():
         before = stored.get(key, (0, 0))
         after = (before[0] + count, before[1] + total)
-        changed.append((*key, *after))
+        changed.append((*key, after[0], stored_number(after[1])))
         _move(fleet[key[0]], before, after)
     work.run_many(_SET_MINUTE, sorted(changed))
 

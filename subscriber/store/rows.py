@@ -51,9 +51,13 @@ _extra_decoder = msgspec.json.Decoder(Extra)
 
 
 def milli(hashrate: float) -> float:
-    """H/s as whole thousandths, an int where it is small enough to be stored as one."""
-    scaled = round(hashrate * 1000)
-    return scaled if scaled < _WHOLE_MAX else float(scaled)
+    """H/s as whole thousandths."""
+    return stored_number(round(hashrate * 1000))
+
+
+def stored_number(whole: float) -> float:
+    """The same whole number as it goes into a column of floats: an int where that is smaller."""
+    return int(whole) if abs(whole) < _WHOLE_MAX else float(whole)
 
 
 def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:

@@ -12,7 +12,7 @@ from rigwatch.topics import NodeId
 from subscriber.ingest import Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
 from subscriber.store import rollups
 from subscriber.store.engine import Row, Work
-from subscriber.store.rows import COLUMNS, to_row
+from subscriber.store.rows import COLUMNS, stored_number, to_row
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 
@@ -176,8 +176,8 @@ def _facts(draft: Draft, kept: rollups.Sum) -> Row:
         draft.latest_at or None,
         kept.samples,
         kept.count,
-        kept.hashrate,
+        stored_number(kept.hashrate),
         kept.peers_count,
-        kept.peers,
+        stored_number(kept.peers),
         draft.id,
     )
