@@ -5,7 +5,8 @@ import inspect
 
 import pytest
 
-pytest_plugins = ["tests.mosquitto", "tests.postgres"]
+# The order matters: pytest rewrites the assertions of a module only before anything else has imported it.
+pytest_plugins = ["tests.processes", "tests.chains", "tests.mosquitto", "tests.postgres"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,42 +10,36 @@ from typing import TypeAlias
 import pytest
 
 from tests.ports import free_port, is_listening
+from tests.processes import Program, start_program
 from tests.requirements import program
 from tests.waiting import eventually
 
 _PLACES = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
-_STOP_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Mosquitto:
-    """A running Mosquitto on loopback; `log` is the file that it writes."""
+    """A running Mosquitto on loopback."""
 
     port: int
-    log: Path
-    process: subprocess.Popen[bytes]
+    program: Program
 
     @property
     def url(self) -> str:
         """The address that `broker.url` takes."""
         return f"mqtt://127.0.0.1:{self.port}"
 
+    def log(self) -> str:
+        """All that it has logged so far."""
+        return self.program.text()
+
     def stop(self) -> None:
         """End it as a service manager does (SIGTERM) and wait until it is gone."""
-        self.process.terminate()
-        self._gone()
+        self.program.terminate()
 
     def kill(self) -> None:
         """End it as a power cut of the server does: no wills, no goodbyes."""
-        self.process.kill()
-        self._gone()
-
-    def _gone(self) -> None:
-        try:
-            self.process.wait(timeout=_STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.program.kill()
 
 
 StartMosquitto: TypeAlias = Callable[..., Mosquitto]
@@ -105,20 +99,17 @@ def _password_file(folder: Path, passwords: Mapping[str, str]) -> Path:
 def _running(folder: Path, settings: Sequence[str]) -> Iterator[Mosquitto]:
     configuration = folder / "mosquitto.conf"
     configuration.write_text("\n".join(settings) + "\n", encoding="utf-8")
-    log = folder / "mosquitto.log"
     command: list[str | Path] = [program("mosquitto", variable="MOSQUITTO", places=_PLACES), "-c", configuration]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     port = next(int(line.split()[1]) for line in settings if line.startswith("listener "))
-    broker = Mosquitto(port, log, process)
+    broker = Mosquitto(port, start_program(command, folder))
     try:
         eventually(lambda: _is_up(broker), what="Mosquitto listens")
         yield broker
     finally:
-        broker.stop()
+        broker.program.end()
 
 
 def _is_up(broker: Mosquitto) -> bool:
-    if broker.process.poll() is not None:
-        pytest.fail(f"mosquitto ended while starting:\n{broker.log.read_text(encoding='utf-8', errors='replace')}")
+    if not broker.program.is_running():
+        pytest.fail(f"mosquitto ended while starting:\n{broker.log()}")
     return is_listening(broker.port)
