@@ -1,0 +1,43 @@
+"""Time as the parts see it: one injected clock, so that a test can be hours long and take no time."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol, TypeAlias
+
+Millis: TypeAlias = int
+"""Milliseconds since 1970-01-01 UTC: what is sent and stored. Durations in settings are `timedelta`."""
+
+
+class Clock(Protocol):
+    """What a part may know of time."""
+
+    def now(self) -> Millis:
+        """The wall clock; it may jump, so never subtract two of these to measure a wait."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, from an arbitrary start."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns after `seconds` of monotonic time, at once (after other tasks ran) when not positive."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> Millis:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def as_datetime(moment: Millis) -> datetime:
+    """An aware UTC datetime, for showing and for calendars."""
+    return datetime.fromtimestamp(moment / 1000, UTC)

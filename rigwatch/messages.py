@@ -1,0 +1,138 @@
+"""What the sealed messages say: typed, validated values and their JSON. No sealing, no sending.
+
+`docs/protocol.md` is normative. An absent field and null both mean "not known"; 0 is a measured zero. Unknown fields
+are ignored, so that an older server can read a newer publisher.
+"""
+
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from rigwatch.clock import Millis
+from rigwatch.errors import DecodeError
+
+SAMPLES_MAX = 500
+"""The most samples in one report."""
+
+# Bounds keep a broken or hostile rig from storing what no column or chart can hold; they are wider than any machine.
+# 2^53 is where JSON numbers of other languages stop being exact.
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Moment = Annotated[Millis, Meta(ge=0, le=2**53)]
+Sequence = Annotated[int, Meta(ge=1, le=2**53)]
+Rate = Annotated[float, Meta(ge=0, le=1e24)]
+Celsius = Annotated[float, Meta(ge=-100, le=1000)]
+Watts = Annotated[float, Meta(ge=0, le=1e7)]
+Percent = Annotated[float, Meta(ge=0, le=1000)]
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Interval = Annotated[float, Meta(ge=0.1, le=86400)]
+Line = Annotated[str, Meta(max_length=200)]
+
+
+class NodeState(StrEnum):
+    """What a node says of itself, or its will says for it."""
+
+    ONLINE = "online"
+    LOST = "lost"
+    OFFLINE = "offline"
+
+
+class Gpu(Struct, frozen=True, omit_defaults=True):
+    """One card, known by its UUID or PCI address, never by its index: indices move when a card drops out."""
+
+    id: Line
+    name: Line = ""
+    hashrate: Rate | None = None
+    temperature: Celsius | None = None
+    memory_temperature: Celsius | None = None
+    power: Watts | None = None
+    fan: Percent | None = None
+    utilization: Percent | None = None
+
+
+class Miner(Struct, frozen=True, omit_defaults=True):
+    """The mining program."""
+
+    name: Line
+    version: Line = ""
+
+
+class Sample(Struct, frozen=True, omit_defaults=True):
+    """One node's figures over one interval that ended at `at`: hashrate in H/s, temperature in °C, power in W,
+    fan and cpu in %, uptime in s; `errors` maps a source's name to why it could not be read."""
+
+    n: Sequence
+    at: Moment
+    hashrate: Rate | None = None
+    peers: Count | None = None
+    block: Count | None = None
+    block_hash: Line | None = None
+    syncing: bool | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    stale: Count | None = None
+    last_share_at: Moment | None = None
+    temperature: Celsius | None = None
+    power: Watts | None = None
+    fan: Percent | None = None
+    cpu: Percent | None = None
+    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=64)] | None = None
+    miner: Miner | None = None
+    pool: Line | None = None
+    uptime: Seconds | None = None
+    errors: Annotated[dict[Line, Line], Meta(max_length=32)] = {}
+
+
+class Status(Struct, frozen=True, omit_defaults=True):
+    """Birth, will or goodbye. `interval` is in seconds; `reason` says why a goodbye was said."""
+
+    state: NodeState
+    session: Sequence
+    host: Line = ""
+    name: Line = ""
+    version: Line = ""
+    interval: Interval = 60.0
+    sources: Annotated[tuple[Line, ...], Meta(max_length=32)] = ()
+    tags: Annotated[tuple[Line, ...], Meta(max_length=32)] = ()
+    reason: Line = ""
+
+
+class Report(Struct, frozen=True):
+    """Samples of one node. `sent_at` is the rig's clock at sending, by which the server puts that clock right."""
+
+    session: Sequence
+    sent_at: Moment
+    samples: Annotated[tuple[Sample, ...], Meta(min_length=1, max_length=SAMPLES_MAX)]
+
+
+class Ack(Struct, frozen=True):
+    """These samples are committed. With no `n`: your session is older than `session`, start one above it."""
+
+    session: Sequence
+    n: Annotated[tuple[Sequence, ...], Meta(max_length=SAMPLES_MAX)] = ()
+
+
+Message = TypeVar("Message", Status, Report, Ack)
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[type, msgspec.json.Decoder[Status | Report | Ack]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Status, Report, Ack)
+}
+
+
+def encode(message: Status | Report | Ack) -> bytes:
+    """Compact UTF-8 JSON; fields that hold their default are left out."""
+    return _encoder.encode(message)
+
+
+def decode(data: bytes, kind: type[Message]) -> Message:
+    """The message, valid in every field; raises `DecodeError` that names the wrong field but not its value."""
+    try:
+        message = _decoders[kind].decode(data)
+    except msgspec.ValidationError as exc:
+        raise DecodeError(f"not a {kind.__name__.lower()}: {exc}") from exc
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise DecodeError(f"not JSON: {exc}") from exc
+    assert isinstance(message, kind)  # each decoder above yields the kind it is stored under
+    return message

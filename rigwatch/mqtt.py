@@ -1,0 +1,373 @@
+"""One MQTT 3.1.1 connection on the running asyncio loop: the only module that knows paho.
+
+A `Connection` lives from CONNACK to its end and is never revived: a new one carries a new will and a new session
+number, so whoever reconnects opens another. Callbacks run on the loop; only connecting (DNS, TCP, TLS) uses a thread.
+The loop must offer `add_reader`, which Windows' proactor loop does not: `rigwatch.process.run` sees to that.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Self
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from rigwatch.errors import RigwatchError, SettingsError
+
+_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_IN_FLIGHT = 1000
+_CLOSE_SECONDS = 1.0
+_SUBACK_FAILURE = 0x80
+_NOT_WELCOME = {"Bad user name or password", "Not authorized", "Client identifier not valid", "Banned"}
+
+
+class MqttError(RigwatchError):
+    """The connection cannot be made, or ended before the work was done."""
+
+
+class Unreachable(MqttError):
+    """No answer, or not in time, or not over a trusted certificate. Trying again may help."""
+
+
+class Refused(MqttError):
+    """The broker answered and said no. Trying again helps only after something changed; so try slowly.
+
+    `login` tells that it was the user name, password or client id that it did not accept.
+    """
+
+    def __init__(self, message: str, *, login: bool = False) -> None:
+        super().__init__(message)
+        self.login = login
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a broker listens. With `tls`, `ca` is the PEM to trust instead of the system's authorities."""
+
+    host: str
+    port: int
+    tls: bool = False
+    ca: str | None = None
+
+    @classmethod
+    def parse(cls, url: str, ca: str | None = None) -> Self:
+        """Reads `mqtt://host[:port]` or `mqtts://host[:port]`; raises `SettingsError`. A login in it is ignored."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port, parts = None, None, urlsplit("")
+        if parts.scheme not in _DEFAULT_PORTS or not host or parts.path not in ("", "/"):
+            raise SettingsError("the server's address should look like mqtts://monitor.example:8883")
+        return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An MQTT account, and the client id to use with it."""
+
+    username: str
+    password: str = field(repr=False)
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, at QoS 1 and retained, when this connection ends without a DISCONNECT."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something received. `retained`: it was kept by the broker, not sent just now."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class Connection:
+    """An open connection. `lost` is done, with the reason, once it has ended in any other way than `close`."""
+
+    def __init__(self, client: paho.Client, on_message: Callable[[Message], None], tick: float) -> None:
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._client = client
+        self._on_message = on_message
+        self._connack: asyncio.Future[ReasonCode] = self._loop.create_future()
+        self._pending: dict[int, asyncio.Future[None]] = {}
+        self._suback: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._tick_every = tick
+        self._ticker: asyncio.TimerHandle | None = None
+        self._descriptor: int | None = None
+        self._paused = False
+        self._closing = False
+
+    @classmethod
+    async def open(
+        cls,
+        endpoint: Endpoint,
+        login: Login,
+        *,
+        on_message: Callable[[Message], None],
+        will: Will | None = None,
+        keepalive: int = 10,
+        timeout: float = 10,
+    ) -> Self:
+        """Connects with a clean session; raises `Unreachable` or `Refused` within about `timeout` seconds.
+
+        `on_message` is called on the loop and must neither block nor raise. A broker is noticed as dead after at most
+        two `keepalive` (seconds).
+        """
+        client = paho.Client(CallbackAPIVersion.VERSION2, login.client_id, clean_session=True, protocol=_PROTOCOL)
+        client.username_pw_set(login.username, login.password)
+        client.connect_timeout = timeout
+        client.max_inflight_messages_set(_IN_FLIGHT)
+        if endpoint.tls:
+            client.tls_set_context(_tls_context(endpoint.ca))
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        connection = cls(client, on_message, tick=min(1.0, keepalive / 4))
+        try:
+            async with asyncio.timeout(timeout):
+                await connection._connect(endpoint, keepalive)
+        except TimeoutError:
+            raise Unreachable(f"{endpoint}: no answer within {timeout:g} s") from None
+        finally:
+            if not connection._is_up():
+                connection._release()
+        return connection
+
+    async def subscribe(self, *filters: str) -> None:
+        """Subscribes at QoS 1 and waits for the answer; raises `Refused` when any filter was not granted."""
+        answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        code, mid = self._client.subscribe([(topic, 1) for topic in filters])
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise MqttError("the connection has ended")
+        self._suback[mid] = answer
+        granted = await answer
+        denied = [topic for topic, reason in zip(filters, granted, strict=True) if reason.value >= _SUBACK_FAILURE]
+        if denied:
+            raise Refused(f"not allowed to subscribe to {', '.join(denied)}")
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> asyncio.Future[None]:
+        """Sends; the future is done at the PUBACK, or at once for QoS 0. It fails with `MqttError` at the end.
+
+        Nobody has to wait for it: an unawaited failure is not reported.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        done.add_done_callback(_retrieve)
+        # Sending may find the connection dead, which detaches it before `publish` returns.
+        info = self._client.publish(topic, payload, qos=qos, retain=retain) if self._descriptor is not None else None
+        if info is None or self._has_ended():
+            done.set_exception(MqttError("the connection has ended"))
+        elif qos == 0:
+            done.set_result(None)
+        else:
+            self._pending[info.mid] = done
+        return done
+
+    def pause(self) -> None:
+        """Stops reading, so that the broker's queue and TCP hold what comes; a pause longer than the keep-alive ends
+        the connection, since the broker's ping answers are not read either."""
+        if self._descriptor is not None and not self._paused:
+            self._loop.remove_reader(self._descriptor)
+        self._paused = True
+
+    def resume(self) -> None:
+        """Reads on after `pause`."""
+        if self._descriptor is not None and self._paused:
+            self._loop.add_reader(self._descriptor, self._read)
+        self._paused = False
+
+    async def close(self) -> None:
+        """Sends DISCONNECT, upon which the broker drops the will, and closes. Does nothing when already ended."""
+        if self._descriptor is not None:
+            self._closing = True
+            self._client.disconnect()
+            # paho queues it for our loop; what a full socket does not take at once gets a moment, not for ever.
+            self._client.loop_write()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    while not self._has_ended() and self._client.want_write():
+                        await asyncio.sleep(0.01)
+        self._release()
+
+    def abort(self) -> None:
+        """Drops the connection as a dying process would: no DISCONNECT, so the broker publishes the will."""
+        self._closing = True
+        self._release()
+
+    async def _connect(self, endpoint: Endpoint, keepalive: int) -> None:
+        connecting = self._loop.run_in_executor(
+            _threads(), lambda: self._client.connect(endpoint.host, endpoint.port, keepalive)
+        )
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(self._connected_too_late)
+            raise
+        except ssl.SSLError as exc:
+            raise Unreachable(f"{endpoint}: TLS: {exc.reason or exc}") from exc
+        except (OSError, ValueError) as exc:
+            raise Unreachable(f"{endpoint}: {getattr(exc, 'strerror', None) or exc}") from exc
+        self._attach()
+        reason = await self._connack
+        if reason.is_failure:
+            raise Refused(f"{endpoint}: {reason}", login=str(reason) in _NOT_WELCOME)
+
+    def _connected_too_late(self, connecting: "asyncio.Future[MQTTErrorCode]") -> None:
+        if not connecting.cancelled():
+            connecting.exception()
+        self._release()
+
+    def _has_ended(self) -> bool:
+        return self._descriptor is None
+
+    def _is_up(self) -> bool:
+        return (
+            self._connack.done()
+            and not self._connack.cancelled()
+            and self._descriptor is not None
+            and (self._connack.exception() is None and not self._connack.result().is_failure)
+        )
+
+    def _attach(self) -> None:
+        client, sock = self._client, self._client.socket()
+        if sock is None:
+            raise Unreachable("the connection ended at once")
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._received
+        client.on_publish = self._published
+        client.on_subscribe = self._subscribed
+        client.on_socket_register_write = lambda _c, _u, _s: self._want_write()
+        client.on_socket_unregister_write = lambda _c, _u, _s: self._stop_writing()
+        client.on_socket_close = lambda _c, _u, _s: self._detach()
+        self._descriptor = sock.fileno()
+        self._loop.add_reader(self._descriptor, self._read)
+        if client.want_write():
+            self._want_write()
+        self._ticker = self._loop.call_later(self._tick_every, self._tick)
+
+    def _read(self) -> None:
+        self._client.loop_read()
+        sock = self._client.socket()
+        # What TLS has already decrypted makes no socket readable; left there it would wait for the next packet.
+        while isinstance(sock, ssl.SSLSocket) and not self._paused and sock.pending():
+            self._client.loop_read()
+            sock = self._client.socket()
+
+    def _want_write(self) -> None:
+        if self._descriptor is not None:
+            self._loop.add_writer(self._descriptor, self._client.loop_write)
+
+    def _stop_writing(self) -> None:
+        if self._descriptor is not None:
+            self._loop.remove_writer(self._descriptor)
+
+    def _tick(self) -> None:
+        self._ticker = self._loop.call_later(self._tick_every, self._tick)
+        self._client.loop_misc()
+
+    def _detach(self) -> None:
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            self._loop.remove_writer(self._descriptor)
+            self._descriptor = None
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+
+    def _release(self) -> None:
+        """Closes the socket and fails whoever still waits. Safe to call again."""
+        self._detach()
+        sock = self._client.socket()
+        if sock is not None:
+            self._client.on_disconnect = None
+            sock.close()
+        self._fail("closed")
+
+    def _connected(
+        self, _client: paho.Client, _userdata: object, _flags: object, reason: ReasonCode, _props: Properties | None
+    ) -> None:
+        if not self._connack.done():
+            self._connack.set_result(reason)
+
+    def _disconnected(
+        self, _client: paho.Client, _userdata: object, _flags: object, reason: ReasonCode, _props: Properties | None
+    ) -> None:
+        self._detach()
+        self._fail(str(reason))
+
+    def _fail(self, why: str) -> None:
+        error = MqttError(f"the connection ended: {why}")
+        if not self._connack.done():
+            self._connack.set_exception(Unreachable(f"the connection ended before it was accepted: {why}"))
+            _retrieve(self._connack)
+        pending, self._pending = self._pending, {}
+        for done in pending.values():
+            if not done.done():
+                done.set_exception(error)
+        suback, self._suback = self._suback, {}
+        for answer in suback.values():
+            if not answer.done():
+                answer.set_exception(error)
+        if not self.lost.done() and not self._closing:
+            self.lost.set_result(why)
+
+    def _received(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
+        self._on_message(Message(message.topic, bytes(message.payload), message.retain))
+
+    def _published(
+        self, _client: paho.Client, _userdata: object, mid: int, _reason: ReasonCode, _props: Properties | None
+    ) -> None:
+        done = self._pending.pop(mid, None)
+        if done is not None and not done.done():
+            done.set_result(None)
+
+    def _subscribed(
+        self, _client: paho.Client, _userdata: object, mid: int, reasons: list[ReasonCode], _props: Properties | None
+    ) -> None:
+        answer = self._suback.pop(mid, None)
+        if answer is not None and not answer.done():
+            answer.set_result(reasons)
+
+
+_PROTOCOL = MQTTProtocolVersion.MQTTv311
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca: str | None) -> ssl.SSLContext:
+    """Kept, because reading the authorities costs milliseconds and a thousand simulated nodes trust the same one."""
+    try:
+        context = ssl.create_default_context(cadata=ca)
+    except (ssl.SSLError, ValueError):
+        raise SettingsError("the certificate authority to trust is not a certificate in PEM") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=16, thread_name_prefix="mqtt-connect")
+
+
+def _retrieve(future: "asyncio.Future[None] | asyncio.Future[ReasonCode]") -> None:
+    """Marks a failure as seen, so that the loop does not report a future nobody waited for."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,49 @@
+"""How every part runs as a process: one loop, one stop event, and no life after its supervisor's death."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+SUPERVISED = "RIGWATCH_SUPERVISED"
+"""Set by the supervisor for its children: standard input is then a pipe whose end means that the supervisor died."""
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Runs `main(stop)` to its end; SIGTERM, SIGINT or the supervisor's death set `stop`.
+
+    A second signal ends the process at once, as an impatient user expects. Errors of `main` pass through.
+    """
+    # paho's sockets are watched with add_reader, which only selector loops have (Windows' default has not).
+    factory = asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(_until_stopped(main))
+
+
+async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def request_stop() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # add_signal_handler is missing on Windows; a plain handler only has to reach the loop from outside.
+        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(request_stop))
+    if os.environ.get(SUPERVISED):
+        _watch_supervisor(lambda: loop.call_soon_threadsafe(stop.set))
+    await main(stop)
+
+
+def _watch_supervisor(on_death: Callable[[], object]) -> None:
+    def wait() -> None:
+        # The supervisor never writes, so the only thing that can be read is the end that its death leaves.
+        os.read(0, 1)
+        on_death()
+
+    threading.Thread(target=wait, name="supervisor-watch", daemon=True).start()

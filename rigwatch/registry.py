@@ -1,0 +1,140 @@
+"""The enrolled nodes, in one small file of the home, and which keys each of them may use now.
+
+The keys themselves are derived, not stored: the file holds only which generation counts. The broker and the subscriber
+read it afresh when it changed, so that an enrolment or a revocation needs no restart.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from rigwatch.clock import Millis
+from rigwatch.errors import RigwatchError, TopicError
+from rigwatch.home import write_private
+from rigwatch.keys import MasterKey, NodeKey
+from rigwatch.topics import NodeId
+
+LOCK_TIMEOUT = 10
+"""Seconds that a command waits for another that is changing the file."""
+
+KEYS_CACHED = 16_384
+
+
+class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`generation` counts the node's keys. Until `previous_until` the key before it is accepted as well."""
+
+    generation: int
+    enrolled_at: Millis
+    previous_until: Millis | None = None
+    revoked: bool = False
+
+
+class Registry:
+    """The file of enrolled nodes. Reading costs one `stat` while the file does not change."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._nodes: dict[NodeId, Enrollment] = {}
+
+    def nodes(self) -> dict[NodeId, Enrollment]:
+        """All of them; raises `RigwatchError` when the file is there and cannot be understood."""
+        self._refresh()
+        return dict(self._nodes)
+
+    def get(self, node: NodeId) -> Enrollment | None:
+        self._refresh()
+        return self._nodes.get(node)
+
+    def enroll(self, node: NodeId, now: Millis) -> Enrollment:
+        """Adds the node; one that is there already stays as it is (so asking twice gives the same token)."""
+        with self._changing() as nodes:
+            known = nodes.get(node)
+            if known is None:
+                known = Enrollment(generation=0, enrolled_at=now)
+            elif known.revoked:
+                known = msgspec.structs.replace(known, revoked=False, enrolled_at=now)
+            nodes[node] = known
+        return known
+
+    def revoke(self, node: NodeId, now: Millis) -> Enrollment:
+        """From now on no key issued so far is accepted; enrolling again issues the next one."""
+        with self._changing() as nodes:
+            known = nodes.get(node) or Enrollment(generation=0, enrolled_at=now)
+            successor = Enrollment(generation=known.generation + 1, enrolled_at=known.enrolled_at, revoked=True)
+            nodes[node] = successor
+        return successor
+
+    def rotate(self, node: NodeId, *, previous_until: Millis) -> Enrollment:
+        """Issues the next key and accepts the one before it until `previous_until`; the node must be enrolled."""
+        with self._changing() as nodes:
+            known = nodes.get(node)
+            if known is None or known.revoked:
+                raise RigwatchError(f"node {node}: is not enrolled; run 'rigwatch enroll' first")
+            successor = Enrollment(
+                generation=known.generation + 1, enrolled_at=known.enrolled_at, previous_until=previous_until
+            )
+            nodes[node] = successor
+        return successor
+
+    def _refresh(self) -> None:
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            self._nodes, self._seen = {}, None
+            return
+        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if seen != self._seen:
+            self._nodes = _read(self._path)
+            self._seen = seen
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[NodeId, Enrollment]]:
+        """Read, change, write, under a lock: two commands at once must not lose each other's node."""
+        lock = self._path.with_suffix(".lock")
+        try:
+            with FileLock(lock, timeout=LOCK_TIMEOUT):
+                self._refresh()
+                nodes = dict(self._nodes)
+                yield nodes
+                body = {str(node): enrollment for node, enrollment in sorted(nodes.items())}
+                write_private(self._path, msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n")
+        except Timeout:
+            raise RigwatchError(f"{lock}: held by another rigwatch command; try again when it has ended") from None
+        except OSError as exc:
+            raise RigwatchError(f"{lock}: cannot be locked ({exc.strerror or exc})") from exc
+
+
+def _read(path: Path) -> dict[NodeId, Enrollment]:
+    try:
+        body = msgspec.json.decode(path.read_bytes(), type=dict[str, Enrollment])
+        return {NodeId.parse(text): enrollment for text, enrollment in body.items()}
+    except (OSError, msgspec.MsgspecError, TopicError) as exc:
+        raise RigwatchError(f"{path}: cannot be read as the list of enrolled nodes ({exc})") from exc
+
+
+class NodeAccess:
+    """Answers which keys a node may use. With open enrolment a node nobody listed may use its first key."""
+
+    def __init__(self, master: MasterKey, registry: Registry, *, open_enrollment: bool) -> None:
+        self._registry = registry
+        self._open = open_enrollment
+        # Deriving costs about 20 microseconds and is asked for once a message; the bound only matters with open
+        # enrolment, where a stranger could otherwise fill the memory with invented names.
+        self._derived = lru_cache(maxsize=KEYS_CACHED)(master.node_key)
+
+    def accepted_keys(self, node: NodeId, now: Millis) -> tuple[NodeKey, ...]:
+        """Newest first; empty when the node may not connect and nothing of it may be opened."""
+        known = self._registry.get(node)
+        if known is None:
+            return (self._derived(node, 0),) if self._open else ()
+        if known.revoked:
+            return ()
+        newest = self._derived(node, known.generation)
+        if known.generation > 0 and known.previous_until is not None and now < known.previous_until:
+            return newest, self._derived(node, known.generation - 1)
+        return (newest,)

@@ -1,0 +1,98 @@
+"""`server.toml`: the settings of broker, subscriber and dashboard. `config/server.example.toml` documents each."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from rigwatch.errors import SettingsError
+from rigwatch.home import Home
+from rigwatch.settings.loader import Place, Secret, between, build, overlay, read_toml
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where MQTT is spoken. A port of 0 is off. `advertise` is the name or address that join tokens carry."""
+
+    mode: Literal["embedded", "external"] = "embedded"
+    url: Secret = Secret()
+    host: str = "0.0.0.0"  # noqa: S104 - rigs connect from elsewhere; this listener is TLS with a password
+    port: Port = 8883
+    plain_host: str = "127.0.0.1"
+    plain_port: Port = 1883
+    websocket_port: Port = 0
+    advertise: str = ""
+
+    def __post_init__(self) -> None:
+        if self.mode == "external" and not self.url:
+            raise ValueError("mode 'external' needs url, such as 'mqtts://user:password@broker.example:8883'")
+        if self.mode == "embedded" and not (self.port or self.plain_port):
+            raise ValueError("port and plain_port are both 0, so nobody could connect; set one of them")
+
+
+class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may appear as a node. With a passphrase the master key is stretched from it, else it is `secret.key`."""
+
+    enrollment: Literal["closed", "open"] = "closed"
+    passphrase: Secret = Secret()
+
+    def __post_init__(self) -> None:
+        if self.enrollment == "open" and not self.passphrase:
+            raise ValueError("enrollment 'open' needs a passphrase: it is what new nodes are known by")
+
+
+class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The store, and how long samples are kept."""
+
+    url: Secret = Secret("sqlite:///rigwatch.db")
+    keep: Annotated[timedelta, between(timedelta(hours=1), timedelta(days=36500))] = timedelta(hours=48)
+
+
+class WebColours(Struct, frozen=True, forbid_unknown_fields=True):
+    """Borders of the overview's colours: the last value that still has the colour named."""
+
+    hashrate_green: Annotated[float, Meta(ge=0)] = 1.0
+    peers_green: Annotated[int, Meta(ge=0)] = 20
+    peers_yellow: Annotated[int, Meta(ge=0)] = 10
+    peers_orange: Annotated[int, Meta(ge=0)] = 3
+    lag_green: Annotated[int, Meta(ge=0)] = 2
+    lag_yellow: Annotated[int, Meta(ge=0)] = 4
+    age_green: Annotated[timedelta, between(timedelta(0), timedelta(days=365))] = timedelta(minutes=3)
+    age_yellow: Annotated[timedelta, between(timedelta(0), timedelta(days=365))] = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        if not self.peers_green >= self.peers_yellow >= self.peers_orange:
+            raise ValueError("peers_green, peers_yellow and peers_orange should fall in this order")
+        if self.lag_green > self.lag_yellow:
+            raise ValueError("lag_green should not be above lag_yellow")
+        if self.age_green > self.age_yellow:
+            raise ValueError("age_green should not be above age_yellow")
+
+
+class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The dashboard. Any host but loopback is served over TLS unless `tls` is switched off in so many words."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8081
+    tls: Literal["auto", "off"] = "auto"
+    timezone: str = "UTC"
+    colours: WebColours = WebColours()
+
+
+class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of `server.toml`; every setting has a default."""
+
+    broker: BrokerSettings = BrokerSettings()
+    security: SecuritySettings = SecuritySettings()
+    database: DatabaseSettings = DatabaseSettings()
+    web: WebSettings = WebSettings()
+
+
+def load_server(home: Home, environ: Mapping[str, str]) -> ServerSettings:
+    """Reads `server.toml` and the environment; raises `SettingsError`, also when there is no file yet."""
+    if not home.server_toml.exists():
+        raise SettingsError(f"{home.server_toml}: not there; run 'rigwatch init' to make it, or name another --home")
+    raw = overlay(ServerSettings, read_toml(home.server_toml), environ, elsewhere=frozenset({"nodes"}))
+    return build(ServerSettings, raw, Place(str(home.server_toml)))

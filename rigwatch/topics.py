@@ -1,0 +1,84 @@
+"""Names of nodes and the topics that belong to them: the grammar of `docs/protocol.md`, and nothing that sends."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+
+from rigwatch.errors import TopicError
+
+PREFIX = "rigwatch/v1"
+SERVER_STATUS = f"{PREFIX}/server/status"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+class Channel(StrEnum):
+    """The last level of a node's topic. The first three are sealed, the last two are the plain state tree."""
+
+    STATUS = "status"
+    REPORT = "report"
+    ACK = "ack"
+    STATE = "state"
+    AVAILABILITY = "availability"
+
+
+def check_name(name: str, what: str) -> str:
+    """Returns `name`, or raises `TopicError` that tells `what` it should have named and what is allowed.
+
+    No dot, no space, no capital: some brokers refuse those in topics, and file systems fold them together.
+    """
+    if _NAME.fullmatch(name):
+        return name
+    allowed = "use 1 to 64 of a-z, 0-9, '-' and '_', beginning with a letter or digit"
+    raise TopicError(f"{what} {name[:80]!r} is not a valid name: {allowed}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NodeId:
+    """One mined instance, named by its site and its own name; valid because it exists (else `TopicError`)."""
+
+    site: str
+    node: str
+
+    def __post_init__(self) -> None:
+        check_name(self.site, "site")
+        check_name(self.node, "node")
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.node}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `<site>/<node>`, which is also the node's MQTT user name and client id."""
+        site, slash, node = text.partition("/")
+        if not slash:
+            raise TopicError(f"{text[:130]!r} is not <site>/<node>")
+        return cls(site, node)
+
+
+def topic_of(node: NodeId, channel: Channel) -> str:
+    """`rigwatch/v1/<site>/<node>/<channel>`."""
+    return f"{PREFIX}/{node.site}/{node.node}/{channel.value}"
+
+
+def every(channel: Channel) -> str:
+    """The filter that matches this channel of every node."""
+    return f"{PREFIX}/+/+/{channel.value}"
+
+
+ALL_STATUS = every(Channel.STATUS)
+ALL_REPORTS = every(Channel.REPORT)
+
+
+@lru_cache(maxsize=16_384)
+def parse_topic(topic: str) -> tuple[NodeId, Channel]:
+    """The node and channel of a node's topic; raises `TopicError` for any other. Cached: a fleet has few topics."""
+    levels = topic.split("/")
+    if len(levels) != 5 or "/".join(levels[:2]) != PREFIX:
+        raise TopicError(f"{topic[:200]!r} is not a topic of a node")
+    try:
+        channel = Channel(levels[4])
+    except ValueError:
+        raise TopicError(f"{topic[:200]!r} is not a topic of a node") from None
+    return NodeId(levels[2], levels[3]), channel
