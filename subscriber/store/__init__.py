@@ -32,6 +32,11 @@ class Store:
         with self._engine.reading() as work:
             return reader.nodes(work)
 
+    def stamp(self) -> tuple[int, ...]:
+        """Differs when what `nodes`, `averages` and `totals` answer has changed; about 0.3 µs a node."""
+        with self._engine.reading() as work:
+            return reader.stamp(work)
+
     def server(self) -> ServerFacts:
         """The subscriber's sign of life."""
         with self._engine.reading() as work:

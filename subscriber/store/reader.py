@@ -18,6 +18,11 @@ SELECT site, node, name, host, version, tags, sources, interval, state, state_at
        enrolled_at, first_seen_at, last_report_at, clock_offset, latest
 FROM node
 """
+_STAMP = """
+SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
+       coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0)
+FROM node
+"""
 _SERVER = """
 SELECT connected_at, beat_at FROM heartbeat ORDER BY connected_at IS NULL, beat_at DESC LIMIT 1
 """
@@ -53,6 +58,12 @@ _latest = msgspec.json.Decoder(Sample)
 def nodes(work: Work) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
     return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
+
+
+def stamp(work: Work) -> tuple[int, ...]:
+    """Sums that differ after any birth, will, goodbye, report, enrolment or forgotten hour."""
+    # PostgreSQL sums a bigint to a numeric.
+    return tuple(map(int, work.rows(_STAMP)[0]))
 
 
 def server(work: Work) -> ServerFacts:
