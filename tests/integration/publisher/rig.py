@@ -52,7 +52,7 @@ async def rigging(
     own = outbox or Outbox(None, node, limits=LIMITS, clock=clock)
     dispatch = Dispatch(own, clock=clock)
     account = Account(node, key, endpoint, keepalive)
-    session = Session(account, ABOUT, dispatch, clock=clock, random=Random(1))
+    session = Session(account, ABOUT, dispatch, clock=clock, random=Random(1))  # noqa: S311 - jitter
     stop = asyncio.Event()
     rig = Rig(own, dispatch, stop, asyncio.create_task(session.run(stop), name="session"))
     try:
