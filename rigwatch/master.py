@@ -1,0 +1,17 @@
+"""Which master key this server uses: the one choice that broker, subscriber and command line must make alike."""
+
+from rigwatch.home import Home
+from rigwatch.keys import MasterKey
+from rigwatch.registry import NodeAccess, Registry
+from rigwatch.settings.server import ServerSettings
+
+
+def master_key(home: Home, settings: ServerSettings) -> MasterKey:
+    """Stretched from the passphrase where one is set, else read from the home; raises `RigwatchError`."""
+    passphrase = settings.security.passphrase
+    return MasterKey.from_passphrase(passphrase) if passphrase else MasterKey.load(home.secret_key)
+
+
+def node_access(home: Home, settings: ServerSettings, master: MasterKey) -> NodeAccess:
+    """Who may appear as a node, by the home's list and the settings."""
+    return NodeAccess(master, Registry(home.nodes_json), open_enrollment=settings.security.enrollment == "open")

@@ -1,0 +1,205 @@
+"""Keeps the parts running as processes of their own: started in order, started again when they die, stopped in order.
+
+A part is asked to stop by closing its standard input, which works alike on Linux and Windows, and which happens by
+itself when the supervisor is killed: no orphan stays (`rigwatch.process` holds the other end).
+"""
+
+import asyncio
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
+from rigwatch.process import SUPERVISED
+
+log = logging.getLogger(__name__)
+
+SETTLED = 5.0
+"""Seconds after which a part counts as started: an error before that, at its first start, ends everything."""
+STABLE = 60.0
+"""Seconds after which earlier deaths of a part are forgotten."""
+DELAY_FIRST = 0.5
+DELAY_MOST = 30.0
+STOP_WITHIN = 15.0
+"""Seconds that a part has to stop by itself; then it is killed."""
+
+
+def restart_delay(deaths: int) -> float:
+    """Seconds to wait before starting a part again after so many deaths in short order: 0.5, 1, 2, … 30."""
+    return min(DELAY_MOST, DELAY_FIRST * 2.0 ** min(deaths - 1, 10))
+
+
+def is_final(code: int, *, ran: float, starts: int) -> bool:
+    """Whether an exit means that starting again cannot help: it said no at its first start. A kill never does."""
+    return code > 0 and starts == 1 and ran < SETTLED
+
+
+class PartFailed(RigwatchError):
+    """A part could not start; it has said why in its own line."""
+
+    def __init__(self, name: str, code: int) -> None:
+        super().__init__(f"{name} could not start, see its line above")
+        self.exit_code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A process to keep running. `ready` returns once others may rely on it; it is waited for at the first start."""
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[], Awaitable[None]] | None = None
+
+
+class Supervisor:
+    """Runs parts until it is told to stop."""
+
+    def __init__(self, parts: Sequence[Part], *, clock: Clock, environ: Mapping[str, str]) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._environ = {**environ, SUPERVISED: "1"}
+
+    async def run(self, stop: asyncio.Event, *, started: Callable[[], None]) -> None:
+        """Starts the parts one after the other, calls `started`, and returns once all have stopped.
+
+        They stop in the opposite order. Raises `PartFailed` when one says no at its first start; the others are
+        stopped then too.
+        """
+        keepers: list[_Keeper] = []
+        try:
+            for part in self._parts:
+                keepers.append(_Keeper(part, self._environ, self._clock))
+                await _first(keepers[-1].ready(), stop.wait(), *(keeper.failed for keeper in keepers))
+                if stop.is_set():
+                    return
+            started()
+            await _first(stop.wait(), *(keeper.failed for keeper in keepers))
+        finally:
+            for keeper in reversed(keepers):
+                await keeper.stop()
+
+
+async def _first(*waited: Awaitable[object]) -> None:
+    """Returns when the first of these is done, raising what it raised."""
+    # A keeper's failure future belongs to the keeper: shielded, so that giving up the wait does not cancel it.
+    tasks = [asyncio.ensure_future(asyncio.shield(each) if asyncio.isfuture(each) else each) for each in waited]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+class _Keeper:
+    """Keeps one part running."""
+
+    def __init__(self, part: Part, environ: Mapping[str, str], clock: Clock) -> None:
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._part = part
+        self._environ = environ
+        self._clock = clock
+        self._stopping = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._task = asyncio.create_task(self._keep(), name=f"keep {part.name}")
+
+    async def ready(self) -> None:
+        if self._part.ready is not None:
+            await self._part.ready()
+
+    async def stop(self) -> None:
+        """Asks the process to stop, waits, and kills it if it does not."""
+        self._stopping = True
+        process = self._process
+        if process is None:
+            self._task.cancel()
+        else:
+            _close_input(process)
+            try:
+                await asyncio.wait_for(asyncio.shield(self._task), STOP_WITHIN)
+            except TimeoutError:
+                log.warning("part did not stop in time, killed part=%s", self._part.name)
+                process.kill()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        self.failed.cancel()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    async def _keep(self) -> None:
+        deaths = starts = 0
+        while not self._is_stopping():
+            since, starts = self._clock.monotonic(), starts + 1
+            code = await self._run_once()
+            ran = self._clock.monotonic() - since
+            if self._is_stopping():
+                return
+            if is_final(code, ran=ran, starts=starts):
+                self.failed.set_exception(PartFailed(self._part.name, code))
+                return
+            deaths = 1 if ran >= STABLE else deaths + 1
+            delay = restart_delay(deaths)
+            log.warning("part ended, starts again part=%s exit=%s in=%ss", self._part.name, code, f"{delay:g}")
+            await self._clock.sleep(delay)
+
+    async def _run_once(self) -> int:
+        process = self._process = _spawn(self._part.command, self._environ)
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+
+        def wait() -> None:
+            code = process.wait()
+            with suppress(RuntimeError):  # the loop has been closed: nobody is interested any more
+                loop.call_soon_threadsafe(_settle, ended, code)
+
+        # A thread a part, because selector loops on Windows cannot wait for processes.
+        threading.Thread(target=wait, name=f"wait {self._part.name}", daemon=True).start()
+        try:
+            return await asyncio.shield(ended)
+        finally:
+            self._process = None
+            _close_input(process)
+
+
+def _settle(ended: "asyncio.Future[int]", code: int) -> None:
+    if not ended.done():
+        ended.set_result(code)
+
+
+def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    # A group of its own, so that Ctrl-C reaches the supervisor alone and the parts stop in order.
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(environ), creationflags=flags)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(environ), start_new_session=True)
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()
+
+
+def part_command(name: str, *arguments: str) -> list[str]:
+    """The command line that runs `rigwatch NAME` with this same Python."""
+    return [sys.executable, "-m", "rigwatch", name, *arguments]
+
+
+def port_answers(host: str, port: int, *, clock: Clock, within: float = 20.0) -> Callable[[], Awaitable[None]]:
+    """A `ready` that returns once somebody listens there, or after `within` seconds in any case."""
+
+    async def wait() -> None:
+        until = clock.monotonic() + within
+        while clock.monotonic() < until:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(host, port)
+                writer.close()
+                return
+            await clock.sleep(0.05)
+
+    return wait

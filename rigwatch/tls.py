@@ -1,0 +1,240 @@
+"""TLS of the server: a small authority of its own and a certificate made at first start, in `tls/` of the home.
+
+Each file holds a key and what it signs for, so that one replacement changes both or none. Who checks certificates is
+not here: clients trust the authority through the join token.
+"""
+
+import ipaddress
+import os
+import socket
+import ssl
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import psutil
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from rigwatch.clock import Millis, as_datetime
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home, write_private
+
+# The authority is what every rig was told to trust: it has to outlive the installation.
+_AUTHORITY_LIFE: Final = timedelta(days=365 * 30)
+# What browsers accept of a server.
+_CERTIFICATE_LIFE: Final = timedelta(days=397)
+_RENEW_BEFORE: Final = timedelta(days=60)
+# A rig whose clock is behind still accepts a certificate made a moment ago.
+_BACKDATE: Final = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @property
+    def pem(self) -> bytes:
+        return _key_pem(self.key) + _pem(self.certificate)
+
+
+def server_context(home: Home, names: Sequence[str], now: Millis) -> ssl.SSLContext:
+    """A context for servers, TLS 1.2 or newer. Makes or renews the certificate for `names` and this machine first.
+
+    Raises `RigwatchError` when `tls/` cannot be read or written.
+    """
+    certificate, key = certificate_paths(home, names, now)
+    return context_of(certificate, key)
+
+
+def context_of(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A context from PEM files, a user's own for example; raises `RigwatchError` that names what is wrong with them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_into(context, certificate, key)
+    return context
+
+
+def load_into(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Gives a context in use a new certificate: connections made from now on get it. Raises `RigwatchError`."""
+    try:
+        # Without a password callback OpenSSL would ask on the terminal.
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except FileNotFoundError:
+        missing = certificate if not certificate.exists() else key
+        raise RigwatchError(f"{missing}: is not there; it is the TLS certificate or key of the settings") from None
+    except (OSError, ssl.SSLError) as exc:
+        raise RigwatchError(
+            f"{certificate} and {key}: are not a PEM certificate and its unencrypted key ({exc})"
+        ) from exc
+
+
+def certificate_paths(home: Home, names: Sequence[str], now: Millis) -> tuple[Path, Path]:
+    """Certificate and key files, made or renewed if need be; both are the same file."""
+    path = home.tls / "server.pem"
+    authority = _authority(home, now)
+    wanted = _names(names)
+    if not _is_good(_load(path), authority, wanted, as_datetime(now)):
+        write_private(path, _issue(authority, wanted, as_datetime(now)).pem + _pem(authority.certificate))
+    return path, path
+
+
+def ca_pem(home: Home, now: Millis | None = None) -> str:
+    """The authority's certificate, which clients are to trust; made if there is none yet. Raises `RigwatchError`."""
+    moment = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
+    return _pem(_authority(home, moment).certificate).decode()
+
+
+def _authority(home: Home, now: Millis) -> _Pair:
+    path = home.tls / "authority.pem"
+    known = _load(path)
+    if known is None:
+        _create_once(path, _new_authority(as_datetime(now)).pem)
+        # Broker and dashboard may start together for the first time: whoever came second takes the other's.
+        known = _load(path)
+        assert known is not None
+        write_private(home.tls / "ca.pem", _pem(known.certificate))
+    return known
+
+
+def _create_once(path: Path, data: bytes) -> None:
+    """Writes the file whole unless it is there already; both also when two processes do it at once."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(name, path)
+        except FileExistsError:
+            pass
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as exc:
+        raise RigwatchError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+
+
+def _load(path: Path) -> _Pair | None:
+    try:
+        data = path.read_bytes()
+        key = serialization.load_pem_private_key(data, password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("not an elliptic curve key")
+        return _Pair(key, x509.load_pem_x509_certificates(data)[0])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as exc:
+        raise RigwatchError(
+            f"{path}: cannot be read as a key and its certificate ({exc}); restore it from your backup, or remove it "
+            "to have a new one made"
+        ) from exc
+
+
+def _is_good(pair: _Pair | None, authority: _Pair, wanted: set[str], now: datetime) -> bool:
+    if pair is None or pair.certificate.not_valid_after_utc - now < _RENEW_BEFORE:
+        return False
+    try:
+        pair.certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, TypeError, x509.InvalidVersion):
+        return False
+    except Exception:  # noqa: BLE001 - cryptography raises InvalidSignature; anything else means "not by this one" too
+        return False
+    names = pair.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return wanted <= {str(name.value) for name in names}
+
+
+def _new_authority(now: datetime) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    # Two installations' authorities must differ in name, or clients that trust both pick the wrong one.
+    serial = x509.random_serial_number()
+    name = _name(f"rigwatch authority {serial:x}"[:34])
+    builder = (
+        _builder(name, name, key, serial)
+        .not_valid_before(now - _BACKDATE)
+        .not_valid_after(now + _AUTHORITY_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+    )
+    return _Pair(key, builder.sign(key, hashes.SHA256()))
+
+
+def _issue(authority: _Pair, names: Iterable[str], now: datetime) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = authority.certificate
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = (
+        _builder(_name("rigwatch"), issuer.subject, key, x509.random_serial_number())
+        .not_valid_before(max(now - _BACKDATE, issuer.not_valid_before_utc))
+        .not_valid_after(min(now + _CERTIFICATE_LIFE, issuer.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_san(name) for name in sorted(names)]), critical=False)
+    )
+    return _Pair(key, builder.sign(authority.key, hashes.SHA256()))
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, serial: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _names(names: Iterable[str]) -> set[str]:
+    """Everything that a client on this network may call this machine."""
+    own = {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}
+    for addresses in psutil.net_if_addrs().values():
+        own |= {each.address for each in addresses if each.family in (socket.AF_INET, socket.AF_INET6)}
+    # Link-local addresses carry a scope that no certificate can, and change with the interface.
+    return {str(_san(name).value) for name in own | set(names) if name and "%" not in name}
+
+
+def _san(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name.strip("[]")))
+    except ValueError:
+        return x509.DNSName(name.encode("idna").decode() if not name.isascii() else name)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
