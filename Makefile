@@ -1,0 +1,70 @@
+# Everything a developer does, one word each; `make` alone lists the words. What a target needs, it sets up itself, in .venv.
+
+PYTHON ?= python3
+# Further arguments for the command behind a target: make test ARGS="tests/unit -x"
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.rigwatch-run
+TEST := $(VENV)/.rigwatch-test
+# What decides what is installed. The code does not: it is used where it stands.
+INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcard _build/*.py)
+
+.PHONY: help run demo test check format bench wheel clean
+
+help: ## list these words
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
+
+run: $(RUN) ## rigwatch on this machine: broker, subscriber, dashboard, and a publisher for what is found here
+	@exec $(BIN)/rigwatch up $(ARGS)
+
+demo: $(RUN) ## rigwatch with twelve simulated nodes, in a home of its own (.rigwatch/demo)
+	@RIGWATCH_HOME=.rigwatch/demo; export RIGWATCH_HOME; \
+	mkdir -p .rigwatch; \
+	$(BIN)/rigwatch up & up=$$!; \
+	trap 'kill $$up 2>/dev/null; wait $$up' EXIT; \
+	$(BIN)/rigwatch simulate --nodes 12 $(ARGS)
+
+test: $(TEST) ## install what the tests need, then run them all
+	@tests/setup
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(TEST) ## style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(TEST) ## let the formatter and the safe fixes do their work
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(TEST) ## measure what docs/benchmarks.md states
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/
+	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+clean: ## remove what was built, fetched or cached; .venv itself and every home stay
+	rm -rf build dist *.egg-info web/static/vendor tests/npm/node_modules tests/output
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(RUN) $(TEST)
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "rigwatch needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' \
+		|| { echo "Python cannot make environments here; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN): $(INPUTS) | $(VENV)/pyvenv.cfg
+	@echo "Installing rigwatch in $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable '.[server,publisher]'
+	@touch $@
+
+$(TEST): $(INPUTS) | $(VENV)/pyvenv.cfg
+	@echo "Installing rigwatch and its tests' needs in $(VENV)"
+	@$(BIN)/python -m pip install --quiet --editable '.[server,publisher,test]'
+	@touch $@ $(RUN)
