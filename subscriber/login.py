@@ -3,7 +3,6 @@
 import socket
 from urllib.parse import unquote, urlsplit
 
-from rigwatch.tls import ca_pem
 
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
@@ -27,6 +26,8 @@ def endpoint_of(home: Home, settings: ServerSettings) -> Endpoint:
         return Endpoint.parse(broker.url)
     if broker.plain_port:
         return Endpoint(_ANYWHERE.get(broker.plain_host, broker.plain_host), broker.plain_port)
+    from rigwatch.tls import ca_pem  # noqa: PLC0415 - making certificates takes a library that is else not needed here
+
     return Endpoint(_ANYWHERE.get(broker.host, broker.host), broker.port, tls=True, ca=ca_pem(home))
 
 

@@ -66,10 +66,13 @@ class Pipeline:
         self._paused_at: float | None = None
         self._statuses_missed = False
         self._failing = False
+        self._finishing = False
         self.rejections = Rejections()
 
     def receive(self, message: Message) -> None:
         """Called on the loop for each message; never blocks, never raises for anything a sender can do."""
+        if self._finishing:
+            return
         try:
             heard = open_message(message, self._access, self._clock.now())
         except RigwatchError as exc:
@@ -97,6 +100,17 @@ class Pipeline:
     async def drained(self) -> None:
         """Returns when everything received so far is stored and its acks are handed to the connection."""
         await self._idle.wait()
+
+    async def finish(self) -> None:
+        """Takes nothing more, and returns when what was taken is stored and the broker has its acks.
+
+        The connection goes on being read meanwhile: one that is closed with bytes unread is reset, and a reset throws
+        away what is still on its way to the broker.
+        """
+        self._finishing = True
+        await self.drained()
+        if self._unconfirmed:
+            await asyncio.wait(self._unconfirmed)
 
     def _enqueue(self, heard: Heard) -> None:
         self._queue.append(heard)

@@ -20,7 +20,7 @@ from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_DRAIN_S = 5.0
+_FINISH_S = 5.0
 
 
 async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
@@ -48,7 +48,7 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
                 tasks.create_task(chores.prune(settings.database.keep), name="prune"),
             ]
             await stop.wait()
-            await _drain(session, pipeline)
+            await _finish(pipeline)
             for task in running:
                 task.cancel()
         await chores.say_goodbye()
@@ -63,10 +63,8 @@ async def _opened(url: str, home: Home) -> AsyncIterator[Worker]:
         await worker.close()
 
 
-async def _drain(session: Session, pipeline: Pipeline) -> None:
+async def _finish(pipeline: Pipeline) -> None:
     """What has been received is stored and acknowledged before the connection ends; the rest is sent again later."""
-    session.pause()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_S):
-            await pipeline.drained()
-    session.resume()
+        async with asyncio.timeout(_FINISH_S):
+            await pipeline.finish()

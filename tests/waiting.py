@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -30,6 +30,10 @@ def eventually(look: Callable[[], T], *, timeout: float = 10.0, what: str = "") 
         time.sleep(_PAUSE)
 
 
+@overload
+async def eventually_async(look: Callable[[], Awaitable[T]], *, timeout: float = ..., what: str = ...) -> T: ...
+@overload
+async def eventually_async(look: Callable[[], T], *, timeout: float = ..., what: str = ...) -> T: ...
 async def eventually_async(look: Callable[[], T | Awaitable[T]], *, timeout: float = 10.0, what: str = "") -> T:
     """As `eventually`, for a test that is a coroutine; `look` may be one as well."""
     deadline = time.monotonic() + timeout

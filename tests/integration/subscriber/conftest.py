@@ -42,3 +42,11 @@ def open_another(database_url: str, home: Home) -> Iterator[OpenStore]:
 @pytest.fixture
 def store(open_another: OpenStore) -> Store:
     return open_another()
+
+
+@pytest.fixture
+def local(home: Home) -> Iterator[Store]:
+    """A store in the home, for tests in which the kind of database makes no difference."""
+    opened = open_store("sqlite:///rigwatch.db", home)
+    yield opened
+    opened.close()

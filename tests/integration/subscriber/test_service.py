@@ -1,0 +1,228 @@
+"""The whole subscriber on a real broker and a real database."""
+
+import asyncio
+import sqlite3
+import time
+
+import pytest
+
+from rigwatch.clock import Millis, SystemClock
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home
+from rigwatch.messages import NodeState, Sample
+from rigwatch.registry import Registry
+from subscriber.alerts.status import NodeStatus, status_at
+from subscriber.facts import NodeFacts
+from subscriber.service import subscribe
+from subscriber.store import Store
+from tests.integration.subscriber.running import Node, prepare, settings, subscriber_process, subscribing
+from tests.mosquitto import Mosquitto, StartMosquitto
+from tests.rigs import MASTER, Rig, birth, report, rig
+from tests.waiting import eventually_async
+
+
+def now() -> Millis:
+    return SystemClock().now()
+
+
+def facts(store: Store, of: Rig | None = None) -> NodeFacts | None:
+    return next((node for node in store.nodes() if node.id == (of or rig()).id), None)
+
+
+def state(store: Store, of: Rig | None = None) -> NodeState | None:
+    found = facts(store, of)
+    return found.state if found else None
+
+
+def status(store: Store) -> NodeStatus | None:
+    found = facts(store)
+    return status_at(found, store.server(), now()) if found else None
+
+
+async def is_connected(store: Store) -> None:
+    await eventually_async(lambda: store.server().connected_at, what="the subscriber has a broker")
+
+
+async def test_a_report_is_stored_and_acknowledged(
+    mosquitto: Mosquitto, home: Home, store: Store, database_url: str
+) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port, database_url)):
+        await is_connected(store)
+        node = await Node.connect(rig(), mosquitto.port)
+        moment = now()
+        await node.say(report(Sample(n=moment, at=moment, hashrate=5), sent_at=moment))
+        await eventually_async(lambda: node.acked() == {moment})
+        found = facts(store)
+        assert found is not None
+        assert found.sample == Sample(n=moment, at=moment, hashrate=5)
+        assert status(store) is NodeStatus.ONLINE
+        await node.connection.close()
+
+
+async def test_a_node_that_dies_is_lost_within_a_second(mosquitto: Mosquitto, home: Home, local: Store) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port)):
+        node = await Node.connect(rig(), mosquitto.port)
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        died = time.monotonic()
+        node.connection.abort()
+        await eventually_async(lambda: state(local) is NodeState.LOST)
+        assert time.monotonic() - died < 1
+
+
+async def test_what_the_broker_kept_is_known_at_the_start(mosquitto: Mosquitto, home: Home, local: Store) -> None:
+    prepare(home, rig("alive"), rig("dead"))
+    alive = await Node.connect(rig("alive"), mosquitto.port, session=7)
+    (await Node.connect(rig("dead"), mosquitto.port, session=9)).connection.abort()
+    async with subscribing(home, settings(mosquitto.port)):
+        await eventually_async(lambda: state(local, rig("alive")) is NodeState.ONLINE)
+        await eventually_async(lambda: state(local, rig("dead")) is NodeState.LOST)
+    await alive.connection.close()
+
+
+async def test_enrolled_nodes_are_pending_until_they_are_heard(mosquitto: Mosquitto, home: Home, local: Store) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port)):
+        await eventually_async(lambda: status(local) is NodeStatus.PENDING)
+        Registry(home.nodes_json).enroll(rig("later").id, 5)
+        await eventually_async(lambda: facts(local, rig("later")))
+        Registry(home.nodes_json).revoke(rig("later").id, 6)
+        await eventually_async(lambda: facts(local, rig("later")) is None)
+
+
+async def test_a_revoked_node_is_not_heard(mosquitto: Mosquitto, home: Home, local: Store) -> None:
+    prepare(home, rig("good"), rig("bad"))
+    Registry(home.nodes_json).revoke(rig("bad").id, 5)
+    async with subscribing(home, settings(mosquitto.port)):
+        bad = await Node.connect(rig("bad"), mosquitto.port)
+        good = await Node.connect(rig("good"), mosquitto.port)
+        await eventually_async(lambda: state(local, rig("good")) is NodeState.ONLINE)
+        assert facts(local, rig("bad")) is None
+        await good.connection.close()
+        await bad.connection.close()
+
+
+async def test_a_node_with_an_old_session_is_told_the_current_one(
+    mosquitto: Mosquitto, home: Home, local: Store
+) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port)):
+        node = await Node.connect(rig(), mosquitto.port, session=50)
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        await node.say(birth(20))
+        await eventually_async(lambda: [(ack.session, ack.n) for ack in node.acks] == [(50, ())])
+        await node.connection.close()
+
+
+async def test_without_a_broker_nobody_is_called_online_and_it_comes_back_by_itself(
+    start_mosquitto: StartMosquitto, home: Home, local: Store
+) -> None:
+    prepare(home, rig())
+    first = start_mosquitto()
+    async with subscribing(home, settings(first.port)):
+        node = await Node.connect(rig(), first.port)
+        await eventually_async(lambda: status(local) is NodeStatus.ONLINE)
+        first.kill()
+        await eventually_async(lambda: status(local) is NodeStatus.UNKNOWN)
+        node.connection.abort()
+        start_mosquitto(port=first.port)
+        # The broker has forgotten everything: nobody said that the node is gone, so it is given its time to come back.
+        await eventually_async(lambda: status(local) is NodeStatus.ONLINE, timeout=20)
+
+
+async def test_a_broker_that_refuses_the_login_is_tried_again(
+    start_mosquitto: StartMosquitto, home: Home, local: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(home)
+    broker = start_mosquitto(passwords={"subscriber": "another"})
+    async with subscribing(home, settings(broker.port)):
+        await eventually_async(lambda: "no broker" in caplog.text)
+        assert local.server().connected_at is None
+        assert MASTER.service_password("subscriber") not in caplog.text
+
+
+async def test_the_service_account_s_password_opens_the_broker(
+    start_mosquitto: StartMosquitto, home: Home, local: Store
+) -> None:
+    prepare(home)
+    broker = start_mosquitto(passwords={"subscriber": MASTER.service_password("subscriber")})
+    async with subscribing(home, settings(broker.port)):
+        await is_connected(local)
+
+
+async def test_a_locked_database_delays_the_ack_and_loses_nothing(
+    mosquitto: Mosquitto, home: Home, local: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port)):
+        node = await Node.connect(rig(), mosquitto.port)
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        blocker = sqlite3.connect(home.database, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        moment = now()
+        await node.say(report(Sample(n=moment, at=moment, hashrate=5), sent_at=moment))
+        await eventually_async(lambda: "does not take reports" in caplog.text, timeout=20)
+        assert node.acks == []
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        await eventually_async(lambda: node.acked() == {moment}, timeout=20)
+        assert [each.n for each in local.samples(rig().id, since=0, until=now())] == [moment]
+        await node.connection.close()
+
+
+async def test_a_clean_stop_stores_and_acknowledges_what_was_received(
+    mosquitto: Mosquitto, home: Home, local: Store
+) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port)) as stop:
+        await is_connected(local)
+        node = await Node.connect(rig(), mosquitto.port)
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        sent = [report(Sample(n=n, at=now(), hashrate=n), sent_at=now()) for n in range(1, 301)]
+        await asyncio.gather(*(node.say(each) for each in sent))
+        await eventually_async(node.acked)
+        stop.set()
+    await eventually_async(lambda: local.server().connected_at is None)
+    kept = {each.n for each in local.samples(rig().id, since=0, until=now())}
+    await eventually_async(lambda: node.acked() == kept)
+    await node.connection.close()
+
+
+async def test_it_says_in_one_line_that_the_key_is_missing(mosquitto: Mosquitto, home: Home) -> None:
+    with pytest.raises(RigwatchError, match=r"secret\.key"):
+        await subscribe(home, settings(mosquitto.port), clock=SystemClock(), stop=asyncio.Event())
+
+
+async def test_killed_at_any_moment_it_loses_and_doubles_nothing(
+    mosquitto: Mosquitto, home: Home, store: Store, database_url: str
+) -> None:
+    prepare(home, rig())
+    node = await Node.connect(rig(), mosquitto.port)
+    start = now()
+    waiting = {start + number for number in range(600)}
+
+    async def send() -> int:
+        """As a publisher does: what is not acked is sent again. How many are left."""
+        left = sorted(waiting - node.acked())
+        for first in range(0, len(left), 20):
+            samples = [Sample(n=n, at=start, hashrate=1) for n in left[first : first + 20]]
+            await node.say(report(*samples, sent_at=now()))
+        return len(waiting - node.acked())
+
+    async def send_until(left: int) -> None:
+        async def few_enough() -> bool:
+            return await send() <= left
+
+        await eventually_async(few_enough, timeout=30)
+
+    for left in (450, 200):
+        with subscriber_process(home, mosquitto.port, database_url) as process:
+            await send_until(left)
+            process.kill()
+    with subscriber_process(home, mosquitto.port, database_url):
+        await send_until(0)
+    assert {each.n for each in store.samples(rig().id, since=0, until=now() + 60_000)} == waiting
+    assert store.averages(start)[rig().id].samples == len(waiting)
+    assert [(total.hashrate, total.nodes) for total in store.totals(10, now())] == [(1, 1)]
+    await node.connection.close()

@@ -1,0 +1,41 @@
+"""The log of what is not taken: enough to act on, never enough to fill a disk."""
+
+import logging
+
+import pytest
+
+from subscriber.ingest import Reason, Rejected
+from subscriber.rejections import Rejections
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_the_first_of_a_reason_is_logged_with_its_topic(caplog: pytest.LogCaptureFixture) -> None:
+    Rejections().add(Rejected("a/topic", Reason.SEAL, "altered"), 0)
+    assert "a/topic" in lines(caplog)[0]
+    assert "altered" in lines(caplog)[0]
+
+
+def test_more_of_the_same_within_a_minute_is_only_counted(caplog: pytest.LogCaptureFixture) -> None:
+    rejections = Rejections()
+    for second in range(600):
+        rejections.add(Rejected("a/topic", Reason.SEAL), second / 10)
+    assert len(lines(caplog)) == 1
+    rejections.add(Rejected("another/topic", Reason.SEAL), 60)
+    assert lines(caplog)[1].endswith("count=600")
+    assert rejections.counts == {Reason.SEAL: 601}
+
+
+def test_each_reason_has_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
+    rejections = Rejections()
+    rejections.add(Rejected("a/topic", Reason.SEAL), 0)
+    rejections.add(Rejected("a/topic", Reason.ACCESS), 0)
+    assert len(lines(caplog)) == 2
+
+
+def test_a_topic_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        Rejections().add(Rejected("x\nERROR all is lost", Reason.TOPIC), 0)
+    assert "\n" not in lines(caplog)[0]
