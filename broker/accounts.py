@@ -1,0 +1,133 @@
+"""Accounts of third parties, in `accounts.toml`: names, roles, argon2 hashes. Nodes and services are not listed."""
+
+import json
+import re
+import secrets
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from filelock import FileLock, Timeout
+
+from broker.rights import Account, Role
+from broker.topics import is_filter
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home, write_private
+
+# OWASP's figures for argon2id with 19 MiB: some 20 ms a check, so that a flood of logins stays cheap to answer.
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_ROLES: Final = {Role.CONSUMER, Role.ADMIN}
+_RESERVED: Final = frozenset({"subscriber", "watch"})
+_LOCK_TIMEOUT: Final = 10
+_HEAD: Final = "# MQTT accounts; written by 'rigwatch account'. Changes are taken over within two seconds.\n"
+
+
+class StoredAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of the file. `deny`: topic filters refused although the role allows them."""
+
+    role: Role
+    password: str
+    deny: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"StoredAccount({self.role})"
+
+
+class AccountFile:
+    """Reads the file afresh when it changed; asking costs one `stat`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._accounts: dict[str, StoredAccount] = {}
+
+    @classmethod
+    def of(cls, home: Home) -> "AccountFile":
+        return cls(home.path / "accounts.toml")
+
+    def all(self) -> dict[str, StoredAccount]:
+        """By name; raises `RigwatchError` when the file cannot be understood, and keeps what it knew."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            self._accounts, self._seen = {}, None
+            return self._accounts
+        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if seen != self._seen:
+            self._accounts = _read(self.path)
+            self._seen = seen
+        return self._accounts
+
+    def add(self, name: str, role: Role, *, deny: tuple[str, ...] = ()) -> str:
+        """Makes an account and returns its password, which is stored nowhere. Raises `RigwatchError`."""
+        _check(name, role, deny)
+        password = secrets.token_urlsafe(24)
+        with self._changing() as accounts:
+            if name in accounts:
+                raise RigwatchError(f"account {name}: is there already; remove it first to give it a new password")
+            accounts[name] = StoredAccount(role, _HASHER.hash(password), deny)
+        return password
+
+    def remove(self, name: str) -> None:
+        """Its clients are closed within two seconds. Raises `RigwatchError` when there is none."""
+        with self._changing() as accounts:
+            if accounts.pop(name, None) is None:
+                raise RigwatchError(f"account {name}: is not in {self.path}")
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, StoredAccount]]:
+        try:
+            with FileLock(self.path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT):
+                accounts = dict(self.all())
+                yield accounts
+                write_private(self.path, _HEAD + "".join(_table(name, accounts[name]) for name in sorted(accounts)))
+        except Timeout:
+            raise RigwatchError(f"{self.path}: another command has been changing it for {_LOCK_TIMEOUT} s") from None
+
+
+def account_of(name: str, stored: StoredAccount) -> Account:
+    return Account(name, stored.role, deny=stored.deny)
+
+
+def verify(stored_hash: str, password: bytes) -> bool:
+    """Whether the password is right. Takes some 20 ms and 19 MiB, so never in the event loop."""
+    try:
+        return _HASHER.verify(stored_hash, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def _check(name: str, role: Role, deny: tuple[str, ...]) -> None:
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise RigwatchError(f"account {name[:80]!r}: use 1 to 64 of a-z, 0-9, '.', '-', '_', not a service's name")
+    if role not in _ROLES:
+        raise RigwatchError(f"account {name}: the role {role} is not 'consumer' or 'admin'")
+    for topic_filter in deny:
+        if not is_filter(topic_filter):
+            raise RigwatchError(f"account {name}: {topic_filter[:200]!r} in 'deny' is not an MQTT topic filter")
+
+
+def _read(path: Path) -> dict[str, StoredAccount]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("accounts", {})
+        accounts = msgspec.convert(table, dict[str, StoredAccount])
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as exc:
+        raise RigwatchError(f"{path}: cannot be read as accounts ({exc})") from exc
+    for name, stored in accounts.items():
+        _check(name, stored.role, stored.deny)
+    return accounts
+
+
+def _table(name: str, stored: StoredAccount) -> str:
+    # A JSON string is a TOML basic string.
+    lines = [f"\n[accounts.{json.dumps(name)}]", f"role = {json.dumps(stored.role)}"]
+    lines.append(f"password = {json.dumps(stored.password)}")
+    if stored.deny:
+        lines.append(f"deny = {json.dumps(list(stored.deny))}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,282 @@
+"""One client's socket: bytes in and out, and the life of the connection. What packets mean is in `broker.dialogue`."""
+
+import asyncio
+import logging
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from broker.counters import Counters
+from broker.dialogue import Dialogue
+from broker.encoding import ConnectCode, connack
+from broker.frames import FrameReader, Violation
+from broker.packets import Connect, Kind, UnknownProtocol, read_connect
+
+log = logging.getLogger(__name__)
+
+# A CONNECT holds a name, a password and a will; before it nobody may make the broker hold more.
+CONNECT_SIZE: Final = 64 * 1024
+# Above this the transport says `pause_writing`, and messages wait in the session, where they are counted and bounded.
+_WRITE_BUFFER: Final = 64 * 1024
+# Acknowledgements and pings are written all the same; who does not read even those is closed.
+_WRITE_BUFFER_MAX: Final = 1024 * 1024
+# PUBACK to PUBCOMP: as many as the broker asked for, so they are not counted against the sender.
+_ACKNOWLEDGEMENTS: Final = range(Kind.PUBACK << 4, (Kind.PUBCOMP + 1) << 4)
+
+
+class State(Enum):
+    """Where a connection stands; it only moves down."""
+
+    SILENT = auto()
+    """No CONNECT has come."""
+    DECIDING = auto()
+    """Its login is being checked."""
+    LIVE = auto()
+    ENDED = auto()
+    """Over as far as MQTT goes; the socket may still be closing."""
+
+
+class House(Protocol):
+    """What a connection needs of the broker around it."""
+
+    counters: Counters
+    tick: float
+    """Broker time in seconds: it stands still while the broker does, so that nobody is called silent for that."""
+    rate: float
+    """Packets a second that one client may send."""
+
+    def flush_soon(self, connection: "Connection") -> None: ...
+
+    def throttle(self, connection: "Connection") -> None: ...
+
+    def knock(self, connection: "Connection", connect: Connect) -> None:
+        """Decides about a CONNECT, now or later, by `welcome` or `refuse`."""
+        ...
+
+    def left(self, connection: "Connection") -> None:
+        """MQTT has ended on the connection, whatever it was."""
+        ...
+
+    def closed(self, connection: "Connection") -> None:
+        """The socket is gone."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """Frames are handled in the call that brings them; nothing here waits, so nobody can hold up anybody else."""
+
+    __slots__ = (
+        "_house", "_out", "_out_size", "_paused", "_rate", "_reader", "_tokens", "_tokens_at", "_transport", "address",
+        "dialogue", "opened_at", "opening", "partial_at", "patience", "seen", "state", "writable",
+    )  # fmt: skip
+
+    def __init__(self, house: House, address: str, packet_size: int) -> None:
+        self._house = house
+        self._reader = FrameReader(min(CONNECT_SIZE, packet_size))
+        self._transport: asyncio.Transport | None = None
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._paused = False
+        self._rate = self._tokens = house.rate
+        self._tokens_at = house.tick
+        self.address = address
+        self.state = State.SILENT
+        self.dialogue: Dialogue | None = None
+        self.opened_at = house.tick
+        self.opening: asyncio.Task[None] | None = None
+        """Brings the socket, which takes a while where there is a handshake."""
+        self.seen = house.tick
+        """Broker time of the last whole packet: half a packet is no sign of life."""
+        self.patience = 0.0
+        """Seconds of silence after which the client counts as lost (§3.1.2.10); 0: for ever."""
+        self.partial_at: float | None = None
+        """Since when the sweeper has seen half a packet; it watches clients without a keep-alive for that."""
+        self.writable = True
+
+    # From the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # TLS and WebSocket transports are no subclasses of asyncio.Transport, but act as one.
+        self._transport = transport  # type: ignore[assignment]
+        self._transport.set_write_buffer_limits(high=_WRITE_BUFFER)  # type: ignore[union-attr]
+        if self.state is State.ENDED:
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self.state is State.ENDED:
+            return
+        self._house.counters.bytes_received += len(data)
+        self._reader.feed(data)
+        self._read_on()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        if self.dialogue is not None and self.state is State.LIVE:
+            self.dialogue.session.outgoing.pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        # While its login is checked, what it sent before it went still counts: `welcome` reads that, and then ends.
+        if self.state is not State.DECIDING:
+            self.end("connection lost" if exc is None else type(exc).__name__)
+        self._house.closed(self)
+
+    def never_opened(self) -> None:
+        """The handshake failed: there will be no transport."""
+        self.end("handshake failed")
+        self._house.closed(self)
+
+    # Reading
+
+    def _read_on(self) -> None:
+        try:
+            self._handle_frames()
+        except UnknownProtocol:
+            self.refuse(ConnectCode.WRONG_PROTOCOL)
+        except Violation as violation:
+            self.end(f"protocol: {violation}")
+
+    def _handle_frames(self) -> None:
+        """Handles the frames that are there, until there is none, the login has to be checked, or it is too fast."""
+        house = self._house
+        if self._tokens_at != house.tick:
+            self._tokens = min(self._rate, self._tokens + (house.tick - self._tokens_at) * self._rate)
+            self._tokens_at = house.tick
+        while self.state is State.LIVE or self.state is State.SILENT:
+            if self._tokens < 1:
+                self._pause()
+                house.throttle(self)
+                return
+            frame = self._reader.next()
+            if frame is None:
+                return
+            self.seen = house.tick
+            first, body = frame
+            if first not in _ACKNOWLEDGEMENTS:
+                self._tokens -= 1
+            if self.dialogue is None:
+                self._handle_first(first, body)
+            elif not self.dialogue.handle(first, body):
+                self.end("")
+
+    def _handle_first(self, first: int, body: bytes) -> None:
+        if first != Kind.CONNECT << 4:
+            raise Violation("first packet is not CONNECT")
+        connect = read_connect(body)
+        self.state = State.DECIDING
+        self._house.knock(self, connect)
+        # Most logins are decided by now; only one that takes time has to hold back what follows it.
+        if self.state.value == State.DECIDING.value:
+            self._pause()
+
+    def unthrottle(self) -> None:
+        """Called when time has passed. The silence meanwhile was the broker's doing, not the client's."""
+        if self.state is State.LIVE:
+            self.seen = self._house.tick
+            self._resume()
+
+    def _pause(self) -> None:
+        self._paused = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._read_on()
+
+    @property
+    def has_partial(self) -> bool:
+        return self._reader.has_partial
+
+    # The decision about a CONNECT
+
+    def welcome(self, dialogue: Dialogue, *, packet_size: int, session_present: bool) -> None:
+        """The login is right: answers, sends what waited, and reads on."""
+        self.dialogue = dialogue
+        self.state = State.LIVE
+        self.seen = self._house.tick
+        self.patience = dialogue.keep_alive * 1.5
+        self._rate = self._tokens = dialogue.rate or self._house.rate
+        self._reader.limit = packet_size
+        self.send(connack(ConnectCode.ACCEPTED, session_present=session_present))
+        dialogue.session.outgoing.resume(self)
+        if self._paused:
+            self._resume()
+        if self._transport is None:
+            self.end("connection lost")
+
+    def refuse(self, code: ConnectCode) -> None:
+        """Answers with the reason and closes; nothing of the client's is kept."""
+        if self.state is not State.ENDED:
+            self.send(connack(code))
+            self._finish()
+
+    # Writing
+
+    def send(self, packet: bytes) -> None:
+        """Writes with everything else that this turn of the event loop brings for the client."""
+        if not self._out:
+            self._house.flush_soon(self)
+        self._out.append(packet)
+        self._out_size += len(packet)
+        if self._out_size > _WRITE_BUFFER:
+            self.flush()
+
+    def flush(self) -> None:
+        """May be called amid a delivery to many, so it ends nothing itself: aborting does that in a later turn."""
+        out, size, transport = self._out, self._out_size, self._transport
+        if not out:
+            return
+        self._out, self._out_size = [], 0
+        if transport is None or transport.is_closing():
+            return
+        transport.write(out[0] if len(out) == 1 else b"".join(out))
+        self._house.counters.bytes_sent += size
+        if not self.writable and transport.get_write_buffer_size() > _WRITE_BUFFER_MAX:
+            log.warning("client does not read, closed address=%s", self.address)
+            transport.abort()
+
+    # Ending
+
+    def end(self, reason: str) -> None:
+        """Ends MQTT at once and closes; without a reason, because the client said goodbye. Safe to call at any time."""
+        if self.state is State.ENDED:
+            return
+        dialogue = self.dialogue
+        if not reason:
+            self._finish()
+        else:
+            self.state = State.ENDED
+            self.abort()
+            self._house.left(self)
+        if dialogue is not None:
+            self._house.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
+            dialogue.end(reason)
+        elif reason:
+            log.debug("connection ended address=%s reason=%s", self.address, reason)
+
+    def abort(self) -> None:
+        """Never wait for a peer that may not read: what it did not take is dropped."""
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()
+
+    def abandon(self) -> None:
+        """The broker stops: closes without a will, for it is not the client that went."""
+        self.state = State.ENDED
+        self.abort()
+
+    def _finish(self) -> None:
+        """Closes after what was sent has gone out; the sweeper aborts when the peer does not take it."""
+        self.flush()
+        self.state = State.ENDED
+        # From now on `seen` is when the end began.
+        self.seen = self._house.tick
+        if self._transport is not None:
+            self._transport.close()
+        self._house.left(self)

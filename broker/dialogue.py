@@ -1,0 +1,168 @@
+"""What a client that is logged in says, and what the broker does about it: one method a kind of packet."""
+
+import logging
+from typing import Final
+
+from broker.embedded import REFUSED, EmbeddedBroker
+from broker.encoding import PINGRESP, puback, pubcomp, pubrec, suback, unsuback
+from broker.frames import Violation
+from broker.message import Message
+from broker.outgoing import Wire
+from broker.packets import (
+    Connect,
+    Kind,
+    read_packet_id,
+    read_subscribe,
+    read_topic,
+    read_unsubscribe,
+    split_publish,
+)
+from broker.rights import Action, Role, allowed
+from broker.session import ClientSession
+
+log = logging.getLogger(__name__)
+
+# A node uses two topics; an admin may use any number, but not the memory of a table of them.
+_KNOWN_TOPICS: Final = 256
+_PUBLISH: Final = Kind.PUBLISH << 4
+# The server's own services answer for many clients at once.
+_UNLIMITED: Final = float("inf")
+
+
+class Dialogue:
+    """One connection's part of a session: ends with the connection, and takes its will along."""
+
+    __slots__ = ("_broker", "_known", "_told", "_will", "_wire", "address", "keep_alive", "session")
+
+    def __init__(
+        self, broker: EmbeddedBroker, wire: Wire, session: ClientSession, *, connect: Connect, address: str
+    ) -> None:
+        self._broker = broker
+        self._wire = wire
+        self._will = connect.will
+        self._known: dict[bytes, str | None] = {}
+        self._told = False
+        self.address = address
+        self.keep_alive = connect.keep_alive
+        self.session = session
+
+    @property
+    def rate(self) -> float | None:
+        """Packets a second that the client may send, where the setting does not decide."""
+        return _UNLIMITED if self.session.account.role is Role.SUBSCRIBER else None
+
+    def handle(self, first: int, body: bytes) -> bool:
+        """Acts on one packet; False: the client said goodbye. Raises `Violation`."""
+        if first & 0xF0 == _PUBLISH:
+            self._publish(first, body)
+        elif first == _PUBACK:
+            self.session.outgoing.acknowledged(read_packet_id(body))
+        elif first == _PINGREQ:
+            self._wire.send(PINGRESP)
+        elif first == _DISCONNECT:
+            return False
+        else:
+            self._handle_rare(first, body)
+        return True
+
+    def _handle_rare(self, first: int, body: bytes) -> None:
+        if first == _SUBSCRIBE:
+            self._subscribe(body)
+        elif first == _UNSUBSCRIBE:
+            self._unsubscribe(body)
+        elif first == _PUBREC:
+            self.session.outgoing.received(read_packet_id(body))
+        elif first == _PUBREL:
+            self._release(read_packet_id(body))
+        elif first == _PUBCOMP:
+            self.session.outgoing.completed(read_packet_id(body))
+        else:
+            raise Violation(f"unexpected packet 0x{first:02x}")
+
+    def end(self, reason: str) -> None:
+        """The connection is over. Without a reason the client said goodbye, and its will is void (§3.14)."""
+        if reason:
+            log.info("client lost client=%s address=%s reason=%s", self.session.client_id, self.address, reason)
+        self._broker.close_session(self.session, self._will if reason else None)
+
+    def _publish(self, first: int, body: bytes) -> None:
+        raw, packet_id, payload = split_publish(first, body)
+        try:
+            topic = self._known[raw]
+        except KeyError:
+            topic = self._learn(raw)
+        qos = first >> 1 & 0x03
+        if qos < 2:
+            self._pass_on(topic, payload, first)
+            if qos:
+                self._wire.send(puback(packet_id))
+            return
+        half_received = self.session.half_received = self.session.half_received or set()
+        if packet_id not in half_received:
+            if len(half_received) >= self._broker.limits.half_received:
+                raise Violation("too many unfinished QoS 2 messages")
+            half_received.add(packet_id)
+            self._pass_on(topic, payload, first)
+        self._wire.send(pubrec(packet_id))
+
+    def _pass_on(self, topic: str | None, payload: bytes, first: int) -> None:
+        self._broker.counters.messages_received += 1
+        if topic is None:
+            self._broker.counters.drop("not allowed")
+        else:
+            message = Message(topic, payload, qos=first >> 1 & 0x03)
+            self._broker.publish(message, retain=bool(first & 0x01), source=self.session)
+
+    def _learn(self, raw: bytes) -> str | None:
+        """The topic if this client may publish it, else None: MQTT 3.1.1 has no answer but silence or the door."""
+        topic: str | None = read_topic(raw)
+        assert topic is not None
+        if not allowed(self.session.account, Action.PUBLISH, topic):
+            self._tell_once("publish", topic)
+            topic = None
+        if len(self._known) >= _KNOWN_TOPICS:
+            self._known.clear()
+        self._known[raw] = topic
+        return topic
+
+    def _release(self, packet_id: int) -> None:
+        if self.session.half_received:
+            self.session.half_received.discard(packet_id)
+        self._wire.send(pubcomp(packet_id))
+
+    def _subscribe(self, body: bytes) -> None:
+        packet_id, wanted = read_subscribe(body)
+        codes = [self._broker.subscribe(self.session, topic_filter, qos) for topic_filter, qos in wanted]
+        self._wire.send(suback(packet_id, codes))
+        for (topic_filter, _), code in zip(wanted, codes, strict=True):
+            if code == REFUSED:
+                self._broker.counters.refused["subscription"] += 1
+                self._tell_once("subscribe", topic_filter)
+            else:
+                self._broker.send_retained(self.session, topic_filter, code)
+
+    def _unsubscribe(self, body: bytes) -> None:
+        packet_id, unwanted = read_unsubscribe(body)
+        for topic_filter in unwanted:
+            self._broker.unsubscribe(self.session, topic_filter)
+        self._wire.send(unsuback(packet_id))
+
+    def _tell_once(self, action: str, topic: str) -> None:
+        """One line a connection: a client that is refused is refused again and again."""
+        if not self._told:
+            self._told = True
+            log.warning(
+                "not allowed client=%s address=%s action=%s topic=%r",
+                self.session.client_id, self.address, action, topic[:200],
+            )  # fmt: skip
+
+
+# First bytes with their fixed flags (§2.2.2): any other value is a violation.
+_PUBACK: Final = Kind.PUBACK << 4
+_PUBREC: Final = Kind.PUBREC << 4
+_PUBREL: Final = Kind.PUBREL << 4 | 0x02
+_PUBCOMP: Final = Kind.PUBCOMP << 4
+_SUBSCRIBE: Final = Kind.SUBSCRIBE << 4 | 0x02
+_UNSUBSCRIBE: Final = Kind.UNSUBSCRIBE << 4 | 0x02
+_PINGREQ: Final = Kind.PINGREQ << 4
+_DISCONNECT: Final = Kind.DISCONNECT << 4

@@ -1,0 +1,67 @@
+"""Control packets that the broker sends, as bytes. Pure; what clients send is read in `broker.packets`."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final
+
+PINGRESP: Final = b"\xd0\x00"
+
+
+class ConnectCode(IntEnum):
+    """Return codes of CONNACK (MQTT 3.1.1 §3.2.2.3)."""
+
+    ACCEPTED = 0
+    WRONG_PROTOCOL = 1
+    CLIENT_ID_REFUSED = 2
+    UNAVAILABLE = 3
+    WRONG_LOGIN = 4
+    NOT_AUTHORIZED = 5
+
+
+def connack(code: ConnectCode, *, session_present: bool = False) -> bytes:
+    return bytes((0x20, 2, session_present and code is ConnectCode.ACCEPTED, code))
+
+
+def puback(packet_id: int) -> bytes:
+    return b"\x40\x02" + packet_id.to_bytes(2)
+
+
+def pubrec(packet_id: int) -> bytes:
+    return b"\x50\x02" + packet_id.to_bytes(2)
+
+
+def pubrel(packet_id: int) -> bytes:
+    return b"\x62\x02" + packet_id.to_bytes(2)
+
+
+def pubcomp(packet_id: int) -> bytes:
+    return b"\x70\x02" + packet_id.to_bytes(2)
+
+
+def suback(packet_id: int, codes: Iterable[int]) -> bytes:
+    """`codes`: one for each filter, the granted QoS or 0x80 for refused."""
+    body = packet_id.to_bytes(2) + bytes(codes)
+    return b"\x90" + remaining_length(len(body)) + body
+
+
+def unsuback(packet_id: int) -> bytes:
+    return b"\xb0\x02" + packet_id.to_bytes(2)
+
+
+def publish_head(topic: str, payload_length: int, *, qos: int, retain: bool) -> bytes:
+    """A PUBLISH up to and without its packet id, which is all that differs between those who get the same message."""
+    name = topic.encode()
+    length = 2 + len(name) + (2 if qos else 0) + payload_length
+    return b"".join(
+        (bytes((0x30 | qos << 1 | retain,)), remaining_length(length), len(name).to_bytes(2), name)
+    )
+
+
+def remaining_length(length: int) -> bytes:
+    """Seven bits a byte, lowest first (§2.2.3)."""
+    out = bytearray()
+    while length > 0x7F:
+        out.append(length & 0x7F | 0x80)
+        length >>= 7
+    out.append(length)
+    return bytes(out)

@@ -1,0 +1,236 @@
+"""Holds the connections together: lets them in, decides their logins, flushes them, and ends the ones that hang."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from broker.access import Access, Admitted, Refused, Verdict
+from broker.admission import Admission
+from broker.connection import Connection, State
+from broker.counters import Counters
+from broker.dialogue import Dialogue
+from broker.embedded import EmbeddedBroker
+from broker.encoding import ConnectCode
+from broker.limits import Limits
+from broker.packets import Connect
+from broker.refusals import Refusals
+from rigwatch.clock import Clock
+
+log = logging.getLogger(__name__)
+
+PERIOD: Final = 0.25
+"""Seconds between two looks at all connections."""
+# How much broker time one look may add: a broker that was stopped for a minute must not call everybody silent.
+_STEP_MAX: Final = 2 * PERIOD
+_LINGER: Final = 2.0
+_PARTIAL_MAX: Final = 60.0
+_FAILED: Final = Refused(ConnectCode.UNAVAILABLE, "the check itself failed")
+
+
+class Hub:
+    """One for all listeners. `sweep` has to run for limits of time to be kept."""
+
+    def __init__(self, broker: EmbeddedBroker, access: Access, limits: Limits, clock: Clock) -> None:
+        self.broker = broker
+        self.access = access
+        self.limits = limits
+        self.counters: Counters = broker.counters
+        self.tick = 0.0
+        self.rate = float(limits.messages_per_second)
+        self._admission = Admission(limits)
+        self._clock = clock
+        self._looked_at = clock.monotonic()
+        self._refusals = Refusals()
+        self._open: set[Connection] = set()
+        # In the order in which they came; the first is the one that has been silent longest.
+        self._pending: dict[Connection, None] = {}
+        self._throttled: set[Connection] = set()
+        self._unflushed: list[Connection] = []
+        self._deciding: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    def enter(self, address: str) -> Connection | None:
+        """A protocol for a socket that was just accepted; None: close it, there are too many."""
+        self.counters.accepted += 1
+        objection = self._admission.objection(address)
+        if objection is not None:
+            self._say_turned_away(address, objection)
+            return None
+        self._admission.enter(address)
+        self.counters.connections += 1
+        connection = Connection(self, address, self.limits.packet_size)
+        self._open.add(connection)
+        self._pending[connection] = None
+        if len(self._pending) > self.limits.pending:
+            # Newcomers are worth more than those who had their time: so a flood of silent sockets shuts nobody out.
+            self._turn_away(next(iter(self._pending)), "too many waiting to log in")
+        return connection
+
+    def _turn_away(self, connection: Connection, reason: str) -> None:
+        self._pending.pop(connection, None)
+        self._say_turned_away(connection.address, reason)
+        connection.end(reason)
+
+    def _say_turned_away(self, address: str, reason: str) -> None:
+        self.counters.turned_away[reason] += 1
+        times = self._refusals.times_to_say(address, reason, self.tick)
+        if times:
+            log.warning("connection closed before a login address=%s reason=%s times=%s", address, reason, times)
+
+    def left(self, connection: Connection) -> None:
+        self._pending.pop(connection, None)
+        self._throttled.discard(connection)
+        if connection.dialogue is not None:
+            self.counters.clients -= 1
+
+    def closed(self, connection: Connection) -> None:
+        if connection in self._open:
+            self._open.discard(connection)
+            self._admission.leave(connection.address)
+            self.counters.connections -= 1
+
+    def throttle(self, connection: Connection) -> None:
+        self._throttled.add(connection)
+
+    # Writing
+
+    def flush_soon(self, connection: Connection) -> None:
+        if not self._unflushed:
+            self._loop.call_soon(self._flush)
+        self._unflushed.append(connection)
+
+    def _flush(self) -> None:
+        unflushed, self._unflushed = self._unflushed, []
+        for connection in unflushed:
+            connection.flush()
+
+    # Logins
+
+    def knock(self, connection: Connection, connect: Connect) -> None:
+        try:
+            verdict = self.access.check(connect)
+        except Exception:
+            # The boundary behind which accounts and keys are read: whatever fails there refuses, and says so.
+            log.exception("login could not be checked address=%s", connection.address)
+            verdict = _FAILED
+        if verdict is not None:
+            self._settle(connection, connect, verdict)
+            return
+        task = self._loop.create_task(self._decide_slowly(connection, connect), name="login")
+        self._deciding.add(task)
+        task.add_done_callback(self._deciding.discard)
+
+    async def _decide_slowly(self, connection: Connection, connect: Connect) -> None:
+        if self._refusals.is_hot(connection.address, self.tick):
+            await self._clock.sleep(1.0)
+        try:
+            verdict = await self.access.check_slowly(connect)
+        except Exception:
+            # As in `knock`.
+            log.exception("login could not be checked address=%s", connection.address)
+            verdict = _FAILED
+        self._settle(connection, connect, verdict)
+
+    def _settle(self, connection: Connection, connect: Connect, verdict: Verdict) -> None:
+        if connection.state is State.ENDED:
+            return
+        if isinstance(verdict, Refused):
+            self._refuse(connection, connect, verdict)
+        else:
+            self._welcome(connection, connect, verdict)
+
+    def _refuse(self, connection: Connection, connect: Connect, refused: Refused) -> None:
+        self.counters.refused[refused.reason] += 1
+        user = (connect.user or "")[:64]
+        times = self._refusals.times_to_say(connection.address, user, self.tick)
+        if times:
+            log.warning(
+                "login refused address=%s user=%r reason=%s times=%s", connection.address, user, refused.reason, times
+            )
+        delay = self._refusals.delay(connection.address, self.tick)
+        if delay:
+            self._loop.call_later(delay, connection.refuse, refused.code)
+        else:
+            connection.refuse(refused.code)
+
+    def _welcome(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
+        self._pending.pop(connection, None)
+        session, present = self.broker.open_session(
+            admitted, clean=connect.clean_session, handler=connection
+        )
+        dialogue = Dialogue(self.broker, connection, session, connect=connect, address=connection.address)
+        self.counters.logins += 1
+        self.counters.clients += 1
+        self.counters.clients_maximum = max(self.counters.clients_maximum, self.counters.clients)
+        connection.welcome(dialogue, packet_size=self.limits.packet_size, session_present=present)
+
+    # Time
+
+    def sweep(self) -> None:
+        """One look at everything that time can end. Costs about 0.1 µs a connection."""
+        now = self._clock.monotonic()
+        self.tick += min(now - self._looked_at, _STEP_MAX)
+        self._looked_at = now
+        for connection in [each for each in self._open if self._is_due(each)]:
+            self._end_due(connection)
+        throttled, self._throttled = self._throttled, set()
+        for connection in throttled:
+            connection.unthrottle()
+
+    def _is_due(self, connection: Connection) -> bool:
+        silence = self.tick - connection.seen
+        if connection.patience:
+            # A packet may have come up to one period after the time noted for it; nobody is closed early.
+            return silence > connection.patience + PERIOD if connection.state is State.LIVE else silence > _LINGER
+        if connection.state is State.LIVE:
+            return self._partial_too_long(connection)
+        if connection.state is State.ENDED:
+            return silence > _LINGER
+        return self.tick - connection.opened_at > self.limits.connect_timeout.total_seconds()
+
+    def _partial_too_long(self, connection: Connection) -> bool:
+        """Without a keep-alive a client may be silent for ever, but not in the middle of a packet."""
+        if not connection.has_partial:
+            connection.partial_at = None
+        elif connection.partial_at is None:
+            connection.partial_at = self.tick
+        return connection.partial_at is not None and self.tick - connection.partial_at > _PARTIAL_MAX
+
+    def _end_due(self, connection: Connection) -> None:
+        if connection.state is State.LIVE:
+            connection.end("keep-alive" if connection.patience else "unfinished packet")
+        elif connection.state is State.ENDED:
+            connection.abort()
+        else:
+            self._turn_away(connection, "no login in time")
+
+    async def close(self) -> None:
+        """Ends every connection without wills: it is the broker that goes, not its clients."""
+        for connection in list(self._open):
+            connection.abandon()
+        for task in list(self._deciding):
+            task.cancel()
+        await asyncio.gather(*self._deciding, return_exceptions=True)
+        self.access.close()
+
+    # Sessions, by the clock
+
+    def recheck(self, names: Iterable[str]) -> None:
+        """Closes clients of these accounts whose login would be refused now, and gives the others today's rights."""
+        for session, handler in [each for name in names for each in self.broker.sessions_of(name)]:
+            account = self.access.account_now(session.account, session.proof)
+            if account is not None:
+                self.broker.adopt(session, account)
+                continue
+            log.warning("login no longer good, client closed client=%s", session.client_id)
+            handler.end("login no longer good")
+            self.broker.forget(session)
+
+    def expire_sessions(self) -> None:
+        """Forgets sessions whose clients have been away too long."""
+        oldest = self._clock.monotonic() - self.limits.session_expiry.total_seconds()
+        for session in self.broker.absent_sessions():
+            if session.left_at < oldest:
+                self.counters.drop("session expired", session.outgoing.waiting)
+                self.broker.forget(session)

@@ -1,0 +1,121 @@
+"""Listening sockets: accepting, counting before any handshake, TLS. One accept loop a socket."""
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from broker.connection import Connection
+from broker.hub import Hub
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
+
+log = logging.getLogger(__name__)
+
+# asyncio's default of 100 refuses a fleet that reconnects at once.
+_BACKLOG: Final = 4096
+# Accepted in a row before the clients that are already here get their turn.
+_BURST: Final = 32
+_OUT_OF_FILES: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# A peer that vanished without a keep-alive of its own is found by TCP after about three minutes.
+_TCP_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
+
+
+def bind(host: str, port: int, *, setting: str) -> socket.socket:
+    """A listening socket; raises `RigwatchError` naming the setting to change when the address cannot be had."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        why = "another program has it" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+        raise RigwatchError(
+            f"cannot listen on {host} port {port}: {why}; choose another for {setting} in server.toml"
+        ) from exc
+    listening.setblocking(False)
+    return listening
+
+
+class Listener:
+    """Accepts on one socket until it is closed."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        listening: socket.socket,
+        clock: Clock,
+        *,
+        tls: ssl.SSLContext | None = None,
+        wrap: Callable[[Connection], asyncio.Protocol] = lambda connection: connection,
+    ) -> None:
+        self._hub = hub
+        self._listening = listening
+        self._clock = clock
+        self._tls = tls
+        self._wrap = wrap
+        self._opening: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._says_full = False
+
+    async def serve(self) -> None:
+        """Runs until cancelled; the listening socket is closed then."""
+        try:
+            while True:
+                await self._accept_burst()
+                await asyncio.sleep(0)
+        finally:
+            self._listening.close()
+            for task in self._opening:
+                task.cancel()
+            await asyncio.gather(*self._opening, return_exceptions=True)
+
+    async def _accept_burst(self) -> None:
+        for _ in range(_BURST):
+            try:
+                # The address comes from accept(): after a reset, asking the socket for it fails.
+                accepted, address = await self._loop.sock_accept(self._listening)
+            except OSError as exc:
+                await self._pause_for(exc)
+                return
+            self._enter(accepted, str(address[0]))
+
+    async def _pause_for(self, exc: OSError) -> None:
+        """A connection that broke before it was accepted is nothing; without free descriptors all must wait."""
+        if exc.errno not in _OUT_OF_FILES:
+            return
+        if not self._says_full:
+            self._says_full = True
+            log.error("cannot accept connections, will go on trying error=%s", exc.strerror)
+        await self._clock.sleep(0.25)
+
+    def _enter(self, accepted: socket.socket, address: str) -> None:
+        connection = self._hub.enter(address)
+        if connection is None:
+            accepted.close()
+            return
+        task = connection.opening = self._loop.create_task(self._open(accepted, connection), name="open")
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, accepted: socket.socket, connection: Connection) -> None:
+        """Hands the socket to the connection, after the TLS handshake where there is one."""
+        try:
+            _set_options(accepted)
+            await self._loop.connect_accepted_socket(lambda: self._wrap(connection), accepted, ssl=self._tls)
+        except (OSError, asyncio.CancelledError):
+            # Handshakes fail all day on the open internet: counted, not logged.
+            accepted.close()
+            connection.never_opened()
+        finally:
+            connection.opening = None
+
+
+def _set_options(accepted: socket.socket) -> None:
+    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _TCP_KEEPALIVE.items():
+        if hasattr(socket, name):
+            accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

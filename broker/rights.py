@@ -1,0 +1,88 @@
+"""Who may do what: one pure function over values. What is not allowed here is refused; no socket, no file, no clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from broker.topics import covers
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, PREFIX, SERVER_STATUS, Channel, NodeId, every, topic_of
+
+
+class Role(StrEnum):
+    """What an account is for."""
+
+    NODE = "node"
+    SUBSCRIBER = "subscriber"
+    """The server's own subscriber."""
+    WATCH = "watch"
+    """`rigwatch watch`: sees everything of rigwatch, says nothing."""
+    CONSUMER = "consumer"
+    """A third party's program: reads the plain state tree."""
+    ADMIN = "admin"
+
+
+class Action(StrEnum):
+    """What a client does with a topic, or with a filter when it subscribes."""
+
+    PUBLISH = "publish"
+    """Also what a will does."""
+    SUBSCRIBE = "subscribe"
+    RECEIVE = "receive"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who has proved who they are. `deny` are filters that are refused although the role allows them."""
+
+    name: str
+    role: Role
+    node: NodeId | None = None
+    deny: tuple[str, ...] = ()
+
+
+_HOME_ASSISTANT: Final = "homeassistant/#"
+_PLAIN: Final = (every(Channel.STATE), every(Channel.AVAILABILITY), SERVER_STATUS, _HOME_ASSISTANT)
+
+_PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
+    Role.NODE: (),
+    Role.SUBSCRIBER: (every(Channel.ACK), *_PLAIN),
+    Role.WATCH: (),
+    Role.CONSUMER: (),
+    Role.ADMIN: ("#",),
+}
+_READS: Final[dict[Role, tuple[str, ...]]] = {
+    Role.NODE: (),
+    Role.SUBSCRIBER: (ALL_STATUS, ALL_REPORTS, *_PLAIN),
+    Role.WATCH: (f"{PREFIX}/#",),
+    Role.CONSUMER: _PLAIN,
+    Role.ADMIN: ("#", "$SYS/#"),
+}
+
+
+def allowed(account: Account, action: Action, topic: str) -> bool:
+    """Whether the account may do this; `topic` is a filter for SUBSCRIBE, and well formed.
+
+    A filter is allowed only if everything that it can match is. A denied part of an allowed filter is refused when a
+    message arrives (RECEIVE).
+    """
+    if any(covers(denied, topic) for denied in account.deny):
+        return False
+    if action is Action.PUBLISH:
+        return not topic.startswith("$") and _within(_publishes(account), topic)
+    return _within(_reads(account), topic)
+
+
+def _within(patterns: tuple[str, ...], topic: str) -> bool:
+    return any(covers(pattern, topic) for pattern in patterns)
+
+
+def _publishes(account: Account) -> tuple[str, ...]:
+    if account.role is Role.NODE and account.node is not None:
+        return (topic_of(account.node, Channel.STATUS), topic_of(account.node, Channel.REPORT))
+    return _PUBLISHES[account.role]
+
+
+def _reads(account: Account) -> tuple[str, ...]:
+    if account.role is Role.NODE and account.node is not None:
+        return (topic_of(account.node, Channel.ACK),)
+    return _READS[account.role]

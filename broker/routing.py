@@ -1,0 +1,138 @@
+"""Who gets a message: exact filters in a dict, wildcards in a tree, so that filters that do not match cost nothing.
+
+Pure data: subscribers are any hashable values. Filters and topics are well formed already (`broker.topics`).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Generic, TypeVar
+
+from broker.topics import is_exact
+
+S = TypeVar("S")
+
+# A fleet has three topics a node; the cache is thrown away whole when it is full or a wildcard comes or goes.
+_CACHE: Final = 65_536
+
+
+class _Branch(Generic[S]):
+    """One level of the tree; `here` are the filters that end in it."""
+
+    __slots__ = ("here", "levels")
+
+    def __init__(self) -> None:
+        self.levels: dict[str, _Branch[S]] = {}
+        self.here: dict[S, int] = {}
+
+
+class Routes(Generic[S]):
+    """Subscriptions by filter. A subscriber has at most one entry a filter: the last (§3.8.4)."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, dict[S, int]] = {}
+        self._tree: _Branch[S] = _Branch()
+        self._wild: dict[str, tuple[tuple[S, int], ...]] = {}
+
+    def add(self, topic_filter: str, subscriber: S, qos: int) -> None:
+        """Subscribes, or changes the QoS of a subscription."""
+        if is_exact(topic_filter):
+            self._exact.setdefault(topic_filter, {})[subscriber] = qos
+            return
+        branch = self._tree
+        for level in topic_filter.split("/"):
+            branch = branch.levels.setdefault(level, _Branch())
+        branch.here[subscriber] = qos
+        self._wild.clear()
+
+    def remove(self, topic_filter: str, subscriber: S) -> bool:
+        """Ends a subscription; says whether there was one."""
+        if not is_exact(topic_filter):
+            self._wild.clear()
+            return _prune(self._tree, topic_filter.split("/"), subscriber)
+        subscribers = self._exact.get(topic_filter)
+        if subscribers is None or subscribers.pop(subscriber, None) is None:
+            return False
+        if not subscribers:
+            del self._exact[topic_filter]
+        return True
+
+    def match(self, topic: str) -> Iterable[tuple[S, int]]:
+        """Everybody who gets a message of this topic, once, with the highest QoS of the matching filters.
+
+        Costs a lookup for the exact filters, and for the wildcards one walk down the tree the first time.
+        """
+        wild = self._wild.get(topic)
+        if wild is None:
+            wild = self._remember(topic)
+        exact = self._exact.get(topic)
+        if exact is None:
+            return wild
+        if not wild:
+            return exact.items()
+        found = dict(wild)
+        for subscriber, qos in exact.items():
+            found[subscriber] = max(qos, found.get(subscriber, 0))
+        return found.items()
+
+    def __iter__(self) -> Iterator[tuple[str, S, int]]:
+        """Every subscription: filter, subscriber, QoS."""
+        for topic_filter, subscribers in self._exact.items():
+            for subscriber, qos in subscribers.items():
+                yield topic_filter, subscriber, qos
+        yield from _walk(self._tree, [])
+
+    def _remember(self, topic: str) -> tuple[tuple[S, int], ...]:
+        found: dict[S, int] = {}
+        for branch in _matching(self._tree, topic):
+            for subscriber, qos in branch.here.items():
+                found[subscriber] = max(qos, found.get(subscriber, 0))
+        if len(self._wild) >= _CACHE:
+            self._wild.clear()
+        wild = self._wild[topic] = tuple(found.items())
+        return wild
+
+
+def _matching(tree: _Branch[S], topic: str) -> Iterator[_Branch[S]]:
+    """The branches in which a filter that matches ends; walks all levels at once, so depth is no recursion."""
+    reached = [tree]
+    for depth, level in enumerate(topic.split("/")):
+        further: list[_Branch[S]] = []
+        # Wildcards in the first level do not match topics that begin with '$' (§4.7.2).
+        wild = depth > 0 or not level.startswith("$")
+        for branch in reached:
+            levels = branch.levels
+            if wild and (rest := levels.get("#")) is not None:
+                yield rest
+            if wild and (one := levels.get("+")) is not None:
+                further.append(one)
+            if (exact := levels.get(level)) is not None:
+                further.append(exact)
+        reached = further
+    for branch in reached:
+        yield branch
+        # 'a/#' matches 'a' as well (§4.7.1.2).
+        if (rest := branch.levels.get("#")) is not None:
+            yield rest
+
+
+def _prune(tree: _Branch[S], levels: list[str], subscriber: S) -> bool:
+    """Removes the entry, and the branches that are empty then."""
+    path = [tree]
+    for level in levels:
+        branch = path[-1].levels.get(level)
+        if branch is None:
+            return False
+        path.append(branch)
+    if path[-1].here.pop(subscriber, None) is None:
+        return False
+    for parent, level in zip(reversed(path[:-1]), reversed(levels), strict=True):
+        if parent.levels[level].levels or parent.levels[level].here:
+            break
+        del parent.levels[level]
+    return True
+
+
+def _walk(branch: _Branch[S], levels: list[str]) -> Iterator[tuple[str, S, int]]:
+    for subscriber, qos in branch.here.items():
+        yield "/".join(levels), subscriber, qos
+    for level, below in branch.levels.items():
+        yield from _walk(below, [*levels, level])

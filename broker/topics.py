@@ -1,0 +1,46 @@
+"""Topic names and filters: which are well formed, which match, which one covers another. Pure; knows no account."""
+
+from typing import Final
+
+# The standard sets no limit below 65,535 bytes; a topic of 65,535 slashes would cost milliseconds a message.
+MAX_LEVELS: Final = 128
+
+
+def is_topic(text: str) -> bool:
+    """Whether a message may be published under this name."""
+    return bool(text) and not {"+", "#", "\0"} & set(text) and text.count("/") < MAX_LEVELS
+
+
+def is_filter(text: str) -> bool:
+    """Whether this can be subscribed to: wildcards stand alone in their level, '#' in the last one."""
+    if not text or "\0" in text or text.count("/") >= MAX_LEVELS:
+        return False
+    levels = text.split("/")
+    return "#" not in "".join(levels[:-1]) and all(
+        level in {"+", "#"} or not {"+", "#"} & set(level) for level in levels
+    )
+
+
+def is_exact(topic_filter: str) -> bool:
+    return "+" not in topic_filter and "#" not in topic_filter
+
+
+def covers(pattern: str, topic_filter: str) -> bool:
+    """Whether `pattern` matches every topic that `topic_filter` can match. A topic is a filter that matches itself.
+
+    Wildcards at the beginning do not reach topics that begin with '$' (MQTT 3.1.1 §4.7.2).
+    """
+    if topic_filter.startswith("$") and pattern[0] in "+#":
+        return False
+    wanted = topic_filter.split("/")
+    for index, level in enumerate(pattern.split("/")):
+        if level == "#":
+            return True
+        if index >= len(wanted) or wanted[index] == "#":
+            return False
+        if level not in ("+", wanted[index]):
+            return False
+    return len(wanted) == len(pattern.split("/"))
+
+
+matches = covers
