@@ -131,8 +131,16 @@ def decode(data: bytes, kind: type[Message]) -> Message:
     try:
         message = _decoders[kind].decode(data)
     except msgspec.ValidationError as exc:
-        raise DecodeError(f"not a {kind.__name__.lower()}: {exc}") from exc
+        raise DecodeError(f"not a {kind.__name__.lower()}: {_without_value(str(exc))}") from None
+    except UnicodeDecodeError:
+        raise DecodeError("not JSON: a text in it is not UTF-8") from None
     except (msgspec.DecodeError, RecursionError) as exc:
-        raise DecodeError(f"not JSON: {exc}") from exc
+        raise DecodeError(f"not JSON: {exc}") from None
     assert isinstance(message, kind)  # each decoder above yields the kind it is stored under
     return message
+
+
+def _without_value(text: str) -> str:
+    """msgspec repeats what stood in place of an enum's member, and nothing else of what a stranger sent."""
+    what, at, where = text.rpartition(" - at `")
+    return f"Invalid enum value{at}{where}" if what.startswith("Invalid enum value") else text

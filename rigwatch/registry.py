@@ -4,7 +4,7 @@ The keys themselves are derived, not stored: the file holds only which generatio
 read it afresh when it changed, so that an enrolment or a revocation needs no restart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -52,14 +52,18 @@ class Registry:
 
     def enroll(self, node: NodeId, now: Millis) -> Enrollment:
         """Adds the node; one that is there already stays as it is (so asking twice gives the same token)."""
+        return self.enroll_all([node], now)[node]
+
+    def enroll_all(self, wanted: Iterable[NodeId], now: Millis) -> dict[NodeId, Enrollment]:
+        """The same for many at once, all or none; the file is written only when something is new."""
         with self._changing() as nodes:
-            known = nodes.get(node)
-            if known is None:
-                known = Enrollment(generation=0, enrolled_at=now)
-            elif known.revoked:
-                known = msgspec.structs.replace(known, revoked=False, enrolled_at=now)
-            nodes[node] = known
-        return known
+            for node in wanted:
+                known = nodes.get(node)
+                if known is None:
+                    nodes[node] = Enrollment(generation=0, enrolled_at=now)
+                elif known.revoked:
+                    nodes[node] = msgspec.structs.replace(known, revoked=False, enrolled_at=now)
+        return nodes
 
     def revoke(self, node: NodeId, now: Millis) -> Enrollment:
         """From now on no key issued so far is accepted; enrolling again issues the next one."""
@@ -101,6 +105,8 @@ class Registry:
                 self._refresh()
                 nodes = dict(self._nodes)
                 yield nodes
+                if nodes == self._nodes:
+                    return
                 body = {str(node): enrollment for node, enrollment in sorted(nodes.items())}
                 write_private(self._path, msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n")
         except Timeout:

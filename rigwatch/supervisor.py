@@ -185,9 +185,9 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-def part_command(name: str, *arguments: str) -> list[str]:
-    """The command line that runs `rigwatch NAME` with this same Python."""
-    return [sys.executable, "-m", "rigwatch", name, *arguments]
+def part_command(arguments: Sequence[str], name: str) -> list[str]:
+    """The command line that runs `rigwatch ARGUMENTS NAME` with this same Python."""
+    return [sys.executable, "-m", "rigwatch", *arguments, name]
 
 
 def port_answers(host: str, port: int, *, clock: Clock, within: float = 20.0) -> Callable[[], Awaitable[None]]:

@@ -1,0 +1,116 @@
+"""`user …`: who may open the dashboard. `account …`: third-party MQTT accounts."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rigwatch.cli.invocation import app, invocation
+from rigwatch.clock import Millis
+from rigwatch.errors import SettingsError
+from rigwatch.home import Home
+from rigwatch.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from subscriber.store import Store
+
+PASSWORD_BYTES = 15
+
+user = typer.Typer(no_args_is_help=True, help="Users of the dashboard.")
+account = typer.Typer(no_args_is_help=True, help="MQTT accounts of third parties.")
+app.add_typer(user, name="user")
+app.add_typer(account, name="account")
+
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+@user.command("add")
+def add_user(
+    context: typer.Context, name: Name, role: Annotated[str, typer.Option(help="viewer or admin.")] = "viewer"
+) -> None:
+    """Add a dashboard user; print the password once, alone on stdout."""
+    from subscriber.facts import Role
+    from web.passwords import hash_password
+
+    if role not in tuple(Role):
+        raise SettingsError(f"--role: should be {' or '.join(Role)} (got {role!r})")
+    if not name or ":" in name or len(name) > 100:
+        raise SettingsError("NAME: should be 1 to 100 characters without a colon, which HTTP Basic cannot carry")
+    call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
+    with _store(call.home, call.server()) as store:
+        store.add_user(name, hash_password(password), Role(role), now=call.clock.now())
+    typer.echo(password)
+
+
+@user.command("password")
+def new_password(context: typer.Context, name: Name) -> None:
+    """Give a user a new password; print it once, alone on stdout."""
+    from web.passwords import hash_password
+
+    call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
+    with _store(call.home, call.server()) as store:
+        store.set_password(name, hash_password(password))
+    typer.echo(password)
+
+
+@user.command("remove")
+def remove_user(context: typer.Context, name: Name) -> None:
+    """Remove a dashboard user."""
+    call = invocation(context)
+    with _store(call.home, call.server()) as store:
+        store.remove_user(name)
+
+
+@user.command("list")
+def list_users(context: typer.Context) -> None:
+    """List the dashboard's users and roles."""
+    call = invocation(context)
+    with _store(call.home, call.server()) as store:
+        for each in store.users():
+            typer.echo(f"{each.name}\t{each.role}")
+
+
+@account.command("add")
+def add_account(
+    context: typer.Context, name: Name, role: Annotated[str, typer.Option(help="consumer or admin.")] = "consumer"
+) -> None:
+    """Add an MQTT account; print the password once, alone on stdout."""
+    from broker.accounts import AccountFile
+    from broker.rights import Role
+
+    if role not in tuple(each.value for each in (Role.CONSUMER, Role.ADMIN)):
+        raise SettingsError(f"--role: should be consumer or admin (got {role!r})")
+    typer.echo(AccountFile.of(invocation(context).home).add(name, Role(role)))
+
+
+@account.command("remove")
+def remove_account(context: typer.Context, name: Name) -> None:
+    """Remove an MQTT account; its connections end."""
+    from broker.accounts import AccountFile
+
+    AccountFile.of(invocation(context).home).remove(name)
+
+
+def set_first_user(home: Home, settings: ServerSettings, name: str, password: str, *, now: Millis) -> None:
+    """Adds the administrator, or gives one that an interrupted setup left a new password."""
+    from subscriber.facts import Role
+    from web.passwords import hash_password
+
+    with _store(home, settings) as store:
+        if store.user(name) is None:
+            store.add_user(name, hash_password(password), Role.ADMIN, now=now)
+        else:
+            store.set_password(name, hash_password(password))
+
+
+@contextmanager
+def _store(home: Home, settings: ServerSettings) -> "Iterator[Store]":
+    from subscriber.store import open_store
+
+    store = open_store(settings.database.url, home)
+    try:
+        yield store
+    finally:
+        store.close()

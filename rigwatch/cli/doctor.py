@@ -1,0 +1,182 @@
+"""`doctor`: looks at settings, ports, database, broker, clock and certificates, and says what to do about each."""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import typer
+
+from rigwatch import address, process
+from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.cli.watch import connect
+from rigwatch.errors import RigwatchError
+from rigwatch.master import master_key
+from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
+
+DISK_LOW = 500_000_000
+"""Bytes free in the home under which people should act."""
+PLAUSIBLE = 1_767_225_600
+"""2026-01-01: a clock before it was never set."""
+
+
+class Verdict(StrEnum):
+    """What came of one check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; a text that is not OK says what to do."""
+
+    name: str
+    verdict: Verdict
+    text: str
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Check this installation; exits 0 when nothing has failed, else 1."""
+    call = invocation(context)
+    worst = False
+    for finding in _examine(call):
+        typer.echo(f"{finding.verdict.value:<8} {finding.name:<10} {finding.text}")
+        worst = worst or finding.verdict is Verdict.FAILED
+    raise typer.Exit(1 if worst else 0)
+
+
+def _examine(call: Invocation) -> Iterator[Finding]:
+    yield _check("home", lambda: _home(call))
+    yield _check("clock", _clock)
+    if call.home.publisher_toml.exists():
+        yield _check("publisher", lambda: _publisher(call))
+    try:
+        settings = call.server()
+    except RigwatchError as exc:
+        yield Finding("settings", Verdict.FAILED, str(exc))
+        return
+    yield Finding("settings", Verdict.OK, str(call.home.server_toml))
+    yield _check("timezone", lambda: _timezone(settings))
+    yield _check("key", lambda: _key(call, settings))
+    yield _check("nodes", lambda: _nodes(call))
+    yield _check("database", lambda: _database(call, settings))
+    yield _check("broker", lambda: _broker(call, settings))
+    yield _check("dashboard", lambda: _dashboard(settings))
+
+
+def _check(name: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
+    try:
+        verdict, text = look()
+    except RigwatchError as exc:
+        return Finding(name, Verdict.FAILED, str(exc))
+    return Finding(name, verdict, text)
+
+
+def _home(call: Invocation) -> tuple[Verdict, str]:
+    home = call.home
+    if not home.path.exists():
+        return Verdict.FAILED, f"{home.path} is not there; run 'rigwatch init' or 'rigwatch publish --join TOKEN'"
+    home.prepare()
+    if os.name == "posix" and home.secret_key.exists() and home.secret_key.stat().st_mode & 0o077:
+        return Verdict.FAILED, f"{home.secret_key} can be read by others; run 'chmod 600 {home.secret_key}'"
+    free = shutil.disk_usage(home.path).free
+    if free < DISK_LOW:
+        return Verdict.WARNING, f"{home.path}: only {free // 1_000_000} MB free; make room, or shorten database.keep"
+    return Verdict.OK, f"{home.path}, {free // 1_000_000_000} GB free"
+
+
+def _clock() -> tuple[Verdict, str]:
+    if time.time() < PLAUSIBLE:
+        return (
+            Verdict.FAILED,
+            "the machine's clock was never set; set up NTP (on Debian: apt install systemd-timesyncd)",
+        )
+    return Verdict.OK, f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"
+
+
+def _timezone(settings: ServerSettings) -> tuple[Verdict, str]:
+    try:
+        ZoneInfo(settings.web.timezone)
+    except (KeyError, OSError, ValueError):
+        return Verdict.WARNING, f"{settings.web.timezone!r} does not exist, so UTC is shown; correct web.timezone"
+    return Verdict.OK, settings.web.timezone
+
+
+def _key(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    master_key(call.home, settings)
+    return Verdict.OK, "passphrase" if settings.security.passphrase else str(call.home.secret_key)
+
+
+def _nodes(call: Invocation) -> tuple[Verdict, str]:
+    count = len(Registry(call.home.nodes_json).nodes())
+    return Verdict.OK, f"{count} enrolled"
+
+
+def _publisher(call: Invocation) -> tuple[Verdict, str]:
+    from publisher.plan import plans_of
+
+    plans = plans_of(call.publisher(), call.home, clock=call.clock)
+    return Verdict.OK, ", ".join(f"{plan.node} to {plan.account.endpoint}" for plan in plans)
+
+
+def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.alerts.status import is_blind
+    from subscriber.store import open_store
+
+    with closing(open_store(settings.database.url, call.home)) as store:
+        nodes, server = len(store.nodes()), store.server()
+    if is_blind(server, call.clock.now()):
+        return Verdict.WARNING, f"{nodes} nodes; the subscriber is not running or has no broker; start 'rigwatch up'"
+    return Verdict.OK, f"{nodes} nodes; the subscriber is at work"
+
+
+def _broker(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    if settings.broker.mode == "external":
+        host, port = _external(settings)
+        return (
+            (Verdict.OK, f"{host}:{port} answers")
+            if _listening(host, port)
+            else (Verdict.FAILED, f"{host}:{port} does not answer; see whether the broker of broker.url runs")
+        )
+    broker = settings.broker
+    host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
+    if not _listening(address.reachable(host), port):
+        return Verdict.WARNING, f"nothing listens on port {port}; start 'rigwatch up' or 'rigwatch broker'"
+    process.run(lambda _stop: _log_in(call, settings))
+    return Verdict.OK, f"{address.broker_url(broker)}, and it knows our key"
+
+
+async def _log_in(call: Invocation, settings: ServerSettings) -> None:
+    connection = await connect(call, settings, lambda _message: None)
+    await connection.close()
+
+
+def _dashboard(settings: ServerSettings) -> tuple[Verdict, str]:
+    url = address.web_url(settings.web)
+    if not _listening(address.reachable(settings.web.host), settings.web.port):
+        return Verdict.WARNING, f"nothing listens on port {settings.web.port}; start 'rigwatch up' or 'rigwatch web'"
+    return Verdict.OK, url
+
+
+def _external(settings: ServerSettings) -> tuple[str, int]:
+    from rigwatch.mqtt import Endpoint
+
+    endpoint = Endpoint.parse(settings.broker.url)
+    return endpoint.host, endpoint.port
+
+
+def _listening(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=3):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,87 @@
+"""What all commands share: the application, its global options, and the settings they lead to."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+import rigwatch
+from rigwatch import logs, process
+from rigwatch.clock import SystemClock
+from rigwatch.home import Home
+from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher, load_server
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """Where this call of a command works, and how talkative it is. The environment is read here and nowhere later."""
+
+    home: Home
+    debug: bool
+
+    @property
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    def server(self) -> ServerSettings:
+        """`server.toml` with the environment over it; raises `SettingsError`."""
+        return load_server(self.home, os.environ)
+
+    def publisher(self) -> PublisherSettings:
+        """`publisher.toml` with the environment over it; raises `SettingsError`."""
+        return load_publisher(self.home, os.environ)
+
+    def run(self, part: str, main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+        """Runs a part as this process until it is told to stop."""
+        logs.to_stderr(part, debug=self.debug)
+        process.run(main)
+
+    def arguments(self) -> list[str]:
+        """What makes another `rigwatch` process work in the same place."""
+        return [f"--home={self.home.path}", *(["--debug"] if self.debug else [])]
+
+
+_debug = False
+
+
+def wants_debug() -> bool:
+    """Whether a traceback is wanted: asked for where no invocation is at hand, in the outermost error handler."""
+    return _debug
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        typer.echo(f"rigwatch {rigwatch.__version__}")
+        raise typer.Exit
+
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and more log lines.")]
+Version = Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")]
+
+
+@app.callback()
+def _globals(
+    context: typer.Context,
+    home: Annotated[
+        str | None, typer.Option(help="Directory of settings, keys and data [default: $RIGWATCH_HOME, else user data].")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and more log lines.")] = False,  # noqa: FBT002
+    _show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Watches mining nodes over MQTT."""
+    global _debug  # noqa: PLW0603 - the outermost error handler has no context to read it from
+    _debug = debug
+    context.obj = Invocation(Home.find(home, os.environ), debug)
+
+
+def invocation(context: typer.Context) -> Invocation:
+    """The call that a command is part of."""
+    assert isinstance(context.obj, Invocation)
+    return context.obj

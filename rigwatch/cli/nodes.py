@@ -1,0 +1,84 @@
+"""`enroll`, `revoke`, `rotate`: which nodes there are, and their keys."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from rigwatch.address import broker_url
+from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.errors import RigwatchError, SettingsError, TopicError
+from rigwatch.master import master_key
+from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
+from rigwatch.settings.durations import format_duration, parse_duration
+from rigwatch.tokens import JoinToken
+from rigwatch.topics import NodeId
+
+NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node: a-z, 0-9, '-', '_'.")]
+Site = Annotated[str, typer.Option(help="Where its host stands.")]
+
+
+@app.command()
+def enroll(context: typer.Context, node: NodeName, site: Site = "main") -> None:
+    """Print the join token for a node; asked again, the same."""
+    call = invocation(context)
+    typer.echo(join_token(call, call.server(), _node(site, node)))
+
+
+@app.command()
+def revoke(context: typer.Context, node: NodeName, site: Site = "main") -> None:
+    """Make every key of a node stop working; enrolling it again gives a new one."""
+    call = invocation(context)
+    name, registry = _node(site, node), Registry(call.home.nodes_json)
+    if registry.get(name) is None and call.server().security.enrollment == "closed":
+        raise RigwatchError(f"node {name}: is not enrolled, nothing was changed")
+    registry.revoke(name, call.clock.now())
+    typer.echo(f"node {name}: its key no longer works; 'rigwatch enroll {node} --site {site}' gives a new one")
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    node: NodeName,
+    site: Site = "main",
+    overlap: Annotated[str, typer.Option(help="How long the old key still works.")] = "24h",
+) -> None:
+    """Give a node a new key and print its join token; the old key works until the overlap ends."""
+    call = invocation(context)
+    settings, name = call.server(), _node(site, node)
+    until = call.clock.now() + round(_duration(overlap) / timedelta(milliseconds=1))
+    Registry(call.home.nodes_json).rotate(name, previous_until=until)
+    typer.echo(join_token(call, settings, name))
+
+
+def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "") -> str:
+    """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
+    master = master_key(call.home, settings)
+    url = url or broker_url(settings.broker)
+    trusted = _authority(call) if url.startswith("mqtts:") and settings.broker.mode == "embedded" else None
+    enrollment = Registry(call.home.nodes_json).enroll(node, call.clock.now())
+    return JoinToken(url, node, master.node_key(node, enrollment.generation), trusted).encode()
+
+
+def _authority(call: Invocation) -> str:
+    from rigwatch import tls
+
+    return tls.ca_pem(call.home)
+
+
+def _node(site: str, node: str) -> NodeId:
+    try:
+        return NodeId(site, node)
+    except TopicError as exc:
+        raise SettingsError(str(exc)) from None
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        duration = parse_duration(text)
+    except ValueError as exc:
+        raise SettingsError(f"--overlap: {exc} (got {text!r})") from None
+    if duration > timedelta(days=365):
+        raise SettingsError(f"--overlap: {format_duration(duration)} is too long; a year is the most")
+    return duration

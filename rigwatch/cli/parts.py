@@ -1,0 +1,161 @@
+"""`up`, `serve` and the four parts as processes: `broker`, `subscribe`, `web`, `publish`."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rigwatch import address
+from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.cli.setup import PUBLISHER_TOML, Access, prepare, prepare_publisher
+from rigwatch.errors import SettingsError, TokenError
+from rigwatch.home import write_private
+from rigwatch.settings import ServerSettings
+from rigwatch.supervisor import Part, Supervisor, part_command, port_answers
+from rigwatch.tokens import JoinToken
+
+
+@app.command()
+def up(context: typer.Context) -> None:
+    """Set up if needed, then run broker, subscriber, dashboard and a publisher for this machine."""
+    call = invocation(context)
+    access = None if call.home.server_toml.exists() else prepare(call)
+    settings = call.server()
+    prepare_publisher(call, settings)
+    parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
+    _supervise(call, parts, _greeting(settings, access))
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Run broker and subscriber."""
+    call = invocation(context)
+    settings = call.server()
+    _supervise(call, _service(call, settings), f"broker    {address.broker_url(settings.broker)}")
+
+
+@app.command()
+def broker(context: typer.Context) -> None:
+    """Run the embedded broker."""
+    from broker.service import serve as serve_broker
+
+    call = invocation(context)
+    settings = call.server()
+    if settings.broker.mode != "embedded":
+        raise SettingsError(f"{call.home.server_toml}: broker.mode is 'external', so there is no broker to run here")
+    call.run("broker", lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop))
+
+
+@app.command()
+def subscribe(context: typer.Context) -> None:
+    """Run the subscriber: opens the reports and stores them."""
+    from subscriber.service import subscribe as run_subscriber
+
+    call = invocation(context)
+    settings = call.server()
+    call.run("subscriber", lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop))
+
+
+@app.command()
+def web(context: typer.Context) -> None:
+    """Run the dashboard."""
+    from web.server import serve as serve_web
+
+    call = invocation(context)
+    settings = call.server()
+    call.run("web", lambda stop: serve_web(call.home, settings, clock=call.clock, stop=stop))
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    join: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="Join token, a file that holds it, or '-' for standard input; stored."),
+    ] = None,
+) -> None:
+    """Publish this machine's nodes."""
+    from publisher.agent import publish as run_publisher
+
+    call = invocation(context)
+    if join is not None:
+        _store_token(call, join)
+    settings = call.publisher()
+    call.run("publisher", lambda stop: run_publisher(call.home, settings, clock=call.clock, stop=stop))
+
+
+def _store_token(call: Invocation, join: str) -> None:
+    """Keeps the token in the home, for a start without it; a file that is there already is never overwritten.
+
+    Anyone on the machine can read a process's arguments, so the token may also come from a file or standard input.
+    """
+    token = JoinToken.decode(_read_token(join))
+    call.home.prepare()
+    if call.home.publisher_toml.exists():
+        known = call.publisher().nodes
+        if any(node.token and JoinToken.decode(node.token) == token for node in known):
+            return
+        advice = "add a [[nodes]] table with this token, or use another --home"
+        raise SettingsError(f"{call.home.publisher_toml}: names other nodes already; {advice}")
+    write_private(call.home.publisher_toml, PUBLISHER_TOML.format(token=token.encode()))
+
+
+def _read_token(join: str) -> str:
+    if join == "-":
+        return sys.stdin.read()
+    if join.startswith("rw1."):
+        return join
+    try:
+        return Path(join).read_text("utf-8")
+    except (OSError, ValueError):
+        raise TokenError("join token: --join is neither a token (rw1.…), a readable file, nor '-'") from None
+
+
+def _service(call: Invocation, settings: ServerSettings) -> list[Part]:
+    if settings.broker.mode == "external":
+        return [_part(call, "subscribe")]
+    broker = settings.broker
+    host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
+    ready = port_answers(address.reachable(host), port, clock=call.clock)
+    return [Part("broker", part_command(call.arguments(), "broker"), ready), _part(call, "subscribe")]
+
+
+def _web(call: Invocation, settings: ServerSettings) -> Part:
+    ready = port_answers(address.reachable(settings.web.host), settings.web.port, clock=call.clock)
+    return Part("web", part_command(call.arguments(), "web"), ready)
+
+
+def _part(call: Invocation, name: str) -> Part:
+    return Part(name, part_command(call.arguments(), name))
+
+
+def _supervise(call: Invocation, parts: list[Part], greeting: str) -> None:
+    supervisor = Supervisor(parts, clock=call.clock, environ=os.environ)
+
+    async def main(stop: asyncio.Event) -> None:
+        await supervisor.run(stop, started=lambda: typer.echo(greeting))
+
+    call.run("supervisor", main)
+
+
+def _greeting(settings: ServerSettings, access: Access | None) -> str:
+    login = (
+        [f"  user      {access.user}", f"  password  {access.password}   (shown once)"]
+        if access
+        else ["  user      as before   ('rigwatch user password admin' sets a new password)"]
+    )
+    return "\n".join(
+        [
+            "",
+            "rigwatch is running; Ctrl-C stops it.",
+            "",
+            f"  address   {address.web_url(settings.web)}",
+            *login,
+            "",
+            "  next rig  here: rigwatch enroll NAME     there: rigwatch publish --join TOKEN",
+            "",
+        ]
+    )

@@ -1,0 +1,103 @@
+"""`status`: the dashboard's three tables in the terminal."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import typer
+
+from rigwatch.cli.invocation import app, invocation
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from rigwatch.topics import NodeId
+    from subscriber.facts import Average, MinuteTotal
+    from web.standing import Fleet, Standing
+    from web.zone import Zone
+
+MINUTES = 10
+_STYLES = {"online": "green", "degraded": "yellow", "silent": "dark_orange", "lost": "red", "pending": "dim"}
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Show the three tables in the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from subscriber.store import open_store
+    from web.standing import fleet_at
+    from web.zone import Zone
+
+    call = invocation(context)
+    settings = call.server()
+    store = open_store(settings.database.url, call.home)
+    try:
+        now = call.clock.now()
+        fleet = fleet_at(store.nodes(), store.server(), now)
+        averages = store.averages(now - round(settings.database.keep / timedelta(milliseconds=1)))
+        totals = store.totals(MINUTES, now)
+    finally:
+        store.close()
+    console, zone = Console(), Zone.find(settings.web.timezone)
+    if not fleet.standings:
+        console.print("No node yet. 'rigwatch enroll NAME' prints the token for one.", highlight=False)
+        return
+    if fleet.blind:
+        console.print(Text("The subscriber has no broker or is not running: figures are old.", style="red"))
+    console.print(_latest(fleet, averages, zone))
+    console.print(_totals(totals, zone))
+
+
+def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> "Table":
+    from rich.markup import escape
+    from rich.text import Text
+
+    from web import units
+
+    table = _table(f"Nodes at {zone.full(fleet.now)} {zone.name}", "Node", "Status")
+    for column in ("Hashrate", "Average", "Peers", "Block", "Lag", "Last report"):
+        table.add_column(column, justify="right")
+    for each in fleet.standings:
+        average = averages.get(each.facts.id)
+        table.add_row(
+            escape(str(each.facts.id)),
+            Text(each.status.value, style=_STYLES.get(each.status.value, "")),
+            *_figures(each, average.hashrate_mean if average else None),
+            units.age(each.age),
+        )
+    return table
+
+
+def _figures(each: "Standing", mean: float | None) -> tuple[str, ...]:
+    from web import units
+
+    sample = each.facts.sample
+    return (
+        str(units.hashrate(sample.hashrate if sample else None)),
+        str(units.hashrate(mean)),
+        units.count(sample.peers if sample else None),
+        units.count(sample.block if sample else None),
+        units.count(each.lag),
+    )
+
+
+def _totals(totals: "list[MinuteTotal]", zone: "Zone") -> "Table":
+    from web import units
+
+    table = _table("Totals per minute", "Minute")
+    for column in ("Hashrate", "Nodes"):
+        table.add_column(column, justify="right")
+    for total in totals:
+        table.add_row(zone.minute(total.minute), str(units.hashrate(total.hashrate)), units.count(total.nodes))
+    return table
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    return table
