@@ -204,7 +204,7 @@ class Connection:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     while not self._has_ended() and self._client.want_write():
-                        await asyncio.sleep(0.01)
+                        await asyncio.sleep(0.01)  # noqa: ASYNC110 - paho tells nobody when it has written
         self._release()
 
     def abort(self) -> None:

@@ -70,10 +70,8 @@ def _globals(
     home: Annotated[
         str | None, typer.Option(help="Directory of settings, keys and data [default: $RIGWATCH_HOME, else user data].")
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and more log lines.")] = False,  # noqa: FBT002
-    _show: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
+    debug: Debug = False,  # noqa: FBT002 - typer's way to declare a flag
+    _version: Version = False,  # noqa: FBT002
 ) -> None:
     """Watches mining nodes over MQTT."""
     global _debug  # noqa: PLW0603 - the outermost error handler has no context to read it from

@@ -1,5 +1,6 @@
 """`status`: the dashboard's three tables in the terminal."""
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from web.zone import Zone
 
 MINUTES = 10
+PIPE_WIDTH = 160
 _STYLES = {"online": "green", "degraded": "yellow", "silent": "dark_orange", "lost": "red", "pending": "dim"}
 
 
@@ -39,7 +41,8 @@ def status(context: typer.Context) -> None:
         totals = store.totals(MINUTES, now)
     finally:
         store.close()
-    console, zone = Console(), Zone.find(settings.web.timezone)
+    # Into a file or a pipe there is no screen to fit.
+    console, zone = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH), Zone.find(settings.web.timezone)
     if not fleet.standings:
         console.print("No node yet. 'rigwatch enroll NAME' prints the token for one.", highlight=False)
         return
@@ -57,7 +60,7 @@ def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> 
 
     table = _table(f"Nodes at {zone.full(fleet.now)} {zone.name}", "Node", "Status")
     for column in ("Hashrate", "Average", "Peers", "Block", "Lag", "Last report"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for each in fleet.standings:
         average = averages.get(each.facts.id)
         table.add_row(
@@ -87,7 +90,7 @@ def _totals(totals: "list[MinuteTotal]", zone: "Zone") -> "Table":
 
     table = _table("Totals per minute", "Minute")
     for column in ("Hashrate", "Nodes"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for total in totals:
         table.add_row(zone.minute(total.minute), str(units.hashrate(total.hashrate)), units.count(total.nodes))
     return table
@@ -99,5 +102,5 @@ def _table(title: str, *columns: str) -> "Table":
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     return table
