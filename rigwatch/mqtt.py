@@ -203,8 +203,8 @@ class Connection:
             self._client.loop_write()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
-                    while not self._has_ended() and self._client.want_write():
-                        await asyncio.sleep(0.01)  # noqa: ASYNC110 - paho tells nobody when it has written
+                    while not self._has_ended() and self._client.want_write():  # noqa: ASYNC110 - paho tells nobody
+                        await asyncio.sleep(0.01)
         self._release()
 
     def abort(self) -> None:
