@@ -59,9 +59,12 @@ class Part:
 class Supervisor:
     """Runs parts until it is told to stop."""
 
-    def __init__(self, parts: Sequence[Part], *, clock: Clock, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, parts: Sequence[Part], *, clock: Clock, environ: Mapping[str, str], stop_within: float = STOP_WITHIN
+    ) -> None:
         self._parts = parts
         self._clock = clock
+        self._stop_within = stop_within
         self._environ = {**environ, SUPERVISED: "1"}
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[], None]) -> None:
@@ -81,7 +84,7 @@ class Supervisor:
             await _first(stop.wait(), *(keeper.failed for keeper in keepers))
         finally:
             for keeper in reversed(keepers):
-                await keeper.stop()
+                await keeper.stop(self._stop_within)
 
 
 async def _first(*waited: Awaitable[object]) -> None:
@@ -111,7 +114,7 @@ class _Keeper:
         if self._part.ready is not None:
             await self._part.ready()
 
-    async def stop(self) -> None:
+    async def stop(self, within: float) -> None:
         """Asks the process to stop, waits, and kills it if it does not."""
         self._stopping = True
         process = self._process
@@ -120,7 +123,7 @@ class _Keeper:
         else:
             _close_input(process)
             try:
-                await asyncio.wait_for(asyncio.shield(self._task), STOP_WITHIN)
+                await asyncio.wait_for(asyncio.shield(self._task), within)
             except TimeoutError:
                 log.warning("part did not stop in time, killed part=%s", self._part.name)
                 process.kill()

@@ -1,0 +1,27 @@
+import pytest
+
+from rigwatch.supervisor import DELAY_MOST, SETTLED, is_final, restart_delay
+
+
+@pytest.mark.parametrize(
+    ("deaths", "seconds"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, DELAY_MOST), (10_000, DELAY_MOST)]
+)
+def test_it_waits_longer_after_each_death_up_to_half_a_minute(deaths: int, seconds: float) -> None:
+    assert restart_delay(deaths) == seconds
+
+
+@pytest.mark.parametrize(
+    ("code", "ran", "starts", "final"),
+    [
+        pytest.param(1, 0.2, 1, True, id="an error at the first start ends everything"),
+        pytest.param(2, 0.2, 1, True, id="wrong settings at the first start end everything"),
+        pytest.param(1, SETTLED, 1, False, id="an error of a part that had started is not final"),
+        pytest.param(1, 0.2, 2, False, id="an error at a later start is not final"),
+        pytest.param(-9, 0.2, 1, False, id="a kill never is"),
+        pytest.param(0, 0.2, 1, False, id="an end without an error is not"),
+    ],
+)
+def test_it_gives_up_only_on_a_part_that_says_no_at_its_first_start(
+    code: int, ran: float, starts: int, *, final: bool
+) -> None:
+    assert is_final(code, ran=ran, starts=starts) is final
