@@ -17,7 +17,7 @@ _SCHEMA: Final = f"""
     PRAGMA user_version = {VERSION};
 """
 # A publisher that is being restarted may still hold the file for a moment.
-_BUSY_SECONDS: Final = 2.0
+_BUSY_SECONDS: Final = 1.0
 _VARIABLES_MAX: Final = 500
 
 
