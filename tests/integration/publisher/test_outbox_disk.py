@@ -107,7 +107,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [mount or "", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    command: list[str | Path] = [mount or "", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
     if not mount or not umount or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("no right to mount a tmpfs here")
     try:

@@ -1,0 +1,40 @@
+from random import Random
+
+from publisher.backoff import Backoff
+
+
+def _backoff(least: float = 0.0) -> Backoff:
+    return Backoff(first=2.0, most=60.0, least=least, random=Random(1))  # noqa: S311 - jitter
+
+
+def test_the_bound_doubles_up_to_the_most() -> None:
+    for step, bound in enumerate([2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]):
+        delays = []
+        for _ in range(200):
+            backoff = _backoff_after(step)
+            delays.append(backoff.delay())
+        assert bound * 0.9 < max(delays) <= bound
+        assert min(delays) < bound * 0.1
+
+
+_random = Random(2)  # noqa: S311 - jitter
+
+
+def _backoff_after(steps: int) -> Backoff:
+    backoff = Backoff(first=2.0, most=60.0, random=_random)
+    for _ in range(steps):
+        backoff.delay()
+    return backoff
+
+
+def test_it_stays_within_its_bounds_for_ever() -> None:
+    backoff = _backoff(least=1.5)
+    assert all(1.5 <= backoff.delay() <= 60.0 for _ in range(5000))
+
+
+def test_after_a_reset_it_begins_again() -> None:
+    backoff = _backoff()
+    for _ in range(10):
+        backoff.delay()
+    backoff.reset()
+    assert backoff.delay() <= 2.0

@@ -1,0 +1,201 @@
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from publisher.sampler import Sampler
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.source import Source
+from publisher.summary import Summary
+from rigwatch.topics import NodeId
+from tests.fake_clock import FakeClock
+from tests.waiting import eventually_async
+
+MINUTE = timedelta(seconds=60)
+
+
+class Given:
+    """A source that does what the test says; `reads` counts how often it was asked."""
+
+    def __init__(
+        self, answer: Callable[[], Reading], *, every: float = 10.0, timeout: float = 5.0, blocking: bool = False
+    ) -> None:
+        self.every, self.timeout = timedelta(seconds=every), timedelta(seconds=timeout)
+        self.blocking = blocking
+        self.reads = 0
+        self._answer = answer
+
+    def read(self) -> Reading:
+        self.reads += 1
+        return self._answer()
+
+
+class Gate:
+    """A read that hangs until it is opened."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def __call__(self) -> Reading:
+        self.event.wait()
+        return Reading(hashrate=7.0)
+
+
+def _fail() -> Reading:
+    raise SourceError("no answer")
+
+
+def _break() -> Reading:
+    raise KeyError("x")
+
+
+@asynccontextmanager
+async def sampling(
+    clock: FakeClock, *sources: tuple[str, Source], interval: timedelta = MINUTE
+) -> AsyncIterator[list[Summary]]:
+    """Runs a sampler; gives the list that its summaries come into."""
+    kept: list[Summary] = []
+
+    async def keep(summary: Summary) -> None:
+        kept.append(summary)
+
+    sampler = Sampler(NodeId("main", "rig07"), sources, interval=interval, clock=clock)
+    task = asyncio.create_task(sampler.run(keep))
+    try:
+        yield kept
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_first_summary_comes_at_once_and_the_next_after_an_interval() -> None:
+    clock = FakeClock()
+    async with sampling(clock, ("a", Given(lambda: Reading(hashrate=1.0)))) as kept:
+        await clock.advance(0)
+        assert len(kept) == 1
+        await clock.advance(59)
+        assert len(kept) == 1
+        await clock.advance(1)
+        assert len(kept) == 2
+        await clock.advance(600)
+        assert len(kept) == 12
+
+
+async def test_a_source_is_read_as_often_as_it_wants_and_averaged() -> None:
+    clock = FakeClock()
+    figures = iter(range(1000))
+    source = Given(lambda: Reading(hashrate=float(next(figures))))
+    async with sampling(clock, ("a", source)) as kept:
+        await clock.advance(61)
+        assert source.reads == 7
+        assert kept[0].figures.hashrate == 0.0
+        # Reads at 10, 20, … 50 s; the one at 60 s is either in this interval or in the next.
+        assert kept[1].figures.hashrate in (3.0, 3.5)
+
+
+async def test_a_source_is_read_once_an_interval_at_least() -> None:
+    clock = FakeClock()
+    source = Given(lambda: Reading(hashrate=1.0), every=3600.0)
+    async with sampling(clock, ("a", source)) as kept:
+        await clock.advance(600)
+        assert source.reads >= 10
+        assert all(summary.figures.hashrate == 1.0 for summary in kept)
+
+
+async def test_a_source_that_fails_leaves_the_others_alone() -> None:
+    clock = FakeClock()
+    async with sampling(clock, ("a", Given(_fail)), ("b", Given(lambda: Reading(peers=4)))) as kept:
+        await clock.advance(60)
+        assert [summary.errors for summary in kept] == [{"a": "no answer"}] * 2
+        assert [summary.figures.peers for summary in kept] == [4, 4]
+
+
+async def test_a_defect_in_a_source_is_its_failure_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    async with sampling(clock, ("a", Given(_break)), ("b", Given(lambda: Reading(peers=4)))) as kept:
+        await clock.advance(60)
+        assert kept[1].errors == {"a": "defect: KeyError: 'x'"}
+        assert kept[1].figures.peers == 4
+    assert caplog.text.count("source has a defect") == 1
+
+
+async def test_a_read_that_hangs_delays_neither_the_others_nor_the_interval_and_is_never_doubled() -> None:
+    clock, gate = FakeClock(), Gate()
+    stuck = Given(gate, blocking=True)
+    quick = Given(lambda: Reading(peers=4), blocking=True)
+    async with sampling(clock, ("stuck", stuck), ("quick", quick)) as kept:
+        await eventually_async(lambda: stuck.reads == 1 and quick.reads == 1)
+        await clock.advance(5)
+        await eventually_async(lambda: len(kept) == 1)
+        assert kept[0].errors == {"stuck": "no answer within 5 s"}
+        assert kept[0].figures == Reading(peers=4)
+        await clock.advance(60)
+        assert len(kept) == 2
+        assert stuck.reads == 1
+        assert kept[1].errors["stuck"].startswith("no answer for ")
+        gate.event.set()
+        await eventually_async(lambda: _ticked(clock, lambda: kept[-1].figures.hashrate == 7.0))
+        assert kept[-1].errors == {}
+
+
+async def _ticked(clock: FakeClock, look: Callable[[], bool]) -> bool:
+    await clock.advance(10)
+    return look()
+
+
+async def test_a_read_that_hangs_at_the_end_does_not_keep_the_publisher() -> None:
+    clock, gate = FakeClock(), Gate()
+    stuck = Given(gate, blocking=True)
+    async with sampling(clock, ("stuck", stuck)):
+        await eventually_async(lambda: stuck.reads == 1)
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "source-stuck"]
+    assert thread.daemon
+    gate.event.set()
+    thread.join(5)
+
+
+async def test_an_impossible_figure_fails_its_source() -> None:
+    clock = FakeClock()
+    async with sampling(clock, ("a", Given(lambda: Reading(hashrate=-5.0)))) as kept:
+        await clock.advance(0)
+        assert kept[0].figures == Reading()
+        assert kept[0].errors["a"].startswith("hashrate: expected")
+
+
+async def test_a_failure_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = FakeClock()
+    answers = iter([_fail] * 20 + [lambda: Reading(peers=1)] * 100)
+
+    def answer() -> Reading:
+        return next(answers)()
+
+    async with sampling(clock, ("a", Given(answer))):
+        await clock.advance(600)
+    said = [record.getMessage() for record in caplog.records if record.name == "publisher.sampler"]
+    assert said == [
+        "source fails node=main/rig07 source=a error=no answer",
+        "source works again node=main/rig07 source=a",
+    ]
+
+
+async def test_a_node_without_sources_still_gives_a_summary_an_interval() -> None:
+    clock = FakeClock()
+    async with sampling(clock) as kept:
+        await clock.advance(120)
+        assert kept == [Summary()] * 3
+
+
+async def test_a_short_interval_bounds_the_wait_for_a_source() -> None:
+    clock, gate = FakeClock(), Gate()
+    stuck = Given(gate, blocking=True)
+    async with sampling(clock, ("stuck", stuck), interval=timedelta(seconds=1)) as kept:
+        await eventually_async(lambda: stuck.reads == 1)
+        await clock.advance(1)
+        await eventually_async(lambda: kept)
+        assert kept[0].errors == {"stuck": "no answer within 0.9 s"}
+        gate.event.set()

@@ -1,0 +1,94 @@
+import pytest
+
+from publisher.sources.reading import Reading, SourceError, checked
+from publisher.summary import Gathered, Read, failure, summarise
+from rigwatch.messages import Gpu, Miner, Sample
+
+
+def _gathered(source: str, *readings: Reading | str) -> Gathered:
+    """A text is a failed read."""
+    return Gathered(source, tuple(Read(error=r) if isinstance(r, str) else Read(r) for r in readings))
+
+
+def test_a_reading_has_every_figure_of_a_sample() -> None:
+    assert {*Reading.__struct_fields__} == {*Sample.__struct_fields__} - {"n", "at", "errors"}
+
+
+def test_hashrate_temperature_power_fan_and_cpu_are_means() -> None:
+    readings = [Reading(hashrate=v, temperature=v, power=v, fan=v, cpu=v) for v in (10.0, 20.0, 60.0)]
+    figures = summarise([_gathered("a", *readings)]).figures
+    assert figures == Reading(hashrate=30.0, temperature=30.0, power=30.0, fan=30.0, cpu=30.0)
+
+
+def test_everything_else_is_the_last() -> None:
+    first = Reading(peers=1, block=1, block_hash="a", accepted=1, uptime=1.0, syncing=True, pool="p", last_share_at=1)
+    last = Reading(peers=2, block=2, block_hash="b", accepted=2, uptime=2.0, syncing=False, miner=Miner(name="m"))
+    figures = summarise([_gathered("a", first, last)]).figures
+    assert (figures.peers, figures.block, figures.block_hash, figures.accepted) == (2, 2, "b", 2)
+    assert (figures.uptime, figures.syncing, figures.miner) == (2.0, False, Miner(name="m"))
+    assert (figures.pool, figures.last_share_at) == ("p", 1)
+
+
+def test_a_measured_zero_counts_in_a_mean_and_an_unknown_does_not() -> None:
+    assert summarise([_gathered("a", Reading(hashrate=0.0), Reading(), Reading(hashrate=8.0))]).figures.hashrate == 4.0
+
+
+def test_what_nobody_knows_is_absent() -> None:
+    assert summarise([_gathered("a", Reading())]).figures == Reading()
+
+
+def test_the_source_listed_first_wins() -> None:
+    miner, host = Reading(temperature=60.0), Reading(temperature=40.0, cpu=5.0)
+    assert summarise([_gathered("miner", miner), _gathered("host", host)]).figures == Reading(temperature=60.0, cpu=5.0)
+    assert summarise([_gathered("host", host), _gathered("miner", miner)]).figures.temperature == 40.0
+
+
+def test_a_source_that_fails_gives_its_error_and_no_figure() -> None:
+    summary = summarise([_gathered("a", Reading(hashrate=1.0), "no", "no answer"), _gathered("b", Reading(peers=3))])
+    assert summary.errors == {"a": "no answer"}
+    assert summary.figures == Reading(peers=3)
+
+
+def test_when_the_first_fails_the_next_gives_the_figure() -> None:
+    summary = summarise([_gathered("a", "no"), _gathered("b", Reading(hashrate=5.0))])
+    assert (summary.figures.hashrate, summary.errors) == (5.0, {"a": "no"})
+
+
+@pytest.mark.parametrize(
+    ("reads", "failing"),
+    [
+        (["x"], "x"),
+        (["x", "y"], "y"),
+        ([Reading(), "x"], ""),
+        ([Reading(), "x", "y"], "y"),
+        (["x", "y", Reading()], ""),
+        (["x", Reading(), "y"], ""),
+        ([], ""),
+    ],
+)
+def test_one_bad_read_among_good_ones_is_no_failure(reads: list[Reading | str], failing: str) -> None:
+    assert failure(_gathered("a", *reads).reads) == failing
+
+
+def test_an_error_fits_into_a_sample() -> None:
+    text = summarise([_gathered("a", "line one\nline two " + "x" * 500)]).errors["a"]
+    assert text.startswith("line one line two xxx")
+    assert len(text) == 200
+
+
+def test_cards_have_their_own_means_and_only_the_cards_of_the_last_reading_stay() -> None:
+    first = (Gpu(id="a", hashrate=10.0, temperature=50.0), Gpu(id="gone", hashrate=99.0))
+    last = (Gpu(id="b", hashrate=7.0), Gpu(id="a", name="New", hashrate=20.0))
+    gpus = summarise([_gathered("s", Reading(gpus=first), Reading(gpus=last))]).figures.gpus
+    assert gpus == (Gpu(id="b", hashrate=7.0), Gpu(id="a", name="New", hashrate=15.0, temperature=50.0))
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), 1e30])
+def test_a_figure_that_cannot_be_one_is_an_error_of_its_source(value: float) -> None:
+    with pytest.raises(SourceError, match=r"^hashrate: expected"):
+        checked(Reading(hashrate=value))
+
+
+def test_a_wrong_figure_of_a_card_is_named() -> None:
+    with pytest.raises(SourceError, match=r"^gpus\[0\]\.fan: expected"):
+        checked(Reading(gpus=(Gpu(id="a", fan=-1.0),)))
