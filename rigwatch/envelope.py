@@ -43,6 +43,8 @@ class SealKey:
     def seal(self, topic: str, plain: bytes, *, nonce: bytes | None = None) -> bytes:
         """The envelope of `plain` for `topic`. Give a `nonce` only to check test vectors: one used twice breaks GCM."""
         nonce = os.urandom(NONCE_LENGTH) if nonce is None else nonce
+        if len(nonce) != NONCE_LENGTH:
+            raise ValueError(f"a nonce has {NONCE_LENGTH} bytes")
         return self._header + nonce + self._aead.encrypt(nonce, plain, self._header + topic.encode())
 
     def open(self, topic: str, envelope: bytes) -> bytes:

@@ -46,6 +46,9 @@ def decode_key(text: str) -> bytes:
         raise ValueError("not base64url") from None
     if len(key) != KEY_LENGTH:
         raise ValueError(f"{len(key)} bytes instead of {KEY_LENGTH}")
+    # Python also reads the other alphabet, padding and stray last bits: one key would have many texts.
+    if encode_key(key) != text:
+        raise ValueError("not base64url")
     return key
 
 

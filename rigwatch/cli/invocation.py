@@ -2,8 +2,12 @@
 
 import asyncio
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -40,6 +44,15 @@ class Invocation:
         """Runs a part as this process until it is told to stop."""
         logs.to_stderr(part, debug=self.debug)
         process.run(main)
+
+    @property
+    def command(self) -> str:
+        """How to type another command that works in the same place, for advice that can be copied."""
+        typed = Path(sys.argv[0])
+        name = "rigwatch" if shutil.which("rigwatch") == str(typed.absolute()) else str(typed)
+        program = f"{sys.executable} -m rigwatch" if typed.name == "__main__.py" else name
+        named = self.home != Home.find(None, os.environ)
+        return f"{program} --home {shlex.quote(str(self.home.path))}" if named else program
 
     def arguments(self) -> list[str]:
         """What makes another `rigwatch` process work in the same place."""

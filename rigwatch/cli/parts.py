@@ -26,7 +26,7 @@ def up(context: typer.Context) -> None:
     settings = call.server()
     prepare_publisher(call, settings)
     parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
-    _supervise(call, parts, _greeting(settings, access))
+    _supervise(call, parts, _greeting(call, settings, access))
 
 
 @app.command()
@@ -141,11 +141,11 @@ def _supervise(call: Invocation, parts: list[Part], greeting: str) -> None:
     call.run("supervisor", main)
 
 
-def _greeting(settings: ServerSettings, access: Access | None) -> str:
+def _greeting(call: Invocation, settings: ServerSettings, access: Access | None) -> str:
     login = (
         [f"  user      {access.user}", f"  password  {access.password}   (shown once)"]
         if access
-        else ["  user      as before   ('rigwatch user password admin' sets a new password)"]
+        else [f"  user      as before ('{call.command} user password admin' prints a new password)"]
     )
     return "\n".join(
         [
@@ -155,7 +155,7 @@ def _greeting(settings: ServerSettings, access: Access | None) -> str:
             f"  address   {address.web_url(settings.web)}",
             *login,
             "",
-            "  next rig  here: rigwatch enroll NAME     there: rigwatch publish --join TOKEN",
+            f"  next rig  {call.command} enroll NAME   prints its token, for 'rigwatch publish --join' on the rig",
             "",
         ]
     )

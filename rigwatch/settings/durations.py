@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+_PIECE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhd])")
 _WHOLE = re.compile(rf"(?:{_PIECE.pattern})+")
 
 

@@ -13,8 +13,31 @@ from rigwatch.settings.loader import Place, Secret, between, build, overlay, rea
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 
+class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one client, one address and all together may take of the embedded broker. `docs/security.md` tells what
+    happens at each limit."""
+
+    connect_timeout: Annotated[timedelta, between(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
+    packet_size: Annotated[int, Meta(ge=1024, le=268_435_455)] = 2 * 1024 * 1024
+    connections: Annotated[int, Meta(ge=1)] = 20_000
+    connections_per_address: Annotated[int, Meta(ge=1)] = 5_000
+    pending: Annotated[int, Meta(ge=1)] = 1_000
+    messages_per_second: Annotated[int, Meta(ge=1)] = 1_000
+    inflight: Annotated[int, Meta(ge=1, le=60_000)] = 100
+    queue_messages: Annotated[int, Meta(ge=1)] = 100_000
+    queue_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
+    subscriptions: Annotated[int, Meta(ge=1)] = 1_000
+    retained: Annotated[int, Meta(ge=1)] = 50_000
+    sessions_per_account: Annotated[int, Meta(ge=1)] = 50
+    session_expiry: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=365))] = timedelta(hours=24)
+
+
 class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where MQTT is spoken. A port of 0 is off. `advertise` is the name or address that join tokens carry."""
+    """Where MQTT is spoken. A port of 0 is off. `advertise` is the name or address that join tokens carry.
+
+    `tls_certificate` and `tls_key` are PEM files to use instead of the certificate made here, relative to the home;
+    `tls_ca` is what clients have to trust then (empty: the system's authorities do).
+    """
 
     mode: Literal["embedded", "external"] = "embedded"
     url: Secret = Secret()
@@ -23,13 +46,21 @@ class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     plain_host: str = "127.0.0.1"
     plain_port: Port = 1883
     websocket_port: Port = 0
+    websocket_tls: bool = True
+    metrics_port: Port = 0
     advertise: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_ca: str = ""
+    limits: BrokerLimits = BrokerLimits()
 
     def __post_init__(self) -> None:
         if self.mode == "external" and not self.url:
             raise ValueError("mode 'external' needs url, such as 'mqtts://user:password@broker.example:8883'")
         if self.mode == "embedded" and not (self.port or self.plain_port):
             raise ValueError("port and plain_port are both 0, so nobody could connect; set one of them")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together; set both or none")
 
 
 class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):

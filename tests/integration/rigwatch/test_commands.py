@@ -1,0 +1,155 @@
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from rigwatch.registry import Registry
+from rigwatch.tokens import JoinToken
+from rigwatch.topics import NodeId
+from tests.processes import Rigwatch
+
+
+def test_init_prints_the_password_once_and_makes_a_private_home(rigwatch: Rigwatch) -> None:
+    made = rigwatch.run("init", "--json")
+    assert made.returncode == 0, made.stderr
+    access = json.loads(made.stdout)
+    assert access["url"] == "http://127.0.0.1:8081/"
+    assert access["user"] == "admin"
+    for path in (rigwatch.home, *rigwatch.home.iterdir()):
+        if path.suffix != ".lock":
+            assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    written = [path.read_bytes() for path in rigwatch.home.iterdir() if path.is_file()]
+    assert not [1 for content in written if access["password"].encode() in content]
+
+
+def test_init_changes_nothing_where_there_is_a_home(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    before = {path.name: path.read_bytes() for path in rigwatch.home.iterdir() if path.is_file()}
+    again = rigwatch.run("init")
+    assert again.returncode == 1
+    assert "is set up already, nothing was changed" in again.stderr
+    assert again.stdout == ""
+    assert {path.name: path.read_bytes() for path in rigwatch.home.iterdir() if path.is_file()} == before
+
+
+def test_init_ends_what_an_interrupted_one_began(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    key = (rigwatch.home / "secret.key").read_bytes()
+    (rigwatch.home / "server.toml").unlink()
+    again = rigwatch.run("init", "--json")
+    assert again.returncode == 0, again.stderr
+    assert (rigwatch.home / "secret.key").read_bytes() == key
+    assert json.loads(again.stdout)["password"]
+
+
+def test_enroll_prints_the_token_alone_and_the_same_again(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    first, second = (
+        rigwatch.run("enroll", "rig-7", "--site", "garage"),
+        rigwatch.run("enroll", "rig-7", "--site", "garage"),
+    )
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    assert first.stdout.count("\n") == 1
+    token = JoinToken.decode(first.stdout)
+    assert token.node == NodeId("garage", "rig-7")
+    assert token.url.startswith("mqtts://")
+    assert token.ca is not None
+    assert "BEGIN CERTIFICATE" in token.ca
+
+
+def test_revoke_and_rotate_lead_to_other_tokens(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    tokens = [rigwatch.run("enroll", "rig-7").stdout, rigwatch.run("rotate", "rig-7").stdout]
+    assert rigwatch.run("revoke", "rig-7").returncode == 0
+    tokens.append(rigwatch.run("enroll", "rig-7").stdout)
+    assert len({JoinToken.decode(token).key for token in tokens}) == 3
+
+
+@pytest.mark.parametrize("command", ["revoke", "rotate"])
+def test_it_refuses_to_change_the_key_of_a_node_it_does_not_know(rigwatch: Rigwatch, command: str) -> None:
+    rigwatch.run("init")
+    refused = rigwatch.run(command, "rig-7")
+    assert refused.returncode == 1
+    assert "is not enrolled" in refused.stderr
+    assert Registry(rigwatch.home / "nodes.json").nodes() == {}
+
+
+def test_publish_never_overwrites_other_nodes(rigwatch: Rigwatch, tmp_path: Path) -> None:
+    rigwatch.run("init")
+    token = rigwatch.run("enroll", "rig-7").stdout
+    rig = tmp_path / "rig"
+    rig.mkdir()
+    settings = rig / "publisher.toml"
+    settings.write_text('[[nodes]]\nnode = "other"\nserver = "mqtt://127.0.0.1:1"\npassphrase = "0123456789abcdef"\n')
+    before = settings.read_text()
+    refused = rigwatch.run("publish", "--join", "-", home=rig, text=token)
+    assert refused.returncode == 2
+    assert "names other nodes already" in refused.stderr
+    assert settings.read_text() == before
+
+
+def test_a_token_cut_short_is_refused_without_repeating_it(rigwatch: Rigwatch, tmp_path: Path) -> None:
+    rigwatch.run("init")
+    token = rigwatch.run("enroll", "rig-7").stdout.strip()
+    rig = tmp_path / "rig"
+    refused = rigwatch.run("publish", "--join", token[:-40], home=rig)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "cut short or altered" in refused.stderr
+    assert token[10:50] not in refused.stderr
+    assert not rig.exists()
+
+
+def test_users_are_added_listed_changed_and_removed(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    added = rigwatch.run("user", "add", "eve", "--role", "viewer")
+    assert added.returncode == 0, added.stderr
+    assert len(added.stdout.strip()) == 20
+    assert rigwatch.run("user", "list").stdout.splitlines() == ["admin\tadmin", "eve\tviewer"]
+    assert rigwatch.run("user", "add", "eve").returncode == 1
+    assert rigwatch.run("user", "password", "eve").stdout != added.stdout
+    assert rigwatch.run("user", "remove", "eve").returncode == 0
+    assert rigwatch.run("user", "remove", "eve").returncode == 1
+    assert rigwatch.run("user", "list").stdout.splitlines() == ["admin\tadmin"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("user", "add", "eve", "--role", "boss"), "--role: should be viewer or admin"),
+        (("user", "add", "a:b"), "colon"),
+        (("account", "add", "eve", "--role", "boss"), "--role: should be consumer or admin"),
+        (("enroll", "rig 7"), "'rig 7' is not a valid name"),
+        (("rotate", "rig-7", "--overlap", "long"), "--overlap"),
+        (("simulate", "--interval", "1ms"), "--interval: should be from"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_exit_code_2(
+    rigwatch: Rigwatch, arguments: tuple[str, ...], said: str
+) -> None:
+    rigwatch.run("init")
+    refused = rigwatch.run(*arguments)
+    assert refused.returncode == 2
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
+def test_doctor_says_what_to_do_about_a_key_that_others_can_read(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    (rigwatch.home / "secret.key").chmod(0o644)
+    examined = rigwatch.run("doctor")
+    assert examined.returncode == 1
+    assert "chmod 600" in examined.stdout
+
+
+def test_doctor_finds_nothing_failed_in_a_home_that_is_not_running(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    examined = rigwatch.run("doctor")
+    assert examined.returncode == 0, examined.stdout
+    assert "failed" not in examined.stdout
+    assert "start 'rigwatch up'" in examined.stdout
