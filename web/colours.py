@@ -1,0 +1,59 @@
+"""When a figure is green, yellow, orange or red: the borders of the old tool, from the settings. Pure.
+
+A level is never shown by colour alone: `static/rigwatch.css` sets a shape and a spoken word beside each.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from rigwatch.clock import Millis
+from rigwatch.settings import WebColours
+
+
+class Level(StrEnum):
+    """How good a figure is; NONE is for what is not known or not judged. The value is the class in the page."""
+
+    NONE = ""
+    GREEN = "green"
+    YELLOW = "yellow"
+    ORANGE = "orange"
+    RED = "red"
+
+
+def hashrate_level(hashrate: float | None, colours: WebColours) -> Level:
+    if hashrate is None:
+        return Level.NONE
+    return Level.GREEN if hashrate >= colours.hashrate_green else Level.RED
+
+
+def peers_level(peers: float | None, colours: WebColours) -> Level:
+    if peers is None:
+        return Level.NONE
+    if peers >= colours.peers_green:
+        return Level.GREEN
+    if peers >= colours.peers_yellow:
+        return Level.YELLOW
+    return Level.ORANGE if peers >= colours.peers_orange else Level.RED
+
+
+def lag_level(lag: int | None, colours: WebColours) -> Level:
+    """`lag` is in blocks behind the highest of the fleet."""
+    if lag is None:
+        return Level.NONE
+    if lag <= colours.lag_green:
+        return Level.GREEN
+    return Level.YELLOW if lag <= colours.lag_yellow else Level.RED
+
+
+def age_level(age: Millis | None, colours: WebColours) -> Level:
+    """`age` is of the last report; None = there was none yet."""
+    if age is None:
+        return Level.NONE
+    if age <= milliseconds(colours.age_green):
+        return Level.GREEN
+    return Level.YELLOW if age <= milliseconds(colours.age_yellow) else Level.RED
+
+
+def milliseconds(duration: timedelta) -> Millis:
+    """A setting's duration in the unit of every stored time."""
+    return duration // timedelta(milliseconds=1)

@@ -1,0 +1,81 @@
+"""The one table from an error to its HTTP status, and how it is shown: as JSON to programs, as a page to people."""
+
+import logging
+from typing import Final
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from rigwatch.errors import RigwatchError, StoreError, TopicError
+
+log = logging.getLogger(__name__)
+
+
+class BadQuery(RigwatchError):
+    """The address asks for something that the page does not have; the text names what it has."""
+
+
+STATUS_OF: Final[dict[type[RigwatchError], int]] = {
+    BadQuery: 400,
+    TopicError: 404,
+    StoreError: 503,
+}
+"""Errors whose sentence may be shown to whoever has logged in. Anything else is a defect: 500, without details."""
+
+_TITLES: Final = {
+    400: "That cannot be asked",
+    401: "A name and a password are needed",
+    403: "Not for this account",
+    404: "Nothing here",
+    405: "Not done that way",
+    413: "Too much",
+    429: "Too many wrong passwords",
+    500: "Something broke here",
+    503: "The database does not answer",
+}
+
+
+def register(app: Flask) -> None:
+    """Every way a request can fail ends here."""
+    for kind in STATUS_OF:
+        app.register_error_handler(kind, _application_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _defect)
+
+
+def answer(status: int, message: str) -> Response:
+    """The error as JSON or HTML, whichever the client would rather have."""
+    title = _TITLES.get(status, "It did not work")
+    if _wants_json():
+        response = jsonify(error={"status": status, "title": title, "message": message})
+    else:
+        response = make_response(render_template("error.html", status=status, title=title, message=message))
+    response.status_code = status
+    return response
+
+
+def _application_error(exc: Exception) -> Response:
+    status = next(code for kind, code in STATUS_OF.items() if isinstance(exc, kind))
+    if status >= 500:
+        log.warning("request failed path=%s why=%s", request.path, exc)
+    return answer(status, str(exc))
+
+
+def _http_error(exc: HTTPException) -> Response:
+    response = answer(exc.code or 500, exc.description or "")
+    # What else the answer must say: Allow, Retry-After. The body's own headers are already right.
+    for name, value in exc.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _defect(exc: Exception) -> Response:
+    """The last boundary: the request is lost, the process is not; what happened is only in the log."""
+    log.error("request broke path=%s", request.path, exc_info=exc)
+    return answer(500, InternalServerError.description or "")
+
+
+def _wants_json() -> bool:
+    best = request.accept_mimetypes.best_match(("text/html", "application/json"), default="text/html")
+    return best == "application/json" or request.path.startswith("/api/")

@@ -1,0 +1,106 @@
+"""Rows that stay rendered while a node does not change: with a thousand nodes few of them do between two looks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from flask import Flask
+from markupsafe import Markup
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from subscriber.facts import Average
+from web import units
+from web.colours import age_level
+from web.row import AverageRow, Look, Moment, NodeRow, average_row, node_row
+from web.standing import Fleet, Standing
+
+_TEMPLATE = "overview_rows.html"
+
+
+class LatestRow(NamedTuple):
+    """A row of "Latest": the cells that only change with the node, and the last report, whose age is of now."""
+
+    key: str
+    stale: bool
+    cells: Markup
+    last: Moment | None
+    age: str
+    level: str
+
+
+class _Latest(NamedTuple):
+    """What was rendered, and from what: the standing but for its age."""
+
+    standing: Standing
+    row: LatestRow
+
+
+class _Average(NamedTuple):
+    average: Average
+    standing: Standing
+    html: Markup
+
+
+class KeptRows:
+    """Renders rows by the macros of `overview_rows.html`: about 50 µs for a row that is new, 3 µs for one that is not.
+
+    Several threads may use it at once: each entry is replaced whole.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._latest: dict[NodeId, _Latest] = {}
+        self._averages: dict[NodeId, _Average] = {}
+
+    def latest(self, app: Flask, shown: Iterable[Standing], now: Millis) -> list[LatestRow]:
+        cells: Callable[[NodeRow], Markup] = _macro(app, "cells")
+        return [self._latest_row(each, now, cells) for each in shown]
+
+    def averages(self, app: Flask, shown: Iterable[Standing], averages: Mapping[NodeId, Average]) -> list[Markup]:
+        """In the order of `shown`; nodes without a sample in the span have no row."""
+        render: Callable[[AverageRow], Markup] = _macro(app, "average")
+        return [self._average_row(each, average, render) for each in shown if (average := averages.get(each.facts.id))]
+
+    def forget(self, fleet: Fleet) -> None:
+        """Drops rows of nodes that the fleet does not have any more."""
+        if len(self._latest) > len(fleet.standings):
+            there = {each.facts.id for each in fleet.standings}
+            for gone in self._latest.keys() - there:
+                self._latest.pop(gone, None)
+                self._averages.pop(gone, None)
+
+    def _latest_row(self, each: Standing, now: Millis, cells: Callable[[NodeRow], Markup]) -> LatestRow:
+        at = each.facts.last_report_at
+        age = None if at is None else now - at
+        kept = self._latest.get(each.facts.id)
+        if kept and _same(kept.standing, each):
+            row = kept.row
+        else:
+            last = None if at is None else self._look.moment(at)
+            html = cells(node_row(each, self._look))
+            row = LatestRow(str(each.facts.id), not each.counted, html, last, "", "")
+            self._latest[each.facts.id] = _Latest(each, row)
+        return row._replace(age=units.age(age), level=age_level(age, self._look.colours).value)
+
+    def _average_row(self, each: Standing, average: Average, render: Callable[[AverageRow], Markup]) -> Markup:
+        kept = self._averages.get(each.facts.id)
+        if kept and kept.average == average and _same(kept.standing, each):
+            return kept.html
+        html = render(average_row(each, average, self._look))
+        self._averages[each.facts.id] = _Average(average, each, html)
+        return html
+
+
+def _same(one: Standing, other: Standing) -> bool:
+    """Whether both look alike but for the age."""
+    return (
+        one.status is other.status
+        and one.counted is other.counted
+        and one.lag == other.lag
+        and one.facts == other.facts
+    )
+
+
+def _macro(app: Flask, name: str) -> Callable[..., Markup]:
+    macro: Callable[..., Markup] = getattr(app.jinja_env.get_template(_TEMPLATE).module, name)
+    return macro

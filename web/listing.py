@@ -1,0 +1,150 @@
+"""Which nodes a page lists, and in which order, as its address says: read, checked, applied and written back. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+from subscriber.alerts.status import NodeStatus
+from web.errors import BadQuery
+from web.standing import Standing
+
+SEARCH_MAX: Final = 100
+SEVERITY: Final = (
+    NodeStatus.LOST,
+    NodeStatus.SILENT,
+    NodeStatus.DEGRADED,
+    NodeStatus.UNKNOWN,
+    NodeStatus.OFFLINE,
+    NodeStatus.MAINTENANCE,
+    NodeStatus.ONLINE,
+    NodeStatus.PENDING,
+)
+"""The order of attention: what somebody should look at comes first."""
+
+_RANK: Final = {status: rank for rank, status in enumerate(SEVERITY)}
+_DIGITS: Final = re.compile(r"(\d+)")
+
+
+class Sort(StrEnum):
+    """The columns that a listing can be ordered by."""
+
+    STATUS = "status"
+    NAME = "name"
+    PLACE = "place"
+    HASHRATE = "hashrate"
+    PEERS = "peers"
+    BLOCK = "block"
+    TEMPERATURE = "temperature"
+    POWER = "power"
+    AGE = "age"
+
+
+FALLS_FIRST: Final = frozenset({Sort.HASHRATE, Sort.PEERS, Sort.BLOCK, Sort.TEMPERATURE, Sort.POWER})
+"""Columns whose first click puts the highest on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`status` and `text` narrow the list; `text` is looked for in names, hosts and tags."""
+
+    sort: Sort = Sort.STATUS
+    falling: bool = False
+    status: NodeStatus | None = None
+    text: str = ""
+
+    @classmethod
+    def parse(cls, args: Mapping[str, str]) -> Self:
+        """Reads `sort`, `dir`, `status` and `q`; raises `BadQuery` that names what is allowed."""
+        sort = Sort(_choice(args, "sort", tuple(Sort), Sort.STATUS))
+        direction = _choice(args, "dir", ("asc", "desc"), "desc" if sort in FALLS_FIRST else "asc")
+        status = _choice(args, "status", ("", *NodeStatus), "")
+        text = args.get("q", "").strip()
+        if len(text) > SEARCH_MAX:
+            raise BadQuery(f"q: is longer than {SEARCH_MAX} characters")
+        return cls(sort, direction == "desc", NodeStatus(status) if status else None, text)
+
+    def query(self) -> str:
+        """The shortest query string that `parse` reads back, with its `?`; empty for the plain listing."""
+        pairs = []
+        if self.sort is not Sort.STATUS or self.falling:
+            pairs += [("sort", self.sort.value), ("dir", "desc" if self.falling else "asc")]
+        if self.status is not None:
+            pairs.append(("status", self.status.value))
+        if self.text:
+            pairs.append(("q", self.text))
+        return f"?{urlencode(pairs)}" if pairs else ""
+
+    def by(self, sort: Sort) -> "Listing":
+        """What a click on that column's head leads to: a second click turns it round."""
+        falling = not self.falling if sort is self.sort else sort in FALLS_FIRST
+        return replace(self, sort=sort, falling=falling)
+
+    def only(self, status: NodeStatus | None) -> "Listing":
+        return replace(self, status=status)
+
+    def apply(self, standings: Iterable[Standing]) -> list[Standing]:
+        """Those to be shown, in order. What is not known comes last in either direction."""
+        key = _KEYS[self.sort]
+        known: list[tuple[Any, Standing]] = []
+        unknown = []
+        for each in sorted(self._chosen(standings), key=_by_name):
+            value = key(each)
+            if value is None:
+                unknown.append(each)
+            else:
+                known.append((value, each))
+        known.sort(key=lambda pair: pair[0], reverse=self.falling)
+        return [each for _, each in known] + unknown
+
+    def _chosen(self, standings: Iterable[Standing]) -> Iterable[Standing]:
+        if self.status is not None:
+            standings = (each for each in standings if each.status is self.status)
+        if self.text:
+            wanted = self.text.casefold()
+            standings = (each for each in standings if wanted in _searched(each))
+        return standings
+
+
+def natural(text: str) -> tuple[str | int, ...]:
+    """A sort key by which rig2 comes before rig10."""
+    return tuple(int(part) if at % 2 else part for at, part in enumerate(_DIGITS.split(text.casefold())))
+
+
+def _choice(args: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = args.get(name, default)
+    if value not in allowed:
+        raise BadQuery(f"{name}: {value[:40]!r} is not one of {', '.join(each for each in allowed if each)}")
+    return value
+
+
+def _searched(each: Standing) -> str:
+    facts = each.facts
+    return " ".join((facts.title, str(facts.id), facts.host, *facts.tags)).casefold()
+
+
+def _by_name(each: Standing) -> tuple[object, ...]:
+    return natural(each.facts.title), each.facts.id
+
+
+def _figure(name: str) -> Callable[[Standing], float | None]:
+    def read(each: Standing) -> float | None:
+        value: float | None = getattr(each.facts.sample, name, None)
+        return value
+
+    return read
+
+
+_KEYS: Final[Mapping[Sort, Callable[[Standing], Any]]] = {
+    Sort.STATUS: lambda each: _RANK[each.status],
+    Sort.NAME: _by_name,
+    Sort.PLACE: lambda each: (natural(each.facts.id.site), natural(each.facts.host)),
+    Sort.HASHRATE: _figure("hashrate"),
+    Sort.PEERS: _figure("peers"),
+    Sort.BLOCK: _figure("block"),
+    Sort.TEMPERATURE: _figure("temperature"),
+    Sort.POWER: _figure("power"),
+    Sort.AGE: lambda each: each.age,
+}

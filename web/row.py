@@ -1,0 +1,161 @@
+"""Rows of the overview as the template prints them: every text, unit and colour is decided here. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis, as_datetime
+from rigwatch.settings import WebColours
+from subscriber.alerts.status import NodeStatus
+from subscriber.facts import Average, MinuteTotal
+from web import units
+from web.colours import hashrate_level, lag_level, peers_level
+from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing, remarks
+from web.units import Quantity
+from web.zone import Zone
+
+MEANING: Final[Mapping[NodeStatus, str]] = {
+    NodeStatus.LOST: "its connection broke, or its keep-alive ran out",
+    NodeStatus.SILENT: "connected, but no report for three intervals",
+    NodeStatus.DEGRADED: "reports, but one of its sources fails",
+    NodeStatus.UNKNOWN: "the subscriber has no broker, so nobody can say",
+    NodeStatus.OFFLINE: "said goodbye",
+    NodeStatus.MAINTENANCE: "somebody works on it",
+    NodeStatus.ONLINE: "connected and reporting",
+    NodeStatus.PENDING: "enrolled, never seen yet",
+}
+
+
+class Moment(NamedTuple):
+    """A moment in three ways: for machines, in full, and as a clock."""
+
+    iso: str
+    full: str
+    clock: str
+
+
+class NodeRow(NamedTuple):
+    """A line of "Latest" but for its last report. A stale node's figures are the last known, and have no colour."""
+
+    title: str
+    node: str
+    place: str
+    host: str
+    tags: tuple[str, ...]
+    simulated: bool
+    remarks: tuple[str, ...]
+    clock_warning: str
+    status: str
+    meaning: str
+    hashrate: Quantity
+    hashrate_level: str
+    peers: str
+    peers_level: str
+    block: str
+    behind: str
+    block_level: str
+    syncing: bool
+    temperature: Quantity
+    power: Quantity
+
+
+class AverageRow(NamedTuple):
+    """A line of "Average". `change` is how far the node's hashrate of now is off its mean."""
+
+    key: str
+    title: str
+    place: str
+    hashrate: Quantity
+    hashrate_level: str
+    change: str
+    peers: str
+    peers_level: str
+    samples: str
+
+
+class TotalRow(NamedTuple):
+    """A line of "Totals per minute". `height` is in % of the highest; `running`: the minute is not over."""
+
+    minute: str
+    iso: str
+    hashrate: Quantity
+    nodes: str
+    height: int
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How figures are judged and times written: the settings' part in a row."""
+
+    colours: WebColours
+    zone: Zone
+
+    def moment(self, at: Millis) -> Moment:
+        return Moment(
+            # With its milliseconds, so that the browser counts on from the same age.
+            iso=f"{as_datetime(at):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z",
+            full=self.zone.full(at),
+            clock=self.zone.clock(at),
+        )
+
+
+def node_row(each: Standing, look: Look) -> NodeRow:
+    facts, sample = each.facts, each.facts.sample
+    hashrate, peers, block = (sample.hashrate, sample.peers, sample.block) if sample else (None, None, None)
+    offset = facts.clock_offset or 0
+    colours = look.colours
+    return NodeRow(
+        title=facts.title,
+        node=facts.id.node if facts.title != facts.id.node else "",
+        place=facts.id.site,
+        host=facts.host,
+        tags=tuple(tag for tag in facts.tags if tag != SIMULATED),
+        simulated=SIMULATED in facts.tags,
+        remarks=remarks(facts),
+        clock_warning=units.clock_error(offset) if abs(offset) > CLOCK_TOLERANCE else "",
+        status=each.status.value,
+        meaning=facts.reason or MEANING[each.status],
+        hashrate=units.hashrate(hashrate),
+        hashrate_level=hashrate_level(hashrate, colours).value if each.counted else "",
+        peers=units.count(peers),
+        peers_level=peers_level(peers, colours).value if each.counted else "",
+        block=units.count(block),
+        behind=f"−{each.lag:,}" if each.lag else "",  # noqa: RUF001 - a minus as wide as a figure
+        block_level=lag_level(each.lag, colours).value,
+        syncing=bool(sample and sample.syncing),
+        temperature=units.temperature(sample.temperature if sample else None),
+        power=units.power(sample.power if sample else None),
+    )
+
+
+def average_row(each: Standing, average: Average, look: Look) -> AverageRow:
+    facts = each.facts
+    now = facts.sample.hashrate if each.counted and facts.sample else None
+    return AverageRow(
+        key=str(facts.id),
+        title=facts.title,
+        place=facts.id.site,
+        hashrate=units.hashrate(average.hashrate_mean),
+        hashrate_level=hashrate_level(average.hashrate_mean, look.colours).value,
+        change=units.change(now, average.hashrate_mean),
+        peers=units.mean_count(average.peers_mean),
+        peers_level=peers_level(average.peers_mean, look.colours).value,
+        samples=units.count(average.samples),
+    )
+
+
+def total_rows(totals: Iterable[MinuteTotal], now: Millis, zone: Zone) -> list[TotalRow]:
+    totals = list(totals)
+    highest = max((each.hashrate for each in totals), default=0.0)
+    return [
+        TotalRow(
+            minute=zone.minute(each.minute),
+            iso=f"{as_datetime(each.minute):%Y-%m-%dT%H:%MZ}",
+            hashrate=units.hashrate(each.hashrate),
+            nodes=units.count(each.nodes),
+            height=round(each.hashrate / highest * 100) if highest else 0,
+            running=each.minute + 60_000 > now,
+        )
+        for each in totals
+    ]

@@ -1,0 +1,133 @@
+"""Serves the dashboard: uvicorn with a2wsgi inside our own loop, over TLS wherever another machine could listen in."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Generator
+from typing import Final, cast
+
+import uvicorn
+from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi_typing import WSGIApp
+
+from rigwatch.address import serves_tls, web_url
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home
+from rigwatch.settings import ServerSettings
+from rigwatch.settings.server import WebSettings
+from rigwatch.tls import certificate_paths, load_into, server_context
+from subscriber.store import open_store
+from web.app import create_app
+
+log = logging.getLogger(__name__)
+
+_THREADS: Final = 8
+_BACKLOG: Final = 1024
+_CONNECTIONS_MAX: Final = 2000
+_FINISH_S: Final = 5
+_RENEW_S: Final = 24 * 3600.0
+
+
+async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
+    """Serves until `stop`, then lets requests that are running finish.
+
+    Raises `RigwatchError` at the start when the port is taken or the certificate unusable, `StoreError` when the
+    database is.
+    """
+    web = settings.web
+    with contextlib.closing(_bind(web)) as listening:
+        names = _names(settings)
+        context = server_context(home, names, clock.now()) if serves_tls(web) else None
+        store = await asyncio.to_thread(open_store, settings.database.url, home)
+        with contextlib.closing(store):
+            server = _Server(_config(cast("WSGIApp", create_app(settings, store, clock=clock)), context))
+            async with _certificate_kept(context, home, names, clock):
+                log.info("dashboard listening url=%s", web_url(web))
+                await _until(stop, server, listening)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: the process has its own, and they set `stop`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def _until(stop: asyncio.Event, server: uvicorn.Server, listening: socket.socket) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="dashboard")
+    stopping = asyncio.create_task(stop.wait(), name="dashboard stop")
+    try:
+        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        WSGIMiddleware(app, workers=_THREADS),
+        interface="asgi3",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        # Who says to be somebody else in X-Forwarded-For would get guesses of his own.
+        proxy_headers=False,
+        limit_concurrency=_CONNECTIONS_MAX,
+        timeout_graceful_shutdown=_FINISH_S,
+        ssl_context_factory=(lambda _config, _default: context) if context else None,
+    )
+
+
+def _bind(web: WebSettings) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        why = "another program has it" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
+        raise RigwatchError(
+            f"cannot listen on {web.host} port {web.port}: {why}; choose another for [web] port in server.toml"
+        ) from exc
+    listening.setblocking(False)
+    return listening
+
+
+def _names(settings: ServerSettings) -> list[str]:
+    """What the certificate must name besides this machine: what people are told to open."""
+    return [name for name in (settings.broker.advertise,) if name]
+
+
+@contextlib.asynccontextmanager
+async def _certificate_kept(
+    context: ssl.SSLContext | None, home: Home, names: list[str], clock: Clock
+) -> AsyncIterator[None]:
+    """Meanwhile looks at the certificate daily: a dashboard may run for longer than one is valid."""
+    if context is None:
+        yield
+        return
+    renewing = asyncio.create_task(_renew(context, home, names, clock), name="dashboard certificate")
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+
+
+async def _renew(context: ssl.SSLContext, home: Home, names: list[str], clock: Clock) -> None:
+    while True:
+        await clock.sleep(_RENEW_S)
+        try:
+            load_into(context, *certificate_paths(home, names, clock.now()))
+        except RigwatchError as exc:
+            # The old certificate is still served, and tomorrow is another try.
+            log.warning("certificate not renewed why=%s", exc)

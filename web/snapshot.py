@@ -1,0 +1,75 @@
+"""What the pages are made from, read from the store at most once per change, and until when it holds."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from subscriber.alerts.status import is_blind
+from subscriber.facts import Average, MinuteTotal, ServerFacts
+from subscriber.store import Store
+from web.colours import milliseconds
+from web.standing import Fleet, fleet_at, next_change_at
+
+MINUTES: Final = 10
+"""How many minutes the totals go back."""
+
+Version: TypeAlias = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the overview shows, at one moment. Two with the same `version` show the same but for ages in words."""
+
+    version: Version
+    fleet: Fleet
+    server: ServerFacts
+    averages: Mapping[NodeId, Average]
+    totals: Sequence[MinuteTotal]
+    valid_until: Millis
+
+
+class Snapshots:
+    """Keeps the latest snapshot and reads a new one when the store has changed or time alone changes what is shown.
+
+    With 1000 nodes asking costs 0.3 ms, reading anew about 12 ms.
+    """
+
+    def __init__(self, store: Store, *, keep: timedelta, borders: Sequence[Millis]) -> None:
+        self._store = store
+        self._keep = milliseconds(keep)
+        self._borders = borders
+        self._lock = threading.Lock()
+        self._latest: Snapshot | None = None
+
+    def at(self, now: Millis) -> Snapshot:
+        """Raises `StoreError`. Several requests at once wait for one reading instead of each doing its own."""
+        with self._lock:
+            # The stamp is read first: what changes while the rest is read makes the next look differ.
+            seen = self._seen(now)
+            latest = self._latest
+            if latest and latest.version[:-1] == seen[0] and latest.fleet.now <= now < latest.valid_until:
+                return latest
+            self._latest = self._read(now, *seen)
+            return self._latest
+
+    def _seen(self, now: Millis) -> tuple[Version, ServerFacts]:
+        server = self._store.server()
+        stamp = self._store.stamp()
+        # The heartbeat moves every 2 s and is not shown, as long as it goes on.
+        beat = server.beat_at if is_blind(server, now) else None
+        return (stamp, server.connected_at, beat), server
+
+    def _read(self, now: Millis, seen: Version, server: ServerFacts) -> Snapshot:
+        fleet = fleet_at(self._store.nodes(), server, now)
+        return Snapshot(
+            version=(*seen, now),
+            fleet=fleet,
+            server=server,
+            averages=self._store.averages(now - self._keep),
+            totals=self._store.totals(MINUTES, now),
+            valid_until=next_change_at(fleet, server, self._borders),
+        )

@@ -1,0 +1,112 @@
+"""How each node stands at one moment, and the fleet with it: judged from the stored facts for every page. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rigwatch.clock import Millis
+from subscriber.alerts.status import SILENT_AFTER, NodeStatus, is_blind, status_at
+from subscriber.facts import NodeFacts, ServerFacts
+from web.colours import milliseconds
+
+SIMULATED = "simulated"
+"""The tag that `rigwatch simulate` gives its nodes."""
+
+CLOCK_TOLERANCE: Millis = 2000
+"""A clock further off than this is put right on arrival (docs/protocol.md) and shown."""
+
+
+class Standing(NamedTuple):
+    """One node now. `age` is that of its last report, in ms.
+
+    `counted`: its latest figures are of now: it is connected, and reported within three intervals. Only such nodes make
+    up the total and the highest block. `lag` is in blocks behind that; None where not counted or without a block.
+    """
+
+    facts: NodeFacts
+    status: NodeStatus
+    counted: bool
+    age: Millis | None
+    lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Every node's standing at `now`. `hashrate` is the sum in H/s; None when no counted node has one."""
+
+    now: Millis
+    blind: bool
+    standings: Sequence[Standing]
+    by_status: Mapping[NodeStatus, int]
+    hashrate: float | None
+    counted: int
+    highest_block: int | None
+
+
+def fleet_at(nodes: Iterable[NodeFacts], server: ServerFacts, now: Millis) -> Fleet:
+    """The fleet at `now`; about 2 µs a node."""
+    blind = is_blind(server, now)
+    seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
+    samples = [facts.sample for facts, counted in seen if counted and facts.sample]
+    highest = max((sample.block for sample in samples if sample.block is not None), default=None)
+    rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
+    standings = [_standing(facts, server, now, counted=counted, highest=highest) for facts, counted in seen]
+    return Fleet(
+        now=now,
+        blind=blind,
+        standings=standings,
+        by_status=Counter(each.status for each in standings),
+        hashrate=sum(rates) if rates else None,
+        counted=len(samples),
+        highest_block=highest,
+    )
+
+
+def next_change_at(fleet: Fleet, server: ServerFacts, borders: Sequence[Millis]) -> Millis:
+    """The earliest moment after `fleet.now` at which time alone may change a status or a colour, or a minute begins.
+
+    `borders` are the ages, in ms, at which a report's colour changes. It may name a moment at which nothing changes,
+    never one too late. That the subscriber falls silent is not foreseen: whoever keeps a page asks for that each time.
+    """
+    soonest = (fleet.now // 60_000 + 1) * 60_000
+    for each in fleet.standings:
+        facts = each.facts
+        patience = _patience(facts)
+        for since in (facts.last_report_at, facts.state_at, server.connected_at):
+            # A border is still inside its colour: the change comes one millisecond after it.
+            if since is not None and fleet.now < since + patience + 1 < soonest:
+                soonest = since + patience + 1
+        if facts.last_report_at is not None:
+            for border in borders:
+                if fleet.now < facts.last_report_at + border + 1 < soonest:
+                    soonest = facts.last_report_at + border + 1
+    return soonest
+
+
+def remarks(facts: NodeFacts) -> tuple[str, ...]:
+    """What is wrong with a node though it reports: sources that failed."""
+    if facts.sample is None:
+        return ()
+    return tuple(f"{source}: {why}" for source, why in sorted(facts.sample.errors.items()))
+
+
+def _standing(facts: NodeFacts, server: ServerFacts, now: Millis, *, counted: bool, highest: int | None) -> Standing:
+    block = facts.sample.block if facts.sample else None
+    return Standing(
+        facts=facts,
+        status=status_at(facts, server, now),
+        counted=counted,
+        age=None if facts.last_report_at is None else now - facts.last_report_at,
+        lag=highest - block if counted and highest is not None and block is not None else None,
+    )
+
+
+def _is_fresh(facts: NodeFacts, now: Millis) -> bool:
+    if not facts.connected or facts.last_report_at is None:
+        return False
+    return now - facts.last_report_at <= _patience(facts)
+
+
+def _patience(facts: NodeFacts) -> Millis:
+    return SILENT_AFTER * milliseconds(facts.interval)

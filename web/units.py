@@ -1,0 +1,96 @@
+"""Figures as people read them: hashrates, counts, temperatures, ages. Nothing here knows a node, a colour or a page."""
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis
+
+UNKNOWN: Final = "–"  # noqa: RUF001 - a dash, set as typographers do
+"""What stands where a figure is not known; never 0, which is a measured value."""
+
+_HASHRATE_UNITS: Final = ("H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s", "EH/s", "ZH/s")
+_AGE_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+class Quantity(NamedTuple):
+    """A figure and its unit, apart, so that a page can set the unit smaller; the unit of an unknown figure is empty."""
+
+    text: str
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.unit}" if self.unit else self.text
+
+
+NOT_KNOWN: Final = Quantity(UNKNOWN)
+
+
+def hashrate(value: float | None) -> Quantity:
+    """A hashrate in H/s, in the largest unit that leaves at least 1 of it; two decimals, none for whole H/s."""
+    if value is None:
+        return NOT_KNOWN
+    if value < 999.995:
+        return Quantity(f"{value:.2f}".removesuffix(".00"), _HASHRATE_UNITS[0])
+    for unit in _HASHRATE_UNITS[1:]:
+        value /= 1000
+        # 999.995 is what two decimals would round up to 1000.00, which belongs to the next unit.
+        if value < 999.995:
+            return Quantity(f"{value:.2f}", unit)
+    return Quantity(f"{value:,.2f}", _HASHRATE_UNITS[-1])
+
+
+def count(value: int | None) -> str:
+    """A whole number with its thousands apart."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def mean_count(value: float | None) -> str:
+    """The mean of whole numbers, to one decimal."""
+    return UNKNOWN if value is None else f"{value:,.1f}"
+
+
+def temperature(value: float | None) -> Quantity:
+    """Degrees Celsius, whole."""
+    return NOT_KNOWN if value is None else Quantity(f"{value:.0f}", "°C")
+
+
+def power(value: float | None) -> Quantity:
+    """Watts, whole."""
+    return NOT_KNOWN if value is None else Quantity(f"{value:,.0f}", "W")
+
+
+def change(now: float | None, mean: float | None) -> str:
+    """By how many per cent `now` is off its mean, signed; unknown when either is, or when the mean is 0."""
+    if now is None or not mean:
+        return UNKNOWN
+    # More than tenfold says "not comparable", and would widen the column for nothing.
+    per_cent = max(-999.0, min(999.0, (now - mean) / mean * 100))
+    rounded = round(per_cent)
+    if rounded == 0:
+        return "±0 %"
+    return f"+{rounded} %" if rounded > 0 else f"−{-rounded} %"  # noqa: RUF001 - a minus as wide as the plus
+
+
+def age(span: Millis | None) -> str:
+    """A span in its largest whole unit, `12 s`, `3 min`, `5 h`, `2 d`; a negative one (two clocks apart) is `0 s`.
+
+    `static/live.js` writes the same words, so that they can go on counting in the browser.
+    """
+    if span is None:
+        return UNKNOWN
+    seconds = max(0, span // 1000)
+    for size, unit in _AGE_UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def period(duration: timedelta) -> str:
+    """A span from the settings: hours up to three days, as people say "48 h", then days."""
+    hours = duration / timedelta(hours=1)
+    return f"{hours / 24:.4g} d" if hours > 72 else f"{hours:.4g} h"
+
+
+def clock_error(offset: Millis) -> str:
+    """Words for a node's clock that is `offset` ms behind the server's (negative: ahead)."""
+    return f"clock {age(abs(offset))} {'behind' if offset > 0 else 'ahead'}"
