@@ -1,0 +1,1 @@
+"""Tests of the wheel as it is really built."""
