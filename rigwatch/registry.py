@@ -91,6 +91,8 @@ class Registry:
         except FileNotFoundError:
             self._nodes, self._seen = {}, None
             return
+        except OSError as exc:
+            raise RigwatchError(f"{self._path}: cannot be read ({exc.strerror or exc})") from exc
         seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         if seen != self._seen:
             self._nodes = _read(self._path)
@@ -119,7 +121,7 @@ def _read(path: Path) -> dict[NodeId, Enrollment]:
     try:
         body = msgspec.json.decode(path.read_bytes(), type=dict[str, Enrollment])
         return {NodeId.parse(text): enrollment for text, enrollment in body.items()}
-    except (OSError, msgspec.MsgspecError, TopicError) as exc:
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError, TopicError) as exc:
         raise RigwatchError(f"{path}: cannot be read as the list of enrolled nodes ({exc})") from exc
 
 
