@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-from broker.limits import Limits
+from rigwatch.settings.server import BrokerLimits
 
 
 class Admission:
     """Counts sockets in all and by address."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: BrokerLimits) -> None:
         self._limits = limits
         self._by_address: Counter[str] = Counter()
         self._total = 0

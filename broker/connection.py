@@ -19,6 +19,9 @@ CONNECT_SIZE: Final = 64 * 1024
 _WRITE_BUFFER: Final = 64 * 1024
 # Acknowledgements and pings are written all the same; who does not read even those is closed.
 _WRITE_BUFFER_MAX: Final = 1024 * 1024
+# A peer that does not take the last packets is not waited for.
+_LINGER: Final = 2.0
+_FOREVER: Final = float("inf")
 # PUBACK to PUBCOMP: as many as the broker asked for, so they are not counted against the sender.
 _ACKNOWLEDGEMENTS: Final = range(Kind.PUBACK << 4, (Kind.PUBCOMP + 1) << 4)
 
@@ -43,6 +46,8 @@ class House(Protocol):
     """Broker time in seconds: it stands still while the broker does, so that nobody is called silent for that."""
     rate: float
     """Packets a second that one client may send."""
+    first_patience: float
+    """Seconds from the accept to a login that is decided."""
 
     def flush_soon(self, connection: "Connection") -> None: ...
 
@@ -66,7 +71,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_house", "_out", "_out_size", "_paused", "_rate", "_reader", "_tokens", "_tokens_at", "_transport", "address",
-        "dialogue", "opened_at", "opening", "partial_at", "patience", "seen", "state", "writable",
+        "dialogue", "opening", "partial_at", "patience", "seen", "state", "writable",
     )  # fmt: skip
 
     def __init__(self, house: House, address: str, packet_size: int) -> None:
@@ -81,13 +86,12 @@ class Connection(asyncio.Protocol):
         self.address = address
         self.state = State.SILENT
         self.dialogue: Dialogue | None = None
-        self.opened_at = house.tick
         self.opening: asyncio.Task[None] | None = None
         """Brings the socket, which takes a while where there is a handshake."""
         self.seen = house.tick
-        """Broker time of the last whole packet: half a packet is no sign of life."""
-        self.patience = 0.0
-        """Seconds of silence after which the client counts as lost (§3.1.2.10); 0: for ever."""
+        """Broker time of the last whole packet after the login: half a packet is no sign of life."""
+        self.patience = house.first_patience
+        """Seconds since `seen` after which the connection is ended: until the login, in a dialogue, while closing."""
         self.partial_at: float | None = None
         """Since when the sweeper has seen half a packet; it watches clients without a keep-alive for that."""
         self.writable = True
@@ -152,13 +156,14 @@ class Connection(asyncio.Protocol):
             frame = self._reader.next()
             if frame is None:
                 return
-            self.seen = house.tick
             first, body = frame
             if first not in _ACKNOWLEDGEMENTS:
                 self._tokens -= 1
             if self.dialogue is None:
                 self._handle_first(first, body)
-            elif not self.dialogue.handle(first, body):
+                continue
+            self.seen = house.tick
+            if not self.dialogue.handle(first, body):
                 self.end("")
 
     def _handle_first(self, first: int, body: bytes) -> None:
@@ -199,7 +204,7 @@ class Connection(asyncio.Protocol):
         self.dialogue = dialogue
         self.state = State.LIVE
         self.seen = self._house.tick
-        self.patience = dialogue.keep_alive * 1.5
+        self.patience = dialogue.keep_alive * 1.5 or _FOREVER
         self._rate = self._tokens = dialogue.rate or self._house.rate
         self._reader.limit = packet_size
         self.send(connack(ConnectCode.ACCEPTED, session_present=session_present))
@@ -250,9 +255,8 @@ class Connection(asyncio.Protocol):
         if not reason:
             self._finish()
         else:
-            self.state = State.ENDED
+            self._over()
             self.abort()
-            self._house.left(self)
         if dialogue is not None:
             self._house.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
             dialogue.end(reason)
@@ -274,9 +278,11 @@ class Connection(asyncio.Protocol):
     def _finish(self) -> None:
         """Closes after what was sent has gone out; the sweeper aborts when the peer does not take it."""
         self.flush()
-        self.state = State.ENDED
-        # From now on `seen` is when the end began.
-        self.seen = self._house.tick
+        self._over()
         if self._transport is not None:
             self._transport.close()
+
+    def _over(self) -> None:
+        self.state = State.ENDED
+        self.seen, self.patience = self._house.tick, _LINGER
         self._house.left(self)

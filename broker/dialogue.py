@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # A node uses two topics; an admin may use any number, but not the memory of a table of them.
 _KNOWN_TOPICS: Final = 256
+# QoS 2 messages that a client may begin without finishing one.
+_HALF_RECEIVED: Final = 1_000
 _PUBLISH: Final = Kind.PUBLISH << 4
 # The server's own services answer for many clients at once.
 _UNLIMITED: Final = float("inf")
@@ -99,7 +101,7 @@ class Dialogue:
             return
         half_received = self.session.half_received = self.session.half_received or set()
         if packet_id not in half_received:
-            if len(half_received) >= self._broker.limits.half_received:
+            if len(half_received) >= _HALF_RECEIVED:
                 raise Violation("too many unfinished QoS 2 messages")
             half_received.add(packet_id)
             self._pass_on(topic, payload, first)

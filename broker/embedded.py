@@ -17,7 +17,6 @@ from amqtt.session import Session
 
 from broker.access import Admitted
 from broker.counters import Counters
-from broker.limits import Limits
 from broker.message import Message
 from broker.outgoing import Wire
 from broker.packets import Will
@@ -26,6 +25,7 @@ from broker.routing import Routes
 from broker.session import ClientSession, new_session
 from broker.topics import is_exact, is_filter, matches
 from rigwatch.clock import Clock
+from rigwatch.settings.server import BrokerLimits
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Retained(RetainedApplicationMessage):
 class EmbeddedBroker(Broker):
     """Every method that a packet can lead to is synchronous: a message is delivered, or queued, when it returns."""
 
-    def __init__(self, *, limits: Limits, counters: Counters, clock: Clock) -> None:
+    def __init__(self, *, limits: BrokerLimits, counters: Counters, clock: Clock) -> None:
         # Listeners are our own, so amqtt gets one that binds nothing; an empty `plugins` keeps its defaults
         # (anonymous access among them) out.
         external = ListenerConfig(type=ListenerType.EXTERNAL, bind="external")

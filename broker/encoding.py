@@ -52,9 +52,7 @@ def publish_head(topic: str, payload_length: int, *, qos: int, retain: bool) -> 
     """A PUBLISH up to and without its packet id, which is all that differs between those who get the same message."""
     name = topic.encode()
     length = 2 + len(name) + (2 if qos else 0) + payload_length
-    return b"".join(
-        (bytes((0x30 | qos << 1 | retain,)), remaining_length(length), len(name).to_bytes(2), name)
-    )
+    return b"".join((bytes((0x30 | qos << 1 | retain,)), remaining_length(length), len(name).to_bytes(2), name))
 
 
 def remaining_length(length: int) -> bytes:

@@ -81,6 +81,7 @@ class Housekeeping:
             self._rights_at = hub.tick + _RIGHTS_EVERY
             hub.recheck(self._changes.names(self._clock.now()))
             hub.expire_sessions()
+            hub.end_unfinished()
         if hub.tick >= self._figures_at:
             self._figures_at = hub.tick + _FIGURES_EVERY
             publish_figures(hub.broker)

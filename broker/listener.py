@@ -10,7 +10,6 @@ from typing import Final
 
 from broker.connection import Connection
 from broker.hub import Hub
-from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 
 log = logging.getLogger(__name__)
@@ -46,14 +45,12 @@ class Listener:
         self,
         hub: Hub,
         listening: socket.socket,
-        clock: Clock,
         *,
         tls: ssl.SSLContext | None = None,
         wrap: Callable[[Connection], asyncio.Protocol] = lambda connection: connection,
     ) -> None:
         self._hub = hub
         self._listening = listening
-        self._clock = clock
         self._tls = tls
         self._wrap = wrap
         self._opening: set[asyncio.Task[None]] = set()
@@ -61,13 +58,12 @@ class Listener:
         self._says_full = False
 
     async def serve(self) -> None:
-        """Runs until cancelled; the listening socket is closed then."""
+        """Runs until cancelled. The listening socket stays its owner's."""
         try:
             while True:
                 await self._accept_burst()
                 await asyncio.sleep(0)
         finally:
-            self._listening.close()
             for task in self._opening:
                 task.cancel()
             await asyncio.gather(*self._opening, return_exceptions=True)
@@ -89,7 +85,7 @@ class Listener:
         if not self._says_full:
             self._says_full = True
             log.error("cannot accept connections, will go on trying error=%s", exc.strerror)
-        await self._clock.sleep(0.25)
+        await self._hub.clock.sleep(0.25)
 
     def _enter(self, accepted: socket.socket, address: str) -> None:
         connection = self._hub.enter(address)

@@ -4,9 +4,9 @@ from typing import Final, Protocol
 
 from broker.counters import Counters
 from broker.encoding import pubrel
-from broker.limits import Limits
 from broker.message import Message
 from broker.waiting import Waiting
+from rigwatch.settings.server import BrokerLimits
 
 _MAX_ID: Final = 65_535
 
@@ -39,7 +39,7 @@ class Outgoing:
 
     __slots__ = ("_counters", "_last_id", "_limits", "_waiting", "_window", "wire")
 
-    def __init__(self, limits: Limits, counters: Counters) -> None:
+    def __init__(self, limits: BrokerLimits, counters: Counters) -> None:
         self.wire: Wire | None = None
         self._limits = limits
         self._counters = counters

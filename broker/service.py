@@ -2,30 +2,36 @@
 
 import asyncio
 import logging
-import ssl
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass
+from functools import partial
 from importlib.metadata import version
+from typing import Any, Final, TypeAlias
 
 from broker.access import Access
 from broker.accounts import AccountFile
+from broker.certificates import Certificate
 from broker.counters import Counters
 from broker.embedded import EmbeddedBroker
 from broker.housekeeping import Housekeeping, RightsChanges
 from broker.hub import Hub
-from broker.limits import Limits
 from broker.listener import Listener, bind
+from broker.prometheus import metrics_served
+from broker.websocket import WebSocket
+from rigwatch.address import is_loopback
 from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.master import master_key, node_access
 from rigwatch.registry import Registry
 from rigwatch.settings.server import BrokerSettings, ServerSettings
-from rigwatch.tls import server_context
+
+Job: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 log = logging.getLogger(__name__)
 
-_AMQTT = "0.12."
+_AMQTT: Final = "0.12."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Bound:
 
     port: int
     plain_port: int
+    websocket_port: int
+    metrics_port: int
 
 
 async def serve(
@@ -51,39 +59,73 @@ async def serve(
     _check_amqtt()
     _raise_file_limit()
     _quiet_amqtt()
+    hub, housekeeping = _assemble(home, settings, clock)
+    with ExitStack() as held:
+        jobs = [housekeeping.run, *_listen(hub, home, settings.broker, held)]
+        held.enter_context(metrics_served(hub.counters, settings.broker.metrics_port))
+        await hub.broker.start()
+        try:
+            await _run(jobs, stop, lambda: _announce(settings.broker, ready))
+        finally:
+            await hub.close()
+            await hub.broker.shutdown()
+
+
+def _assemble(home: Home, settings: ServerSettings, clock: Clock) -> tuple[Hub, Housekeeping]:
     accounts = AccountFile.of(home)
     master = master_key(home, settings)
     access = Access(master, node_access(home, settings, master), accounts, clock)
-    limits = Limits()
+    limits = settings.broker.limits
     hub = Hub(EmbeddedBroker(limits=limits, counters=Counters(), clock=clock), access, limits, clock)
-    listeners, bound = _listen(hub, home, settings.broker, clock)
-    housekeeping = Housekeeping(hub, RightsChanges(home.nodes_json, Registry(home.nodes_json), accounts), clock)
-    await hub.broker.start()
-    tasks = [asyncio.create_task(listener.serve(), name="listener") for listener in listeners]
-    tasks.append(asyncio.create_task(housekeeping.run(), name="housekeeping"))
-    log.info("broker ready port=%s plain_port=%s", bound.port, bound.plain_port)
+    return hub, Housekeeping(hub, RightsChanges(home.nodes_json, Registry(home.nodes_json), accounts), clock)
+
+
+def _listen(hub: Hub, home: Home, settings: BrokerSettings, held: ExitStack) -> list[Job]:
+    """Binds every port that is on, for as long as `held` is; returns what has to run for them."""
+    jobs: list[Job] = []
+    tls = None
+    if settings.port or (settings.websocket_port and settings.websocket_tls):
+        certificate = Certificate(home, settings, hub.clock)
+        tls = certificate.context
+        jobs.append(certificate.keep_fresh)
+    if settings.port:
+        listening = held.enter_context(bind(settings.host, settings.port, setting="[broker] port"))
+        jobs.append(Listener(hub, listening, tls=tls).serve)
+    if settings.plain_port:
+        _warn_plain(settings)
+        listening = held.enter_context(bind(settings.plain_host, settings.plain_port, setting="[broker] plain_port"))
+        jobs.append(Listener(hub, listening).serve)
+    if settings.websocket_port:
+        # Without TLS it belongs behind a proxy on this machine, like plain MQTT.
+        host, tls = (settings.host, tls) if settings.websocket_tls else (settings.plain_host, None)
+        listening = held.enter_context(bind(host, settings.websocket_port, setting="[broker] websocket_port"))
+        wrap = partial(WebSocket, message_size=settings.limits.packet_size)
+        jobs.append(Listener(hub, listening, tls=tls, wrap=wrap).serve)
+    return jobs
+
+
+def _warn_plain(settings: BrokerSettings) -> None:
+    if not is_loopback(settings.plain_host):
+        log.warning(
+            "plain MQTT is open to other machines, passwords travel unencrypted host=%s port=%s",
+            settings.plain_host, settings.plain_port,
+        )  # fmt: skip
+
+
+def _announce(settings: BrokerSettings, ready: Callable[[Bound], None] | None) -> None:
+    bound = Bound(settings.port, settings.plain_port, settings.websocket_port, settings.metrics_port)
+    log.info("broker ready port=%s plain_port=%s websocket_port=%s", *astuple(bound)[:3])
     if ready is not None:
         ready(bound)
+
+
+async def _run(jobs: list[Job], stop: asyncio.Event, begun: Callable[[], None]) -> None:
+    tasks = [asyncio.create_task(job(), name=job.__qualname__) for job in jobs]
     try:
+        begun()
         await _until(stop, tasks)
     finally:
         await _end(tasks)
-        await hub.close()
-        await hub.broker.shutdown()
-
-
-def _listen(
-    hub: Hub, home: Home, settings: BrokerSettings, clock: Clock
-) -> tuple[list[Listener], Bound]:
-    listeners = []
-    if settings.port:
-        context: ssl.SSLContext = server_context(home, [settings.advertise] if settings.advertise else [], clock.now())
-        listening = bind(settings.host, settings.port, setting="[broker] port")
-        listeners.append(Listener(hub, listening, clock, tls=context))
-    if settings.plain_port:
-        listening = bind(settings.plain_host, settings.plain_port, setting="[broker] plain_port")
-        listeners.append(Listener(hub, listening, clock))
-    return listeners, Bound(settings.port, settings.plain_port)
 
 
 async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

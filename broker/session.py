@@ -8,9 +8,9 @@ from typing import Any, Final
 from amqtt.session import Session
 
 from broker.counters import Counters
-from broker.limits import Limits
 from broker.outgoing import Outgoing
 from broker.rights import Account
+from rigwatch.settings.server import BrokerLimits
 
 _CONTAINERS: Final[dict[str, Callable[[], Any]]] = {
     "attributes": dict,
@@ -113,5 +113,5 @@ class ClientSession(Session):
         return self is other
 
 
-def new_session(key: str, account: Account, *, clean: bool, limits: Limits, counters: Counters) -> ClientSession:
+def new_session(key: str, account: Account, *, clean: bool, limits: BrokerLimits, counters: Counters) -> ClientSession:
     return ClientSession(key, account, clean=clean, outgoing=Outgoing(limits, counters))
