@@ -65,16 +65,17 @@ def request(
         all_headers["Authorization"] = address.authorization
     try:
         connection.request("POST" if body is not None else "GET", address.path, body=body, headers=all_headers)
-        response = connection.getresponse()
-        data = _read(response, deadline)
+        with connection.getresponse() as response:
+            status, reason = response.status, response.reason
+            data = _read(response, deadline)
     except TimeoutError:
         raise SourceError(f"{address}: no answer within {timeout:g} s") from None
     except (OSError, http.client.HTTPException, UnicodeError) as exc:
         raise SourceError(f"{address}: {_why(exc)}") from exc
     finally:
         connection.close()
-    if response.status != http.client.OK:
-        raise StatusError(f"{address}: HTTP status {response.status} {response.reason}".strip(), response.status)
+    if status != http.client.OK:
+        raise StatusError(f"{address}: HTTP status {status} {reason}".strip(), status)
     return data
 
 

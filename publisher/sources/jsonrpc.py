@@ -61,7 +61,7 @@ class JsonRpcSource:
     def read(self) -> Reading:
         now = self._clock.monotonic()
         methods = [method for method in Method if now >= self._not_offered.get(method, now)]
-        answers = self._ask(methods)
+        answers = self._ask(methods) if methods else {}
         for method in methods:
             if method in answers:
                 self._not_offered.pop(method, None)
