@@ -94,8 +94,10 @@ def _convert(kind: Any, value: Any, place: Place) -> Any:
     if get_origin(kind) is tuple and get_args(kind)[1:] == (Ellipsis,):
         if not isinstance(value, list):
             raise SettingsError(f"{place}: should be a list, in brackets")
+        _check_length(value, metas, place)
         return tuple(_convert(get_args(kind)[0], item, _item(place, at)) for at, item in enumerate(value))
-    shown = "" if kind is Secret else f" (got {value!r})"
+    # A table is one of sources' own settings, and may hold a password.
+    shown = "" if kind is Secret or get_origin(kind) is dict else f" (got {value!r})"
     try:
         if kind is timedelta:
             return _duration(value, metas)
@@ -108,6 +110,12 @@ def _convert(kind: Any, value: Any, place: Place) -> Any:
         raise SettingsError(f"{place}: {_sentence(str(exc))}{shown}") from None
     except ValueError as exc:
         raise SettingsError(f"{place}: {exc}{shown}") from None
+
+
+def _check_length(value: list[Any], metas: tuple[Meta, ...], place: Place) -> None:
+    for meta in metas:
+        if meta.max_length is not None and len(value) > meta.max_length:
+            raise SettingsError(f"{place}: holds {len(value)} items; at most {meta.max_length} are allowed")
 
 
 def _duration(value: Any, metas: tuple[Meta, ...]) -> timedelta:
@@ -220,9 +228,15 @@ def _descend(target: _Target, section: str, rest: list[str]) -> tuple[_Target, l
 
 def _read_secret(variable: str, path: str) -> str:
     try:
-        return Path(path).read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{variable}: {path} cannot be read ({exc})") from exc
+        secret = Path(path).read_text("utf-8").rstrip("\r\n")
+    except OSError as exc:
+        raise SettingsError(f"{variable}: {path} cannot be read ({exc.strerror or exc})") from exc
+    except UnicodeDecodeError:
+        raise SettingsError(f"{variable}: {path} is not text") from None
+    # Taken for "not set", it would quietly open with another secret than was meant.
+    if not secret:
+        raise SettingsError(f"{variable}: {path} is empty")
+    return secret
 
 
 def _parse_override(kind: Any, text: str, variable: str) -> Any:
@@ -231,6 +245,11 @@ def _parse_override(kind: Any, text: str, variable: str) -> Any:
     if inner in (str, Secret, timedelta) or get_origin(inner) is typing.Literal:
         return text
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        document = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        raise SettingsError(f"{variable}: {text!r} is not a value as TOML writes it") from None
+        document = {}
+    if len(document) != 1:
+        # A list may be one of sources, and a source may hold a password.
+        shown = "" if get_origin(inner) else f"{text!r} "
+        raise SettingsError(f"{variable}: {shown}is not a value as TOML writes it")
+    return document["value"]

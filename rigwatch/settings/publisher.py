@@ -37,7 +37,7 @@ class NodeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     interval: Annotated[timedelta, between(timedelta(seconds=1), timedelta(hours=24))] = timedelta(seconds=60)
     keepalive: Annotated[timedelta, between(timedelta(seconds=1), KEEPALIVE_MAX)] = timedelta(seconds=10)
     tags: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=32)] = ()
-    sources: tuple[dict[str, Any], ...] = ()
+    sources: Annotated[tuple[dict[str, Any], ...], Meta(max_length=32)] = ()
 
     def __post_init__(self) -> None:
         if bool(self.token or self.token_file) == bool(self.passphrase or self.passphrase_file):

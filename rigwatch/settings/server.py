@@ -8,7 +8,11 @@ from msgspec import Meta, Struct
 
 from rigwatch.errors import SettingsError
 from rigwatch.home import Home
+from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings.loader import Place, Secret, between, build, overlay, read_toml
+
+PUBLISHER_SECTIONS = frozenset({"nodes", "outbox"})
+"""Sections of `publisher.toml`, whose overrides may stand in the same environment."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -70,6 +74,8 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
     passphrase: Secret = Secret()
 
     def __post_init__(self) -> None:
+        if self.passphrase and len(self.passphrase) < PASSPHRASE_MIN:
+            raise ValueError(f"passphrase has {len(self.passphrase)} characters; at least {PASSPHRASE_MIN} are needed")
         if self.enrollment == "open" and not self.passphrase:
             raise ValueError("enrollment 'open' needs a passphrase: it is what new nodes are known by")
 
@@ -125,5 +131,5 @@ def load_server(home: Home, environ: Mapping[str, str]) -> ServerSettings:
     """Reads `server.toml` and the environment; raises `SettingsError`, also when there is no file yet."""
     if not home.server_toml.exists():
         raise SettingsError(f"{home.server_toml}: not there; run 'rigwatch init' to make it, or name another --home")
-    raw = overlay(ServerSettings, read_toml(home.server_toml), environ, elsewhere=frozenset({"nodes"}))
+    raw = overlay(ServerSettings, read_toml(home.server_toml), environ, elsewhere=PUBLISHER_SECTIONS)
     return build(ServerSettings, raw, Place(str(home.server_toml)))
