@@ -44,16 +44,19 @@ class HashfileSource:
     def read(self) -> Reading:
         for left in reversed(range(_ATTEMPTS)):
             try:
-                return self._read_once()
+                return self._read_once(may_be_fresh=not left)
             except HalfWrittenError:
                 if not left:
                     raise
                 time.sleep(_PAUSE)
         raise AssertionError("the last attempt returns or raises")
 
-    def _read_once(self) -> Reading:
+    def _read_once(self, *, may_be_fresh: bool) -> Reading:
         text, modified = read_settled(self._path)
         self._check_age(modified)
+        if not may_be_fresh and 0 <= self._clock.now() / 1000 - modified < _PAUSE:
+            # Between two of the miner's writes the lines that are there look like a whole file.
+            raise HalfWrittenError(f"{self._path}: is being written")
         if self._ends_with_newline and not text.endswith("\n"):
             # A number cut off in its middle is a number too; only the missing end of its line tells.
             raise HalfWrittenError(f"{self._path}: its last line is not finished")
