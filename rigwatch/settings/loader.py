@@ -8,6 +8,7 @@ a whole document names neither file nor key, so each key is converted by itself 
 import copy
 import difflib
 import tomllib
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,8 +90,10 @@ def build(kind: type[Settings], raw: Mapping[str, Any], place: Place) -> Setting
 
 def _convert(kind: Any, value: Any, place: Place) -> Any:
     kind, metas = _unwrap(kind)
-    if isinstance(kind, type) and issubclass(kind, Struct):
+    if _is_struct(kind):
         return build(kind, value, place)
+    if get_origin(kind) is dict and _is_struct(get_args(kind)[1]):
+        return _tables(get_args(kind)[1], value, place)
     if get_origin(kind) is tuple and get_args(kind)[1:] == (Ellipsis,):
         if not isinstance(value, list):
             raise SettingsError(f"{place}: should be a list, in brackets")
@@ -118,6 +121,12 @@ def _check_length(value: list[Any], metas: tuple[Meta, ...], place: Place) -> No
             raise SettingsError(f"{place}: holds {len(value)} items; at most {meta.max_length} are allowed")
 
 
+def _tables(kind: type[Struct], value: Any, place: Place) -> dict[str, Struct]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{place}: should be a table of tables, one a name")
+    return {name: build(kind, table, place.key(name)) for name, table in value.items()}
+
+
 def _duration(value: Any, metas: tuple[Meta, ...]) -> timedelta:
     if not isinstance(value, str):
         raise ValueError("write a duration as text, a number and a unit: '90s', '5m', '48h'")  # noqa: TRY004 - one family
@@ -130,10 +139,19 @@ def _duration(value: Any, metas: tuple[Meta, ...]) -> timedelta:
 
 
 def _unwrap(kind: Any) -> tuple[Any, tuple[Meta, ...]]:
+    """The type without its bounds, and without `None`: TOML cannot say it, it only stands for "left out"."""
+    if get_origin(kind) in (types.UnionType, typing.Union) and type(None) in get_args(kind):
+        others = [each for each in get_args(kind) if each is not type(None)]
+        if len(others) == 1:
+            return _unwrap(others[0])
     if get_origin(kind) is Annotated:
         inner, *metas = get_args(kind)
         return inner, tuple(meta for meta in metas if isinstance(meta, Meta))
     return kind, ()
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def _extra(meta: Meta) -> Mapping[str, Any]:

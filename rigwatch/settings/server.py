@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.keys import PASSPHRASE_MIN
+from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Place, Secret, between, build, overlay, read_toml
 
 PUBLISHER_SECTIONS = frozenset({"nodes", "outbox"})
@@ -125,6 +126,7 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     security: SecuritySettings = SecuritySettings()
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()
+    alerts: AlertSettings = AlertSettings()
 
 
 def load_server(home: Home, environ: Mapping[str, str]) -> ServerSettings:
