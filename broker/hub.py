@@ -112,8 +112,7 @@ class Hub:
             verdict = self.access.check(connect)
         except Exception:
             # The boundary behind which accounts and keys are read: whatever fails there refuses, and says so.
-            log.exception("login could not be checked address=%s", connection.address)
-            verdict = _FAILED
+            verdict = self._failed()
         if verdict is not None:
             self._settle(connection, connect, verdict)
             return
@@ -128,9 +127,15 @@ class Hub:
             verdict = await self.access.check_slowly(connect)
         except Exception:
             # As in `knock`.
-            log.exception("login could not be checked address=%s", connection.address)
-            verdict = _FAILED
+            verdict = self._failed()
         self._settle(connection, connect, verdict)
+
+    def _failed(self) -> Verdict:
+        """Called in an exception's handler; the exception is logged now and then, since anybody can cause the next."""
+        times = self._refusals.times_to_say("", "check", self.tick)
+        if times:
+            log.exception("logins cannot be checked and are refused times=%s", times)
+        return _FAILED
 
     def _settle(self, connection: Connection, connect: Connect, verdict: Verdict) -> None:
         if connection.state is State.ENDED:
@@ -144,7 +149,7 @@ class Hub:
         self.counters.refused[refused.reason] += 1
         user = (connect.user or "")[:64]
         times = self._refusals.times_to_say(connection.address, user, self.tick)
-        if times:
+        if times and refused is not _FAILED:
             log.warning(
                 "login refused address=%s user=%r reason=%s times=%s", connection.address, user, refused.reason, times
             )

@@ -10,32 +10,14 @@ from typing import Final
 
 from broker.connection import Connection
 from broker.hub import Hub
-from rigwatch.errors import RigwatchError
 
 log = logging.getLogger(__name__)
 
-# asyncio's default of 100 refuses a fleet that reconnects at once.
-_BACKLOG: Final = 4096
 # Accepted in a row before the clients that are already here get their turn.
 _BURST: Final = 32
 _OUT_OF_FILES: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # A peer that vanished without a keep-alive of its own is found by TCP after about three minutes.
 _TCP_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
-
-
-def bind(host: str, port: int, *, setting: str) -> socket.socket:
-    """A listening socket; raises `RigwatchError` naming the setting to change when the address cannot be had."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as exc:
-        why = "another program has it" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
-        raise RigwatchError(
-            f"cannot listen on {host} port {port}: {why}; choose another for {setting} in server.toml"
-        ) from exc
-    listening.setblocking(False)
-    return listening
 
 
 class Listener:

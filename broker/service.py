@@ -17,7 +17,7 @@ from broker.counters import Counters
 from broker.embedded import EmbeddedBroker
 from broker.housekeeping import Housekeeping, RightsChanges
 from broker.hub import Hub
-from broker.listener import Listener, bind
+from broker.listener import Listener
 from broker.prometheus import metrics_served
 from broker.websocket import WebSocket
 from rigwatch.address import is_loopback
