@@ -23,6 +23,7 @@ from broker.websocket import WebSocket
 from rigwatch.address import is_loopback
 from rigwatch.clock import Clock
 from rigwatch.home import Home
+from rigwatch.listening import bind
 from rigwatch.master import master_key, node_access
 from rigwatch.registry import Registry
 from rigwatch.settings.server import BrokerSettings, ServerSettings

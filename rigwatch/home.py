@@ -62,6 +62,11 @@ class Home:
         """The enrolled nodes (`rigwatch.registry`)."""
         return self.path / "nodes.json"
 
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held by the one `up` or `serve` that runs here."""
+        return self.path / "supervisor.lock"
+
 
 def _user_data(environ: Mapping[str, str]) -> Path:
     if sys.platform == "win32":

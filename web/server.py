@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 import ssl
@@ -17,8 +16,8 @@ from rigwatch.address import serves_tls, web_url
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
+from rigwatch.listening import bind
 from rigwatch.settings import ServerSettings
-from rigwatch.settings.server import WebSettings
 from rigwatch.tls import certificate_paths, load_into, server_context
 from subscriber.store import open_store
 from web.app import create_app
@@ -26,7 +25,6 @@ from web.app import create_app
 log = logging.getLogger(__name__)
 
 _THREADS: Final = 8
-_BACKLOG: Final = 1024
 _CONNECTIONS_MAX: Final = 2000
 _FINISH_S: Final = 5
 _RENEW_S: Final = 24 * 3600.0
@@ -39,7 +37,7 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
     database is.
     """
     web = settings.web
-    with contextlib.closing(_bind(web)) as listening:
+    with contextlib.closing(bind(web.host, web.port, setting="[web] port")) as listening:
         names = _names(settings)
         context = server_context(home, names, clock.now()) if serves_tls(web) else None
         store = await asyncio.to_thread(open_store, settings.database.url, home)
@@ -86,20 +84,6 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
         timeout_graceful_shutdown=_FINISH_S,
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
-
-
-def _bind(web: WebSettings) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as exc:
-        why = "another program has it" if exc.errno == errno.EADDRINUSE else exc.strerror or str(exc)
-        raise RigwatchError(
-            f"cannot listen on {web.host} port {web.port}: {why}; choose another for [web] port in server.toml"
-        ) from exc
-    listening.setblocking(False)
-    return listening
 
 
 def _names(settings: ServerSettings) -> list[str]:

@@ -3,16 +3,20 @@
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import FileLock, Timeout
 
 from rigwatch import address
 from rigwatch.cli.invocation import Invocation, app, invocation
-from rigwatch.cli.setup import PUBLISHER_TOML, Access, prepare, prepare_publisher
-from rigwatch.errors import SettingsError, TokenError
-from rigwatch.home import write_private
+from rigwatch.cli.setup import PUBLISHER_TOML, Access, default_settings, prepare, prepare_publisher
+from rigwatch.errors import RigwatchError, SettingsError, TokenError
+from rigwatch.home import Home, write_private
+from rigwatch.listening import check_free
 from rigwatch.settings import ServerSettings
 from rigwatch.supervisor import Part, Supervisor, part_command, port_answers
 from rigwatch.tokens import JoinToken
@@ -22,11 +26,18 @@ from rigwatch.tokens import JoinToken
 def up(context: typer.Context) -> None:
     """Set up if needed, then run broker, subscriber, dashboard and a publisher for this machine."""
     call = invocation(context)
-    access = None if call.home.server_toml.exists() else prepare(call)
+    access = None
+    if not call.home.server_toml.exists():
+        # Before anything is made: a password that is shown only once must not be lost to a start that fails.
+        unset = default_settings()
+        check_free(unset.broker, unset.web)
+        access = prepare(call)
     settings = call.server()
-    prepare_publisher(call, settings)
-    parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
-    _supervise(call, parts, _greeting(call, settings, access))
+    with _alone(call.home):
+        check_free(settings.broker, settings.web)
+        prepare_publisher(call, settings)
+        parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
+        _supervise(call, parts, _greeting(call, settings, access))
 
 
 @app.command()
@@ -34,7 +45,9 @@ def serve(context: typer.Context) -> None:
     """Run broker and subscriber."""
     call = invocation(context)
     settings = call.server()
-    _supervise(call, _service(call, settings), f"broker    {address.broker_url(settings.broker)}")
+    with _alone(call.home):
+        check_free(settings.broker)
+        _supervise(call, _service(call, settings), f"broker    {address.broker_url(settings.broker)}")
 
 
 @app.command()
@@ -139,6 +152,19 @@ def _supervise(call: Invocation, parts: list[Part], greeting: str) -> None:
         await supervisor.run(stop, started=lambda: typer.echo(greeting))
 
     call.run("supervisor", main)
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Holds the home for this supervisor: the parts of a second one would take the first one's connections away."""
+    try:
+        with FileLock(home.supervisor_lock, timeout=0):
+            yield
+    except Timeout:
+        advice = "stop it first, or use another --home"
+        raise RigwatchError(
+            f"home {home.path}: 'rigwatch up' or 'rigwatch serve' runs here already; {advice}"
+        ) from None
 
 
 def _greeting(call: Invocation, settings: ServerSettings, access: Access | None) -> str:

@@ -82,9 +82,7 @@ def prepare(call: Invocation) -> Access:
     from rigwatch.cli.accounts import set_first_user
 
     home = call.home
-    settings = build(
-        ServerSettings, overlay(ServerSettings, {}, os.environ, elsewhere=frozenset({"nodes"})), Place("environment")
-    )
+    settings = default_settings()
     home.prepare()
     if not home.secret_key.exists():
         MasterKey.random().save(home.secret_key)
@@ -92,6 +90,12 @@ def prepare(call: Invocation) -> Access:
     set_first_user(home, settings, ADMIN, password, now=call.clock.now())
     write_private(home.server_toml, SERVER_TOML)
     return Access(web_url(settings.web), ADMIN, password)
+
+
+def default_settings() -> ServerSettings:
+    """What a server without a file has: the defaults, and the environment over them."""
+    overrides = overlay(ServerSettings, {}, os.environ, elsewhere=frozenset({"nodes"}))
+    return build(ServerSettings, overrides, Place("environment"))
 
 
 def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
