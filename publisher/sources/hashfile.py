@@ -54,7 +54,7 @@ class HashfileSource:
     def _read_once(self, *, may_be_fresh: bool) -> Reading:
         text, modified = read_settled(self._path)
         self._check_age(modified)
-        if not may_be_fresh and 0 <= self._clock.now() / 1000 - modified < _PAUSE:
+        if not may_be_fresh and abs(self._clock.now() / 1000 - modified) < _PAUSE:
             # Between two of the miner's writes the lines that are there look like a whole file.
             raise HalfWrittenError(f"{self._path}: is being written")
         if self._ends_with_newline and not text.endswith("\n"):
