@@ -3,7 +3,6 @@
 import socket
 from urllib.parse import unquote, urlsplit
 
-
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.mqtt import Endpoint, Login
