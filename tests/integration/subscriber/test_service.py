@@ -3,6 +3,8 @@
 import asyncio
 import sqlite3
 import time
+from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -194,35 +196,55 @@ async def test_it_says_in_one_line_that_the_key_is_missing(mosquitto: Mosquitto,
         await subscribe(home, settings(mosquitto.port), clock=SystemClock(), stop=asyncio.Event())
 
 
+@dataclass
+class Miner:
+    """Sends one sample after the other, and again what was not acknowledged, as a publisher does."""
+
+    node: Node
+    start: Millis
+    sent: set[int] = field(default_factory=set)
+
+    async def mine(self, enough: asyncio.Event) -> None:
+        while not enough.is_set():
+            number = self.start + len(self.sent)
+            self.sent.add(number)
+            await self._say([number])
+            if len(self.sent) % 200 == 0:
+                await self.repeat()
+
+    async def repeat(self) -> bool:
+        """Whether nothing was left to send."""
+        left = sorted(self.sent - self.node.acked())
+        for first in range(0, len(left), 100):
+            await self._say(left[first : first + 100])
+        return not left
+
+    async def _say(self, numbers: list[int]) -> None:
+        samples = [Sample(n=number, at=self.start, hashrate=1) for number in numbers]
+        await self.node.say(report(*samples, sent_at=now()))
+
+
+def has_more_acks(node: Node, than: int) -> bool:
+    return len(node.acked()) > than
+
+
 async def test_killed_at_any_moment_it_loses_and_doubles_nothing(
     mosquitto: Mosquitto, home: Home, store: Store, database_url: str
 ) -> None:
     prepare(home, rig())
     node = await Node.connect(rig(), mosquitto.port)
-    start = now()
-    waiting = {start + number for number in range(600)}
-
-    async def send() -> int:
-        """As a publisher does: what is not acked is sent again. How many are left."""
-        left = sorted(waiting - node.acked())
-        for first in range(0, len(left), 20):
-            samples = [Sample(n=n, at=start, hashrate=1) for n in left[first : first + 20]]
-            await node.say(report(*samples, sent_at=now()))
-        return len(waiting - node.acked())
-
-    async def send_until(left: int) -> None:
-        async def few_enough() -> bool:
-            return await send() <= left
-
-        await eventually_async(few_enough, timeout=30)
-
-    for left in (450, 200):
+    miner, enough = Miner(node, now()), asyncio.Event()
+    mining = asyncio.create_task(miner.mine(enough))
+    for _ in range(4):
         with subscriber_process(home, mosquitto.port, database_url) as process:
-            await send_until(left)
+            await eventually_async(partial(has_more_acks, node, len(node.acked()) + 100), timeout=30)
             process.kill()
+    enough.set()
+    await mining
+    assert miner.sent - node.acked(), "every kill came when nothing was on its way"
     with subscriber_process(home, mosquitto.port, database_url):
-        await send_until(0)
-    assert {each.n for each in store.samples(rig().id, since=0, until=now() + 60_000)} == waiting
-    assert store.averages(start)[rig().id].samples == len(waiting)
+        await eventually_async(miner.repeat, timeout=30)
+    assert {each.n for each in store.samples(rig().id, since=0, until=now() + 60_000)} == miner.sent
+    assert store.averages(miner.start)[rig().id].samples == len(miner.sent)
     assert [(total.hashrate, total.nodes) for total in store.totals(10, now())] == [(1, 1)]
     await node.connection.close()
