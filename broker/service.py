@@ -72,6 +72,15 @@ async def serve(
             await hub.broker.shutdown()
 
 
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The loop that carries most connections: uvloop where it exists; on Windows the one that may watch over 512."""
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    import uvloop  # noqa: PLC0415 - not there on Windows
+
+    return uvloop.new_event_loop()
+
+
 def _assemble(home: Home, settings: ServerSettings, clock: Clock) -> tuple[Hub, Housekeeping]:
     accounts = AccountFile.of(home)
     master = master_key(home, settings)

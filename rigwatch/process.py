@@ -12,14 +12,19 @@ SUPERVISED = "RIGWATCH_SUPERVISED"
 """Set by the supervisor for its children: standard input is then a pipe whose end means that the supervisor died."""
 
 
-def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+def run(
+    main: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+    *,
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """Runs `main(stop)` to its end; SIGTERM, SIGINT or the supervisor's death set `stop`.
 
-    A second signal ends the process at once, as an impatient user expects. Errors of `main` pass through.
+    A second signal ends the process at once, as an impatient user expects. Errors of `main` pass through. `loop` makes
+    the event loop, where a part needs one of its own kind.
     """
     # paho's sockets are watched with add_reader, which only selector loops have (Windows' default has not).
-    factory = asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    usual = asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=loop or usual) as runner:
         runner.run(_until_stopped(main))
 
 

@@ -40,10 +40,16 @@ class Invocation:
         """`publisher.toml` with the environment over it; raises `SettingsError`."""
         return load_publisher(self.home, os.environ)
 
-    def run(self, part: str, main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    def run(
+        self,
+        part: str,
+        main: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
+        *,
+        loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    ) -> None:
         """Runs a part as this process until it is told to stop."""
         logs.to_stderr(part, debug=self.debug)
-        process.run(main)
+        process.run(main, loop=loop)
 
     @property
     def command(self) -> str:

@@ -53,13 +53,18 @@ def serve(context: typer.Context) -> None:
 @app.command()
 def broker(context: typer.Context) -> None:
     """Run the embedded broker."""
+    from broker.service import new_event_loop
     from broker.service import serve as serve_broker
 
     call = invocation(context)
     settings = call.server()
     if settings.broker.mode != "embedded":
         raise SettingsError(f"{call.home.server_toml}: broker.mode is 'external', so there is no broker to run here")
-    call.run("broker", lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop))
+    call.run(
+        "broker",
+        lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop),
+        loop=new_event_loop,
+    )
 
 
 @app.command()
