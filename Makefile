@@ -11,7 +11,7 @@ TEST := $(VENV)/.rigwatch-test
 # What decides what is installed. The code does not: it is used where it stands.
 INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcard _build/*.py)
 
-.PHONY: help run demo test check format bench wheel clean
+.PHONY: help run demo test check format bench screenshots wheel clean
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -20,11 +20,11 @@ run: $(RUN) ## rigwatch on this machine: broker, subscriber, dashboard, and a pu
 	@exec $(BIN)/rigwatch up $(ARGS)
 
 demo: $(RUN) ## rigwatch with twelve simulated nodes, in a home of its own (.rigwatch/demo)
-	@RIGWATCH_HOME=.rigwatch/demo; export RIGWATCH_HOME; \
-	mkdir -p .rigwatch; \
+	@RIGWATCH_HOME=$(CURDIR)/.rigwatch/demo; export RIGWATCH_HOME; \
+	test -e $$RIGWATCH_HOME/server.toml || { mkdir -p .rigwatch; $(BIN)/rigwatch init || exit; }; \
 	$(BIN)/rigwatch up & up=$$!; \
 	trap 'kill $$up 2>/dev/null; wait $$up' EXIT; \
-	$(BIN)/rigwatch simulate --nodes 12 $(ARGS)
+	$(BIN)/rigwatch simulate --nodes 12 --interval 5s $(ARGS)
 
 test: $(TEST) ## install what the tests need, then run them all
 	@tests/setup
@@ -42,6 +42,10 @@ format: $(TEST) ## let the formatter and the safe fixes do their work
 
 bench: $(TEST) ## measure what docs/benchmarks.md states
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(TEST) ## take the pictures in docs/img anew, from simulated rigs
+	@tests/setup
+	@$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
 wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
