@@ -106,19 +106,22 @@ def publish(
 
 
 def _store_token(call: Invocation, join: str) -> None:
-    """Keeps the token in the home, for a start without it; a file that is there already is never overwritten.
+    """Keeps the token in the home, for a start without it. A node that is there already gets its new token; other
+    nodes' settings are never overwritten.
 
     Anyone on the machine can read a process's arguments, so the token may also come from a file or standard input.
     """
-    token = JoinToken.decode(_read_token(join))
+    token, path = JoinToken.decode(_read_token(join)), call.home.publisher_toml
     call.home.prepare()
-    if call.home.publisher_toml.exists():
-        known = call.publisher().nodes
-        if any(node.token and JoinToken.decode(node.token) == token for node in known):
+    if not path.exists():
+        write_private(path, PUBLISHER_TOML.format(token=token.encode()))
+        return
+    for node in call.publisher().nodes:
+        if node.token and JoinToken.decode(node.token).node == token.node:
+            write_private(path, path.read_text("utf-8").replace(node.token, token.encode()))
             return
-        advice = "add a [[nodes]] table with this token, or use another --home"
-        raise SettingsError(f"{call.home.publisher_toml}: names other nodes already; {advice}")
-    write_private(call.home.publisher_toml, PUBLISHER_TOML.format(token=token.encode()))
+    advice = "add a [[nodes]] table with this token, or use another --home"
+    raise SettingsError(f"{path}: names other nodes already; {advice}")
 
 
 def _read_token(join: str) -> str:

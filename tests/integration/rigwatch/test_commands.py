@@ -91,6 +91,18 @@ def test_publish_never_overwrites_other_nodes(rigwatch: Rigwatch, tmp_path: Path
     assert settings.read_text() == before
 
 
+def test_publish_takes_a_nodes_new_token_and_keeps_its_other_settings(rigwatch: Rigwatch, tmp_path: Path) -> None:
+    rigwatch.run("init")
+    old, new = (rigwatch.run(*command, "rig-7").stdout.strip() for command in (["enroll"], ["rotate"]))
+    rig = tmp_path / "rig"
+    rig.mkdir()
+    text = '[[nodes]]\ntoken = "{}"\ninterval = "30s"  # as often as the pool likes\n'
+    (rig / "publisher.toml").write_text(text.format(old))
+    publisher = rigwatch.start("publish", "--join", new, home=rig)
+    publisher.wait_for("publisher starts")
+    assert (rig / "publisher.toml").read_text() == text.format(new)
+
+
 def test_a_token_cut_short_is_refused_without_repeating_it(rigwatch: Rigwatch, tmp_path: Path) -> None:
     rigwatch.run("init")
     token = rigwatch.run("enroll", "rig-7").stdout.strip()
