@@ -18,8 +18,7 @@ _BODY_MAX = 1024 * 1024
 def create_app(settings: ServerSettings, store: Store, *, clock: Clock) -> Flask:
     """The application; it opens nothing and starts nothing. The store stays the caller's to close."""
     app = Flask(__name__)
-    # No automatic OPTIONS: Flask-HTTPAuth lets that method pass without a password.
-    app.config.update(MAX_CONTENT_LENGTH=_BODY_MAX, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.config["MAX_CONTENT_LENGTH"] = _BODY_MAX
     auth = _configure_access(app, store, clock)
     _configure_templates(app, auth)
     _configure_blueprints(app, settings, store, clock)

@@ -9,7 +9,7 @@ from flask_httpauth import HTTPBasicAuth
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import MethodNotAllowed, TooManyRequests
 
 from rigwatch.clock import Clock
 from subscriber.facts import Role, User
@@ -54,7 +54,8 @@ class Login:
 
     def verify(self, name: str, password: str) -> User | None:
         """Raises `TooManyRequests` once an address has guessed too often; who is logged in already is let through."""
-        if not name or len(name) > _NAME_MAX or len(password) > _PASSWORD_MAX or "\0" in name:
+        # scrypt fills a short password up with zero bytes, so "secret" and "secret\0" would be one.
+        if not name or len(name) > _NAME_MAX or len(password) > _PASSWORD_MAX or "\0" in name + password:
             return None
         user = self._store.user(name)
         if user and self._passwords.remembers(name, password, user.password_hash):
@@ -78,6 +79,9 @@ def register(app: Flask, store: Store, clock: Clock) -> HTTPBasicAuth:
     guard = auth.login_required(lambda: None)
 
     def require_password() -> Response | None:
+        if request.method == "OPTIONS":
+            # Flask-HTTPAuth lets it pass without a password, for pages of other origins; there are none.
+            raise MethodNotAllowed(["GET", "HEAD"])
         # An unknown address has no endpoint and is refused as well: what exists is nobody's business.
         return None if request.endpoint in PUBLIC else guard()
 

@@ -1,0 +1,1 @@
+"""The dashboard over a real database, asked as a browser asks."""

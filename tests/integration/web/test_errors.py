@@ -1,0 +1,82 @@
+"""What a failed request answers, to people and to programs."""
+
+import logging
+import sqlite3
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rigwatch.home import Home
+from subscriber.store import Store
+from tests.integration.web.conftest import basic
+
+JSON = {"Accept": "application/json"}
+
+
+def test_people_get_a_page_and_programs_get_json(ada: FlaskClient) -> None:
+    page = ada.get("/nothing", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert b"Nothing here" in page.data
+    answer = ada.get("/nothing", headers=JSON)
+    assert (answer.status_code, answer.mimetype) == (404, "application/json")
+    assert answer.get_json()["error"]["title"] == "Nothing here"
+    assert ada.get("/api/nothing").mimetype == "application/json"
+    assert ada.get("/nothing", headers={"Accept": "*/*"}).mimetype == "text/html"
+
+
+def test_a_wrong_query_names_what_is_allowed_and_escapes_what_was_asked(ada: FlaskClient) -> None:
+    answer = ada.get("/?sort=<script>alert(1)</script>")
+    assert answer.status_code == 400
+    assert b"<script>alert" not in answer.data
+    assert b"status, name, place, hashrate, peers" in answer.data
+    assert ada.get("/live?dir=up", headers=JSON).status_code == 400
+
+
+def test_a_wrong_method_says_which_are_right(ada: FlaskClient) -> None:
+    answer = ada.post("/")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    assert b"Not done that way" in answer.data
+
+
+def test_without_a_password_the_error_has_the_form_that_was_asked_for(stranger: FlaskClient) -> None:
+    assert stranger.get("/", headers=JSON).get_json()["error"]["status"] == 401
+    assert b"rigwatch user add" in stranger.get("/").data
+
+
+def test_a_defect_tells_its_details_only_to_the_log(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> str:
+        raise ZeroDivisionError("the secret detail")
+
+    app.add_url_rule("/broken", view_func=broken)
+    answer = app.test_client().get("/broken", headers=basic())
+    assert answer.status_code == 500
+    assert b"secret detail" not in answer.data
+    assert b"Zero" not in answer.data
+    assert "the secret detail" in caplog.text
+
+
+def test_a_database_that_broke_is_503_and_is_served_again_when_it_is_back(
+    ada: FlaskClient, home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert ada.get("/readyz").status_code == 200
+    with sqlite3.connect(home.database) as database:
+        database.execute("ALTER TABLE node RENAME TO away")
+    with caplog.at_level(logging.WARNING):
+        answer = ada.get("/")
+    assert answer.status_code == 503
+    assert b"The database does not answer" in answer.data
+    assert "request failed path=/" in caplog.text
+    with sqlite3.connect(home.database) as database:
+        database.execute("ALTER TABLE away RENAME TO node")
+    assert ada.get("/").status_code == 200
+
+
+def test_readyz_needs_the_database_and_tells_of_the_subscriber(ada: FlaskClient, home: Home, store: Store) -> None:
+    assert ada.get("/readyz").get_json() == {"status": "ready", "subscriber": "connected"}
+    store.beat("subscriber", 0, None)
+    assert ada.get("/readyz").get_json() == {"status": "ready", "subscriber": "away"}
+    with sqlite3.connect(home.database) as database:
+        database.execute("ALTER TABLE heartbeat RENAME TO away")
+    assert ada.get("/readyz", headers=JSON).status_code == 503

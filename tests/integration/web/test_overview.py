@@ -1,0 +1,306 @@
+"""The overview says what the store knows, and says at once when that changes."""
+
+import gzip
+import re
+from datetime import timedelta
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+
+from rigwatch.messages import Sample, Status
+from rigwatch.settings import ServerSettings, WebSettings
+from rigwatch.topics import NodeId
+from subscriber.store import Store
+from tests.fake_clock import START, FakeClock
+from tests.integration.web.conftest import basic
+from tests.rigs import birth, goodbye, report, rig, sample, will
+from web.app import create_app
+
+MINUTE = 60_000
+
+
+def page(client: FlaskClient, path: str = "/") -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def between(html: str, start: str, end: str) -> str:
+    return html.partition(start)[2].partition(end)[0]
+
+
+def row(html: str, node: str, table: str = "latest") -> str:
+    """The row of a node in one of the tables."""
+    body = between(html, f'<table class="{table}">', "</table>")
+    found = re.search(rf'<tr data-key="{node}".*?</tr>', body, re.DOTALL)
+    assert found, f"{node} is not in the table {table}"
+    return found[0]
+
+
+def order(html: str) -> list[str]:
+    body = between(html, '<table class="latest">', "</table>")
+    return re.findall(r'data-key="main/(\w+)"', body)
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", "", html).split())
+
+
+FULL = Sample(n=START, at=START, hashrate=8123, peers=12, block=534_211, temperature=61, power=120)
+
+
+def test_an_empty_store_tells_the_next_step(ada: FlaskClient) -> None:
+    html = page(ada)
+    assert "rigwatch enroll NAME" in html
+    assert "rigwatch publish --join TOKEN" in html
+    assert "<table" not in html
+
+
+def test_a_node_is_in_all_three_tables(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth(host="tower")), rig().heard(report(FULL))])
+    html = page(ada)
+    latest = row(html, "main/rig1")
+    assert text(latest) == "online rig1 main · tower 8.12 kH/s 12 534,211 61 °C 120 W 0 s 08:53:20"
+    assert 'class="num c-hashrate green"' in latest
+    assert 'class="num c-peers yellow"' in latest
+    assert 'class="num c-block green"' in latest
+    assert 'class="num c-age green"' in latest
+    assert text(row(html, "main/rig1", "average")) == "rig1 main 8.12 kH/s ±0 % 12.0 1"
+    totals = between(between(html, 'id="totals"', "</table>"), "<tbody>", "</tbody>")
+    assert text(totals) == "08:53 so far 8.12 kH/s 1 node"
+
+
+def test_names_from_outside_cannot_become_markup(ada: FlaskClient, store: Store) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    store.write(
+        [
+            rig().heard(msgspec.structs.replace(birth(host=evil, name=evil), tags=(evil,))),
+            rig().heard(report(msgspec.structs.replace(FULL, errors={evil: evil}))),
+            rig("rig2").heard(birth()),
+            rig("rig2").heard(msgspec.structs.replace(goodbye(), reason=f'"{evil}')),
+        ]
+    )
+    for path in ("/", "/live", f"/?q={evil}"):
+        html = ada.get(path).text
+        assert "<img src=x" not in html
+        assert "&lt;img src=x" in html
+
+
+def test_what_is_wrong_with_a_node_stands_in_its_row(ada: FlaskClient, store: Store) -> None:
+    slow = START - 37_000
+    sick = Sample(n=1, at=slow, errors={"xmrig": "connection refused"})
+    store.write(
+        [
+            rig().heard(msgspec.structs.replace(birth(), tags=("simulated",))),
+            rig().heard(report(sick, sent_at=slow)),
+        ]
+    )
+    latest = text(row(page(ada), "main/rig1"))
+    assert "degraded" in latest
+    assert "simulated" in latest
+    assert "clock 37 s behind" in latest
+    assert "xmrig: connection refused" in latest
+
+
+def test_lost_and_offline_nodes_count_for_nothing(ada: FlaskClient, store: Store) -> None:
+    for name, end in (("up", None), ("lost", will()), ("off", goodbye())):
+        block = 100 if end is None else 900
+        made = rig(name)
+        store.write([made.heard(birth()), made.heard(report(Sample(n=1, at=START, hashrate=1000, block=block)))])
+        if end is not None:
+            store.write([made.heard(end)])
+    html = page(ada)
+    assert text(between(html, "Hashrate now", "</div>")) == "1.00 kH/s from 1 of 3 nodes"
+    assert text(between(html, "Highest block", "</div>")).startswith("100 ")
+    lost = row(html, "main/lost")
+    assert 'class="stale"' in lost
+    assert "green" not in lost.split("c-age")[0]
+
+
+def test_without_a_subscriber_the_page_says_that_nothing_is_known(
+    ada: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    store.write([rig().heard(birth()), rig().heard(report(FULL))])
+    assert "Status unknown" not in page(ada)
+    clock.move(11)
+    html = page(ada)
+    assert "The subscriber does not run" in text(html)
+    assert 'class="pill unknown"' in row(html, "main/rig1")
+    assert text(between(html, "Hashrate now", "</div>")).startswith("– ")  # noqa: RUF001
+    store.beat("subscriber", clock.now(), None)
+    assert "has no connection to the broker" in text(page(ada))
+    store.beat("subscriber", clock.now(), clock.now())
+    assert "Status unknown" not in page(ada)
+
+
+def test_a_subscriber_that_never_ran_is_named_on_the_empty_page(ada: FlaskClient, store: Store) -> None:
+    store.beat("subscriber", 0, None)
+    assert "Status unknown" in page(ada)
+
+
+def test_an_unknown_time_zone_is_said_on_the_page(store: Store, clock: FakeClock) -> None:
+    settings = ServerSettings(web=WebSettings(timezone="Mars/Olympus"))
+    html = create_app(settings, store, clock=clock).test_client().get("/", headers=basic()).text
+    assert "“Mars/Olympus” is not known" in html
+    assert "2025-10-09 08:53:20</time> UTC" in html
+
+
+def test_times_are_in_the_zone_of_the_settings(store: Store, clock: FakeClock) -> None:
+    store.write([rig().heard(birth()), rig().heard(report(FULL))])
+    settings = ServerSettings(web=WebSettings(timezone="Europe/Berlin"))
+    html = create_app(settings, store, clock=clock).test_client().get("/", headers=basic()).text
+    assert "2025-10-09 10:53:20</time> Europe/Berlin" in html
+    assert "10:53:20" in row(html, "main/rig1")
+
+
+def test_it_sorts_by_links_and_narrows_by_status_and_text(ada: FlaskClient, store: Store) -> None:
+    for name, rate in (("a", 3), ("b", 1), ("c", 2)):
+        store.write([rig(name).heard(birth()), rig(name).heard(report(sample(hashrate=rate)))])
+    store.write([rig("c").heard(will())])
+    assert order(page(ada)) == ["c", "a", "b"]
+    assert order(page(ada, "/?sort=hashrate")) == ["a", "c", "b"]
+    rising = page(ada, "/?sort=hashrate&dir=asc")
+    assert order(rising) == ["b", "c", "a"]
+    assert 'aria-sort="ascending"><a href="/?sort=hashrate&amp;dir=desc"' in rising
+    assert order(page(ada, "/?status=lost")) == ["c"]
+    assert order(page(ada, "/?q=B")) == ["b"]
+    assert "No node fits" in page(ada, "/?q=nobody")
+    assert 'data-live="/live?sort=hashrate&amp;dir=asc"' in rising
+    assert order(page(ada, "/live?sort=hashrate&dir=asc")) == ["b", "c", "a"]
+
+
+def ask(client: FlaskClient, etag: str = "", path: str = "/live") -> tuple[int, str, str]:
+    answer = client.get(path, headers={"If-None-Match": etag} if etag else {})
+    return answer.status_code, answer.headers["ETag"], answer.text
+
+
+def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    status, etag, _ = ask(ada)
+    assert status == 200
+    older = START - 30 * MINUTE
+    changes: list[tuple[object, str]] = [
+        (rig().heard(birth()), "online"),
+        (rig().heard(report(FULL)), "8.12"),
+        (rig().heard(report(sample(older, hashrate=1), sent_at=START)), "average"),
+        (rig().heard(will()), "lost"),
+        (rig().heard(birth(2), START + 1), "online"),
+        (rig().heard(goodbye(2), START + 1), "offline"),
+    ]
+    for change, word in changes:
+        store.write([change])  # type: ignore[list-item]
+        status, new, html = ask(ada, etag)
+        assert (status, new != etag) == (200, True), word
+        assert word in html
+        etag = new
+        clock.move(0.1)
+        assert ask(ada, etag)[0] == 304
+    store.set_enrolled({NodeId("main", "newcomer"): START})
+    assert "newcomer" in ask(ada, etag)[2]
+
+
+def test_a_heartbeat_alone_is_no_change(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    store.write([rig().heard(birth())])
+    etag = ask(ada)[1]
+    clock.move(2)
+    store.beat("subscriber", clock.now(), START - 3_600_000)
+    assert ask(ada, etag)[0] == 304
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(180, "yellow"), (300, "red")],
+)
+def test_time_alone_changes_the_colour_of_an_age(
+    ada: FlaskClient, store: Store, clock: FakeClock, *, seconds: int, level: str
+) -> None:
+    store.write([rig().heard(birth(interval=3600)), rig().heard(report(FULL))])
+    clock.move(seconds - 0.5)
+    store.beat("subscriber", clock.now(), START - 3_600_000)
+    _, etag, before = ask(ada)
+    assert f"c-age {level}" not in before
+    clock.move(0.5)
+    assert ask(ada, etag)[0] == 304
+    clock.move(0.001)
+    status, _, after = ask(ada, etag)
+    assert status == 200
+    assert f"c-age {level}" in after
+
+
+def test_time_alone_makes_a_node_silent_and_a_subscriber_away(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    store.write([rig().heard(birth(interval=1))])
+    etag = ask(ada)[1]
+    clock.move(2.9)
+    assert ask(ada, etag)[0] == 304
+    clock.move(0.2)
+    _, etag, html = ask(ada, etag)
+    assert "pill silent" in html
+    clock.move(10)
+    assert "pill unknown" in ask(ada, etag)[2]
+
+
+def test_each_listing_has_its_own_etag(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth())])
+    etag = ask(ada)[1]
+    assert ask(ada, etag, "/live?sort=name")[0] == 200
+
+
+def test_a_restarted_dashboard_does_not_know_the_etags_of_the_one_before(
+    ada: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    etag = ask(ada)[1]
+    again = create_app(ServerSettings(), store, clock=clock).test_client()
+    assert again.get("/live", headers={**basic(), "If-None-Match": etag}).status_code == 200
+
+
+def test_the_page_of_a_node_that_does_not_change_counts_its_age(
+    ada: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    store.write([rig().heard(birth()), rig().heard(report(FULL))])
+    assert ">0 s</time>" in row(page(ada), "main/rig1")
+    clock.move(7)
+    assert ">7 s</time>" in row(page(ada), "main/rig1")
+
+
+def test_it_is_sent_zipped_to_who_takes_it(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth())])
+    zipped = ada.get("/live", headers={"Accept-Encoding": "gzip"})
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert zipped.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(zipped.data).decode() == ada.get("/live").text
+    assert "Content-Encoding" not in ada.get("/live", headers={"Accept-Encoding": "gzip;q=0"}).headers
+
+
+def test_averages_are_over_the_time_that_is_kept(ada: FlaskClient, store: Store) -> None:
+    old, recent = START - timedelta(hours=60) // timedelta(milliseconds=1), START - 3_600_000
+    store.write(
+        [
+            rig().heard(birth()),
+            rig().heard(report(sample(old, hashrate=9000), sent_at=START)),
+            rig().heard(report(sample(recent, hashrate=100), sent_at=START)),
+        ]
+    )
+    assert "100 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
+    assert "over 48 h" in page(ada)
+
+
+def test_a_removed_node_leaves_the_page(ada: FlaskClient, store: Store) -> None:
+    store.set_enrolled({NodeId("main", "one"): START, NodeId("main", "two"): START})
+    assert order(page(ada)) == ["one", "two"]
+    store.set_enrolled({NodeId("main", "two"): START})
+    assert order(page(ada)) == ["two"]
+
+
+def test_a_thousand_nodes_are_a_page(ada: FlaskClient, store: Store) -> None:
+    rigs = [rig(f"rig{number}") for number in range(1000)]
+    store.write([each.heard(birth()) for each in rigs])
+    store.write([each.heard(report(FULL)) for each in rigs])
+    assert len(order(page(ada))) == 1000
+
+
+def test_a_birth_changes_what_the_row_says(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth(name="Old"))])
+    assert "Old" in row(page(ada), "main/rig1")
+    renamed: Status = birth(2, name="New")
+    store.write([rig().heard(renamed)])
+    assert "New" in row(page(ada), "main/rig1")

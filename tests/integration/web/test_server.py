@@ -1,0 +1,144 @@
+"""The dashboard on a real port: plain on loopback, TLS anywhere else, one line when it cannot start."""
+
+import asyncio
+import http.client
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from rigwatch.clock import SystemClock
+from rigwatch.errors import RigwatchError, StoreError
+from rigwatch.home import Home
+from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
+from rigwatch.settings.loader import Secret
+from rigwatch.tls import ca_pem
+from subscriber.store import Store
+from tests.integration.web.conftest import basic
+from tests.ports import free_port, is_listening
+from tests.waiting import eventually_async
+from web.server import serve
+
+
+@pytest.fixture
+def port(store: Store) -> int:
+    """A free one; the store is there, with its user."""
+    assert store.user("ada")
+    return free_port()
+
+
+@asynccontextmanager
+async def serving(home: Home, web: WebSettings) -> AsyncIterator[asyncio.Event]:
+    """A dashboard until the block ends; it ends by itself when the event is set."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(home, ServerSettings(web=web), clock=SystemClock(), stop=stop))
+    try:
+        await eventually_async(lambda: task.done() or is_listening(web.port), what="the dashboard listens")
+        yield stop
+    finally:
+        stop.set()
+        await task
+
+
+def get(connection: http.client.HTTPConnection, path: str = "/") -> http.client.HTTPResponse:
+    connection.request("GET", path, headers=basic())
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
+async def fetch(connection: http.client.HTTPConnection, path: str = "/") -> http.client.HTTPResponse:
+    try:
+        return await asyncio.to_thread(get, connection, path)
+    finally:
+        connection.close()
+
+
+async def test_on_loopback_it_speaks_plain_http_and_names_no_server(home: Home, port: int) -> None:
+    async with serving(home, WebSettings(port=port)):
+        response = await fetch(http.client.HTTPConnection("127.0.0.1", port))
+    assert response.status == 200
+    assert response.getheader("Server") is None
+    assert response.getheader("Date") is not None
+    assert not is_listening(port)
+
+
+async def test_anywhere_else_it_speaks_tls_with_our_certificate(home: Home, port: int) -> None:
+    async with serving(home, WebSettings(host="0.0.0.0", port=port)):
+        trusting = ssl.create_default_context(cadata=ca_pem(home))
+        response = await fetch(http.client.HTTPSConnection("127.0.0.1", port, context=trusting))
+        assert response.status == 200
+        with pytest.raises((http.client.HTTPException, OSError)):
+            await fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await fetch(http.client.HTTPSConnection("127.0.0.1", port))
+
+
+async def test_tls_can_be_switched_off_for_a_proxy_in_front(home: Home, port: int) -> None:
+    async with serving(home, WebSettings(host="0.0.0.0", port=port, tls="off")):
+        assert (await fetch(http.client.HTTPConnection("127.0.0.1", port))).status == 200
+
+
+async def test_a_port_that_is_taken_is_one_line(home: Home, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(RigwatchError) as caught:
+        await serve(home, ServerSettings(web=WebSettings(port=port)), clock=SystemClock(), stop=asyncio.Event())
+    assert str(caught.value) == (
+        f"cannot listen on 127.0.0.1 port {port}: another program has it; choose another for [web] port in server.toml"
+    )
+
+
+async def test_an_address_of_another_machine_is_one_line(home: Home, port: int) -> None:
+    with pytest.raises(RigwatchError, match=r"^cannot listen on 192\.0\.2\.1 port \d+: .*\[web\]"):
+        await serve(
+            home,
+            ServerSettings(web=WebSettings(host="192.0.2.1", port=port)),
+            clock=SystemClock(),
+            stop=asyncio.Event(),
+        )
+
+
+async def test_a_database_that_is_none_is_one_line_and_gives_the_port_back(home: Home, port: int) -> None:
+    (home.path / "photo.db").write_bytes(b"\xff\xd8\xff" + b"x" * 5000)
+    settings = ServerSettings(web=WebSettings(port=port), database=DatabaseSettings(url=Secret("sqlite:///photo.db")))
+    with pytest.raises(StoreError) as caught:
+        await serve(home, settings, clock=SystemClock(), stop=asyncio.Event())
+    assert "photo.db" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not is_listening(port)
+
+
+async def test_it_ends_at_once_though_a_browser_keeps_its_connection(home: Home, port: int) -> None:
+    async with serving(home, WebSettings(port=port)) as stop:
+        idle = http.client.HTTPConnection("127.0.0.1", port)
+        await asyncio.to_thread(get, idle, "/")
+        stop.set()
+        await eventually_async(lambda: not is_listening(port), timeout=4, what="the dashboard has ended")
+        idle.close()
+
+
+async def test_slow_strangers_keep_nobody_waiting(home: Home, port: int) -> None:
+    async with serving(home, WebSettings(port=port)):
+        strangers = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        for each in strangers:
+            each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        response = await fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+        for each in strangers:
+            each.close()
+    assert response.status == 200
+
+
+async def test_it_leaves_the_signals_of_the_process_alone(home: Home, port: int) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    async with serving(home, WebSettings(port=port)):
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+async def test_it_says_where_it_listens(home: Home, port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="web"):
+        async with serving(home, WebSettings(port=port)):
+            pass
+    assert f"dashboard listening url=http://127.0.0.1:{port}/" in caplog.text

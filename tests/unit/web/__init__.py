@@ -1,0 +1,1 @@
+"""The dashboard's decisions, without a browser, a database or a request."""

@@ -1,0 +1,113 @@
+"""How a fleet stands: who counts, who lags, and until when that holds."""
+
+from datetime import timedelta
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState
+from rigwatch.settings import WebColours
+from subscriber.alerts.status import NodeStatus
+from subscriber.facts import NodeFacts, ServerFacts
+from tests.fake_clock import START
+from tests.unit.web.made import MINUTE, SERVER, fleet, gone, node
+from web.colours import age_level, milliseconds
+from web.standing import Fleet, fleet_at, next_change_at, remarks
+
+COLOURS = WebColours()
+BORDERS = (milliseconds(COLOURS.age_green), milliseconds(COLOURS.age_yellow))
+
+
+def test_the_total_is_of_the_nodes_that_report_now() -> None:
+    seen = fleet(
+        node("a", hashrate=100),
+        node("b", hashrate=20),
+        gone(node("lost", hashrate=5000)),
+        gone(node("offline", hashrate=5000), NodeState.OFFLINE),
+        node("silent", reported_ago=3 * MINUTE + 1, hashrate=5000),
+    )
+    assert seen.hashrate == 120
+    assert seen.counted == 2
+
+
+def test_a_total_of_nobody_is_not_known_and_a_total_of_zeros_is_zero() -> None:
+    assert fleet(gone(node("a", hashrate=100))).hashrate is None
+    assert fleet(node("a", peers=3)).hashrate is None
+    assert fleet(node("a", hashrate=0)).hashrate == 0
+
+
+def test_the_highest_block_is_not_that_of_a_lost_node() -> None:
+    seen = fleet(node("a", block=100), node("b", block=97), gone(node("c", block=900)), node("d"))
+    assert seen.highest_block == 100
+    assert [each.lag for each in seen.standings] == [0, 3, None, None]
+
+
+def test_a_node_that_came_back_does_not_count_with_what_it_said_before() -> None:
+    back = msgspec.structs.replace(node(reported_ago=60 * MINUTE, hashrate=5000), state_at=START)
+    seen = fleet(back)
+    assert seen.standings[0].status is NodeStatus.ONLINE
+    assert seen.hashrate is None
+
+
+def test_without_a_subscriber_nothing_is_known_of_now() -> None:
+    seen = fleet(node(hashrate=100, block=1), server=ServerFacts())
+    assert seen.blind
+    assert seen.hashrate is None
+    assert seen.highest_block is None
+    assert seen.by_status == {NodeStatus.UNKNOWN: 1}
+
+
+def test_an_enrolled_node_is_pending_and_has_no_age() -> None:
+    seen = fleet(NodeFacts(node().id)).standings[0]
+    assert (seen.status, seen.age, seen.counted) == (NodeStatus.PENDING, None, False)
+
+
+def test_remarks_name_each_source_that_failed() -> None:
+    assert remarks(node(errors={"xmrig": "refused", "nvidia": "no driver"})) == ("nvidia: no driver", "xmrig: refused")
+    assert remarks(node(reported_ago=None)) == ()
+
+
+def looks(seen: Fleet) -> list[object]:
+    return [(each.status, each.counted, each.lag, age_level(each.age, COLOURS)) for each in seen.standings]
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> NodeFacts:
+    made = node(
+        f"rig{draw(st.integers(0, 99))}",
+        reported_ago=draw(st.none() | st.integers(0, 7 * MINUTE)),
+        block=draw(st.integers(0, 5)),
+    )
+    return msgspec.structs.replace(
+        made,
+        state=draw(st.sampled_from(NodeState)),
+        state_at=START - draw(st.integers(0, 7 * MINUTE)),
+        interval=timedelta(seconds=draw(st.sampled_from([1, 10, 60, 130]))),
+    )
+
+
+@given(
+    st.lists(nodes(), max_size=6),
+    st.integers(0, 7 * MINUTE),
+    st.floats(0, 1, exclude_max=True),
+)
+@settings(max_examples=300, deadline=None)
+def test_nothing_looks_different_until_the_next_change(
+    many: list[NodeFacts], connected_ago: Millis, when: float
+) -> None:
+    # The heartbeat goes on meanwhile.
+    server = ServerFacts(connected_at=START - connected_ago, beat_at=START + 10 * MINUTE)
+    first = fleet_at(many, server, START)
+    until = next_change_at(first, server, BORDERS)
+    later = START + int((until - START) * when)
+    assert START < until <= START + MINUTE
+    assert later < until
+    assert looks(fleet_at(many, server, later)) == looks(first)
+
+
+def test_the_next_change_is_the_millisecond_in_which_a_report_turns_yellow() -> None:
+    seen = fleet(msgspec.structs.replace(node(reported_ago=3 * MINUTE - 500), interval=timedelta(hours=1)))
+    until = next_change_at(seen, SERVER, BORDERS)
+    assert until == START + 501
