@@ -1,33 +1,31 @@
-"""How the subscriber reaches the broker and opens what comes: address, account and keys, from the settings."""
+"""How the subscriber reaches the broker: address, trust and account, from the settings."""
 
 import socket
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from rigwatch.address import reachable
+from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.mqtt import Endpoint, Login
-from rigwatch.settings.server import ServerSettings
+from rigwatch.settings.server import BrokerSettings, ServerSettings
+from rigwatch.tls import ca_pem
 
 ACCOUNT = "subscriber"
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - mapped away from
 
 
-def master_key(home: Home, settings: ServerSettings) -> MasterKey:
-    """Stretched from the passphrase where one is set, else read; raises `RigwatchError`."""
-    passphrase = settings.security.passphrase
-    return MasterKey.from_passphrase(passphrase) if passphrase else MasterKey.load(home.secret_key)
-
-
-def endpoint_of(home: Home, settings: ServerSettings) -> Endpoint:
+def endpoint_of(home: Home, broker: BrokerSettings) -> Endpoint:
     """The embedded broker over loopback, in plain where it listens so, else over TLS; or the external one."""
-    broker = settings.broker
     if broker.mode == "external":
         return Endpoint.parse(broker.url)
     if broker.plain_port:
-        return Endpoint(_ANYWHERE.get(broker.plain_host, broker.plain_host), broker.plain_port)
-    from rigwatch.tls import ca_pem  # noqa: PLC0415 - making certificates takes a library that is else not needed here
-
-    return Endpoint(_ANYWHERE.get(broker.host, broker.host), broker.port, tls=True, ca=ca_pem(home))
+        return Endpoint(reachable(broker.plain_host), broker.plain_port)
+    if not broker.tls_certificate:
+        return Endpoint(reachable(broker.host), broker.port, tls=True, ca=ca_pem(home))
+    # Somebody else's certificate names the server as rigs know it, hardly as 127.0.0.1.
+    ca = _read(home.path / broker.tls_ca) if broker.tls_ca else None
+    return Endpoint(broker.advertise or reachable(broker.host), broker.port, tls=True, ca=ca)
 
 
 def login_of(settings: ServerSettings, master: MasterKey) -> Login:
@@ -42,3 +40,10 @@ def login_of(settings: ServerSettings, master: MasterKey) -> Login:
     username = unquote(parts.username or ACCOUNT)
     password = unquote(parts.password) if parts.password else master.service_password(ACCOUNT)
     return Login(username, password, f"{username}.{socket.gethostname()}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"broker.tls_ca: {path} cannot be read as a certificate in PEM ({exc})") from exc

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
+from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import Message
-from rigwatch.registry import NodeAccess, Registry
+from rigwatch.registry import Registry
 from rigwatch.settings.server import ServerSettings
 from subscriber.chores import Chores
-from subscriber.login import endpoint_of, login_of, master_key
+from subscriber.login import endpoint_of, login_of
 from subscriber.pipeline import Pipeline
 from subscriber.session import Session
 from subscriber.store import open_store
@@ -30,8 +32,8 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
     """
     master = master_key(home, settings)
     registry = Registry(home.nodes_json)
-    access = NodeAccess(master, registry, open_enrollment=settings.security.enrollment == "open")
-    endpoint, login = endpoint_of(home, settings), login_of(settings, master)
+    access = node_access(home, settings, master)
+    endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master)
     async with _opened(settings.database.url, home) as worker:
 
         def receive(message: Message) -> None:
@@ -40,18 +42,24 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
         session = Session(endpoint, login, clock=clock, on_message=receive)
         pipeline = Pipeline(lambda batch: worker.do(lambda store: store.write(batch)), access, session, clock=clock)
         chores = Chores(worker, session, registry, clock=clock, name=login.client_id)
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(pipeline.run(), name="pipeline"),
-                tasks.create_task(session.run(), name="session"),
-                tasks.create_task(chores.beat(), name="beat"),
-                tasks.create_task(chores.prune(settings.database.keep), name="prune"),
-            ]
-            await stop.wait()
-            await _finish(pipeline)
-            for task in running:
-                task.cancel()
-        await chores.say_goodbye()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(pipeline.run(), name="pipeline"),
+                    tasks.create_task(session.run(), name="session"),
+                    tasks.create_task(chores.beat(), name="beat"),
+                    tasks.create_task(chores.prune(settings.database.keep), name="prune"),
+                ]
+                await stop.wait()
+                await _finish(pipeline)
+                for task in running:
+                    task.cancel()
+        except ExceptionGroup as group:
+            # What the user can act on, such as a certificate that is none; anything else is a defect.
+            expected = [exc for exc in group.exceptions if isinstance(exc, RigwatchError)]
+            raise (expected[0] if expected else group) from None
+        finally:
+            await chores.say_goodbye()
 
 
 @asynccontextmanager

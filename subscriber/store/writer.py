@@ -9,7 +9,7 @@ import msgspec
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
-from subscriber.ingest import Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
+from subscriber.ingest import CLOCK_TOLERANCE, Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
 from subscriber.store import rollups
 from subscriber.store.engine import Row, Work
 from subscriber.store.rows import COLUMNS, stored_number, to_row
@@ -74,8 +74,9 @@ class Draft:
         self.clock_offset = clock_offset
         if not timed.live:
             return
-        self.last_report_at = max(received_at, self.last_report_at or 0)
-        if timed.at >= self.latest_at:
+        self.last_report_at = received_at
+        # A latest sample of the future was taken before the server's own clock was set back.
+        if timed.at >= self.latest_at or self.latest_at > received_at + CLOCK_TOLERANCE:
             self.latest_at = timed.at
             self.latest = _json.encode(msgspec.structs.replace(timed.sample, at=timed.at)).decode()
 

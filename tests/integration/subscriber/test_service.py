@@ -8,17 +8,20 @@ from functools import partial
 
 import pytest
 
+from broker.service import serve
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Sample
 from rigwatch.registry import Registry
+from rigwatch.settings.server import BrokerSettings, ServerSettings
 from subscriber.alerts.status import NodeStatus, status_at
 from subscriber.facts import NodeFacts
 from subscriber.service import subscribe
 from subscriber.store import Store
 from tests.integration.subscriber.running import Node, prepare, settings, subscriber_process, subscribing
 from tests.mosquitto import Mosquitto, StartMosquitto
+from tests.ports import free_port
 from tests.rigs import MASTER, Rig, birth, report, rig
 from tests.waiting import eventually_async
 
@@ -248,3 +251,21 @@ async def test_killed_at_any_moment_it_loses_and_doubles_nothing(
     assert store.averages(miner.start)[rig().id].samples == len(miner.sent)
     assert [(total.hashrate, total.nodes) for total in store.totals(10, now())] == [(1, 1)]
     await node.connection.close()
+
+
+@pytest.mark.parametrize("listener", ["plain", "tls"])
+async def test_it_finds_the_embedded_broker_by_the_settings(home: Home, local: Store, listener: str) -> None:
+    prepare(home, rig())
+    port = free_port()
+    broker = (
+        BrokerSettings(port=0, plain_port=port)
+        if listener == "plain"
+        else BrokerSettings(host="127.0.0.1", port=port, plain_port=0)
+    )
+    stop = asyncio.Event()
+    wanted = ServerSettings(broker=broker)
+    serving = asyncio.create_task(serve(home, wanted, clock=SystemClock(), stop=stop))
+    async with subscribing(home, wanted):
+        await is_connected(local)
+    stop.set()
+    await serving

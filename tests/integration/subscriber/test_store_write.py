@@ -162,6 +162,15 @@ def test_an_older_live_sample_does_not_replace_a_newer_one(store: Store) -> None
     assert latest.hashrate == 5
 
 
+def test_a_server_whose_clock_was_set_back_goes_on_showing_the_latest(store: Store) -> None:
+    later = START + 60 * MINUTE
+    store.write([rig().heard(report(sample(later, hashrate=5), sent_at=later), later)])
+    store.write([rig().heard(report(sample(START, hashrate=6), sent_at=START), START)])
+    node = facts(store)
+    assert node.sample is not None
+    assert (node.sample.hashrate, node.last_report_at) == (6, START)
+
+
 def test_a_replayed_report_does_not_look_alive(store: Store) -> None:
     store.write([rig().heard(report(sample(hashrate=5)), START)])
     before = facts(store)
