@@ -22,10 +22,10 @@ run: $(RUN) ## rigwatch on this machine: broker, subscriber, dashboard, and a pu
 demo: $(RUN) ## rigwatch with twelve simulated nodes, in a home of its own (.rigwatch/demo)
 	@RIGWATCH_HOME=$(CURDIR)/.rigwatch/demo; export RIGWATCH_HOME; \
 	test -e $$RIGWATCH_HOME/server.toml || { mkdir -p .rigwatch; $(BIN)/rigwatch init || exit; }; \
-	trap : INT TERM; \
-	$(BIN)/rigwatch up & up=$$!; \
-	$(BIN)/rigwatch simulate --nodes 12 --interval 5s $(ARGS); \
-	kill $$up 2>/dev/null; wait $$up
+	trap : INT; \
+	(sleep 3; exec $(BIN)/rigwatch simulate --nodes 12 --interval 5s $(ARGS)) & simulated=$$!; \
+	$(BIN)/rigwatch up; \
+	kill $$simulated 2>/dev/null; wait $$simulated
 
 test: $(TEST) ## install what the tests need, then run them all
 	@tests/setup
