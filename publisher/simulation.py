@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
@@ -56,21 +55,26 @@ async def simulate(simulation: Simulation, *, clock: Clock, stop: asyncio.Event)
 
     Refused or unreachable brokers are tried again, as real nodes do; nothing is kept on disk.
     """
-    _allow_files(simulation.nodes * _FILES_PER_NODE + _FILES_OTHERWISE)
+    allow_files(simulation.nodes * _FILES_PER_NODE + _FILES_OTHERWISE)
     nodes = fleet(simulation)
     spread = min(simulation.interval, _SPREAD_MOST, timedelta(milliseconds=10) * len(nodes)).total_seconds()
     log.info("simulation starts nodes=%s broker=%s", len(nodes), simulation.endpoint)
     async with asyncio.TaskGroup() as group:
         for at, node in enumerate(nodes):
-            work = _one(simulation, node, host=_host(node, at), clock=clock, stop=stop)
-            group.create_task(_later(spread * at / len(nodes), work, clock=clock, stop=stop), name=f"node {node}")
+            group.create_task(_one(simulation, node, host=_host(node, at), clock=clock, stop=stop), name=f"node {node}")
+            await _pause(spread / len(nodes), clock=clock, stop=stop)
+            if stop.is_set():
+                break
 
 
-async def _later(seconds: float, work: Coroutine[None, None, None], *, clock: Clock, stop: asyncio.Event) -> None:
-    with closing(work):
-        await clock.sleep(seconds)
-        if not stop.is_set():
-            await work
+async def _pause(seconds: float, *, clock: Clock, stop: asyncio.Event) -> None:
+    """Returns early when stopped."""
+    waits = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _one(simulation: Simulation, node: NodeId, *, host: str, clock: Clock, stop: asyncio.Event) -> None:
@@ -96,7 +100,7 @@ def _host(node: NodeId, at: int) -> str:
     return f"{node.site}-rig-{at // _NODES_PER_HOST + 1:03}"
 
 
-def _allow_files(count: int) -> None:
+def allow_files(count: int) -> None:
     """Raises the limit of open files where the platform has one and allows it; Windows has none of this kind."""
     if sys.platform == "win32":
         return
