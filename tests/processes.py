@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import psutil
 import pytest
@@ -108,13 +109,19 @@ def start_program(
     *,
     name: str = "",
     environment: Mapping[str, str] | None = None,
+    text: str = "",
 ) -> Program:
-    """Start a program in `folder`, where its output and log files go as well; the caller calls `end`."""
+    """Start a program in `folder`, where its output and log files go as well; `text` is on its stdin, and its end.
+
+    The caller calls `end`.
+    """
     name = name or Path(command[0]).name
     output, log = _fresh(folder, f"{name}.out"), _fresh(folder, f"{name}.log")
-    with output.open("wb") as out, log.open("wb") as err:
+    with TemporaryFile() as stdin, output.open("wb") as out, log.open("wb") as err:
+        stdin.write(text.encode())
+        stdin.seek(0)
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=clean_environment(environment)
+            command, cwd=folder, stdin=stdin, stdout=out, stderr=err, env=clean_environment(environment)
         )
     return Program(name, process, output, log)
 
@@ -134,10 +141,16 @@ class Rigwatch:
     environment: dict[str, str] = field(default_factory=dict)
     started: list[Program] = field(default_factory=list)
 
-    def start(self, *arguments: str | Path, home: Path | None = None) -> Program:
+    def start(self, *arguments: str | Path, home: Path | None = None, text: str = "") -> Program:
         """Start a command that stays; it is ended after the test, which fails if that takes force."""
-        name = f"rigwatch-{arguments[0] if arguments else 'help'}"
-        program = start_program(self._command(arguments), self.folder, name=name, environment=self._variables(home))
+        name = next((str(each) for each in arguments if not str(each).startswith("-")), "help")
+        program = start_program(
+            self._command(arguments),
+            self.folder,
+            name=f"rigwatch-{name}",
+            environment=self._variables(home),
+            text=text,
+        )
         self.started.append(program)
         return program
 
