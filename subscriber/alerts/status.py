@@ -38,8 +38,18 @@ class NodeStatus(StrEnum):
 _GONE = {NodeState.LOST: NodeStatus.LOST, NodeState.OFFLINE: NodeStatus.OFFLINE}
 
 
-def status_at(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
-    """The first of these that holds: pending, unknown, lost or offline, silent, degraded; else online."""
+def status_at(facts: NodeFacts, server: ServerFacts, now: Millis, *, maintained: bool = False) -> NodeStatus:
+    """The first of these that holds: pending, unknown, lost or offline, silent, degraded; else online.
+
+    A node that is worked on (`maintained`, see `alerts.mute`) may come and go: it is in maintenance while it is not
+    simply online.
+    """
+    status = _status(facts, server, now)
+    quiet = (NodeStatus.PENDING, NodeStatus.UNKNOWN, NodeStatus.ONLINE)
+    return NodeStatus.MAINTENANCE if maintained and status not in quiet else status
+
+
+def _status(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
     if facts.state is None:
         return NodeStatus.PENDING
     if is_blind(server, now):
