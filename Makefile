@@ -11,7 +11,7 @@ TEST := $(VENV)/.rigwatch-test
 # What decides what is installed. The code does not: it is used where it stands.
 INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcard _build/*.py)
 # Finds what Windows lacks, though nobody here runs it: code behind a look at the platform may be out of reach there.
-AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable --disable-error-code redundant-expr
+AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable
 
 .PHONY: help run demo test check format bench screenshots wheel clean
 
