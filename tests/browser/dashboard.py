@@ -1,0 +1,112 @@
+"""A running dashboard over a store that the test writes to, as the subscriber would."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from msgspec import convert
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from werkzeug.security import generate_password_hash
+
+from rigwatch.clock import Millis, SystemClock
+from rigwatch.home import Home
+from rigwatch.messages import Report, Sample, Status
+from rigwatch.settings import ServerSettings, WebSettings
+from subscriber.facts import Role
+from subscriber.store import Store, open_store
+from tests.ports import free_port, is_listening
+from tests.rigs import birth, rig
+from tests.waiting import eventually
+from web.server import serve
+
+_PASSWORD = "correct horse"
+
+
+@dataclass(slots=True)
+class Dashboard:
+    """One server's dashboard; `now` is when the test began, and the subscriber has been there for an hour."""
+
+    home: Home
+    store: Store
+    port: int
+    now: Millis
+    _known: set[str] = field(default_factory=set)
+
+    def open(self, browser: Chrome, path: str = "/") -> None:
+        browser.get(f"http://ada:{_PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}{path}")
+
+    def hear(self, name: str, *said: Status | Report) -> None:
+        """Stores what a node says now; its first word is preceded by a birth."""
+        made = rig(name)
+        if name not in self._known:
+            self._known.add(name)
+            said = (birth(), *said)
+        now = SystemClock().now()
+        self.store.write([made.heard(each, now) for each in said])
+
+    def report(self, name: str, ago: Millis = 0, **figures: object) -> None:
+        """A report whose one sample was taken so long ago."""
+        at = SystemClock().now() - ago
+        made = Report(1, at, (convert({"n": at, "at": at, **figures}, Sample),))
+        if name not in self._known:
+            self.hear(name)
+        self.store.write([rig(name).heard(made, at)])
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """Listens until the block ends."""
+        stop = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve(stop)), name="dashboard")
+        thread.start()
+        try:
+            eventually(lambda: is_listening(self.port), what="the dashboard listens")
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    async def _serve(self, stop: threading.Event) -> None:
+        stopping = asyncio.Event()
+        settings = ServerSettings(web=WebSettings(port=self.port))
+        serving = asyncio.create_task(serve(self.home, settings, clock=SystemClock(), stop=stopping))
+        await asyncio.to_thread(stop.wait)
+        stopping.set()
+        await serving
+
+
+@pytest.fixture
+def silent_dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    """Not served yet."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    store = open_store("sqlite:///rigwatch.db", home)
+    now = time.time_ns() // 1_000_000
+    # Nobody waits for scrypt in a test: the cost of a hash stands in the hash.
+    store.add_user("ada", generate_password_hash(_PASSWORD, "scrypt:1024:8:1"), Role.VIEWER, now=now)
+    # A subscriber that beats for the whole test.
+    store.beat("subscriber", now + 3_600_000, now - 3_600_000)
+    yield Dashboard(home, store, free_port(), now)
+    store.close()
+
+
+@pytest.fixture
+def dashboard(silent_dashboard: Dashboard) -> Iterator[Dashboard]:
+    with silent_dashboard.served():
+        yield silent_dashboard
+
+
+def cell(browser: Chrome, node: str, column: str) -> WebElement:
+    """A cell of "Latest"."""
+    return browser.find_element(By.CSS_SELECTOR, f'.latest tr[data-key="main/{node}"] .c-{column}')
+
+
+def is_live(browser: Chrome) -> bool:
+    """Whether the page has had an answer to a question of its own."""
+    return browser.find_element(By.ID, "contact").is_displayed()
