@@ -18,7 +18,7 @@ from rigwatch.messages import SAMPLES_MAX
 PATIENCE: Final = 20.0
 """Seconds from the broker's receipt of a report to the time when its ack counts as missing."""
 PATIENCE_MAX: Final = 600.0
-REPORT_BYTES_MAX: Final = 64 * 1024
+REPORT_BYTES_MAX: Final = 128 * 1024
 """JSON of the samples in one report; brokers refuse large packets, and a slow uplink needs seconds for this much."""
 
 

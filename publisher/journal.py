@@ -1,6 +1,7 @@
 """What one node's connection says in the log: each change of its state once, never the state again and again."""
 
 import logging
+from typing import Protocol
 
 from rigwatch.mqtt import Endpoint
 from rigwatch.topics import NodeId
@@ -8,8 +9,19 @@ from rigwatch.topics import NodeId
 log = logging.getLogger(__name__)
 
 
-class Journal:
-    """Remembers what was last said of this node."""
+class Journal(Protocol):
+    """Hears of each change in one node's connection. Sessions are numbers; reasons are for people."""
+
+    def online(self, session: int, /) -> None: ...
+    def lost(self, reason: str, /) -> None: ...
+    def unreachable(self, why: str, /) -> None: ...
+    def refused(self, why: str, /) -> None: ...
+    def outdated(self, session: int, /) -> None: ...
+    def offline(self) -> None: ...
+
+
+class LogJournal:
+    """Writes a line for each change, and remembers what was last said of this node."""
 
     def __init__(self, node: NodeId, endpoint: Endpoint) -> None:
         self._node = node

@@ -5,6 +5,7 @@ import socket
 from random import Random
 
 from publisher.dispatch import Dispatch
+from publisher.journal import Journal
 from publisher.outbox import Outbox
 from publisher.plan import Plan
 from publisher.sampler import Sampler
@@ -16,11 +17,20 @@ from rigwatch.messages import NodeState, Status
 _LINE_MAX = 200
 
 
-async def run_node(plan: Plan, outbox: Outbox, *, host: str, clock: Clock, random: Random, stop: asyncio.Event) -> None:
+async def run_node(
+    plan: Plan,
+    outbox: Outbox,
+    *,
+    host: str,
+    clock: Clock,
+    random: Random,
+    stop: asyncio.Event,
+    journal: Journal | None = None,
+) -> None:
     """Returns after the goodbye, once `stop` is set; what is not delivered by then stays in the outbox."""
     dispatch = Dispatch(outbox, clock=clock)
     sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock)
-    session = Session(plan.account, about(plan, host), dispatch, clock=clock, random=random)
+    session = Session(plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal)
     async with asyncio.TaskGroup() as group:
         sampling = group.create_task(sampler.run(dispatch.keep), name=f"sample {plan.node}")
         await session.run(stop)

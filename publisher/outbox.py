@@ -77,6 +77,7 @@ class Outbox:
         self._last = {"n": 0, "session": 0, "dropped": 0}
         self._trouble = ""
         self._loss = ""
+        self._closed = False
         self._file: OutboxFile | None = None
         self._open(starting=True)
 
@@ -147,6 +148,7 @@ class Outbox:
         """Writes what the disk had refused so far, and lets the file go."""
         with self._lock:
             self._write()
+            self._closed = True
             if self._unwritten.new:
                 log.error("samples lost, the disk refused them node=%s count=%s", self._node, len(self._unwritten.new))
             self._close_file()
@@ -214,6 +216,10 @@ class Outbox:
 
     def _write(self) -> None:
         if not self._unwritten:
+            return
+        if self._closed:
+            # A thread that was on its way when the publisher stopped; another process may have the file by now.
+            log.error("samples lost, they came after the end node=%s count=%s", self._node, len(self._unwritten.new))
             return
         if self._file is None:
             self._open(starting=False)

@@ -1,5 +1,6 @@
 """Turns the settings of a node into what running it needs, or into one clear error; nothing is started here."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -64,14 +65,25 @@ def _account(node: NodeSettings, here: Place, home: Home, master: Callable[[str]
         if node.token or node.token_file:
             token = JoinToken.decode(node.token or _file(node.token_file, here.key("token_file"), home))
             _check_names(node, token.node, here)
-            return Account(token.node, token.key, Endpoint.parse(node.server or token.url, ca or token.ca), keepalive)
+            return Account(token.node, token.key, _endpoint(node.server or token.url, ca or token.ca), keepalive)
         passphrase = node.passphrase or _file(node.passphrase_file, here.key("passphrase_file"), home)
         identity = NodeId(node.site or DEFAULT_SITE, node.node)
-        return Account(identity, master(passphrase).node_key(identity), Endpoint.parse(node.server, ca), keepalive)
+        return Account(identity, master(passphrase).node_key(identity), _endpoint(node.server, ca), keepalive)
     except RigwatchError as exc:
         if str(exc).startswith(here.source):
             raise
         raise type(exc)(f"{here}: {exc}") from exc
+
+
+def _endpoint(url: str, ca: str | None) -> Endpoint:
+    """Where to connect; an authority that is none would otherwise come to light only at the first connection."""
+    endpoint = Endpoint.parse(url, ca)
+    if endpoint.tls and ca is not None:
+        try:
+            ssl.create_default_context(cadata=ca)
+        except (ssl.SSLError, ValueError):
+            raise SettingsError("the certificate authority to trust is not a certificate in PEM") from None
+    return endpoint
 
 
 def _check_names(node: NodeSettings, told: NodeId, here: Place) -> None:

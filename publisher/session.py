@@ -14,7 +14,7 @@ from msgspec import structs
 
 from publisher.backoff import Backoff
 from publisher.dispatch import Dispatch, Outgoing
-from publisher.journal import Journal
+from publisher.journal import Journal, LogJournal
 from rigwatch.clock import Clock
 from rigwatch.errors import WireError
 from rigwatch.keys import NodeKey
@@ -58,10 +58,19 @@ class _Outdated(Exception):
 class Session:
     """Keeps one node on its broker until it is stopped. `about` is what birth and will say, state and session aside."""
 
-    def __init__(self, account: Account, about: Status, dispatch: Dispatch, *, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        account: Account,
+        about: Status,
+        dispatch: Dispatch,
+        *,
+        clock: Clock,
+        random: Random,
+        journal: Journal | None = None,
+    ) -> None:
         self._account, self._about, self._dispatch, self._clock = account, about, dispatch, clock
         self._login = Login(str(account.node), account.key.mqtt_password, client_id=str(account.node))
-        self._journal = Journal(account.node, account.endpoint)
+        self._journal = journal or LogJournal(account.node, account.endpoint)
         self._retry = Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random)
         self._refusal = Backoff(first=REFUSED_FIRST, most=REFUSED_MOST, least=REFUSED_LEAST, random=random)
         self._acks: list[Ack] = []

@@ -9,6 +9,7 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
+from publisher.census import Census
 from publisher.node import run_node
 from publisher.outbox import Limits, Outbox
 from publisher.plan import Plan
@@ -59,12 +60,19 @@ async def simulate(simulation: Simulation, *, clock: Clock, stop: asyncio.Event)
     nodes = fleet(simulation)
     spread = min(simulation.interval, _SPREAD_MOST, timedelta(milliseconds=10) * len(nodes)).total_seconds()
     log.info("simulation starts nodes=%s broker=%s", len(nodes), simulation.endpoint)
-    async with asyncio.TaskGroup() as group:
-        for at, node in enumerate(nodes):
-            group.create_task(_one(simulation, node, host=_host(node, at), clock=clock, stop=stop), name=f"node {node}")
-            await _pause(spread / len(nodes), clock=clock, stop=stop)
-            if stop.is_set():
-                break
+    census = Census(len(nodes))
+    counting = asyncio.create_task(census.run(clock), name="census")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for at, node in enumerate(nodes):
+                work = _one(simulation, node, census, host=_host(node, at), clock=clock, stop=stop)
+                group.create_task(work, name=f"node {node}")
+                await _pause(spread / len(nodes), clock=clock, stop=stop)
+                if stop.is_set():
+                    break
+    finally:
+        counting.cancel()
+        census.say()
 
 
 async def _pause(seconds: float, *, clock: Clock, stop: asyncio.Event) -> None:
@@ -77,10 +85,14 @@ async def _pause(seconds: float, *, clock: Clock, stop: asyncio.Event) -> None:
             wait.cancel()
 
 
-async def _one(simulation: Simulation, node: NodeId, *, host: str, clock: Clock, stop: asyncio.Event) -> None:
+async def _one(
+    simulation: Simulation, node: NodeId, census: Census, *, host: str, clock: Clock, stop: asyncio.Event
+) -> None:
     random = Random(f"{simulation.seed} {node} jitter")  # noqa: S311 - a simulation, not a secret
     with Outbox(None, node, limits=_LIMITS, clock=clock) as outbox:
-        await run_node(_plan(simulation, node, clock), outbox, host=host, clock=clock, random=random, stop=stop)
+        plan = _plan(simulation, node, clock)
+        journal = census.journal(node)
+        await run_node(plan, outbox, host=host, clock=clock, random=random, stop=stop, journal=journal)
 
 
 def _plan(simulation: Simulation, node: NodeId, clock: Clock) -> Plan:

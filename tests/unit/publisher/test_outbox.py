@@ -199,3 +199,15 @@ def test_a_file_damaged_while_it_is_used_is_replaced_and_the_loss_is_said(
     with _open(path) as outbox:
         assert list(outbox.pending()) == [kept.n]
         assert outbox.next_session() > session
+
+
+def test_what_comes_after_the_end_is_said_and_does_not_open_the_file_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = _open(path)
+    outbox.close()
+    outbox.append(Summary())
+    assert "samples lost, they came after the end node=main/rig07 count=1" in caplog.text
+    with _open(path) as other:
+        assert not other.pending()

@@ -17,7 +17,21 @@ from tests.fake_clock import FakeClock
 PASSPHRASE = "correct horse battery"
 NODE = NodeId("shed", "rig07")
 KEY = MasterKey(bytes(range(32))).node_key(NODE)
-TOKEN = JoinToken("mqtts://monitor.example:8884", NODE, KEY, "PEM").encode()
+# Made for these tests (openssl req -x509 -newkey ec …, valid for 100 years); its key is gone.
+CA = """\
+-----BEGIN CERTIFICATE-----
+MIIBnDCCAUGgAwIBAgIURSZuRUmlMqZp4qKh2DbLe8/I7lkwCgYIKoZIzj0EAwIw
+IjEgMB4GA1UEAwwXcmlnd2F0Y2ggdGVzdCBhdXRob3JpdHkwIBcNMjYxMTIzMjAz
+ODI5WhgPMjEyNjEwMzAyMDM4MjlaMCIxIDAeBgNVBAMMF3JpZ3dhdGNoIHRlc3Qg
+YXV0aG9yaXR5MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAElODcTW+n0+c/sc8k
+a40+9z/8r45kVNbsHZWrqJRPDb5PhnXxlVio1S1/Bg2FDSOCXQpgs6ZjJuA2V0bS
+31aV2aNTMFEwHQYDVR0OBBYEFPCt0HM++XeDE5BnGkj7GxF4AmxbMB8GA1UdIwQY
+MBaAFPCt0HM++XeDE5BnGkj7GxF4AmxbMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZI
+zj0EAwIDSQAwRgIhAKTg71vm/xVi78NkjipF5k0EtDdt2MjF8kulnhVDhH04AiEA
+2uAOjIFeAg7muRfyq8tV427t1tRZVfYum4MvLOkOVok=
+-----END CERTIFICATE-----"""
+NO_CA = JoinToken("mqtts://monitor.example:8884", NODE, KEY, "not a certificate").encode()
+TOKEN = JoinToken("mqtts://monitor.example:8884", NODE, KEY, CA).encode()
 
 
 def _plans(home: Path, *nodes: dict[str, Any]) -> Any:  # noqa: ANN401 - a tuple, taken apart by each test
@@ -30,7 +44,7 @@ def test_a_token_says_who_where_and_whom_to_trust(tmp_path: Path) -> None:
     (plan,) = _plans(tmp_path, {"token": TOKEN})
     assert plan.node == NODE
     assert plan.account.key == KEY
-    assert plan.account.endpoint == Endpoint("monitor.example", 8884, tls=True, ca="PEM")
+    assert plan.account.endpoint == Endpoint("monitor.example", 8884, tls=True, ca=CA)
     assert (plan.name, plan.tags, plan.interval.total_seconds(), plan.account.keepalive) == ("rig07", (), 60.0, 10)
     assert [label for label, _ in plan.sources] == ["host"]
 
@@ -43,14 +57,14 @@ def test_a_token_may_stand_in_a_file_of_the_home(tmp_path: Path) -> None:
 
 def test_a_server_beside_a_token_overrides_its_address_alone(tmp_path: Path) -> None:
     (plan,) = _plans(tmp_path, {"token": TOKEN, "server": "mqtts://10.0.0.9"})
-    assert plan.account.endpoint == Endpoint("10.0.0.9", 8883, tls=True, ca="PEM")
+    assert plan.account.endpoint == Endpoint("10.0.0.9", 8883, tls=True, ca=CA)
 
 
 def test_a_passphrase_gives_the_key_that_the_server_derives(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("PEM")
+    (tmp_path / "ca.pem").write_text(CA)
     (plan,) = _plans(tmp_path, {"node": "rig07", "server": "mqtts://h", "passphrase": PASSPHRASE, "ca_file": "ca.pem"})
     assert plan.account.key == MasterKey.from_passphrase(PASSPHRASE).node_key(NodeId("main", "rig07"))
-    assert plan.account.endpoint == Endpoint("h", 8883, tls=True, ca="PEM")
+    assert plan.account.endpoint == Endpoint("h", 8883, tls=True, ca=CA)
 
 
 def test_a_passphrase_is_stretched_once_for_all_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +95,7 @@ def test_a_passphrase_is_stretched_once_for_all_nodes(tmp_path: Path, monkeypatc
         ({"token_file": "missing"}, SettingsError, "nodes[1].token_file: missing cannot be read"),
         ({"token": TOKEN, "ca_file": "missing"}, SettingsError, "nodes[1].ca_file: missing cannot be read"),
         ({"token": TOKEN, "server": "monitor:8883"}, SettingsError, "nodes[1]: the server's address should look like"),
+        ({"token": NO_CA}, SettingsError, "nodes[1]: the certificate authority to trust is not a certificate in PEM"),
         ({"token": TOKEN, "sources": [{"kind": "hots"}]}, SettingsError, "nodes[1].sources[1].kind: no such kind"),
     ],
 )

@@ -1,0 +1,90 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from publisher.dispatch import Dispatch
+from publisher.outbox import Kept, Limits, Outbox
+from publisher.sources.reading import Reading
+from publisher.summary import Summary
+from rigwatch.messages import Ack
+from rigwatch.topics import NodeId
+from tests.fake_clock import FakeClock, settle
+from tests.waiting import eventually_async
+
+NODE = NodeId("main", "rig07")
+LIMITS = Limits(samples=1000, bytes=1_000_000)
+
+
+class StallingOutbox(Outbox):
+    """On a disk that takes its time: `append` waits until the test lets it go on."""
+
+    def __init__(self, path: Path, clock: FakeClock) -> None:
+        self.go_on = threading.Event()
+        super().__init__(path, NODE, limits=LIMITS, clock=clock)
+
+    def append(self, summary: Summary) -> Kept:
+        self.go_on.wait(10)
+        return super().append(summary)
+
+
+@asynccontextmanager
+async def dispatching(outbox: Outbox, clock: FakeClock) -> AsyncIterator[Dispatch]:
+    with outbox:
+        dispatch = Dispatch(outbox, clock=clock)
+        await dispatch.restart()
+        yield dispatch
+
+
+async def test_a_sample_is_sent_kept_and_forgotten() -> None:
+    clock = FakeClock()
+    outbox = Outbox(None, NODE, limits=LIMITS, clock=clock)
+    async with dispatching(outbox, clock) as dispatch:
+        await dispatch.keep(Summary(Reading(hashrate=1.0)))
+        assert dispatch.wake.is_set()
+        outgoing = await dispatch.next()
+        assert outgoing is not None
+        assert outgoing.samples[0].hashrate == 1.0
+        assert await dispatch.next() is None
+        await dispatch.acked(Ack(session=1, n=(outgoing.samples[0].n,)))
+        assert not outbox.pending()
+
+
+async def test_a_disk_that_stalls_does_not_stop_the_rest_of_the_publisher(tmp_path: Path) -> None:
+    clock = FakeClock()
+    outbox = StallingOutbox(tmp_path / "outbox.db", clock)
+    async with dispatching(outbox, clock) as dispatch:
+        keeping = asyncio.create_task(dispatch.keep(Summary(Reading(hashrate=1.0))))
+        await settle()
+        # The loop runs on: this line is reached, and a ping would be.
+        assert not keeping.done()
+        outbox.go_on.set()
+        await eventually_async(keeping.done)
+        assert await dispatch.next() is not None
+
+
+async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path: Path) -> None:
+    clock = FakeClock()
+    outbox = Outbox(tmp_path / "outbox.db", NODE, limits=LIMITS, clock=clock)
+    async with dispatching(outbox, clock) as dispatch:
+        for _ in range(3):
+            await dispatch.keep(Summary(Reading(hashrate=1.0)))
+        numbers = list(outbox.pending())
+        outbox.forget([numbers[0], numbers[2]])
+        outgoing = await dispatch.next()
+        assert outgoing is not None
+        assert [sample.n for sample in outgoing.samples] == [numbers[1]]
+        assert await dispatch.next() is None
+
+
+async def test_what_is_dropped_for_a_new_sample_is_not_sent() -> None:
+    clock = FakeClock()
+    outbox = Outbox(None, NODE, limits=Limits(samples=2, bytes=1_000_000), clock=clock)
+    async with dispatching(outbox, clock) as dispatch:
+        for _ in range(5):
+            await dispatch.keep(Summary(Reading(hashrate=1.0)))
+        sent = []
+        while outgoing := await dispatch.next():
+            sent += [sample.n for sample in outgoing.samples]
+        assert sorted(sent) == list(outbox.pending())
