@@ -6,6 +6,7 @@ The loop must offer `add_reader`, which Windows' proactor loop does not: `rigwat
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -133,7 +134,14 @@ class Connection:
         `on_message` is called on the loop and must neither block nor raise. A broker is noticed as dead after at most
         two `keepalive` (seconds).
         """
-        client = paho.Client(CallbackAPIVersion.VERSION2, login.client_id, clean_session=True, protocol=_PROTOCOL)
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            login.client_id,
+            clean_session=True,
+            protocol=_PROTOCOL,
+            # paho would otherwise answer some refusals by connecting again, with an older protocol and blocking us.
+            reconnect_on_failure=False,
+        )
         client.username_pw_set(login.username, login.password)
         client.connect_timeout = timeout
         client.max_inflight_messages_set(_IN_FLIGHT)
@@ -155,6 +163,8 @@ class Connection:
     async def subscribe(self, *filters: str) -> None:
         """Subscribes at QoS 1 and waits for the answer; raises `Refused` when any filter was not granted."""
         answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        if self._has_ended():
+            raise MqttError("the connection has ended")
         code, mid = self._client.subscribe([(topic, 1) for topic in filters])
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise MqttError("the connection has ended")
@@ -192,35 +202,62 @@ class Connection:
         """Reads on after `pause`."""
         if self._descriptor is not None and self._paused:
             self._loop.add_reader(self._descriptor, self._read)
+            # What TLS had decrypted when the pause began makes no socket readable.
+            self._loop.call_soon(self._read)
         self._paused = False
 
     async def close(self) -> None:
         """Sends DISCONNECT, upon which the broker drops the will, and closes. Does nothing when already ended."""
-        if self._descriptor is not None:
-            self._closing = True
-            self._client.disconnect()
-            # paho queues it for our loop; what a full socket does not take at once gets a moment, not for ever.
-            self._client.loop_write()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    while not self._has_ended() and self._client.want_write():  # noqa: ASYNC110 - paho tells nobody
-                        await asyncio.sleep(0.01)
-        self._release()
+        sock = self._client.socket()
+        if self._has_ended() or not isinstance(sock, socket.socket):
+            self._release()
+            return
+        self._closing = True
+        # paho closes its socket with the DISCONNECT. Were something unread then, the kernel would send a reset, which
+        # may overtake the DISCONNECT: the broker would publish the will. A second handle puts that off.
+        with socket.fromfd(sock.fileno(), sock.family, sock.type) as handle:
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_CLOSE_SECONDS):
+                        await self._disconnect()
+                        await self._drain(handle)
+            finally:
+                self._release()
 
     def abort(self) -> None:
         """Drops the connection as a dying process would: no DISCONNECT, so the broker publishes the will."""
         self._closing = True
         self._release()
 
+    async def _disconnect(self) -> None:
+        self._client.disconnect()
+        # paho queues it for our loop; it is sent at once unless the socket is full.
+        self._client.loop_write()
+        while not self._has_ended() and self._client.want_write():  # noqa: ASYNC110 - paho tells nobody
+            await asyncio.sleep(0.01)
+
+    async def _drain(self, handle: socket.socket) -> None:
+        """Reads what is left until the broker hangs up."""
+        handle.setblocking(False)
+        with suppress(OSError):
+            handle.shutdown(socket.SHUT_WR)
+            while await self._loop.sock_recv(handle, 65_536):
+                pass
+
     async def _connect(self, endpoint: Endpoint, keepalive: int) -> None:
-        connecting = self._loop.run_in_executor(
-            _threads(), lambda: self._client.connect(endpoint.host, endpoint.port, keepalive)
-        )
+        # With this set, paho leaves CONNECT for `_attach` to send. A thread that gets through after we gave up must not
+        # send it: the broker would end a newer connection of the same client id.
+        self._client.on_socket_register_write = lambda _c, _u, _s: None
+        work = _threads().submit(self._client.connect, endpoint.host, endpoint.port, keepalive)
+        connecting = asyncio.wrap_future(work)
         try:
             await asyncio.shield(connecting)
         except asyncio.CancelledError:
-            connecting.add_done_callback(self._connected_too_late)
+            if not work.cancel():
+                connecting.add_done_callback(self._connected_too_late)
             raise
+        except ssl.SSLCertVerificationError as exc:
+            raise Unreachable(f"{endpoint}: TLS: {exc.verify_message}") from exc
         except ssl.SSLError as exc:
             raise Unreachable(f"{endpoint}: TLS: {exc.reason or exc}") from exc
         except (OSError, ValueError) as exc:
@@ -265,12 +302,17 @@ class Connection:
         self._ticker = self._loop.call_later(self._tick_every, self._tick)
 
     def _read(self) -> None:
+        if not self._may_read():
+            return
         self._client.loop_read()
         sock = self._client.socket()
         # What TLS has already decrypted makes no socket readable; left there it would wait for the next packet.
-        while isinstance(sock, ssl.SSLSocket) and not self._paused and sock.pending():
+        while isinstance(sock, ssl.SSLSocket) and self._may_read() and sock.pending():
             self._client.loop_read()
             sock = self._client.socket()
+
+    def _may_read(self) -> bool:
+        return not self._paused and not self._has_ended()
 
     def _want_write(self) -> None:
         if self._descriptor is not None:
@@ -351,6 +393,17 @@ class Connection:
 _PROTOCOL = MQTTProtocolVersion.MQTTv311
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """paho forgets a socket whose handshake failed, so this one closes itself then."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of SSLSocket
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 @lru_cache(maxsize=8)
 def _tls_context(ca: str | None) -> ssl.SSLContext:
     """Kept, because reading the authorities costs milliseconds and a thousand simulated nodes trust the same one."""
@@ -359,6 +412,7 @@ def _tls_context(ca: str | None) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError):
         raise SettingsError("the certificate authority to trust is not a certificate in PEM") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _TlsSocket
     return context
 
 
