@@ -11,6 +11,10 @@ from typing import Any
 SUPERVISED = "RIGWATCH_SUPERVISED"
 """Set by the supervisor for its children: standard input is then a pipe whose end means that the supervisor died."""
 
+ECHO = 1.0
+"""Seconds in which a second signal is the same wish twice: make, timeout and terminals signal a whole group, and the
+one at its head passes the signal on."""
+
 
 def run(
     main: Callable[[asyncio.Event], Coroutine[Any, Any, None]],
@@ -19,8 +23,8 @@ def run(
 ) -> None:
     """Runs `main(stop)` to its end; SIGTERM, SIGINT or the supervisor's death set `stop`.
 
-    A second signal ends the process at once, as an impatient user expects. Errors of `main` pass through. `loop` makes
-    the event loop, where a part needs one of its own kind.
+    A second signal ends the process at once, as an impatient user expects, unless it comes within `ECHO` of the first.
+    Errors of `main` pass through. `loop` makes the event loop, where a part needs one of its own kind.
     """
     # paho's sockets are watched with add_reader, which only selector loops have (Windows' default has not).
     usual = asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
@@ -31,10 +35,12 @@ def run(
 async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    asked_at: list[float] = []
 
     def request_stop() -> None:
-        if stop.is_set():
+        if asked_at and loop.time() - asked_at[0] > ECHO:
             os._exit(1)
+        asked_at.append(loop.time())
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
