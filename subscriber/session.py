@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable
 
 from rigwatch.clock import Clock, Millis
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused
+from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 10
+_ANSWER_S = 10.0
 # The server's own processes come back together; seconds without a subscriber are seconds in which nobody is watched.
 _DELAY_FIRST_S = 0.1
 _DELAY_MAX_S = 5.0
@@ -72,7 +73,11 @@ class Session:
             self._endpoint, self._login, on_message=self._on_message, keepalive=KEEPALIVE_S
         )
         self._connection = connection
-        await connection.subscribe(ALL_STATUS, ALL_REPORTS)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await connection.subscribe(ALL_STATUS, ALL_REPORTS)
+        except TimeoutError:
+            raise Unreachable(f"{self._endpoint}: no answer to SUBSCRIBE within {_ANSWER_S:g} s") from None
         self.connected_at = self._clock.now()
         self.changed.set()
         self._failure = ""

@@ -3,14 +3,17 @@
 import asyncio
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+import psycopg
 import pytest
 
 from broker.service import serve
 from rigwatch.clock import Millis, SystemClock
-from rigwatch.errors import RigwatchError
+from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Sample
 from rigwatch.registry import Registry
@@ -18,10 +21,11 @@ from rigwatch.settings.server import BrokerSettings, ServerSettings
 from subscriber.alerts.status import NodeStatus, status_at
 from subscriber.facts import NodeFacts
 from subscriber.service import subscribe
-from subscriber.store import Store
+from subscriber.store import Store, open_store
 from tests.integration.subscriber.running import Node, prepare, settings, subscriber_process, subscribing
 from tests.mosquitto import Mosquitto, StartMosquitto
 from tests.ports import free_port
+from tests.postgres import PostgresServer
 from tests.rigs import MASTER, Rig, birth, report, rig
 from tests.waiting import eventually_async
 
@@ -174,6 +178,37 @@ async def test_a_locked_database_delays_the_ack_and_loses_nothing(
         await eventually_async(lambda: node.acked() == {moment}, timeout=20)
         assert [each.n for each in local.samples(rig().id, since=0, until=now())] == [moment]
         await node.connection.close()
+
+
+@contextmanager
+def away(server: PostgresServer, url: str) -> Iterator[None]:
+    """As if the server were being restarted: every connection to the database ends, and none is let in."""
+    name = url.rpartition("/")[2]
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false".encode())
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        yield
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true".encode())
+
+
+async def test_a_server_that_is_away_delays_the_ack_and_loses_nothing(
+    mosquitto: Mosquitto, home: Home, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    prepare(home, rig())
+    store = open_store(postgres_url, home)
+    async with subscribing(home, settings(mosquitto.port, postgres_url)):
+        await is_connected(store)
+        node = await Node.connect(rig(), mosquitto.port)
+        await eventually_async(lambda: state(store) is NodeState.ONLINE)
+        with away(postgres_server, postgres_url):
+            moment = now()
+            await node.say(report(Sample(n=moment, at=moment, hashrate=5), sent_at=moment))
+            with pytest.raises(StoreError):
+                store.nodes()
+        await eventually_async(lambda: node.acked() == {moment}, timeout=20)
+        assert [each.n for each in store.samples(rig().id, since=0, until=now())] == [moment]
+        await node.connection.close()
+    store.close()
 
 
 async def test_a_clean_stop_stores_and_acknowledges_what_was_received(
