@@ -33,22 +33,33 @@ def derive(key: bytes, info: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_LENGTH, salt=SALT, info=info.encode()).derive(key)
 
 
+def encode_base64url(raw: bytes) -> str:
+    """RFC 4648 §5, without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode_base64url(text: str) -> bytes:
+    """The bytes behind `encode_base64url`; raises `ValueError` for anything else, without repeating it."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64url") from None
+    # Python also reads the other alphabet, padding and stray last bits: one value would have many texts.
+    if encode_base64url(raw) != text:
+        raise ValueError("not base64url")
+    return raw
+
+
 def encode_key(key: bytes) -> str:
-    """base64url without padding: 43 characters for 32 bytes."""
-    return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
+    """43 characters for 32 bytes."""
+    return encode_base64url(key)
 
 
 def decode_key(text: str) -> bytes:
     """The 32 bytes behind `encode_key`; raises `ValueError` for anything else, without repeating it."""
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("not base64url") from None
+    key = decode_base64url(text)
     if len(key) != KEY_LENGTH:
         raise ValueError(f"{len(key)} bytes instead of {KEY_LENGTH}")
-    # Python also reads the other alphabet, padding and stray last bits: one key would have many texts.
-    if encode_key(key) != text:
-        raise ValueError("not base64url")
     return key
 
 

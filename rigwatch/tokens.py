@@ -1,14 +1,12 @@
 """The join token: one line that carries all a rig needs to reach its server and to be believed there."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Final, Self
 
 import msgspec
 
 from rigwatch.errors import TokenError, TopicError
-from rigwatch.keys import NodeKey
+from rigwatch.keys import NodeKey, decode_base64url, encode_base64url
 from rigwatch.topics import NodeId
 
 _PREFIX: Final = "rw1."
@@ -35,7 +33,7 @@ class JoinToken:
     def encode(self) -> str:
         """The token's text. A secret: who has it can speak for this node."""
         body = _Body(url=self.url, site=self.node.site, node=self.node.node, key=self.key.encoded, ca=self.ca)
-        return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(body)).rstrip(b"=").decode()
+        return _PREFIX + encode_base64url(msgspec.json.encode(body))
 
     @classmethod
     def decode(cls, text: str) -> Self:
@@ -45,9 +43,9 @@ class JoinToken:
             raise TokenError(f"join token: does not begin with '{_PREFIX}'; {_ADVICE}")
         encoded = text.removeprefix(_PREFIX)
         try:
-            raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+            raw = decode_base64url(encoded)
             body = msgspec.json.decode(raw, type=_Body)
             node, key = NodeId(body.site, body.node), NodeKey.decode(body.key)
-        except (binascii.Error, msgspec.MsgspecError, ValueError, TopicError):
+        except (msgspec.MsgspecError, ValueError, TopicError):
             raise TokenError(f"join token: cut short or altered; {_ADVICE}") from None
         return cls(url=body.url, node=node, key=key, ca=body.ca)

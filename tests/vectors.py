@@ -172,7 +172,7 @@ def _tokens() -> list[dict[str, object]]:
 
 def _wrong_tokens() -> list[str]:
     whole = str(_tokens()[0]["token"])
-    return ["", "rw1.", "rw2." + whole[4:], whole[:-1], whole[: len(whole) // 2], whole[4:], "rw1.e30"]
+    return ["", "rw1.", "rw2." + whole[4:], whole[:-1], whole[: len(whole) // 2], whole[4:], whole + "=", "rw1.e30"]
 
 
 def _topics() -> list[dict[str, str]]:
