@@ -77,7 +77,7 @@ async def test_a_refusal_tells_whether_the_login_was_meant(code: int, *, login: 
         with pytest.raises(Refused) as refusal:
             await connect(broker.port)
         assert refusal.value.login is login
-        await eventually_async(lambda: broker.open == 0)
+        await eventually_async(lambda: broker.open == 0, timeout=3)
         assert broker.connections == 1
 
 
@@ -85,7 +85,7 @@ async def test_a_broker_of_another_protocol_is_asked_once() -> None:
     async with scripted_broker(lambda _: b"\x20\x02\x00\x01") as broker:
         with pytest.raises(MqttError):
             await connect(broker.port, timeout=2)
-        await eventually_async(lambda: broker.open == 0)
+        await eventually_async(lambda: broker.open == 0, timeout=3)
         assert broker.connections == 1
 
 
@@ -94,14 +94,14 @@ async def test_what_is_no_broker_is_unreachable(answer: bytes) -> None:
     async with scripted_broker(lambda _: answer) as broker:
         with pytest.raises(Unreachable):
             await connect(broker.port, timeout=0.5)
-        await eventually_async(lambda: broker.open == 0)
+        await eventually_async(lambda: broker.open == 0, timeout=3)
 
 
 async def test_a_server_that_never_answers_times_out_and_is_left() -> None:
     async with scripted_broker(lambda _: b"") as broker:
         with pytest.raises(Unreachable, match=r"no answer within 0\.3 s"):
             await connect(broker.port, timeout=0.3)
-        await eventually_async(lambda: broker.open == 0)
+        await eventually_async(lambda: broker.open == 0, timeout=3)
         assert broker.connections == 1
 
 
@@ -113,7 +113,7 @@ async def test_a_server_that_falls_silent_is_noticed_by_the_keep_alive() -> None
         assert PINGREQ in broker.kinds()
         with pytest.raises(MqttError):
             await pending
-        await eventually_async(lambda: broker.open == 0)
+        await eventually_async(lambda: broker.open == 0, timeout=3)
 
 
 async def test_a_server_that_hangs_up_is_noticed_at_once() -> None:
@@ -130,7 +130,7 @@ async def test_cancelling_while_connecting_leaves_no_socket_and_no_timer() -> No
         connecting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await connecting
-        await eventually_async(lambda: broker.open == 0)
+        await eventually_async(lambda: broker.open == 0, timeout=3)
 
 
 async def test_closing_while_the_server_reads_nothing_ends_all_the_same() -> None:
