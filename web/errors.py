@@ -22,6 +22,8 @@ STATUS_OF: Final[dict[type[RigwatchError], int]] = {
 }
 """Errors whose sentence may be shown to whoever has logged in. Anything else is a defect: 500, without details."""
 
+_STRANGERS: Final = frozenset({401, 429})
+
 _TITLES: Final = {
     400: "That cannot be asked",
     401: "A name and a password are needed",
@@ -49,7 +51,8 @@ def answer(status: int, message: str) -> Response:
     if _wants_json():
         response = jsonify(error={"status": status, "title": title, "message": message})
     else:
-        response = make_response(render_template("error.html", status=status, title=title, message=message))
+        template = "refused.html" if status in _STRANGERS else "error.html"
+        response = make_response(render_template(template, status=status, title=title, message=message))
     response.status_code = status
     return response
 

@@ -20,7 +20,7 @@ from web.kept import KeptRows
 from web.listing import SEVERITY, Listing, Sort
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
-from web.standing import Fleet
+from web.standing import Fleet, is_running
 from web.zone import Zone
 
 _KEPT_PARTS: Final = 32
@@ -106,7 +106,7 @@ class Overview:
             "now_full": look.zone.full(now),
             "zone": look.zone,
             "fleet": fleet,
-            "server": snapshot.server,
+            "running": is_running(snapshot.server, now),
             "beat": None if beat_at is None else look.moment(beat_at),
             "beat_age": None if beat_at is None else units.age(now - beat_at),
             "listing": listing,

@@ -12,7 +12,7 @@ from subscriber.alerts.status import is_blind
 from subscriber.facts import Average, MinuteTotal, ServerFacts
 from subscriber.store import Store
 from web.colours import milliseconds
-from web.standing import Fleet, fleet_at, next_change_at
+from web.standing import Fleet, fleet_at, is_running, next_change_at
 
 MINUTES: Final = 10
 """How many minutes the totals go back."""
@@ -59,9 +59,9 @@ class Snapshots:
     def _seen(self, now: Millis) -> tuple[Version, ServerFacts]:
         server = self._store.server()
         stamp = self._store.stamp()
-        # The heartbeat moves every 2 s and is not shown, as long as it goes on.
-        beat = server.beat_at if is_blind(server, now) else None
-        return (stamp, server.connected_at, beat), server
+        # The heartbeat moves every 2 s; when it was is only shown once it has ended.
+        beat = None if is_running(server, now) else server.beat_at
+        return (stamp, server.connected_at, is_blind(server, now), beat), server
 
     def _read(self, now: Millis, seen: Version, server: ServerFacts) -> Snapshot:
         fleet = fleet_at(self._store.nodes(), server, now)

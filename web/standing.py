@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
-from subscriber.alerts.status import SILENT_AFTER, NodeStatus, is_blind, status_at
+from subscriber.alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
 from subscriber.facts import NodeFacts, ServerFacts
 from web.colours import milliseconds
 
@@ -82,6 +82,11 @@ def next_change_at(fleet: Fleet, server: ServerFacts, borders: Sequence[Millis])
                 if fleet.now < facts.last_report_at + border + 1 < soonest:
                     soonest = facts.last_report_at + border + 1
     return soonest
+
+
+def is_running(server: ServerFacts, now: Millis) -> bool:
+    """Whether the subscriber gave a sign of life lately, with a broker or without."""
+    return server.beat_at is not None and now - server.beat_at <= milliseconds(BLIND_AFTER)
 
 
 def remarks(facts: NodeFacts) -> tuple[str, ...]:

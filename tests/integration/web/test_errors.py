@@ -42,7 +42,10 @@ def test_a_wrong_method_says_which_are_right(ada: FlaskClient) -> None:
 
 def test_without_a_password_the_error_has_the_form_that_was_asked_for(stranger: FlaskClient) -> None:
     assert stranger.get("/", headers=JSON).get_json()["error"]["status"] == 401
-    assert b"rigwatch user add" in stranger.get("/").data
+    page = stranger.get("/").text
+    assert "rigwatch user add" in page
+    # What the page asked for would be refused as well, and the browser would ask for the password again.
+    assert "/static/" not in page
 
 
 def test_a_defect_tells_its_details_only_to_the_log(app: Flask, caplog: pytest.LogCaptureFixture) -> None:

@@ -129,7 +129,10 @@ def test_without_a_subscriber_the_page_says_that_nothing_is_known(
     assert 'class="pill unknown"' in row(html, "main/rig1")
     assert text(between(html, "Hashrate now", "</div>")).startswith("– ")  # noqa: RUF001
     store.beat("subscriber", clock.now(), None)
-    assert "has no connection to the broker" in text(page(ada))
+    assert "The subscriber runs, but has no connection to the broker" in text(page(ada))
+    etag = ask(ada)[1]
+    clock.move(11)
+    assert "The subscriber does not run; its last sign of life is 11 s old" in text(ask(ada, etag)[2])
     store.beat("subscriber", clock.now(), clock.now())
     assert "Status unknown" not in page(ada)
 
@@ -282,6 +285,15 @@ def test_averages_are_over_the_time_that_is_kept(ada: FlaskClient, store: Store)
     )
     assert "100 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
     assert "over 48 h" in page(ada)
+
+
+def test_history_that_arrives_late_changes_the_average_alone(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth()), rig().heard(report(sample(hashrate=100)))])
+    assert "100 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
+    latest = row(page(ada), "main/rig1")
+    store.write([rig().heard(report(sample(START - 3_600_000, hashrate=300)))])
+    assert "200 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
+    assert row(page(ada), "main/rig1") == latest
 
 
 def test_a_removed_node_leaves_the_page(ada: FlaskClient, store: Store) -> None:
