@@ -1,0 +1,189 @@
+"""What a finding does to an incident: one step, with its reason and the next moment to look. Pure."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rigwatch.clock import Millis
+from subscriber.alerts.incident import OVER, Event, Incident, Kind, State, following
+from subscriber.alerts.policy import Policy
+from subscriber.alerts.rule import RulePolicy
+from subscriber.alerts.view import Finding, Holds
+from subscriber.alerts.words import duration
+
+
+class Change(Struct, frozen=True):
+    """A transition that was made, and why in words."""
+
+    after: State
+    reason: str
+
+
+class Step(Struct, frozen=True):
+    """The incident afterwards, what was decided on the way, and when time alone may change it."""
+
+    incident: Incident
+    changes: tuple[Change, ...] = ()
+    check_at: Millis | None = None
+
+
+class _Case(NamedTuple):
+    """What a decision is made of, besides the incident. `general` gives what flapping is."""
+
+    finding: Finding
+    policy: RulePolicy
+    general: Policy
+    now: Millis
+
+
+class _Next(NamedTuple):
+    event: Event | None
+    reason: str = ""
+    check_at: Millis | None = None
+
+
+def decide(incident: Incident, finding: Finding, policy: RulePolicy, *, general: Policy, now: Millis) -> Step:
+    """Applies a finding, as many transitions as it takes. An incident that is over stays as it is."""
+    case = _Case(finding, policy, general, now)
+    changes: list[Change] = []
+    if finding.holds is Holds.YES:
+        incident = replace(incident, evidence=finding.evidence, severity=policy.severity)
+    while True:
+        event, reason, check_at = _NEXT[incident.state](incident, case)
+        if event is None:
+            return Step(_turned(incident, case), tuple(changes), check_at)
+        after = following(incident.state, event)
+        incident = replace(incident, state=after, **_FIELDS.get(event, _nothing)(incident, case))
+        changes.append(Change(after, reason))
+
+
+def close(incident: Incident, reason: str, now: Millis) -> Step:
+    """The rule was switched off, or the node is gone."""
+    after = following(incident.state, Event.CLOSED)
+    closed = replace(incident, state=after, resolved_at=now, ended=reason, owes=_owed_at_the_end(incident), owed_at=now)
+    return Step(closed, (Change(after, reason),))
+
+
+def _pending(incident: Incident, case: _Case) -> _Next:
+    finding, policy, general, now = case
+    if finding.holds is Holds.NO:
+        lasted = duration(max(now - incident.since, 0))
+        return _Next(Event.ENDED, f"over after {lasted}, less than the hold of {duration(policy.hold)}")
+    if finding.holds is Holds.UNKNOWN:
+        return _Next(None, check_at=finding.check_at)
+    due = incident.since + policy.hold
+    if now < due:
+        return _Next(None, check_at=due)
+    if len(_recent(incident, case)) + 1 >= general.flap_changes:
+        often = f"changed {general.flap_changes} times within {duration(general.flap_within)}"
+        return _Next(Event.HELD_AGAIN, often)
+    return _Next(Event.HELD, f"held for {duration(now - incident.since)}, the hold is {duration(policy.hold)}")
+
+
+def _firing(_incident: Incident, case: _Case) -> _Next:
+    if case.finding.holds is Holds.NO:
+        wait = duration(case.policy.clear_hold)
+        return _Next(Event.ENDED, f"ended: {case.finding.evidence}; the clear-hold is {wait}")
+    return _Next(None, check_at=case.finding.check_at)
+
+
+def _clearing(incident: Incident, case: _Case) -> _Next:
+    if case.finding.holds is Holds.YES:
+        return _Next(Event.CAME_BACK, f"came back after {duration(case.now - incident.turned_at)}")
+    if case.finding.holds is Holds.UNKNOWN:
+        return _Next(None, check_at=case.finding.check_at)
+    due = incident.turned_at + case.policy.clear_hold
+    if case.now < due:
+        return _Next(None, check_at=due)
+    return _Next(Event.STAYED_AWAY, f"over: {case.finding.evidence}")
+
+
+def _flapping(incident: Incident, case: _Case) -> _Next:
+    turned = _turned(incident, case)
+    due = turned.turned_at + case.general.flap_within
+    if case.now < due:
+        return _Next(None, check_at=due)
+    stable = duration(case.now - turned.turned_at)
+    if turned.holding:
+        return _Next(Event.SETTLED_BAD, f"unchanged for {stable}, and still holds")
+    return _Next(Event.SETTLED_GOOD, f"unchanged for {stable}, and over")
+
+
+def _over(_incident: Incident, _case: _Case) -> _Next:
+    return _Next(None)
+
+
+_NEXT: dict[State, Callable[[Incident, _Case], _Next]] = {
+    State.PENDING: _pending,
+    State.FIRING: _firing,
+    State.CLEARING: _clearing,
+    State.FLAPPING: _flapping,
+    **dict.fromkeys(OVER, _over),
+}
+
+
+def _nothing(_incident: Incident, _case: _Case) -> dict[str, Any]:
+    return {}
+
+
+def _held(incident: Incident, case: _Case) -> dict[str, Any]:
+    changes = (*_recent(incident, case), case.now)
+    return {"fired_at": case.now, "changes": changes, "owes": Kind.FIRST, "owed_at": case.now}
+
+
+def _held_again(incident: Incident, case: _Case) -> dict[str, Any]:
+    return {**_held(incident, case), "owes": Kind.FLAPPING, "turned_at": case.now, "holding": True, "parent": None}
+
+
+def _ended(incident: Incident, case: _Case) -> dict[str, Any]:
+    ended = {"turned_at": case.now, "holding": False, "ended": case.finding.evidence}
+    return {**ended, "resolved_at": case.now} if incident.state is State.PENDING else ended
+
+
+def _came_back(_incident: Incident, case: _Case) -> dict[str, Any]:
+    return {"turned_at": case.now, "holding": True}
+
+
+def _stayed_away(incident: Incident, case: _Case) -> dict[str, Any]:
+    changes = (*_recent(incident, case), case.now)
+    owes = _owed_at_the_end(incident) if case.policy.recovery else None
+    return {"resolved_at": incident.turned_at, "changes": changes, "owes": owes, "owed_at": case.now}
+
+
+def _settled_bad(_incident: Incident, case: _Case) -> dict[str, Any]:
+    return {"owes": Kind.SETTLED, "owed_at": case.now, "told": 1, "fired_at": case.now, "changes": ()}
+
+
+def _settled_good(incident: Incident, case: _Case) -> dict[str, Any]:
+    owes = Kind.SETTLED if incident.told_at is not None else None
+    return {"resolved_at": case.now, "ended": case.finding.evidence, "owes": owes, "owed_at": case.now, "changes": ()}
+
+
+_FIELDS: dict[Event, Callable[[Incident, _Case], dict[str, Any]]] = {
+    Event.HELD: _held,
+    Event.HELD_AGAIN: _held_again,
+    Event.ENDED: _ended,
+    Event.CAME_BACK: _came_back,
+    Event.STAYED_AWAY: _stayed_away,
+    Event.SETTLED_BAD: _settled_bad,
+    Event.SETTLED_GOOD: _settled_good,
+}
+
+
+def _turned(incident: Incident, case: _Case) -> Incident:
+    """While it flaps, every coming and going starts the wait for calm anew."""
+    if incident.state is not State.FLAPPING or case.finding.holds is Holds.UNKNOWN:
+        return incident
+    holding = case.finding.holds is Holds.YES
+    return incident if holding is incident.holding else replace(incident, holding=holding, turned_at=case.now)
+
+
+def _recent(incident: Incident, case: _Case) -> tuple[Millis, ...]:
+    return tuple(at for at in incident.changes if at > case.now - case.general.flap_within)
+
+
+def _owed_at_the_end(incident: Incident) -> Kind | None:
+    # Nobody was told, or a parent speaks for it: there is nothing to take back.
+    return Kind.RECOVERY if incident.told_at is not None and incident.parent is None else None

@@ -1,0 +1,198 @@
+"""What people read: a first line that is enough on a lock screen, then when, how bad, evidence, the page. Pure."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from rigwatch.clock import Millis
+from subscriber.alerts.group import by_site
+from subscriber.alerts.incident import Incident, Kind, Scope
+from subscriber.alerts.rule import TITLES, Rule, Severity
+from subscriber.alerts.words import NAME_MAX, duration, figures, moment, plain
+from subscriber.facts import NodeFacts
+
+NAMED = 12
+"""How many nodes one message names; the page has them all."""
+
+_TROUBLE = {Scope.HOST: "the machine, or its power?", Scope.SITE: "uplink or power?", Scope.FLEET: "network, or pool?"}
+_WELL = {Rule.NO_BROKER: "rigwatch has its broker again", Rule.CHANNEL_REFUSED: "a channel may send again"}
+_TOGETHER = frozenset({Rule.LOST, Rule.SILENT, Rule.NO_PEERS, Rule.SOURCE_FAILING})
+
+
+class Letter(Struct, frozen=True):
+    """A message as it is handed to one channel; `incidents` are those it speaks of, the first stands for them."""
+
+    channel: str
+    kind: Kind
+    severity: Severity
+    title: str
+    body: str
+    incidents: tuple[int, ...]
+
+
+class Text(Struct, frozen=True):
+    """Title and body."""
+
+    title: str
+    body: str
+
+
+class Said(Struct, frozen=True):
+    """What a message is made of. `facts` are those of `incident`'s node, `of` how many nodes its group could have."""
+
+    incident: Incident
+    kind: Kind
+    now: Millis
+    zone: ZoneInfo
+    facts: NodeFacts | None = None
+    children: tuple[Incident, ...] = ()
+    of: int = 0
+    hold: Millis = 0
+    link: str = ""
+
+
+def text_of(said: Said) -> Text:
+    """The message about one incident, single or parent."""
+    if said.incident.subject.scope in (Scope.HOST, Scope.SITE, Scope.FLEET):
+        return Text(_group_title(said), _lines([*_group_lines(said), _link(said)]))
+    return Text(_title(said), _lines([*_single_lines(said), _link(said)]))
+
+
+def together(texts: Sequence[Text], rule: Rule, kind: Kind, incidents: Sequence[Incident]) -> Text:
+    """One message of several of the same kind."""
+    if len(texts) == 1:
+        return texts[0]
+    sites = ", ".join(f"{site} {count}" for site, count in by_site(incidents).most_common(NAMED) if site)
+    title = f"{len(texts)} nodes: {_what(rule, kind)}" + (f" ({sites})" if sites else "")
+    named = [text.title for text in texts[:NAMED]]
+    return Text(title, _lines([*named, _more(len(texts))]))
+
+
+def digest(texts: Sequence[Text]) -> Text:
+    """What waited for a channel's rate, as one message."""
+    if len(texts) == 1:
+        return texts[0]
+    return Text(f"{len(texts)} messages: {texts[0].title}", _lines([*(each.title for each in texts[:30])]))
+
+
+def _title(said: Said) -> str:
+    incident = said.incident
+    name = _name(said)
+    if incident.subject.scope is Scope.SERVER:
+        return _server_title(said)
+    match said.kind:
+        case Kind.RECOVERY:
+            end = incident.resolved_at or said.now
+            return f"OK: {name} no longer {TITLES[incident.rule]}, after {duration(end - incident.since)}"
+        case Kind.FLAPPING:
+            return f"FLAPPING: {name} {TITLES[incident.rule]} again and again"
+        case Kind.SETTLED if incident.is_open:
+            return f"STABLE: {name} still {TITLES[incident.rule]}"
+        case Kind.SETTLED:
+            return f"OK: {name} is stable again"
+        case Kind.REMINDER:
+            return f"STILL: {name} {TITLES[incident.rule]} for {duration(said.now - incident.since)}"
+        case _:
+            return f"{incident.severity.value.upper()}: {name} {TITLES[incident.rule]}"
+
+
+def _server_title(said: Said) -> str:
+    incident = said.incident
+    lasted = duration((incident.resolved_at or said.now) - incident.since)
+    about = f": {plain(incident.subject.name, NAME_MAX)}" if incident.subject.name else ""
+    if said.kind is Kind.RECOVERY:
+        return f"OK: {_WELL[incident.rule]}{about}, after {lasted}"
+    urgency = f"STILL, for {lasted}" if said.kind is Kind.REMINDER else incident.severity.value.upper()
+    return f"{urgency}: {TITLES[incident.rule]}{about}"
+
+
+def _name(said: Said) -> str:
+    subject = said.incident.subject
+    own = plain(said.facts.name, NAME_MAX) if said.facts and said.facts.name else ""
+    return f"{subject} ({own})" if own and own != subject.name else str(subject)
+
+
+def _single_lines(said: Said) -> list[str]:
+    incident, now = said.incident, said.now
+    since = moment(incident.since, said.zone, now)
+    if said.kind is Kind.RECOVERY:
+        until = moment(incident.resolved_at or now, said.zone, now)
+        return [f"{since} to {until} {_zone(said)}: {incident.evidence}", f"now: {incident.ended}", *_last(said)]
+    lines = [f"since {since} {_zone(said)}, {incident.severity.value}: {incident.evidence}", *_last(said)]
+    if said.kind is Kind.FLAPPING:
+        lines.append("next message when it has been stable")
+    elif said.kind is Kind.FIRST and said.hold:
+        lines.append(f"waited {duration(said.hold)} for it to end by itself")
+    return lines
+
+
+def _last(said: Said) -> list[str]:
+    facts = said.facts
+    if facts is None or facts.sample is None or facts.last_report_at is None:
+        return []
+    at = moment(facts.last_report_at, said.zone, said.now)
+    host = f" on {plain(facts.host, NAME_MAX)}" if facts.host else ""
+    return [f"last report {at}{host}: {figures(facts.sample)}"]
+
+
+def _group_title(said: Said) -> str:
+    incident, count = said.incident, said.incident.members
+    where = plain(str(incident.subject), NAME_MAX)
+    what = TITLES[incident.rule]
+    still = sum(1 for child in said.children if child.is_open)
+    of = f" of {said.of}" if said.of > count else ""
+    match said.kind:
+        case Kind.RECOVERY:
+            end = incident.resolved_at or said.now
+            return f"OK: {where}: all {count} nodes back ({what}), after {duration(end - incident.since)}"
+        case Kind.REMINDER | Kind.PROGRESS:
+            return f"STILL: {where}: {still} of {count} nodes {what}, {count - still} back"
+        case _:
+            guess = _TROUBLE.get(incident.subject.scope, "") if incident.rule in _TOGETHER else ""
+            text = f"{incident.severity.value.upper()}: {where}: {count}{of} nodes {what} together"
+            return f"{text}, {guess}" if guess else text
+
+
+def _group_lines(said: Said) -> list[str]:
+    incident, now = said.incident, said.now
+    since = moment(incident.since, said.zone, now)
+    shown = [each for each in said.children if each.is_open or said.kind is Kind.RECOVERY]
+    names = sorted(str(each.subject) for each in shown)
+    lines = [f"since {since} {_zone(said)}, {incident.severity.value}"]
+    if incident.subject.scope is Scope.FLEET:
+        lines.append(", ".join(f"{site} {count}" for site, count in by_site(shown).most_common(NAMED)))
+    lines.append(", ".join(names[:NAMED]))
+    lines.append(_more(len(names)))
+    if shown and said.kind is not Kind.RECOVERY:
+        lines.append(f"first of them: {shown[0].evidence}")
+    return lines
+
+
+def _what(rule: Rule, kind: Kind) -> str:
+    return {
+        Kind.RECOVERY: f"OK, no longer {TITLES[rule]}",
+        Kind.FLAPPING: f"FLAPPING, {TITLES[rule]} again and again",
+        Kind.SETTLED: f"stable again ({TITLES[rule]})",
+        Kind.REMINDER: f"STILL {TITLES[rule]}",
+    }.get(kind, TITLES[rule])
+
+
+def _more(count: int) -> str:
+    return f"and {count - NAMED} more" if count > NAMED else ""
+
+
+def _zone(said: Said) -> str:
+    return str(said.zone)
+
+
+def _link(said: Said) -> str:
+    if not said.link:
+        return ""
+    base = said.link.rstrip("/")
+    subject = said.incident.subject
+    return f"{base}/nodes/{subject.site}/{subject.name}" if subject.scope is Scope.NODE else f"{base}/"
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,132 @@
+"""Quiet by intent: silences, maintenance (once or again and again) and quiet hours. Pure."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from rigwatch.clock import Millis, as_datetime
+from rigwatch.settings.alerts import QuietSettings
+from subscriber.alerts.rule import Severity
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_EVERY = re.compile(rf"(?:({'|'.join(DAYS)})|day) ([01]\d|2[0-3]):([0-5]\d)")
+
+
+class MuteKind(StrEnum):
+    """Why it is quiet."""
+
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+
+
+class Matcher(Struct, frozen=True, omit_defaults=True):
+    """What it is about; every field that is given must fit, `*` and `?` as in file names."""
+
+    site: str = ""
+    host: str = ""
+    node: str = ""
+    rule: str = ""
+    severity: str = ""
+
+    def __str__(self) -> str:
+        given = [f"{name}={value}" for name in self.__struct_fields__ if (value := getattr(self, name))]
+        return " ".join(given) or "everything"
+
+
+class Target(Struct, frozen=True):
+    """What a message would be about. A group is quiet only when each of its nodes is."""
+
+    site: str = ""
+    host: str = ""
+    node: str = ""
+    rule: str = ""
+    severity: str = ""
+
+
+class Mute(Struct, frozen=True):
+    """Who wanted quiet, about what, how long, and why. `every` ("sun 03:00", "day 22:30"; local time) makes it recur,
+    `lasts` ms each time, from `starts_at` to `ends_at`."""
+
+    id: int
+    kind: MuteKind
+    matcher: Matcher
+    starts_at: Millis
+    ends_at: Millis
+    by: str
+    why: str
+    created_at: Millis = 0
+    every: str = ""
+    lasts: Millis = 0
+
+    def until(self, now: Millis, zone: ZoneInfo) -> Millis | None:
+        """The end of the quiet that is running at `now`; None while there is none."""
+        if not self.starts_at <= now < self.ends_at:
+            return None
+        if not self.every:
+            return self.ends_at
+        begun = _last_begin(self.every, now, zone)
+        end = begun + self.lasts
+        return min(end, self.ends_at) if now < end and begun + self.lasts > self.starts_at else None
+
+
+def matches(matcher: Matcher, target: Target) -> bool:
+    """Whether every field that the matcher gives fits."""
+    for name in matcher.__struct_fields__:
+        wanted = getattr(matcher, name)
+        if wanted and not fnmatchcase(getattr(target, name), wanted):
+            return False
+    return True
+
+
+def muted_by(mutes: Iterable[Mute], target: Target, now: Millis, zone: ZoneInfo) -> tuple[Mute, Millis] | None:
+    """The quiet that lasts longest, and until when."""
+    running = [
+        (mute, until)
+        for mute in mutes
+        if matches(mute.matcher, target) and (until := mute.until(now, zone)) is not None
+    ]
+    return max(running, key=lambda each: each[1], default=None)
+
+
+def check_every(text: str) -> str:
+    """`text` itself; raises `ValueError` that tells how to write when something recurs."""
+    if not _EVERY.fullmatch(text):
+        raise ValueError(f"write when it begins as 'sun 03:00' or 'day 22:30' (got {text!r})")
+    return text
+
+
+def quiet_until(quiet: QuietSettings, severity: Severity, now: Millis, zone: ZoneInfo) -> Millis | None:
+    """The end of the quiet hours that are running for this severity; None while there are none."""
+    if severity.value not in quiet.severities or quiet.start == quiet.end:
+        return None
+    here = as_datetime(now).astimezone(zone)
+    start, end = time.fromisoformat(quiet.start), time.fromisoformat(quiet.end)
+    clock = here.time()
+    within = start <= clock < end if start < end else clock >= start or clock < end
+    if not within:
+        return None
+    day = here.date() if clock < end else here.date() + timedelta(days=1)
+    return _millis(datetime.combine(day, end, zone))
+
+
+def _last_begin(every: str, now: Millis, zone: ZoneInfo) -> Millis:
+    match = _EVERY.fullmatch(every)
+    assert match  # checked when it was made
+    day, hour, minute = match.groups()
+    here = as_datetime(now).astimezone(zone)
+    date = here.date()
+    for _ in range(8):
+        begun = datetime.combine(date, time(int(hour), int(minute)), zone)
+        if begun <= here and (day is None or DAYS[begun.weekday()] == day):
+            return _millis(begun)
+        date -= timedelta(days=1)
+    raise AssertionError  # within eight days there is every day of the week
+
+
+def _millis(moment: datetime) -> Millis:
+    return int(moment.timestamp() * 1000)

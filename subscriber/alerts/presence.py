@@ -1,0 +1,55 @@
+"""The rules about being there: lost, silent, said goodbye. Pure."""
+
+from datetime import timedelta
+
+from rigwatch.messages import NodeState
+from subscriber.alerts.rule import SECOND, RulePolicy
+from subscriber.alerts.status import NodeStatus, is_blind
+from subscriber.alerts.view import UNKNOWN, Finding, Holds, View, no, yes
+from subscriber.alerts.words import duration
+
+RETAINED_WITHIN = 5 * SECOND
+"""A will that comes so soon after our own connect was most likely kept by the broker from before."""
+
+
+def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
+    facts = view.facts
+    if facts.state is None or is_blind(view.server, view.now):
+        return UNKNOWN
+    if facts.state is not NodeState.LOST:
+        return no(f"it is {facts.state.value}")
+    came_at, connected_at = facts.state_at or 0, view.server.connected_at or 0
+    if came_at < connected_at + RETAINED_WITHIN:
+        # What happened while nobody watched: the node may be on its way back, as everything that lost the broker is.
+        until = connected_at + view.grace
+        if view.now < until and not _open:
+            return Finding(Holds.UNKNOWN, "it has time to come back after our own absence", check_at=until)
+    return yes(f"its connection broke{_last_report(view)}", came_at)
+
+
+def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+    facts = view.facts
+    if facts.state is not NodeState.ONLINE or is_blind(view.server, view.now):
+        return no(f"it is {facts.state.value}") if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
+    heard_at = max(facts.last_report_at or 0, facts.state_at or 0, view.server.connected_at or 0)
+    patience = int(policy.threshold * (facts.interval // timedelta(milliseconds=1)))
+    if view.now - heard_at > patience:
+        return yes(f"connected, but no report for {duration(view.now - heard_at)}", heard_at + patience)
+    return no("it reports", check_at=heard_at + patience + 1)
+
+
+def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+    facts = view.facts
+    if facts.state is None or view.status is NodeStatus.UNKNOWN:
+        return UNKNOWN
+    if facts.state is not NodeState.OFFLINE:
+        return no(f"it is {facts.state.value}")
+    if view.status is NodeStatus.MAINTENANCE:
+        return no("it said goodbye in its maintenance")
+    why = f" ({facts.reason})" if facts.reason else ""
+    return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
+
+
+def _last_report(view: View) -> str:
+    at = view.facts.last_report_at
+    return "" if at is None else f", {duration(max(view.now - at, 0))} after its last report"

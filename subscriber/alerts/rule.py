@@ -1,0 +1,135 @@
+"""The rules by name, and what each starts from where nothing else is set. Only data lives here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rigwatch.clock import Millis
+
+SECOND: Millis = 1000
+MINUTE: Millis = 60 * SECOND
+HOUR: Millis = 60 * MINUTE
+
+THREE_TIMES = (0, 5 * MINUTE, HOUR)
+ONCE = (0,)
+
+
+class Severity(StrEnum):
+    """How bad, in words; the order is that of `SEVERITIES`."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+
+
+def worst(severities: Iterable[Severity]) -> Severity:
+    """Of at least one."""
+    return max(severities, key=SEVERITIES.index)
+
+
+class Rule(StrEnum):
+    """What can be wrong. The values are the names of tables in `[alerts]`."""
+
+    LOST = "lost"
+    SILENT = "silent"
+    OFFLINE = "offline"
+    NO_PEERS = "no_peers"
+    FEW_PEERS = "few_peers"
+    NO_HASHRATE = "no_hashrate"
+    LOW_HASHRATE = "low_hashrate"
+    HASHRATE_FLOOR = "hashrate_floor"
+    BLOCK_LAG = "block_lag"
+    BLOCK_STALLED = "block_stalled"
+    FORK = "fork"
+    SOURCE_FAILING = "source_failing"
+    NO_SHARES = "no_shares"
+    REJECTED_SHARES = "rejected_shares"
+    GPU_MISSING = "gpu_missing"
+    HOT = "hot"
+    COLD = "cold"
+    CLOCK_OFF = "clock_off"
+    SAMPLES_LOST = "samples_lost"
+    # of rigwatch itself, never of a node
+    NO_BROKER = "no_broker"
+    CHANNEL_REFUSED = "channel_refused"
+
+
+OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.CHANNEL_REFUSED})
+
+TITLES = {
+    Rule.LOST: "lost",
+    Rule.SILENT: "silent",
+    Rule.OFFLINE: "stopped",
+    Rule.NO_PEERS: "has no peers",
+    Rule.FEW_PEERS: "has few peers",
+    Rule.NO_HASHRATE: "hashes nothing",
+    Rule.LOW_HASHRATE: "hashes less than usual",
+    Rule.HASHRATE_FLOOR: "hashes too little",
+    Rule.BLOCK_LAG: "lags behind the chain",
+    Rule.BLOCK_STALLED: "is stuck at a block",
+    Rule.FORK: "is on another chain",
+    Rule.SOURCE_FAILING: "cannot be read in full",
+    Rule.NO_SHARES: "gets no share accepted",
+    Rule.REJECTED_SHARES: "gets shares rejected",
+    Rule.GPU_MISSING: "misses a GPU",
+    Rule.HOT: "is too hot",
+    Rule.COLD: "is cold while it should work",
+    Rule.CLOCK_OFF: "has a wrong clock",
+    Rule.SAMPLES_LOST: "loses samples",
+    Rule.NO_BROKER: "rigwatch has no broker, nobody watches the nodes",
+    Rule.CHANNEL_REFUSED: "rigwatch may not send through a channel",
+}
+"""What is said of a node, after its name; of the server, alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulePolicy:
+    """A rule's figures for one node. `threshold` and `clear` are in the rule's unit, times in ms."""
+
+    enabled: bool = True
+    threshold: float = 0.0
+    clear: float = 0.0
+    hold: Millis = 0
+    clear_hold: Millis = 0
+    severity: Severity = Severity.WARNING
+    schedule: tuple[Millis, ...] = ONCE
+    recovery: bool = True
+
+
+BUILT_IN: dict[Rule, RulePolicy] = {
+    Rule.LOST: RulePolicy(hold=2 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
+    # in intervals without a report
+    Rule.SILENT: RulePolicy(threshold=3, clear=3, severity=Severity.CRITICAL, schedule=THREE_TIMES),
+    Rule.OFFLINE: RulePolicy(hold=MINUTE),
+    Rule.NO_PEERS: RulePolicy(hold=2 * MINUTE, clear_hold=MINUTE, schedule=THREE_TIMES),
+    # peers: below `threshold`, over again from `clear`
+    Rule.FEW_PEERS: RulePolicy(threshold=3, clear=5, hold=10 * MINUTE, clear_hold=2 * MINUTE, severity=Severity.INFO),
+    Rule.NO_HASHRATE: RulePolicy(hold=2 * MINUTE, clear_hold=MINUTE, severity=Severity.CRITICAL, schedule=THREE_TIMES),
+    # % of the node's own median of the last 24 hours
+    Rule.LOW_HASHRATE: RulePolicy(threshold=70, clear=80, hold=10 * MINUTE, clear_hold=5 * MINUTE),
+    # H/s; 0 = no floor
+    Rule.HASHRATE_FLOOR: RulePolicy(hold=10 * MINUTE, clear_hold=5 * MINUTE),
+    # blocks behind the highest of the fleet
+    Rule.BLOCK_LAG: RulePolicy(threshold=5, clear=2, hold=5 * MINUTE, clear_hold=2 * MINUTE),
+    # minutes without a new block while the fleet has some
+    Rule.BLOCK_STALLED: RulePolicy(threshold=10, clear=10),
+    Rule.FORK: RulePolicy(hold=2 * MINUTE, clear_hold=5 * MINUTE, severity=Severity.CRITICAL),
+    Rule.SOURCE_FAILING: RulePolicy(hold=3 * MINUTE, clear_hold=MINUTE, schedule=(0, HOUR)),
+    # times its own usual wait for a share
+    Rule.NO_SHARES: RulePolicy(threshold=10, clear=10, hold=10 * MINUTE),
+    # % of the shares of the last hour
+    Rule.REJECTED_SHARES: RulePolicy(threshold=5, clear=2, hold=5 * MINUTE, clear_hold=10 * MINUTE),
+    Rule.GPU_MISSING: RulePolicy(hold=2 * MINUTE, severity=Severity.CRITICAL, schedule=(0, HOUR)),
+    # degrees Celsius
+    Rule.HOT: RulePolicy(threshold=85, clear=80, hold=MINUTE, clear_hold=2 * MINUTE, severity=Severity.CRITICAL),
+    Rule.COLD: RulePolicy(threshold=25, clear=30, hold=10 * MINUTE, clear_hold=2 * MINUTE),
+    # seconds
+    Rule.CLOCK_OFF: RulePolicy(threshold=30, clear=5, hold=5 * MINUTE, severity=Severity.INFO),
+    Rule.SAMPLES_LOST: RulePolicy(severity=Severity.INFO),
+    Rule.NO_BROKER: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
+    Rule.CHANNEL_REFUSED: RulePolicy(severity=Severity.CRITICAL, schedule=(0, HOUR)),
+}
+"""What a rule starts from. `hot` and `cold` speak of the node's figure, or of its hottest card."""

@@ -1,0 +1,33 @@
+"""All rules of nodes in one table: the name, and the function that looks. Pure."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from subscriber.alerts import blocks, machine, mining, presence
+from subscriber.alerts.rule import Rule, RulePolicy
+from subscriber.alerts.view import Finding, View
+
+Look: TypeAlias = Callable[[View, RulePolicy, bool], Finding]
+"""`True` while the rule's incident is open: then `clear` is the border, else `threshold`."""
+
+LOOKS: dict[Rule, Look] = {
+    Rule.LOST: presence.lost,
+    Rule.SILENT: presence.silent,
+    Rule.OFFLINE: presence.offline,
+    Rule.NO_PEERS: mining.no_peers,
+    Rule.FEW_PEERS: mining.few_peers,
+    Rule.NO_HASHRATE: mining.no_hashrate,
+    Rule.LOW_HASHRATE: mining.low_hashrate,
+    Rule.HASHRATE_FLOOR: mining.hashrate_floor,
+    Rule.BLOCK_LAG: blocks.block_lag,
+    Rule.BLOCK_STALLED: blocks.block_stalled,
+    Rule.FORK: blocks.fork,
+    Rule.SOURCE_FAILING: machine.source_failing,
+    Rule.NO_SHARES: mining.no_shares,
+    Rule.REJECTED_SHARES: mining.rejected_shares,
+    Rule.GPU_MISSING: machine.gpu_missing,
+    Rule.HOT: machine.hot,
+    Rule.COLD: machine.cold,
+    Rule.CLOCK_OFF: machine.clock_off,
+    Rule.SAMPLES_LOST: machine.samples_lost,
+}

@@ -1,0 +1,118 @@
+"""What must be remembered of a node beyond its latest sample: when its block moved, its shares, its cards. Pure."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rigwatch.clock import Millis
+from rigwatch.messages import Sample
+from subscriber.alerts.rule import HOUR, MINUTE
+
+BLOCKS_KEPT = 12
+SHARES_WINDOW: Millis = HOUR
+SHARES_STEP: Millis = 5 * MINUTE
+CARD_KNOWN_AFTER: Millis = 10 * MINUTE
+"""A card counts as belonging to the node when it was there for so long."""
+CARD_FORGOTTEN_AFTER: Millis = 24 * HOUR
+"""A card that is away for so long was taken out on purpose."""
+_RHYTHM_WEIGHT = 0.1
+
+
+class Card(Struct, frozen=True, omit_defaults=True):
+    """A GPU by its UUID or PCI address."""
+
+    id: str
+    first_at: Millis
+    last_at: Millis
+    name: str = ""
+
+
+class Shares(Struct, frozen=True):
+    """The share counters at one moment."""
+
+    at: Millis
+    accepted: int
+    rejected: int
+
+
+class Trail(Struct, frozen=True, omit_defaults=True):
+    """`rhythm` is the usual ms between two accepted shares; `share_at` when the last one was noticed."""
+
+    at: Millis = 0
+    block: int | None = None
+    block_at: Millis | None = None
+    blocks: tuple[tuple[int, str], ...] = ()
+    shares: tuple[Shares, ...] = ()
+    share_at: Millis | None = None
+    rhythm: float | None = None
+    cards: tuple[Card, ...] = ()
+
+
+def follow(trail: Trail, sample: Sample) -> Trail:
+    """The trail after one more live sample; one that is not newer than the last changes nothing."""
+    if sample.at <= trail.at:
+        return trail
+    trail = _follow_block(trail, sample)
+    trail = _follow_shares(trail, sample)
+    return replace(_follow_cards(trail, sample), at=sample.at)
+
+
+def _follow_block(trail: Trail, sample: Sample) -> Trail:
+    if sample.block is None:
+        return trail
+    # A block that goes back is a reorganisation or a chain synced anew: movement as well.
+    if sample.block != trail.block:
+        trail = replace(trail, block=sample.block, block_at=sample.at)
+    if sample.block_hash and (sample.block, sample.block_hash) not in trail.blocks:
+        kept = tuple(pair for pair in trail.blocks if pair[0] != sample.block)
+        trail = replace(trail, blocks=(*kept, (sample.block, sample.block_hash))[-BLOCKS_KEPT:])
+    return trail
+
+
+def _follow_shares(trail: Trail, sample: Sample) -> Trail:
+    if sample.accepted is None:
+        return trail
+    now = Shares(sample.at, sample.accepted, (sample.rejected or 0) + (sample.stale or 0))
+    last = trail.shares[-1] if trail.shares else None
+    # Counters that go back belong to a miner that was started anew: what came before says nothing of it.
+    if last is None or now.accepted < last.accepted or now.rejected < last.rejected:
+        return replace(trail, shares=(now,), share_at=sample.last_share_at or sample.at)
+    gained = now.accepted - last.accepted
+    if gained:
+        trail = replace(trail, share_at=sample.last_share_at or sample.at, rhythm=_rhythm(trail, now.at, gained))
+    elif sample.last_share_at is not None and sample.last_share_at > (trail.share_at or 0):
+        trail = replace(trail, share_at=sample.last_share_at)
+    return replace(trail, shares=_kept(trail.shares, now))
+
+
+def _rhythm(trail: Trail, at: Millis, gained: int) -> float:
+    waited = (at - (trail.share_at or trail.at)) / gained
+    if trail.rhythm is None:
+        return max(waited, 1.0)
+    return max(trail.rhythm + _RHYTHM_WEIGHT * (waited - trail.rhythm), 1.0)
+
+
+def _kept(shares: Sequence[Shares], now: Shares) -> tuple[Shares, ...]:
+    """One every five minutes of the last hour; the newest is replaced until its five minutes are over."""
+    recent = [each for each in shares if each.at > now.at - SHARES_WINDOW - SHARES_STEP]
+    if len(recent) > 1 and recent[-1].at - recent[-2].at < SHARES_STEP:
+        recent.pop()
+    return (*recent, now)
+
+
+def _follow_cards(trail: Trail, sample: Sample) -> Trail:
+    if sample.gpus is None:
+        return trail
+    known = {card.id: card for card in trail.cards}
+    for gpu in sample.gpus:
+        before = known.get(gpu.id)
+        first = before.first_at if before else sample.at
+        known[gpu.id] = Card(gpu.id, first, sample.at, gpu.name)
+    here = {gpu.id for gpu in sample.gpus}
+    kept = tuple(card for card in known.values() if card.id in here or _is_missed(card, sample.at))
+    return trail if kept == trail.cards else replace(trail, cards=kept)
+
+
+def _is_missed(card: Card, now: Millis) -> bool:
+    return card.last_at - card.first_at >= CARD_KNOWN_AFTER and now - card.last_at < CARD_FORGOTTEN_AFTER
