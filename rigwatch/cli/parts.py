@@ -35,6 +35,7 @@ def up(context: typer.Context) -> None:
     settings = call.server()
     with _alone(call.home):
         check_free(settings.broker, settings.web)
+        _check_database(call, settings)
         prepare_publisher(call, settings)
         parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
         _supervise(call, parts, _greeting(call, settings, access))
@@ -47,6 +48,7 @@ def serve(context: typer.Context) -> None:
     settings = call.server()
     with _alone(call.home):
         check_free(settings.broker)
+        _check_database(call, settings)
         _supervise(call, _service(call, settings), f"broker    {address.broker_url(settings.broker)}")
 
 
@@ -165,6 +167,7 @@ def _supervise(call: Invocation, parts: list[Part], greeting: str) -> None:
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
     """Holds the home for this supervisor: the parts of a second one would take the first one's connections away."""
+    home.prepare()
     try:
         with FileLock(home.supervisor_lock, timeout=0):
             yield
@@ -173,6 +176,13 @@ def _alone(home: Home) -> Iterator[None]:
         raise RigwatchError(
             f"home {home.path}: 'rigwatch up' or 'rigwatch serve' runs here already; {advice}"
         ) from None
+
+
+def _check_database(call: Invocation, settings: ServerSettings) -> None:
+    """Once and before any part, so that a database nobody can use is one line, and is brought up to date by one."""
+    from subscriber.store import open_store
+
+    open_store(settings.database.url, call.home).close()
 
 
 def _greeting(call: Invocation, settings: ServerSettings, access: Access | None) -> str:
