@@ -1,0 +1,253 @@
+"""The broker beside amqtt as it comes and Mosquitto: throughput, delay, CPU, memory, connects, pings, wills.
+
+`python -m benchmarks.broker [--short] [--only rigwatch] [--write]`. Generator and broker share the machine; ratios
+within one run are what to trust.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.brokers import Measured, mosquitto, ours, stock
+from benchmarks.tables import replace_between, table
+from rigwatch.topics import Channel, NodeId, topic_of
+
+Start = Callable[[], AbstractContextManager[Measured]]
+BROKERS: dict[str, Start] = {
+    "rigwatch": ours,
+    "rigwatch without uvloop": lambda: ours(uvloop=False),
+    "amqtt": stock,
+    "mosquitto": mosquitto,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything; `short` is for a look, not for the record."""
+
+    floods: tuple[tuple[int, int], ...]
+    crowds: tuple[int, ...]
+    killed: int
+    ping_seconds: float
+
+
+LONG = Size(((100, 300), (1000, 30), (3000, 10)), (3000, 10_000), 3000, 20.0)
+SHORT = Size(((100, 100), (1000, 10)), (1000,), 1000, 4.0)
+# What amqtt cannot do in reasonable time is left out, and said so in the table.
+STOCK_CLIENTS = 3000
+
+
+def main() -> None:
+    options = _options()
+    size = SHORT if options.short else LONG
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    names = options.only.split(",") if options.only else list(BROKERS)
+    parts = [
+        _floods(names, size),
+        _connects(names, size),
+        _wills(names, size),
+    ]
+    text = "\n\n".join(parts)
+    print(text)
+    if options.write:
+        replace_between("broker", text)
+
+
+def _floods(names: list[str], size: Size) -> str:
+    rows = []
+    for publishers, count in size.floods:
+        for busy in (False, True):
+            for name in names:
+                rows.append(_flood_row(name, publishers, count, busy=busy))
+                print(rows[-1], file=sys.stderr, flush=True)
+    head = ("publishers", "beside", "broker", "delivered/s", "p50 ms", "p99 ms", "CPU µs a message")
+    return "QoS 1, 300 bytes, each publisher waits for its acknowledgement:\n\n" + table(head, rows)
+
+
+def _flood_row(name: str, publishers: int, count: int, *, busy: bool) -> tuple[object, ...]:
+    beside = "1000 ack subscriptions, 1000 retained" if busy else "nothing"
+    if name == "amqtt" and busy:
+        publishers_now, count = publishers, max(1, min(count, 2000 // publishers))
+    else:
+        publishers_now = publishers
+    with ExitStack() as stack:
+        broker = stack.enter_context(BROKERS[name]())
+        if busy:
+            nodes = _nodes(broker, 1000, "b")
+            stack.enter_context(_crowd(broker, nodes, subscribe=True))
+            _retain(broker, nodes)
+        try:
+            answer = _flood(broker, publishers_now, count)
+        except Failed as failed:
+            return publishers, beside, name, f"failed: {failed}", "", "", ""
+    return (
+        publishers, beside, name, round(answer["delivered"] / answer["seconds"]), round(answer["p50"] * 1000, 1),
+        round(answer["p99"] * 1000, 1), round(answer["cpu"] / answer["delivered"] * 1e6),
+    )  # fmt: skip
+
+
+def _flood(broker: Measured, publishers: int, count: int) -> dict[str, Any]:
+    order = {
+        "do": "flood", "port": broker.port, "count": count, "publishers": _nodes(broker, publishers, "p"),
+        "subscriber": _service(broker), "filter": "rigwatch/v1/+/+/report", "timeout": 90,
+    }  # fmt: skip
+    with _generator(order) as process:
+        _line(process)
+        before = broker.cpu()
+        _say(process)
+        answer: dict[str, Any] = json.loads(_line(process))
+        answer["cpu"] = broker.cpu() - before
+        return answer
+
+
+def _connects(names: list[str], size: Size) -> str:
+    rows = []
+    for count in size.crowds:
+        for secure in (False, True):
+            for name in names:
+                if name == "amqtt" and count > STOCK_CLIENTS:
+                    continue
+                rows.append(_connect_row(name, count, size.ping_seconds, secure=secure))
+                print(rows[-1], file=sys.stderr, flush=True)
+    head = ("clients", "over", "broker", "connected in s", "CPU µs a connect", "KB a connection", "pings: % of a core")
+    return "Clients that stay, a ping each in 10 s:\n\n" + table(head, rows)
+
+
+def _connect_row(name: str, count: int, ping_seconds: float, *, secure: bool) -> tuple[object, ...]:
+    with BROKERS[name]() as broker:
+        memory, before = broker.memory(), broker.cpu()
+        nodes = _nodes(broker, count, "c")
+        with _crowd(broker, nodes, secure=secure, ping_every=10) as answer:
+            connect_cpu, memory = broker.cpu() - before, broker.memory() - memory
+            before, began = broker.cpu(), time.perf_counter()
+            time.sleep(ping_seconds)
+            pings = (broker.cpu() - before) / (time.perf_counter() - began)
+    return (
+        count, "TLS" if secure else "plain", name, round(answer["seconds"], 2), round(connect_cpu / count * 1e6),
+        round(memory / count / 1024, 1), round(pings * 100, 1),
+    )  # fmt: skip
+
+
+def _wills(names: list[str], size: Size) -> str:
+    rows = []
+    for name in names:
+        rows.append(_will_row(name, size.killed))
+        print(rows[-1], file=sys.stderr, flush=True)
+    head = ("clients killed", "broker", "all wills delivered in s", "all back in s")
+    return "A site's uplink fails, and comes back:\n\n" + table(head, rows)
+
+
+def _will_row(name: str, count: int) -> tuple[object, ...]:
+    with BROKERS[name]() as broker:
+        nodes = _nodes(broker, count, "w", wills=True)
+        order = {"do": "wills", "port": broker.port, "count": count, "subscriber": _service(broker)}
+        with _generator({**order, "filter": "rigwatch/v1/+/+/status", "timeout": 60}) as watcher:
+            _line(watcher)
+            with _crowd(broker, nodes):
+                _say(watcher)
+            killed = time.time()
+            wills = json.loads(_line(watcher))["at"] - killed
+        with _crowd(broker, nodes, at_once=1000) as back:
+            return count, name, round(wills, 2), round(back["seconds"], 2)
+
+
+class Failed(Exception):
+    """The generator did not finish."""
+
+
+def _nodes(broker: Measured, count: int, prefix: str, *, wills: bool = False) -> list[dict[str, Any]]:
+    found = []
+    for number in range(count):
+        node = NodeId("bench", f"{prefix}{number}")
+        login = {
+            "user": str(node), "client_id": str(node), "password": broker.master.node_key(node).mqtt_password,
+            "topic": topic_of(node, Channel.REPORT), "filter": topic_of(node, Channel.ACK),
+            "status": topic_of(node, Channel.STATUS),
+        }  # fmt: skip
+        found.append(login | ({"will": login["status"]} if wills else {}))
+    return found
+
+
+def _service(broker: Measured) -> dict[str, Any]:
+    return {
+        "user": "subscriber", "client_id": "subscriber", "password": broker.master.service_password("subscriber")
+    }  # fmt: skip
+
+
+def _retain(broker: Measured, nodes: list[dict[str, Any]]) -> None:
+    order = {
+        "do": "retain",
+        "port": broker.port,
+        "clients": [{**node, "client_id": node["client_id"]} for node in nodes],
+    }
+    others = [{**node, **_login(broker, f"r{number}")} for number, node in enumerate(nodes)]
+    with _generator({**order, "clients": others}) as process:
+        json.loads(_line(process))
+
+
+def _login(broker: Measured, name: str) -> dict[str, Any]:
+    node = NodeId("bench", name)
+    return {
+        "user": str(node), "client_id": str(node), "password": broker.master.node_key(node).mqtt_password,
+        "status": topic_of(node, Channel.STATUS),
+    }  # fmt: skip
+
+
+@contextmanager
+def _crowd(
+    broker: Measured, nodes: list[dict[str, Any]], *, secure: bool = False, **more: object
+) -> Iterator[dict[str, Any]]:
+    """Clients in a process of their own, which is killed at the end."""
+    order = {"do": "crowd", "port": broker.tls_port if secure else broker.port, "clients": nodes, **more}
+    if secure:
+        order["ca"] = broker.ca
+    with _generator(order) as process:
+        yield json.loads(_line(process))
+
+
+@contextmanager
+def _generator(order: dict[str, Any]) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.mqtt_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise Failed("not done in time")
+    return line
+
+
+def _say(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a look in two minutes")
+    parser.add_argument("--only", default="", help="comma-separated names of brokers")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

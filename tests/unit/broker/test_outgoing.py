@@ -1,0 +1,161 @@
+import msgspec
+
+from broker.counters import Counters
+from broker.encoding import pubrel
+from broker.message import Message
+from broker.outgoing import Outgoing
+from broker.waiting import Waiting
+from rigwatch.settings.server import BrokerLimits
+
+
+class Line:
+    """A connection that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.writable = True
+        self.sent: list[bytes] = []
+
+    def send(self, packet: bytes) -> None:
+        self.sent.append(packet)
+
+
+def message(number: int, qos: int = 1, *, size: int = 0) -> Message:
+    return Message("t", b"%d" % number + bytes(size), qos=qos)
+
+
+def outgoing(**limits: int) -> Outgoing:
+    return Outgoing(msgspec.structs.replace(BrokerLimits(), **limits), Counters())
+
+
+def live(**limits: int) -> tuple[Outgoing, Line]:
+    line, made = Line(), outgoing(**limits)
+    made.resume(line)
+    return made, line
+
+
+def test_it_sends_at_once_to_a_client_that_keeps_up() -> None:
+    out, line = live()
+    out.deliver(message(1), 1)
+    out.deliver(message(2, 0), 0)
+    assert line.sent == [message(1).numbered(1, 1), message(2, 0).unnumbered()]
+    assert out.in_flight == 1
+
+
+def test_no_more_than_the_window_is_unacknowledged() -> None:
+    out, line = live(inflight=2)
+    for number in range(1, 5):
+        out.deliver(message(number), 1)
+    assert len(line.sent) == 2
+    out.acknowledged(1)
+    assert line.sent[2] == message(3).numbered(3, 1)
+    assert (out.in_flight, out.waiting) == (2, 1)
+
+
+def test_order_is_kept_when_some_have_to_wait() -> None:
+    out, line = live(inflight=1)
+    for number in (1, 2, 3):
+        out.deliver(message(number), 1)
+    out.deliver(message(4, 0), 0)
+    for packet_id in (1, 2, 3):
+        out.acknowledged(packet_id)
+    assert [packet[-1:] for packet in line.sent] == [b"1", b"2", b"3", b"4"]
+
+
+def test_a_client_that_does_not_read_makes_messages_wait() -> None:
+    out, line = live()
+    line.writable = False
+    out.deliver(message(1, 0), 0)
+    out.deliver(message(2), 1)
+    assert line.sent == []
+    line.writable = True
+    out.pump()
+    assert line.sent == [message(1, 0).unnumbered(), message(2).numbered(1, 1)]
+
+
+def test_an_absent_client_gets_later_what_must_not_be_lost() -> None:
+    out, line = live()
+    out.pause()
+    out.deliver(message(1, 0), 0)
+    out.deliver(message(2), 1)
+    out.resume(line)
+    assert line.sent == [message(2).numbered(1, 1)]
+
+
+def test_what_was_not_acknowledged_is_sent_again_in_order_and_marked() -> None:
+    out, line = live()
+    out.deliver(message(1), 1)
+    out.deliver(message(2, 2), 2)
+    out.deliver(message(3, 2), 2)
+    out.received(2)
+    out.pause()
+    line.sent.clear()
+    out.resume(line)
+    assert line.sent == [message(1).repeated(1, 1), pubrel(2), message(3, 2).repeated(3, 2)]
+
+
+def test_a_qos_2_exchange_ends_with_its_last_packet() -> None:
+    out, line = live()
+    out.deliver(message(1, 2), 2)
+    out.completed(1)
+    assert out.in_flight == 1
+    out.received(1)
+    out.completed(1)
+    assert out.in_flight == 0
+    assert line.sent[-1] == pubrel(1)
+
+
+def test_acknowledgements_that_nobody_waits_for_change_nothing() -> None:
+    out, _ = live()
+    out.deliver(message(1, 2), 2)
+    for packet_id in (1, 7):
+        out.acknowledged(packet_id)
+    out.completed(7)
+    assert out.in_flight == 1
+
+
+def test_the_packet_id_after_the_last_is_the_first_that_is_free() -> None:
+    out, line = live()
+    out._last_id = 65_535
+    out.deliver(message(1), 1)
+    out._last_id = 65_535
+    out.deliver(message(2), 1)
+    assert line.sent == [message(1).numbered(1, 1), message(2).numbered(2, 1)]
+
+
+def test_a_client_that_goes_leaves_no_qos_0_messages_waiting() -> None:
+    out, line = live()
+    line.writable = False
+    out.deliver(message(1, 0), 0)
+    out.deliver(message(2), 1)
+    out.pause()
+    assert out.waiting == 1
+    assert out._counters.dropped["client gone"] == 1
+
+
+def test_a_full_queue_gives_up_the_oldest_and_qos_0_first() -> None:
+    waiting = Waiting(3, 10_000)
+    assert [waiting.push(message(number, qos), qos) for number, qos in ((1, 1), (2, 0), (3, 0))] == [0, 0, 0]
+    assert waiting.push(message(4), 1) == 1
+    assert waiting.push(message(5, 0), 0) == 1
+    assert [int(waiting.pop()[0].payload) for _ in range(3)] == [1, 4, 5]
+
+
+def test_a_queue_of_messages_that_must_not_be_lost_gives_up_the_oldest_of_them() -> None:
+    waiting = Waiting(2, 10_000)
+    assert [waiting.push(message(number), 1) for number in (1, 2, 3)] == [0, 0, 1]
+    assert [int(waiting.pop()[0].payload) for _ in range(2)] == [2, 3]
+
+
+def test_a_queue_is_bounded_in_bytes_too() -> None:
+    waiting = Waiting(1000, 1000)
+    assert waiting.push(message(1, size=500), 1) == 0
+    assert waiting.push(message(2, size=500), 1) == 1
+    assert waiting.push(message(3, size=2000), 1) == 2
+    assert len(waiting) == 0
+
+
+def test_drops_are_counted() -> None:
+    out = outgoing(queue_messages=1)
+    out.deliver(message(1), 1)
+    out.deliver(message(2), 1)
+    assert out._counters.dropped == {"queue full": 1}

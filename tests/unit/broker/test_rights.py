@@ -1,0 +1,88 @@
+import pytest
+
+from broker.rights import Account, Action, Role, allowed
+from rigwatch.topics import NodeId
+
+NODE = Account("main/rig1", Role.NODE, NodeId("main", "rig1"))
+SUBSCRIBER = Account("subscriber", Role.SUBSCRIBER)
+WATCH = Account("watch", Role.WATCH)
+CONSUMER = Account("grafana", Role.CONSUMER)
+ADMIN = Account("root", Role.ADMIN)
+EVERYBODY = [NODE, SUBSCRIBER, WATCH, CONSUMER, ADMIN]
+
+MAY = [
+    (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/status"),
+    (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/report"),
+    (NODE, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/ack"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "rigwatch/v1/+/+/status"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "rigwatch/v1/+/+/report"),
+    (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/ack"),
+    (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/state"),
+    (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/availability"),
+    (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/server/status"),
+    (SUBSCRIBER, Action.PUBLISH, "homeassistant/device/x/config"),
+    (WATCH, Action.SUBSCRIBE, "rigwatch/v1/#"),
+    (WATCH, Action.SUBSCRIBE, "rigwatch/v1/main/+/report"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/+/+/state"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/availability"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/server/status"),
+    (CONSUMER, Action.SUBSCRIBE, "homeassistant/#"),
+    (ADMIN, Action.SUBSCRIBE, "#"),
+    (ADMIN, Action.SUBSCRIBE, "$SYS/#"),
+    (ADMIN, Action.PUBLISH, "anything/at/all"),
+]
+MAY_NOT = [
+    (NODE, Action.PUBLISH, "rigwatch/v1/main/rig2/status"),
+    (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/ack"),
+    (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/state"),
+    (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/status/more"),
+    (NODE, Action.PUBLISH, "rigwatch/v1/server/status"),
+    (NODE, Action.SUBSCRIBE, "rigwatch/v1/main/rig2/ack"),
+    (NODE, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/report"),
+    (NODE, Action.SUBSCRIBE, "rigwatch/v1/main/+/ack"),
+    (NODE, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/#"),
+    (NODE, Action.SUBSCRIBE, "#"),
+    (NODE, Action.SUBSCRIBE, "$SYS/#"),
+    (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/report"),
+    (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/status"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "#"),
+    (WATCH, Action.PUBLISH, "rigwatch/v1/main/rig1/ack"),
+    (WATCH, Action.SUBSCRIBE, "#"),
+    (WATCH, Action.SUBSCRIBE, "rigwatch/#"),
+    (CONSUMER, Action.PUBLISH, "rigwatch/v1/main/rig1/state"),
+    (CONSUMER, Action.PUBLISH, "homeassistant/status"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/report"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/+"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/#"),
+    (CONSUMER, Action.SUBSCRIBE, "+/v1/+/+/state"),
+]
+
+
+@pytest.mark.parametrize(("account", "action", "topic"), MAY)
+def test_what_a_role_is_for_is_allowed(account: Account, action: Action, topic: str) -> None:
+    assert allowed(account, action, topic)
+
+
+@pytest.mark.parametrize(("account", "action", "topic"), MAY_NOT)
+def test_everything_else_is_refused(account: Account, action: Action, topic: str) -> None:
+    assert not allowed(account, action, topic)
+
+
+@pytest.mark.parametrize("account", EVERYBODY)
+def test_nobody_publishes_the_brokers_own_topics(account: Account) -> None:
+    assert not allowed(account, Action.PUBLISH, "$SYS/broker/clients/connected")
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_a_node_without_a_name_may_do_nothing(action: Action) -> None:
+    assert not allowed(Account("x", Role.NODE), action, "rigwatch/v1/main/rig1/status")
+
+
+def test_what_is_denied_is_refused_though_the_role_allows_it() -> None:
+    account = Account("root", Role.ADMIN, deny=("secret/#",))
+    assert not allowed(account, Action.SUBSCRIBE, "secret/a")
+    assert not allowed(account, Action.SUBSCRIBE, "secret/+/b")
+    assert not allowed(account, Action.RECEIVE, "secret")
+    assert not allowed(account, Action.PUBLISH, "secret/a")
+    assert allowed(account, Action.SUBSCRIBE, "#")
+    assert allowed(account, Action.RECEIVE, "other")
