@@ -7,7 +7,6 @@ The shorter history arrives as it would, a minute after the other; the longer on
 
 import argparse
 import random
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from subscriber.store import Store, open_store
 MINUTE: Millis = 60_000
 START: Millis = 1_760_000_400_000  # a full hour
 BATCH = 1000
+LOOKS = 50
 FOREVER = timedelta(days=3650)
 
 
@@ -112,8 +112,13 @@ def _report(rig: Rig, samples: list[Sample]) -> Heard:
 
 
 def _print_rate(what: str, count: int, work: Callable[[], float]) -> None:
+    processor = time.process_time()
     spent = work()
-    print(f"{what}: {count / spent:,.0f}/s ({count} in {spent:.2f} s, {1e6 * spent / count:.0f} µs each)")
+    processor = time.process_time() - processor
+    print(
+        f"{what}: {count / spent:,.0f}/s ({count} in {spent:.1f} s; "
+        f"{1e6 * processor / count:.0f} µs of processor each, making them included)"
+    )
 
 
 def _print_tables(store: Store, hours: int, minutes: int) -> float:
@@ -124,15 +129,16 @@ def _print_tables(store: Store, hours: int, minutes: int) -> float:
         "averages": lambda: store.averages(now - hours * 60 * MINUTE),
         "totals": lambda: store.totals(10, now),
     }
-    medians = {name: statistics.median(_timed(look)) for name, look in looks.items()}
-    parts = ", ".join(f"{name} {1000 * median:.2f}" for name, median in medians.items())
-    print(f"three tables, {hours} h: {1000 * sum(medians.values()):.1f} ms ({parts})")
-    return sum(medians.values())
+    # The best of many: reading costs the processor only, and whatever else runs can only add to it.
+    best = {name: min(_timed(look)) for name, look in looks.items()}
+    parts = ", ".join(f"{name} {1000 * seconds:.2f}" for name, seconds in best.items())
+    print(f"three tables, {hours} h: {1000 * sum(best.values()):.1f} ms, best of {LOOKS} ({parts})")
+    return sum(best.values())
 
 
 def _timed(look: Callable[[], object]) -> Iterator[float]:
     look()
-    for _ in range(15):
+    for _ in range(LOOKS):
         begun = time.perf_counter()
         look()
         yield time.perf_counter() - begun

@@ -1,16 +1,10 @@
-"""One database, SQLite or PostgreSQL, as the rest of the store sees it: connections, transactions, SQL, errors.
-
-What differs between the two lives here and in the migrations, nowhere else.
-"""
+"""One database, SQLite or PostgreSQL, as the rest of the store sees it: connections, transactions, errors."""
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -19,10 +13,7 @@ from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
-
-Row: TypeAlias = tuple[Any, ...]
-# The two drivers share a protocol (PEP 249), not a type.
-Cursor: TypeAlias = Any
+from subscriber.store.work import POSTGRES, SQLITE, Dialect, Work
 
 # How long a transaction waits for another process's before it is given up and tried again by its owner.
 BUSY_TIMEOUT_S = 5
@@ -45,92 +36,6 @@ _UNSTORABLE = (DataError, sqlite3.DataError, psycopg.DataError, IntegrityError, 
 
 class Unstorable(StoreError):
     """The database works, but cannot hold what it was given; trying again will not help."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What is written differently.
-
-    `pairs` (numbers), `names` (texts) are tables (a, b) made of one JSON parameter, `ids` (numbers) is a table (a).
-    `lock` and `share` end a SELECT from one table `n` that others must not change, or not change meanwhile.
-    """
-
-    parameter: str
-    pairs: str
-    names: str
-    ids: str
-    lock: str
-    share: str
-    begin: tuple[str, ...]
-
-
-_SQLITE_PAIRS = "(SELECT json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b FROM json_each(?))"
-
-
-SQLITE = Dialect(
-    parameter="?",
-    pairs=_SQLITE_PAIRS,
-    names=_SQLITE_PAIRS,
-    ids="(SELECT value AS a FROM json_each(?))",
-    # A transaction that writes has the whole file for itself.
-    lock="",
-    share="",
-    # Taken at BEGIN: a reader that wants to write later can be refused at once, whatever the busy timeout.
-    begin=("immediate",),
-)
-POSTGRES = Dialect(
-    parameter="%s",
-    pairs="(SELECT (value->>0)::bigint AS a, (value->>1)::bigint AS b FROM jsonb_array_elements(?::jsonb))",
-    names="(SELECT value->>0 AS a, value->>1 AS b FROM jsonb_array_elements(?::jsonb))",
-    ids="(SELECT value::bigint AS a FROM jsonb_array_elements_text(?::jsonb))",
-    lock=" FOR UPDATE OF n",
-    share=" FOR SHARE OF n",
-    begin=(),
-)
-
-
-@cache
-def _rendered(sql: str, dialect: Dialect) -> str:
-    for part in ("pairs", "names", "ids", "lock", "share"):
-        sql = sql.replace(f"{{{part}}}", getattr(dialect, part))
-    return sql.replace("?", dialect.parameter)
-
-
-class Work:
-    """Statements on one connection: inside `Engine.writing` one transaction, inside `Engine.reading` each its own.
-
-    SQL is written once for both databases, with `?` for parameters and `{pairs}` and the like of the dialect.
-    """
-
-    __slots__ = ("_cursor", "_dialect")
-
-    def __init__(self, cursor: Cursor, dialect: Dialect) -> None:
-        self._cursor = cursor
-        self._dialect = dialect
-
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        self._cursor.execute(_rendered(sql, self._dialect), parameters)
-        return list(self._cursor.fetchall())
-
-    def run(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        """How many rows it changed."""
-        self._cursor.execute(_rendered(sql, self._dialect), parameters)
-        return int(self._cursor.rowcount)
-
-    def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """The driver's bulk path: about ten times as fast as building each statement with Peewee."""
-        self._cursor.executemany(_rendered(sql, self._dialect), rows)
-
-    def load(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Adds new rows, by COPY where there is one."""
-        names = ", ".join(columns)
-        if self._dialect is SQLITE:
-            places = ", ".join("?" * len(columns))
-            self._cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)  # noqa: S608 - constants
-            return
-        with self._cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
 
 
 class Engine:

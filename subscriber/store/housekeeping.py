@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.store.engine import Work
+from subscriber.store.work import Work
 from subscriber.store.writer import add_nodes
 
 _ENROLLED = "SELECT site, node, enrolled_at FROM node"

@@ -16,6 +16,8 @@ from peewee import (
     TextField,
 )
 
+from subscriber.store.alert_models import ALERT_MODELS
+
 
 class Node(Model):
     """A node: who it is, what it last said, its latest values, and running sums over the history that is kept."""
@@ -151,4 +153,7 @@ class Account(Model):
         table_name = "account"
 
 
-MODELS: tuple[type[Model], ...] = (Node, Sample, NodeMinute, NodeHour, FleetMinute, Heartbeat, Mark, Account)
+MODELS: tuple[type[Model], ...] = (
+    *(Node, Sample, NodeMinute, NodeHour, FleetMinute, Heartbeat, Mark, Account),
+    *ALERT_MODELS,
+)

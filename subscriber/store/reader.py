@@ -9,9 +9,9 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.facts import Average, MinuteTotal, NodeFacts, ServerFacts
-from subscriber.store.engine import Row, Work
 from subscriber.store.rows import COLUMNS, from_row
 from subscriber.store.times import HOUR, MINUTE, as_interval
+from subscriber.store.work import Row, Work
 
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import msgspec
 
 from rigwatch.clock import Millis
-from subscriber.store.engine import Engine, Work
+from subscriber.store.engine import Engine
 from subscriber.store.rollups import MINUTES_FROM, Sum
 from subscriber.store.times import HOUR, MINUTE
+from subscriber.store.work import Work
 
 RECENT: Millis = 2 * HOUR
 """How far back `node_minute` reaches. A sample older than this costs a walk over its node's samples."""

@@ -11,9 +11,9 @@ from typing import TypeAlias
 import msgspec
 
 from rigwatch.clock import Millis
-from subscriber.store.engine import Row, Work
 from subscriber.store.rows import stored_number
 from subscriber.store.times import HOUR, MINUTE
+from subscriber.store.work import Row, Work
 
 Key: TypeAlias = tuple[int, int]
 """Minute or hour, and node."""
@@ -30,21 +30,32 @@ SELECT (n + lag) / 60000 AS minute, count(hashrate), sum(hashrate) FROM sample
 WHERE node_id = ? AND n + lag >= ? AND n + lag < ? AND hashrate IS NOT NULL GROUP BY (n + lag) / 60000
 """
 _SET_MINUTE = """
-INSERT INTO node_minute (minute, node_id, count, hashrate) VALUES (?, ?, ?, ?)
+INSERT INTO node_minute (minute, node_id, count, hashrate) {values}
 ON CONFLICT (minute, node_id) DO UPDATE SET count = excluded.count, hashrate = excluded.hashrate
 """
 _ADD_HOUR = """
-INSERT INTO node_hour (hour, node_id, samples, count, hashrate, peers_count, peers) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO node_hour (hour, node_id, samples, count, hashrate, peers_count, peers) {values}
 ON CONFLICT (hour, node_id) DO UPDATE SET
     samples = node_hour.samples + excluded.samples,
     count = node_hour.count + excluded.count, hashrate = node_hour.hashrate + excluded.hashrate,
     peers_count = node_hour.peers_count + excluded.peers_count, peers = node_hour.peers + excluded.peers
 """
 _ADD_FLEET = """
-INSERT INTO fleet_minute (minute, hashrate, nodes) VALUES (?, ?, ?)
+INSERT INTO fleet_minute (minute, hashrate, nodes) {values}
 ON CONFLICT (minute) DO UPDATE SET
     hashrate = fleet_minute.hashrate + excluded.hashrate, nodes = fleet_minute.nodes + excluded.nodes
 """
+_MINUTE_COLUMNS = (("minute", "int4"), ("node_id", "int4"), ("count", "int4"), ("hashrate", "float8"))
+_FLEET_COLUMNS = (("minute", "int4"), ("hashrate", "float8"), ("nodes", "int4"))
+_HOUR_COLUMNS = (
+    ("hour", "int4"),
+    ("node_id", "int4"),
+    ("samples", "int4"),
+    ("count", "int4"),
+    ("hashrate", "float8"),
+    ("peers_count", "int4"),
+    ("peers", "float8"),
+)
 
 
 @dataclass(slots=True)
@@ -99,8 +110,9 @@ class Added:
 
 def write(work: Work, added: Added) -> None:
     """Adds to the hours, minutes and the fleet's minutes. The samples are stored already, their nodes locked."""
-    work.run_many(
+    work.run_rows(
         _ADD_HOUR,
+        _HOUR_COLUMNS,
         [
             (*key, s.samples, s.count, stored_number(s.hashrate), s.peers_count, stored_number(s.peers))
             for key, s in sorted(added.hours.items())
@@ -115,8 +127,9 @@ def write(work: Work, added: Added) -> None:
     _add_recent(work, recent, fleet)
     _add_late(work, late, fleet)
     # In order of the minute: two subscribers that store at once wait for each other rather than deadlock.
-    work.run_many(
+    work.run_rows(
         _ADD_FLEET,
+        _FLEET_COLUMNS,
         [(minute, stored_number(rate), nodes) for minute, (rate, nodes) in sorted(fleet.items()) if rate or nodes],
     )
 
@@ -130,7 +143,7 @@ def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdic
         after = (before[0] + count, before[1] + total)
         changed.append((*key, after[0], stored_number(after[1])))
         _move(fleet[key[0]], before, after)
-    work.run_many(_SET_MINUTE, sorted(changed))
+    work.run_rows(_SET_MINUTE, _MINUTE_COLUMNS, sorted(changed))
 
 
 def _add_late(work: Work, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:

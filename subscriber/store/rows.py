@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu, Miner, Sample
-from subscriber.store.engine import Row
+from subscriber.store.work import Row
 
 COLUMNS = (
     "node_id",

@@ -11,8 +11,8 @@ from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
 from subscriber.ingest import CLOCK_TOLERANCE, Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
 from subscriber.store import rollups
-from subscriber.store.engine import Row, Work
 from subscriber.store.rows import COLUMNS, stored_number, to_row
+from subscriber.store.work import Row, Work
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 
@@ -28,14 +28,43 @@ VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0) ON CONFLIC
 """
 _EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
 _SET_IDENTITY = """
-UPDATE node SET name = ?, host = ?, version = ?, tags = ?, sources = ?, interval = ? WHERE id = ?
+UPDATE node SET name = {name}, host = {host}, version = {version}, tags = {tags}, sources = {sources},
+    interval = {interval} {from} WHERE node.id = {id}
 """
+_IDENTITY_COLUMNS = (
+    ("name", "text"),
+    ("host", "text"),
+    ("version", "text"),
+    ("tags", "text"),
+    ("sources", "text"),
+    ("interval", "int8"),
+    ("id", "int4"),
+)
 _SET_FACTS = """
-UPDATE node SET session = ?, state = ?, state_at = ?, reason = ?, first_seen_at = ?, last_report_at = ?,
-    clock_offset = ?, latest = ?, latest_at = ?, kept_samples = kept_samples + ?, kept_count = kept_count + ?,
-    kept_hashrate = kept_hashrate + ?, kept_peers_count = kept_peers_count + ?, kept_peers = kept_peers + ?
-WHERE id = ?
+UPDATE node SET session = {session}, state = {state}, state_at = {state_at}, reason = {reason},
+    first_seen_at = {first_seen_at}, last_report_at = {last_report_at}, clock_offset = {clock_offset},
+    latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
+    kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
+    kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}
+{from} WHERE node.id = {id}
 """
+_FACTS_COLUMNS = (
+    ("session", "int8"),
+    ("state", "text"),
+    ("state_at", "int8"),
+    ("reason", "text"),
+    ("first_seen_at", "int8"),
+    ("last_report_at", "int8"),
+    ("clock_offset", "int8"),
+    ("latest", "text"),
+    ("latest_at", "int8"),
+    ("samples", "int8"),
+    ("count", "int8"),
+    ("hashrate", "float8"),
+    ("peers_count", "int8"),
+    ("peers", "float8"),
+    ("id", "int4"),
+)
 _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
 
@@ -62,7 +91,7 @@ class Draft:
         """The facts of a message; its samples follow once it is known which of them are new."""
         self.touched = True
         if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
-            self.reason = heard.body.reason if isinstance(heard.body, Status) else ""
+            self.reason = _clean(heard.body.reason) if isinstance(heard.body, Status) else ""
         self.known = verdict.known
         if self.first_seen_at is None:
             self.first_seen_at = heard.received_at
@@ -154,13 +183,20 @@ def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Ve
 def _save(work: Work, batch: _Batch) -> None:
     touched = sorted((draft for draft in batch.drafts.values() if draft.touched), key=lambda draft: draft.id)
     kept = batch.added.by_node()
-    work.run_many(_SET_IDENTITY, [_identity(draft, draft.identity) for draft in touched if draft.identity])
-    work.run_many(_SET_FACTS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
+    described = [_identity(draft, draft.identity) for draft in touched if draft.identity]
+    work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
+    work.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
 
 
 def _identity(draft: Draft, status: Status) -> Row:
     tags, sources = _json.encode(status.tags).decode(), _json.encode(status.sources).decode()
-    return (status.name, status.host, status.version, tags, sources, draft.known.interval, draft.id)
+    name, host, version = map(_clean, (status.name, status.host, status.version))
+    return (name, host, version, tags, sources, draft.known.interval, draft.id)
+
+
+def _clean(text: str) -> str:
+    # PostgreSQL has no NUL in a text, SQLite ends some at it; no rig is called by one.
+    return text.replace("\0", "")
 
 
 def _facts(draft: Draft, kept: rollups.Sum) -> Row:

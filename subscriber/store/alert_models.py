@@ -1,0 +1,110 @@
+"""The tables of alerts, as Peewee models bound to no database; see `models.py`."""
+
+from peewee import BigIntegerField, CharField, IntegerField, Model, TextField
+
+
+class Incident(Model):
+    """One rule that holds for one subject. `detail` is the whole of it as JSON; the columns are for finding it.
+
+    The acknowledgement is written by people only, everything else by the engine only: neither overwrites the other.
+    """
+
+    id = BigIntegerField(primary_key=True)
+    rule = CharField(32)
+    scope = CharField(16)
+    site = CharField(64)
+    name = TextField()
+    state = CharField(16)
+    severity = CharField(16)
+    since = BigIntegerField()
+    resolved_at = BigIntegerField(null=True)
+    parent_id = BigIntegerField(null=True, index=True)
+    live = IntegerField()
+    detail = TextField()
+    acknowledged_at = BigIntegerField(null=True)
+    acknowledged_by = TextField(null=True)
+    acknowledged_why = TextField(null=True)
+
+    class Meta:
+        table_name = "incident"
+        indexes = ((("live", "since"), False), (("site", "name", "since"), False))
+
+
+class Decision(Model):
+    """A line of an incident's story."""
+
+    id = BigIntegerField(primary_key=True)
+    incident_id = BigIntegerField(index=True)
+    at = BigIntegerField()
+    what = CharField(32)
+    why = TextField()
+
+    class Meta:
+        table_name = "decision"
+
+
+class Notification(Model):
+    """A message to one channel, written with the transition that caused it, marked after each attempt to send it."""
+
+    id = BigIntegerField(primary_key=True)
+    incident_id = BigIntegerField(index=True)
+    channel = CharField(128)
+    kind = CharField(16)
+    severity = CharField(16)
+    title = TextField()
+    body = TextField()
+    incidents = TextField()  # JSON list of all incidents it speaks of
+    state = CharField(16)
+    created_at = BigIntegerField()
+    next_at = BigIntegerField()
+    attempts = IntegerField()
+    attempt_at = BigIntegerField(null=True)
+    sent_at = BigIntegerField(null=True)
+    error = TextField()
+
+    class Meta:
+        table_name = "notification"
+        indexes = ((("state", "next_at"), False),)
+
+
+class Silence(Model):
+    """Somebody wants quiet: a silence, or maintenance."""
+
+    kind = CharField(16)
+    matcher = TextField()  # JSON
+    starts_at = BigIntegerField()
+    ends_at = BigIntegerField(index=True)
+    every = CharField(16)
+    lasts = BigIntegerField()  # ms
+    by = TextField()
+    why = TextField()
+    created_at = BigIntegerField()
+    ended_by = TextField(null=True)
+
+    class Meta:
+        table_name = "silence"
+
+
+class Trail(Model):
+    """What is remembered of a node for its rules, as JSON."""
+
+    node_id = BigIntegerField(primary_key=True)
+    detail = TextField()
+
+    class Meta:
+        table_name = "trail"
+
+
+class Channel(Model):
+    """A channel that was refused for good; `address` is a hash, so that another address is tried again."""
+
+    name = CharField(128, primary_key=True)
+    address = TextField()
+    refused_at = BigIntegerField(null=True)
+    refused_why = TextField()
+
+    class Meta:
+        table_name = "channel"
+
+
+ALERT_MODELS: tuple[type[Model], ...] = (Incident, Decision, Notification, Silence, Trail, Channel)
