@@ -134,11 +134,15 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Rigwatch:
-    """Runs `python -m rigwatch …` with a home of this test's own; `environment` reaches every command."""
+    """Runs `python -m rigwatch …` with a home of this test's own; `environment` reaches every command.
+
+    `wrapper` is a program that runs another, with the arguments that come before that.
+    """
 
     folder: Path
     home: Path
     environment: dict[str, str] = field(default_factory=dict)
+    wrapper: Sequence[str] = ()
     started: list[Program] = field(default_factory=list)
 
     def start(self, *arguments: str | Path, home: Path | None = None, text: str = "") -> Program:
@@ -170,7 +174,7 @@ class Rigwatch:
         )
 
     def _command(self, arguments: Sequence[str | Path]) -> list[str | Path]:
-        return [sys.executable, "-m", "rigwatch", *arguments]
+        return [*self.wrapper, sys.executable, "-m", "rigwatch", *arguments]
 
     def _variables(self, home: Path | None) -> dict[str, str]:
         # HOME as well, so that nothing that looks for a user's folders finds the developer's.
