@@ -66,7 +66,9 @@ class Endpoint:
             host, port = parts.hostname, parts.port
         except ValueError:
             host, port, parts = None, None, urlsplit("")
-        if parts.scheme not in _DEFAULT_PORTS or not host or parts.path not in ("", "/"):
+        # An unquoted '#' or '?' of a password ends up behind what then looks like the host.
+        rest = parts.path.removeprefix("/") + parts.query + parts.fragment
+        if parts.scheme not in _DEFAULT_PORTS or not host or port == 0 or rest:
             raise SettingsError("the server's address should look like mqtts://monitor.example:8883")
         return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca)
 
