@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 SUPERVISED = "RIGWATCH_SUPERVISED"
@@ -43,11 +44,16 @@ async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, Non
         asked_at.append(loop.time())
         stop.set()
 
+    def from_outside(callback: Callable[[], None]) -> None:
+        # A closed loop means that main has ended, which is all that was wanted.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(callback)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         # add_signal_handler is missing on Windows; a plain handler only has to reach the loop from outside.
-        signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(request_stop))
+        signal.signal(number, lambda _number, _frame: from_outside(request_stop))
     if os.environ.get(SUPERVISED):
-        _watch_supervisor(lambda: loop.call_soon_threadsafe(stop.set))
+        _watch_supervisor(lambda: from_outside(stop.set))
     await main(stop)
 
 
