@@ -94,6 +94,7 @@
       ahead = Number(moment.dataset.now) - Date.now();
       document.title = moment.dataset.title;
     }
+    countOn();
   }
 
   function answered() {
@@ -135,7 +136,6 @@
       wait = EVERY_MS_WITHOUT_CONTACT;
     }
     asking = false;
-    countOn();
     timer = setTimeout(poll, wait);
   }
 
