@@ -9,6 +9,7 @@ import pytest
 from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.settings import PublisherSettings, ServerSettings, load_server
+from rigwatch.settings.loader import overlay
 
 
 def load(tmp_path: Path, text: str = "", **environ: str) -> ServerSettings:
@@ -152,9 +153,15 @@ def test_an_override_of_the_environment_counts_more_than_the_file(tmp_path: Path
     assert settings.web.colours.hashrate_green == 0.5
 
 
-def test_overriding_leaves_the_defaults_of_the_next_load_alone(tmp_path: Path) -> None:
-    load(tmp_path, RIGWATCH_BROKER__PORT="2000")
-    assert load(tmp_path) == ServerSettings()
+def test_overriding_does_not_change_what_was_read() -> None:
+    raw = {"broker": {"port": 1}}
+    assert overlay(ServerSettings, raw, {"RIGWATCH_BROKER__PORT": "2"}) == {"broker": {"port": 2}}
+    assert raw == {"broker": {"port": 1}}
+
+
+@pytest.mark.parametrize(("text", "keep"), [("1h", timedelta(hours=1)), ("36500d", timedelta(days=36500))])
+def test_both_bounds_of_a_duration_are_allowed(tmp_path: Path, text: str, keep: timedelta) -> None:
+    assert load(tmp_path, f'[database]\nkeep = "{text}"\n').database.keep == keep
 
 
 @pytest.mark.parametrize(
