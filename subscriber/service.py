@@ -13,6 +13,7 @@ from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import Message
 from rigwatch.registry import Registry
 from rigwatch.settings.server import ServerSettings
+from subscriber.alerting import alerting
 from subscriber.chores import Chores
 from subscriber.login import endpoint_of, login_of
 from subscriber.pipeline import Pipeline
@@ -40,7 +41,8 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
             pipeline.receive(message)
 
         session = Session(endpoint, login, clock=clock, on_message=receive)
-        pipeline = Pipeline(lambda batch: worker.do(lambda store: store.write(batch)), access, session, clock=clock)
+        watch, others = alerting(settings, worker, clock=clock, connected_at=lambda: session.connected_at)
+        pipeline = Pipeline(watch.write, access, session, clock=clock)
         chores = Chores(worker, session, registry, clock=clock, name=login.client_id)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -49,6 +51,8 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
                     tasks.create_task(session.run(), name="session"),
                     tasks.create_task(chores.beat(), name="beat"),
                     tasks.create_task(chores.prune(settings.database.keep), name="prune"),
+                    tasks.create_task(watch.run(), name="alerts"),
+                    *(tasks.create_task(each(), name=name) for name, each in others.items()),
                 ]
                 await stop.wait()
                 await _finish(pipeline)
@@ -60,6 +64,7 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
             raise (expected[0] if expected else group) from None
         finally:
             await chores.say_goodbye()
+            await watch.release()
 
 
 @asynccontextmanager

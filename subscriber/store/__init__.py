@@ -1,7 +1,8 @@
 """The subscriber's database, SQLite or PostgreSQL: what is stored, what can be asked, and nothing that decides."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from rigwatch.clock import Millis
 from rigwatch.home import Home
@@ -13,9 +14,13 @@ from subscriber.store import housekeeping, reader, retention, users, writer
 from subscriber.store.engine import Engine, Unstorable, connect
 from subscriber.store.schema import migrate
 from subscriber.store.times import in_millis
+from subscriber.store.turn import Turn, turn_of
+from subscriber.store.work import Work
 from subscriber.store.writer import Verdict
 
 __all__ = ["Store", "Unstorable", "Verdict", "open_store"]
+
+T = TypeVar("T")
 
 
 class Store:
@@ -57,10 +62,30 @@ class Store:
         with self._engine.reading() as work:
             return reader.samples(work, node, since=since, until=until)
 
-    def write(self, batch: Sequence[Heard]) -> list[Verdict]:
-        """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk."""
+    def write(self, batch: Sequence[Heard], then: Callable[[Work, list[Verdict]], None] | None = None) -> list[Verdict]:
+        """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk.
+
+        `then` is done in the same transaction: what it raises undoes the batch as well.
+        """
         with self._engine.writing() as work:
-            return writer.write(work, batch)
+            verdicts = writer.write(work, batch)
+            if then is not None:
+                then(work, verdicts)
+            return verdicts
+
+    def change(self, do: Callable[[Work], T]) -> T:
+        """Whatever `do` does with the tables of alerts, in one transaction."""
+        with self._engine.writing() as work:
+            return do(work)
+
+    def look(self, do: Callable[[Work], T]) -> T:
+        """What `do` reads."""
+        with self._engine.reading() as work:
+            return do(work)
+
+    def turn(self) -> Turn:
+        """The right to drive the alerts; of all subscribers of this database one at a time has it."""
+        return turn_of(self._engine)
 
     def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
         """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""

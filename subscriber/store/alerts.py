@@ -13,8 +13,8 @@ from subscriber.alerts.engine import Decision, Outcome, Start
 from subscriber.alerts.incident import Acknowledged, Incident
 from subscriber.alerts.trail import Trail
 from subscriber.store import reader, silences
-from subscriber.store.engine import Row, Work
 from subscriber.store.times import HOUR
+from subscriber.store.work import Row, Work
 
 USUAL_HOURS = 24
 """How far back a node's usual hashrate is looked for."""
@@ -59,6 +59,7 @@ _CHANGED = "SELECT value FROM mark WHERE name = 'alerts_changed'"
 _CHANGE = "UPDATE mark SET value = value + 1 WHERE name = 'alerts_changed'"
 _TERM = "SELECT n.value FROM mark n WHERE n.name = 'alerts_term'{share}"
 _NEW_TERM = "UPDATE mark SET value = value + 1 WHERE name = 'alerts_term'"
+_SUBSCRIBERS = "SELECT count(*) FROM heartbeat WHERE beat_at > ? AND connected_at IS NOT NULL"
 _STORY = "SELECT incident_id, at, what, why FROM decision WHERE incident_id = ? ORDER BY id"
 _LATEST = """
 SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident ORDER BY live DESC, id DESC LIMIT ?
@@ -151,6 +152,11 @@ def new_term(work: Work) -> int:
     """Begins a turn, and so ends that of whoever had one."""
     work.run(_NEW_TERM)
     return term(work)
+
+
+def subscribers(work: Work, since: Millis) -> int:
+    """How many gave a sign of life and have a broker."""
+    return int(work.rows(_SUBSCRIBERS, (since,))[0][0])
 
 
 def latest(work: Work, limit: int) -> list[Incident]:

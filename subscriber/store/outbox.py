@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from rigwatch.clock import Millis
 from subscriber.alerts.letter import Letter
-from subscriber.store.engine import Row, Work
+from subscriber.store.work import Row, Work
 
 
 class Progress(StrEnum):

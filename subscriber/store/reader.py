@@ -1,5 +1,6 @@
 """What the store answers: the nodes, the three tables of the page, and one node's history."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from operator import itemgetter
 
@@ -17,6 +18,11 @@ _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
        enrolled_at, first_seen_at, last_report_at, clock_offset, latest
 FROM node
+"""
+_SOME = """
+SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
+       n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b
 """
 _STAMP = """
 SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
@@ -58,6 +64,12 @@ _latest = msgspec.json.Decoder(Sample)
 def nodes(work: Work) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
     return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
+
+
+def some(work: Work, nodes: Iterable[NodeId]) -> list[NodeFacts]:
+    """Only these, in no order."""
+    names = msgspec.json.encode([(node.site, node.node) for node in nodes]).decode()
+    return [_node(row) for row in work.rows(_SOME, (names,))]
 
 
 def stamp(work: Work) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ import msgspec
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
-from subscriber.store.engine import Row, Work
+from subscriber.store.work import Row, Work
 
 _COLUMNS = "id, kind, matcher, starts_at, ends_at, by, why, created_at, every, lasts"
 _RUNNING = f"SELECT {_COLUMNS} FROM silence WHERE ends_at > ? ORDER BY id"  # noqa: S608 - constants

@@ -1,0 +1,185 @@
+"""Drives the alerts: feeds the engine what a batch or the clock brought, and stores each step with what caused it."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.errors import RigwatchError
+from subscriber.alerts.engine import Decision, Engine
+from subscriber.alerts.policy import Policy
+from subscriber.alerts.route import Route
+from subscriber.facts import ServerFacts
+from subscriber.ingest import Heard, Rejected
+from subscriber.store import Store, Verdict, alerts, outbox, reader, silences
+from subscriber.store.outbox import Posted
+from subscriber.store.turn import Turn
+from subscriber.store.work import Work
+
+log = logging.getLogger(__name__)
+
+_ALL_EVERY: Millis = 60_000
+_USUAL_EVERY: Millis = 600_000
+_FORGET_EVERY: Millis = 600_000
+
+
+class Alerter:
+    """Used by the store's one thread only. `connected_at` says since when there is a broker."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        routes: Sequence[Route],
+        *,
+        addresses: dict[str, str],
+        link: str,
+        clock: Clock,
+        connected_at: Callable[[], Millis | None],
+    ) -> None:
+        self._policy = policy
+        self._routes = routes
+        self._addresses = addresses
+        self._link = link
+        self._clock = clock
+        self._connected_at = connected_at
+        self._turn: Turn | None = None
+        self._engine: Engine | None = None
+        self._term = 0
+        self._changed = -1
+        self._decision = 0
+        self._message = 0
+        self._looked_at: Millis = 0
+        self._usual_at: Millis = 0
+        self._forgot_at: Millis = 0
+        self._posted: list[Posted] = []
+        self._left_over: list[Posted] = []
+        self._broken = False
+        self.check_at: Millis | None = None
+        self.stepped_at: Millis | None = None
+
+    @property
+    def drives(self) -> bool:
+        """Whether it is this subscriber's turn."""
+        return self._engine is not None
+
+    def write(self, store: Store, batch: Sequence[Heard]) -> tuple[list[Verdict], list[Posted]]:
+        """Stores a batch and, in the same transaction, what it means. Messages in the answer are committed."""
+        if self._engine is None:
+            return store.write(batch), []
+        try:
+            return store.write(batch, lambda work, verdicts: self._after(work, batch, verdicts)), self._take()
+        except RigwatchError:
+            self._forget()
+            raise
+        except Exception:
+            # A defect of a rule must not keep reports from being stored. The batch goes in without it; the engine
+            # begins anew from what is stored and looks at every node again.
+            log.exception("alerts failed in a batch, it is stored without them")
+            self._forget()
+            return store.write(batch), []
+
+    def tick(self, store: Store) -> list[Posted]:
+        """What is due by the clock, and what people or other subscribers changed."""
+        if self._turn is None:
+            self._turn = store.turn()
+        if not self._turn.holds():
+            self._forget()
+            return []
+        try:
+            store.change(self._step_by_clock)
+        except BaseException:
+            # What the engine thinks is stored is not: it begins anew from what is.
+            self._forget()
+            raise
+        return self._take()
+
+    def release(self) -> None:
+        """Lets another subscriber drive."""
+        self._forget()
+        if self._turn is not None:
+            self._turn.release()
+
+    def note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
+        """What became of messages, in the story of their incidents."""
+        now = self._clock.now()
+        for each in posted:
+            for incident in each.incidents:
+                self._decision += 1
+                alerts.add_decision(work, Decision(incident, now, what, why), self._decision)
+
+    def _after(self, work: Work, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> None:
+        engine = self._engine
+        assert engine is not None
+        if alerts.term(work) != self._term:
+            log.warning("another subscriber drives the alerts now")
+            self._engine = None
+            return
+        pairs = zip(batch, verdicts, strict=True)
+        touched = {heard.node for heard, verdict in pairs if not isinstance(verdict, Rejected)}
+        if touched:
+            engine.take(reader.some(work, touched))
+            self._step(work, engine)
+
+    def _step_by_clock(self, work: Work) -> None:
+        now = self._clock.now()
+        engine = self._engine
+        if engine is None:
+            engine = self._begin(work, now)
+        elif alerts.term(work) != self._term:
+            self._engine = None
+            return
+        changed = alerts.changed(work)
+        if changed != self._changed:
+            engine.set_mutes(silences.running(work, now))
+            engine.set_acknowledged(alerts.acknowledged(work))
+            engine.set_refused(self.refused(work))
+            self._changed = changed
+        # Others may store reports as well; what they stored is only seen by looking.
+        if now - self._looked_at >= (_ALL_EVERY if self._is_alone(work, now) else 0):
+            engine.take_all(reader.nodes(work))
+            self._looked_at = now
+        if now - self._usual_at >= _USUAL_EVERY:
+            engine.set_usual(alerts.usual(work, now))
+            self._usual_at = now
+        if now - self._forgot_at >= _FORGET_EVERY:
+            self._forgot_at = now
+            alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
+        self._step(work, engine)
+
+    def refused(self, work: Work) -> dict[str, str]:
+        """Channels that were refused for good, unless their address has changed since."""
+        return {
+            name: why for name, (address, why) in outbox.refused(work).items() if self._addresses.get(name) == address
+        }
+
+    def _begin(self, work: Work, now: Millis) -> Engine:
+        self._term = alerts.new_term(work)
+        start, (self._decision, self._message) = alerts.start(work, now, self._policy.flap_within)
+        self._engine = Engine(self._policy, self._routes, start, link=self._link)
+        self._changed = -1
+        self._looked_at = self._usual_at = now
+        self._left_over = outbox.left(work)
+        log.info("drives the alerts open_incidents=%s unsent=%s", len(start.incidents), len(self._left_over))
+        return self._engine
+
+    def _step(self, work: Work, engine: Engine) -> None:
+        now = self._clock.now()
+        outcome = engine.step(ServerFacts(self._connected_at(), now), now)
+        self.check_at, self.stepped_at = outcome.check_at, now
+        if outcome.is_empty:
+            return
+        self._decision = alerts.save(work, outcome, self._decision + 1)
+        posted = outbox.add(work, outcome.letters, self._message + 1, now)
+        self._message += len(posted)
+        self._posted += posted
+
+    def _is_alone(self, work: Work, now: Millis) -> bool:
+        return alerts.subscribers(work, now - 10_000) <= 1
+
+    def _take(self) -> list[Posted]:
+        posted, self._posted = [*self._left_over, *self._posted], []
+        self._left_over = []
+        return posted
+
+    def _forget(self) -> None:
+        self._engine, self._posted, self._left_over = None, [], []
+        self.check_at = None

@@ -1,0 +1,66 @@
+"""Puts the alerts together: engine, postman, Telegram, heartbeat. The service only runs what it is given."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from rigwatch.address import web_url
+from rigwatch.clock import Clock, Millis
+from rigwatch.errors import RigwatchError
+from rigwatch.settings.server import ServerSettings
+from subscriber.alerter import Alerter
+from subscriber.alerts.policy import Policy
+from subscriber.notify.apprise import AppriseSender
+from subscriber.notify.channel import Channel
+from subscriber.notify.channels import channels_of
+from subscriber.notify.heartbeat import Heartbeat
+from subscriber.notify.ledger import StoredLedger
+from subscriber.notify.postman import Postman
+from subscriber.watch import Watch
+from subscriber.worker import Worker
+
+log = logging.getLogger(__name__)
+
+_WELL_FOR: Millis = 15_000
+
+
+def alerting(
+    settings: ServerSettings, worker: Worker, *, clock: Clock, connected_at: Callable[[], Millis | None]
+) -> tuple[Watch, Mapping[str, Callable[[], Coroutine[Any, Any, None]]]]:
+    """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address."""
+    channels = channels_of(settings.alerts)
+    alerter = Alerter(
+        Policy(settings.alerts, settings.web.timezone),
+        [each.route for each in channels],
+        addresses={each.key: each.address for each in channels},
+        link=settings.alerts.link or web_url(settings.web),
+        clock=clock,
+        connected_at=connected_at,
+    )
+    postman = Postman(channels, StoredLedger(worker, alerter, clock=clock), clock=clock)
+    watch = Watch(worker, alerter, postman, clock=clock)
+
+    def is_well() -> bool:
+        at = alerter.stepped_at
+        return connected_at() is not None and at is not None and clock.now() - at < _WELL_FOR
+
+    heartbeat = Heartbeat(settings.alerts.heartbeat, is_well, clock=clock)
+    return watch, {
+        "postman": postman.run,
+        "heartbeat": heartbeat.run,
+        "channels": lambda: _warm_up(channels),
+    }
+
+
+async def _warm_up(channels: list[Channel]) -> None:
+    """So that the first alert does not wait for a library; a wrong address is said now, not in the night."""
+    for each in channels:
+        if isinstance(each.sender, AppriseSender):
+            try:
+                await asyncio.to_thread(each.sender.warm_up)
+            except RigwatchError as exc:
+                log.error("%s", exc)
+            except Exception:
+                # A library that cannot be loaded must not keep reports from being stored; sending will say it again.
+                log.exception("channel cannot be used channel=%s", each.key)

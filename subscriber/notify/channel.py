@@ -1,0 +1,78 @@
+"""A way to people as the postman sees it, and what can go wrong with one message. Nothing is sent here."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.settings.alerts import AlertSettings, ChannelSettings
+from subscriber.alerts.route import Route
+from subscriber.store.outbox import Posted
+
+LIMITS = {"tgram": (20, 60.0), "discord": (30, 60.0), "slack": (60, 60.0), "ntfy": (60, 60.0), "mailto": (30, 60.0)}
+"""Messages in so many seconds that a kind of channel takes; Telegram: 20 a minute to a group."""
+DEFAULT_LIMIT = (120, 60.0)
+
+
+class NotSent(RigwatchError):
+    """The message did not go out, as far as anybody knows.
+
+    `permanent`: trying again with the same address cannot help. `retry_after`: seconds the other side asked for.
+    `maybe`: it may have arrived all the same.
+    """
+
+    def __init__(self, why: str, *, permanent: bool = False, retry_after: float = 0.0, maybe: bool = False) -> None:
+        super().__init__(why)
+        self.permanent = permanent
+        self.retry_after = retry_after
+        self.maybe = maybe
+
+
+class Sender(Protocol):
+    """Called in a thread of its own; returns when the other side has taken it, else raises `NotSent`."""
+
+    def send(self, posted: Posted, *, timeout: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """`address` is a hash of the real one, which is a secret; `rate` messages in `per` seconds at most."""
+
+    key: str
+    sender: Sender
+    route: Route
+    address: str
+    rate: int
+    per: float
+    timeout: float
+
+
+def key_of(url: str) -> str:
+    """A name for an address that stays the same and gives nothing away: 'tgram-3f9a2c'."""
+    return f"{scheme_of(url)}-{fingerprint(url)[:6]}"
+
+
+def scheme_of(url: str) -> str:
+    """Raises `SettingsError` for what is no address; never repeats it, for it holds a secret."""
+    scheme = urlsplit(url).scheme
+    if not scheme:
+        raise SettingsError("alerts.channels: an entry is not an Apprise address such as 'ntfy://topic'")
+    return scheme
+
+
+def fingerprint(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
+def named(settings: AlertSettings) -> dict[str, ChannelSettings]:
+    """Every channel of the settings by its key; those of the plain list get one."""
+    plain = {key_of(url): ChannelSettings(url=url) for url in settings.channels}
+    return {**plain, **settings.channel}
+
+
+def limit_of(url: str, wanted: ChannelSettings) -> tuple[int, float]:
+    """The settings' own limit, else that of its kind."""
+    if wanted.rate:
+        return wanted.rate, wanted.per.total_seconds()
+    return LIMITS.get(scheme_of(url), DEFAULT_LIMIT)

@@ -1,0 +1,68 @@
+"""What becomes of messages, in the store: marked after the attempt, and told in the story of their incidents."""
+
+from collections.abc import Callable, Sequence
+
+from rigwatch.clock import Clock, Millis
+from subscriber.alerter import Alerter
+from subscriber.notify.channel import Channel
+from subscriber.store import alerts, outbox
+from subscriber.store.outbox import Posted
+from subscriber.store.work import Work
+from subscriber.worker import Worker
+
+
+class StoredLedger:
+    """The postman's book."""
+
+    def __init__(self, worker: Worker, alerter: Alerter, *, clock: Clock) -> None:
+        self._worker = worker
+        self._alerter = alerter
+        self._clock = clock
+
+    async def begin(self, posted: Sequence[Posted]) -> None:
+        now = self._clock.now()
+        await self._change(lambda work: outbox.begin(work, _numbers(posted), now))
+
+    async def sent(self, posted: Sequence[Posted], took: float) -> None:
+        now = self._clock.now()
+
+        def change(work: Work) -> None:
+            outbox.sent(work, _numbers(posted), now)
+            self._note(work, posted, "sent", f"{posted[0].channel} took it in {took * 1000:.0f} ms")
+
+        await self._change(change)
+
+    async def again(self, posted: Sequence[Posted], at: Millis, why: str) -> None:
+        def change(work: Work) -> None:
+            outbox.again(work, _numbers(posted), at, why)
+            # The same failure again is no news; how often is in the message's own row.
+            if any(each.error != why for each in posted) and posted[0].attempts <= 1:
+                self._note(work, posted, "not sent", f"{posted[0].channel}: {why}; tried again for a day")
+
+        await self._change(change)
+
+    async def failed(self, posted: Sequence[Posted], why: str) -> None:
+        def change(work: Work) -> None:
+            outbox.failed(work, _numbers(posted), why)
+            self._note(work, posted, "not sent", f"{posted[0].channel}: {why}; given up")
+
+        await self._change(change)
+
+    async def refuse(self, channel: Channel, why: str) -> None:
+        now = self._clock.now()
+
+        def change(work: Work) -> None:
+            outbox.refuse(work, channel.key, channel.address, why=why, now=now)
+            alerts.touch(work)
+
+        await self._change(change)
+
+    def _note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
+        self._alerter.note(work, posted, what, why)
+
+    async def _change(self, change: Callable[[Work], None]) -> None:
+        await self._worker.do(lambda store: store.change(change))
+
+
+def _numbers(posted: Sequence[Posted]) -> list[int]:
+    return [each.id for each in posted]

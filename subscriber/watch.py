@@ -1,0 +1,80 @@
+"""The clock of the alerts: makes the engine look when something is due, and hands what it says to the postman."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
+from subscriber.alerter import Alerter
+from subscriber.ingest import Heard
+from subscriber.notify.postman import Postman
+from subscriber.store import Verdict
+from subscriber.worker import Worker
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+"""How often others' changes are looked for; what is due by the clock is not waited for longer than it needs."""
+
+LEAST_S = 0.01
+
+
+class Watch:
+    """`write` is what the pipeline stores through."""
+
+    def __init__(self, worker: Worker, alerter: Alerter, postman: Postman, *, clock: Clock) -> None:
+        self._worker = worker
+        self._alerter = alerter
+        self._postman = postman
+        self._clock = clock
+        self._sooner = asyncio.Event()
+        self._failure = ""
+
+    async def write(self, batch: Sequence[Heard]) -> list[Verdict]:
+        """A batch and what it means, in one transaction; then what must be said is on its way."""
+        verdicts, posted = await self._worker.do(lambda store: self._alerter.write(store, batch))
+        self._postman.hand_over(posted)
+        self._sooner.set()
+        return verdicts
+
+    async def run(self) -> None:
+        """Until it is cancelled. A step that fails is done again: what is due stays due."""
+        while True:
+            self._sooner.clear()
+            try:
+                self._postman.hand_over(await self._worker.do(self._alerter.tick))
+                self._failure = ""
+            except RigwatchError as exc:
+                if str(exc) != self._failure:
+                    log.error("alerts are not decided: %s", exc)
+                self._failure = str(exc)
+            except Exception as exc:
+                # A defect in one step; the next begins from what is stored. Said once, not every second.
+                if repr(exc) != self._failure:
+                    log.exception("alerts are not decided")
+                self._failure = repr(exc)
+            await self._pause()
+
+    async def release(self) -> None:
+        """Another subscriber may drive the alerts from now on."""
+        await self._worker.do(lambda _store: self._alerter.release())
+
+    async def _pause(self) -> None:
+        """Until the next tick or, where something is due sooner, until then; a batch may bring the moment forward."""
+        end = self._clock.monotonic() + TICK_S
+        # Even something that is due again and again leaves the disk and the loop time for others.
+        await self._clock.sleep(LEAST_S)
+        while (left := min(end - self._clock.monotonic(), self._due_in())) > 0:
+            sleeping = asyncio.ensure_future(self._clock.sleep(left))
+            sooner = asyncio.ensure_future(self._sooner.wait())
+            try:
+                await asyncio.wait((sleeping, sooner), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeping.cancel()
+                sooner.cancel()
+            self._sooner.clear()
+
+    def _due_in(self) -> float:
+        at = self._alerter.check_at
+        return TICK_S if at is None or self._failure else (at - self._clock.now()) / 1000

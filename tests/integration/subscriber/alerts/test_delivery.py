@@ -1,0 +1,176 @@
+"""From a will to a message at a real web server, through the broker, the store and Apprise; and what failures do."""
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from rigwatch.clock import SystemClock
+from rigwatch.home import Home
+from rigwatch.process import run
+from rigwatch.settings.alerts import AlertSettings, ChannelSettings
+from rigwatch.settings.loader import Secret
+from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
+from subscriber.service import subscribe
+from subscriber.store import Store, alerts, open_store, outbox
+from tests.integration.subscriber.running import Node, prepare, subscribing
+from tests.mosquitto import Mosquitto
+from tests.rigs import birth, rig, will
+from tests.waiting import eventually_async
+from tests.webhook import Webhook, webhook
+
+
+def configured(port: int, hook: Webhook, **more: object) -> ServerSettings:
+    at_once = dict.fromkeys(("hold", "group_wait", "grace"), timedelta(0))
+    wanted: dict[str, Any] = {"channels": (Secret(hook.url),), **at_once, **more}
+    return ServerSettings(
+        broker=BrokerSettings(port=0, plain_port=port),
+        database=DatabaseSettings(url=Secret("sqlite:///rigwatch.db")),
+        alerts=AlertSettings(**wanted),
+    )
+
+
+async def a_lost_node(port: int, name: str = "rig1") -> None:
+    """As a crash does: the socket is gone, no goodbye was said."""
+    (await Node.connect(rig(name, "garage"), port)).connection.abort()
+
+
+async def test_a_will_becomes_a_message_with_its_evidence(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with webhook() as hook:
+        async with subscribing(home, configured(mosquitto.port, hook)):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: hook.deliveries, what="the message arrives")
+    assert hook.titles == ["CRITICAL: garage/rig1 lost"]
+    assert "its connection broke" in hook.deliveries[0].body["message"]
+
+
+async def test_a_node_with_markup_in_its_name_is_plain_text(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with webhook() as hook:
+        async with subscribing(home, configured(mosquitto.port, hook)):
+            node = await Node.connect(rig("rig1", "garage"), mosquitto.port)
+            await node.say(birth(2, name="<b>&\nrig"))
+            await node.say(will(2))
+            await eventually_async(lambda: hook.deliveries, what="the message arrives")
+            await node.connection.close()
+    assert hook.titles == ["CRITICAL: garage/rig1 (<b>& rig) lost"]
+
+
+async def test_the_incident_the_message_and_the_story_are_stored(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with webhook() as hook:
+        async with subscribing(home, configured(mosquitto.port, hook)):
+            await a_lost_node(mosquitto.port)
+
+            def told() -> list[str]:
+                return [each.what for each in local.look(lambda work: alerts.story(work, 1))]
+
+            await eventually_async(lambda: "sent" in told(), what="the message is marked as sent")
+    assert told() == ["noticed", "firing", "told", "sent"]
+    (row,) = local.look(lambda work: outbox.of_incident(work, 1))
+    assert row[2] == "sent"
+
+
+async def test_a_server_error_is_tried_again_until_it_works(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with webhook() as hook:
+        hook.status = 500
+        async with subscribing(home, configured(mosquitto.port, hook)):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: hook.deliveries, what="the first attempt")
+            hook.status = 200
+            await eventually_async(lambda: len(hook.deliveries) == 2, what="the second attempt")
+    assert len(set(hook.titles)) == 1
+
+
+async def test_a_channel_that_hangs_delays_no_other(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1", "garage"), rig("rig2", "garage"))
+    with webhook() as slow, webhook() as good:
+        slow.hold = threading.Event()
+        channels = (Secret(slow.url + "?rto=1"), Secret(good.url))
+        async with subscribing(home, configured(mosquitto.port, good, channels=channels)):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: slow.deliveries, what="one hangs")
+            await a_lost_node(mosquitto.port, "rig2")
+            await eventually_async(lambda: len(good.deliveries) == 2, timeout=0.9, what="the other has both")
+            await eventually_async(lambda: len(slow.deliveries) == 2, what="it is tried again")
+            slow.hold.set()
+    assert "(may be a second copy)" in slow.titles[1]
+
+
+async def test_a_refused_token_stops_the_channel_and_is_told_through_the_others(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"), rig("rig2", "garage"))
+    with webhook() as bad, webhook() as good:
+        bad.status = 401
+        more = {"bad": ChannelSettings(url=Secret(bad.url)), "good": ChannelSettings(url=Secret(good.url))}
+        async with subscribing(home, configured(mosquitto.port, good, channels=(), channel=more)):
+            await a_lost_node(mosquitto.port)
+            loud = "CRITICAL: rigwatch may not send through a channel: bad"
+            await eventually_async(lambda: loud in good.titles, what="the others are told")
+            await a_lost_node(mosquitto.port, "rig2")
+            await eventually_async(lambda: any("rig2" in each for each in good.titles), what="the good one goes on")
+    assert len(bad.deliveries) == 1
+    assert local.look(outbox.refused)["bad"][1]
+
+
+async def test_messages_beyond_the_rate_are_put_into_one(home: Home, mosquitto: Mosquitto, local: Store) -> None:
+    names = [f"rig{number}" for number in range(5)]
+    prepare(home, *(rig(name, "garage") for name in names))
+    with webhook() as hook:
+        channel = {"web": ChannelSettings(url=Secret(hook.url), rate=1, per=timedelta(seconds=2))}
+        async with subscribing(home, configured(mosquitto.port, hook, channels=(), channel=channel)):
+            for count, name in enumerate(names, 1):
+                await a_lost_node(mosquitto.port, name)
+                await eventually_async(lambda count=count: len(local.look(alerts.live)) == count, what="it is lost")
+            await eventually_async(lambda: len(hook.deliveries) == 2, what="the digest")
+    assert "4 messages: CRITICAL" in hook.titles[1]
+
+
+async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it_after_its_start(
+    home: Home, mosquitto: Mosquitto
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with webhook() as hook:
+        hook.hold = threading.Event()
+        with subscriber_with(home, mosquitto.port, hook.url) as process:
+            local = open_store("sqlite:///rigwatch.db", home)
+            await eventually_async(lambda: local.server().connected_at, what="it has a broker")
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: hook.deliveries, what="it is about to send")
+            process.kill()
+            process.wait()
+        hook.hold.set()
+        hook.hold = None
+        with subscriber_with(home, mosquitto.port, hook.url):
+            await eventually_async(lambda: len(hook.deliveries) >= 2, what="the message after the restart")
+        local.close()
+    assert hook.titles[1] == "CRITICAL: garage/rig1 lost (may be a second copy)"
+
+
+@contextlib.contextmanager
+def subscriber_with(home: Home, port: int, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-m", __name__, str(home.path), str(port), url])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(timeout=30)
+
+
+def _main() -> None:
+    path, port, url = sys.argv[1:]
+    hook = Webhook(port=int(url.split(":")[2].split("/")[0]))
+    wanted = configured(int(port), hook)
+    run(lambda stop: subscribe(Home.find(path, {}), wanted, clock=SystemClock(), stop=stop))
+
+
+if __name__ == "__main__":
+    _main()

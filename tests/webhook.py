@@ -1,0 +1,96 @@
+"""A web server that plays a channel's other side: it keeps what it gets, and answers as it is told."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A request: when it came (`time.time()`), where to, and its JSON."""
+
+    at: float
+    path: str
+    body: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        return str(self.body.get("title", ""))
+
+
+@dataclass(slots=True)
+class Webhook:
+    """`status` is what is answered; `hold` is waited on first, where one is set."""
+
+    port: int = 0
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    answer: bytes = b"{}"
+    hold: threading.Event | None = None
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """As an Apprise address."""
+        return f"json://127.0.0.1:{self.port}/hook"
+
+    @property
+    def titles(self) -> list[str]:
+        return [each.title for each in self.deliveries]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        hook = self.server.hook
+        hook.deliveries.append(Delivery(time.time(), self.path, json.loads(raw or b"{}")))
+        if hook.hold is not None:
+            hook.hold.wait(30)
+        self.send_response(hook.status)
+        for name, value in hook.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(hook.answer)))
+        self.end_headers()
+        self.wfile.write(hook.answer)
+
+    do_GET = do_POST  # noqa: N815 - the base class's name
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing: what came is kept."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 200
+
+    def __init__(self, hook: Webhook) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.hook = hook
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has gone is what some tests are about."""
+
+
+@contextmanager
+def webhook() -> Iterator[Webhook]:
+    """Listens while the block runs."""
+    hook = Webhook()
+    server = _Server(hook)
+    hook.port = int(server.server_address[1])
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    try:
+        yield hook
+    finally:
+        if hook.hold is not None:
+            hook.hold.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
