@@ -21,6 +21,7 @@ _WRITE_BUFFER: Final = 64 * 1024
 _WRITE_BUFFER_MAX: Final = 1024 * 1024
 # A peer that does not take the last packets is not waited for.
 _LINGER: Final = 2.0
+_MAY_BE_CONNECT: Final = (Kind.CONNECT << 4, None)
 _FOREVER: Final = float("inf")
 # PUBACK to PUBCOMP: as many as the broker asked for, so they are not counted against the sender.
 _ACKNOWLEDGEMENTS: Final = range(Kind.PUBACK << 4, (Kind.PUBCOMP + 1) << 4)
@@ -148,6 +149,9 @@ class Connection(asyncio.Protocol):
         if self._tokens_at != house.tick:
             self._tokens = min(self._rate, self._tokens + (house.tick - self._tokens_at) * self._rate)
             self._tokens_at = house.tick
+        if self.state is State.SILENT and self._reader.first_byte not in _MAY_BE_CONNECT:
+            # Whoever speaks HTTP or TLS here must not be waited for until "their packet" is complete.
+            raise Violation("not MQTT")
         while self.state is State.LIVE or self.state is State.SILENT:
             if self._tokens < 1:
                 self._pause()
@@ -160,15 +164,13 @@ class Connection(asyncio.Protocol):
             if first not in _ACKNOWLEDGEMENTS:
                 self._tokens -= 1
             if self.dialogue is None:
-                self._handle_first(first, body)
+                self._handle_first(body)
                 continue
             self.seen = house.tick
             if not self.dialogue.handle(first, body):
                 self.end("")
 
-    def _handle_first(self, first: int, body: bytes) -> None:
-        if first != Kind.CONNECT << 4:
-            raise Violation("first packet is not CONNECT")
+    def _handle_first(self, body: bytes) -> None:
         connect = read_connect(body)
         self.state = State.DECIDING
         self._house.knock(self, connect)

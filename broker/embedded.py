@@ -196,15 +196,18 @@ class EmbeddedBroker(Broker):
     def _retain(self, message: Message, source: Session | None) -> None:
         """An empty payload clears (§3.3.1.3). `$SYS` topics are the broker's own and do not count."""
         store = self.retained
+        own = message.topic.startswith("$")
         if not message.payload:
-            store.pop(message.topic, None)
-        elif message.topic in store or len(store) < self.limits.retained or message.topic.startswith("$"):
-            kept = Message(message.topic, message.payload, qos=message.qos, retain=True)
-            store[message.topic] = Retained(source, kept)
-        else:
-            self.counters.drop("retained store full")
-            self._say_full()
-        self.counters.retained = len(store)
+            self.counters.retained -= store.pop(message.topic, None) is not None and not own
+            return
+        if message.topic not in store and not own:
+            if self.counters.retained >= self.limits.retained:
+                self.counters.drop("retained store full")
+                self._say_full()
+                return
+            self.counters.retained += 1
+        kept = Message(message.topic, message.payload, qos=message.qos, retain=True)
+        store[message.topic] = Retained(source, kept)
 
     def _say_full(self) -> None:
         if not self._full:

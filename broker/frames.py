@@ -38,6 +38,13 @@ class FrameReader:
         """Whether the beginning of a frame waits for its end."""
         return self._held is not None or self._at < len(self._data)
 
+    @property
+    def first_byte(self) -> int | None:
+        """The first byte of the next frame, as soon as it is there."""
+        if self._held:
+            return self._held[0]
+        return self._data[self._at] if self._at < len(self._data) else None
+
     def feed(self, data: bytes) -> None:
         """Adds what the socket gave; frames not yet asked for stay in front of it."""
         if self._held is not None:

@@ -1,52 +1,69 @@
 """What the broker does by the clock: ends silent clients, rechecks rights that changed, forgets old sessions."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
-from broker.accounts import AccountFile, StoredAccount
+from broker.accounts import AccountFile
 from broker.figures import publish_figures
 from broker.hub import PERIOD, Hub
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
-from rigwatch.registry import Enrollment, Registry
+from rigwatch.registry import Registry
 from rigwatch.topics import NodeId
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
+V = TypeVar("V")
 
 _RIGHTS_EVERY: Final = 1.0
 _FIGURES_EVERY: Final = 10.0
 
 
+class Watched(Generic[K, V]):
+    """One file that says who may log in, and what it said at the last look. Unchanged, a look costs one `stat`."""
+
+    def __init__(self, path: Path, read: Callable[[], Mapping[K, V]]) -> None:
+        self._path = path
+        self._read = read
+        self._stamp: object = None
+        self.known: dict[K, V] = {}
+
+    def look(self) -> set[K]:
+        """What has come, gone or changed since the last look."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return set()
+        # Noted first: a file that cannot be read is complained about once, and read again when it changes.
+        self._stamp = stamp
+        try:
+            found = dict(self._read())
+        except RigwatchError as exc:
+            log.error("who may log in cannot be read again, what was known counts error=%s", exc)
+            return set()
+        changed = {key for key in self.known.keys() | found.keys() if self.known.get(key) != found.get(key)}
+        self.known = found
+        return changed
+
+
 class RightsChanges:
-    """Notices that the files which say who may log in have changed. Unchanged, it costs two `stat`."""
+    """Notices that enrolments and accounts have changed, each file by itself: a broken one must not hide the other."""
 
     def __init__(self, registry_path: Path, registry: Registry, accounts: AccountFile) -> None:
-        self._path = registry_path
-        self._registry = registry
-        self._file = accounts
-        self._stamps: tuple[object, object] = (None, None)
-        self._nodes: dict[NodeId, Enrollment] = {}
-        self._accounts: dict[str, StoredAccount] = {}
+        self._nodes = Watched(registry_path, registry.nodes)
+        self._accounts = Watched(accounts.path, accounts.all)
         self._endings: dict[NodeId, Millis] = {}
 
     def names(self, now: Millis) -> set[str]:
-        """Accounts whose rights may have changed since the last call. Raises `RigwatchError` for a broken file."""
-        stamps = (_stamp(self._path), _stamp(self._file.path))
-        changed = {str(node) for node, until in self._endings.items() if until <= now}
-        if stamps != self._stamps:
-            # Noted first: a file that cannot be read is complained about once, and read again when it changes.
-            self._stamps = stamps
-            nodes, accounts = self._registry.nodes(), dict(self._file.all())
-            changed |= {str(node) for node in _differing(self._nodes, nodes)}
-            changed |= _differing(self._accounts, accounts)
-            self._nodes, self._accounts = nodes, accounts
-        if changed:
-            endings = {node: each.previous_until or 0 for node, each in self._nodes.items()}
+        """Accounts whose rights may have changed since the last call."""
+        changed = self._nodes.look()
+        # A key that was rotated away ends by the clock, while its file stays as it is.
+        ended = {node for node, until in self._endings.items() if until <= now}
+        if changed or ended:
+            endings = {node: each.previous_until or 0 for node, each in self._nodes.known.items()}
             self._endings = {node: until for node, until in endings.items() if until > now}
-        return changed
+        return {str(node) for node in changed | ended} | self._accounts.look()
 
 
 class Housekeeping:
@@ -65,8 +82,6 @@ class Housekeeping:
         while True:
             try:
                 self.step()
-            except RigwatchError as exc:
-                log.error("rights cannot be read again, the last known ones count error=%s", exc)
             except Exception as exc:
                 # The loop's boundary: nothing was begun that the next step would not do again.
                 if self._failed != repr(exc):
@@ -85,10 +100,6 @@ class Housekeeping:
         if hub.tick >= self._figures_at:
             self._figures_at = hub.tick + _FIGURES_EVERY
             publish_figures(hub.broker)
-
-
-def _differing(old: Mapping[K, object], new: Mapping[K, object]) -> set[K]:
-    return {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
 
 
 def _stamp(path: Path) -> object:

@@ -15,6 +15,7 @@ from broker.encoding import ConnectCode
 from broker.packets import Connect
 from broker.refusals import Refusals
 from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerLimits
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Hub:
         # In the order in which they came; the first is the one that has been silent longest.
         self._pending: dict[Connection, None] = {}
         self._throttled: set[Connection] = set()
+        # Logged in since the last look at the rights: what they logged in by may have gone before anybody saw it there.
+        self._newcomers: set[str] = set()
         self._unflushed: list[Connection] = []
         self._deciding: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -110,9 +113,9 @@ class Hub:
     def knock(self, connection: Connection, connect: Connect) -> None:
         try:
             verdict = self.access.check(connect)
-        except Exception:
-            # The boundary behind which accounts and keys are read: whatever fails there refuses, and says so.
-            verdict = self._failed()
+        except Exception as exc:  # noqa: BLE001
+            # The boundary behind which accounts and keys are read: whatever fails there refuses, and is logged.
+            verdict = self._failed(exc)
         if verdict is not None:
             self._settle(connection, connect, verdict)
             return
@@ -125,16 +128,16 @@ class Hub:
             await self.clock.sleep(1.0)
         try:
             verdict = await self.access.check_slowly(connect)
-        except Exception:
+        except Exception as exc:  # noqa: BLE001
             # As in `knock`.
-            verdict = self._failed()
+            verdict = self._failed(exc)
         self._settle(connection, connect, verdict)
 
-    def _failed(self) -> Verdict:
-        """Called in an exception's handler; the exception is logged now and then, since anybody can cause the next."""
+    def _failed(self, exc: Exception) -> Verdict:
+        """Logged now and then only, since anybody who knocks can cause the next."""
         times = self._refusals.times_to_say("", "check", self.tick)
         if times:
-            log.exception("logins cannot be checked and are refused times=%s", times)
+            log.error("logins cannot be checked and are refused times=%s", times, exc_info=exc)
         return _FAILED
 
     def _settle(self, connection: Connection, connect: Connect, verdict: Verdict) -> None:
@@ -163,6 +166,7 @@ class Hub:
         self._pending.pop(connection, None)
         session, present = self.broker.open_session(admitted, clean=connect.clean_session, handler=connection)
         dialogue = Dialogue(self.broker, connection, session, connect=connect, address=connection.address)
+        self._newcomers.add(admitted.account.name)
         self.counters.logins += 1
         self.counters.clients += 1
         self.counters.clients_maximum = max(self.counters.clients_maximum, self.counters.clients)
@@ -213,9 +217,14 @@ class Hub:
     # Sessions, by the clock
 
     def recheck(self, names: Iterable[str]) -> None:
-        """Closes clients of these accounts whose login would be refused now, and gives the others today's rights."""
-        for session, handler in [each for name in names for each in self.broker.sessions_of(name)]:
-            account = self.access.account_now(session.account, session.proof)
+        """Closes whoever of these accounts, and of the newcomers, would be refused now; others get today's rights."""
+        newcomers, self._newcomers = self._newcomers, set()
+        for session, handler in [each for name in newcomers.union(names) for each in self.broker.sessions_of(name)]:
+            try:
+                account = self.access.account_now(session.account, session.proof)
+            except RigwatchError:
+                # A file that cannot be read is complained about where it is watched; who is in stays in.
+                continue
             if account is not None:
                 self.broker.adopt(session, account)
                 continue

@@ -1,0 +1,265 @@
+"""Who gets in and what they may do then, over the wire; and that a change of it reaches those who are in already."""
+
+import logging
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from broker.rights import Role
+from rigwatch.keys import MasterKey
+from rigwatch.settings.server import SecuritySettings
+from rigwatch.topics import NodeId
+from tests.integration.broker.peer import Login, Peer, Will, connect, publish
+from tests.integration.broker.running import PASSPHRASE, RIG1, RIG2, House, broker_running
+
+REPORT1 = "rigwatch/v1/main/rig1/report"
+STATUS1 = "rigwatch/v1/main/rig1/status"
+STATUS2 = "rigwatch/v1/main/rig2/status"
+ACK1 = "rigwatch/v1/main/rig1/ack"
+# What is promised, with a little for the machine.
+SOON = 2.5
+
+
+async def refused(house: House, login: Login) -> int:
+    """The code of a CONNECT that must not be accepted, after which the broker closes."""
+    async with await Peer.join(house.port, login) as peer:
+        assert peer.code != 0
+        assert await peer.is_closed()
+        return peer.code
+
+
+async def test_a_node_reports_and_hears_its_acks_and_nothing_else(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.service()) as subscriber:
+        assert await subscriber.subscribe_all(("rigwatch/v1/+/+/status", 1), ("rigwatch/v1/+/+/report", 1)) == b"\1\1"
+        async with await house.join(house.node()) as node:
+            assert await node.subscribe_all((ACK1, 1), ("rigwatch/v1/main/rig2/ack", 1), ("#", 1)) == b"\1\x80\x80"
+            await node.publish(REPORT1, b"mine")
+            await node.publish(STATUS2, b"not mine")
+            await subscriber.publish(ACK1, b"got it")
+            assert [each.payload for each in await node.receive_all()] == [b"got it"]
+        assert [each.payload for each in await subscriber.receive_all()] == [b"mine"]
+
+
+async def test_what_a_node_may_not_say_is_said_to_the_operator_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.node()) as node:
+        for _ in range(5):
+            await node.publish(STATUS2, b"secret payload")
+        await node.subscribe("rigwatch/v1/main/rig2/ack")
+    lines = [record.getMessage() for record in caplog.records if record.name == "broker.dialogue"]
+    assert [line for line in lines if line.startswith("not allowed")] == [
+        f"not allowed client=main/rig1 address=127.0.0.1 action=publish topic='{STATUS2}'"
+    ]
+    assert "secret payload" not in caplog.text
+
+
+async def test_a_consumer_reads_the_plain_tree_and_says_nothing(tmp_path: Path) -> None:
+    async with (
+        broker_running(tmp_path) as house,
+        await house.join(house.service()) as subscriber,
+        await house.join(house.account("grafana", Role.CONSUMER)) as consumer,
+    ):
+        wanted = ("rigwatch/v1/+/+/state", 1), ("rigwatch/v1/+/+/report", 1), ("rigwatch/v1/#", 1)
+        assert await consumer.subscribe_all(*wanted) == b"\1\x80\x80"
+        await subscriber.publish("rigwatch/v1/main/rig1/state", b"{}")
+        await consumer.publish("rigwatch/v1/main/rig1/state", b"forged")
+        assert [each.payload for each in await consumer.receive_all()] == [b"{}"]
+
+
+@pytest.mark.parametrize("topic", [STATUS2, ACK1, "rigwatch/v1/server/status", "$SYS/broker/version"])
+async def test_a_will_outside_the_rights_is_refused(tmp_path: Path, topic: str) -> None:
+    async with broker_running(tmp_path) as house:
+        assert await refused(house, house.node(will=Will(topic))) == 5
+
+
+async def test_a_consumer_has_no_will(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        login = house.account("grafana", Role.CONSUMER)
+        assert await refused(house, replace(login, will=Will("rigwatch/v1/main/rig1/state"))) == 5
+
+
+async def test_a_client_id_has_to_be_the_nodes_own(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        assert await refused(house, replace(house.node(), client_id=str(RIG2))) == 2
+        assert await refused(house, replace(house.service(), client_id="main/rig1")) == 2
+        async with await house.join(replace(house.service(), client_id="subscriber.b")) as second:
+            await second.ping()
+
+
+async def test_a_wrong_client_id_is_told_only_to_who_knows_the_password(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        assert await refused(house, replace(house.node(), client_id="x", password="wrong")) == 4
+
+
+async def test_one_services_password_does_not_open_another(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        assert await refused(house, replace(house.service("watch"), user="subscriber", client_id="subscriber")) == 4
+        assert await refused(house, replace(house.node(RIG1), user=str(RIG2), client_id=str(RIG2))) == 4
+
+
+async def test_closed_enrolment_refuses_a_node_nobody_listed(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        stranger = NodeId("main", "rig3")
+        assert await refused(house, house.node(stranger)) == 4
+        house.registry.enroll(stranger, now=1)
+        async with await house.join(house.node(stranger)) as node:
+            await node.ping()
+
+
+async def test_open_enrolment_takes_a_new_node_that_knows_the_passphrase(tmp_path: Path) -> None:
+    security = SecuritySettings(enrollment="open", passphrase=PASSPHRASE)  # type: ignore[arg-type]
+    async with broker_running(tmp_path, security=security) as house:
+        stranger = NodeId("elsewhere", "rig3")
+        async with await house.join(house.node(stranger)) as node:
+            await node.ping()
+        wrong = MasterKey.from_passphrase("another passphrase altogether").node_key(stranger).mqtt_password
+        assert await refused(house, replace(house.node(stranger), password=wrong)) == 4
+
+
+async def test_revoking_closes_the_node_that_is_connected(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.watcher(STATUS1) as watcher:
+        async with (
+            await house.join(house.node(will=Will(STATUS1))) as node,
+            await house.join(house.node(RIG2)) as other,
+        ):
+            house.registry.revoke(RIG1, now=2)
+            assert await node.is_closed(timeout=SOON)
+            assert (await watcher.receive()).payload == b"lost"
+            await other.ping()
+        assert await refused(house, house.node()) == 4
+        assert await refused(house, house.node(generation=1)) == 4
+        house.registry.enroll(RIG1, now=3)
+        assert await refused(house, house.node()) == 4
+        async with await house.join(house.node(generation=1)) as node:
+            await node.ping()
+
+
+async def test_a_session_of_a_revoked_node_is_not_kept(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        login = replace(house.node(), clean=False)
+        async with await house.join(login) as node:
+            await node.subscribe(ACK1)
+            house.registry.revoke(RIG1, now=2)
+            assert await node.is_closed(timeout=SOON)
+        house.registry.enroll(RIG1, now=3)
+        async with await house.join(replace(house.node(generation=1), clean=False)) as node:
+            assert not node.session_present
+
+
+async def test_rotating_accepts_both_keys_until_the_stated_time(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.node()) as node:
+        until = time.time() + 2.5
+        house.registry.rotate(RIG1, previous_until=int(until * 1000))
+        assert not await node.is_closed(timeout=1.2)
+        await node.ping()
+        assert await node.is_closed(timeout=SOON + 1.3)
+        assert until <= time.time() <= until + SOON
+        assert await refused(house, house.node()) == 4
+        async with await house.join(house.node(generation=1)) as renewed:
+            await renewed.ping()
+
+
+async def test_an_account_that_is_removed_is_closed(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        login = house.account("ann", Role.ADMIN)
+        async with await house.join(login) as ann:
+            house.accounts.remove("ann")
+            assert await ann.is_closed(timeout=SOON)
+        assert await refused(house, login) == 4
+        async with await house.join(house.account("ann", Role.ADMIN)):
+            assert await refused(house, login) == 4
+
+
+async def test_an_account_that_loses_rights_loses_its_subscriptions(tmp_path: Path) -> None:
+    async with (
+        broker_running(tmp_path) as house,
+        await house.join(house.node()) as node,
+        await house.join(house.account("ann", Role.ADMIN)) as ann,
+    ):
+        await ann.subscribe_all((REPORT1, 1), ("rigwatch/v1/+/+/state", 1))
+        text = house.accounts.path.read_text()
+        house.accounts.path.write_text(text.replace('"admin"', '"consumer"'))
+
+        async def loses() -> None:
+            while True:
+                await node.publish(REPORT1, b"secret")
+                if not await ann.receive_all():
+                    return
+
+        began = time.monotonic()
+        await loses()
+        assert time.monotonic() - began < SOON
+        await ann.publish("rigwatch/v1/main/rig1/state", b"forged")
+        assert await ann.receive_all() == []
+
+
+async def test_a_broken_accounts_file_changes_nothing_for_those_who_are_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with broker_running(tmp_path) as house:
+        login = house.account("ann", Role.ADMIN)
+        async with await house.join(login) as ann, await house.join(house.node()) as node:
+            house.accounts.path.write_text("not toml at all")
+            assert not await ann.is_closed(timeout=1.5)
+            await ann.ping()
+            await node.ping()
+            assert await refused(house, replace(login, client_id="other")) == 3
+            house.registry.revoke(RIG1, now=2)
+            assert await node.is_closed(timeout=SOON)
+            async with await house.join(house.node(RIG2)) as other:
+                await other.ping()
+    assert caplog.text.count("who may log in cannot be read again") == 1
+
+
+async def test_wrong_passwords_are_answered_ever_later_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with broker_running(tmp_path) as house:
+        wrong = replace(house.node(), password="wrong password 1234")
+        delays = [await _timed(refused(house, wrong)) for _ in range(6)]
+        assert max(delays[:3]) < 0.2
+        assert delays[3] > 0.2
+        assert delays[5] > 0.9
+        # The right password is not slowed down by its neighbours' mistakes.
+        began = time.monotonic()
+        async with await house.join(house.node()):
+            assert time.monotonic() - began < 0.2
+    lines = [record.getMessage() for record in caplog.records if record.name == "broker.hub"]
+    assert lines == ["login refused address=127.0.0.1 user='main/rig1' reason=wrong password times=1"]
+    assert "1234" not in caplog.text
+
+
+async def _timed(attempt: Awaitable[int]) -> float:
+    began = time.monotonic()
+    await attempt
+    return time.monotonic() - began
+
+
+async def test_an_account_with_a_slow_hash_is_checked_without_holding_up_others(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        login = house.account("ann", Role.ADMIN)
+        strangers = [await Peer.open(house.port) for _ in range(20)]
+        for number, stranger in enumerate(strangers):
+            stranger.send(connect(replace(login, password=f"guess {number}")))
+        began = time.monotonic()
+        async with await house.join(house.node()) as node:
+            await node.ping()
+        assert time.monotonic() - began < 0.3
+        async with await house.join(login) as ann:
+            await ann.ping()
+
+
+async def test_what_a_client_sends_behind_its_connect_waits_for_a_slow_check(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        login = house.account("ann", Role.ADMIN)
+        async with await house.watcher() as watcher, await Peer.open(house.port) as ann:
+            topic = "rigwatch/v1/main/rig1/state"
+            ann.send(connect(replace(login, will=Will(topic))) + publish(topic, b"first") + publish(topic, b"second"))
+            ann._writer.close()
+            found = [(await watcher.receive()).payload for _ in range(3)]
+            assert found == [b"first", b"second", b"lost"]
