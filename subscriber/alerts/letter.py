@@ -8,7 +8,7 @@ from msgspec import Struct
 from rigwatch.clock import Millis
 from subscriber.alerts.group import by_site
 from subscriber.alerts.incident import Incident, Kind, Scope
-from subscriber.alerts.rule import TITLES, Rule, Severity
+from subscriber.alerts.rule import OVER_AGAIN, TITLES, Rule, Severity, plural
 from subscriber.alerts.words import NAME_MAX, duration, figures, moment, plain
 from subscriber.facts import NodeFacts
 
@@ -16,7 +16,6 @@ NAMED = 12
 """How many nodes one message names; the page has them all."""
 
 _TROUBLE = {Scope.HOST: "the machine, or its power?", Scope.SITE: "uplink or power?", Scope.FLEET: "network, or pool?"}
-_WELL = {Rule.NO_BROKER: "rigwatch has its broker again", Rule.CHANNEL_REFUSED: "a channel may send again"}
 _TOGETHER = frozenset({Rule.LOST, Rule.SILENT, Rule.NO_PEERS, Rule.SOURCE_FAILING})
 
 
@@ -81,20 +80,14 @@ def _title(said: Said) -> str:
     name = _name(said)
     if incident.subject.scope is Scope.SERVER:
         return _server_title(said)
-    match said.kind:
-        case Kind.RECOVERY:
-            end = incident.resolved_at or said.now
-            return f"OK: {name} no longer {TITLES[incident.rule]}, after {duration(end - incident.since)}"
-        case Kind.FLAPPING:
-            return f"FLAPPING: {name} {TITLES[incident.rule]} again and again"
-        case Kind.SETTLED if incident.is_open:
-            return f"STABLE: {name} still {TITLES[incident.rule]}"
-        case Kind.SETTLED:
-            return f"OK: {name} is stable again"
-        case Kind.REMINDER:
-            return f"STILL: {name} {TITLES[incident.rule]} for {duration(said.now - incident.since)}"
-        case _:
-            return f"{incident.severity.value.upper()}: {name} {TITLES[incident.rule]}"
+    what, now = TITLES[incident.rule], said.now
+    end = incident.resolved_at or now
+    return {
+        Kind.RECOVERY: f"OK: {name} {OVER_AGAIN[incident.rule]}, after {duration(end - incident.since)}",
+        Kind.FLAPPING: f"FLAPPING: {name} {what} again and again",
+        Kind.SETTLED: f"STABLE: {name} still {what}" if incident.is_open else f"OK: {name} is stable again",
+        Kind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}",
+    }.get(said.kind, f"{incident.severity.value.upper()}: {name} {what}")
 
 
 def _server_title(said: Said) -> str:
@@ -102,7 +95,7 @@ def _server_title(said: Said) -> str:
     lasted = duration((incident.resolved_at or said.now) - incident.since)
     about = f": {plain(incident.subject.name, NAME_MAX)}" if incident.subject.name else ""
     if said.kind is Kind.RECOVERY:
-        return f"OK: {_WELL[incident.rule]}{about}, after {lasted}"
+        return f"OK: {OVER_AGAIN[incident.rule]}{about}, after {lasted}"
     urgency = f"STILL, for {lasted}" if said.kind is Kind.REMINDER else incident.severity.value.upper()
     return f"{urgency}: {TITLES[incident.rule]}{about}"
 
@@ -139,15 +132,15 @@ def _last(said: Said) -> list[str]:
 def _group_title(said: Said) -> str:
     incident, count = said.incident, said.incident.members
     where = plain(str(incident.subject), NAME_MAX)
-    what = TITLES[incident.rule]
+    what, over = plural(TITLES[incident.rule]), plural(OVER_AGAIN[incident.rule])
     still = sum(1 for child in said.children if child.is_open)
     of = f" of {said.of}" if said.of > count else ""
     match said.kind:
         case Kind.RECOVERY:
             end = incident.resolved_at or said.now
-            return f"OK: {where}: all {count} nodes back ({what}), after {duration(end - incident.since)}"
+            return f"OK: {where}: all {count} nodes {over}, after {duration(end - incident.since)}"
         case Kind.REMINDER | Kind.PROGRESS:
-            return f"STILL: {where}: {still} of {count} nodes {what}, {count - still} back"
+            return f"STILL: {where}: {still} of {count} nodes {what}, {count - still} {over}"
         case _:
             guess = _TROUBLE.get(incident.subject.scope, "") if incident.rule in _TOGETHER else ""
             text = f"{incident.severity.value.upper()}: {where}: {count}{of} nodes {what} together"
@@ -171,11 +164,11 @@ def _group_lines(said: Said) -> list[str]:
 
 def _what(rule: Rule, kind: Kind) -> str:
     return {
-        Kind.RECOVERY: f"OK, no longer {TITLES[rule]}",
-        Kind.FLAPPING: f"FLAPPING, {TITLES[rule]} again and again",
-        Kind.SETTLED: f"stable again ({TITLES[rule]})",
-        Kind.REMINDER: f"STILL {TITLES[rule]}",
-    }.get(kind, TITLES[rule])
+        Kind.RECOVERY: f"OK, {plural(OVER_AGAIN[rule])}",
+        Kind.FLAPPING: f"FLAPPING, {plural(TITLES[rule])} again and again",
+        Kind.SETTLED: f"stable again ({plural(TITLES[rule])})",
+        Kind.REMINDER: f"STILL {plural(TITLES[rule])}",
+    }.get(kind, plural(TITLES[rule]))
 
 
 def _more(count: int) -> str:

@@ -85,6 +85,48 @@ TITLES = {
 """What is said of a node, after its name; of the server, alone."""
 
 
+OVER_AGAIN = {
+    Rule.LOST: "back",
+    Rule.SILENT: "reports again",
+    Rule.OFFLINE: "back",
+    Rule.NO_PEERS: "has peers again",
+    Rule.FEW_PEERS: "has enough peers again",
+    Rule.NO_HASHRATE: "hashes again",
+    Rule.LOW_HASHRATE: "hashes as usual again",
+    Rule.HASHRATE_FLOOR: "hashes enough again",
+    Rule.BLOCK_LAG: "has caught up with the chain",
+    Rule.BLOCK_STALLED: "gets new blocks again",
+    Rule.FORK: "is on the fleet's chain again",
+    Rule.SOURCE_FAILING: "can be read in full again",
+    Rule.NO_SHARES: "gets shares accepted again",
+    Rule.REJECTED_SHARES: "gets its shares accepted again",
+    Rule.GPU_MISSING: "has all its GPUs again",
+    Rule.HOT: "has cooled down",
+    Rule.COLD: "is warm again",
+    Rule.CLOCK_OFF: "has the right time again",
+    Rule.SAMPLES_LOST: "loses no more samples",
+    Rule.NO_BROKER: "rigwatch has its broker again",
+    Rule.CHANNEL_REFUSED: "a channel may send again",
+}
+"""What is said when it is over."""
+
+_PLURALS = {
+    "has": "have",
+    "is": "are",
+    "hashes": "hash",
+    "lags": "lag",
+    "misses": "miss",
+    "gets": "get",
+    "loses": "lose",
+}
+
+
+def plural(words: str) -> str:
+    """The words of `TITLES` and `OVER_AGAIN` for several nodes."""
+    first, _, rest = words.partition(" ")
+    return f"{_PLURALS.get(first, first)} {rest}".rstrip()
+
+
 @dataclass(frozen=True, slots=True)
 class RulePolicy:
     """A rule's figures for one node. `threshold` and `clear` are in the rule's unit, times in ms."""

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from rigwatch.clock import SystemClock
@@ -48,10 +49,11 @@ async def test_a_will_becomes_a_message_with_its_evidence(home: Home, mosquitto:
     assert "its connection broke" in hook.deliveries[0].body["message"]
 
 
-async def test_a_node_with_markup_in_its_name_is_plain_text(home: Home, mosquitto: Mosquitto) -> None:
+async def test_a_node_with_markup_in_its_name_is_plain_text(home: Home, mosquitto: Mosquitto, local: Store) -> None:
     prepare(home, rig("rig1", "garage"))
     with webhook() as hook:
         async with subscribing(home, configured(mosquitto.port, hook)):
+            await eventually_async(lambda: local.server().connected_at, what="it has a broker")
             node = await Node.connect(rig("rig1", "garage"), mosquitto.port)
             await node.say(birth(2, name="<b>&\nrig"))
             await node.say(will(2))
@@ -129,9 +131,13 @@ async def test_messages_beyond_the_rate_are_put_into_one(home: Home, mosquitto: 
         async with subscribing(home, configured(mosquitto.port, hook, channels=(), channel=channel)):
             for count, name in enumerate(names, 1):
                 await a_lost_node(mosquitto.port, name)
-                await eventually_async(lambda count=count: len(local.look(alerts.live)) == count, what="it is lost")
+                await eventually_async(partial(are_lost, local, count), what="it is lost")
             await eventually_async(lambda: len(hook.deliveries) == 2, what="the digest")
     assert "4 messages: CRITICAL" in hook.titles[1]
+
+
+def are_lost(store: Store, count: int) -> bool:
+    return len(store.look(alerts.live)) == count
 
 
 async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it_after_its_start(

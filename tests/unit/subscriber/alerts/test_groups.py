@@ -45,7 +45,7 @@ def test_a_group_that_is_back_is_one_message() -> None:
     line.at(20).expect("CRITICAL: garage: 40 nodes lost together")
     for number, name in enumerate(GARAGE):
         line.at(70 + number * 0.5).comes_back(name)
-    line.at(200).expect("OK: garage: all 40 nodes back (lost), after 1 min 20 s")
+    line.at(200).expect("OK: garage: all 40 nodes back, after 1 min 20 s")
     line.at(86400).expect_nothing()
 
 

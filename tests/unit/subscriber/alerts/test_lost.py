@@ -21,7 +21,7 @@ def test_a_node_that_comes_back_is_told_with_the_length_of_the_outage() -> None:
     line = Timeline(RIG)
     line.at(10).dies(RIG)
     line.at(60).expect("CRITICAL")
-    line.at(130).comes_back(RIG).expect("OK: garage/rig1 no longer lost, after 2 min")
+    line.at(130).comes_back(RIG).expect("OK: garage/rig1 back, after 2 min")
     line.at(3600).expect_nothing()
 
 
@@ -75,7 +75,7 @@ def test_a_connected_node_without_reports_is_silent_after_three_intervals() -> N
     line.at(60).reports_stop(RIG)
     line.at(240).expect_nothing()
     line.at(241).expect("CRITICAL: garage/rig1 silent")
-    line.at(250).report(RIG).expect("OK: garage/rig1 no longer silent")
+    line.at(250).report(RIG).expect("OK: garage/rig1 reports again")
 
 
 def test_a_goodbye_without_maintenance_is_told_after_its_hold() -> None:

@@ -14,7 +14,7 @@ def test_an_acknowledged_incident_is_not_told_again_but_its_end_is() -> None:
     line.at(20).expect("CRITICAL")
     line.at(30).acknowledge("lost")
     line.at(7200).expect_nothing()
-    line.comes_back(RIG).expect("OK: garage/rig1 no longer lost")
+    line.comes_back(RIG).expect("OK: garage/rig1 back")
     assert "acknowledged: by ann: on my way" in line.reasons("lost")
 
 

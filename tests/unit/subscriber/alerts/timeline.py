@@ -24,7 +24,7 @@ LONG_AGO = START - 24 * 3_600_000
 GOOD: dict[str, Any] = {"hashrate": 45e6, "peers": 25}
 
 
-def settings(**alerts: Any) -> AlertSettings:
+def settings(**alerts: object) -> AlertSettings:
     """As `[alerts]` would be read from the file."""
     return build(AlertSettings, alerts, Place("server.toml"))
 
@@ -34,7 +34,7 @@ class Timeline:
 
     def __init__(
         self, *names: str, host: Callable[[str], str] = lambda name: f"host-{name}", zone: str = "UTC",
-        routes: Sequence[Route] = (Route("all"),), **alerts: Any,
+        routes: Sequence[Route] = (Route("all"),), **alerts: object,
     ) -> None:  # fmt: skip
         self.now = START
         self.policy = Policy(settings(**alerts), zone)
@@ -45,7 +45,7 @@ class Timeline:
         self._read = 0
         self._facts = {name: _facts(name, host(name)) for name in names}
         self._figures: dict[str, dict[str, Any]] = {name: dict(GOOD) for name in names}
-        self._due = {name: START + 60_000 for name in names}
+        self._due = dict.fromkeys(names, START + 60000)
         self._mutes: tuple[Mute, ...] = ()
         self._acks: dict[int, Acknowledged] = {}
         self._routes = routes
@@ -73,7 +73,7 @@ class Timeline:
 
     # what happens
 
-    def report(self, name: str, **figures: Any) -> "Timeline":
+    def report(self, name: str, **figures: object) -> "Timeline":
         self._figures[name] = {**self._figures[name], **figures}
         known = {key: value for key, value in self._figures[name].items() if value is not None}
         facts = self._facts[name]
@@ -82,6 +82,10 @@ class Timeline:
         self._facts[name] = replace(
             facts, last_report_at=self.now, clock_offset=offset, sample=Sample(n=self.now, at=self.now, **known)
         )
+        return self._changed(name)
+
+    def tag(self, name: str, *tags: str) -> "Timeline":
+        self._facts[name] = replace(self._facts[name], tags=tags)
         return self._changed(name)
 
     def reports_stop(self, name: str) -> "Timeline":
@@ -134,7 +138,7 @@ class Timeline:
         self.server = ServerFacts(connected_at=self.now)
         return self._step()
 
-    def settings_become(self, **alerts: Any) -> "Timeline":
+    def settings_become(self, **alerts: object) -> "Timeline":
         self.policy = Policy(settings(**alerts))
         self.engine = self._engine()
         return self._step()
