@@ -27,6 +27,7 @@ DELAY_FIRST = 0.5
 DELAY_MOST = 30.0
 STOP_WITHIN = 15.0
 """Seconds that a part has to stop by itself; then it is killed."""
+_NEVER_RAN = 1
 
 
 def restart_delay(deaths: int) -> float:
@@ -138,7 +139,12 @@ class _Keeper:
         deaths = starts = 0
         while not self._is_stopping():
             since, starts = self._clock.monotonic(), starts + 1
-            code = await self._run_once()
+            try:
+                code = await self._run_once()
+            except OSError as exc:
+                # No memory for a process, or a Python that is being replaced: it is a death like any other.
+                log.error("part cannot be started part=%s error=%s", self._part.name, exc.strerror or exc)
+                code = _NEVER_RAN
             ran = self._clock.monotonic() - since
             if self._is_stopping():
                 return

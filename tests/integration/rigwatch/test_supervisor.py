@@ -59,6 +59,28 @@ async def test_it_stops_all_when_a_part_says_no_at_its_first_start(tmp_path: Pat
     assert not [pid for pid in lines(tmp_path, "good") if pid.isdecimal() and psutil.pid_exists(int(pid))]
 
 
+async def test_it_says_no_when_a_part_cannot_be_started(tmp_path: Path) -> None:
+    running = Running([part("good", STAYS, tmp_path), Part("gone", [str(tmp_path / "no such program")])])
+    with pytest.raises(PartFailed, match="gone could not start"):
+        await running.task
+
+
+async def test_it_starts_a_part_again_whose_program_was_away_for_a_moment(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "python"
+    program.symlink_to(sys.executable)
+    running = Running([Part("one", [str(program), "-S", "-c", STAYS, str(tmp_path / "one")])])
+    await eventually_async(lambda: len(lines(tmp_path, "one")) == 1)
+    program.unlink()
+    psutil.Process(int(lines(tmp_path, "one")[0])).kill()
+    await eventually_async(lambda: "cannot be started" in caplog.text)
+    program.symlink_to(sys.executable)
+    await eventually_async(lambda: len(lines(tmp_path, "one")) == 2)
+    running.stop.set()
+    await running.task
+
+
 async def test_it_stops_parts_in_the_opposite_order(tmp_path: Path) -> None:
     order = tmp_path / "order"
     program = "import sys; open(sys.argv[2], 'w'); sys.stdin.read(); open(sys.argv[1], 'a').write(sys.argv[2][-1])"
