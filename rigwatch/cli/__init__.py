@@ -3,11 +3,24 @@
 import sys
 import traceback
 
-from rigwatch.cli import accounts, doctor, nodes, parts, setup, show, simulate, watch
+from rigwatch.cli import accounts, alerts, doctor, nodes, parts, quiet, setup, show, simulate, watch
 from rigwatch.cli.invocation import app, wants_debug
 from rigwatch.errors import RigwatchError
 
-__all__ = ["accounts", "app", "doctor", "main", "nodes", "parts", "setup", "show", "simulate", "watch"]
+__all__ = [
+    "accounts",
+    "alerts",
+    "app",
+    "doctor",
+    "main",
+    "nodes",
+    "parts",
+    "quiet",
+    "setup",
+    "show",
+    "simulate",
+    "watch",
+]
 
 
 def main() -> None:

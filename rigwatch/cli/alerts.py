@@ -1,0 +1,181 @@
+"""`test-alert`, `rules test`, `incidents`, `ack`: what the alerts do, and what they would do."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.cli.people import Author, Why, author_of
+from rigwatch.clock import Millis, as_datetime
+from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.settings.durations import parse_duration
+
+if TYPE_CHECKING:
+    from subscriber.alerts.incident import Incident
+    from subscriber.notify.channel import Channel
+    from subscriber.store import Store
+
+rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
+app.add_typer(rules, name="rules")
+
+
+@app.command("test-alert")
+def test_alert(context: typer.Context) -> None:
+    """Send a test message through every channel; exits 0 when all worked, else 1."""
+    from subscriber.notify.channels import channels_of
+
+    call = invocation(context)
+    settings = call.server()
+    channels = channels_of(settings.alerts)
+    if not channels:
+        raise SettingsError(f'{call.home.server_toml}: alerts.channels is empty; add one, such as "ntfy://my-topic"')
+    failed = [each for each in channels if not _works(call, each)]
+    raise typer.Exit(1 if failed else 0)
+
+
+def _works(call: Invocation, channel: "Channel") -> bool:
+    from subscriber.notify.channel import NotSent
+    from subscriber.store import alerts, outbox
+    from subscriber.store.outbox import Posted
+
+    now = call.clock.now()
+    text = "This is a test of rigwatch. If you can read it, this channel works."
+    try:
+        message = Posted(0, channel.key, "test", "info", "TEST: rigwatch can reach you", text, (), now)
+        channel.sender.send(message, timeout=channel.timeout)
+    except NotSent as exc:
+        typer.echo(f"failed   {channel.key:<20} {exc}")
+        return False
+    typer.echo(f"ok       {channel.key:<20} took the message")
+    with _store(call) as store:
+        if channel.key in store.look(outbox.refused):
+            # It was refused before; now it works, so it is used again.
+            store.change(lambda work: outbox.forgive(work, channel.key))
+            store.change(alerts.touch)
+    return True
+
+
+@rules.command("test")
+def rules_test(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="How far back the history is looked at.")] = "24h",
+) -> None:
+    """Replay the stored history through the rules of server.toml and say what would have fired."""
+    from subscriber.alerts.policy import Policy
+    from subscriber.alerts.rule import TITLES
+    from subscriber.alerts.words import duration
+    from subscriber.replay import fired, replay
+
+    call = invocation(context)
+    settings = call.server()
+    now = call.clock.now()
+    begin = now - millis_of(since, "--since")
+    policy = Policy(settings.alerts, settings.web.timezone)
+    with _store(call) as store:
+        replayed = replay(store, policy, since=begin, now=now)
+    found = fired(replayed)
+    for each in found:
+        end = each.resolved_at or now
+        lasted = duration(end - each.since) + ("" if each.resolved_at else ", still")
+        what = f"{each.members} nodes" if each.members else ""
+        typer.echo(
+            f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {each.subject}  {what}"
+            f"{TITLES[each.rule]}  ({lasted}): {each.evidence}"
+        )
+    count, messages = len(found), len(replayed.letters)
+    typer.echo(f"{count} incidents and {messages} messages from {replayed.samples} samples in {since}")
+
+
+@app.command()
+def incidents(
+    context: typer.Context,
+    number: Annotated[int | None, typer.Argument(help="Tell the story of this one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many are listed.")] = 30,
+) -> None:
+    """List incidents, open ones first; with a number, every decision about it and why."""
+    from subscriber.store import alerts
+
+    call = invocation(context)
+    zone = _zone(call)
+    with _store(call) as store:
+        if number is not None:
+            _tell_story(store, number, zone)
+            return
+        for each in store.look(lambda work: alerts.latest(work, limit)):
+            typer.echo(_line(each, zone))
+
+
+@app.command()
+def ack(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="NODE|NUMBER", help="site/node, or an incident's number.")],
+    why: Why = "",
+    by: Author = "",
+) -> None:
+    """Acknowledge what is open for a node: no more reminders, but its end is told."""
+    from subscriber.alerts.incident import Acknowledged
+    from subscriber.store import alerts
+
+    call = invocation(context)
+    with _store(call) as store:
+        numbers = [each.id for each in store.look(alerts.live) if each.is_open and _is(each, what)]
+        known = Acknowledged(call.clock.now(), author_of(by), why)
+        count = store.change(lambda work: alerts.acknowledge(work, numbers, known))
+    if not count:
+        raise RigwatchError(f"{what}: nothing is open that was not acknowledged; 'rigwatch incidents' lists them")
+    typer.echo(f"{count} acknowledged")
+
+
+def millis_of(text: str, option: str) -> Millis:
+    """A duration that a user typed; raises `SettingsError`."""
+    try:
+        return parse_duration(text) // timedelta(milliseconds=1)
+    except ValueError as exc:
+        raise SettingsError(f"{option}: {exc} (got {text!r})") from None
+
+
+@contextmanager
+def _store(call: Invocation) -> "Iterator[Store]":
+    from subscriber.store import open_store
+
+    with closing(open_store(call.server().database.url, call.home)) as store:
+        yield store
+
+
+def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
+    from subscriber.store import alerts
+
+    incident = store.look(lambda work: alerts.one(work, number))
+    if incident is None:
+        raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
+    typer.echo(_line(incident, zone))
+    for each in store.look(lambda work: alerts.story(work, number)):
+        typer.echo(f"  {_moment(each.at, zone)}  {each.what}: {each.why}")
+
+
+def _line(incident: "Incident", zone: ZoneInfo) -> str:
+    ack = f", acknowledged by {incident.acknowledged.by}" if incident.acknowledged else ""
+    group = f", part of {incident.parent}" if incident.parent else ""
+    return (
+        f"{incident.id:>6}  {_moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
+        f"{incident.subject}  {incident.rule.value}{ack}{group}: {incident.evidence}"
+    )
+
+
+def _is(incident: "Incident", what: str) -> bool:
+    return what in {str(incident.subject), str(incident.id), f"{incident.subject.site}/{incident.subject.name}"}
+
+
+def _zone(call: Invocation) -> ZoneInfo:
+    from subscriber.alerts.policy import Policy
+
+    settings = call.server()
+    return Policy(settings.alerts, settings.web.timezone).zone
+
+
+def _moment(at: Millis, zone: ZoneInfo) -> str:
+    return f"{as_datetime(at).astimezone(zone):%Y-%m-%d %H:%M:%S}"
