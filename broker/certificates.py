@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from broker.watched import stamp_of
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
@@ -27,7 +28,7 @@ class Certificate:
         self._clock = clock
         paths = self._paths()
         self.context: ssl.SSLContext = context_of(*paths)
-        self._stamp = _stamp(paths)
+        self._stamp = _stamps(paths)
 
     async def keep_fresh(self) -> None:
         """Until cancelled: renews our own certificate in time, and takes over files that the user has replaced."""
@@ -39,7 +40,7 @@ class Certificate:
         """One look. Files that cannot be used are complained about once, and the old certificate goes on."""
         try:
             paths = self._paths()
-            stamp = _stamp(paths)
+            stamp = _stamps(paths)
             if stamp != self._stamp:
                 self._stamp = stamp
                 # Into a throw-away context first: a half-replaced pair must not reach the one in use.
@@ -56,5 +57,5 @@ class Certificate:
         return certificate_paths(self._home, [settings.advertise] if settings.advertise else [], self._clock.now())
 
 
-def _stamp(paths: tuple[Path, Path]) -> tuple[object, ...]:
-    return tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in (path.stat() for path in paths))
+def _stamps(paths: tuple[Path, Path]) -> tuple[object, ...]:
+    return tuple(stamp_of(path) for path in paths)

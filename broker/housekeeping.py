@@ -1,15 +1,14 @@
 """What the broker does by the clock: ends silent clients, rechecks rights that changed, forgets old sessions."""
 
 import logging
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from broker.accounts import AccountFile
 from broker.figures import publish_figures
 from broker.hub import PERIOD, Hub
+from broker.watched import Watched
 from rigwatch.clock import Clock, Millis
-from rigwatch.errors import RigwatchError
 from rigwatch.registry import Registry
 from rigwatch.topics import NodeId
 
@@ -19,32 +18,6 @@ V = TypeVar("V")
 
 _RIGHTS_EVERY: Final = 1.0
 _FIGURES_EVERY: Final = 10.0
-
-
-class Watched(Generic[K, V]):
-    """One file that says who may log in, and what it said at the last look. Unchanged, a look costs one `stat`."""
-
-    def __init__(self, path: Path, read: Callable[[], Mapping[K, V]]) -> None:
-        self._path = path
-        self._read = read
-        self._stamp: object = None
-        self.known: dict[K, V] = {}
-
-    def look(self) -> set[K]:
-        """What has come, gone or changed since the last look."""
-        stamp = _stamp(self._path)
-        if stamp == self._stamp:
-            return set()
-        # Noted first: a file that cannot be read is complained about once, and read again when it changes.
-        self._stamp = stamp
-        try:
-            found = dict(self._read())
-        except RigwatchError as exc:
-            log.error("who may log in cannot be read again, what was known counts error=%s", exc)
-            return set()
-        changed = {key for key in self.known.keys() | found.keys() if self.known.get(key) != found.get(key)}
-        self.known = found
-        return changed
 
 
 class RightsChanges:
@@ -100,11 +73,3 @@ class Housekeeping:
         if hub.tick >= self._figures_at:
             self._figures_at = hub.tick + _FIGURES_EVERY
             publish_figures(hub.broker)
-
-
-def _stamp(path: Path) -> object:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

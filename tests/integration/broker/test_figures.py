@@ -1,0 +1,87 @@
+"""The broker's figures, as `$SYS` topics and for Prometheus."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from broker.counters import Counters
+from broker.figures import figures
+from broker.rights import Role
+from tests.integration.broker.peer import Peer, Will
+from tests.integration.broker.running import House, broker_running
+from tests.waiting import eventually_async
+
+REPORT1 = "rigwatch/v1/main/rig1/report"
+STATUS1 = "rigwatch/v1/main/rig1/status"
+
+
+def scrape(house: House) -> dict[str, float]:
+    """Samples by name, and by reason where there is one."""
+    with urlopen(f"http://127.0.0.1:{house.metrics_port}/metrics", timeout=5) as page:
+        families = text_string_to_metric_families(page.read().decode())
+    return {
+        " ".join([sample.name.removeprefix("rigwatch_broker_"), *sample.labels.values()]): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+async def test_prometheus_sees_what_happens(tmp_path: Path) -> None:
+    async with broker_running(tmp_path, metrics=True) as house, await house.watcher() as watcher:
+        node = await house.join(house.node(will=Will(STATUS1)))
+        await node.publish(REPORT1)
+        await node.publish("rigwatch/v1/main/rig2/report")
+        await node.subscribe("#")
+        node.drop()
+        (await Peer.join(house.port, replace(house.node(), password="wrong"))).drop()
+        stranger = await Peer.open(house.port)
+        stranger.send(b"\x00\x00")
+        assert await stranger.is_closed()
+        assert [(await watcher.receive()).payload for _ in range(2)] == [b"x", b"lost"]
+        expected = {
+            "clients": 1,
+            "connections": 1,
+            "sessions": 1,
+            "subscriptions": 1,
+            "logins_total": 2,
+            "accepted_total": 4,
+            "messages_received_total": 2,
+            "messages_sent_total": 2,
+            "wills_sent_total": 1,
+            "messages_dropped_total not allowed": 1,
+            "logins_refused_total wrong password": 1,
+            "logins_refused_total subscription": 1,
+            "clients_closed_total connection lost": 1,
+        }
+
+        async def seen() -> bool:
+            found = await asyncio.to_thread(scrape, house)
+            assert {name: found.get(name) for name in expected} == expected
+            return found["bytes_received_total"] > 100 and found["bytes_sent_total"] > 50
+
+        assert await eventually_async(seen)
+
+
+async def test_an_admin_reads_the_same_under_sys(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        async with await house.join(house.account("ann", Role.ADMIN)) as ann:
+            assert await ann.subscribe("$SYS/#", 0) == 0
+            found = {each.topic: each.payload for each in await ann.receive_all()}
+            assert found["$SYS/broker/clients/connected"].isdigit()
+            assert {f"$SYS/broker/{topic}" for topic, _ in figures(Counters())} <= set(found)
+        async with await house.join(house.service("watch")) as watch:
+            assert await watch.subscribe("$SYS/#") == 0x80
+
+
+def test_reasons_have_topics_of_their_own_and_a_sum() -> None:
+    counters = Counters()
+    counters.drop("queue full", 3)
+    counters.drop("not allowed")
+    counters.drop("nothing", 0)
+    found = dict(figures(counters))
+    assert found["messages/dropped"] == 4
+    assert found["messages/dropped/queue full"] == 3
+    assert "messages/dropped/nothing" not in found
