@@ -23,6 +23,15 @@ class Home:
         chosen = option or environ.get("RIGWATCH_HOME")
         return cls(Path(chosen).expanduser().resolve() if chosen else _user_data(environ) / "rigwatch")
 
+    def check_owner(self) -> None:
+        """Raises `RigwatchError` for root in somebody else's home: the service could not read what root leaves there,
+        and whoever owns the home could lead root's writing elsewhere."""
+        if sys.platform == "win32" or os.geteuid() != 0 or not self.path.exists():
+            return
+        owner = self.path.stat().st_uid
+        if owner != 0:
+            raise RigwatchError(f"home {self.path}: belongs to {_user(owner)}; run this as that user, with 'sudo -u'")
+
     def prepare(self) -> None:
         """Creates the directory, readable by its owner alone; raises `RigwatchError` when it cannot be written."""
         try:
@@ -66,6 +75,17 @@ class Home:
     def supervisor_lock(self) -> Path:
         """Held by the one `up` or `serve` that runs here."""
         return self.path / "supervisor.lock"
+
+
+def _user(number: int) -> str:
+    if sys.platform == "win32":
+        return f"user number {number}"
+    import pwd  # noqa: PLC0415 - not there on Windows
+
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"user number {number}"
 
 
 def _user_data(environ: Mapping[str, str]) -> Path:

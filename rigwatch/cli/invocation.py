@@ -95,7 +95,9 @@ def _globals(
     """Watches mining nodes over MQTT."""
     global _debug  # noqa: PLW0603 - the outermost error handler has no context to read it from
     _debug = debug
-    context.obj = Invocation(Home.find(home, os.environ), debug)
+    found = Home.find(home, os.environ)
+    found.check_owner()
+    context.obj = Invocation(found, debug)
 
 
 def invocation(context: typer.Context) -> Invocation:

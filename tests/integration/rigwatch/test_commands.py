@@ -165,3 +165,16 @@ def test_doctor_finds_nothing_failed_in_a_home_that_is_not_running(rigwatch: Rig
     assert examined.returncode == 0, examined.stdout
     assert "failed" not in examined.stdout
     assert "start 'rigwatch up'" in examined.stdout
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can act as somebody else")
+def test_a_command_of_root_leaves_nothing_in_somebody_elses_home(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    os.chown(rigwatch.home, 65534, 65534)
+    before = sorted(rigwatch.home.rglob("*"))
+    refused = rigwatch.run("enroll", "rig1")
+    assert refused.returncode == 1
+    assert "sudo -u" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+    assert sorted(rigwatch.home.rglob("*")) == before

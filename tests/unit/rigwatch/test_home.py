@@ -165,3 +165,14 @@ def test_a_home_that_cannot_be_written_tells_what_to_do(unwritable: Path) -> Non
         with pytest.raises(RigwatchError, match=r"cannot be written .* choose another with --home") as refusal:
             Home(path).prepare()
         assert f"home {path}" in str(refusal.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+def test_root_is_sent_away_from_somebody_elses_home(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.check_owner()
+    home.prepare()
+    home.check_owner()
+    os.chown(home.path, NOBODY, NOBODY)
+    with pytest.raises(RigwatchError, match=r"belongs to user .*sudo -u"):
+        home.check_owner()
