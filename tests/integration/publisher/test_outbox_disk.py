@@ -101,6 +101,19 @@ def test_what_the_disk_never_took_is_said_at_the_end(tmp_path: Path, caplog: pyt
     assert "samples lost, the disk refused them node=main/rig07 count=1" in caplog.text
 
 
+@POSIX
+def test_a_sample_that_was_acked_from_memory_is_neither_kept_nor_called_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with _file_size_limit(1):
+        outbox = _open(tmp_path / "outbox.db")
+        n = _append(outbox)
+        outbox.forget([n])
+        assert not outbox.load([n])
+        outbox.close()
+    assert "samples lost" not in caplog.text
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB, where the machine lets the test make one."""

@@ -75,7 +75,14 @@ async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path
         outgoing = await dispatch.next()
         assert outgoing is not None
         assert [sample.n for sample in outgoing.samples] == [numbers[1]]
-        assert await dispatch.next() is None
+        dispatch.broker_has(outgoing.number)
+        await dispatch.acked(Ack(session=1, n=(numbers[1],)))
+        assert dispatch.wakes_at() is None, "nothing waits for an ack any more"
+        await dispatch.keep(Summary())
+        await dispatch.keep(Summary())
+        live, history = await dispatch.next(), await dispatch.next()
+        assert live is not None
+        assert history is not None
 
 
 async def test_what_is_dropped_for_a_new_sample_is_not_sent() -> None:
@@ -88,3 +95,16 @@ async def test_what_is_dropped_for_a_new_sample_is_not_sent() -> None:
         while outgoing := await dispatch.next():
             sent += [sample.n for sample in outgoing.samples]
         assert sorted(sent) == list(outbox.pending())
+
+
+async def test_a_report_whose_sample_was_dropped_meanwhile_is_not_waited_for() -> None:
+    clock = FakeClock()
+    outbox = Outbox(None, NODE, limits=Limits(samples=1, bytes=1_000_000), clock=clock)
+    async with dispatching(outbox, clock) as dispatch:
+        await dispatch.keep(Summary())
+        outgoing = await dispatch.next()
+        assert outgoing is not None
+        dispatch.broker_has(outgoing.number)
+        assert dispatch.wakes_at() is not None
+        await dispatch.keep(Summary())
+        assert dispatch.wakes_at() is None

@@ -153,9 +153,9 @@ async def test_a_read_that_hangs_at_the_end_does_not_keep_the_publisher() -> Non
     async with sampling(clock, ("stuck", stuck)):
         await eventually_async(lambda: stuck.reads == 1)
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "source-stuck"]
-    assert thread.daemon
     gate.event.set()
     thread.join(5)
+    assert thread.daemon, "another kind would be joined at the end of the process"
 
 
 async def test_an_impossible_figure_fails_its_source() -> None:
