@@ -1,5 +1,6 @@
 """The session against a real Mosquitto."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -207,6 +208,35 @@ async def test_a_refused_node_waits_a_minute_at_least(start_mosquitto: StartMosq
         await eventually_async(lambda: _refusals(broker) == 1)
         await clock.advance(REFUSED_LEAST - 1)
         assert _lines(broker, "New connection from") == 2, "the fixture's look and the node's first attempt"
+
+
+async def _refuse_subscription(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answers as brokers with access rules do (Mosquitto of today grants, and delivers nothing)."""
+    await reader.read(65536)
+    writer.write(b"\x20\x02\x00\x00")
+    subscribe = await reader.read(65536)
+    writer.write(b"\x90\x03" + subscribe[2:4] + b"\x80")
+    await reader.read()
+    writer.close()
+
+
+async def test_a_node_that_may_not_hear_its_acks_counts_as_refused(caplog: pytest.LogCaptureFixture) -> None:
+    clock, attempts = FakeClock(), []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        attempts.append(clock.now())
+        await _refuse_subscription(reader, writer)
+
+    broker = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with broker:
+        endpoint = Endpoint("127.0.0.1", broker.sockets[0].getsockname()[1])
+        async with rigging(endpoint, clock=clock):
+            await eventually_async(lambda: _said(caplog))
+            await clock.advance(REFUSED_LEAST - 1)
+            assert len(attempts) == 1
+            await _in_time(clock, lambda: len(attempts) == 2)
+    assert _said(caplog) == ["broker refuses this node: enroll it, or join with a new token; trying again"]
+    assert "not allowed to subscribe to rigwatch/v1/main/rig07/ack" in caplog.text
 
 
 async def test_a_broker_that_is_away_is_said_once_and_tried_until_it_is_there(
