@@ -16,7 +16,9 @@ from subscriber.notify.channel import Channel
 from subscriber.notify.channels import channels_of
 from subscriber.notify.heartbeat import Heartbeat
 from subscriber.notify.ledger import StoredLedger
+from subscriber.notify.listener import Listener
 from subscriber.notify.postman import Postman
+from subscriber.notify.telegram import bot_of
 from subscriber.watch import Watch
 from subscriber.worker import Worker
 
@@ -30,8 +32,9 @@ def alerting(
 ) -> tuple[Watch, Mapping[str, Callable[[], Coroutine[Any, Any, None]]]]:
     """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address."""
     channels = channels_of(settings.alerts)
+    policy = Policy(settings.alerts, settings.web.timezone)
     alerter = Alerter(
-        Policy(settings.alerts, settings.web.timezone),
+        policy,
         [each.route for each in channels],
         addresses={each.key: each.address for each in channels},
         link=settings.alerts.link or web_url(settings.web),
@@ -46,7 +49,10 @@ def alerting(
         return connected_at() is not None and at is not None and clock.now() - at < _WELL_FOR
 
     heartbeat = Heartbeat(settings.alerts.heartbeat, is_well, clock=clock)
+    bot = settings.alerts.telegram
+    listener = Listener(bot_of(bot), bot.chats, worker, turn=alerter, policy=policy, clock=clock)
     return watch, {
+        **({"telegram": listener.run} if bot.token else {}),
         "postman": postman.run,
         "heartbeat": heartbeat.run,
         "channels": lambda: _warm_up(channels),

@@ -24,15 +24,15 @@ class Bot:
     def __init__(self, api: str, token: str) -> None:
         self._base = f"{api.rstrip('/')}/bot{token}"
 
-    def call(self, method: str, timeout: float, **arguments: Any) -> Any:  # noqa: ANN401 - what each method answers
-        """The `result` of a method. Raises `NotSent`."""
+    def call(self, method: str, limit: float, /, **arguments: Any) -> Any:  # noqa: ANN401 - what each method answers
+        """The `result` of a method, waited for `limit` seconds at most. Raises `NotSent`."""
         request = urllib.request.Request(  # noqa: S310 - the settings allow http and https only
             f"{self._base}/{method}",
             json.dumps(arguments).encode(),
             {"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=limit) as answer:  # noqa: S310
                 return json.load(answer)["result"]
         except urllib.error.HTTPError as exc:
             raise _refusal(exc) from None
