@@ -40,6 +40,7 @@ class Registry:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._nodes: dict[NodeId, Enrollment] = {}
+        self._was_read = False
 
     def nodes(self) -> dict[NodeId, Enrollment]:
         """All of them; raises `RigwatchError` when the file is there and cannot be understood."""
@@ -48,6 +49,18 @@ class Registry:
 
     def get(self, node: NodeId) -> Enrollment | None:
         self._refresh()
+        return self._nodes.get(node)
+
+    def last_known(self, node: NodeId) -> Enrollment | None:
+        """As `get`, but while the file cannot be read, what it said before counts; raises only where it said nothing.
+
+        For who watches: a slip in the file must not make every living node a stranger, nor hide the death of one.
+        """
+        try:
+            self._refresh()
+        except RigwatchError:
+            if not self._was_read:
+                raise
         return self._nodes.get(node)
 
     def enroll(self, node: NodeId, now: Millis) -> Enrollment:
@@ -97,6 +110,7 @@ class Registry:
         if seen != self._seen:
             self._nodes = _read(self._path)
             self._seen = seen
+            self._was_read = True
 
     @contextmanager
     def _changing(self) -> Iterator[dict[NodeId, Enrollment]]:
@@ -137,7 +151,7 @@ class NodeAccess:
 
     def accepted_keys(self, node: NodeId, now: Millis) -> tuple[NodeKey, ...]:
         """Newest first; empty when the node may not connect and nothing of it may be opened."""
-        known = self._registry.get(node)
+        known = self._registry.last_known(node)
         if known is None:
             return (self._derived(node, 0),) if self._open else ()
         if known.revoked:

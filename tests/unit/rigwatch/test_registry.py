@@ -229,3 +229,23 @@ def test_each_node_has_keys_of_its_own(registry: Registry) -> None:
     access = NodeAccess(MASTER, registry, open_enrollment=True)
     assert access.accepted_keys(OTHER, START) == (key(0, OTHER),)
     assert access.accepted_keys(NODE, START) == (key(0, NODE),)
+
+
+@pytest.mark.parametrize("spoilt", ["{broken", ""])
+def test_while_the_file_cannot_be_read_what_it_said_last_counts(
+    registry: Registry, tmp_path: Path, spoilt: str
+) -> None:
+    registry.enroll(NODE, START)
+    access = NodeAccess(MASTER, Registry(tmp_path / "nodes.json"), open_enrollment=False)
+    assert access.accepted_keys(NODE, START) == (key(0),)
+    (tmp_path / "nodes.json").write_text(spoilt)
+    assert access.accepted_keys(NODE, START) == (key(0),)
+    assert access.accepted_keys(OTHER, START) == ()
+    (tmp_path / "nodes.json").write_text("{}")
+    assert access.accepted_keys(NODE, START) == ()
+
+
+def test_a_file_that_never_could_be_read_lets_nobody_in(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "nodes.json").write_text("{broken")
+    with pytest.raises(RigwatchError, match="cannot be read"):
+        keys_at(registry, open_enrollment=True)
