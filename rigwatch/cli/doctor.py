@@ -45,7 +45,10 @@ class Finding:
 
 @app.command()
 def doctor(context: typer.Context) -> None:
-    """Check this installation; exits 0 when nothing has failed, else 1."""
+    """Check this installation and say what to do.
+
+    Exits 0 when nothing has failed, else 1.
+    """
     call = invocation(context)
     worst = False
     for finding in _examine(call):

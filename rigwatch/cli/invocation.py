@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import rigwatch
 from rigwatch import logs, process
@@ -18,7 +19,25 @@ from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher, load_server
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+ORDER = (
+    *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
+    *("incidents", "ack", "silence", "maintenance", "rules", "test-alert"),
+    *("serve", "broker", "subscribe", "web", "publish", "user", "account", "simulate"),
+)
+"""Commands as a newcomer needs them; any that is not named here follows."""
+
+
+class Commands(TyperGroup):
+    """Lists the commands in `ORDER`."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # Typer hides its own Context
+        place = {name: at for at, name in enumerate(ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: place.get(name, len(ORDER)))
+
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ from rigwatch.tokens import JoinToken
 
 @app.command()
 def up(context: typer.Context) -> None:
-    """Set up if needed, then run broker, subscriber, dashboard and a publisher for this machine."""
+    """Run everything on this machine, set up if need be.
+
+    Broker, subscriber, dashboard and a publisher for this machine; a part that dies is started again.
+    """
     call = invocation(context)
     access = None
     if not call.home.server_toml.exists():

@@ -66,7 +66,10 @@ def init(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print url, user and password as one JSON object.")] = False,  # noqa: FBT002
 ) -> None:
-    """Make settings and fresh secrets; print the dashboard's address, user and password once."""
+    """Make settings and fresh secrets.
+
+    Prints the dashboard's address, user and password once.
+    """
     call = invocation(context)
     if call.home.server_toml.exists():
         raise RigwatchError(f"home {call.home.path}: is set up already, nothing was changed; 'rigwatch up' starts it")

@@ -22,7 +22,7 @@ def simulate(  # noqa: PLR0917 - typer hands options over by position
     sites: Annotated[int, typer.Option(min=1, max=1000, help="Over how many sites.")] = 1,
     interval: Annotated[str, typer.Option(help="Time between two reports of a node.")] = "60s",
 ) -> None:
-    """Publish simulated nodes to this home's broker until Ctrl-C."""
+    """Publish simulated nodes here until Ctrl-C."""
     from publisher.simulation import Simulation, fleet
     from publisher.simulation import simulate as run_simulation
     from rigwatch.mqtt import Endpoint

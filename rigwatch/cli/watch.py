@@ -26,7 +26,7 @@ ACCOUNT = "watch"
 
 @app.command()
 def watch(context: typer.Context) -> None:
-    """Show every message as it passes, decrypted, until Ctrl-C."""
+    """Show every message as it passes, opened."""
     call = invocation(context)
     settings = call.server()
     access = node_access(call.home, settings, master_key(call.home, settings))
