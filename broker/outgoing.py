@@ -1,5 +1,6 @@
 """What one client is sent: the window of unacknowledged messages, and the queue behind it. No socket of its own."""
 
+import logging
 from typing import Final, Protocol
 
 from broker.counters import Counters
@@ -7,6 +8,8 @@ from broker.encoding import pubrel
 from broker.message import Message
 from broker.waiting import Waiting
 from rigwatch.settings.server import BrokerLimits
+
+log = logging.getLogger(__name__)
 
 _MAX_ID: Final = 65_535
 
@@ -37,14 +40,16 @@ class Delivery:
 class Outgoing:
     """Delivers in order, with at most `limits.inflight` messages unacknowledged; outlives its connections."""
 
-    __slots__ = ("_counters", "_last_id", "_limits", "_waiting", "_window", "wire")
+    __slots__ = ("_counters", "_last_id", "_limits", "_name", "_told", "_waiting", "_window", "wire")
 
-    def __init__(self, limits: BrokerLimits, counters: Counters) -> None:
+    def __init__(self, limits: BrokerLimits, counters: Counters, *, name: str) -> None:
         self.wire: Wire | None = None
         self._limits = limits
         self._counters = counters
         self._window: dict[int, Delivery] = {}
         self._waiting: Waiting | None = None
+        self._name = name
+        self._told = False
         self._last_id = 0
 
     @property
@@ -127,6 +132,9 @@ class Outgoing:
                 wire.send(message.unnumbered())
         if waiting is not None and not waiting:
             self._waiting = None
+            if self._told:
+                self._told = False
+                log.info("queue of a slow client is empty again client=%s", self._name)
 
     def _send(self, wire: Wire, message: Message, qos: int) -> None:
         packet_id = self._last_id % _MAX_ID + 1
@@ -143,3 +151,6 @@ class Outgoing:
         dropped = self._waiting.push(message, qos)
         if dropped:
             self._counters.drop("queue full", dropped)
+            if not self._told:
+                self._told = True
+                log.warning("client does not keep up, its oldest messages are dropped client=%s", self._name)

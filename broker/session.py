@@ -114,4 +114,4 @@ class ClientSession(Session):
 
 
 def new_session(key: str, account: Account, *, clean: bool, limits: BrokerLimits, counters: Counters) -> ClientSession:
-    return ClientSession(key, account, clean=clean, outgoing=Outgoing(limits, counters))
+    return ClientSession(key, account, clean=clean, outgoing=Outgoing(limits, counters, name=key))

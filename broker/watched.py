@@ -31,7 +31,7 @@ class Watched(Generic[K, V]):
         try:
             found = dict(self._read())
         except RigwatchError as exc:
-            log.error("who may log in cannot be read again, what was known counts error=%s", exc)
+            log.error("who may log in cannot be read, new logins by it are refused error=%s", exc)
             return set()
         changed = {key for key in self.known.keys() | found.keys() if self.known.get(key) != found.get(key)}
         self.known = found

@@ -24,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home, write_private
+from rigwatch.settings.server import BrokerSettings
 
 # The authority is what every rig was told to trust: it has to outlive the installation.
 _AUTHORITY_LIFE: Final = timedelta(days=365 * 30)
@@ -89,6 +90,24 @@ def ca_pem(home: Home, now: Millis | None = None) -> str:
     """The authority's certificate, which clients are to trust; made if there is none yet. Raises `RigwatchError`."""
     moment = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
     return _pem(_authority(home, moment).certificate).decode()
+
+
+def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:
+    """What a join token tells a rig to trust: our authority, that of the own certificate, or the system's (None).
+
+    Raises `RigwatchError` when a file is missing or is no certificate.
+    """
+    if not broker.tls_certificate:
+        return ca_pem(home)
+    if not broker.tls_ca:
+        return None
+    path = home.path / broker.tls_ca
+    try:
+        text = path.read_text("ascii")
+        x509.load_pem_x509_certificates(text.encode())
+    except (OSError, ValueError) as exc:
+        raise RigwatchError(f"{path}: cannot be read as the PEM certificate that tls_ca should name ({exc})") from exc
+    return text
 
 
 def _authority(home: Home, now: Millis) -> _Pair:

@@ -28,7 +28,10 @@ def enroll(context: typer.Context, node: NodeName, site: Site = "main") -> None:
 
 @app.command()
 def revoke(context: typer.Context, node: NodeName, site: Site = "main") -> None:
-    """Make every key of a node stop working; enrolling it again gives a new one."""
+    """Make every key of a node stop working.
+
+    Enrolling it again gives a new one.
+    """
     call = invocation(context)
     name, registry = _node(site, node), Registry(call.home.nodes_json)
     if registry.get(name) is None and call.server().security.enrollment == "closed":
@@ -44,7 +47,10 @@ def rotate(
     site: Site = "main",
     overlap: Annotated[str, typer.Option(help="How long the old key still works.")] = "24h",
 ) -> None:
-    """Give a node a new key and print its join token; the old key works until the overlap ends."""
+    """Give a node a new key and print its join token.
+
+    The old key works until the overlap ends.
+    """
     call = invocation(context)
     settings, name = call.server(), _node(site, node)
     until = call.clock.now() + round(_duration(overlap) / timedelta(milliseconds=1))
@@ -56,15 +62,15 @@ def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url:
     """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
     master = master_key(call.home, settings)
     url = url or broker_url(settings.broker)
-    trusted = _authority(call) if url.startswith("mqtts:") and settings.broker.mode == "embedded" else None
+    trusted = _authority(call, settings) if url.startswith("mqtts:") and settings.broker.mode == "embedded" else None
     enrollment = Registry(call.home.nodes_json).enroll(node, call.clock.now())
     return JoinToken(url, node, master.node_key(node, enrollment.generation), trusted).encode()
 
 
-def _authority(call: Invocation) -> str:
+def _authority(call: Invocation, settings: ServerSettings) -> str | None:
     from rigwatch import tls
 
-    return tls.ca_pem(call.home)
+    return tls.trusted_by_clients(call.home, settings.broker)
 
 
 def _node(site: str, node: str) -> NodeId:

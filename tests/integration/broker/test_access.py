@@ -212,7 +212,7 @@ async def test_a_broken_accounts_file_changes_nothing_for_those_who_are_in(
             assert await node.is_closed(timeout=SOON)
             async with await house.join(house.node(RIG2)) as other:
                 await other.ping()
-    assert caplog.text.count("who may log in cannot be read again") == 1
+    assert caplog.text.count("who may log in cannot be read") == 1
 
 
 async def test_wrong_passwords_are_answered_ever_later_and_said_once(

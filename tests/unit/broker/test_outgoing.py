@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 
 from broker.counters import Counters
 from broker.encoding import pubrel
@@ -24,7 +25,7 @@ def message(number: int, qos: int = 1, *, size: int = 0) -> Message:
 
 
 def outgoing(**limits: int) -> Outgoing:
-    return Outgoing(msgspec.structs.replace(BrokerLimits(), **limits), Counters())
+    return Outgoing(msgspec.structs.replace(BrokerLimits(), **limits), Counters(), name="ann")
 
 
 def live(**limits: int) -> tuple[Outgoing, Line]:
@@ -154,8 +155,9 @@ def test_a_queue_is_bounded_in_bytes_too() -> None:
     assert len(waiting) == 0
 
 
-def test_drops_are_counted() -> None:
+def test_drops_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     out = outgoing(queue_messages=1)
-    out.deliver(message(1), 1)
-    out.deliver(message(2), 1)
-    assert out._counters.dropped == {"queue full": 1}
+    for number in range(4):
+        out.deliver(message(number), 1)
+    assert out._counters.dropped == {"queue full": 3}
+    assert caplog.messages == ["client does not keep up, its oldest messages are dropped client=ann"]

@@ -11,7 +11,8 @@ from cryptography import x509
 from rigwatch.clock import as_datetime
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
-from rigwatch.tls import ca_pem, certificate_paths, context_of, server_context
+from rigwatch.settings.server import BrokerSettings
+from rigwatch.tls import ca_pem, certificate_paths, context_of, server_context, trusted_by_clients
 from tests.fake_clock import START
 
 DAY = 24 * 3600 * 1000
@@ -176,3 +177,18 @@ def test_a_home_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None
     place.tls.write_text("a file where a directory should be")
     with pytest.raises(RigwatchError, match=r"authority\.pem: cannot be"):
         certificate_paths(place, [], START)
+
+
+def test_rigs_are_told_to_trust_what_signs_the_certificate_they_will_see(tmp_path: Path) -> None:
+    place = home(tmp_path)
+    assert trusted_by_clients(place, BrokerSettings()) == ca_pem(place)
+    public = BrokerSettings(tls_certificate="a.pem", tls_key="a.pem")
+    assert trusted_by_clients(place, public) is None
+    own = BrokerSettings(tls_certificate="a.pem", tls_key="a.pem", tls_ca="company.pem")
+    with pytest.raises(RigwatchError, match=r"company\.pem: cannot be read"):
+        trusted_by_clients(place, own)
+    (place.path / "company.pem").write_text("not PEM")
+    with pytest.raises(RigwatchError, match=r"company\.pem: cannot be read"):
+        trusted_by_clients(place, own)
+    (place.path / "company.pem").write_text(ca_pem(place))
+    assert trusted_by_clients(place, own) == ca_pem(place)

@@ -1,0 +1,246 @@
+"""What the hub does by the clock, with connections that have no socket."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from broker.access import Access
+from broker.accounts import AccountFile
+from broker.connection import Connection, State
+from broker.counters import Counters
+from broker.embedded import EmbeddedBroker
+from broker.hub import PERIOD, Hub
+from broker.packets import Will
+from rigwatch.home import Home
+from rigwatch.keys import MasterKey
+from rigwatch.registry import NodeAccess, Registry
+from rigwatch.settings.server import BrokerLimits
+from rigwatch.topics import NodeId
+from tests.fake_clock import FakeClock, settle
+from tests.integration.broker.peer import Login, connect, publish
+from tests.integration.broker.peer import Will as PeerWill
+
+RIG1 = NodeId("main", "rig1")
+STATUS1 = "rigwatch/v1/main/rig1/status"
+REPORT1 = "rigwatch/v1/main/rig1/report"
+
+
+class Line(asyncio.Transport):
+    """A socket that takes everything, and remembers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.reading = True
+        self.ended = ""
+
+    def write(self, data: object) -> None:
+        assert isinstance(data, bytes)
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return bool(self.ended)
+
+    def close(self) -> None:
+        self.ended = self.ended or "closed"
+
+    def abort(self) -> None:
+        self.ended = "aborted"
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        del high, low
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+class Street:
+    """A hub, and a way to stand at its door."""
+
+    def __init__(self, folder: Path, **limits: object) -> None:
+        self.clock = FakeClock()
+        self.master = MasterKey.random()
+        home = Home(folder)
+        registry = Registry(home.nodes_json)
+        registry.enroll(RIG1, now=1)
+        nodes = NodeAccess(self.master, registry, open_enrollment=False)
+        access = Access(self.master, nodes, AccountFile.of(home), self.clock)
+        given = msgspec.structs.replace(BrokerLimits(), **limits)
+        broker = EmbeddedBroker(limits=given, counters=Counters(), clock=self.clock)
+        self.hub = Hub(broker, access, given, self.clock)
+
+    def arrive(self) -> tuple[Connection, Line]:
+        connection, line = self.hub.enter("198.51.100.7"), Line()
+        assert connection is not None
+        connection.connection_made(line)
+        return connection, line
+
+    def join(self, *, keep_alive: int = 0, clean: bool = True, will: PeerWill | None = None) -> tuple[Connection, Line]:
+        connection, line = self.arrive()
+        password = self.master.node_key(RIG1).mqtt_password
+        connection.data_received(connect(Login(str(RIG1), password, str(RIG1), clean, keep_alive, will)))
+        assert connection.state is State.LIVE
+        return connection, line
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(round(seconds / PERIOD)):
+            self.clock.move(PERIOD)
+            self.hub.sweep()
+            self.hub.end_unfinished()
+
+
+@contextmanager
+def nothing_ends(line: Line) -> Iterator[None]:
+    yield
+    assert line.ended == ""
+
+
+async def test_a_silent_client_is_ended_not_before_and_soon_after_its_time(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    _, line = street.join(keep_alive=10)
+    with nothing_ends(line):
+        street.wait(15)
+    street.wait(0.75)
+    assert line.ended == "aborted"
+    assert street.hub.counters.closed == {"keep-alive": 1}
+
+
+async def test_a_client_without_a_keep_alive_may_be_silent_for_ever(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    _, line = street.join()
+    with nothing_ends(line):
+        street.wait(5000)
+
+
+async def test_a_client_without_a_keep_alive_may_not_stop_in_the_middle_of_a_packet(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    connection, line = street.join()
+    street.wait(1000)
+    connection.data_received(b"\x30\x20half")
+    with nothing_ends(line):
+        street.wait(59)
+    street.wait(2)
+    assert line.ended == "aborted"
+
+
+async def test_the_time_for_a_login_counts_from_the_accept(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    connection, line = street.arrive()
+    street.wait(9)
+    connection.data_received(b"\x10\x50\x00\x04MQTT")
+    with nothing_ends(line):
+        street.wait(1)
+    street.wait(0.75)
+    assert line.ended == "aborted"
+    assert street.hub.counters.turned_away == {"no login in time": 1}
+
+
+async def test_a_peer_that_does_not_take_the_goodbye_is_not_waited_for(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    connection, line = street.join()
+    connection.data_received(b"\xe0\x00")
+    assert line.ended == "closed"
+    street.wait(3)
+    assert line.ended == "aborted"
+
+
+async def test_the_longest_waiting_makes_room_at_the_door(tmp_path: Path) -> None:
+    street = Street(tmp_path, pending=2)
+    lines = [street.arrive()[1] for _ in range(3)]
+    assert [line.ended for line in lines] == ["aborted", "", ""]
+    street.hub.enter("203.0.113.9")
+    assert [line.ended for line in lines] == ["aborted", "aborted", ""]
+
+
+async def test_clients_that_are_in_do_not_wait_at_the_door(tmp_path: Path) -> None:
+    street = Street(tmp_path, pending=1)
+    _, line = street.join()
+    with nothing_ends(line):
+        for _ in range(5):
+            street.arrive()
+
+
+async def test_a_session_is_forgotten_after_its_time(tmp_path: Path) -> None:
+    street = Street(tmp_path, session_expiry=timedelta(hours=1))
+    connection, _ = street.join(clean=False)
+    connection.data_received(b"\xe0\x00")
+    street.clock.move(3599)
+    street.hub.expire_sessions()
+    assert street.hub.counters.sessions == 1
+    street.clock.move(2)
+    street.hub.expire_sessions()
+    assert street.hub.counters.sessions == 0
+
+
+async def test_a_session_in_use_is_not_forgotten(tmp_path: Path) -> None:
+    street = Street(tmp_path, session_expiry=timedelta(hours=1))
+    street.join(clean=False)
+    street.clock.move(100_000)
+    street.hub.expire_sessions()
+    assert street.hub.counters.sessions == 1
+
+
+async def test_what_one_turn_of_the_loop_brings_is_written_at_once(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    connection, line = street.join()
+    connection.data_received(b"".join(publish(REPORT1, qos=1, packet_id=n) for n in range(1, 11)))
+    assert line.written == []
+    await settle()
+    assert [len(data) for data in line.written] == [4 + 10 * 4]
+
+
+async def test_a_client_that_is_too_fast_waits_and_is_not_called_silent(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=4)
+    connection, line = street.join(keep_alive=1)
+    connection.data_received(b"\xc0\x00" * 20)
+    readings = [line.reading]
+    street.wait(4.25)
+    await settle()
+    readings.append(line.reading)
+    assert readings == [False, True]
+    assert b"".join(line.written).count(b"\xd0\x00") == 20
+
+
+async def test_the_will_of_a_connection_is_sent_once(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    connection, _ = street.join(will=PeerWill(STATUS1))
+    connection.end("for a reason")
+    connection.connection_lost(None)
+    connection.end("for another")
+    assert street.hub.counters.wills_sent == 1
+    assert street.hub.counters.closed == {"for a reason": 1}
+
+
+async def test_a_broker_that_stops_sends_nobodys_will(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    connection, line = street.join(will=PeerWill(STATUS1))
+    await street.hub.close()
+    connection.connection_lost(None)
+    assert line.ended == "aborted"
+    assert street.hub.counters.wills_sent == 0
+
+
+async def test_everything_is_counted_back_when_all_have_gone(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    for clean in (True, False):
+        connection, _ = street.join(clean=clean)
+        connection.connection_lost(None)
+    stranger, _ = street.arrive()
+    stranger.connection_lost(None)
+    counters = street.hub.counters
+    assert (counters.connections, counters.clients, counters.sessions) == (0, 0, 1)
+    assert (counters.accepted, counters.logins, counters.clients_maximum) == (3, 2, 1)
+
+
+def test_a_will_is_shown_without_what_it_says() -> None:
+    assert "secret" not in repr(Will("t", b"secret", 1, retain=False))
