@@ -134,4 +134,5 @@ def open_store(url: str, home: Home) -> Store:
     """
     engine = connect(url, home)
     migrate(engine)
+    engine.pin()
     return Store(engine)

@@ -45,6 +45,11 @@ class Engine:
         self.database = database
         self.dialect = dialect
         self.where = where
+        self._file: tuple[int, int] | None = None
+
+    def pin(self) -> None:
+        """From now on only this very file will do: one that is removed or replaced takes writes, and loses them."""
+        self._file = self._identity()
 
     @contextmanager
     def reading(self) -> Iterator[Work]:
@@ -54,8 +59,23 @@ class Engine:
     @contextmanager
     def writing(self) -> Iterator[Work]:
         """All or nothing: committed on leaving, rolled back by an exception."""
+        if self._identity() != self._file:
+            raise StoreError(
+                f"database {self.where}: the file was removed or replaced while in use, nothing is stored; put it back "
+                "or restart rigwatch to go on with what is there now"
+            )
         with self.errors(), self.database.connection_context(), self.database.atomic(*self.dialect.begin):
             yield Work(self.database.cursor(), self.dialect)
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file has the name now; None where there is none, or no file at all."""
+        if self.dialect is not SQLITE:
+            return None
+        try:
+            stat = Path(self.where).stat()
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
 
     @contextmanager
     def errors(self) -> Iterator[None]:

@@ -177,3 +177,17 @@ def test_a_connection_that_postgres_closed_is_replaced(postgres_url: str, home: 
     store.write([rig().heard(birth())])
     assert len(store.nodes()) == 1
     store.close()
+
+
+def test_nothing_is_taken_by_a_file_that_was_removed_or_replaced(home: Home, local: Store) -> None:
+    away = home.path / "away.db"
+    local.write([rig("one").heard(birth())])
+    home.database.rename(away)
+    with pytest.raises(StoreError, match="removed or replaced"):
+        local.write([rig("two").heard(birth())])
+    shutil.copyfile(away, home.database)
+    with pytest.raises(StoreError, match="removed or replaced"):
+        local.beat("subscriber", 1, None)
+    away.replace(home.database)
+    local.write([rig("two").heard(birth())])
+    assert [str(node.id) for node in local.nodes()] == ["main/one", "main/two"]
