@@ -13,6 +13,7 @@ from rigwatch.address import local_broker_url
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.clock import Clock, as_datetime
 from rigwatch.errors import RigwatchError, WireError
+from rigwatch.logs import visible
 from rigwatch.master import master_key, node_access
 from rigwatch.registry import NodeAccess
 from rigwatch.settings import ServerSettings
@@ -68,7 +69,7 @@ def line_of(message: "Message", access: NodeAccess, clock: Clock) -> str:
     now = clock.now()
     stamp = f"{as_datetime(now):%H:%M:%S.%f}"[:-3]
     mark = " (retained)" if message.retained else ""
-    return f"{stamp} {message.topic.removeprefix(PREFIX + '/')}{mark} {_text(message, access, now)}"
+    return visible(f"{stamp} {message.topic.removeprefix(PREFIX + '/')}{mark} {_text(message, access, now)}")
 
 
 def _text(message: "Message", access: NodeAccess, now: int) -> str:
