@@ -125,6 +125,15 @@ class EmbeddedBroker(Broker):
     def sessions_of(self, account_name: str) -> list[tuple[ClientSession, Handler]]:
         return [self.clients[key] for key in self._by_account.get(account_name, ())]
 
+    def has_room(self, admitted: Admitted) -> bool:
+        """Whether the account may have this session: one that it has, or a further one within the limit."""
+        own = self._by_account.get(admitted.account.name, set())
+        return (
+            admitted.key in own
+            or len(own) < self.limits.sessions_per_account
+            or any(self.clients[key][0].outgoing.wire is None for key in own)
+        )
+
     def _take_over(self, key: str) -> ClientSession | None:
         session, handler = self.clients.get(key, (None, None))
         if handler is not None and session is not None and session.outgoing.wire is not None:

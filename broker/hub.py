@@ -25,6 +25,7 @@ PERIOD: Final = 0.25
 # How much broker time one look may add: a broker that was stopped for a minute must not call everybody silent.
 _STEP_MAX: Final = 2 * PERIOD
 _PARTIAL_MAX: Final = 60.0
+_CROWDED: Final = Refused(ConnectCode.UNAVAILABLE, "too many clients of one account")
 _FAILED: Final = Refused(ConnectCode.UNAVAILABLE, "the check itself failed")
 
 
@@ -143,6 +144,8 @@ class Hub:
     def _settle(self, connection: Connection, connect: Connect, verdict: Verdict) -> None:
         if connection.state is State.ENDED:
             return
+        if isinstance(verdict, Admitted) and not self.broker.has_room(verdict):
+            verdict = _CROWDED
         if isinstance(verdict, Refused):
             self._refuse(connection, connect, verdict)
         else:

@@ -261,9 +261,23 @@ async def test_sessions_left_behind_by_one_account_are_limited(tmp_path: Path) -
                 await peer.goodbye()
         present = []
         for number in (5, 4, 3, 0):
-            peer = await house.join(replace(login, client_id=f"c{number}"))
-            present.append(peer.session_present)
+            async with await house.join(replace(login, client_id=f"c{number}")) as peer:
+                present.append(peer.session_present)
+                await peer.goodbye()
         assert present == [True, True, True, False]
+
+
+async def test_clients_of_one_account_are_limited(tmp_path: Path) -> None:
+    async with broker_running(tmp_path, limits(sessions_per_account=3)) as house:
+        login = house.account("ann", Role.ADMIN)
+        peers = [await house.join(replace(login, client_id=f"c{number}")) for number in range(3)]
+        async with await Peer.join(house.port, replace(login, client_id="c3")) as fourth:
+            assert fourth.code == 3
+        async with await house.join(replace(login, client_id="c0")) as again:
+            await again.ping()
+            assert await peers[0].is_closed()
+        async with await house.join(house.node()) as node:
+            await node.ping()
 
 
 async def test_sockets_that_come_and_go_leave_nothing_behind(tmp_path: Path) -> None:
