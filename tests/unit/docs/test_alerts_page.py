@@ -1,0 +1,22 @@
+"""The alerts page states what the code does."""
+
+import re
+
+from rigwatch.settings.alerts import AlertSettings, RuleSettings
+from subscriber.alerts.rule import Rule
+from subscriber.alerts.tables import PAGE, filled
+
+
+def test_its_tables_are_those_of_the_code() -> None:
+    page = PAGE.read_text("utf-8")
+    assert filled(page) == page, "run: python -m subscriber.alerts.tables"
+
+
+def test_it_names_every_setting_of_a_rule() -> None:
+    page = PAGE.read_text("utf-8")
+    assert [name for name in RuleSettings.__struct_fields__ if f"`{name}`" not in page] == []
+
+
+def test_every_rule_has_its_settings() -> None:
+    assert {rule.value for rule in Rule} <= set(AlertSettings.__struct_fields__)
+    assert not re.search(r"\bTODO\b", PAGE.read_text("utf-8"))
