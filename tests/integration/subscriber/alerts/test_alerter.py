@@ -1,0 +1,189 @@
+"""The alerter on both databases: one transaction with the batch, one driver at a time, nothing lost in between."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import pytest
+
+from rigwatch.clock import Millis
+from rigwatch.messages import Status
+from rigwatch.settings.alerts import AlertSettings
+from subscriber.alerter import Alerter
+from subscriber.alerts.incident import Acknowledged, State
+from subscriber.alerts.mute import Matcher, Mute, MuteKind
+from subscriber.alerts.policy import Policy
+from subscriber.alerts.route import Route
+from subscriber.store import Store, alerts, outbox, silences
+from tests.fake_clock import START, FakeClock
+from tests.integration.subscriber.conftest import OpenStore
+from tests.rigs import Rig, birth, report, rig, sample, will
+
+RIG = rig("rig1", "garage")
+
+
+class Driver:
+    """An alerter with its store and a clock that a test moves."""
+
+    def __init__(self, store: Store, **settings: object) -> None:
+        self.store = store
+        self.clock = FakeClock()
+        self.connected_at: Millis | None = START - 3_600_000
+        wanted: dict[str, Any] = {"hold": timedelta(0), "group_wait": timedelta(0), **settings}
+        self.alerter = Alerter(
+            Policy(AlertSettings(**wanted)), [Route("web")], addresses={"web": "x"}, link="", clock=self.clock,
+            connected_at=lambda: self.connected_at,
+        )  # fmt: skip
+
+    def hear(self, body: Status, node: Rig = RIG) -> list[str]:
+        _, posted = self.alerter.write(self.store, [node.heard(body, self.clock.now())])
+        return [each.title for each in posted]
+
+    def tick(self, seconds: float = 0) -> list[str]:
+        self.clock.move(seconds)
+        return [each.title for each in self.alerter.tick(self.store)]
+
+
+Drive: TypeAlias = Callable[[Store], Driver]
+
+
+@pytest.fixture
+def drive() -> Iterator[Drive]:
+    """Makes drivers; their turns end with the test."""
+    drivers: list[Driver] = []
+
+    def make(store: Store) -> Driver:
+        drivers.append(Driver(store))
+        return drivers[-1]
+
+    yield make
+    for each in drivers:
+        each.alerter.release()
+
+
+@pytest.fixture
+def driver(store: Store, drive: Drive) -> Driver:
+    found = drive(store)
+    found.tick()
+    return found
+
+
+def test_a_will_is_an_incident_with_its_message_in_the_same_transaction(driver: Driver) -> None:
+    driver.hear(birth())
+    assert driver.hear(will()) == ["CRITICAL: garage/rig1 lost"]
+    (incident,) = driver.store.look(alerts.live)
+    (left,) = driver.store.look(outbox.left)
+    assert (incident.state, left.incidents) == (State.FIRING, (incident.id,))
+
+
+def test_a_batch_that_is_not_committed_leaves_no_incident(driver: Driver) -> None:
+    driver.hear(birth())
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError):
+        driver.store.write([RIG.heard(will())], fail)
+    assert driver.store.look(alerts.live) == []
+    assert driver.tick() == []
+
+
+def test_a_defect_of_the_rules_does_not_keep_reports_from_being_stored(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.hear(birth())
+    assert driver.alerter._engine is not None
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(driver.alerter._engine, "step", fail)
+    assert driver.hear(will()) == []
+    assert driver.store.nodes()[0].state == "lost"
+    # It begins anew from what is stored, and finds what it missed.
+    assert driver.tick() == ["CRITICAL: garage/rig1 lost"]
+
+
+def test_what_was_decided_survives_a_restart(driver: Driver, drive: Drive) -> None:
+    driver.hear(birth())
+    driver.hear(will())
+    driver.alerter.release()
+    after = drive(driver.store)
+    after.clock.move(60)
+    # The message that nobody marked as sent is handed over again, as one that may be a copy.
+    (posted,) = after.alerter.tick(after.store)
+    assert posted.maybe_sent
+    assert after.hear(birth(2)) == ["OK: garage/rig1 back, after 1 min"]
+
+
+def test_one_drives_and_another_takes_over_when_it_is_gone(open_another: OpenStore, drive: Drive) -> None:
+    first, second = drive(open_another()), drive(open_another())
+    first.tick()
+    second.tick()
+    assert (first.alerter.drives, second.alerter.drives) == (True, False)
+    first.hear(birth())
+    # Stored by one that does not drive; seen by the one that does.
+    assert second.hear(will()) == []
+    second.store.beat("other", second.clock.now(), START)
+    second.store.beat("another", second.clock.now(), START)
+    assert first.tick(1) == ["CRITICAL: garage/rig1 lost"]
+    first.alerter.release()
+    second.tick(1)
+    assert second.alerter.drives
+
+
+def test_a_driver_that_was_replaced_notices_and_decides_nothing(driver: Driver, open_another: OpenStore) -> None:
+    driver.hear(birth())
+    open_another().change(alerts.new_term)
+    assert driver.hear(will()) == []
+    assert not driver.alerter.drives
+
+
+def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_another: OpenStore) -> None:
+    mute = Mute(0, MuteKind.SILENCE, Matcher(site="garage"), START, START + 600_000, "ann", "fans", START)
+    people = open_another()
+    people.change(lambda work: silences.add(work, mute))
+    people.change(alerts.touch)
+    driver.tick()
+    driver.hear(birth())
+    assert driver.hear(will()) == []
+    assert driver.tick(601) == ["CRITICAL: garage/rig1 lost"]
+
+
+def test_an_acknowledgement_made_elsewhere_stops_the_reminders(driver: Driver, open_another: OpenStore) -> None:
+    driver.hear(birth())
+    driver.hear(will())
+    (incident,) = driver.store.look(alerts.live)
+    ack = Acknowledged(START, "ann", "on my way")
+    assert open_another().change(lambda work: alerts.acknowledge(work, [incident.id], ack)) == 1
+    assert driver.tick(7200) == []
+    (known,) = driver.store.look(alerts.live)
+    assert known.acknowledged == ack
+    assert "acknowledged" in [each.what for each in driver.store.look(lambda work: alerts.story(work, incident.id))]
+
+
+def test_the_usual_hashrate_comes_from_the_stored_hours(store: Store, driver: Driver) -> None:
+    driver.hear(birth())
+    hour = 3_600_000
+    for back in range(6, 0, -1):
+        at = START - back * hour
+        store.write([RIG.heard(report(sample(at, hashrate=40e6 + back), sent_at=at), at)])
+    usual = store.look(lambda work: alerts.usual(work, START))
+    assert usual[RIG.id] == pytest.approx(40e6, rel=1e-3)
+
+
+def test_a_history_sample_fires_nothing(driver: Driver) -> None:
+    driver.hear(birth())
+    now = driver.clock.now()
+    old = tuple(sample(now - minute * 60_000, hashrate=0, peers=0) for minute in range(300, 200, -1))
+    driver.alerter.write(driver.store, [RIG.heard(report(*old, sent_at=now), now)])
+    assert driver.tick(100) == []
+    assert driver.store.look(alerts.live) == []
+
+
+def test_trails_survive_a_restart(driver: Driver, store: Store) -> None:
+    driver.hear(birth())
+    now = driver.clock.now()
+    driver.alerter.write(store, [RIG.heard(report(sample(now, peers=5), sent_at=now), now)])
+    begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
+    assert begin.trails[RIG.id].at == now
