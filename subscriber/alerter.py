@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
-from subscriber.alerts.engine import Decision, Engine
+from subscriber.alerts.book import Decision
+from subscriber.alerts.engine import Engine
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
@@ -134,13 +135,14 @@ class Alerter:
             engine.set_refused(self.refused(work))
             self._changed = changed
         # Others may store reports as well; what they stored is only seen by looking.
-        if now - self._looked_at >= (_ALL_EVERY if self._is_alone(work, now) else 0):
+        # A moment to come: the clock was put back.
+        if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(work, now) else 0):
             engine.take_all(reader.nodes(work))
             self._looked_at = now
-        if now - self._usual_at >= _USUAL_EVERY:
+        if not 0 <= now - self._usual_at < _USUAL_EVERY:
             engine.set_usual(alerts.usual(work, now))
             self._usual_at = now
-        if now - self._forgot_at >= _FORGET_EVERY:
+        if not 0 <= now - self._forgot_at < _FORGET_EVERY:
             self._forgot_at = now
             alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
         self._step(work, engine)

@@ -21,8 +21,10 @@ PRUNE_EVERY_S = 60.0
 class Link(Protocol):
     """Whether there is a broker: `subscriber.session.Session`."""
 
-    connected_at: Millis | None
     changed: asyncio.Event
+
+    @property
+    def connected_at(self) -> Millis | None: ...
 
 
 class Chores:

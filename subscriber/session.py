@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rigwatch.clock import Clock, Millis
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS
+from subscriber.since import Since
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,12 @@ class Session:
         self._on_message = on_message
         self._connection: Connection | None = None
         self._failure = ""
-        self.connected_at: Millis | None = None
+        self._connected = Since(clock)
         self.changed = asyncio.Event()
+
+    @property
+    def connected_at(self) -> Millis | None:
+        return self._connected.at
 
     async def run(self) -> None:
         """Keeps a connection until it is cancelled; the connection is then closed in order."""
@@ -78,7 +83,7 @@ class Session:
                 await connection.subscribe(ALL_STATUS, ALL_REPORTS)
         except TimeoutError:
             raise Unreachable(f"{self._endpoint}: no answer to SUBSCRIBE within {_ANSWER_S:g} s") from None
-        self.connected_at = self._clock.now()
+        self._connected.begin()
         self.changed.set()
         self._failure = ""
         log.info("connected to the broker endpoint=%s", self._endpoint)
@@ -101,7 +106,7 @@ class Session:
     async def _close(self) -> None:
         connection, self._connection = self._connection, None
         if self.connected_at is not None:
-            self.connected_at = None
+            self._connected.end()
             self.changed.set()
         if connection is not None:
             await connection.close()

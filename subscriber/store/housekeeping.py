@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
+from subscriber.ingest import CLOCK_TOLERANCE
 from subscriber.store.work import Work
 from subscriber.store.writer import add_nodes
 
@@ -14,6 +15,12 @@ _PENDING = "SELECT site, node FROM node WHERE first_seen_at IS NULL"
 _BEAT = """
 INSERT INTO heartbeat (name, beat_at, connected_at) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, connected_at = excluded.connected_at
+"""
+# What happened at a moment to come, happened before the clock was put back; nobody knows how long before.
+_NOTHING_AHEAD = """
+UPDATE node SET state_at = CASE WHEN state_at > ? THEN ? ELSE state_at END,
+    last_report_at = CASE WHEN last_report_at > ? THEN ? ELSE last_report_at END
+WHERE state_at > ? OR last_report_at > ?
 """
 
 
@@ -29,3 +36,6 @@ def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
 
 def beat(work: Work, name: str, *, now: Millis, connected_at: Millis | None) -> None:
     work.run(_BEAT, (name, now, connected_at))
+    # Subscribers that share a database agree on the time no better than nodes do.
+    soon = now + CLOCK_TOLERANCE
+    work.run(_NOTHING_AHEAD, (soon, now, soon, now, soon, soon))

@@ -69,6 +69,43 @@ async def test_a_report_is_stored_and_acknowledged(
         await node.connection.close()
 
 
+class SetClock(SystemClock):
+    """The machine's clock, and by how much somebody has set it since."""
+
+    by: Millis = 0
+
+    def now(self) -> Millis:
+        return super().now() + self.by
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_a_clock_that_is_set_neither_hides_silence_nor_makes_it_up(
+    mosquitto: Mosquitto, home: Home, local: Store, hours: int
+) -> None:
+    quick, slow, clock, stop = rig("quick"), rig("slow"), SetClock(), asyncio.Event()
+    prepare(home, quick, slow)
+    running = asyncio.create_task(subscribe(home, settings(mosquitto.port), clock=clock, stop=stop))
+
+    def statuses() -> dict[str, NodeStatus]:
+        return {node.id.node: status_at(node, local.server(), clock.now()) for node in local.nodes()}
+
+    try:
+        await is_connected(local)
+        for each, interval in ((quick, 1), (slow, 60)):
+            node = await Node.connect(each, mosquitto.port)
+            await node.say(birth(2, interval=interval))
+            await node.say(report(Sample(n=now(), at=now()), session=2, sent_at=now()))
+        await eventually_async(lambda: set(statuses().values()) == {NodeStatus.ONLINE} and len(statuses()) == 2)
+        clock.by = hours * 3_600_000
+        await eventually_async(lambda: abs((local.server().beat_at or 0) - clock.now()) < 10_000)
+        assert statuses()["slow"] is NodeStatus.ONLINE
+        await eventually_async(lambda: statuses()["quick"] is NodeStatus.SILENT)
+        assert statuses()["slow"] is NodeStatus.ONLINE
+    finally:
+        stop.set()
+        await running
+
+
 async def test_a_node_that_dies_is_lost_within_a_second(mosquitto: Mosquitto, home: Home, local: Store) -> None:
     prepare(home, rig())
     async with subscribing(home, settings(mosquitto.port)):
