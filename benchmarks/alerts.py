@@ -177,8 +177,6 @@ def power_cuts(keepalive: int, count: int) -> list[float]:
 
 @contextmanager
 def _network() -> Iterator[None]:
-    with contextlib.suppress(subprocess.CalledProcessError):
-        _ip("netns", "del", _NETNS)
     _ip("netns", "add", _NETNS)
     try:
         _ip("link", "add", "rwb0", "type", "veth", "peer", "name", "rwb1", "netns", _NETNS)
@@ -186,6 +184,8 @@ def _network() -> Iterator[None]:
         _ip("link", "set", "rwb0", "up")
         yield
     finally:
+        # Deleted by itself: a namespace lets go of its devices some time after it is gone.
+        _ip("link", "del", "rwb0")
         _ip("netns", "del", _NETNS)
 
 

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.alerts.engine import Decision, Outcome, Start
+from subscriber.alerts.book import Decision
+from subscriber.alerts.engine import Outcome, Start
 from subscriber.alerts.incident import Acknowledged, Incident
 from subscriber.alerts.trail import Trail
 from subscriber.store import reader, silences

@@ -11,7 +11,8 @@ from rigwatch.messages import NodeState, Sample
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Place, build
 from rigwatch.topics import NodeId
-from subscriber.alerts.engine import Decision, Engine, Start
+from subscriber.alerts.book import Decision
+from subscriber.alerts.engine import Engine, Start
 from subscriber.alerts.incident import Acknowledged, Incident, Scope, Subject
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
