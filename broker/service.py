@@ -25,6 +25,7 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.listening import bind
 from rigwatch.master import master_key, node_access
+from rigwatch.process import raise_file_limit
 from rigwatch.registry import Registry
 from rigwatch.settings.server import BrokerSettings, ServerSettings
 
@@ -58,7 +59,7 @@ async def serve(
     Raises `RigwatchError` when a port, the key or the certificate cannot be had.
     """
     _check_amqtt()
-    _raise_file_limit()
+    raise_file_limit()
     _quiet_amqtt()
     hub, housekeeping = _assemble(home, settings, clock)
     with ExitStack() as held:
@@ -163,14 +164,3 @@ def _quiet_amqtt() -> None:
     """Its own state changes say nothing that this broker does not say as well."""
     for name in ("amqtt", "transitions"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _raise_file_limit() -> None:
-    """Each client is an open file, and the usual soft limit of 1024 is far below the hard one."""
-    if sys.platform == "win32":
-        return
-    import resource  # noqa: PLC0415 - not there on Windows
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

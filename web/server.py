@@ -17,10 +17,12 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.listening import bind
+from rigwatch.process import raise_file_limit
 from rigwatch.settings import ServerSettings
 from rigwatch.tls import certificate_paths, load_into, server_context
 from subscriber.store import open_store
 from web.app import create_app
+from web.patience import PatientProtocol
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
     database is.
     """
     web = settings.web
+    raise_file_limit()
     with contextlib.closing(bind(web.host, web.port, setting="[web] port")) as listening:
         names = _names(settings)
         context = server_context(home, names, clock.now()) if serves_tls(web) else None
@@ -71,7 +74,7 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         WSGIMiddleware(app, workers=_THREADS),
         interface="asgi3",
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

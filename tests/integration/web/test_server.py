@@ -1,6 +1,7 @@
 """The dashboard on a real port: plain on loopback, TLS anywhere else, one line when it cannot start."""
 
 import asyncio
+import contextlib
 import http.client
 import logging
 import signal
@@ -21,6 +22,7 @@ from subscriber.store import Store
 from tests.integration.web.conftest import basic
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
+from web.patience import PatientProtocol
 from web.server import serve
 
 
@@ -129,6 +131,29 @@ async def test_slow_strangers_keep_nobody_waiting(home: Home, port: int) -> None
         for each in strangers:
             each.close()
     assert response.status == 200
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nX-Slow: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nG"])
+async def test_a_stranger_who_does_not_come_to_the_point_is_shown_out(
+    home: Home, port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(PatientProtocol, "request_s", 0.3)
+    async with serving(home, WebSettings(port=port)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begun)
+        async with asyncio.timeout(4):
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+        writer.close()
+
+
+async def test_a_request_that_takes_its_time_to_answer_is_answered(
+    home: Home, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Checking a password takes longer than this; patience ends with the request, not with its answer.
+    monkeypatch.setattr(PatientProtocol, "request_s", 0.02)
+    async with serving(home, WebSettings(port=port)):
+        assert (await fetch(http.client.HTTPConnection("127.0.0.1", port))).status == 200
 
 
 async def test_it_leaves_the_signals_of_the_process_alone(home: Home, port: int) -> None:
