@@ -265,6 +265,10 @@ class Connection(asyncio.Protocol):
         elif reason:
             log.debug("connection ended address=%s reason=%s", self.address, reason)
 
+    def rights_changed(self) -> None:
+        if self.dialogue is not None:
+            self.dialogue.rights_changed()
+
     def abort(self) -> None:
         """Never wait for a peer that may not read: what it did not take is dropped."""
         if self._transport is not None:

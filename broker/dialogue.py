@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # A node uses two topics; an admin may use any number, but not the memory of a table of them.
 _KNOWN_TOPICS: Final = 256
+_KNOWN_LENGTH: Final = 512
 # QoS 2 messages that a client may begin without finishing one.
 _HALF_RECEIVED: Final = 1_000
 _PUBLISH: Final = Kind.PUBLISH << 4
@@ -87,6 +88,10 @@ class Dialogue:
             log.info("client lost client=%s address=%s reason=%s", self.session.client_id, self.address, reason)
         self._broker.close_session(self.session, self._will if reason else None)
 
+    def rights_changed(self) -> None:
+        """Topics are judged anew."""
+        self._known.clear()
+
     def _publish(self, first: int, body: bytes) -> None:
         raw, packet_id, payload = split_publish(first, body)
         try:
@@ -124,7 +129,8 @@ class Dialogue:
             topic = None
         if len(self._known) >= _KNOWN_TOPICS:
             self._known.clear()
-        self._known[raw] = topic
+        if len(raw) <= _KNOWN_LENGTH:
+            self._known[raw] = topic
         return topic
 
     def _release(self, packet_id: int) -> None:

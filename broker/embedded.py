@@ -39,6 +39,10 @@ class Handler(Wire, Protocol):
         """Ends the connection at once, its will included."""
         ...
 
+    def rights_changed(self) -> None:
+        """What was found about the account's rights so far no longer counts."""
+        ...
+
 
 class Retained(RetainedApplicationMessage):
     """A retained message in amqtt's table, with the packet that is sent for it."""

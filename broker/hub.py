@@ -230,6 +230,7 @@ class Hub:
                 continue
             if account is not None:
                 self.broker.adopt(session, account)
+                handler.rights_changed()
                 continue
             log.warning("login no longer good, client closed client=%s", session.client_id)
             handler.end("login no longer good")

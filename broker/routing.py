@@ -12,6 +12,7 @@ S = TypeVar("S")
 
 # A fleet has three topics a node; the cache is thrown away whole when it is full or a wildcard comes or goes.
 _CACHE: Final = 65_536
+_CACHED_LENGTH: Final = 256
 
 
 class _Branch(Generic[S]):
@@ -87,7 +88,9 @@ class Routes(Generic[S]):
                 found[subscriber] = max(qos, found.get(subscriber, 0))
         if len(self._wild) >= _CACHE:
             self._wild.clear()
-        wild = self._wild[topic] = tuple(found.items())
+        wild = tuple(found.items())
+        if len(topic) <= _CACHED_LENGTH:
+            self._wild[topic] = wild
         return wild
 
 

@@ -4,6 +4,8 @@ from typing import Final
 
 # The standard sets no limit below 65,535 bytes; a topic of 65,535 slashes would cost milliseconds a message.
 MAX_LEVELS: Final = 128
+# Filters are kept for as long as their subscriptions, up to a thousand a client.
+MAX_FILTER: Final = 1024
 
 
 def is_topic(text: str) -> bool:
@@ -13,7 +15,7 @@ def is_topic(text: str) -> bool:
 
 def is_filter(text: str) -> bool:
     """Whether this can be subscribed to: wildcards stand alone in their level, '#' in the last one."""
-    if not text or "\0" in text or text.count("/") >= MAX_LEVELS:
+    if not text or len(text) > MAX_FILTER or "\0" in text or text.count("/") >= MAX_LEVELS:
         return False
     levels = text.split("/")
     return "#" not in "".join(levels[:-1]) and all(

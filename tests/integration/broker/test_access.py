@@ -163,6 +163,18 @@ async def test_rotating_accepts_both_keys_until_the_stated_time(tmp_path: Path) 
             await renewed.ping()
 
 
+async def test_what_is_denied_is_left_out_of_a_wider_subscription(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.account("ann", Role.ADMIN)) as ann:
+        await ann.publish("secret/old", b"hidden", retain=True)
+        await ann.publish("open/old", b"seen", retain=True)
+        async with await house.join(house.account("bob", Role.ADMIN, deny=("secret/#",))) as bob:
+            assert await bob.subscribe("+/old") == 1
+            assert await bob.subscribe("+/new") == 1
+            await ann.publish("secret/new", b"hidden")
+            await ann.publish("open/new", b"seen")
+            assert [each.topic for each in await bob.receive_all()] == ["open/old", "open/new"]
+
+
 async def test_an_account_that_is_removed_is_closed(tmp_path: Path) -> None:
     async with broker_running(tmp_path) as house:
         login = house.account("ann", Role.ADMIN)
@@ -181,6 +193,8 @@ async def test_an_account_that_loses_rights_loses_its_subscriptions(tmp_path: Pa
         await house.join(house.account("ann", Role.ADMIN)) as ann,
     ):
         await ann.subscribe_all((REPORT1, 1), ("rigwatch/v1/+/+/state", 1))
+        await ann.publish("rigwatch/v1/main/rig1/state", b"still allowed")
+        assert [each.payload for each in await ann.receive_all()] == [b"still allowed"]
         text = house.accounts.path.read_text()
         house.accounts.path.write_text(text.replace('"admin"', '"consumer"'))
 

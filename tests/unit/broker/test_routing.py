@@ -65,3 +65,5 @@ def test_the_memory_of_topics_is_bounded() -> None:
     for number in range(70_000):
         assert routes.match(f"t/{number}")
     assert len(routes._wild) <= 65_536
+    assert routes.match("long" * 100)
+    assert "long" * 100 not in routes._wild
