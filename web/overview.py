@@ -51,7 +51,7 @@ class Overview:
     def __init__(self, settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> None:
         colours = settings.web.colours
         borders = (milliseconds(colours.age_green), milliseconds(colours.age_yellow))
-        self._snapshots = Snapshots(store, keep=settings.database.keep, borders=borders)
+        self._snapshots = Snapshots(store, keep=settings.database.keep, borders=borders, zone=zone.tz)
         self._keep = settings.database.keep
         self._clock = clock
         self._look = Look(colours, zone)

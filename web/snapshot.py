@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from typing import Final, TypeAlias
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
+from subscriber.alerts.mute import at_work
 from subscriber.alerts.status import is_blind
 from subscriber.facts import Average, MinuteTotal, ServerFacts
 from subscriber.store import Store
@@ -38,10 +39,11 @@ class Snapshots:
     With 1000 nodes asking costs 0.3 ms, reading anew about 12 ms.
     """
 
-    def __init__(self, store: Store, *, keep: timedelta, borders: Sequence[Millis]) -> None:
+    def __init__(self, store: Store, *, keep: timedelta, borders: Sequence[Millis], zone: tzinfo = UTC) -> None:
         self._store = store
         self._keep = milliseconds(keep)
         self._borders = borders
+        self._zone = zone
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
 
@@ -64,7 +66,8 @@ class Snapshots:
         return (stamp, server.connected_at, is_blind(server, now), beat), server
 
     def _read(self, now: Millis, seen: Version, server: ServerFacts) -> Snapshot:
-        fleet = fleet_at(self._store.nodes(), server, now)
+        is_maintained = at_work(self._store.mutes(now), now, self._zone)
+        fleet = fleet_at(self._store.nodes(), server, now, is_maintained=is_maintained)
         return Snapshot(
             version=(*seen, now),
             fleet=fleet,

@@ -1,7 +1,7 @@
 """How each node stands at one moment, and the fleet with it: judged from the stored facts for every page. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,14 +44,33 @@ class Fleet:
     highest_block: int | None
 
 
-def fleet_at(nodes: Iterable[NodeFacts], server: ServerFacts, now: Millis) -> Fleet:
-    """The fleet at `now`; about 2 µs a node."""
+def _never(_facts: NodeFacts) -> bool:
+    return False
+
+
+def fleet_at(
+    nodes: Iterable[NodeFacts],
+    server: ServerFacts,
+    now: Millis,
+    *,
+    is_maintained: Callable[[NodeFacts], bool] = _never,
+) -> Fleet:
+    """The fleet at `now`; about 2 µs a node. `is_maintained` is `subscriber.alerts.mute.at_work`."""
     blind = is_blind(server, now)
     seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
     samples = [facts.sample for facts, counted in seen if counted and facts.sample]
     highest = max((sample.block for sample in samples if sample.block is not None), default=None)
     rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
-    standings = [_standing(facts, server, now, counted=counted, highest=highest) for facts, counted in seen]
+    standings = [
+        _standing(
+            facts,
+            status_at(facts, server, now, maintained=is_maintained(facts)),
+            now,
+            lag_of=highest if counted else None,
+            counted=counted,
+        )
+        for facts, counted in seen
+    ]
     return Fleet(
         now=now,
         blind=blind,
@@ -96,14 +115,14 @@ def remarks(facts: NodeFacts) -> tuple[str, ...]:
     return tuple(f"{source}: {why}" for source, why in sorted(facts.sample.errors.items()))
 
 
-def _standing(facts: NodeFacts, server: ServerFacts, now: Millis, *, counted: bool, highest: int | None) -> Standing:
+def _standing(facts: NodeFacts, status: NodeStatus, now: Millis, *, counted: bool, lag_of: int | None) -> Standing:
     block = facts.sample.block if facts.sample else None
     return Standing(
         facts=facts,
-        status=status_at(facts, server, now),
+        status=status,
         counted=counted,
         age=None if facts.last_report_at is None else now - facts.last_report_at,
-        lag=highest - block if counted and highest is not None and block is not None else None,
+        lag=lag_of - block if lag_of is not None and block is not None else None,
     )
 
 

@@ -27,6 +27,7 @@ def status(context: typer.Context) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from subscriber.alerts.mute import at_work
     from subscriber.store import open_store
     from web.standing import fleet_at
     from web.zone import Zone
@@ -36,7 +37,8 @@ def status(context: typer.Context) -> None:
     store = open_store(settings.database.url, call.home)
     try:
         now = call.clock.now()
-        fleet = fleet_at(store.nodes(), store.server(), now)
+        is_maintained = at_work(store.mutes(now), now, Zone.find(settings.web.timezone).tz)
+        fleet = fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained)
         averages = store.averages(now - round(settings.database.keep / timedelta(milliseconds=1)))
         totals = store.totals(MINUTES, now)
     finally:

@@ -1,17 +1,17 @@
 """Quiet by intent: silences, maintenance (once or again and again) and quiet hours. Pure."""
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.settings.alerts import QuietSettings
 from subscriber.alerts.rule import Severity
+from subscriber.facts import NodeFacts
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVERY = re.compile(rf"(?:({'|'.join(DAYS)})|day) ([01]\d|2[0-3]):([0-5]\d)")
@@ -63,7 +63,7 @@ class Mute(Struct, frozen=True):
     every: str = ""
     lasts: Millis = 0
 
-    def until(self, now: Millis, zone: ZoneInfo) -> Millis | None:
+    def until(self, now: Millis, zone: tzinfo) -> Millis | None:
         """The end of the quiet that is running at `now`; None while there is none."""
         if not self.starts_at <= now < self.ends_at:
             return None
@@ -83,7 +83,7 @@ def matches(matcher: Matcher, target: Target) -> bool:
     return True
 
 
-def muted_by(mutes: Iterable[Mute], target: Target, now: Millis, zone: ZoneInfo) -> tuple[Mute, Millis] | None:
+def muted_by(mutes: Iterable[Mute], target: Target, now: Millis, zone: tzinfo) -> tuple[Mute, Millis] | None:
     """The quiet that lasts longest, and until when."""
     running = [
         (mute, until)
@@ -93,6 +93,19 @@ def muted_by(mutes: Iterable[Mute], target: Target, now: Millis, zone: ZoneInfo)
     return max(running, key=lambda each: each[1], default=None)
 
 
+def at_work(mutes: Iterable[Mute], now: Millis, zone: tzinfo) -> Callable[[NodeFacts], bool]:
+    """Tells of a node whether it is in maintenance at `now`; costs nothing a node while there is none."""
+    running = [
+        each.matcher for each in mutes if each.kind is MuteKind.MAINTENANCE and each.until(now, zone) is not None
+    ]
+
+    def is_maintained(facts: NodeFacts) -> bool:
+        target = Target(facts.id.site, facts.host, facts.id.node)
+        return any(matches(matcher, target) for matcher in running)
+
+    return is_maintained
+
+
 def check_every(text: str) -> str:
     """`text` itself; raises `ValueError` that tells how to write when something recurs."""
     if not _EVERY.fullmatch(text):
@@ -100,7 +113,7 @@ def check_every(text: str) -> str:
     return text
 
 
-def quiet_until(quiet: QuietSettings, severity: Severity, now: Millis, zone: ZoneInfo) -> Millis | None:
+def quiet_until(quiet: QuietSettings, severity: Severity, now: Millis, zone: tzinfo) -> Millis | None:
     """The end of the quiet hours that are running for this severity; None while there are none."""
     if severity.value not in quiet.severities or quiet.start == quiet.end:
         return None
@@ -114,7 +127,7 @@ def quiet_until(quiet: QuietSettings, severity: Severity, now: Millis, zone: Zon
     return _millis(datetime.combine(day, end, zone))
 
 
-def _last_begin(every: str, now: Millis, zone: ZoneInfo) -> Millis:
+def _last_begin(every: str, now: Millis, zone: tzinfo) -> Millis:
     match = _EVERY.fullmatch(every)
     assert match  # checked when it was made
     day, hour, minute = match.groups()

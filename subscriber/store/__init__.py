@@ -8,9 +8,10 @@ from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
+from subscriber.alerts.mute import Mute
 from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
 from subscriber.ingest import Heard
-from subscriber.store import housekeeping, reader, retention, users, writer
+from subscriber.store import housekeeping, reader, retention, silences, users, writer
 from subscriber.store.engine import Engine, Unstorable, connect
 from subscriber.store.schema import migrate
 from subscriber.store.times import in_millis
@@ -82,6 +83,11 @@ class Store:
         """What `do` reads."""
         with self._engine.reading() as work:
             return do(work)
+
+    def mutes(self, now: Millis) -> tuple[Mute, ...]:
+        """Silences and maintenance that are not over, also those that have not begun."""
+        with self._engine.reading() as work:
+            return silences.running(work, now)
 
     def turn(self) -> Turn:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""

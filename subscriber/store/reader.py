@@ -26,7 +26,8 @@ FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b
 """
 _STAMP = """
 SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
-       coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0)
+       coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
+       (SELECT value FROM mark WHERE name = 'alerts_changed')
 FROM node
 """
 _SERVER = """
