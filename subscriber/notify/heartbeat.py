@@ -43,5 +43,9 @@ class Heartbeat:
 
 
 def _ask(url: str) -> None:
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the owner's own address
-        answer.read(1024)
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - the owner's own address
+            answer.read(1024)
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        raise

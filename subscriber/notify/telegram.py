@@ -77,7 +77,7 @@ def _buttons(incident: int) -> list[dict[str, str]]:
 
 def _refusal(exc: urllib.error.HTTPError) -> NotSent:
     said: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError), exc:
         said = json.load(exc)
     why = f"Telegram: {exc.code} {said.get('description', exc.reason)}"
     after = said.get("parameters", {}).get("retry_after", 0) or exc.headers.get("Retry-After") or 0
