@@ -134,6 +134,8 @@ class Alerter:
             engine.set_acknowledged(alerts.acknowledged(work))
             engine.set_refused(self.refused(work))
             self._changed = changed
+            engine.take_all(reader.nodes(work))
+            self._looked_at = now
         # Others may store reports as well; what they stored is only seen by looking.
         # A moment to come: the clock was put back.
         if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(work, now) else 0):

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Protocol
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
-from rigwatch.registry import Registry
+from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
+from subscriber.store import alerts, housekeeping
+from subscriber.store.work import Work
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class Chores:
         self._registry = registry
         self._clock = clock
         self._name = name
-        self._enrolled: dict[NodeId, Millis] | None = None
+        self._noted: dict[NodeId, Enrollment] | None = None
         self._failing: set[str] = set()
 
     async def beat(self) -> None:
@@ -62,10 +64,15 @@ class Chores:
         await self._worker.do(lambda store: store.beat(self._name, now, connected_at))
 
     async def _note_enrolled(self) -> None:
-        enrolled = {node: each.enrolled_at for node, each in self._registry.nodes().items() if not each.revoked}
-        if enrolled != self._enrolled:
-            await self._worker.do(lambda store: store.set_enrolled(enrolled))
-            self._enrolled = enrolled
+        listed = self._registry.nodes()
+        if listed == self._noted:
+            return
+        enrolled = {node: each.enrolled_at for node, each in listed.items() if not each.revoked}
+        revoked = listed.keys() - enrolled.keys()
+        now = self._clock.now()
+        await self._worker.do(lambda store: store.set_enrolled(enrolled))
+        await self._worker.do(lambda store: store.change(lambda work: _note_revoked(work, revoked, now)))
+        self._noted = listed
 
     async def _prune(self, keep: timedelta) -> None:
         now = self._clock.now()
@@ -93,3 +100,8 @@ class Chores:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _note_revoked(work: Work, revoked: Collection[NodeId], now: Millis) -> None:
+    if housekeeping.set_revoked(work, revoked, now):
+        alerts.touch(work)

@@ -1,6 +1,6 @@
 """What the subscriber notes down besides messages: who is enrolled, and that it is alive."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
@@ -22,6 +22,10 @@ UPDATE node SET state_at = CASE WHEN state_at > ? THEN ? ELSE state_at END,
     last_report_at = CASE WHEN last_report_at > ? THEN ? ELSE last_report_at END
 WHERE state_at > ? OR last_report_at > ?
 """
+_PRESENT = "SELECT site, node FROM node WHERE state IN ('online', 'lost')"
+_REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
+
+REVOKED = "its key was revoked"
 
 
 def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
@@ -32,6 +36,17 @@ def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
     work.run_many(_SET_ENROLLED, changed)
     pending = {NodeId(site, node) for site, node in work.rows(_PENDING)}
     work.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
+
+
+def set_revoked(work: Work, nodes: Iterable[NodeId], now: Millis) -> bool:
+    """Nodes that may not speak any more are gone, and that is no news to whoever sent them away. Whether any was there.
+
+    Their last words are not taken either, so without this they would be taken for silent, and missed for ever.
+    """
+    present = {NodeId(site, node) for site, node in work.rows(_PRESENT)}
+    gone = sorted(present.intersection(nodes))
+    work.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
+    return bool(gone)
 
 
 def beat(work: Work, name: str, *, now: Millis, connected_at: Millis | None) -> None:

@@ -137,6 +137,23 @@ async def test_enrolled_nodes_are_pending_until_they_are_heard(mosquitto: Mosqui
         await eventually_async(lambda: facts(local, rig("later")) is None)
 
 
+async def test_a_node_that_is_revoked_while_it_is_there_is_gone_and_not_missed(
+    mosquitto: Mosquitto, home: Home, local: Store
+) -> None:
+    prepare(home, rig())
+    async with subscribing(home, settings(mosquitto.port)):
+        node = await Node.connect(rig(), mosquitto.port)
+        await node.say(birth(2, interval=1))
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        Registry(home.nodes_json).revoke(rig().id, now())
+        # Its will, which can be opened no more.
+        node.connection.abort()
+        await eventually_async(lambda: status(local) is NodeStatus.OFFLINE)
+        found = facts(local)
+        assert found is not None
+        assert found.reason == "its key was revoked"
+
+
 async def test_a_revoked_node_is_not_heard(mosquitto: Mosquitto, home: Home, local: Store) -> None:
     prepare(home, rig("good"), rig("bad"))
     Registry(home.nodes_json).revoke(rig("bad").id, 5)
