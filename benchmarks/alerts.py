@@ -235,11 +235,13 @@ def measured(*, short: bool) -> list[str]:
     rows: list[Sequence[str]] = []
     crash = kills(20 if short else 100)
     rows.append(("rigwatch, kill -9, hold 0, 1000 nodes connected", *_spread(crash)))
+    print(rows[-1], flush=True)
     if os.geteuid() == 0 and shutil.which("ip"):
-        for keepalive, count in ((1, 3 if short else 10), (10, 1 if short else 4)):
+        for keepalive, count in ((1, 3 if short else 10), (10, 1 if short else 3)):
             rows.append((f"rigwatch, power cut, keep-alive {keepalive} s", *_spread(power_cuts(keepalive, count))))
     for name, found in rival_prometheus.measured(short=short).items():
         rows.append((name, *_spread(found)))
+    print(rows, flush=True)
     titles, after = all_at_once()
     again, back = broker_restart()
     nodes = [each for each in again if "rigwatch" not in each]

@@ -74,6 +74,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("database", lambda: _database(call, settings))
     yield _check("broker", lambda: _broker(call, settings))
     yield _check("dashboard", lambda: _dashboard(settings))
+    yield _check("channels", lambda: _channels(call, settings))
 
 
 def _check(name: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
@@ -168,6 +169,21 @@ def _dashboard(settings: ServerSettings) -> tuple[Verdict, str]:
     if not _listening(address.reachable(settings.web.host), settings.web.port):
         return Verdict.WARNING, f"nothing listens on port {settings.web.port}; start 'rigwatch up' or 'rigwatch web'"
     return Verdict.OK, url
+
+
+def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.notify.channels import channels_of
+    from subscriber.store import open_store, outbox
+
+    channels = {each.key: each.address for each in channels_of(settings.alerts)}
+    if not channels:
+        return Verdict.WARNING, "nobody is told of anything; add alerts.channels, such as 'ntfy://my-topic'"
+    with closing(open_store(settings.database.url, call.home)) as store:
+        refused = [name for name, (address, _) in store.look(outbox.refused).items() if channels.get(name) == address]
+    if refused:
+        advice = "correct their addresses, then run 'rigwatch test-alert'"
+        return Verdict.FAILED, f"{', '.join(refused)} refused what was sent; {advice}"
+    return Verdict.OK, f"{', '.join(channels)} ('rigwatch test-alert' tries them)"
 
 
 def _external(settings: ServerSettings) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from subscriber.store import open_store
@@ -73,8 +74,6 @@ def test_rules_test_says_what_would_have_fired(rigwatch: Rigwatch, tmp_path: Pat
     configure(rigwatch, "")
     store = open_store("sqlite:///rigwatch.db", Home(rigwatch.home))
     node = rig("rig1", "garage")
-    from rigwatch.clock import SystemClock
-
     now = SystemClock().now()
     store.write([node.heard(Status(NodeState.ONLINE, 1, host="box", interval=60), now - 61 * MINUTE)])
     for minute in range(60, 0, -1):
@@ -95,3 +94,8 @@ def test_incidents_and_ack_answer_in_one_line_when_there_is_nothing(rigwatch: Ri
     done = rigwatch.run("ack", "garage/rig1")
     assert done.returncode == 1
     assert "nothing is open" in done.stderr
+
+
+def test_doctor_says_when_nobody_would_be_told(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    assert re.search(r"^warning +channels +nobody is told", rigwatch.run("doctor").stdout, re.MULTILINE)
