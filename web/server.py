@@ -78,7 +78,8 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level=logging.WARNING,
+        # Its warnings are about what strangers send, one line each time: they could fill the disk.
+        log_level=logging.ERROR,
         access_log=False,
         server_header=False,
         # Who says to be somebody else in X-Forwarded-For would get guesses of his own.

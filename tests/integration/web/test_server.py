@@ -156,6 +156,18 @@ async def test_a_request_that_takes_its_time_to_answer_is_answered(
         assert (await fetch(http.client.HTTPConnection("127.0.0.1", port))).status == 200
 
 
+async def test_a_stranger_who_does_not_speak_http_writes_nothing_into_the_log(
+    home: Home, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(home, WebSettings(port=port)):
+        caplog.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x16\x03\x01 this is no request\r\n\r\n")
+        assert b"400" in await reader.readline()
+        writer.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 async def test_it_leaves_the_signals_of_the_process_alone(home: Home, port: int) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     async with serving(home, WebSettings(port=port)):
