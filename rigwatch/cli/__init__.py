@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from rigwatch.cli import accounts, alerts, doctor, nodes, parts, quiet, setup, show, simulate, watch
+from rigwatch.cli import accounts, alerts, doctor, export, nodes, parts, quiet, setup, show, simulate, watch
 from rigwatch.cli.invocation import app, wants_debug
 from rigwatch.errors import RigwatchError
 
@@ -12,6 +12,7 @@ __all__ = [
     "alerts",
     "app",
     "doctor",
+    "export",
     "main",
     "nodes",
     "parts",

@@ -22,6 +22,7 @@ from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher,
 ORDER = (
     *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
     *("incidents", "ack", "silence", "maintenance", "rules", "test-alert"),
+    *("export", "db"),
     *("serve", "broker", "subscribe", "web", "publish", "user", "account", "simulate"),
 )
 """Commands as a newcomer needs them; any that is not named here follows."""

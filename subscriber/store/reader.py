@@ -55,6 +55,12 @@ _SAMPLES = f"""
 SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
     AND n + lag >= ? AND n + lag < ? ORDER BY n
 """  # noqa: S608 - constants
+_SAMPLES_AFTER = f"""
+SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
+    AND n > ? AND n + lag >= ? ORDER BY n LIMIT ?
+"""  # noqa: S608 - constants
+SLICE = 1000
+"""Samples a slice: large enough that asking costs little, small enough that memory does not matter."""
 
 # Names in the store were valid when they were stored; a page of a thousand nodes need not check them again each time.
 _id = lru_cache(maxsize=65_536)(NodeId)
@@ -109,6 +115,11 @@ def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
 def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
     """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
     return [from_row(row) for row in work.rows(_SAMPLES, (node.site, node.node, since, until))]
+
+
+def samples_after(work: Work, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
+    """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`."""
+    return [from_row(row) for row in work.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))]
 
 
 def _node(row: Row) -> NodeFacts:
