@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from broker.connection import Connection
@@ -36,6 +37,8 @@ class Listener:
         self._tls = tls
         self._wrap = wrap
         self._opening: set[asyncio.Task[None]] = set()
+        # Accepted, and not yet any transport's to close.
+        self._unowned: set[socket.socket] = set()
         self._loop = asyncio.get_running_loop()
         self._says_full = False
 
@@ -74,21 +77,32 @@ class Listener:
         if connection is None:
             accepted.close()
             return
+        self._unowned.add(accepted)
         task = connection.opening = self._loop.create_task(self._open(accepted, connection), name="open")
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        task.add_done_callback(partial(self._opened, accepted, connection))
 
     async def _open(self, accepted: socket.socket, connection: Connection) -> None:
         """Hands the socket to the connection, after the TLS handshake where there is one."""
-        try:
-            _set_options(accepted)
-            await self._loop.connect_accepted_socket(lambda: self._wrap(connection), accepted, ssl=self._tls)
-        except (OSError, asyncio.CancelledError):
-            # Handshakes fail all day on the open internet: counted, not logged.
+        _set_options(accepted)
+        # From here on the transport closes it. Doing that here as well could hit another socket with the same number.
+        self._unowned.discard(accepted)
+        await self._loop.connect_accepted_socket(lambda: self._wrap(connection), accepted, ssl=self._tls)
+
+    def _opened(self, accepted: socket.socket, connection: Connection, task: "asyncio.Task[None]") -> None:
+        """Whatever became of it; a task that was cancelled before it began has run nothing of its own."""
+        self._opening.discard(task)
+        connection.opening = None
+        if accepted in self._unowned:
+            self._unowned.discard(accepted)
             accepted.close()
-            connection.never_opened()
-        finally:
-            connection.opening = None
+        failure = None if task.cancelled() else task.exception()
+        if failure is None and not task.cancelled():
+            return
+        # Handshakes fail all day on the open internet: counted, not logged.
+        connection.never_opened()
+        if failure is not None and not isinstance(failure, OSError):
+            log.error("connection could not be opened address=%s", connection.address, exc_info=failure)
 
 
 def _set_options(accepted: socket.socket) -> None:

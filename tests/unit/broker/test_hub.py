@@ -1,6 +1,7 @@
 """What the hub does by the clock, with connections that have no socket."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,15 +15,18 @@ from broker.connection import Connection, State
 from broker.counters import Counters
 from broker.embedded import EmbeddedBroker
 from broker.hub import PERIOD, Hub
+from broker.listener import Listener
 from broker.packets import Will
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
+from rigwatch.listening import bind
 from rigwatch.registry import NodeAccess, Registry
 from rigwatch.settings.server import BrokerLimits
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock, settle
 from tests.integration.broker.peer import Login, connect, publish
 from tests.integration.broker.peer import Will as PeerWill
+from tests.waiting import eventually_async
 
 RIG1 = NodeId("main", "rig1")
 STATUS1 = "rigwatch/v1/main/rig1/status"
@@ -244,3 +248,30 @@ async def test_everything_is_counted_back_when_all_have_gone(tmp_path: Path) -> 
 
 def test_a_will_is_shown_without_what_it_says() -> None:
     assert "secret" not in repr(Will("t", b"secret", 1, retain=False))
+
+
+async def test_a_socket_turned_away_before_its_turn_is_closed_and_counted_back(tmp_path: Path) -> None:
+    street = Street(tmp_path, pending=1)
+    listening = bind("127.0.0.1", 0, setting="[broker] plain_port")
+    serving = asyncio.create_task(Listener(street.hub, listening).serve())
+    lines = [socket.create_connection(listening.getsockname()) for _ in range(20)]
+    assert await eventually_async(lambda: street.hub.counters.accepted == 20)
+    await settle()
+    assert street.hub.counters.connections == 1
+    assert [_is_closed(line) for line in lines] == [True] * 19 + [False]
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    await street.hub.close()
+    await settle()
+    for line in (*lines, listening):
+        line.close()
+
+
+def _is_closed(line: socket.socket) -> bool:
+    line.settimeout(0.05)
+    try:
+        return line.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
