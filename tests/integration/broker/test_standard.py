@@ -169,7 +169,9 @@ async def test_a_qos_2_message_sent_twice_is_delivered_once(tmp_path: Path) -> N
         peer.send(b"\x62\x02\x00\x09")
         await peer.packet(7)
         assert [each.payload for each in await peer.receive_all()] == [b"once"]
-        await peer.publish("t", b"another", qos=2)
+        # The exchange is over, so its id is free for another message.
+        peer.send(publish("t", b"another", qos=2, packet_id=9))
+        await peer.packet(5)
         assert [each.payload for each in await peer.receive_all()] == [b"another"]
 
 
