@@ -83,9 +83,14 @@ class _Round:
         self._queue: deque[Posted] = deque()
         self._filled = asyncio.Event()
         self._sent_at: deque[float] = deque()
+        self._in_hand: set[int] = set()
         self._failure = ""
 
     def add(self, posted: Posted) -> None:
+        # Whoever begins anew after a failure hands over all that is not marked as sent, also what is under way here.
+        if posted.id in self._in_hand:
+            return
+        self._in_hand.add(posted.id)
         self._queue.append(posted)
         self._filled.set()
 
@@ -95,6 +100,7 @@ class _Round:
             await self._wait_for_a_slot()
             batch = self._take()
             await self._carry(batch)
+            self._in_hand.difference_update(each.id for each in batch)
 
     async def _wait_for_a_slot(self) -> None:
         now = self._clock.monotonic()

@@ -1,7 +1,6 @@
 """The commands about alerts, each as a real process."""
 
 import re
-from pathlib import Path
 
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
@@ -70,7 +69,7 @@ def test_maintenance_recurs_when_told_to(rigwatch: Rigwatch) -> None:
     assert rigwatch.run("maintenance", "add", "--for", "2h", "--every", "someday", "host=box1").returncode == 2
 
 
-def test_rules_test_says_what_would_have_fired(rigwatch: Rigwatch, tmp_path: Path) -> None:
+def test_rules_test_says_what_would_have_fired(rigwatch: Rigwatch) -> None:
     configure(rigwatch, "")
     store = open_store("sqlite:///rigwatch.db", Home(rigwatch.home))
     node = rig("rig1", "garage")
