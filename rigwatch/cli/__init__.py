@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from rigwatch.cli import accounts, alerts, doctor, export, nodes, parts, quiet, setup, show, simulate, watch
+from rigwatch.cli import accounts, alerts, db, doctor, export, nodes, parts, quiet, setup, show, simulate, watch
 from rigwatch.cli.invocation import app, wants_debug
 from rigwatch.errors import RigwatchError
 
@@ -11,6 +11,7 @@ __all__ = [
     "accounts",
     "alerts",
     "app",
+    "db",
     "doctor",
     "export",
     "main",

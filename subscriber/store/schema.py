@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from peewee import Database, SqliteDatabase
@@ -36,6 +37,36 @@ def migrate(engine: Engine) -> None:
         with _locked(database):
             if not _is_current(database, runner, engine.where):
                 runner.up()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Names of the migrations that a database has, and of those that it lacks."""
+
+    applied: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """The last one applied; "empty" where there is none."""
+        return self.applied[-1] if self.applied else "empty"
+
+
+def standing(engine: Engine) -> Standing:
+    """How far a database is, which is left as it is. Raises `StoreError` as `migrate` does, and where no file is."""
+    if isinstance(engine.database, SqliteDatabase):
+        path = Path(engine.database.database)
+        if not path.exists():
+            raise StoreError(f"database {path}: is not there; 'rigwatch init' or 'rigwatch up' makes one")
+        _check_file(path)
+    database = single(engine)
+    runner = Runner(database, os.fspath(_DIRECTORY), table_name=_HISTORY)
+    with engine.errors(), database.connection_context():
+        _is_current(database, runner, engine.where)
+        status = runner.status()
+    return Standing(
+        tuple(each.name for each in status if each.applied), tuple(each.name for each in status if not each.applied)
+    )
 
 
 def _is_current(database: Database, runner: Runner, where: str) -> bool:

@@ -1,0 +1,82 @@
+"""`db …`: look after the database while rigwatch is running or not."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rigwatch.cli.invocation import app, invocation
+from rigwatch.errors import RigwatchError
+
+db = typer.Typer(no_args_is_help=True, help="The database: check, tidy, copy, upgrade.")
+app.add_typer(db, name="db")
+
+
+@db.command()
+def check(context: typer.Context) -> None:
+    """Read the whole database and say whether it is sound; exits 0 when it is, else 1."""
+    from subscriber.store import upkeep
+
+    call = invocation(context)
+    health = upkeep.check(call.server().database.url, call.home)
+    typer.echo(f"database  {health.where}, {_megabytes(health.size)}")
+    typer.echo(f"schema    {health.standing.version}")
+    for table, count in health.counts.items():
+        typer.echo(f"{table + 's':<9} {count}")
+    for fault in health.faults:
+        typer.echo(f"damaged   {fault}")
+    if health.faults:
+        raise RigwatchError(f"database {health.where}: is damaged; stop rigwatch and restore it from your backup")
+    if health.standing.missing:
+        missing = ", ".join(health.standing.missing)
+        raise RigwatchError(f"database {health.where}: lacks {missing}; 'rigwatch db upgrade' brings it up to date")
+    typer.echo("sound")
+
+
+@db.command()
+def vacuum(context: typer.Context) -> None:
+    """Give back the room that forgotten samples took.
+
+    With SQLite nothing is stored meanwhile; rigs keep their samples and send them after it.
+    """
+    from subscriber.store import upkeep
+
+    call = invocation(context)
+    before, after = upkeep.vacuum(call.server().database.url, call.home)
+    typer.echo(f"{_megabytes(before)} before, {_megabytes(after)} now")
+
+
+@db.command()
+def backup(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The file to make; one that is there is left alone.")],
+) -> None:
+    """Copy the SQLite database to a file, also while rigwatch is running.
+
+    Keys and settings are not in it: copy secret.key, nodes.json and server.toml as well.
+    """
+    from subscriber.store import upkeep
+
+    call = invocation(context)
+    size = upkeep.backup(call.server().database.url, call.home, path)
+    typer.echo(f"{path}: {_megabytes(size)}")
+
+
+@db.command()
+def upgrade(context: typer.Context) -> None:
+    """Bring the database to this version's schema.
+
+    Every part does so when it starts.
+    """
+    from subscriber.store import upkeep
+
+    call = invocation(context)
+    before, after = upkeep.upgrade(call.server().database.url, call.home)
+    if before == after:
+        typer.echo(f"is up to date ({after.version})")
+    else:
+        typer.echo(f"from {before.version} to {after.version}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
