@@ -23,7 +23,7 @@ class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
     happens at each limit."""
 
     connect_timeout: Annotated[timedelta, between(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
-    packet_size: Annotated[int, Meta(ge=1024, le=268_435_455)] = 2 * 1024 * 1024
+    packet_size: Annotated[int, Meta(ge=256 * 1024, le=268_435_455)] = 2 * 1024 * 1024
     connections: Annotated[int, Meta(ge=1)] = 20_000
     connections_per_address: Annotated[int, Meta(ge=1)] = 5_000
     pending: Annotated[int, Meta(ge=1)] = 1_000

@@ -12,6 +12,11 @@ RETAINED_WITHIN = 5 * SECOND
 """A will that comes so soon after our own connect was most likely kept by the broker from before."""
 
 
+BROKER_NOTICED = 25 * SECOND
+"""When the broker hangs, nobody reports. Our own keep-alive has found that by then (20 s at most), and tells it as one
+incident; a node that reports every few seconds must not be blamed for it before."""
+
+
 def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
     facts = view.facts
     if facts.state is None or is_blind(view.server, view.now):
@@ -31,11 +36,15 @@ def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT
     facts = view.facts
     if facts.state is not NodeState.ONLINE or is_blind(view.server, view.now):
         return no(f"it is {facts.state.value}") if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
-    heard_at = max(facts.last_report_at or 0, facts.state_at or 0, view.server.connected_at or 0)
-    patience = int(policy.threshold * (facts.interval // timedelta(milliseconds=1)))
-    if view.now - heard_at > patience:
-        return yes(f"connected, but no report for {duration(view.now - heard_at)}", heard_at + patience)
-    return no("it reports", check_at=heard_at + patience + 1)
+    connected_at, reported_at = view.server.connected_at or 0, facts.last_report_at or 0
+    heard_at = max(reported_at, facts.state_at or 0, connected_at)
+    patience = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // timedelta(milliseconds=1))))
+    # What was connected to a broker that went away needs as long as a lost node to come back to the next one.
+    returns_until = connected_at + view.grace if heard_at == connected_at and not _open else 0
+    due = max(heard_at + patience, returns_until)
+    if view.now > due:
+        return yes(f"connected, but no report for {duration(view.now - heard_at)}", due)
+    return no("it reports", check_at=due + 1)
 
 
 def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001

@@ -78,6 +78,32 @@ def test_a_connected_node_without_reports_is_silent_after_three_intervals() -> N
     line.at(250).report(RIG).expect("OK: garage/rig1 reports again")
 
 
+def test_a_node_with_a_short_interval_is_not_silent_before_a_hanging_broker_would_be_noticed() -> None:
+    line = Timeline(RIG)
+    line.at(60).every(RIG, seconds=2).report(RIG).reports_stop(RIG)
+    line.at(60 + 25).expect_nothing()
+    line.at(60 + 26).expect("CRITICAL: garage/rig1 silent")
+
+
+def test_after_our_own_absence_a_node_has_time_to_come_back_before_it_is_silent() -> None:
+    line = Timeline(RIG, grace="90s")
+    line.at(60).every(RIG, seconds=2).report(RIG).reports_stop(RIG)
+    line.at(65).broker_goes()
+    line.at(67).broker_comes()
+    line.at(67 + 90).expect_nothing()
+    line.at(67 + 91).expect("CRITICAL: garage/rig1 silent")
+
+
+def test_a_node_that_reported_to_the_new_broker_and_stopped_is_silent_after_its_own_patience() -> None:
+    line = Timeline(RIG, grace="90s")
+    line.at(60).every(RIG, seconds=2).report(RIG).reports_stop(RIG)
+    line.at(65).broker_goes()
+    line.at(67).broker_comes()
+    line.at(70).report(RIG).reports_stop(RIG)
+    line.at(70 + 25).expect_nothing()
+    line.at(70 + 26).expect("CRITICAL: garage/rig1 silent")
+
+
 def test_a_goodbye_without_maintenance_is_told_after_its_hold() -> None:
     line = Timeline(RIG)
     line.at(10).stops(RIG)

@@ -93,6 +93,11 @@ class Timeline:
         self._due[name] = 2**62
         return self
 
+    def every(self, name: str, *, seconds: float) -> "Timeline":
+        """The interval that its birth announced."""
+        self._facts[name] = replace(self._facts[name], interval=timedelta(seconds=seconds))
+        return self._changed(name)
+
     def dies(self, *names: str) -> "Timeline":
         return self._become(NodeState.LOST, names)
 
