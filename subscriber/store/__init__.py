@@ -8,10 +8,12 @@ from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
+from subscriber.alerts.book import Decision
+from subscriber.alerts.incident import Incident
 from subscriber.alerts.mute import Mute
 from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
 from subscriber.ingest import Heard
-from subscriber.store import housekeeping, reader, retention, silences, users, writer
+from subscriber.store import alerts, housekeeping, outbox, reader, retention, silences, users, writer
 from subscriber.store.engine import Engine, Unstorable, connect
 from subscriber.store.schema import migrate
 from subscriber.store.times import in_millis
@@ -99,6 +101,21 @@ class Store:
         """Silences and maintenance that are not over, also those that have not begun."""
         with self._engine.reading() as work:
             return silences.running(work, now)
+
+    def incidents(self, limit: int) -> list[Incident]:
+        """The latest, open ones first."""
+        with self._engine.reading() as work:
+            return alerts.latest(work, limit)
+
+    def story(self, incident: int) -> list[Decision]:
+        """Every decision about an incident, in order, and why."""
+        with self._engine.reading() as work:
+            return alerts.story(work, incident)
+
+    def refused_channels(self) -> dict[str, str]:
+        """Channels that refused for good, and why; of the settings as they were then."""
+        with self._engine.reading() as work:
+            return {name: why for name, (_, why) in outbox.refused(work).items()}
 
     def turn(self) -> Turn:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""

@@ -76,6 +76,14 @@ def test_a_will_is_an_incident_with_its_message_in_the_same_transaction(driver: 
     assert (incident.state, left.incidents) == (State.FIRING, (incident.id,))
 
 
+def test_readers_see_the_incident_and_its_story(driver: Driver) -> None:
+    driver.hear(birth())
+    driver.hear(will())
+    (incident,) = driver.store.incidents(10)
+    assert [each.what for each in driver.store.story(incident.id)] == ["noticed", "firing", "told"]
+    assert driver.store.refused_channels() == {}
+
+
 def test_a_batch_that_is_not_committed_leaves_no_incident(driver: Driver) -> None:
     driver.hear(birth())
 
