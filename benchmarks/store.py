@@ -1,19 +1,22 @@
 """The store alone: reports stored a second, bytes a sample, and how long the three tables take.
 
-`python -m benchmarks.store [--url postgresql://…] [--nodes 1000] [--hours 24] [--days 7]`
+`python -m benchmarks.store [--url postgresql://…] [--nodes 1000] [--hours 24] [--days 7] [--short] [--write]`
 
 The shorter history arrives as it would, a minute after the other; the longer one as rigs catch up after an outage.
 """
 
 import argparse
+import os
+import platform
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.tables import replace_between
 from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey, NodeKey
@@ -27,6 +30,17 @@ START: Millis = 1_760_000_400_000  # a full hour
 BATCH = 1000
 LOOKS = 50
 FOREVER = timedelta(days=3650)
+
+
+@dataclass(slots=True)
+class Results:
+    """What is printed, kept for the page."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+        self.lines.append(line)
 
 
 @dataclass(slots=True)
@@ -60,23 +74,39 @@ class Rig:
 
 def main() -> None:
     options = _options()
-    rigs = _rigs(options.nodes)
+    results = Results()
     with tempfile.TemporaryDirectory(prefix="rigwatch-bench-") as folder:
         home = Home(Path(folder))
         store = open_store(options.url, home)
-        store.write([Heard(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs])
-        done = options.hours * 60
-        _print_rate("reports of one sample", done * len(rigs), lambda: _live(store, rigs, range(done)))
-        first = _print_tables(store, options.hours, done)
-        _print_size(home, len(rigs) * done)
-        if options.days * 24 > options.hours:
-            done = options.days * 24 * 60
-            _fill(store, rigs, range(options.hours * 60, done))
-            second = _print_tables(store, options.days * 24, done)
-            print(f"tables, longer history over shorter: {second / first:.2f}")
-            _print_size(home, len(rigs) * done)
-        _print_forgetting(store, done)
+        _measure(store, home, options, results)
         store.close()
+    if options.write:
+        replace_between("store", _block(options, results))
+
+
+def _measure(store: Store, home: Home, options: argparse.Namespace, results: Results) -> None:
+    rigs = _rigs(options.nodes)
+    store.write([Heard(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs])
+    done = options.hours * 60
+    _tell_rate(results, "reports of one sample", done * len(rigs), lambda: _live(store, rigs, range(done)))
+    first = _tell_tables(results, store, options.hours, done)
+    _tell_size(results, home, len(rigs) * done)
+    if options.later > options.hours:
+        done = options.later * 60
+        _fill(store, rigs, range(options.hours * 60, done))
+        second = _tell_tables(results, store, options.later, done)
+        results.say(f"tables, longer history over shorter: {second / first:.2f}")
+        _tell_size(results, home, len(rigs) * done)
+    _tell_forgetting(results, store, done)
+
+
+def _block(options: argparse.Namespace, results: Results) -> str:
+    """The results under the command and the machine they are of; without the address, which may have a password."""
+    given = f"--nodes {options.nodes} --hours {options.hours} --days {options.later / 24:g}"
+    size = "--short" if options.short else given
+    database = "SQLite" if options.url.startswith("sqlite") else "PostgreSQL, by --url"
+    machine = f"{database}; Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    return "\n".join(["```", f"$ python -m benchmarks.store {size} --write", f"# {machine}", *results.lines, "```"])
 
 
 def _live(store: Store, rigs: list[Rig], minutes: range) -> float:
@@ -111,17 +141,17 @@ def _report(rig: Rig, samples: list[Sample]) -> Heard:
     return Heard(rig.id, Report(1, now, tuple(samples)), rig.key, now)
 
 
-def _print_rate(what: str, count: int, work: Callable[[], float]) -> None:
+def _tell_rate(results: Results, what: str, count: int, work: Callable[[], float]) -> None:
     processor = time.process_time()
     spent = work()
     processor = time.process_time() - processor
-    print(
+    results.say(
         f"{what}: {count / spent:,.0f}/s ({count} in {spent:.1f} s; "
         f"{1e6 * processor / count:.0f} µs of processor each, making them included)"
     )
 
 
-def _print_tables(store: Store, hours: int, minutes: int) -> float:
+def _tell_tables(results: Results, store: Store, hours: int, minutes: int) -> float:
     now = START + minutes * MINUTE
     looks: dict[str, Callable[[], object]] = {
         "nodes": store.nodes,
@@ -132,7 +162,7 @@ def _print_tables(store: Store, hours: int, minutes: int) -> float:
     # The best of many: reading costs the processor only, and whatever else runs can only add to it.
     best = {name: min(_timed(look)) for name, look in looks.items()}
     parts = ", ".join(f"{name} {1000 * seconds:.2f}" for name, seconds in best.items())
-    print(f"three tables, {hours} h: {1000 * sum(best.values()):.1f} ms, best of {LOOKS} ({parts})")
+    results.say(f"three tables, {hours} h: {1000 * sum(best.values()):.1f} ms, best of {LOOKS} ({parts})")
     return sum(best.values())
 
 
@@ -144,17 +174,19 @@ def _timed(look: Callable[[], object]) -> Iterator[float]:
         yield time.perf_counter() - begun
 
 
-def _print_size(home: Home, samples: int) -> None:
+def _tell_size(results: Results, home: Home, samples: int) -> None:
     if home.database.exists():
-        print(f"file: {home.database.stat().st_size / samples:.1f} bytes a sample, all tables ({samples} samples)")
+        results.say(
+            f"file: {home.database.stat().st_size / samples:.1f} bytes a sample, all tables ({samples} samples)"
+        )
 
 
-def _print_forgetting(store: Store, minutes: int) -> None:
+def _tell_forgetting(results: Results, store: Store, minutes: int) -> None:
     """One hour's worth, as it happens each hour."""
     _forget(store, minutes, FOREVER)
     spent, rows = _forget(store, minutes, timedelta(minutes=minutes - 60))
     longest, total = 1000 * max(spent, default=0), sum(spent)
-    print(f"forgetting an hour: {rows} rows in {total:.2f} s, {len(spent)} steps, the longest {longest:.0f} ms")
+    results.say(f"forgetting an hour: {rows} rows in {total:.2f} s, {len(spent)} steps, the longest {longest:.0f} ms")
 
 
 def _forget(store: Store, minute: int, keep: timedelta) -> tuple[list[float], int]:
@@ -181,7 +213,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--hours", type=int, default=24, help="the shorter history")
     parser.add_argument("--days", type=int, default=7, help="the longer history")
-    return parser.parse_args()
+    parser.add_argument("--short", action="store_true", help="200 nodes, 2 h and 12 h, whatever else is said")
+    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
+    options = parser.parse_args()
+    options.later = options.days * 24
+    if options.short:
+        options.nodes, options.hours, options.later = 200, 2, 12
+    return options
 
 
 if __name__ == "__main__":
