@@ -16,6 +16,8 @@ from typing import Any
 import uvloop
 
 SIZE = 300
+_PATIENCE = 120
+"""Seconds for whatever is waited for; a broker that takes longer has failed."""
 _STAMP = struct.Struct("!d")
 
 
@@ -110,7 +112,8 @@ async def open_clients(order: dict[str, Any], logins: list[dict[str, Any]]) -> t
                 except (ConnectionResetError, ConnectionRefusedError, ConnectionAbortedError):
                     await asyncio.sleep(0.05)
 
-    clients = await asyncio.gather(*(one(number, login) for number, login in enumerate(logins)))
+    async with asyncio.timeout(_PATIENCE):
+        clients = await asyncio.gather(*(one(number, login) for number, login in enumerate(logins)))
     return list(clients), time.perf_counter() - began
 
 
@@ -134,7 +137,7 @@ async def flood(order: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
     for client, login in zip(clients, order["publishers"], strict=True):
         _publish_all(client, login["topic"], order["count"])
-    async with asyncio.timeout(order.get("timeout", 120)):
+    async with asyncio.timeout(_PATIENCE):
         await everything
     seconds = time.perf_counter() - began
     delays.sort()
@@ -182,7 +185,8 @@ async def retain(order: dict[str, Any]) -> dict[str, Any]:
     for client, login, acknowledged in zip(clients, order["clients"], done, strict=True):
         client.on_puback = acknowledged.set
         client.write(_packet(0x33, _text(login["status"]) + b"\x00\x01" + bytes(SIZE)))
-    await asyncio.gather(*(each.wait() for each in done))
+    async with asyncio.timeout(_PATIENCE):
+        await asyncio.gather(*(each.wait() for each in done))
     for client in clients:
         client.write(b"\xe0\x00")
     await asyncio.gather(*(client.lost for client in clients))
@@ -204,7 +208,7 @@ async def wills(order: dict[str, Any]) -> dict[str, Any]:
     client.on_message = delivered
     await client.subscribe(order["filter"])
     print("begin", flush=True)
-    async with asyncio.timeout(order["timeout"]):
+    async with asyncio.timeout(_PATIENCE):
         await everything
     return {"at": time.time()}
 

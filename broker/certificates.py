@@ -34,16 +34,17 @@ class Certificate:
         """Until cancelled: renews our own certificate in time, and takes over files that the user has replaced."""
         while True:
             await self._clock.sleep(_LOOK_EVERY)
-            await asyncio.to_thread(self.refresh)
+            await self.refresh()
 
-    def refresh(self) -> None:
+    async def refresh(self) -> None:
         """One look. Files that cannot be used are complained about once, and the old certificate goes on."""
         try:
-            paths = self._paths()
+            paths = await asyncio.to_thread(self._paths)
             stamp = _stamps(paths)
             if stamp != self._stamp:
                 self._stamp = stamp
-                # Into a throw-away context first: a half-replaced pair must not reach the one in use.
+                # Into a throw-away context first: a half-replaced pair must not reach the one in use. And not in a
+                # thread, where a handshake could meet the new certificate with the old key.
                 context_of(*paths)
                 load_into(self.context, *paths)
                 log.info("TLS certificate replaced file=%s", paths[0])

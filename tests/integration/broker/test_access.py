@@ -211,6 +211,19 @@ async def test_an_account_that_loses_rights_loses_its_subscriptions(tmp_path: Pa
         assert await ann.receive_all() == []
 
 
+async def test_rights_lost_while_away_are_lost_at_the_next_login(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.node()) as node:
+        login = replace(house.account("ann", Role.ADMIN), clean=False)
+        async with await house.join(login) as ann:
+            await ann.subscribe(REPORT1)
+            await ann.goodbye()
+        house.accounts.path.write_text(house.accounts.path.read_text().replace('"admin"', '"consumer"'))
+        async with await house.join(login) as ann:
+            assert ann.session_present
+            await node.publish(REPORT1, b"secret")
+            assert await ann.receive_all() == []
+
+
 async def test_a_broken_accounts_file_changes_nothing_for_those_who_are_in(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

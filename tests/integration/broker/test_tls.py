@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -88,9 +89,25 @@ async def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path)
     clock.set_wall(START + 380 * 24 * 3600 * 1000)
     await clock.advance(601)
     assert await eventually_async(lambda: (home.tls / "server.pem").read_bytes() != before)
+    assert await eventually_async(lambda: served(context) not in before.decode())
     assert certificate.context is context
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
+
+
+def served(context: ssl.SSLContext) -> str:
+    """The certificate that a client gets to see, in PEM."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asking = client.wrap_bio(back, there)
+    answering = context.wrap_bio(there, back, server_side=True)
+    for side in (asking, answering, asking):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    found = asking.getpeercert(binary_form=True)
+    assert found is not None
+    return ssl.DER_cert_to_PEM_cert(found)
 
 
 async def test_own_files_that_break_leave_the_old_certificate_in_use(
@@ -103,9 +120,9 @@ async def test_own_files_that_break_leave_the_old_certificate_in_use(
     settings = msgspec.structs.replace(BrokerSettings(), tls_certificate="own.pem", tls_key="own.pem")
     certificate = Certificate(home, settings, clock)
     own.write_text("half of a new one")
-    certificate.refresh()
-    certificate.refresh()
+    await certificate.refresh()
+    await certificate.refresh()
     assert caplog.text.count("the old one stays") == 1
     own.unlink()
-    certificate.refresh()
+    await certificate.refresh()
     assert caplog.text.count("the old one stays") == 2
