@@ -17,6 +17,7 @@ from broker.embedded import EmbeddedBroker
 from broker.hub import PERIOD, Hub
 from broker.listener import Listener
 from broker.packets import Will
+from broker.rights import Role
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.listening import bind
@@ -75,10 +76,11 @@ class Street:
         self.clock = FakeClock()
         self.master = MasterKey.random()
         home = Home(folder)
+        self.accounts = AccountFile.of(home)
         registry = Registry(home.nodes_json)
         registry.enroll(RIG1, now=1)
         nodes = NodeAccess(self.master, registry, open_enrollment=False)
-        access = Access(self.master, nodes, AccountFile.of(home), self.clock)
+        access = Access(self.master, nodes, self.accounts, self.clock)
         given = msgspec.structs.replace(BrokerLimits(), **limits)
         broker = EmbeddedBroker(limits=given, counters=Counters(), clock=self.clock)
         self.hub = Hub(broker, access, given, self.clock)
@@ -223,6 +225,20 @@ async def test_the_will_of_a_connection_is_sent_once(tmp_path: Path) -> None:
     connection.end("for another")
     assert street.hub.counters.wills_sent == 1
     assert street.hub.counters.closed == {"for a reason": 1}
+
+
+async def test_a_client_that_went_while_its_login_was_checked_has_said_what_it_said(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    login = Login("ann", street.accounts.add("ann", Role.ADMIN), "ann", will=PeerWill("t"))
+    connection, line = street.arrive()
+    connection.data_received(connect(login) + publish("t") + publish("t"))
+    assert connection.state is State.DECIDING
+    connection.connection_lost(None)
+    counters = street.hub.counters
+    assert await eventually_async(lambda: counters.wills_sent == 1)
+    assert (counters.messages_received, counters.logins, counters.connections, counters.clients) == (2, 1, 0, 0)
+    assert line.written == []
+    await street.hub.close()
 
 
 async def test_a_broker_that_stops_sends_nobodys_will(tmp_path: Path) -> None:
