@@ -184,7 +184,7 @@ def _link(said: Said) -> str:
         return ""
     base = said.link.rstrip("/")
     subject = said.incident.subject
-    return f"{base}/nodes/{subject.site}/{subject.name}" if subject.scope is Scope.NODE else f"{base}/"
+    return f"{base}/?q={subject.name}" if subject.scope is Scope.NODE else f"{base}/"
 
 
 def _lines(lines: Sequence[str]) -> str:

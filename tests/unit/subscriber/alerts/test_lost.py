@@ -17,6 +17,13 @@ def test_a_lost_node_is_told_at_once_after_5_minutes_after_an_hour_and_then_no_m
     line.at(48 * 3600).expect_nothing()
 
 
+def test_a_message_links_to_the_page_where_its_node_is_found() -> None:
+    line = Timeline(RIG)
+    line.at(10).dies(RIG)
+    line.at(12).expect("CRITICAL")
+    assert "https://rigs.example/?q=rig1" in line.letters[-1][1].body
+
+
 def test_a_node_that_comes_back_is_told_with_the_length_of_the_outage() -> None:
     line = Timeline(RIG)
     line.at(10).dies(RIG)
