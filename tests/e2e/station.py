@@ -113,6 +113,14 @@ def parts_of(up: Program) -> dict[str, psutil.Process]:
     return found
 
 
+def is_dead(process: psutil.Process) -> bool:
+    """Whether it runs no more, be it that its parent has noticed or not."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
