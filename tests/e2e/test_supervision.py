@@ -44,19 +44,13 @@ def test_up_stops_its_parts_in_order_and_its_node_is_offline_not_lost(station: S
     assert "error" not in up.text()
 
 
-def test_no_part_outlives_a_killed_supervisor(station: Station) -> None:
+def test_no_part_outlives_a_killed_supervisor_and_the_home_is_free_for_the_next(station: Station) -> None:
     up = station.up()
     parts = list(parts_of(up).values())
     up.kill()
     _assert_gone(parts)
     assert "Traceback" not in up.text()
 
-
-def test_after_a_killed_supervisor_the_home_is_free_for_the_next(station: Station) -> None:
-    up = station.up()
-    parts = list(parts_of(up).values())
-    up.kill()
-    _assert_gone(parts)
     station.up()
     assert eventually(lambda: station.page().text, timeout=START_S)
 

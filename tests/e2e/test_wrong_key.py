@@ -1,7 +1,5 @@
 import re
-from collections.abc import Callable
-
-import pytest
+from functools import partial
 
 from rigwatch.keys import MasterKey
 from rigwatch.tokens import JoinToken
@@ -9,46 +7,52 @@ from rigwatch.topics import NodeId
 from tests.e2e.proxy import door_to
 from tests.e2e.rigs import kept_samples, node_toml
 from tests.e2e.station import START_S, Station
+from tests.processes import Program
 from tests.waiting import eventually
 
-NODE = NodeId("main", "rig1")
+ENROLLED, GUEST = NodeId("main", "rig1"), NodeId("main", "guest")
 _SAMPLES = 5
 """At one a second: long enough for a publisher that tries every second to have tried again and again."""
 
 
-def _foreign_key(station: Station, url: str) -> str:
-    station.token(NODE.node)
-    return node_toml(JoinToken(url, NODE, MasterKey.random().node_key(NODE), None).encode())
+def _foreign_key(url: str) -> str:
+    token = JoinToken(url, ENROLLED, MasterKey.random().node_key(ENROLLED), None)
+    return node_toml(token.encode())
 
 
-def _wrong_passphrase(station: Station, url: str) -> str:
+def _wrong_passphrase(url: str) -> str:
+    login = f'node = "{GUEST.node}"\nserver = "{url}"\npassphrase = "what another garage says"'
+    return node_toml("").replace('token = ""', login)
+
+
+def test_a_publisher_with_a_wrong_key_is_refused_tries_slowly_and_both_sides_say_so_once(station: Station) -> None:
     station.rigwatch.environment |= {
         "RIGWATCH_SECURITY__PASSPHRASE": "what this garage agreed on",
         "RIGWATCH_SECURITY__ENROLLMENT": "open",
     }
-    login = f'node = "{NODE.node}"\nserver = "{url}"\npassphrase = "what another garage says"'
-    return node_toml("").replace('token = ""', login)
-
-
-@pytest.mark.parametrize("toml", [_foreign_key, _wrong_passphrase])
-def test_a_publisher_with_a_wrong_key_is_refused_tries_slowly_and_both_sides_say_so_once(
-    station: Station, *, toml: Callable[[Station, str], str]
-) -> None:
+    station.token(ENROLLED.node)
+    up = station.up()
     with door_to(station.plain_port) as door:
-        rig = station.rig_with("rig1", toml(station, f"mqtt://127.0.0.1:{door.port}"))
-        up = station.up()
-        publisher = station.rigwatch.start("--debug", "publish", home=rig)
-        publisher.wait_for("broker refuses this node: enroll it, or join with a new token; trying again node=main/rig1")
-        eventually(
-            lambda: len(kept_samples(publisher.text()).get(str(NODE), ())) >= _SAMPLES,
-            timeout=START_S,
-            what="the publisher goes on measuring",
-        )
-        assert publisher.is_running()
-        assert door.knocks == 1
-        assert publisher.terminate() == 0
+        url = f"mqtt://127.0.0.1:{door.port}"
+        publishers = {
+            ENROLLED: station.rigwatch.start("--debug", "publish", home=station.rig_with("one", _foreign_key(url))),
+            GUEST: station.rigwatch.start("--debug", "publish", home=station.rig_with("two", _wrong_passphrase(url))),
+        }
+        for node, publisher in publishers.items():
+            advice = "enroll it, or join with a new token; trying again"
+            publisher.wait_for(f"broker refuses this node: {advice} node={node}", timeout=START_S)
+        for node, publisher in publishers.items():
+            eventually(partial(_goes_on_measuring, publisher, node), timeout=START_S)
+        assert door.knocks == len(publishers)
+        for publisher in publishers.values():
+            assert publisher.terminate() == 0
 
-    assert publisher.text().count("broker refuses this node") == 1
-    assert len(re.findall(r"^.* broker: .*main/rig1.*$", up.text(), re.MULTILINE)) == 1, up.text()
-    assert station.page().status(str(NODE)) in ("", "pending")
-    assert str(NODE) not in station.samples()
+    for node, publisher in publishers.items():
+        assert publisher.text().count("broker refuses this node") == 1
+        assert len(re.findall(rf"^.* broker: .*{node}.*$", up.text(), re.MULTILINE)) == 1, up.text()
+        assert station.page().status(str(node)) in ("", "pending")
+        assert str(node) not in station.samples()
+
+
+def _goes_on_measuring(publisher: Program, node: NodeId) -> bool:
+    return publisher.is_running() and len(kept_samples(publisher.text()).get(str(node), ())) >= _SAMPLES
