@@ -11,11 +11,15 @@ pytest_plugins = ["tests.processes", "tests.chains", "tests.mosquitto", "tests.p
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run `async def test_…` in an event loop of its own; tasks that it leaves behind fail it."""
+    """Run `async def test_…` in an event loop of its own; tasks that it leaves behind fail it.
+
+    A module's `LOOP`, where there is one, makes the loop: for a part that runs on another than asyncio's own.
+    """
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
-    asyncio.run(_and_nothing_left(pyfuncitem.obj(**arguments)))
+    with asyncio.Runner(loop_factory=getattr(pyfuncitem.module, "LOOP", None)) as runner:
+        runner.run(_and_nothing_left(pyfuncitem.obj(**arguments)))
     return True
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from broker.rights import Role
+from broker.service import new_event_loop
 from rigwatch.keys import MasterKey
 from rigwatch.settings.server import SecuritySettings
 from rigwatch.topics import NodeId
 from tests.integration.broker.peer import Login, Peer, Will, connect, publish
 from tests.integration.broker.running import PASSPHRASE, RIG1, RIG2, House, broker_running
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 REPORT1 = "rigwatch/v1/main/rig1/report"
 STATUS1 = "rigwatch/v1/main/rig1/status"

@@ -123,7 +123,7 @@ async def _cost(node: Peer) -> float:
 async def test_row_6_a_silent_socket_is_closed(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         async with await Peer.open(house.port) as peer:
-            assert await peer.is_closed(timeout=2.5)
+            assert await peer.is_closed(timeout=1.9)
 
     await check(tmp_path, scenario, limits(connect_timeout=timedelta(seconds=1)))
 

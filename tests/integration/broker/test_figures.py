@@ -10,9 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from broker.counters import Counters
 from broker.figures import figures
 from broker.rights import Role
+from broker.service import new_event_loop
 from tests.integration.broker.peer import Peer, Will
 from tests.integration.broker.running import House, broker_running
 from tests.waiting import eventually_async
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 REPORT1 = "rigwatch/v1/main/rig1/report"
 STATUS1 = "rigwatch/v1/main/rig1/status"

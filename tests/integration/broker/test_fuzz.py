@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.rights import Role
+from broker.service import new_event_loop
 from tests.integration.broker.peer import Closed, Login, Peer, Will, binary, connect, packet, publish, text
 from tests.integration.broker.running import House, broker_running, limits
 from tests.waiting import eventually_async
 
-EXAMPLES = int(os.environ.get("RIGWATCH_FUZZ", "300"))
+EXAMPLES = int(os.environ.get("RIGWATCH_FUZZ", "150"))
 
 topics = st.one_of(st.sampled_from(["t", "t/+", "#", "$SYS/x", "", "/", "t\0"]), st.text(max_size=20))
 bodies = st.binary(max_size=60)
@@ -80,7 +81,7 @@ class Target:
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         given_limits = limits(connections=200, connect_timeout=timedelta(seconds=1))
         running = broker_running(tmp_path_factory.mktemp("fuzz"), given_limits)
         house = runner.run(running.__aenter__())

@@ -17,6 +17,7 @@ from broker.connection import State
 from broker.counters import Counters
 from broker.embedded import EmbeddedBroker
 from broker.hub import Hub
+from broker.service import new_event_loop
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import NodeAccess, Registry
@@ -26,6 +27,9 @@ from tests.integration.broker.peer import Login, Peer, Will, connect
 from tests.integration.broker.running import RIG2, House, broker_running, prepare_house, serving
 from tests.ports import free_port
 from tests.requirements import missing, program
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 STATUS1 = "rigwatch/v1/main/rig1/status"
 KEEP_ALIVE = 2

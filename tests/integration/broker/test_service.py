@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from broker import service
-from broker.service import serve
+from broker.service import new_event_loop, serve
 from rigwatch.clock import SystemClock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerSettings, ServerSettings
@@ -21,6 +21,9 @@ from tests.integration.broker.peer import Peer, Will
 from tests.integration.broker.running import House, broker_running, prepare_house, serving
 from tests.ports import free_port, free_ports, is_listening
 from tests.waiting import eventually
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 STATUS1 = "rigwatch/v1/main/rig1/status"
 

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from broker.rights import Role
+from broker.service import new_event_loop
 from tests.integration.broker.peer import Got, Login, Peer, Will, connect, packet, publish
 from tests.integration.broker.running import House, broker_running, limits
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 NOBODY = "test/nosubscribe"
 

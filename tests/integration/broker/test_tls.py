@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from broker.certificates import Certificate
+from broker.service import new_event_loop
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
@@ -22,6 +23,9 @@ from tests.integration.broker.peer import Peer
 from tests.integration.broker.running import RIG1, broker_running, prepare_house, serving
 from tests.ports import free_port
 from tests.waiting import eventually_async
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 STATUS1 = "rigwatch/v1/main/rig1/status"
 

@@ -9,9 +9,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from broker.service import new_event_loop
 from tests.integration.broker import peer
 from tests.integration.broker.peer import Peer, Will
 from tests.integration.broker.running import House, broker_running, limits
+
+# As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
+LOOP = new_event_loop
 
 REPORT1 = "rigwatch/v1/main/rig1/report"
 STATUS1 = "rigwatch/v1/main/rig1/status"
