@@ -1,29 +1,22 @@
 """The overview, `/`: the whole fleet in three tables, as a page and as the live part of it that the page polls."""
 
-import gzip
-import hashlib
-import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request, url_for
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from subscriber.alerts.status import NodeStatus
-from subscriber.store import Store
 from web import units
-from web.colours import milliseconds
 from web.kept import KeptRows
 from web.listing import SEVERITY, Listing, Sort
+from web.parts import Parts
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
 from web.standing import Fleet, is_running
 from web.zone import Zone
 
-_KEPT_PARTS: Final = 32
 _COLUMNS: Final = (
     (Sort.STATUS, "Status", ""),
     (Sort.NAME, "Node", ""),
@@ -37,65 +30,33 @@ _COLUMNS: Final = (
 )
 
 
-class Part(NamedTuple):
-    """The live part as it goes out: `etag` names the snapshot and listing it shows."""
-
-    etag: str
-    plain: bytes
-    zipped: bytes
-
-
 class Overview:
     """Renders the overview. The live part is rendered once per change and listing, however many browsers ask for it."""
 
-    def __init__(self, settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> None:
-        colours = settings.web.colours
-        borders = (milliseconds(colours.age_green), milliseconds(colours.age_yellow))
-        self._snapshots = Snapshots(store, keep=settings.database.keep, borders=borders, zone=zone.tz)
+    def __init__(self, settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> None:
+        self._snapshots = snapshots
         self._keep = settings.database.keep
         self._clock = clock
-        self._look = Look(colours, zone)
+        self._look = Look(settings.web.colours, zone)
         self._rows = KeptRows(self._look)
-        # An ETag of a process that is gone must not match one of this.
-        self._process = secrets.token_hex(8)
-        self._parts: OrderedDict[str, Part] = OrderedDict()
-        self._lock = threading.Lock()
+        self._parts = Parts()
 
     def page(self) -> str:
         """The whole page; its ages are of this second."""
         listing, now = Listing.parse(request.args), self._clock.now()
-        return render_template("overview.html", **self._context(self._snapshots.at(now), listing, now))
+        live_url = url_for("overview.live") + listing.query()
+        context = self._context(self._snapshots.at(now), listing, now)
+        return render_template("overview.html", live_url=live_url, **context)
 
     def live(self) -> Response:
         """The part that changes, or 304 while it has not. Ages in words are of when it last did; the page counts on."""
         listing, now = Listing.parse(request.args), self._clock.now()
         snapshot = self._snapshots.at(now)
-        etag = self._etag(snapshot, listing)
-        if request.if_none_match.contains(etag):
-            response = Response(status=304)
-        else:
-            response = _sent(self._part(etag, snapshot, listing, now))
-        response.set_etag(etag)
-        response.headers["Vary"] = "Accept-Encoding"
-        return response
 
-    def _part(self, etag: str, snapshot: Snapshot, listing: Listing, now: Millis) -> Part:
-        query = listing.query()
-        with self._lock:
-            part = self._parts.get(query)
-            if part is None or part.etag != etag:
-                html = render_template("overview_live.html", **self._context(snapshot, listing, now)).encode()
-                # Level 1: a tenth of the size for a tenth of the time that rendering takes.
-                part = Part(etag, html, gzip.compress(html, 1))
-                self._parts[query] = part
-            self._parts.move_to_end(query)
-            if len(self._parts) > _KEPT_PARTS:
-                self._parts.popitem(last=False)
-            return part
+        def render() -> str:
+            return render_template("overview_live.html", **self._context(snapshot, listing, now))
 
-    def _etag(self, snapshot: Snapshot, listing: Listing) -> str:
-        text = repr((self._process, snapshot.version, listing.query()))
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return self._parts.answer(listing.query(), snapshot.version, render)
 
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
@@ -143,8 +104,8 @@ class Tile(NamedTuple):
     chosen: bool
 
 
-def create(settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> Blueprint:
-    overview = Overview(settings, store, clock, zone=zone)
+def create(settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
+    overview = Overview(settings, snapshots, clock, zone=zone)
     blueprint = Blueprint("overview", __name__)
     blueprint.add_url_rule("/", "page", overview.page)
     blueprint.add_url_rule("/live", "live", overview.live)
@@ -167,12 +128,3 @@ def _tiles(listing: Listing, fleet: Fleet) -> list[Tile]:
         for status in SEVERITY
         if (count := fleet.by_status.get(status, 0)) or listing.status is status
     ]
-
-
-def _sent(part: Part) -> Response:
-    zipped = request.accept_encodings.quality("gzip") > 0
-    response = make_response(part.zipped if zipped else part.plain)
-    response.mimetype = "text/html"
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
-    return response

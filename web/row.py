@@ -37,6 +37,7 @@ class Moment(NamedTuple):
 class NodeRow(NamedTuple):
     """A line of "Latest" but for its last report. A stale node's figures are the last known, and have no colour."""
 
+    id: str
     title: str
     node: str
     place: str
@@ -106,6 +107,7 @@ def node_row(each: Standing, look: Look) -> NodeRow:
     offset = facts.clock_offset or 0
     colours = look.colours
     return NodeRow(
+        id=str(facts.id),
         title=facts.title,
         node=facts.id.node if facts.title != facts.id.node else "",
         place=facts.id.site,

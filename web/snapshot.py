@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta, tzinfo
+from datetime import tzinfo
 from typing import Final, TypeAlias
 
 from rigwatch.clock import Millis
+from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from subscriber.alerts.mute import at_work
 from subscriber.alerts.status import is_blind
@@ -39,10 +40,11 @@ class Snapshots:
     With 1000 nodes asking costs 0.3 ms, reading anew about 12 ms.
     """
 
-    def __init__(self, store: Store, *, keep: timedelta, borders: Sequence[Millis], zone: tzinfo = UTC) -> None:
+    def __init__(self, settings: ServerSettings, store: Store, zone: tzinfo) -> None:
+        colours = settings.web.colours
         self._store = store
-        self._keep = milliseconds(keep)
-        self._borders = borders
+        self._keep = milliseconds(settings.database.keep)
+        self._borders = (milliseconds(colours.age_green), milliseconds(colours.age_yellow))
         self._zone = zone
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None

@@ -59,6 +59,11 @@ def power(value: float | None) -> Quantity:
     return NOT_KNOWN if value is None else Quantity(f"{value:,.0f}", "W")
 
 
+def percent(value: float | None) -> Quantity:
+    """Whole per cent."""
+    return NOT_KNOWN if value is None else Quantity(f"{value:.0f}", "%")
+
+
 def change(now: float | None, mean: float | None) -> str:
     """By how many per cent `now` is off its mean, signed; unknown when either is, or when the mean is 0."""
     if now is None or not mean:
