@@ -23,6 +23,7 @@ class NodeFacts(Struct, frozen=True):
     `state` is what the node (or its will) said last, and since when; None = never heard of, only enrolled. `session` is
     0 until then. `sample` holds the latest live values, its `at` put right by the server; None = no report yet.
     `clock_offset` is by how many ms the node's clock was behind at its last report (negative: ahead); None = not known.
+    `given` is the name that an administrator gave it on the server; `tags` has those given there after its own.
     """
 
     id: NodeId
@@ -41,11 +42,12 @@ class NodeFacts(Struct, frozen=True):
     last_report_at: Millis | None = None
     sample: Sample | None = None
     clock_offset: int | None = None
+    given: str = ""
 
     @property
     def title(self) -> str:
-        """What people call it: the name it gave itself, else its name in topics."""
-        return self.name or self.id.node
+        """What people call it: the name given on the server, else the one it gave itself, else its name in topics."""
+        return self.given or self.name or self.id.node
 
     @property
     def connected(self) -> bool:

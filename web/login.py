@@ -1,34 +1,70 @@
-"""Who may see anything: HTTP Basic on every route but the public ones, and how often a stranger may guess."""
+"""Who may do what, for every route at once: closed unless it says otherwise. No view checks any of this itself.
 
+- Every route but `PUBLIC` needs a login: HTTP Basic (people) or `Authorization: Bearer rwt_…` (programs).
+- Every method but GET and HEAD needs the role admin, and a view marked `@admin_only` does for GET too.
+- A change by somebody logged in by Basic needs the CSRF token as well (`web/csrf.py`): `{{ csrf_field() }}` in the
+  form, or the header `X-CSRF-Token` with what `<meta name="csrf-token">` says.
+
+How often a stranger may guess is decided here too.
+"""
+
+import functools
 import ipaddress
 import logging
-from typing import Final
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
 
-from flask import Flask, Response, request
-from flask_httpauth import HTTPBasicAuth
+from flask import Flask, Response, current_app, g, request
+from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import MethodNotAllowed, TooManyRequests
 
 from rigwatch.clock import Clock
+from rigwatch.errors import StoreError
 from subscriber.facts import Role, User
-from subscriber.store import Store
-from web import errors
+from subscriber.store import Store, tokens
+from web import csrf, errors
 from web.passwords import Passwords
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 PUBLIC: Final = frozenset({"health.healthz"})
 """Endpoints that answer without a password; they tell nothing of the nodes."""
+
+SAFE: Final = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
 
 GUESSES: Final = RateLimitItemPerMinute(10)
 _PASSWORD_MAX: Final = 1024
 _NAME_MAX: Final = 200
+_REALM: Final = "rigwatch"
+_ADMIN_ONLY: Final = "rigwatch_admin_only"
+
+
+def admin_only(view: Callable[P, R]) -> Callable[P, R]:
+    """Marks a view that only an admin may see; the check itself is made before any view is called."""
+
+    @functools.wraps(view)
+    def marked(*args: P.args, **kwargs: P.kwargs) -> R:
+        return view(*args, **kwargs)
+
+    setattr(marked, _ADMIN_ONLY, True)
+    return marked
+
+
+def current_user() -> User | None:
+    """Who asks; None only on public routes and on the answer to a stranger. A program's name is `token:NAME`."""
+    found: User | None = g.get("flask_httpauth_user")
+    return found
 
 
 class Guesses:
-    """Counts wrong passwords by address over the last minute, in this process."""
+    """Counts wrong passwords and tokens by address over the last minute, in this process."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -45,10 +81,11 @@ class Guesses:
 
 
 class Login:
-    """Checks the credentials of one request; a right password gives the `User`."""
+    """Checks the credentials of one request; right ones give the `User`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._passwords = Passwords(clock)
         self._guesses = Guesses()
 
@@ -60,33 +97,62 @@ class Login:
         user = self._store.user(name)
         if user and self._passwords.remembers(name, password, user.password_hash):
             return user
-        address = request.remote_addr or ""
-        if not self._guesses.allowed(address):
-            raise TooManyRequests("Too many wrong passwords came from your address; wait a minute.", retry_after=60)
+        self._may_guess()
         if self._passwords.check(name, password, user.password_hash if user else None):
             return user
-        self._guesses.count(address)
+        self._guesses.count(_address())
         return None
 
+    def verify_token(self, token: str) -> User | None:
+        """As `verify`. Looking a token up costs next to nothing, so a right one is let through in any case."""
+        now = self._clock.now()
+        hashed = tokens.hash_of(token)
+        found = self._store.look(lambda work: tokens.find(work, hashed)) if hashed else None
+        if found is None or found.is_over(now):
+            self._may_guess()
+            self._guesses.count(_address())
+            return None
+        g.by_token = True
+        if found.wants_note(now):
+            self._note_use(found, now)
+        return User(f"token:{found.name}", found.role, "")
 
-def register(app: Flask, store: Store, clock: Clock) -> HTTPBasicAuth:
-    """Puts the password before every route, the static files and unknown addresses included."""
+    def _note_use(self, found: tokens.ApiToken, now: int) -> None:
+        try:
+            self._store.change(lambda work: tokens.note_use(work, found.number, now))
+        except StoreError as exc:
+            # It is only for whoever looks at the list; the request itself may not need to write anything.
+            log.warning("use of a token not noted token=%s why=%s", found.name, exc)
+
+    def _may_guess(self) -> None:
+        if not self._guesses.allowed(_address()):
+            raise TooManyRequests("Too many wrong passwords came from your address; wait a minute.", retry_after=60)
+
+
+def register(app: Flask, store: Store, clock: Clock) -> None:
+    """Puts the rules above before every route, the static files and unknown addresses included."""
     login = Login(store, clock)
-    auth = HTTPBasicAuth(realm="rigwatch")
-    auth.verify_password(login.verify)
-    auth.get_user_roles(_roles)
-    auth.error_handler(_refuse)
-    guard = auth.login_required(lambda: None)
+    people, programs = HTTPBasicAuth(realm=_REALM), HTTPTokenAuth("Bearer", realm=_REALM)
+    people.verify_password(login.verify)
+    programs.verify_token(login.verify_token)
+    guards = {auth: _guard(auth) for auth in (people, programs)}
 
-    def require_password() -> Response | None:
+    def check() -> Response | None:
         if request.method == "OPTIONS":
             # Flask-HTTPAuth lets it pass without a password, for pages of other origins; there are none.
             raise MethodNotAllowed(["GET", "HEAD"])
+        if request.endpoint in PUBLIC:
+            return None
         # An unknown address has no endpoint and is refused as well: what exists is nobody's business.
-        return None if request.endpoint in PUBLIC else guard()
+        refused = guards[programs if _offers_token() else people]()
+        if refused is not None or request.url_rule is None:
+            # Who has logged in may hear that there is no such page, or method.
+            return refused
+        return _check_rights()
 
-    app.before_request(require_password)
-    return auth
+    app.before_request(check)
+    app.add_template_global(lambda: csrf.field_for(current_user()), "csrf_field")
+    app.add_template_global(_csrf_token, "csrf_token")
 
 
 def source_of(address: str) -> str:
@@ -102,11 +168,41 @@ def source_of(address: str) -> str:
     return address
 
 
-def _roles(user: User) -> list[str]:
-    return [Role.ADMIN.value, Role.VIEWER.value] if user.role is Role.ADMIN else [Role.VIEWER.value]
+def _guard(auth: HTTPBasicAuth | HTTPTokenAuth) -> Callable[[], Response | None]:
+    def refuse(_status: int) -> Response:
+        return errors.answer(401, "Log in with a dashboard user; 'rigwatch user add NAME' makes one.")
+
+    auth.error_handler(refuse)
+    guard: Callable[[], Response | None] = auth.login_required(lambda: None)
+    return guard
 
 
-def _refuse(status: int) -> Response:
-    if status == 403:
+def _offers_token() -> bool:
+    # Flask-HTTPAuth's MultiAuth would know the scheme only as it is usually written; RFC 9110 lets it be in any case.
+    return request.headers.get("Authorization", "").lower().startswith("bearer ")
+
+
+def _check_rights() -> Response | None:
+    user, view = current_user(), current_app.view_functions[request.endpoint or ""]
+    assert user is not None
+    changes = request.method not in SAFE
+    if (changes or getattr(view, _ADMIN_ONLY, False)) and user.role is not Role.ADMIN:
         return errors.answer(403, "This needs an account of the role admin.")
-    return errors.answer(401, "Log in with a dashboard user; 'rigwatch user add NAME' makes one.")
+    if changes and not g.get("by_token") and not csrf.is_right(user, csrf.sent()):
+        return errors.answer(403, _NO_CSRF)
+    return None
+
+
+_NO_CSRF: Final = (
+    "The page that asked for this is too old, or is not one of ours: load it again and repeat. "
+    "Programs log in with an API token ('rigwatch token add')."
+)
+
+
+def _csrf_token() -> str:
+    user = current_user()
+    return csrf.token_for(user) if user else ""
+
+
+def _address() -> str:
+    return request.remote_addr or ""

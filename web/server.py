@@ -45,7 +45,7 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
         context = server_context(home, names, clock.now()) if serves_tls(web) else None
         store = await asyncio.to_thread(open_store, settings.database.url, home)
         with contextlib.closing(store):
-            server = _Server(_config(cast("WSGIApp", create_app(settings, store, clock=clock)), context))
+            server = _Server(_config(cast("WSGIApp", create_app(settings, store, clock=clock, home=home)), context))
             async with _certificate_kept(context, home, names, clock):
                 log.info("dashboard listening url=%s", web_url(web))
                 await _until(stop, server, listening)

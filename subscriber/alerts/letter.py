@@ -102,7 +102,7 @@ def _server_title(said: Said) -> str:
 
 def _name(said: Said) -> str:
     subject = said.incident.subject
-    own = plain(said.facts.name, NAME_MAX) if said.facts and said.facts.name else ""
+    own = plain(said.facts.title, NAME_MAX) if said.facts else ""
     return f"{subject} ({own})" if own and own != subject.name else str(subject)
 
 

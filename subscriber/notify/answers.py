@@ -77,7 +77,7 @@ def _down(known: Known) -> str:
 
 
 def _node(name: str, known: Known) -> str:
-    found = [facts for facts in known.nodes if name in {str(facts.id), facts.id.node, facts.name}]
+    found = [facts for facts in known.nodes if name in {str(facts.id), facts.id.node, facts.name, facts.title}]
     if not found:
         return f"no node is called {plain(name, 80)}"
     return "\n\n".join(_one(facts, known) for facts in found[:5])

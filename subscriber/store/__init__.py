@@ -137,28 +137,28 @@ class Store:
 
     def user(self, name: str) -> User | None:
         """A dashboard user."""
-        with self._engine.reading():
-            return users.get(self._engine.database, name)
+        with self._engine.reading() as work:
+            return users.get(work, name)
 
     def users(self) -> list[User]:
         """All dashboard users, by name."""
-        with self._engine.reading():
-            return users.every(self._engine.database)
+        with self._engine.reading() as work:
+            return users.every(work)
 
     def add_user(self, name: str, password_hash: str, role: Role, *, now: Millis) -> None:
         """`StoreError` when the name is taken."""
-        with self._engine.writing():
-            users.add(self._engine.database, User(name, role, password_hash), now)
+        with self._engine.writing() as work:
+            users.add(work, User(name, role, password_hash), now)
 
     def set_password(self, name: str, password_hash: str) -> None:
         """`StoreError` when there is no such user."""
-        with self._engine.writing():
-            users.set_password(self._engine.database, name, password_hash)
+        with self._engine.writing() as work:
+            users.set_password(work, name, password_hash)
 
     def remove_user(self, name: str) -> None:
         """`StoreError` when there is no such user."""
-        with self._engine.writing():
-            users.remove(self._engine.database, name)
+        with self._engine.writing() as work:
+            users.remove(work, name)
 
 
 def open_store(url: str, home: Home) -> Store:

@@ -16,6 +16,7 @@ from peewee import (
     TextField,
 )
 
+from subscriber.store.access_models import ACCESS_MODELS
 from subscriber.store.alert_models import ALERT_MODELS
 
 
@@ -45,6 +46,9 @@ class Node(Model):
     kept_hashrate = DoubleField(default=0)
     kept_peers_count = BigIntegerField(default=0)
     kept_peers = DoubleField(default=0)
+    given_name = TextField(null=True)  # by the server's administrators; it wins over `name`
+    given_tags = TextField(null=True)  # JSON list, besides `tags`
+    retired_at = BigIntegerField(null=True)  # from then on hidden, its history kept
 
     class Meta:
         table_name = "node"
@@ -156,4 +160,5 @@ class Account(Model):
 MODELS: tuple[type[Model], ...] = (
     *(Node, Sample, NodeMinute, NodeHour, FleetMinute, Heartbeat, Mark, Account),
     *ALERT_MODELS,
+    *ACCESS_MODELS,
 )

@@ -16,13 +16,14 @@ from subscriber.store.work import Row, Work
 
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
-       enrolled_at, first_seen_at, last_report_at, clock_offset, latest
-FROM node
+       enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags
+FROM node WHERE retired_at IS NULL
 """
 _SOME = """
 SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
-       n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest
-FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b
+       n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest,
+       n.given_name, n.given_tags
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
 """
 _STAMP = """
 SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
@@ -128,7 +129,7 @@ def _node(row: Row) -> NodeFacts:
         name=row[2],
         host=row[3],
         version=row[4],
-        tags=_words.decode(row[5]),
+        tags=_tags(row[5], row[18]),
         sources=_words.decode(row[6]),
         interval=as_interval(row[7]),
         state=None if row[8] is None else NodeState(row[8]),
@@ -140,7 +141,15 @@ def _node(row: Row) -> NodeFacts:
         last_report_at=row[14],
         clock_offset=row[15],
         sample=None if row[16] is None else _latest.decode(row[16]),
+        given=row[17] or "",
     )
+
+
+def _tags(own: str, given: str | None) -> tuple[str, ...]:
+    if given is None:
+        return _words.decode(own)
+    # Once each, in order.
+    return tuple(dict.fromkeys(_words.decode(own) + _words.decode(given)))
 
 
 def _average(row: Row) -> Average:

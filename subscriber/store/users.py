@@ -1,40 +1,62 @@
 """The users of the dashboard. What a password hash is, the web decides."""
 
-from peewee import Database, IntegrityError
-
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from subscriber.facts import Role, User
-from subscriber.store.models import Account
+from subscriber.store.work import Row, Work
+
+_ADD = "INSERT INTO account (name, role, password_hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
+_GET = "SELECT name, role, password_hash FROM account WHERE name = ?"
+_ALL = "SELECT name, role, password_hash FROM account"
+_NEW_HASH = "UPDATE account SET password_hash = ? WHERE name = ?"
+_SET_ROLE = "UPDATE account SET role = ? WHERE name = ?"
+_REMOVE = "DELETE FROM account WHERE name = ?"
+_ADMINS = "SELECT n.name FROM account n WHERE n.role = 'admin'{lock}"
 
 
-def add(database: Database, user: User, now: Millis) -> None:
+def add(work: Work, user: User, now: Millis) -> None:
     """Raises `StoreError` when the name is taken."""
-    row = Account.insert(name=user.name, role=user.role.value, password_hash=user.password_hash, created_at=now)
-    try:
-        row.execute(database)
-    except IntegrityError:
-        raise StoreError(f"user {user.name}: is there already; change its password, or choose another name") from None
+    if not work.run(_ADD, (user.name, user.role.value, user.password_hash, now)):
+        raise StoreError(f"user {user.name}: is there already; change its password, or choose another name")
 
 
-def get(database: Database, name: str) -> User | None:
-    rows = list(Account.select().where(Account.name == name).bind(database))
+def get(work: Work, name: str) -> User | None:
+    rows = work.rows(_GET, (name,))
     return _user(rows[0]) if rows else None
 
 
-def every(database: Database) -> list[User]:
+def every(work: Work) -> list[User]:
     """By name."""
-    return sorted((_user(row) for row in Account.select().bind(database)), key=lambda user: user.name)
+    return sorted((_user(row) for row in work.rows(_ALL)), key=lambda user: user.name)
 
 
-def set_password(database: Database, name: str, password_hash: str) -> None:
+def set_password(work: Work, name: str, password_hash: str) -> None:
     """Raises `StoreError` when there is no such user."""
-    _changed(Account.update(password_hash=password_hash).where(Account.name == name).execute(database), name)
+    _changed(work.run(_NEW_HASH, (password_hash, name)), name)
 
 
-def remove(database: Database, name: str) -> None:
-    """Raises `StoreError` when there is no such user."""
-    _changed(Account.delete().where(Account.name == name).execute(database), name)
+def set_role(work: Work, name: str, role: Role) -> None:
+    """Raises `StoreError` when there is no such user, or when nobody would be left to give the role back."""
+    if role is not Role.ADMIN:
+        _keep_an_admin(work, name)
+    _changed(work.run(_SET_ROLE, (role.value, name)), name)
+
+
+def remove(work: Work, name: str) -> None:
+    """Raises `StoreError` when there is no such user; the last admin may go too, whoever asks for that has asked."""
+    _changed(work.run(_REMOVE, (name,)), name)
+
+
+def remove_but_the_last_admin(work: Work, name: str) -> None:
+    """As `remove`, but raises `StoreError` instead of locking everybody out."""
+    _keep_an_admin(work, name)
+    remove(work, name)
+
+
+def _keep_an_admin(work: Work, name: str) -> None:
+    # Locked, so that two admins who remove each other at once do not both succeed.
+    if {row[0] for row in work.rows(_ADMINS)} == {name}:
+        raise StoreError(f"user {name}: is the last admin; make another one first, or nobody could change anything")
 
 
 def _changed(rows: int, name: str) -> None:
@@ -42,5 +64,5 @@ def _changed(rows: int, name: str) -> None:
         raise StoreError(f"user {name}: there is none; 'rigwatch user add' makes one")
 
 
-def _user(row: Account) -> User:
-    return User(name=row.name, role=Role(row.role), password_hash=row.password_hash)
+def _user(row: Row) -> User:
+    return User(name=row[0], role=Role(row[1]), password_hash=row[2])

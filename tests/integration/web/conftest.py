@@ -47,8 +47,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def app(store: Store, clock: FakeClock) -> Flask:
-    return create_app(ServerSettings(), store, clock=clock)
+def app(store: Store, clock: FakeClock, home: Home) -> Flask:
+    return create_app(ServerSettings(), store, clock=clock, home=home)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.facts import Role
 from subscriber.store import Store
@@ -176,8 +177,8 @@ def test_a_viewer_and_an_admin_both_see_the_overview(stranger: FlaskClient, stor
     assert b'title="Logged in as ada (viewer)"' in stranger.get("/", headers=basic()).data
 
 
-def test_two_applications_share_no_state(store: Store, clock: FakeClock) -> None:
-    one, other = (create_app(ServerSettings(), store, clock=clock).test_client() for _ in range(2))
+def test_two_applications_share_no_state(store: Store, clock: FakeClock, home: Home) -> None:
+    one, other = (create_app(ServerSettings(), store, clock=clock, home=home).test_client() for _ in range(2))
     for _ in range(GUESSES.amount):
         one.get("/", headers=basic(password="wrong"))
     assert one.get("/", headers=basic()).status_code == 429

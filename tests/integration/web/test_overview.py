@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from rigwatch.home import Home
 from rigwatch.messages import Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.topics import NodeId
@@ -142,17 +143,17 @@ def test_a_subscriber_that_never_ran_is_named_on_the_empty_page(ada: FlaskClient
     assert "Status unknown" in page(ada)
 
 
-def test_an_unknown_time_zone_is_said_on_the_page(store: Store, clock: FakeClock) -> None:
+def test_an_unknown_time_zone_is_said_on_the_page(store: Store, clock: FakeClock, home: Home) -> None:
     settings = ServerSettings(web=WebSettings(timezone="Mars/Olympus"))
-    html = create_app(settings, store, clock=clock).test_client().get("/", headers=basic()).text
+    html = create_app(settings, store, clock=clock, home=home).test_client().get("/", headers=basic()).text
     assert "“Mars/Olympus” is not known" in html
     assert "2025-10-09 08:53:20</time> UTC" in html
 
 
-def test_times_are_in_the_zone_of_the_settings(store: Store, clock: FakeClock) -> None:
+def test_times_are_in_the_zone_of_the_settings(store: Store, clock: FakeClock, home: Home) -> None:
     store.write([rig().heard(birth()), rig().heard(report(FULL))])
     settings = ServerSettings(web=WebSettings(timezone="Europe/Berlin"))
-    html = create_app(settings, store, clock=clock).test_client().get("/", headers=basic()).text
+    html = create_app(settings, store, clock=clock, home=home).test_client().get("/", headers=basic()).text
     assert "2025-10-09 10:53:20</time> Europe/Berlin" in html
     assert "10:53:20" in row(html, "main/rig1")
 
@@ -249,10 +250,10 @@ def test_each_listing_has_its_own_etag(ada: FlaskClient, store: Store) -> None:
 
 
 def test_a_restarted_dashboard_does_not_know_the_etags_of_the_one_before(
-    ada: FlaskClient, store: Store, clock: FakeClock
+    ada: FlaskClient, store: Store, clock: FakeClock, home: Home
 ) -> None:
     etag = ask(ada)[1]
-    again = create_app(ServerSettings(), store, clock=clock).test_client()
+    again = create_app(ServerSettings(), store, clock=clock, home=home).test_client()
     assert again.get("/live", headers={**basic(), "If-None-Match": etag}).status_code == 200
 
 

@@ -1,0 +1,33 @@
+"""The tables of access and administration, as Peewee models bound to no database; see `models.py`."""
+
+from peewee import BigIntegerField, CharField, Model, TextField
+
+
+class Audit(Model):
+    """A change that a person made: who, when, what. Only ever added to."""
+
+    at = BigIntegerField()
+    who = TextField()
+    action = CharField(64)
+    subject = TextField()
+    detail = TextField()
+
+    class Meta:
+        table_name = "audit"
+
+
+class ApiToken(Model):
+    """A program's way in. `hash` is SHA-256 of the token, in hexadecimal: 256 random bits need no slow hash."""
+
+    name = CharField(64, unique=True)
+    role = CharField(16)
+    hash = CharField(64, unique=True)
+    created_at = BigIntegerField()
+    last_used_at = BigIntegerField(null=True)  # within a minute
+    expires_at = BigIntegerField(null=True)  # NULL = never
+
+    class Meta:
+        table_name = "api_token"
+
+
+ACCESS_MODELS: tuple[type[Model], ...] = (Audit, ApiToken)

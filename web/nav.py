@@ -1,0 +1,34 @@
+"""Where one can go from every page. A page that the application does not have is left out."""
+
+from typing import Final, NamedTuple
+
+from flask import current_app, request, url_for
+
+from subscriber.facts import Role
+from web.login import current_user
+
+_PLACES: Final = (
+    ("overview.page", "Overview"),
+    ("incidents.page", "Incidents"),
+    ("wall.page", "Wall"),
+    ("admin.page", "Administration"),
+)
+_ADMINS_ONLY: Final = frozenset({"admin.page"})
+
+
+class Place(NamedTuple):
+    """A link; `here`: it leads to the page, or the part of the pages, that is shown."""
+
+    label: str
+    href: str
+    here: bool
+
+
+def places() -> list[Place]:
+    user = current_user()
+    is_admin = user is not None and user.role is Role.ADMIN
+    return [
+        Place(label, url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
+        for endpoint, label in _PLACES
+        if endpoint in current_app.view_functions and (is_admin or endpoint not in _ADMINS_ONLY)
+    ]
