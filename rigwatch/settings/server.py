@@ -28,7 +28,8 @@ class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
     connections_per_address: Annotated[int, Meta(ge=1)] = 5_000
     pending: Annotated[int, Meta(ge=1)] = 1_000
     messages_per_second: Annotated[int, Meta(ge=1)] = 1_000
-    inflight: Annotated[int, Meta(ge=1, le=60_000)] = 100
+    # More than a fleet sends at once: a queue behind a full window never drains while everybody publishes at full speed.
+    inflight: Annotated[int, Meta(ge=1, le=60_000)] = 1_000
     queue_messages: Annotated[int, Meta(ge=1)] = 100_000
     queue_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
     subscriptions: Annotated[int, Meta(ge=1)] = 1_000
