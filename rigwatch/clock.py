@@ -9,6 +9,9 @@ Millis: TypeAlias = int
 """Milliseconds since 1970-01-01 UTC: what is sent and stored. Durations in settings are `timedelta`."""
 
 
+_LAST: Millis = 253_402_300_799_999
+
+
 class Clock(Protocol):
     """What a part may know of time."""
 
@@ -41,3 +44,10 @@ class SystemClock:
 def as_datetime(moment: Millis) -> datetime:
     """An aware UTC datetime, for showing and for calendars."""
     return datetime.fromtimestamp(moment / 1000, UTC)
+
+
+def as_iso(moment: Millis) -> str:
+    """`2026-11-23T14:03:12.345Z`: for programs, always to the millisecond and in UTC; at most the end of 9999."""
+    # What a rig sends may be any number, and must not make a page break that shows it.
+    seconds, rest = divmod(min(moment, _LAST), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"

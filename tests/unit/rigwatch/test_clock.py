@@ -4,7 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-from rigwatch.clock import Clock, SystemClock, as_datetime
+from rigwatch.clock import Clock, SystemClock, as_datetime, as_iso
 from tests.fake_clock import START, FakeClock
 
 
@@ -96,3 +96,9 @@ def test_time_can_be_moved_for_code_that_never_sleeps() -> None:
 
 def test_a_moment_is_shown_in_utc() -> None:
     assert as_datetime(1_760_000_000_123) == datetime(2025, 10, 9, 8, 53, 20, 123_000, tzinfo=UTC)
+
+
+def test_a_moment_is_written_for_programs_to_the_millisecond_whatever_a_rig_claims() -> None:
+    assert as_iso(0) == "1970-01-01T00:00:00.000Z"
+    assert as_iso(START + 7) == "2025-10-09T08:53:20.007Z"
+    assert as_iso(2**53) == as_iso(2**63) == "9999-12-31T23:59:59.999Z"
