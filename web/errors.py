@@ -1,14 +1,28 @@
-"""The one table from an error to its HTTP status, and how it is shown: as JSON to programs, as a page to people."""
+"""The one table from an error to its HTTP status, and how it is shown: as RFC 9457 has it, or as a page to people."""
 
 import logging
+from http import HTTPStatus
 from typing import Final
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+import msgspec
+from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from rigwatch.errors import RigwatchError, StoreError, TopicError
 
 log = logging.getLogger(__name__)
+
+
+PROBLEM: Final = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong, by RFC 9457: `title` is the status in words, `detail` one sentence that says what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
 
 
 class BadQuery(RigwatchError):
@@ -30,7 +44,9 @@ _TITLES: Final = {
     403: "Not for this account",
     404: "Nothing here",
     405: "Not done that way",
+    409: "Not any more",
     413: "Too much",
+    415: "Not in that form",
     429: "Too many wrong passwords",
     500: "Something broke here",
     503: "The database does not answer",
@@ -49,7 +65,9 @@ def answer(status: int, message: str) -> Response:
     """The error as JSON or HTML, whichever the client would rather have."""
     title = _TITLES.get(status, "It did not work")
     if _wants_json():
-        response = jsonify(error={"status": status, "title": title, "message": message})
+        # about:blank: the status says what kind of problem it is, and there is no page about each.
+        problem = Problem("about:blank", HTTPStatus(status).phrase, status, message)
+        response = Response(msgspec.json.encode(problem), content_type=PROBLEM)
     else:
         template = "refused.html" if status in _STRANGERS else "error.html"
         response = make_response(render_template(template, status=status, title=title, message=message))
@@ -80,5 +98,5 @@ def _defect(exc: Exception) -> Response:
 
 
 def _wants_json() -> bool:
-    best = request.accept_mimetypes.best_match(("text/html", "application/json"), default="text/html")
-    return best == "application/json" or request.path.startswith("/api/")
+    best = request.accept_mimetypes.best_match(("text/html", "application/json", PROBLEM), default="text/html")
+    return best != "text/html" or request.path.startswith("/api/")

@@ -19,9 +19,9 @@ def test_people_get_a_page_and_programs_get_json(ada: FlaskClient) -> None:
     assert (page.status_code, page.mimetype) == (404, "text/html")
     assert b"Nothing here" in page.data
     answer = ada.get("/nothing", headers=JSON)
-    assert (answer.status_code, answer.mimetype) == (404, "application/json")
-    assert answer.get_json()["error"]["title"] == "Nothing here"
-    assert ada.get("/api/nothing").mimetype == "application/json"
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+    assert answer.get_json()["title"] == "Not Found"
+    assert ada.get("/api/nothing").mimetype == "application/problem+json"
     assert ada.get("/nothing", headers={"Accept": "*/*"}).mimetype == "text/html"
 
 
@@ -41,7 +41,7 @@ def test_a_wrong_method_says_which_are_right(ada: FlaskClient) -> None:
 
 
 def test_without_a_password_the_error_has_the_form_that_was_asked_for(stranger: FlaskClient) -> None:
-    assert stranger.get("/", headers=JSON).get_json()["error"]["status"] == 401
+    assert stranger.get("/", headers=JSON).get_json()["status"] == 401
     page = stranger.get("/").text
     assert "rigwatch user add" in page
     # What the page asked for would be refused as well, and the browser would ask for the password again.
