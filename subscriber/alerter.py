@@ -11,7 +11,7 @@ from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
 from subscriber.ingest import Heard, Rejected
-from subscriber.store import Store, Verdict, alerts, outbox, reader, silences
+from subscriber.store import Store, Verdict, alerts, marks, outbox, reader, silences
 from subscriber.store.outbox import Posted
 from subscriber.store.turn import Turn
 from subscriber.store.work import Work
@@ -128,7 +128,7 @@ class Alerter:
         elif alerts.term(work) != self._term:
             self._engine = None
             return
-        changed = alerts.changed(work)
+        changed = marks.changed(work)
         if changed != self._changed:
             engine.set_mutes(silences.running(work, now))
             engine.set_acknowledged(alerts.acknowledged(work))
@@ -162,6 +162,9 @@ class Alerter:
         self._changed = -1
         self._looked_at = self._usual_at = now
         self._left_over = outbox.left(work)
+        # An address that was changed since, or taken away, is not refused any more, and the page should not say so.
+        for name in outbox.refused(work).keys() - self.refused(work).keys():
+            outbox.forgive(work, name)
         log.info("drives the alerts open_incidents=%s unsent=%s", len(start.incidents), len(self._left_over))
         return self._engine
 

@@ -10,7 +10,7 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
-from subscriber.store import alerts, housekeeping
+from subscriber.store import housekeeping, marks
 from subscriber.store.work import Work
 from subscriber.worker import Worker
 
@@ -104,4 +104,4 @@ class Chores:
 
 def _note_revoked(work: Work, revoked: Collection[NodeId], now: Millis) -> None:
     if housekeeping.set_revoked(work, revoked, now):
-        alerts.touch(work)
+        marks.touch(work)

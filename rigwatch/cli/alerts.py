@@ -39,7 +39,7 @@ def test_alert(context: typer.Context) -> None:
 
 def _works(call: Invocation, channel: "Channel") -> bool:
     from subscriber.notify.channel import NotSent
-    from subscriber.store import alerts, outbox
+    from subscriber.store import outbox
     from subscriber.store.outbox import Posted
 
     now = call.clock.now()
@@ -55,7 +55,6 @@ def _works(call: Invocation, channel: "Channel") -> bool:
         if channel.key in store.look(outbox.refused):
             # It was refused before; now it works, so it is used again.
             store.change(lambda work: outbox.forgive(work, channel.key))
-            store.change(alerts.touch)
     return True
 
 

@@ -50,7 +50,7 @@ class Target(Struct, frozen=True):
 
 class Mute(Struct, frozen=True):
     """Who wanted quiet, about what, how long, and why. `every` ("sun 03:00", "day 22:30"; local time) makes it recur,
-    `lasts` ms each time, from `starts_at` to `ends_at`."""
+    `lasts` ms each time, from `starts_at` to `ends_at`. `ended_by` is who ended it before its time."""
 
     id: int
     kind: MuteKind
@@ -62,6 +62,7 @@ class Mute(Struct, frozen=True):
     created_at: Millis = 0
     every: str = ""
     lasts: Millis = 0
+    ended_by: str = ""
 
     def until(self, now: Millis, zone: tzinfo) -> Millis | None:
         """The end of the quiet that is running at `now`; None while there is none."""

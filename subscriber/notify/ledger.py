@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from rigwatch.clock import Clock, Millis
 from subscriber.alerter import Alerter
 from subscriber.notify.channel import Channel
-from subscriber.store import alerts, outbox
+from subscriber.store import marks, outbox
 from subscriber.store.outbox import Posted
 from subscriber.store.work import Work
 from subscriber.worker import Worker
@@ -53,7 +53,6 @@ class StoredLedger:
 
         def change(work: Work) -> None:
             outbox.refuse(work, channel.key, channel.address, why=why, now=now)
-            alerts.touch(work)
 
         await self._change(change)
 
@@ -61,7 +60,11 @@ class StoredLedger:
         self._alerter.note(work, posted, what, why)
 
     async def _change(self, change: Callable[[Work], None]) -> None:
-        await self._worker.do(lambda store: store.change(change))
+        def told(work: Work) -> None:
+            change(work)
+            marks.told(work)
+
+        await self._worker.do(lambda store: store.change(told))
 
 
 def _numbers(posted: Sequence[Posted]) -> list[int]:

@@ -3,11 +3,12 @@
 import logging
 from typing import Any, Protocol
 
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
-from subscriber.alerts.incident import Acknowledged, Scope
-from subscriber.alerts.mute import Matcher, Mute, MuteKind
+from subscriber.alerts.incident import Acknowledged
+from subscriber.alerts.mute import MuteKind
 from subscriber.alerts.policy import Policy
+from subscriber.alerts.wish import Breadth, Wish, around, mute_of
 from subscriber.notify.answers import Known, answer
 from subscriber.notify.channel import NotSent
 from subscriber.notify.telegram import POLL_S, Bot
@@ -18,7 +19,7 @@ from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)
 
-MUTE_FOR: Millis = 2 * 3_600_000
+MUTE_FOR = "2h"
 _PAUSE_S = 1.0
 _PAUSE_MAX_S = 60.0
 _CALL_S = 10.0
@@ -117,13 +118,9 @@ class Listener:
             incident = alerts.one(work, number)
             if incident is None:
                 return "no such incident"
-            subject = incident.subject
-            node = subject.name if subject.scope is Scope.NODE else ""
-            host = subject.name if subject.scope is Scope.HOST else ""
-            matcher = Matcher(subject.site, host, node, incident.rule.value)
-            mute = Mute(0, MuteKind.SILENCE, matcher, now, now + MUTE_FOR, who, "muted for 2 h", now)
-            silences.add(work, mute)
-            alerts.touch(work)
+            about = around(incident, Breadth.RULE, "")
+            wish = Wish(MuteKind.SILENCE, about, MUTE_FOR, who, "muted for 2 h")
+            silences.add(work, mute_of(wish, now, self._policy.zone))
             return "muted for 2 h"
 
         return store.change(change)

@@ -27,7 +27,12 @@ class Incident(Model):
 
     class Meta:
         table_name = "incident"
-        indexes = ((("live", "since"), False), (("site", "name", "since"), False))
+        indexes = (
+            (("live", "since"), False),
+            (("site", "name", "since"), False),
+            # All that a list can be narrowed by, so that what is not wanted is passed over without reading its row.
+            (("state", "since", "id", "parent_id", "severity", "rule", "scope", "site", "name"), False),
+        )
 
 
 class Decision(Model):
@@ -64,7 +69,7 @@ class Notification(Model):
 
     class Meta:
         table_name = "notification"
-        indexes = ((("state", "next_at"), False),)
+        indexes = ((("state", "next_at"), False), (("created_at",), False))
 
 
 class Silence(Model):

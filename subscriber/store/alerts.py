@@ -13,7 +13,7 @@ from subscriber.alerts.book import Decision
 from subscriber.alerts.engine import Outcome, Start
 from subscriber.alerts.incident import Acknowledged, Incident
 from subscriber.alerts.trail import Trail
-from subscriber.store import reader, silences
+from subscriber.store import marks, reader, silences
 from subscriber.store.times import HOUR
 from subscriber.store.work import Row, Work
 
@@ -56,8 +56,6 @@ _USUAL = """
 SELECT n.site, n.node, h.hashrate / h.count FROM node_hour h JOIN node n ON n.id = h.node_id
 WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
 """
-_CHANGED = "SELECT value FROM mark WHERE name = 'alerts_changed'"
-_CHANGE = "UPDATE mark SET value = value + 1 WHERE name = 'alerts_changed'"
 _TERM = "SELECT n.value FROM mark n WHERE n.name = 'alerts_term'{share}"
 _NEW_TERM = "UPDATE mark SET value = value + 1 WHERE name = 'alerts_term'"
 _SUBSCRIBERS = "SELECT count(*) FROM heartbeat WHERE beat_at > ? AND connected_at IS NOT NULL"
@@ -74,10 +72,16 @@ _FORGET = """
 DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE live = 0 AND since < ? ORDER BY since LIMIT ?)
 """
 _FORGET_DECISIONS = "DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < ? ORDER BY id LIMIT ?)"
+_FORGET_SILENCES = """
+DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE ends_at < ? ORDER BY ends_at LIMIT ?)
+"""
 _FORGET_MESSAGES = """
 DELETE FROM notification WHERE id IN
     (SELECT id FROM notification WHERE created_at < ? AND state IN ('sent', 'failed') ORDER BY id LIMIT ?)
 """
+
+touch = marks.touch
+"""Tells the engine that people have changed something."""
 
 _encoder = msgspec.json.Encoder()
 _incident = msgspec.json.Decoder(Incident)
@@ -101,6 +105,7 @@ def start(work: Work, now: Millis, flap_within: Millis) -> tuple[Start, tuple[in
 
 def save(work: Work, outcome: Outcome, next_decision: int) -> int:
     """Everything of a step but its messages; returns the number of the last decision."""
+    marks.told(work)
     work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
     work.run_many(_SAVE_TRAIL, [(_json(trail), node.site, node.node) for node, trail in outcome.trails])
     numbered = list(enumerate(outcome.decisions, next_decision))
@@ -112,6 +117,7 @@ def add_decision(work: Work, decision: Decision, number: int) -> None:
     """For what happens outside of a step: a message that was sent, or was not."""
     row = (number, decision.incident, decision.at, decision.what, decision.why[:1000])
     work.run_many(_SAVE_DECISION, [row])
+    marks.told(work)
 
 
 def usual(work: Work, now: Millis) -> dict[NodeId, float]:
@@ -130,18 +136,8 @@ def acknowledged(work: Work) -> dict[int, Acknowledged]:
 def acknowledge(work: Work, numbers: Iterable[int], ack: Acknowledged) -> int:
     """How many were open and not acknowledged yet."""
     changed = sum(work.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
-    touch(work)
+    marks.touch(work)
     return changed
-
-
-def touch(work: Work) -> None:
-    """Tells the engine, wherever it runs, that people have changed something."""
-    work.run(_CHANGE)
-
-
-def changed(work: Work) -> int:
-    """Differs after every `touch`."""
-    return int(work.rows(_CHANGED)[0][0])
 
 
 def term(work: Work) -> int:
@@ -182,7 +178,8 @@ def story(work: Work, number: int) -> list[Decision]:
 
 def forget(work: Work, before: Millis, limit: int = 500) -> int:
     """Rows of what is long over; how many went."""
-    return sum(work.run(sql, (before, limit)) for sql in (_FORGET, _FORGET_DECISIONS, _FORGET_MESSAGES))
+    forgotten = (_FORGET, _FORGET_DECISIONS, _FORGET_MESSAGES, _FORGET_SILENCES)
+    return sum(work.run(sql, (before, limit)) for sql in forgotten)
 
 
 def incidents(rows: Sequence[Row]) -> list[Incident]:

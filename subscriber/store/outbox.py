@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from rigwatch.clock import Millis
 from subscriber.alerts.letter import Letter
+from subscriber.store import marks
 from subscriber.store.work import Row, Work
 
 
@@ -103,10 +104,13 @@ def failed(work: Work, numbers: Sequence[int], error: str) -> None:
 
 def refuse(work: Work, channel: str, address: str, *, why: str, now: Millis) -> None:
     """The channel is not used any more until its address changes, or a test message gets through."""
+    marks.touch(work)
     work.run(_REFUSED, (channel, address, now, why[:500]))
 
 
 def forgive(work: Work, channel: str) -> None:
+    """It may be used again."""
+    marks.touch(work)
     work.run(_FORGIVE, (channel,))
 
 

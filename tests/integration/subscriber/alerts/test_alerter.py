@@ -151,7 +151,6 @@ def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_
     mute = Mute(0, MuteKind.SILENCE, Matcher(site="garage"), START, START + 600_000, "ann", "fans", START)
     people = open_another()
     people.change(lambda work: silences.add(work, mute))
-    people.change(alerts.touch)
     driver.tick()
     driver.hear(birth())
     assert driver.hear(will()) == []

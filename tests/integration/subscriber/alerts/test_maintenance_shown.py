@@ -4,7 +4,7 @@ from datetime import UTC
 
 from subscriber.alerts.mute import Matcher, Mute, MuteKind, at_work
 from subscriber.alerts.status import NodeStatus
-from subscriber.store import Store, alerts, silences
+from subscriber.store import Store, silences
 from tests.fake_clock import START
 from tests.rigs import birth, goodbye, rig
 from web.standing import fleet_at
@@ -17,7 +17,6 @@ def test_a_node_that_stopped_within_its_maintenance_is_shown_as_in_maintenance(s
     before = store.stamp()
     mute = Mute(0, MuteKind.MAINTENANCE, Matcher(site="garage"), START, START + 60_000, "ann", "fans", START)
     store.change(lambda work: silences.add(work, mute))
-    store.change(alerts.touch)
     assert store.stamp() != before
     store.beat("subscriber", START, START - 1000)
 
