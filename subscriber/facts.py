@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from rigwatch.clock import Millis
-from rigwatch.messages import NodeState, Sample
+from rigwatch.messages import Gpu, NodeState, Sample
 from rigwatch.topics import NodeId
 
 DEFAULT_INTERVAL = timedelta(seconds=60)
@@ -72,6 +72,49 @@ class Average(Struct, frozen=True):
     hashrate_mean: float | None
     peers_mean: float | None
     samples: int
+
+
+class Change(Struct, frozen=True):
+    """A node came or went: from `at` on it was in that state, until its next change. A new birth is one as well."""
+
+    at: Millis
+    state: NodeState
+    reason: str = ""
+
+
+class Point(Struct, frozen=True):
+    """One node over one step of a chart: means (the block: the highest), None where no sample had the figure.
+
+    `at` is the mean of its samples' times, `first` and `last` are their ends; `failing` counts those of which a source
+    could not be read. `gpus_n` is the `n` of its last sample that tells of GPUs.
+    """
+
+    at: Millis
+    first: Millis
+    last: Millis
+    samples: int
+    hashrate: float | None = None
+    peers: float | None = None
+    block: int | None = None
+    temperature: float | None = None
+    power: float | None = None
+    failing: int = 0
+    gpus_n: int | None = None
+
+
+class Cards(Struct, frozen=True):
+    """A node's GPUs at one moment."""
+
+    at: Millis
+    gpus: tuple[Gpu, ...]
+
+
+class FleetPoint(Struct, frozen=True):
+    """The fleet over one step of a chart: the means of `MinuteTotal` over its minutes."""
+
+    at: Millis
+    hashrate: float
+    nodes: float
 
 
 @dataclass(frozen=True, slots=True)

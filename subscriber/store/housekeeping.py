@@ -3,13 +3,17 @@
 from collections.abc import Iterable, Mapping
 
 from rigwatch.clock import Millis
+from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from subscriber.ingest import CLOCK_TOLERANCE
+from subscriber.store import changes
 from subscriber.store.work import Work
 from subscriber.store.writer import add_nodes
 
 _ENROLLED = "SELECT site, node, enrolled_at FROM node"
 _SET_ENROLLED = "UPDATE node SET enrolled_at = ? WHERE site = ? AND node = ?"
+# Whoever enrolled it anew after it was retired wants it back, at the command line as well.
+_COME_BACK = "UPDATE node SET retired_at = NULL WHERE site = ? AND node = ? AND retired_at < ?"
 _FORGET = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL"
 _PENDING = "SELECT site, node FROM node WHERE first_seen_at IS NULL"
 _BEAT = """
@@ -22,7 +26,7 @@ UPDATE node SET state_at = CASE WHEN state_at > ? THEN ? ELSE state_at END,
     last_report_at = CASE WHEN last_report_at > ? THEN ? ELSE last_report_at END
 WHERE state_at > ? OR last_report_at > ?
 """
-_PRESENT = "SELECT site, node FROM node WHERE state IN ('online', 'lost')"
+_PRESENT = "SELECT site, node, id FROM node WHERE state IN ('online', 'lost')"
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
 
 REVOKED = "its key was revoked"
@@ -34,6 +38,7 @@ def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
     add_nodes(work, [(node, at) for node, at in nodes.items() if node not in stored])
     changed = [(at, node.site, node.node) for node, at in nodes.items() if node in stored and stored[node] != at]
     work.run_many(_SET_ENROLLED, changed)
+    work.run_many(_COME_BACK, [(node.site, node.node, at) for node, at in nodes.items()])
     pending = {NodeId(site, node) for site, node in work.rows(_PENDING)}
     work.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
 
@@ -43,9 +48,10 @@ def set_revoked(work: Work, nodes: Iterable[NodeId], now: Millis) -> bool:
 
     Their last words are not taken either, so without this they would be taken for silent, and missed for ever.
     """
-    present = {NodeId(site, node) for site, node in work.rows(_PRESENT)}
-    gone = sorted(present.intersection(nodes))
+    present = {NodeId(site, node): number for site, node, number in work.rows(_PRESENT)}
+    gone = sorted(present.keys() & set(nodes))
     work.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
+    changes.record(work, [(present[node], now, NodeState.OFFLINE.value, REVOKED) for node in gone])
     return bool(gone)
 
 

@@ -84,6 +84,19 @@ class Sample(Model):
         primary_key = CompositeKey("node", "n")
 
 
+class NodeChange(Model):
+    """A node came or went; its state until its next change. Each node keeps one from before what is kept."""
+
+    node = ForeignKeyField(Node, index=False, on_delete="CASCADE")
+    at = BigIntegerField()
+    state = CharField(16)
+    reason = TextField()
+
+    class Meta:
+        table_name = "node_change"
+        primary_key = CompositeKey("node", "at")
+
+
 class NodeMinute(Model):
     """Samples of one node with a hashrate in one minute, of the recent past: see `mark.minutes_from`."""
 
@@ -158,7 +171,7 @@ class Account(Model):
 
 
 MODELS: tuple[type[Model], ...] = (
-    *(Node, Sample, NodeMinute, NodeHour, FleetMinute, Heartbeat, Mark, Account),
+    *(Node, Sample, NodeChange, NodeMinute, NodeHour, FleetMinute, Heartbeat, Mark, Account),
     *ALERT_MODELS,
     *ACCESS_MODELS,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from rigwatch.clock import Millis
+from subscriber.store import changes
 from subscriber.store.engine import Engine
 from subscriber.store.rollups import MINUTES_FROM, Sum
 from subscriber.store.times import HOUR, MINUTE
@@ -58,6 +59,7 @@ def prune(engine: Engine, *, before: Millis, now: Millis) -> Iterator[int]:
     if oldest is None or oldest >= first:
         return
     yield from _prune_samples(engine, first * HOUR)
+    yield from _prune_changes(engine, first * HOUR)
     yield from _repeat(engine, _DELETE_FLEET, first * (HOUR // MINUTE))
     yield from _prune_hours(engine, first)
 
@@ -73,6 +75,15 @@ def _prune_minutes(engine: Engine, target: int) -> Iterator[int]:
             last = target - 1 if oldest is None else min(oldest, target - 1)
             deleted = work.run(_DELETE_MINUTE, (last,))
             work.run(_SET_MARK, (last + 1,))
+        yield deleted
+
+
+def _prune_changes(engine: Engine, before: Millis) -> Iterator[int]:
+    while True:
+        with engine.writing() as work:
+            deleted = changes.forget(work, before, _ROWS_A_STEP)
+        if not deleted:
+            return
         yield deleted
 
 

@@ -86,7 +86,7 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:
 
 def from_row(row: Row) -> Sample:
     """The sample of a row that was read with `COLUMNS`; `miner` and `pool` only where they changed."""
-    extra = _extra_decoder.decode(row[16]) if row[16] else Extra()
+    extra = extra_of(row[16])
     at = row[1] + row[2]
     return Sample(
         n=row[1],
@@ -110,6 +110,10 @@ def from_row(row: Row) -> Sample:
         pool=None if extra.pool is UNSET else extra.pool,
         errors=extra.errors,
     )
+
+
+def extra_of(column: str | None) -> Extra:
+    return _extra_decoder.decode(column) if column else Extra()
 
 
 def _tenths(figure: float | None) -> int | None:

@@ -10,7 +10,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
 from subscriber.ingest import CLOCK_TOLERANCE, Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
-from subscriber.store import rollups
+from subscriber.store import changes, rollups
 from subscriber.store.rows import COLUMNS, stored_number, to_row
 from subscriber.store.work import Row, Work
 
@@ -83,6 +83,7 @@ class Draft:
     latest_at: Millis
     identity: Status | None = None
     touched: bool = False
+    changes: list[Row] = field(default_factory=list)
 
     def latest_sample(self) -> Sample | None:
         return None if self.latest is None else _latest.decode(self.latest)
@@ -92,6 +93,8 @@ class Draft:
         self.touched = True
         if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
             self.reason = _clean(heard.body.reason) if isinstance(heard.body, Status) else ""
+            if verdict.known.state is not None:
+                self.changes.append((self.id, verdict.known.state_at, verdict.known.state.value, self.reason))
         self.known = verdict.known
         if self.first_seen_at is None:
             self.first_seen_at = heard.received_at
@@ -185,6 +188,7 @@ def _save(work: Work, batch: _Batch) -> None:
     kept = batch.added.by_node()
     described = [_identity(draft, draft.identity) for draft in touched if draft.identity]
     work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
+    changes.record(work, [change for draft in touched for change in draft.changes])
     work.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
 
 
