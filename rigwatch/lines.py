@@ -1,0 +1,60 @@
+"""Stored samples as lines of text for other programs, CSV or JSON. Where they come from and go to is others' affair."""
+
+import csv
+import io
+
+import msgspec
+
+from rigwatch.clock import as_iso
+from rigwatch.messages import Sample
+from rigwatch.topics import NodeId
+
+COLUMNS = (
+    *("site", "node", "n", "at", "time", "hashrate", "peers", "block", "block_hash", "syncing"),
+    *("accepted", "rejected", "stale", "last_share_at", "temperature", "power", "fan", "cpu", "uptime"),
+    *("miner", "pool", "gpus", "errors"),
+)
+"""Of a CSV file: scripts read them by name, so new ones go to the end and none is renamed."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_json = msgspec.json.Encoder()
+
+
+def csv_head() -> bytes:
+    """The first line of a CSV file."""
+    return f"{','.join(COLUMNS)}\n".encode()
+
+
+def json_lines(node: NodeId, samples: list[Sample]) -> bytes:
+    """One object a line: the fields of a sample as docs/protocol.md names them; what is not known is left out."""
+    head = {"site": node.site, "node": node.node}
+    return b"".join(
+        _json.encode({**head, "n": each.n, "at": each.at, "time": as_iso(each.at), **msgspec.to_builtins(each)}) + b"\n"
+        for each in samples
+    )
+
+
+def csv_lines(node: NodeId, samples: list[Sample]) -> bytes:
+    """As RFC 4180 has it, but for line ends of one byte; what is not known is empty, `gpus` and `errors` are JSON."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(_cells(node, each) for each in samples)
+    return text.getvalue().encode()
+
+
+def _cells(node: NodeId, of: Sample) -> tuple[object, ...]:
+    return (
+        *(node.site, node.node, of.n, of.at, as_iso(of.at)),
+        *(of.hashrate, of.peers, of.block, _text(of.block_hash)),
+        None if of.syncing is None else str(of.syncing).lower(),
+        *(of.accepted, of.rejected, of.stale, of.last_share_at),
+        *(of.temperature, of.power, of.fan, of.cpu, of.uptime),
+        _text(f"{of.miner.name} {of.miner.version}".rstrip() if of.miner else None),
+        _text(of.pool),
+        None if of.gpus is None else _json.encode(of.gpus).decode(),
+        _json.encode(of.errors).decode() if of.errors else None,
+    )
+
+
+def _text(words: str | None) -> str | None:
+    # A spreadsheet would run what begins like a formula, and these are the words of a rig.
+    return f"'{words}" if words and words.startswith(_FORMULA) else words
