@@ -53,6 +53,14 @@ _TITLES: Final = {
 }
 
 
+_SENTENCES: Final = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method; the header Allow names those it takes.",
+    413: "What was sent is too large.",
+}
+"""Instead of werkzeug's own, where whoever raised the error said nothing of its own."""
+
+
 def register(app: Flask) -> None:
     """Every way a request can fail ends here."""
     for kind in STATUS_OF:
@@ -83,7 +91,10 @@ def _application_error(exc: Exception) -> Response:
 
 
 def _http_error(exc: HTTPException) -> Response:
-    response = answer(exc.code or 500, exc.description or "")
+    status, message = exc.code or 500, exc.description or ""
+    if message == type(exc).description:
+        message = _SENTENCES.get(status, message)
+    response = answer(status, message)
     # What else the answer must say: Allow, Retry-After. The body's own headers are already right.
     for name, value in exc.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
