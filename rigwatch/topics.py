@@ -11,6 +11,8 @@ from rigwatch.errors import TopicError
 PREFIX = "rigwatch/v1"
 SERVER_STATUS = f"{PREFIX}/server/status"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NAME_PATTERN = f"^{_NAME.pattern}$"
+"""The grammar of a site's or a node's name, for others' validators."""
 
 
 class Channel(StrEnum):

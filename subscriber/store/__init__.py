@@ -65,9 +65,11 @@ class Store:
         with self._engine.reading() as work:
             return reader.samples(work, node, since=since, until=until)
 
-    def history(self, node: NodeId, *, since: Millis = 0) -> Iterator[list[Sample]]:
-        """As `samples`, a slice of at most a thousand at a time, each read for itself: nothing waits for the reader."""
-        after = -1
+    def history(self, node: NodeId, *, since: Millis = 0, after: int = -1) -> Iterator[list[Sample]]:
+        """As `samples`, a slice of at most a thousand at a time, each read for itself: nothing waits for the reader.
+
+        `after` begins behind the sample of that number.
+        """
         while True:
             with self._engine.reading() as work:
                 part = reader.samples_after(work, node, after, since=since)

@@ -1,0 +1,248 @@
+"""Incidents: lists that can be narrowed and paged, one with its story and messages, and its acknowledgement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+from werkzeug.exceptions import Conflict, NotFound
+
+from rigwatch.clock import Clock
+from subscriber.alerts.incident import Acknowledged, Incident, Scope, State
+from subscriber.alerts.rule import TITLES, Rule, Severity
+from subscriber.store import Store, alerts, audit, incidents
+from subscriber.store.incidents import Part, Place, Sent, Wanted
+from subscriber.store.outbox import Progress
+from subscriber.store.work import Work
+from web.api.moments import Moment, moment, moment_or_none
+from web.api.nodes import Name, Text
+from web.api.operation import Budget, Operation
+from web.api.paging import LIMIT, Limit, page
+from web.login import current_user
+
+_TAG = "incidents"
+_CURSOR = "^[0-9]{1,16}-[0-9]{1,16}$"
+_NUMBER = f"<int(min=1, max={2**53}):number>"
+Why = Annotated[str, Meta(max_length=500)]
+
+
+class Acknowledgement(Struct, frozen=True):
+    """Who knows, and since when."""
+
+    at: Moment
+    by: str
+    why: str
+
+
+class IncidentSummary(Struct, frozen=True):
+    """One rule that holds for one subject (a node, host, site, the fleet or rigwatch itself), or a group of such.
+
+    `since_at` is from when on it held, `fired_at` from when on it counted. `members` > 0: a group; `parent` is that of
+    a member.
+    """
+
+    number: int
+    rule: Rule
+    title: str
+    severity: Severity
+    state: State
+    open: bool
+    scope: Scope
+    site: str
+    name: str
+    evidence: str
+    members: int
+    parent: int | None
+    since_at: Moment
+    fired_at: Moment | None
+    resolved_at: Moment | None
+    acknowledged: Acknowledgement | None
+
+
+class IncidentPage(Struct, frozen=True):
+    """`next` is the `after` of the next page."""
+
+    incidents: Sequence[IncidentSummary]
+    next: str | None
+
+
+class DecisionMade(Struct, frozen=True):
+    """One line of an incident's story."""
+
+    at: Moment
+    what: str
+    why: str
+
+
+class MessageSent(Struct, frozen=True):
+    """A message and what became of it; `error` is the last one."""
+
+    channel: str
+    kind: str
+    severity: str
+    title: str
+    body: str
+    state: Progress
+    created_at: Moment
+    sent_at: Moment | None
+    attempts: int
+    error: str
+
+
+class IncidentStory(Struct, frozen=True):
+    """An incident with every decision about it, in order, and every message that spoke of it."""
+
+    incident: IncidentSummary
+    story: Sequence[DecisionMade]
+    messages: Sequence[MessageSent]
+
+
+class IncidentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which incidents; all that is given must fit. Without node and host a group stands for its members."""
+
+    part: Annotated[Part, Meta(description="By where they stand.")] = Part.OPEN
+    rule: Annotated[Rule | UnsetType, Meta(description="Only of this rule.")] = UNSET
+    severity: Annotated[Severity | UnsetType, Meta(description="Only of this severity.")] = UNSET
+    site: Annotated[Name, Meta(description="Only of this site.")] = ""
+    host: Annotated[Text, Meta(description="Only of this host and its nodes.")] = ""
+    node: Annotated[Name, Meta(description="Only of nodes of this name.")] = ""
+    group: Annotated[int, Meta(ge=1, le=2**53, description="Only members of this group.")] | UnsetType = UNSET
+    after: Annotated[str, Meta(pattern=_CURSOR, description="What `next` of the page before said.")] = ""
+    limit: Limit = LIMIT
+
+
+class Acknowledge(Struct, frozen=True, forbid_unknown_fields=True):
+    """`why` is for others to read."""
+
+    why: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """Answers from the readers that the pages use."""
+
+    store: Store
+    clock: Clock
+
+    def list(self, query: IncidentsQuery) -> IncidentPage:
+        wanted = Wanted(
+            part=query.part,
+            rule=None if query.rule is UNSET else query.rule,
+            severity=None if query.severity is UNSET else query.severity,
+            site=query.site,
+            host=query.host,
+            node=query.node,
+            group=None if query.group is UNSET else query.group,
+        )
+        before = Place(*map(int, query.after.split("-"))) if query.after else None
+        found = self.store.look(lambda work: incidents.page(work, wanted, query.limit + 1, before=before))
+        shown, following = page(found, query.limit, lambda each: f"{each.since}-{each.id}")
+        return IncidentPage([_summary(each) for each in shown], following)
+
+    def one(self, number: int) -> IncidentStory:
+        return self.store.look(lambda work: _told(work, number))
+
+    def acknowledge(self, number: int, body: Acknowledge) -> IncidentStory:
+        user, now = current_user(), self.clock.now()
+        assert user is not None
+        known = Acknowledged(now, user.name, body.why)
+
+        def change(work: Work) -> IncidentStory:
+            if not alerts.acknowledge(work, [number], known):
+                _existing(work, number)
+                raise Conflict(f"Incident {number} is over, or was acknowledged already.")
+            audit.record(
+                work, who=user.name, action="incident.acknowledge", subject=f"#{number}", detail=body.why, now=now
+            )
+            return _told(work, number)
+
+        return self.store.change(change)
+
+
+def operations(store: Store, clock: Clock) -> Sequence[Operation]:
+    of = Incidents(store, clock)
+    return (
+        Operation(
+            path="/incidents",
+            name="list_incidents",
+            tag=_TAG,
+            summary="Incidents, the newest first.",
+            view=of.list,
+            query=IncidentsQuery,
+            answer=IncidentPage,
+        ),
+        Operation(
+            path=f"/incidents/{_NUMBER}",
+            name="get_incident",
+            tag=_TAG,
+            summary="One incident, why it fired and what was sent.",
+            view=of.one,
+            answer=IncidentStory,
+            refusals=(404,),
+        ),
+        Operation(
+            method="POST",
+            path=f"/incidents/{_NUMBER}/acknowledge",
+            name="acknowledge_incident",
+            tag=_TAG,
+            summary="Say that somebody knows: no more reminders, but its end is told.",
+            view=of.acknowledge,
+            body=Acknowledge,
+            answer=IncidentStory,
+            refusals=(404, 409),
+            budget=Budget.CHANGE,
+        ),
+    )
+
+
+def _existing(work: Work, number: int) -> Incident:
+    found = alerts.one(work, number)
+    if found is None:
+        raise NotFound(f"There is no incident {number}; /api/v1/incidents lists them.")
+    return found
+
+
+def _told(work: Work, number: int) -> IncidentStory:
+    incident = _existing(work, number)
+    return IncidentStory(
+        incident=_summary(incident),
+        story=[DecisionMade(moment(each.at), each.what, each.why) for each in incidents.story(work, number)],
+        messages=[_message(each) for each in incidents.sent(work, number)],
+    )
+
+
+def _summary(of: Incident) -> IncidentSummary:
+    ack = of.acknowledged
+    return IncidentSummary(
+        number=of.id,
+        rule=of.rule,
+        title=TITLES[of.rule],
+        severity=of.severity,
+        state=of.state,
+        open=of.is_open,
+        scope=of.subject.scope,
+        site=of.subject.site,
+        name=of.subject.name,
+        evidence=of.evidence,
+        members=of.members,
+        parent=of.parent,
+        since_at=moment(of.since),
+        fired_at=moment_or_none(of.fired_at),
+        resolved_at=moment_or_none(of.resolved_at),
+        acknowledged=Acknowledgement(moment(ack.at), ack.by, ack.why) if ack else None,
+    )
+
+
+def _message(of: Sent) -> MessageSent:
+    return MessageSent(
+        channel=of.channel,
+        kind=of.kind,
+        severity=of.severity,
+        title=of.title,
+        body=of.body,
+        state=of.progress,
+        created_at=moment(of.created_at),
+        sent_at=moment_or_none(of.sent_at),
+        attempts=of.attempts,
+        error=of.error,
+    )

@@ -1,0 +1,195 @@
+"""Nodes: all of them with their latest figures, and one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from flask import Response
+from msgspec import UNSET, Meta, Struct, UnsetType
+from werkzeug.exceptions import NotFound
+
+from rigwatch.clock import Clock
+from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.topics import NAME_PATTERN, NodeId
+from subscriber.alerts.status import NodeStatus
+from subscriber.facts import NodeFacts
+from web.api.moments import Moment, moment, moment_or_none
+from web.api.operation import JSON, Operation
+from web.api.paging import CURSOR, LIMIT, Limit, page
+from web.listing import Listing
+from web.parts import Parts
+from web.snapshot import Snapshots
+from web.standing import Fleet, Standing
+
+_TAG = "nodes"
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Figures(Struct, frozen=True):
+    """A sample: hashrate in H/s, temperature in °C, power in W, fan and cpu in %, uptime in s."""
+
+    at: Moment
+    hashrate: float | None
+    peers: int | None
+    block: int | None
+    block_hash: str | None
+    syncing: bool | None
+    accepted: int | None
+    rejected: int | None
+    stale: int | None
+    last_share_at: Moment | None
+    temperature: float | None
+    power: float | None
+    fan: float | None
+    cpu: float | None
+    uptime: float | None
+    gpus: tuple[Gpu, ...] | None
+    miner: Miner | None
+    pool: str | None
+    errors: dict[str, str]
+
+
+class Node(Struct, frozen=True):
+    """A node now. `counted`: its latest figures are of now, so that they are part of the fleet's totals."""
+
+    site: str
+    node: str
+    name: str
+    host: str
+    version: str
+    tags: tuple[str, ...]
+    sources: tuple[str, ...]
+    interval_s: float
+    status: NodeStatus
+    reason: str
+    counted: bool
+    blocks_behind: int | None
+    clock_offset_ms: int | None
+    state_at: Moment | None
+    enrolled_at: Moment | None
+    first_seen_at: Moment | None
+    last_report_at: Moment | None
+    latest: Figures | None
+
+
+class NodePage(Struct, frozen=True):
+    """`next` is the `after` of the next page."""
+
+    nodes: Sequence[Node]
+    next: str | None
+
+
+class NodesQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which nodes; all that is given must fit."""
+
+    site: Annotated[Name, Meta(description="Only nodes of this site.")] = ""
+    host: Annotated[Text, Meta(description="Only nodes of this host.")] = ""
+    status: Annotated[NodeStatus | UnsetType, Meta(description="Only nodes that stand so.")] = UNSET
+    tag: Annotated[Text, Meta(description="Only nodes with this tag.")] = ""
+    q: Annotated[Text, Meta(description="Only nodes with this text in name, host or tags.")] = ""
+    after: Annotated[str, Meta(pattern=CURSOR, description="Only nodes behind this one, `site/node`.")] = ""
+    limit: Limit = LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Answers from the snapshot that the pages share."""
+
+    snapshots: Snapshots
+    clock: Clock
+    parts: Parts
+
+    def list(self, query: NodesQuery) -> Response:
+        snapshot = self.snapshots.at(self.clock.now())
+        return self.parts.answer(repr(query), snapshot.version, lambda: _listed(snapshot.fleet, query))
+
+    def one(self, site: str, node: str) -> Response:
+        snapshot = self.snapshots.at(self.clock.now())
+        found = find(snapshot.fleet, site, node)
+        return self.parts.answer(str(found.facts.id), snapshot.version, lambda: msgspec.json.encode(_node(found)))
+
+
+def operations(snapshots: Snapshots, clock: Clock) -> Sequence[Operation]:
+    nodes = Nodes(snapshots, clock, Parts(JSON))
+    return (
+        Operation(
+            path="/nodes",
+            name="list_nodes",
+            tag=_TAG,
+            summary="Nodes with their latest figures, by site and name.",
+            view=nodes.list,
+            query=NodesQuery,
+            answer=NodePage,
+            conditional=True,
+        ),
+        Operation(
+            path="/nodes/<site>/<node>",
+            name="get_node",
+            tag=_TAG,
+            summary="One node with its latest figures.",
+            view=nodes.one,
+            answer=Node,
+            refusals=(404,),
+            conditional=True,
+        ),
+    )
+
+
+def find(fleet: Fleet, site: str, node: str) -> Standing:
+    """The node of that name; else `TopicError` or werkzeug's 404."""
+    wanted = NodeId(site, node)
+    for each in fleet.standings:
+        if each.facts.id == wanted:
+            return each
+    raise NotFound(f"There is no node {wanted}; /api/v1/nodes lists them.")
+
+
+def _listed(fleet: Fleet, query: NodesQuery) -> bytes:
+    listing = Listing(status=None if query.status is UNSET else query.status, text=query.q.strip())
+    chosen = [each for each in listing.apply(fleet.standings) if _fits(each.facts, query)]
+    chosen.sort(key=lambda each: each.facts.id)
+    shown, following = page(chosen, query.limit, lambda each: str(each.facts.id))
+    return msgspec.json.encode(NodePage([_node(each) for each in shown], following))
+
+
+def _fits(facts: NodeFacts, query: NodesQuery) -> bool:
+    return (
+        query.site in {"", facts.id.site}
+        and query.host in {"", facts.host}
+        and (not query.tag or query.tag in facts.tags)
+        and (not query.after or facts.id > NodeId.parse(query.after))
+    )
+
+
+def _node(each: Standing) -> Node:
+    facts = each.facts
+    return Node(
+        site=facts.id.site,
+        node=facts.id.node,
+        name=facts.name,
+        host=facts.host,
+        version=facts.version,
+        tags=facts.tags,
+        sources=facts.sources,
+        interval_s=facts.interval.total_seconds(),
+        status=each.status,
+        reason=facts.reason,
+        counted=each.counted,
+        blocks_behind=each.lag,
+        clock_offset_ms=facts.clock_offset,
+        state_at=moment_or_none(facts.state_at),
+        enrolled_at=moment_or_none(facts.enrolled_at),
+        first_seen_at=moment_or_none(facts.first_seen_at),
+        last_report_at=moment_or_none(facts.last_report_at),
+        latest=None if facts.sample is None else Figures(**figures(facts.sample)),
+    )
+
+
+def figures(sample: Sample) -> dict[str, Any]:
+    """The fields of `Figures`."""
+    known = {name: getattr(sample, name) for name in Figures.__struct_fields__}
+    known["at"] = moment(sample.at)
+    known["last_share_at"] = moment_or_none(sample.last_share_at)
+    return known

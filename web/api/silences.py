@@ -1,0 +1,191 @@
+"""Silences and maintenance: what is quiet on purpose, now or planned; made and ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from flask import Response
+from msgspec import UNSET, Meta, Struct
+from msgspec.structs import replace
+from werkzeug.exceptions import NotFound
+
+from rigwatch.clock import Clock
+from subscriber.alerts.mute import Mute, MuteKind
+from subscriber.alerts.wish import Wish, WishError, mute_of
+from subscriber.store import Store, audit, silences
+from subscriber.store.work import Work
+from web.api.moments import Given, Moment, moment
+from web.api.operation import Budget, Operation, created
+from web.api.paging import LIMIT, Limit
+from web.errors import BadQuery
+from web.login import current_user
+from web.zone import Zone
+
+_TAG = "silences"
+_NUMBER = f"<int(min=1, max={2**31 - 1}):number>"
+_YEAR_S = 366 * 86_400
+Pattern = Annotated[str, Meta(max_length=200)]
+
+
+class Match(Struct, frozen=True, forbid_unknown_fields=True):
+    """What it is about: everything that is given must fit, `*` and `?` as in file names; at least one is. Maintenance
+    is about site, host and node only."""
+
+    site: Pattern = ""
+    host: Pattern = ""
+    node: Pattern = ""
+    rule: Pattern = ""
+    severity: Pattern = ""
+
+
+class Silence(Struct, frozen=True):
+    """Who wanted quiet, about what, how long and why. `every` ("sun 03:00", "day 22:30", in the dashboard's time zone)
+    makes it recur, `lasts_s` each time. `quiet`: it is running now. `ended_by`: who ended it early."""
+
+    number: int
+    kind: MuteKind
+    match: Match
+    starts_at: Moment
+    ends_at: Moment
+    every: str
+    lasts_s: int
+    by: str
+    why: str
+    created_at: Moment
+    ended_by: str
+    quiet: bool
+
+
+class SilenceList(Struct, frozen=True):
+    """By number; those that are over the latest end first."""
+
+    silences: Sequence[Silence]
+
+
+class SilencesQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which ones."""
+
+    over: Annotated[bool, Meta(description="Those that are over, instead of those that run or are planned.")] = False
+    limit: Limit = LIMIT
+
+
+class NewSilence(Struct, frozen=True, forbid_unknown_fields=True):
+    """`lasts_s` in seconds, of each time where it recurs; `starts_at` now where it is not given."""
+
+    match: Match
+    lasts_s: Annotated[int, Meta(ge=1, le=_YEAR_S)]
+    kind: MuteKind = MuteKind.SILENCE
+    starts_at: Given = UNSET
+    every: Annotated[str, Meta(max_length=20)] = ""
+    why: Annotated[str, Meta(max_length=500)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Silences:
+    """By the same rules as on the command line and on the pages: `subscriber.alerts.wish`."""
+
+    store: Store
+    clock: Clock
+    zone: Zone
+
+    def list(self, query: SilencesQuery) -> SilenceList:
+        now = self.clock.now()
+
+        def look(work: Work) -> Sequence[Mute]:
+            return silences.ended(work, now, query.limit) if query.over else silences.running(work, now)
+
+        found = self.store.look(look)[: query.limit]
+        return SilenceList([self._shown(each, now) for each in found])
+
+    def add(self, body: NewSilence) -> Response:
+        user, now = current_user(), self.clock.now()
+        assert user is not None
+        mute = self._wanted(body, user.name, now)
+
+        def change(work: Work) -> int:
+            number = silences.add(work, mute)
+            about = f"{mute.matcher} {mute.every or f'for {body.lasts_s} s'}: {mute.why}".rstrip(": ")
+            subject = f"quiet {number}"
+            audit.record(work, who=user.name, action=f"{mute.kind.value}.add", subject=subject, detail=about, now=now)
+            return number
+
+        number = self.store.change(change)
+        return created(self._shown(replace(mute, id=number), now), "api.list_silences")
+
+    def end(self, number: int) -> Silence:
+        user, now = current_user(), self.clock.now()
+        assert user is not None
+
+        def change(work: Work) -> Mute:
+            found = next((each for each in silences.running(work, now) if each.id == number), None)
+            if found is None:
+                raise NotFound(f"There is no silence {number} that is not over; /api/v1/silences lists them.")
+            silences.end(work, number, by=user.name, now=now)
+            audit.record(work, who=user.name, action="quiet.end", subject=f"quiet {number}", now=now)
+            return replace(found, ends_at=now, ended_by=user.name)
+
+        return self._shown(self.store.change(change), now)
+
+    def _wanted(self, body: NewSilence, by: str, now: int) -> Mute:
+        given = {name: getattr(body.match, name) for name in Match.__struct_fields__ if getattr(body.match, name)}
+        start = "" if body.starts_at is UNSET else body.starts_at.isoformat()
+        wish = Wish(body.kind, given, f"{body.lasts_s}s", by, body.why, body.every, start)
+        try:
+            return mute_of(wish, now, self.zone.tz)
+        except WishError as exc:
+            raise BadQuery(str(exc)) from None
+
+    def _shown(self, mute: Mute, now: int) -> Silence:
+        lasts = mute.lasts if mute.every else mute.ends_at - mute.starts_at
+        return Silence(
+            number=mute.id,
+            kind=mute.kind,
+            match=Match(**{name: getattr(mute.matcher, name) for name in Match.__struct_fields__}),
+            starts_at=moment(mute.starts_at),
+            ends_at=moment(mute.ends_at),
+            every=mute.every,
+            lasts_s=lasts // 1000,
+            by=mute.by,
+            why=mute.why,
+            created_at=moment(mute.created_at),
+            ended_by=mute.ended_by,
+            quiet=mute.until(now, self.zone.tz) is not None,
+        )
+
+
+def operations(store: Store, clock: Clock, *, zone: Zone) -> Sequence[Operation]:
+    of = Silences(store, clock, zone)
+    return (
+        Operation(
+            path="/silences",
+            name="list_silences",
+            tag=_TAG,
+            summary="Silences and maintenance that run or are planned.",
+            view=of.list,
+            query=SilencesQuery,
+            answer=SilenceList,
+        ),
+        Operation(
+            method="POST",
+            path="/silences",
+            name="add_silence",
+            tag=_TAG,
+            summary="Stop messages that match, or announce work; incidents are still kept.",
+            view=of.add,
+            body=NewSilence,
+            answer=Silence,
+            status=201,
+            budget=Budget.CHANGE,
+        ),
+        Operation(
+            method="DELETE",
+            path=f"/silences/{_NUMBER}",
+            name="end_silence",
+            tag=_TAG,
+            summary="End one now; it stays for the record.",
+            view=of.end,
+            answer=Silence,
+            refusals=(404,),
+            budget=Budget.CHANGE,
+        ),
+    )
