@@ -26,6 +26,10 @@ class StoreError(RigwatchError):
     """The database cannot be opened, or refuses to work."""
 
 
+class NotDone(StoreError):
+    """What was asked for does not fit what is stored, so nothing was changed; the database works."""
+
+
 class WireError(RigwatchError):
     """Bytes from the network that are not ours: they are counted and dropped, never fatal."""
 

@@ -4,6 +4,7 @@ The keys themselves are derived, not stored: the file holds only which generatio
 read it afresh when it changed, so that an enrolment or a revocation needs no restart.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -34,10 +35,15 @@ class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Registry:
-    """The file of enrolled nodes. Reading costs one `stat` while the file does not change."""
+    """The file of enrolled nodes. Reading costs one `stat` while the file does not change.
 
-    def __init__(self, path: Path) -> None:
+    With `patience` (seconds) `last_known` may be that much behind: who asks for each message asks the disk less often.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 0.0) -> None:
         self._path = path
+        self._patience = patience
+        self._looked_at = -patience
         self._seen: tuple[int, int, int] | None = None
         self._nodes: dict[NodeId, Enrollment] = {}
         self._was_read = False
@@ -56,11 +62,13 @@ class Registry:
 
         For who watches: a slip in the file must not make every living node a stranger, nor hide the death of one.
         """
-        try:
-            self._refresh()
-        except RigwatchError:
-            if not self._was_read:
-                raise
+        if not self._patience or time.monotonic() - self._looked_at >= self._patience:
+            try:
+                self._refresh()
+            except RigwatchError:
+                if not self._was_read:
+                    raise
+            self._looked_at = time.monotonic()
         return self._nodes.get(node)
 
     def enroll(self, node: NodeId, now: Millis) -> Enrollment:
@@ -97,6 +105,18 @@ class Registry:
             )
             nodes[node] = successor
         return successor
+
+    def move(self, node: NodeId, successor: NodeId, now: Millis) -> None:
+        """Enrolls `successor` and revokes `node`, both or none; done again, it changes no more than the key."""
+        with self._changing() as nodes:
+            left, taken = nodes.get(node), nodes.get(successor)
+            if taken is None:
+                nodes[successor] = Enrollment(generation=0, enrolled_at=now)
+            elif taken.revoked:
+                nodes[successor] = msgspec.structs.replace(taken, revoked=False, enrolled_at=now)
+            if left is None or not left.revoked:
+                left = left or Enrollment(generation=0, enrolled_at=now)
+                nodes[node] = Enrollment(generation=left.generation + 1, enrolled_at=left.enrolled_at, revoked=True)
 
     def _refresh(self) -> None:
         try:

@@ -1,9 +1,10 @@
 """`test-alert`, `rules test`, `incidents`, `ack`: what the alerts do, and what they would do."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 from zoneinfo import ZoneInfo
 
 import typer
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
     from subscriber.notify.channel import Channel
     from subscriber.store import Store
 
+
+class Say(Protocol):
+    """Tells what became of the test message to one channel."""
+
+    def __call__(self, channel: str, why: str, *, ok: bool) -> None: ...
+
+
 rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
 app.add_typer(rules, name="rules")
 
 
 @app.command("test-alert")
-def test_alert(context: typer.Context) -> None:
+def send_test(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a channel.")] = False,  # noqa: FBT002
+) -> None:
     """Send a test message through every channel; exits 0 when all worked, else 1."""
     from subscriber.notify.channels import channels_of
 
@@ -33,11 +44,19 @@ def test_alert(context: typer.Context) -> None:
     channels = channels_of(settings.alerts)
     if not channels:
         raise SettingsError(f'{call.home.server_toml}: alerts.channels is empty; add one, such as "ntfy://my-topic"')
-    failed = [each for each in channels if not _works(call, each)]
+    failed = [each for each in channels if not _works(call, each, _say_as_json if as_json else _say)]
     raise typer.Exit(1 if failed else 0)
 
 
-def _works(call: Invocation, channel: "Channel") -> bool:
+def _say(channel: str, why: str, *, ok: bool) -> None:
+    typer.echo(f"{'ok' if ok else 'failed':<8} {channel:<20} {why}")
+
+
+def _say_as_json(channel: str, why: str, *, ok: bool) -> None:
+    typer.echo(json.dumps({"channel": channel, "ok": ok, "why": why}))
+
+
+def _works(call: Invocation, channel: "Channel", say: Say) -> bool:
     from subscriber.notify.channel import NotSent
     from subscriber.store import outbox
     from subscriber.store.outbox import Posted
@@ -48,9 +67,9 @@ def _works(call: Invocation, channel: "Channel") -> bool:
         message = Posted(0, channel.key, "test", "info", "TEST: rigwatch can reach you", text, (), now)
         channel.sender.send(message, timeout=channel.timeout)
     except NotSent as exc:
-        typer.echo(f"failed   {channel.key:<20} {exc}")
+        say(channel.key, str(exc), ok=False)
         return False
-    typer.echo(f"ok       {channel.key:<20} took the message")
+    say(channel.key, "took the message", ok=True)
     with _store(call) as store:
         if channel.key in store.look(outbox.refused):
             # It was refused before; now it works, so it is used again.

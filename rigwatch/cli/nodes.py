@@ -5,14 +5,11 @@ from typing import Annotated
 
 import typer
 
-from rigwatch.address import broker_url
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.errors import RigwatchError, SettingsError, TopicError
-from rigwatch.master import master_key
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
-from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node: a-z, 0-9, '-', '_'.")]
@@ -60,17 +57,9 @@ def rotate(
 
 def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "") -> str:
     """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
-    master = master_key(call.home, settings)
-    url = url or broker_url(settings.broker)
-    trusted = _authority(call, settings) if url.startswith("mqtts:") and settings.broker.mode == "embedded" else None
-    enrollment = Registry(call.home.nodes_json).enroll(node, call.clock.now())
-    return JoinToken(url, node, master.node_key(node, enrollment.generation), trusted).encode()
+    from rigwatch import joining
 
-
-def _authority(call: Invocation, settings: ServerSettings) -> str | None:
-    from rigwatch import tls
-
-    return tls.trusted_by_clients(call.home, settings.broker)
+    return joining.join_token(call.home, settings, node, now=call.clock.now(), url=url)
 
 
 def _node(site: str, node: str) -> NodeId:

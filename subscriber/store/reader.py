@@ -29,7 +29,7 @@ _STAMP = """
 SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
        coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
        (SELECT value FROM mark WHERE name = 'alerts_changed')
-FROM node
+FROM node WHERE retired_at IS NULL
 """
 _SERVER = """
 SELECT connected_at, beat_at FROM heartbeat ORDER BY connected_at IS NULL, beat_at DESC LIMIT 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rigwatch.clock import Millis
-from rigwatch.errors import StoreError
+from rigwatch.errors import NotDone
 from subscriber.facts import Role
 from subscriber.store.work import Row, Work
 
@@ -68,15 +68,15 @@ def every(work: Work) -> list[ApiToken]:
 
 
 def add(work: Work, name: str, role: Role, hashed: str, *, now: Millis, expires_at: Millis | None) -> None:
-    """Raises `StoreError` when the name is taken."""
+    """Raises `NotDone` when the name is taken."""
     if not work.run(_ADD, (name, role.value, hashed, now, expires_at)):
-        raise StoreError(f"token {name}: is there already; remove it first, or choose another name")
+        raise NotDone(f"token {name}: is there already; remove it first, or choose another name")
 
 
 def remove(work: Work, name: str) -> None:
-    """Raises `StoreError` when there is no such token."""
+    """Raises `NotDone` when there is no such token."""
     if not work.run(_REMOVE, (name,)):
-        raise StoreError(f"token {name}: there is none; 'rigwatch token list' shows them")
+        raise NotDone(f"token {name}: there is none; 'rigwatch token list' shows them")
 
 
 def note_use(work: Work, number: int, now: Millis) -> None:

@@ -1,7 +1,7 @@
 """The users of the dashboard. What a password hash is, the web decides."""
 
 from rigwatch.clock import Millis
-from rigwatch.errors import StoreError
+from rigwatch.errors import NotDone
 from subscriber.facts import Role, User
 from subscriber.store.work import Row, Work
 
@@ -15,9 +15,9 @@ _ADMINS = "SELECT n.name FROM account n WHERE n.role = 'admin'{lock}"
 
 
 def add(work: Work, user: User, now: Millis) -> None:
-    """Raises `StoreError` when the name is taken."""
+    """Raises `NotDone` when the name is taken."""
     if not work.run(_ADD, (user.name, user.role.value, user.password_hash, now)):
-        raise StoreError(f"user {user.name}: is there already; change its password, or choose another name")
+        raise NotDone(f"user {user.name}: is there already; change its password, or choose another name")
 
 
 def get(work: Work, name: str) -> User | None:
@@ -31,24 +31,24 @@ def every(work: Work) -> list[User]:
 
 
 def set_password(work: Work, name: str, password_hash: str) -> None:
-    """Raises `StoreError` when there is no such user."""
+    """Raises `NotDone` when there is no such user."""
     _changed(work.run(_NEW_HASH, (password_hash, name)), name)
 
 
 def set_role(work: Work, name: str, role: Role) -> None:
-    """Raises `StoreError` when there is no such user, or when nobody would be left to give the role back."""
+    """Raises `NotDone` when there is no such user, or when nobody would be left to give the role back."""
     if role is not Role.ADMIN:
         _keep_an_admin(work, name)
     _changed(work.run(_SET_ROLE, (role.value, name)), name)
 
 
 def remove(work: Work, name: str) -> None:
-    """Raises `StoreError` when there is no such user; the last admin may go too, whoever asks for that has asked."""
+    """Raises `NotDone` when there is no such user; the last admin may go too, whoever asks for that has asked."""
     _changed(work.run(_REMOVE, (name,)), name)
 
 
 def remove_but_the_last_admin(work: Work, name: str) -> None:
-    """As `remove`, but raises `StoreError` instead of locking everybody out."""
+    """As `remove`, but raises `NotDone` instead of locking everybody out."""
     _keep_an_admin(work, name)
     remove(work, name)
 
@@ -56,12 +56,12 @@ def remove_but_the_last_admin(work: Work, name: str) -> None:
 def _keep_an_admin(work: Work, name: str) -> None:
     # Locked, so that two admins who remove each other at once do not both succeed.
     if {row[0] for row in work.rows(_ADMINS)} == {name}:
-        raise StoreError(f"user {name}: is the last admin; make another one first, or nobody could change anything")
+        raise NotDone(f"user {name}: is the last admin; make another one first, or nobody could change anything")
 
 
 def _changed(rows: int, name: str) -> None:
     if not rows:
-        raise StoreError(f"user {name}: there is none; 'rigwatch user add' makes one")
+        raise NotDone(f"user {name}: there is none; 'rigwatch user add' makes one")
 
 
 def _user(row: Row) -> User:

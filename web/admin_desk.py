@@ -1,0 +1,131 @@
+"""What the pages of administration share: who asks, the audit list, what a form says, and how it is answered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Response, make_response, redirect, render_template, request
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.errors import NotDone, RigwatchError, StoreError
+from rigwatch.home import Home
+from rigwatch.settings import ServerSettings
+from subscriber.store import Store, audit
+from subscriber.store.work import Work
+from web.errors import BadQuery
+from web.login import current_user
+from web.zone import Zone
+
+PAGE: Final = 100
+"""Rows on one page of a list."""
+PAGES_MAX: Final = 100_000
+
+_DONE: Final[Mapping[str, str]] = {
+    "renamed": "It is called that now.",
+    "tagged": "The tags are set.",
+    "revoked": "Its key no longer works; its connection is closed within two seconds.",
+    "retired": "It is retired: hidden from every page, its key useless, its alerts ended. Its history is kept.",
+    "role": "The role is set.",
+    "removed": "It is removed.",
+    "testing": "The test is on its way.",
+}
+"""What became of a form. Only these can be said by an address, so that nobody can put words into our mouth."""
+
+
+class Wrong(RigwatchError):
+    """A form says something that cannot be done; the text names the field and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where an administrator's wishes are carried out, each with its line in the audit list."""
+
+    settings: ServerSettings
+    store: Store
+    clock: Clock
+    home: Home
+    zone: Zone
+
+    def now(self) -> Millis:
+        return self.clock.now()
+
+    def change(self, do: Callable[[Work], None], action: str, subject: str, detail: str = "") -> None:
+        """One transaction: the change and its line."""
+
+        def both(work: Work) -> None:
+            do(work)
+            audit.record(work, who=who(), action=action, subject=subject, detail=detail, now=self.now())
+
+        self.store.change(both)
+
+    def note(self, action: str, subject: str, detail: str = "") -> None:
+        """A line for what took effect outside the database."""
+        self.change(lambda _work: None, action, subject, detail)
+
+
+def who() -> str:
+    user = current_user()
+    assert user is not None
+    return user.name
+
+
+def attempt(do: Callable[[], Response], otherwise: Callable[[str], str]) -> Response:
+    """What `do` answers, or the page that says why not. A database that does not answer is left to the error table."""
+    try:
+        return do()
+    except RigwatchError as exc:
+        if isinstance(exc, StoreError) and not isinstance(exc, NotDone):
+            raise
+        return make_response(otherwise(str(exc)), 400)
+
+
+def done(where: str, code: str) -> Response:
+    """To a page that says so; a reload of it changes nothing."""
+    return make_response(redirect(f"{where}?done={code}", 303))
+
+
+def done_text() -> str:
+    return _DONE.get(request.args.get("done", ""), "")
+
+
+def sure() -> bool:
+    """Whether the form has been asked back already."""
+    return request.form.get("sure") == "yes"
+
+
+def ask_back(question: str, *, button: str, explained: str, back: str) -> Response:
+    """A page that sends the same form again, with a yes to it."""
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in {"sure", "csrf_token"}]
+    context: dict[str, Any] = {"question": question, "button": button, "explained": explained, "back": back}
+    return make_response(render_template("admin_confirm.html", fields=fields, **context))
+
+
+def show_secret(title: str, *, back: str, **context: object) -> Response:
+    """The one page that shows a secret, once; the answer is never kept (`web/headers.py`)."""
+    return make_response(render_template("admin_secret.html", title=title, back=back, **context))
+
+
+def text(name: str, *, label: str, most: int, least: int = 1) -> str:
+    """A field of one line, without the blanks around it; raises `Wrong`."""
+    value = request.form.get(name, "").strip()
+    if not least <= len(value) <= most:
+        raise Wrong(f"{label}: should have {least} to {most} characters")
+    if any(not letter.isprintable() for letter in value):
+        raise Wrong(f"{label}: should be letters that can be seen, on one line")
+    return value
+
+
+def choice(name: str, among: Mapping[str, Any], *, label: str) -> Any:  # noqa: ANN401 - whatever there is to choose
+    """One of what a list offers; raises `Wrong`."""
+    value = request.form.get(name, "")
+    if value not in among:
+        raise Wrong(f"{label}: should be one of {', '.join(among)}")
+    return among[value]
+
+
+def page_number() -> int:
+    """Which page of a list the address asks for, from 1; raises `BadQuery`."""
+    asked = request.args.get("page", "1")
+    if not (asked.isascii() and asked.isdecimal()) or not 1 <= int(asked[:10]) <= PAGES_MAX:
+        raise BadQuery(f"page: should be a number from 1 to {PAGES_MAX}")
+    return int(asked)

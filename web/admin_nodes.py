@@ -1,0 +1,334 @@
+"""Administration of nodes: enrolled, named, tagged, moved, taken out and brought back; their tokens shown once."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from flask import Blueprint, Response, abort, render_template, request, url_for
+
+from rigwatch.clock import Millis
+from rigwatch.errors import RigwatchError
+from rigwatch.joining import join_token
+from rigwatch.registry import Enrollment, Registry
+from rigwatch.topics import NodeId
+from subscriber.store import nodes
+from subscriber.store.nodes import Listed
+from web import units
+from web.admin_desk import (
+    PAGE,
+    Desk,
+    Wrong,
+    ask_back,
+    attempt,
+    choice,
+    done,
+    done_text,
+    page_number,
+    show_secret,
+    sure,
+    text,
+)
+from web.login import admin_only
+
+_OVERLAPS: Final[Mapping[str, timedelta]] = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+_TAG: Final = re.compile(r"[^\s,]{1,40}")
+_SEARCH_MAX: Final = 100
+
+
+class Key(NamedTuple):
+    """How it stands with a node's key: a word, the class of its pill, and what it means."""
+
+    word: str
+    look: str
+    meaning: str
+
+
+class Line(NamedTuple):
+    """A node in the list."""
+
+    node: Listed
+    key: Key
+    last: str
+    href: str
+
+
+class NodesDesk:
+    """The pages about nodes. Keys are in the registry file, names and tags in the store."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._registry = Registry(desk.home.nodes_json)
+
+    def register(self, blueprint: Blueprint) -> None:
+        one = "/nodes/<site>/<node>"
+        blueprint.add_url_rule("/", "page", self.page)
+        blueprint.add_url_rule("/nodes", "enroll", self.enroll, methods=["POST"])
+        blueprint.add_url_rule(one, "node", self.one)
+        for name, do in {
+            "name": self.rename,
+            "tags": self.tag,
+            "token": self.token,
+            "rotate": self.rotate,
+            "revoke": self.revoke,
+            "move": self.move,
+            "retire": self.retire,
+            "restore": self.restore,
+        }.items():
+            blueprint.add_url_rule(f"{one}/{name}", f"node_{name}", do, methods=["POST"])
+
+    # pages
+
+    @admin_only
+    def page(self) -> str:
+        return self._list()
+
+    @admin_only
+    def one(self, site: str, node: str) -> str:
+        return self._one(self._known(site, node))
+
+    # changes
+
+    def enroll(self) -> Response:
+        def do() -> Response:
+            site = text("site", label="Site", most=64)
+            node = NodeId(site, text("node", label="Name", most=64))
+            name = text("name", label="Shown as", most=nodes.NAME_MAX, least=0)
+            token = self._token(node)
+            self._desk.store.set_enrolled(self._enrolled())
+            self._desk.note("node.enroll", str(node), f"shown as {name}" if name else "")
+            if name:
+                self._desk.change(lambda work: nodes.rename(work, node, name), "node.rename", str(node), name)
+            return self._show(node, token, "is enrolled")
+
+        return attempt(do, self._list)
+
+    def rename(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+
+        def do() -> Response:
+            name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
+            detail = f"from {known.title} to {name}" if name else f"from {known.title} back to its own name"
+            self._desk.change(lambda work: nodes.rename(work, known.id, name), "node.rename", str(known.id), detail)
+            return done(_address(known.id), "renamed")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def tag(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+
+        def do() -> Response:
+            tags = _tags(request.form.get("tags", ""))
+            self._desk.change(
+                lambda work: nodes.set_tags(work, known.id, tags), "node.tag", str(known.id), ", ".join(tags) or "none"
+            )
+            return done(_address(known.id), "tagged")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def token(self, site: str, node: str) -> Response:
+        """The join token once more, for a rig that was set up anew; for a revoked node the token of its next key."""
+        known = self._known(site, node)
+
+        def do() -> Response:
+            if known.retired_at is not None:
+                raise Wrong(f"node {known.id}: is retired; bring it back first")
+            token = self._token(known.id)
+            self._desk.note("node.token", str(known.id), "shown again")
+            return self._show(known.id, token, "has this token")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def rotate(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+
+        def do() -> Response:
+            overlap = choice("overlap", _OVERLAPS, label="The old key works for")
+            until = self._desk.now() + round(overlap / timedelta(milliseconds=1))
+            self._registry.rotate(known.id, previous_until=until)
+            self._desk.note("node.rotate", str(known.id), f"the old key works for {request.form['overlap']}")
+            return self._show(known.id, self._token(known.id), "has a new key")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def revoke(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+        if not sure():
+            return ask_back(
+                f"Revoke the key of {known.id}?",
+                button="Revoke",
+                explained="The rig is cut off within two seconds, and its old token never works again. "
+                "What it has measured meanwhile stays on it until it gets a new token.",
+                back=_address(known.id),
+            )
+
+        def do() -> Response:
+            self._registry.revoke(known.id, self._desk.now())
+            self._desk.note("node.revoke", str(known.id))
+            return done(_address(known.id), "revoked")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def move(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+
+        def do() -> Response:
+            target = NodeId(text("to", label="Site", most=64), known.id.node)
+            if target == known.id:
+                raise Wrong(f"Site: {target.site} is where it is already")
+            if not sure():
+                return ask_back(
+                    f"Move {known.id} to {target.site}?",
+                    button="Move",
+                    explained="Its history, its name and its past incidents go along. Its key stops working: "
+                    "the rig is shown as offline until you give it the new token that comes next.",
+                    back=_address(known.id),
+                )
+            return self._moved(known.id, target)
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def retire(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+        if not sure():
+            return ask_back(
+                f"Retire {known.id}?",
+                button="Retire",
+                explained="Its key stops working, no page shows it and no alert speaks of it. Its history is kept "
+                "as long as any, and it can come back with a new token.",
+                back=_address(known.id),
+            )
+
+        def do() -> Response:
+            # The key first: a node that still reports would not be hidden but missing.
+            self._registry.revoke(known.id, self._desk.now())
+            self._desk.change(lambda work: nodes.retire(work, known.id, self._desk.now()), "node.retire", str(known.id))
+            return done(url_for("admin.page"), "retired")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    def restore(self, site: str, node: str) -> Response:
+        known = self._known(site, node)
+
+        def do() -> Response:
+            self._desk.change(lambda work: nodes.restore(work, known.id), "node.restore", str(known.id))
+            return self._show(known.id, self._token(known.id), "is back")
+
+        return attempt(do, lambda problem: self._one(known, problem))
+
+    # steps
+
+    def _moved(self, node: NodeId, target: NodeId) -> Response:
+        desk, now = self._desk, self._desk.now()
+        taken = desk.store.look(lambda work: nodes.one(work, target))
+        if taken is not None and taken.first_seen_at is not None:
+            raise Wrong(f"node {target}: is there already, with a history of its own; choose another site")
+        self._registry.move(node, target, now)
+        desk.change(lambda work: nodes.move(work, node, target.site, now), "node.move", str(node), f"to {target.site}")
+        return self._show(target, self._token(target), f"has moved here from {node.site}")
+
+    def _token(self, node: NodeId) -> str:
+        return join_token(self._desk.home, self._desk.settings, node, now=self._desk.now())
+
+    def _enrolled(self) -> dict[NodeId, Millis]:
+        return {node: each.enrolled_at for node, each in self._registry.nodes().items() if not each.revoked}
+
+    def _known(self, site: str, node: str) -> Listed:
+        """404 for a node that nobody knows; `TopicError`, which is one too, for what is no name."""
+        name = NodeId(site, node)
+        return self._desk.store.look(lambda work: nodes.one(work, name)) or abort(404, f"There is no node {name}.")
+
+    # what is shown
+
+    def _show(self, node: NodeId, token: str, what: str) -> Response:
+        return show_secret(
+            f"{node} {what}",
+            back=_address(node),
+            secret=token,
+            label="Its join token, shown once",
+            command=f"rigwatch publish --join {token}",
+            steps="Run this on the rig; it stores the token and reports from then on:",
+        )
+
+    def _list(self, problem: str = "") -> str:
+        asked, number = request.args.get("q", "")[:_SEARCH_MAX], page_number()
+        retired = request.args.get("show") == "retired"
+        every = self._desk.store.look(nodes.every)
+        found = [each for each in every if (each.retired_at is not None) is retired and _fits(each, asked)]
+        keys, unreadable = self._keys()
+        now = self._desk.now()
+        return render_template(
+            "admin_nodes.html",
+            problem=problem or unreadable,
+            done=done_text(),
+            lines=[self._line(each, keys, now) for each in found[(number - 1) * PAGE : number * PAGE]],
+            found=len(found),
+            asked=asked,
+            retired=retired,
+            retired_count=sum(each.retired_at is not None for each in every),
+            page=number,
+            pages=max(1, math.ceil(len(found) / PAGE)),
+            sites=sorted({each.id.site for each in every}) or ["main"],
+        )
+
+    def _one(self, known: Listed, problem: str = "") -> str:
+        # Looked at anew: a form that failed may have been overtaken.
+        fresh = self._desk.store.look(lambda work: nodes.one(work, known.id)) or known
+        keys, unreadable = self._keys()
+        line = self._line(fresh, keys, self._desk.now())
+        return render_template(
+            "admin_node.html",
+            problem=problem or unreadable,
+            done=done_text(),
+            line=line,
+            node=fresh,
+            overlaps=tuple(_OVERLAPS),
+            retired="" if fresh.retired_at is None else self._desk.zone.full(fresh.retired_at),
+            name_max=nodes.NAME_MAX,
+        )
+
+    def _keys(self) -> tuple[dict[NodeId, Enrollment], str]:
+        """The registry, or why it cannot be read; the page is of use without it."""
+        try:
+            return self._registry.nodes(), ""
+        except RigwatchError as exc:
+            return {}, str(exc)
+
+    def _line(self, node: Listed, keys: Mapping[NodeId, Enrollment], now: Millis) -> Line:
+        at = node.last_report_at
+        last = f"{units.age(now - at)} ago" if at is not None else "never" if node.first_seen_at is None else "none yet"
+        return Line(node, self._key(keys.get(node.id), now), last, _address(node.id))
+
+    def _key(self, known: Enrollment | None, now: Millis) -> Key:
+        if known is None:
+            if self._desk.settings.security.enrollment == "open":
+                return Key("passphrase", "unknown", "it came by the shared passphrase")
+            return Key("not enrolled", "offline", "it may not connect")
+        if known.revoked:
+            return Key("revoked", "offline", "no key of it works; a new token gives it the next one")
+        if known.previous_until is not None and known.previous_until > now:
+            until = self._desk.zone.full(known.previous_until)
+            return Key("rotating", "maintenance", f"its key before the newest works until {until}")
+        return Key("enrolled", "online", "its key works")
+
+
+def _address(node: NodeId) -> str:
+    return url_for("admin.node", site=node.site, node=node.node)
+
+
+def _fits(node: Listed, asked: str) -> bool:
+    words = (node.title, node.own_name, str(node.id), node.host, *node.own_tags, *node.given_tags)
+    return asked.casefold() in " ".join(words).casefold()
+
+
+def _tags(written: str) -> list[str]:
+    tags = list(dict.fromkeys(re.split(r"[\s,]+", written.strip()))) if written.strip() else []
+    if len(tags) > nodes.TAGS_MAX or not all(_TAG.fullmatch(tag) and tag.isprintable() for tag in tags):
+        raise Wrong(f"Tags: at most {nodes.TAGS_MAX}, of at most {nodes.TAG_MAX} letters each")
+    return tags

@@ -1,0 +1,212 @@
+"""Administration of who may log in: people with passwords, programs with tokens; each secret is shown once."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from flask import Blueprint, Response, render_template, url_for
+
+from rigwatch.clock import Millis
+from subscriber.facts import Role, User
+from subscriber.store import tokens, users
+from subscriber.store.tokens import ApiToken
+from web import units
+from web.admin_desk import Desk, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text, who
+from web.login import admin_only
+from web.passwords import hash_password
+
+NAME_MAX: Final = 100
+PASSWORD_BYTES: Final = 15
+_ROLES: Final[Mapping[str, Role]] = {role.value: role for role in Role}
+_LIVES: Final[Mapping[str, timedelta | None]] = {
+    "never": None,
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+    "365d": timedelta(days=365),
+}
+
+
+class TokenLine(NamedTuple):
+    """A token in the list, in words."""
+
+    name: str
+    role: str
+    created: str
+    used: str
+    expires: str
+    over: bool
+
+
+class PeopleDesk:
+    """The pages about users and about API tokens."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def register(self, blueprint: Blueprint) -> None:
+        blueprint.add_url_rule("/users", "users", self.users)
+        blueprint.add_url_rule("/tokens", "tokens", self.tokens)
+        for name, do in {
+            "users/add": self.add_user,
+            "users/role": self.set_role,
+            "users/password": self.new_password,
+            "users/remove": self.remove_user,
+            "tokens/add": self.add_token,
+            "tokens/remove": self.remove_token,
+        }.items():
+            blueprint.add_url_rule(f"/{name}", name.replace("/", "_"), do, methods=["POST"])
+
+    # users
+
+    @admin_only
+    def users(self) -> str:
+        return self._users()
+
+    def add_user(self) -> Response:
+        def do() -> Response:
+            name, role = _user_name(), choice("role", _ROLES, label="Role")
+            password = secrets.token_urlsafe(PASSWORD_BYTES)
+            user, now = User(name, role, hash_password(password)), self._desk.now()
+            self._desk.change(lambda work: users.add(work, user, now), "user.add", name, role.value)
+            return _show_password(name, password)
+
+        return attempt(do, self._users)
+
+    def set_role(self) -> Response:
+        def do() -> Response:
+            name, role = _user_name(), choice("role", _ROLES, label="Role")
+            self._desk.change(lambda work: users.set_role(work, name, role), "user.role", name, role.value)
+            return done(url_for("admin.users"), "role")
+
+        return attempt(do, self._users)
+
+    def new_password(self) -> Response:
+        def do() -> Response:
+            name = _user_name()
+            if not sure():
+                return ask_back(
+                    f"Give {name} a new password?",
+                    button="New password",
+                    explained="The old one stops working at once."
+                    + (" It is your own: the browser will ask you for the new one." if name == who() else ""),
+                    back=url_for("admin.users"),
+                )
+            password = secrets.token_urlsafe(PASSWORD_BYTES)
+            hashed = hash_password(password)
+            self._desk.change(lambda work: users.set_password(work, name, hashed), "user.password", name)
+            return _show_password(name, password)
+
+        return attempt(do, self._users)
+
+    def remove_user(self) -> Response:
+        def do() -> Response:
+            name = _user_name()
+            if not sure():
+                return ask_back(
+                    f"Remove the user {name}?",
+                    button="Remove",
+                    explained="Whoever is logged in by that name is out at once. What was done under it stays in the "
+                    "audit list.",
+                    back=url_for("admin.users"),
+                )
+            self._desk.change(lambda work: users.remove_but_the_last_admin(work, name), "user.remove", name)
+            return done(url_for("admin.users"), "removed")
+
+        return attempt(do, self._users)
+
+    # tokens
+
+    @admin_only
+    def tokens(self) -> str:
+        return self._tokens()
+
+    def add_token(self) -> Response:
+        def do() -> Response:
+            name, role = text("name", label="Name", most=64), choice("role", _ROLES, label="Role")
+            life, now, token = choice("life", _LIVES, label="Expires"), self._desk.now(), tokens.make()
+            expires_at = None if life is None else now + life // timedelta(milliseconds=1)
+            hashed = tokens.hash_of(token)
+            self._desk.change(
+                lambda work: tokens.add(work, name, role, hashed, now=now, expires_at=expires_at),
+                "token.add",
+                name,
+                role.value if expires_at is None else f"{role.value}, until {self._desk.zone.full(expires_at)}",
+            )
+            return show_secret(
+                f"The token {name} is made",
+                back=url_for("admin.tokens"),
+                secret=token,
+                label="The token, shown once",
+                command=f'curl -H "Authorization: Bearer {token}" ADDRESS',
+                steps="A program sends it as a header with each request:",
+            )
+
+        return attempt(do, self._tokens)
+
+    def remove_token(self) -> Response:
+        def do() -> Response:
+            name = text("name", label="Name", most=64)
+            if not sure():
+                return ask_back(
+                    f"Remove the token {name}?",
+                    button="Remove",
+                    explained="The program that uses it is refused from then on.",
+                    back=url_for("admin.tokens"),
+                )
+            self._desk.change(lambda work: tokens.remove(work, name), "token.remove", name)
+            return done(url_for("admin.tokens"), "removed")
+
+        return attempt(do, self._tokens)
+
+    # what is shown
+
+    def _users(self, problem: str = "") -> str:
+        return render_template(
+            "admin_users.html",
+            problem=problem,
+            done=done_text(),
+            users=self._desk.store.users(),
+            roles=tuple(_ROLES),
+            name_max=NAME_MAX,
+        )
+
+    def _tokens(self, problem: str = "") -> str:
+        now = self._desk.now()
+        return render_template(
+            "admin_tokens.html",
+            problem=problem,
+            done=done_text(),
+            tokens=[self._token_line(each, now) for each in self._desk.store.look(tokens.every)],
+            roles=tuple(_ROLES),
+            lives=tuple(_LIVES),
+        )
+
+    def _token_line(self, token: ApiToken, now: Millis) -> TokenLine:
+        zone = self._desk.zone
+        return TokenLine(
+            name=token.name,
+            role=token.role.value,
+            created=zone.full(token.created_at),
+            used="never" if token.last_used_at is None else f"{units.age(now - token.last_used_at)} ago",
+            expires="never" if token.expires_at is None else zone.full(token.expires_at),
+            over=token.is_over(now),
+        )
+
+
+def _user_name() -> str:
+    name = text("name", label="Name", most=NAME_MAX)
+    if ":" in name:
+        raise Wrong("Name: should have no colon, which HTTP Basic cannot carry")
+    return name
+
+
+def _show_password(name: str, password: str) -> Response:
+    return show_secret(
+        f"The password of {name}",
+        back=url_for("admin.users"),
+        secret=password,
+        label="The password, shown once",
+        command="",
+        steps="",
+    )

@@ -1,0 +1,89 @@
+"""Administration's pages to look at: the audit list, and the alert channels with their test."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, render_template, request, url_for
+
+from subscriber.store import audit
+from subscriber.store.audit import Wanted
+from web.admin_desk import PAGE, Desk, attempt, done
+from web.channel_test import ChannelTest
+from web.errors import BadQuery
+from web.login import admin_only
+
+_KINDS: Final = ("node", "user", "token", "incident", "silence", "maintenance", "channel")
+_TEXT_MAX: Final = 100
+_NUMBER_MAX: Final = 2**63 - 1
+
+
+class RecordsDesk:
+    """The audit list and the channels."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._test = ChannelTest(desk.home, desk.clock)
+
+    def register(self, blueprint: Blueprint) -> None:
+        blueprint.add_url_rule("/audit", "audit", self.audit)
+        blueprint.add_url_rule("/channels", "channels", self.channels)
+        blueprint.add_url_rule("/channels/test", "channels_test", self.test, methods=["POST"])
+
+    @admin_only
+    def audit(self) -> str:
+        """Newest first; the next page begins below the last number, so that new entries move nothing."""
+        wanted = Wanted(*(request.args.get(name, "")[:_TEXT_MAX].replace("\0", "") for name in ("who", "kind", "q")))
+        entries = self._desk.store.look(lambda work: audit.page(work, wanted, PAGE + 1, before=_before()))
+        shown, more = entries[:PAGE], len(entries) > PAGE
+        query = {"who": wanted.who, "kind": wanted.kind, "q": wanted.text}
+        asked = {name: value for name, value in query.items() if value}
+        return render_template(
+            "admin_audit.html",
+            problem="",
+            done="",
+            entries=[(each, self._desk.zone.full(each.at)) for each in shown],
+            wanted=wanted,
+            kinds=_KINDS,
+            first=_before() is None,
+            newest=_link(asked),
+            older=_link({**asked, "before": str(shown[-1].number)}) if more else "",
+        )
+
+    @admin_only
+    def channels(self) -> str:
+        return self._channels()
+
+    def test(self) -> Response:
+        def do() -> Response:
+            self._test.begin()
+            self._desk.note("channel.test", "all channels")
+            return done(url_for("admin.channels"), "testing")
+
+        return attempt(do, self._channels)
+
+    def _channels(self, problem: str = "") -> str:
+        return render_template(
+            "admin_channels.html",
+            problem=problem,
+            done="",
+            configured=len(self._desk.settings.alerts.channels)
+            + len(self._desk.settings.alerts.channel)
+            + bool(self._desk.settings.alerts.telegram.token),
+            refused=sorted(self._desk.store.refused_channels().items()),
+            test=self._test.latest(),
+            zone=self._desk.zone,
+        )
+
+
+def _link(query: Mapping[str, str]) -> str:
+    return f"{url_for('admin.audit')}?{urlencode(query)}" if query else url_for("admin.audit")
+
+
+def _before() -> int | None:
+    text = request.args.get("before")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:20]) <= _NUMBER_MAX:
+        raise BadQuery("before: should be the number of an entry")
+    return int(text[:20])
