@@ -13,6 +13,7 @@ from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
+from subscriber.store.postgres import CONNECT, Guarded, GuardedPool
 from subscriber.store.work import POSTGRES, SQLITE, Dialect, Work
 
 # How long a transaction waits for another process's before it is given up and tried again by its owner.
@@ -109,13 +110,14 @@ def connect(url: str, home: Home) -> Engine:
         )
         return Engine(pool, SQLITE, os.fspath(path))
     if scheme in {"postgresql", "postgres"}:
-        pool = PooledPostgresqlDatabase(
+        pool = GuardedPool(
             f"postgresql://{rest}",
             max_connections=_CONNECTIONS,
             stale_timeout=300,
             timeout=BUSY_TIMEOUT_S,
             prefer_psycopg3=True,
             connect_timeout=BUSY_TIMEOUT_S,
+            **CONNECT,
         )
         return Engine(pool, POSTGRES, _without_password(url))
     raise StoreError(f"database {scheme or '(empty)'}: use sqlite:///file or postgresql://user:password@host/database")
@@ -129,7 +131,7 @@ def single(engine: Engine) -> Database:
     if isinstance(engine.database, SqliteDatabase):
         return SqliteDatabase(engine.database.database, timeout=60, pragmas={"synchronous": "full"})
     assert isinstance(engine.database, PostgresqlDatabase)
-    return PostgresqlDatabase(engine.database.database, prefer_psycopg3=True, connect_timeout=BUSY_TIMEOUT_S)
+    return Guarded(engine.database.database, prefer_psycopg3=True, connect_timeout=BUSY_TIMEOUT_S, **CONNECT)
 
 
 def sqlite_path(url: str, home: Home) -> Path:

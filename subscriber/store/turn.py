@@ -9,6 +9,7 @@ from peewee import SqliteDatabase
 
 from rigwatch.errors import StoreError
 from subscriber.store.engine import Engine
+from subscriber.store.postgres import CONNECT, guard
 
 # Any number will do that nothing else in the database locks: "rigalert" in hexadecimal.
 _ADVISORY_LOCK = 0x7269_6761_6C65_7274
@@ -66,11 +67,8 @@ class _AdvisoryTurn:
             if self._connection is not None:
                 self._connection.execute("SELECT 1")
                 return True
-            connection = psycopg.connect(
-                self._address, autocommit=True, connect_timeout=_TIMEOUT_S,
-                # A machine that died without a word must not keep its turn for hours.
-                keepalives_idle=5, keepalives_interval=2, keepalives_count=3,
-            )  # fmt: skip
+            connection = psycopg.connect(self._address, autocommit=True, connect_timeout=_TIMEOUT_S, **CONNECT)
+            guard(connection)
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()
         except psycopg.Error as exc:
             self.release()
