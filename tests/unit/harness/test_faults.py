@@ -1,0 +1,83 @@
+"""The plan of faults, and the judge of their outcome, before they are trusted with a whole installation."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.e2e.faults.judge import Account
+from tests.e2e.faults.ledger import read_log
+from tests.e2e.faults.plan import ON_POSTGRES, ON_SQLITE, Kind, make_plan, share
+
+GOOD = Account(
+    accepted={"main/a": {1, 2, 3}, "main/b": {7}},
+    refused={},
+    stored={"main/a": {1, 2}, "main/b": {7}},
+    waiting={"main/a": {3}},
+    counted={"main/a": 2, "main/b": 1},
+)
+
+
+@given(st.integers(), st.integers(0, 60))
+def test_the_same_seed_gives_the_same_faults(seed: int, count: int) -> None:
+    plan = make_plan(seed, ON_POSTGRES, count)
+    assert plan == make_plan(seed, ON_POSTGRES, count)
+    assert len(plan) == count
+    assert {fault.kind for fault in plan} <= set(ON_POSTGRES)
+
+
+def test_another_seed_gives_others() -> None:
+    assert len({make_plan(seed, ON_SQLITE, 20) for seed in range(20)}) == 20
+
+
+@given(st.integers())
+def test_with_room_for_all_each_kind_happens(seed: int) -> None:
+    assert {fault.kind for fault in make_plan(seed, ON_SQLITE, len(ON_SQLITE))} == set(ON_SQLITE)
+
+
+@given(st.integers())
+def test_between_the_two_databases_each_kind_happens_once(seed: int) -> None:
+    sqlite, postgres = share(seed)
+    assert sorted((*sqlite, *postgres)) == sorted(Kind)
+    assert set(sqlite) <= set(ON_SQLITE)
+    assert set(postgres) <= set(ON_POSTGRES)
+
+
+@given(st.integers())
+def test_a_fault_lasts_no_longer_than_is_said(seed: int) -> None:
+    plan = make_plan(seed, ON_SQLITE, 50, longest=1.0, rest=0.5)
+    assert all(0.2 <= fault.hold <= 1.0 and 0 <= fault.after <= 0.5 for fault in plan)
+
+
+def test_the_judge_has_no_complaint_when_all_is_stored_or_waits() -> None:
+    assert GOOD.complaints() == []
+
+
+def test_the_judge_names_what_is_lost() -> None:
+    assert replace(GOOD, waiting={}).complaints() == ["main/a: 1 lost (3)"]
+
+
+def test_the_judge_names_what_nobody_accepted() -> None:
+    more = replace(GOOD, stored={**GOOD.stored, "main/c": {9}}, counted={**GOOD.counted, "main/c": 1})
+    assert more.complaints() == ["main/c: 1 stored, never accepted (9)"]
+
+
+def test_what_a_disk_refused_may_be_stored_or_not() -> None:
+    refused = replace(GOOD, refused={"main/c": {8, 9}}, stored={**GOOD.stored, "main/c": {9}})
+    assert replace(refused, counted={**GOOD.counted, "main/c": 1}).complaints() == []
+
+
+def test_the_judge_notices_what_was_counted_twice() -> None:
+    assert replace(GOOD, counted={"main/a": 3, "main/b": 1}).complaints() == ["main/a: counted +1"]
+
+
+def test_a_log_tells_what_the_disk_has_and_what_is_in_memory_alone() -> None:
+    log = [
+        "sample kept node=main/a n=1",
+        "disk refuses samples, they are kept in memory node=main/a error=database or disk is full",
+        "sample kept node=main/a n=2",
+        "sample kept node=main/b n=5",
+    ]
+    assert read_log(log) == ({"main/a": {1}, "main/b": {5}}, {"main/a": {2}})
+    log += ["disk takes samples again node=main/a", "sample kept node=main/a n=3"]
+    assert read_log(log) == ({"main/a": {1, 2, 3}, "main/b": {5}}, {})
