@@ -60,12 +60,11 @@ def _types(kind: type[Struct]) -> dict[str, msgspec.inspect.Type]:
 
 
 def _bare(wanted: msgspec.inspect.Type) -> msgspec.inspect.Type:
-    """Without its description, and without that it need not be given."""
-    while isinstance(wanted, msgspec.inspect.Metadata | msgspec.inspect.UnionType):
-        if isinstance(wanted, msgspec.inspect.Metadata):
-            wanted = wanted.type
-        else:
-            wanted = next(each for each in wanted.types if not isinstance(each, msgspec.inspect.UnsetType))
+    """Without its description."""
+    while isinstance(wanted, msgspec.inspect.Metadata):
+        wanted = wanted.type
+    # That a parameter need not be given, `| UnsetType`, is no part of what msgspec tells of it.
+    assert not isinstance(wanted, msgspec.inspect.UnionType)
     return wanted
 
 

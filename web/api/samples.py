@@ -1,7 +1,7 @@
 """A node's samples as they were taken: in pages, or as a CSV file that is sent while it is read."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Annotated, Final
@@ -85,16 +85,32 @@ class Samples:
         since, until = span(query.since, query.until, now=now, default=None)
         if not self.slots.acquire(blocking=False):
             raise TooManyRequests(f"{_AT_ONCE} downloads are running already; try again in a moment.", retry_after=5)
-        response = Response(self._lines(wanted, since, until), content_type=f"{_CSV}; charset=utf-8")
+        slot = _Slot(self.slots)
+        response = Response(self._lines(wanted, since, until, slot), content_type=f"{_CSV}; charset=utf-8")
         # Also where nothing is read, as by HEAD, or the reader goes away.
-        response.call_on_close(self.slots.release)
+        response.call_on_close(slot.release)
         response.headers["Content-Disposition"] = f'attachment; filename="{_filename(wanted, since, until)}"'
         return response
 
-    def _lines(self, node: NodeId, since: Millis, until: Millis) -> Iterator[bytes]:
-        yield csv_head()
-        for samples in self.store.history(node, since=since):
-            yield csv_lines(node, [each for each in samples if each.at < until])
+    def _lines(self, node: NodeId, since: Millis, until: Millis, slot: "_Slot") -> Iterator[bytes]:
+        try:
+            yield csv_head()
+            for samples in self.store.history(node, since=since):
+                yield csv_lines(node, [each for each in samples if each.at < until])
+        finally:
+            slot.release()
+
+
+class _Slot:
+    """One download's place, given back once however it ends."""
+
+    def __init__(self, slots: threading.BoundedSemaphore) -> None:
+        self._give_back: Callable[[], None] | None = slots.release
+
+    def release(self) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
 
 
 def operations(snapshots: Snapshots, store: Store, clock: Clock) -> Sequence[Operation]:

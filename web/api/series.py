@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from rigwatch.clock import Clock, Millis
 from subscriber.facts import Point
 from subscriber.store import Store, series
+from subscriber.store.times import HOUR
 from web.api.moments import Given, Moment, moment, span
 from web.api.nodes import find
 from web.api.operation import Operation
@@ -99,7 +100,7 @@ def step_of(query: SeriesQuery, length: Millis) -> Millis:
 
     Raises `BadQuery` for more points than anybody may ask for.
     """
-    unit = series.HOUR if length > series.LONG else 1000
+    unit = HOUR if length > series.LONG else 1000
     if query.step_s is UNSET:
         return max(1, -(-length // query.points // unit)) * unit
     step = -(-query.step_s * 1000 // unit) * unit

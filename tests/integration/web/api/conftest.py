@@ -1,0 +1,120 @@
+"""An API over a store in which every kind of thing is: nodes, samples, an incident with messages, a silence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rigwatch.home import Home
+from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.settings import ServerSettings
+from subscriber.alerts.book import Decision
+from subscriber.alerts.engine import Outcome
+from subscriber.alerts.incident import Incident, Scope, State, Subject
+from subscriber.alerts.rule import Rule, Severity
+from subscriber.facts import Role
+from subscriber.store import Store, alerts, open_store, tokens
+from subscriber.store.work import Work
+from tests.fake_clock import START, FakeClock
+from tests.rigs import birth, report, rig, will
+from web.app import create_app
+
+MINUTE = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """`admin` and `viewer` log in by their tokens with every request."""
+
+    app: Flask
+    store: Store
+    clock: FakeClock
+    admin: FlaskClient
+    viewer: FlaskClient
+    token: str
+
+
+def opened(folder: Path) -> Iterator[Api]:
+    store = open_store("sqlite:///rigwatch.db", Home(folder))
+    store.beat("subscriber", START, START - 60 * MINUTE)
+    fill(store)
+    clock = FakeClock()
+    app = create_app(ServerSettings(), store, clock=clock, home=Home(folder))
+    made = {role: new_token(store, role) for role in Role}
+    yield Api(app, store, clock, client(app, made[Role.ADMIN]), client(app, made[Role.VIEWER]), made[Role.ADMIN])
+    store.close()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    yield from opened(tmp_path)
+
+
+def new_token(store: Store, role: Role) -> str:
+    token = tokens.make()
+    hashed = tokens.hash_of(token)
+    store.change(lambda work: tokens.add(work, role.value, role, hashed, now=START, expires_at=None))
+    return token
+
+
+def client(app: Flask, token: str) -> FlaskClient:
+    made = app.test_client()
+    made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return made
+
+
+def fill(store: Store) -> None:
+    """rig1 (10 samples, a minute apart, two cards) and rig2 report; rig3 of another site is lost."""
+    rigs = [rig("rig1"), rig("rig2"), rig("rig3", "garage")]
+    for each in rigs:
+        store.write([each.heard(birth(host="host1"), START - 20 * MINUTE)])
+        samples = [_sample(START - back * MINUTE) for back in range(10, 0, -1)]
+        store.write([each.heard(report(*samples, sent_at=START - 1), START - 1)])
+    store.write([rigs[2].heard(will(), START)])
+    store.change(_begin)
+
+
+def incident(number: int, since: int = START) -> Incident:
+    return Incident(
+        number,
+        Rule.LOST,
+        Subject(Scope.NODE, "garage", "rig3"),
+        State.FIRING,
+        since,
+        severity=Severity.CRITICAL,
+        evidence="its connection broke",
+        fired_at=since,
+    )
+
+
+def _begin(work: Work) -> None:
+    decisions = (
+        Decision(1, START, "noticed", "its connection broke"),
+        Decision(1, START + 1, "firing", "held for 2 s"),
+    )
+    alerts.save(work, Outcome(incidents=(incident(1),), decisions=decisions), 1)
+
+
+def _sample(at: int) -> Sample:
+    cards = tuple(Gpu(f"card{number}", "RTX", hashrate=2.5e6, temperature=61.5) for number in range(2))
+    return Sample(
+        n=at,
+        at=at,
+        hashrate=5e6,
+        peers=3,
+        block=100,
+        accepted=7,
+        rejected=1,
+        last_share_at=at - 1000,
+        temperature=61.5,
+        power=120.0,
+        fan=40.0,
+        uptime=3600.0,
+        gpus=cards,
+        miner=Miner("=cmd", "1.0"),
+        pool="@pool",
+        errors={"host": "no sensor"},
+    )

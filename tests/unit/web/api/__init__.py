@@ -1,0 +1,1 @@
+"""What of the API needs no store."""
