@@ -6,6 +6,7 @@ topic's UTF-8, so that a message cannot be moved to another topic, nor its key i
 
 import hashlib
 import os
+from collections import deque
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,7 @@ NONCE_LENGTH: Final = 12
 TAG_LENGTH: Final = 16
 _BODY_AT: Final = HEADER_LENGTH + NONCE_LENGTH
 _KEY_ID_LABEL: Final = b"rigwatch key id"
+_NONCES_DRAWN: Final = 64
 
 
 class SealKey:
@@ -42,7 +44,7 @@ class SealKey:
 
     def seal(self, topic: str, plain: bytes, *, nonce: bytes | None = None) -> bytes:
         """The envelope of `plain` for `topic`. Give a `nonce` only to check test vectors: one used twice breaks GCM."""
-        nonce = os.urandom(NONCE_LENGTH) if nonce is None else nonce
+        nonce = _next_nonce() if nonce is None else nonce
         if len(nonce) != NONCE_LENGTH:
             raise ValueError(f"a nonce has {NONCE_LENGTH} bytes")
         return self._header + nonce + self._aead.encrypt(nonce, plain, self._header + topic.encode())
@@ -57,6 +59,22 @@ class SealKey:
             )
         except InvalidTag:
             raise OpenError("altered, moved from another topic, or sealed with another key") from None
+
+
+# Drawn many at a time: each question to the system lets another thread go first, which costs more than sealing.
+_nonces: deque[bytes] = deque()
+if hasattr(os, "register_at_fork"):
+    # A child must not use its parent's: a nonce used twice breaks GCM.
+    os.register_at_fork(after_in_child=_nonces.clear)
+
+
+def _next_nonce() -> bytes:
+    while True:
+        try:
+            return _nonces.pop()
+        except IndexError:
+            drawn = os.urandom(NONCE_LENGTH * _NONCES_DRAWN)
+            _nonces.extend(drawn[at : at + NONCE_LENGTH] for at in range(0, len(drawn), NONCE_LENGTH))
 
 
 def key_id_of(envelope: bytes) -> bytes:

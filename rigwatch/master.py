@@ -12,6 +12,7 @@ def master_key(home: Home, settings: ServerSettings) -> MasterKey:
     return MasterKey.from_passphrase(passphrase) if passphrase else MasterKey.load(home.secret_key)
 
 
-def node_access(home: Home, settings: ServerSettings, master: MasterKey) -> NodeAccess:
-    """Who may appear as a node, by the home's list and the settings."""
-    return NodeAccess(master, Registry(home.nodes_json), open_enrollment=settings.security.enrollment == "open")
+def node_access(home: Home, settings: ServerSettings, master: MasterKey, *, patience: float = 0.0) -> NodeAccess:
+    """Who may appear as a node, by the home's list, which may be `patience` seconds old, and the settings."""
+    registry = Registry(home.nodes_json, patience=patience)
+    return NodeAccess(master, registry, open_enrollment=settings.security.enrollment == "open")

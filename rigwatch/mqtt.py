@@ -22,9 +22,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.paho_client import Client
 
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
-_IN_FLIGHT = 1000
 _CLOSE_SECONDS = 1.0
 _SUBACK_FAILURE = 0x80
 _NOT_WELCOME = {"Bad user name or password", "Not authorized", "Client identifier not valid", "Banned"}
@@ -106,7 +106,7 @@ class Message:
 class Connection:
     """An open connection. `lost` is done, with the reason, once it has ended in any other way than `close`."""
 
-    def __init__(self, client: paho.Client, on_message: Callable[[Message], None], tick: float) -> None:
+    def __init__(self, client: Client, on_message: Callable[[Message], None], tick: float) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._client = client
@@ -136,7 +136,7 @@ class Connection:
         `on_message` is called on the loop and must neither block nor raise. A broker is noticed as dead after at most
         two `keepalive` (seconds).
         """
-        client = paho.Client(
+        client = Client(
             CallbackAPIVersion.VERSION2,
             login.client_id,
             clean_session=True,
@@ -146,7 +146,8 @@ class Connection:
         )
         client.username_pw_set(login.username, login.password)
         client.connect_timeout = timeout
-        client.max_inflight_messages_set(_IN_FLIGHT)
+        # paho would look through all that is in flight at each PUBACK; whoever publishes much bounds it (`publish`).
+        client.max_inflight_messages_set(0)
         if endpoint.tls:
             client.tls_set_context(_tls_context(endpoint.ca))
         if will is not None:
@@ -179,14 +180,20 @@ class Connection:
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> asyncio.Future[None]:
         """Sends; the future is done at the PUBACK, or at once for QoS 0. It fails with `MqttError` at the end.
 
-        Nobody has to wait for it: an unawaited failure is not reported.
+        Nobody has to wait for it: an unawaited failure is not reported. At most 65,535 may be in flight; more fail.
         """
         done: asyncio.Future[None] = self._loop.create_future()
+        if qos == 0 and not retain and self._descriptor is not None:
+            self._client.post(topic, payload)
+            done.set_result(None)
+            return done
         done.add_done_callback(_retrieve)
         # Sending may find the connection dead, which detaches it before `publish` returns.
         info = self._client.publish(topic, payload, qos=qos, retain=retain) if self._descriptor is not None else None
         if info is None or self._has_ended():
             done.set_exception(MqttError("the connection has ended"))
+        elif info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            done.set_exception(MqttError("too much is in flight"))
         elif qos == 0:
             done.set_result(None)
         else:
@@ -292,6 +299,7 @@ class Connection:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._received
+        client.on_received = self._taken
         client.on_publish = self._published
         client.on_subscribe = self._subscribed
         client.on_socket_register_write = lambda _c, _u, _s: self._want_write()
@@ -306,12 +314,13 @@ class Connection:
     def _read(self) -> None:
         if not self._may_read():
             return
-        self._client.loop_read()
-        sock = self._client.socket()
+        client = self._client
+        client.read(self._may_read)
+        sock = client.socket()
         # What TLS has already decrypted makes no socket readable; left there it would wait for the next packet.
-        while isinstance(sock, ssl.SSLSocket) and self._may_read() and sock.pending():
-            self._client.loop_read()
-            sock = self._client.socket()
+        while self._may_read() and (client.has_unread or (isinstance(sock, ssl.SSLSocket) and sock.pending())):
+            client.read(self._may_read)
+            sock = client.socket()
 
     def _may_read(self) -> bool:
         return not self._paused and not self._has_ended()
@@ -373,6 +382,9 @@ class Connection:
                 answer.set_exception(error)
         if not self.lost.done() and not self._closing:
             self.lost.set_result(why)
+
+    def _taken(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 - as the client calls it
+        self._on_message(Message(topic, payload, retained))
 
     def _received(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         self._on_message(Message(message.topic, bytes(message.payload), message.retain))

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
+from rigwatch.topics import NodeId
 from subscriber.alerts.book import Decision
 from subscriber.alerts.engine import Engine
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
-from subscriber.ingest import Heard, Rejected
+from subscriber.ingest import Heard, Rejected, StatusTaken
 from subscriber.store import Store, Verdict, alerts, marks, outbox, reader, silences
 from subscriber.store.outbox import Posted
 from subscriber.store.turn import Turn
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 _ALL_EVERY: Millis = 60_000
 _USUAL_EVERY: Millis = 600_000
 _FORGET_EVERY: Millis = 600_000
+# A node that reports more often than this is looked at by the clock: of a flood of reports most change nothing.
+_REPORTS_EVERY: Millis = 1_000
 
 
 class Alerter:
@@ -54,6 +57,8 @@ class Alerter:
         self._posted: list[Posted] = []
         self._left_over: list[Posted] = []
         self._broken = False
+        self._reported: dict[NodeId, Millis] = {}
+        self._waiting: set[NodeId] = set()
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
 
@@ -114,11 +119,28 @@ class Alerter:
             log.warning("another subscriber drives the alerts now")
             self._engine = None
             return
-        pairs = zip(batch, verdicts, strict=True)
-        touched = {heard.node for heard, verdict in pairs if not isinstance(verdict, Rejected)}
+        touched = self._touched(batch, verdicts)
         if touched:
             engine.take(reader.some(work, touched))
             self._step(work, engine)
+
+    def _touched(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> set[NodeId]:
+        """Whom to look at now: who was born or died, and who has not reported within the last second."""
+        now = self._clock.now()
+        touched = set()
+        for heard, verdict in zip(batch, verdicts, strict=True):
+            if isinstance(verdict, Rejected):
+                continue
+            if isinstance(verdict, StatusTaken):
+                touched.add(heard.node)
+            # A moment to come: the clock was put back.
+            elif not 0 < now - self._reported.get(heard.node, 0) < _REPORTS_EVERY:
+                self._reported[heard.node] = now
+                touched.add(heard.node)
+            else:
+                self._waiting.add(heard.node)
+        self._waiting -= touched
+        return touched
 
     def _step_by_clock(self, work: Work) -> None:
         now = self._clock.now()
@@ -136,6 +158,9 @@ class Alerter:
             self._changed = changed
             engine.take_all(reader.nodes(work))
             self._looked_at = now
+        elif self._waiting:
+            engine.take(reader.some(work, self._waiting))
+        self._waiting.clear()
         # Others may store reports as well; what they stored is only seen by looking.
         # A moment to come: the clock was put back.
         if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(work, now) else 0):
@@ -189,4 +214,6 @@ class Alerter:
 
     def _forget(self) -> None:
         self._engine, self._posted, self._left_over = None, [], []
+        self._reported.clear()
+        self._waiting.clear()
         self.check_at = None

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, StoreError
-from rigwatch.messages import Ack, Status, encode
+from rigwatch.keys import NodeKey
+from rigwatch.messages import SAMPLES_MAX, Ack, Status, encode
 from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, topic_of
 from subscriber.ingest import Access, Heard, Reason, Rejected, ReportTaken, open_message
@@ -25,7 +26,7 @@ _BATCH_MESSAGES = 1000
 _BATCH_SAMPLES = 4000
 # Waiting this long for company makes a commit (one fsync) serve many reports. A status never waits: it may be a death.
 _LINGER_S = 0.02
-_UNCONFIRMED_ACKS = 2000
+_UNCONFIRMED_BATCHES = 4
 _PAUSE_MAX_S = 4.0
 _RETRY_FIRST_S = 0.1
 _RETRY_MAX_S = 5.0
@@ -34,7 +35,7 @@ _RETRY_MAX_S = 5.0
 class Outlet(Protocol):
     """The connection, as far as the pipeline uses it: `subscriber.session.Session`."""
 
-    def publish(self, topic: str, payload: bytes) -> "asyncio.Future[None] | None": ...
+    def publish(self, topic: str, payload: bytes, *, qos: int) -> "asyncio.Future[None] | None": ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     async def ask_for_statuses(self) -> None: ...
@@ -90,8 +91,7 @@ class Pipeline:
             self._regulate()
             batch = self._take()
             verdicts = await self._store(batch)
-            for heard, verdict in zip(batch, verdicts, strict=True):
-                self._answer(heard, verdict)
+            self._acknowledge(self._answers(batch, verdicts))
             self._regulate()
             await self._catch_up()
             if not self._queue:
@@ -176,25 +176,39 @@ class Pipeline:
             return await self._store(batch[:half]) + await self._store(batch[half:])
         return [Rejected(batch[0].topic, Reason.UNSTORABLE, str(exc))]
 
-    def _answer(self, heard: Heard, verdict: Verdict) -> None:
-        if isinstance(verdict, Rejected):
-            self.rejections.add(verdict, self._clock.monotonic())
-            if verdict.reason is Reason.OLD_SESSION:
-                self._ack(heard, Ack(verdict.session))
-        elif isinstance(verdict, ReportTaken):
-            numbers = tuple(timed.sample.n for timed in verdict.samples)
-            self._ack(heard, Ack(heard.body.session, numbers))
+    def _answers(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> list[tuple[Heard, Ack]]:
+        """One ack for all that a node sent in one session, and one for each node that is outdated."""
+        taken: dict[tuple[NodeKey, int], tuple[Heard, list[int]]] = {}
+        outdated: dict[NodeKey, tuple[Heard, Ack]] = {}
+        for heard, verdict in zip(batch, verdicts, strict=True):
+            if isinstance(verdict, Rejected):
+                self.rejections.add(verdict, self._clock.monotonic())
+                if verdict.reason is Reason.OLD_SESSION:
+                    outdated[heard.key] = heard, Ack(verdict.session)
+            elif isinstance(verdict, ReportTaken):
+                _, numbers = taken.setdefault((heard.key, heard.body.session), (heard, []))
+                numbers.extend(timed.sample.n for timed in verdict.samples)
+        return [
+            *outdated.values(),
+            *(
+                (heard, Ack(session, tuple(numbers[start : start + SAMPLES_MAX])))
+                for (_, session), (heard, numbers) in taken.items()
+                for start in range(0, len(numbers), SAMPLES_MAX)
+            ),
+        ]
 
-    def _ack(self, heard: Heard, ack: Ack) -> None:
-        topic = topic_of(heard.node, Channel.ACK)
-        # A lost ack costs one report sent twice: nobody waits for it, they are only kept from piling up.
-        sent = self._outlet.publish(topic, heard.key.seal_key.seal(topic, encode(ack)))
-        if sent is not None and not sent.done():
-            self._unconfirmed.add(sent)
-            sent.add_done_callback(self._unconfirmed.discard)
+    def _acknowledge(self, acks: list[tuple[Heard, Ack]]) -> None:
+        # A lost ack costs one report sent twice, so QoS 0 does. Brokers read in order: that they have confirmed the
+        # last tells that they have them all, and keeps what is on its way to them bounded.
+        for left, (heard, ack) in zip(range(len(acks) - 1, -1, -1), acks, strict=True):
+            topic = topic_of(heard.node, Channel.ACK)
+            sent = self._outlet.publish(topic, heard.key.seal_key.seal(topic, encode(ack)), qos=0 if left else 1)
+            if sent is not None and not sent.done():
+                self._unconfirmed.add(sent)
+                sent.add_done_callback(self._unconfirmed.discard)
 
     async def _catch_up(self) -> None:
-        while len(self._unconfirmed) > _UNCONFIRMED_ACKS:
+        while len(self._unconfirmed) > _UNCONFIRMED_BATCHES:
             await asyncio.wait(self._unconfirmed, return_when=asyncio.FIRST_COMPLETED)
         if self._statuses_missed and len(self._queue) < self._capacity // 2:
             self._statuses_missed = False

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +25,10 @@ from subscriber.worker import Worker
 log = logging.getLogger(__name__)
 
 _FINISH_S = 5.0
+_LIST_AGE_S = 0.05
+# A thread that wants to go on waits this long for one that computes. Of two that often ask the disk or the network,
+# each would otherwise wait 5 ms after every question, and both do nothing most of the time.
+_SWITCH_S = 0.0005
 
 
 async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
@@ -31,9 +36,10 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
 
     A broker that is away is waited for, and so is a database that goes away later.
     """
+    sys.setswitchinterval(_SWITCH_S)
     master = master_key(home, settings)
     registry = Registry(home.nodes_json)
-    access = node_access(home, settings, master)
+    access = node_access(home, settings, master, patience=_LIST_AGE_S)
     endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master)
     async with _opened(settings.database.url, home) as worker:
 
@@ -65,6 +71,16 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
         finally:
             await chores.say_goodbye()
             await watch.release()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop where it exists: a broker that sends each report by itself wakes the loop as often."""
+    if sys.platform == "win32":
+        # paho's sockets are watched with add_reader, which Windows' default loop does not have.
+        return asyncio.SelectorEventLoop()
+    import uvloop  # noqa: PLC0415 - not there on Windows
+
+    return uvloop.new_event_loop()
 
 
 @asynccontextmanager

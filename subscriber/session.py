@@ -55,9 +55,9 @@ class Session:
         finally:
             await self._close()
 
-    def publish(self, topic: str, payload: bytes) -> "asyncio.Future[None] | None":
-        """At QoS 1; None while there is no connection: whoever the message is for will ask again."""
-        return self._connection.publish(topic, payload) if self._connection else None
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> "asyncio.Future[None] | None":
+        """None while there is no connection: whoever the message is for will ask again."""
+        return self._connection.publish(topic, payload, qos=qos) if self._connection else None
 
     def pause(self) -> None:
         """Lets the broker hold what comes. Not for longer than half the keep-alive, or the connection ends."""

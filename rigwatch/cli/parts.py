@@ -75,11 +75,16 @@ def broker(context: typer.Context) -> None:
 @app.command()
 def subscribe(context: typer.Context) -> None:
     """Run the subscriber: opens the reports and stores them."""
+    from subscriber.service import new_event_loop
     from subscriber.service import subscribe as run_subscriber
 
     call = invocation(context)
     settings = call.server()
-    call.run("subscriber", lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop))
+    call.run(
+        "subscriber",
+        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop),
+        loop=new_event_loop,
+    )
 
 
 @app.command()

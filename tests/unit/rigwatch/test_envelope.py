@@ -31,6 +31,27 @@ def test_an_envelope_is_version_key_id_nonce_and_what_aes_gcm_gives() -> None:
     assert key_id_of(envelope) == seal.key_id
 
 
+def test_no_nonce_comes_twice() -> None:
+    seal = SealKey(KEY)
+    nonces = {seal.seal(TOPIC, PLAIN)[5:17] for _ in range(1000)}
+    assert len(nonces) == 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_forked_process_uses_none_of_its_parents_nonces() -> None:
+    seal = SealKey(KEY)
+    seal.seal(TOPIC, PLAIN)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, b"".join(seal.seal(TOPIC, PLAIN)[5:17] for _ in range(64)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    own = {seal.seal(TOPIC, PLAIN)[5:17] for _ in range(64)}
+    theirs = os.read(reading, 64 * 12)
+    assert not own & {theirs[at : at + 12] for at in range(0, len(theirs), 12)}
+
+
 def test_every_truncation_is_refused() -> None:
     seal = SealKey(KEY)
     envelope = seal.seal(TOPIC, PLAIN)

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from rigwatch import registry as module
 from rigwatch.errors import RigwatchError
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.registry import Enrollment, NodeAccess, Registry
@@ -222,6 +224,21 @@ def test_a_revocation_reaches_an_access_that_is_in_use(registry: Registry, tmp_p
     registry.enroll(NODE, START)
     assert access.accepted_keys(NODE, START) == (key(0),)
     registry.revoke(NODE, START)
+    assert access.accepted_keys(NODE, START) == ()
+
+
+def test_a_patient_access_sees_a_revocation_soon_and_asks_the_disk_seldom(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [100.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: moment[0]))
+    access = NodeAccess(MASTER, Registry(tmp_path / "nodes.json", patience=0.05), open_enrollment=False)
+    registry.enroll(NODE, START)
+    assert access.accepted_keys(NODE, START) == (key(0),)
+    registry.revoke(NODE, START)
+    moment[0] += 0.04
+    assert access.accepted_keys(NODE, START) == (key(0),)
+    moment[0] += 0.02
     assert access.accepted_keys(NODE, START) == ()
 
 

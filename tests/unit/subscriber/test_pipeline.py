@@ -29,13 +29,15 @@ class Wire:
     """The connection: keeps what is published, and what it was asked to do."""
 
     acks: list[tuple[str, bytes]] = field(default_factory=list)
+    qos: list[int] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     confirming: bool = True
 
-    def publish(self, topic: str, payload: bytes) -> asyncio.Future[None]:
+    def publish(self, topic: str, payload: bytes, *, qos: int) -> asyncio.Future[None]:
         self.acks.append((topic, payload))
+        self.qos.append(qos)
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self.confirming:
+        if self.confirming or not qos:
             sent.set_result(None)
         return sent
 
@@ -50,6 +52,9 @@ class Wire:
 
     def opened(self, of: Rig) -> list[Ack]:
         return [decode(of.key.seal_key.open(topic, payload), Ack) for topic, payload in self.acks]
+
+    def numbers(self, of: Rig) -> list[int]:
+        return [n for ack in self.opened(of) for n in ack.n]
 
 
 @dataclass
@@ -135,8 +140,30 @@ async def test_an_older_session_is_told_the_current_one() -> None:
     async with running() as it:
         it.receive(rig().sealed(report(session=4)), rig().sealed(birth(3)))
         await it.pipeline.drained()
-        assert it.wire.opened(rig()) == [Ack(5), Ack(5)]
+        assert it.wire.opened(rig()) == [Ack(5)]
         assert it.pipeline.rejections.counts[Reason.OLD_SESSION] == 2
+
+
+async def test_what_a_node_sent_in_one_session_is_acknowledged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAMPLES_MAX", 3)
+    async with running(disk=Disk()) as it:
+        it.receive(rig().sealed(birth(5)))
+        await settle()
+        it.receive(*(rig().sealed(report(sample(n=n), session=5 + (n > 4))) for n in range(1, 7)))
+        it.receive(rig().sealed(report(sample(n=9), session=4)))
+        it.disk.allowed.set()
+        await it.pipeline.drained()
+        assert it.wire.opened(rig()) == [Ack(5), Ack(5, (1, 2, 3)), Ack(5, (4,)), Ack(6, (5, 6))]
+
+
+async def test_the_broker_is_asked_to_confirm_the_last_ack_of_a_batch_alone() -> None:
+    async with running(disk=Disk()) as it:
+        it.receive(rig().sealed(birth(5)))
+        await settle()
+        it.receive(*(rig(name).sealed(report(session=5)) for name in "abc"))
+        it.disk.allowed.set()
+        await it.pipeline.drained()
+        assert it.wire.qos == [0, 0, 1]
 
 
 async def test_a_status_that_counts_needs_no_answer() -> None:
@@ -214,7 +241,7 @@ async def test_a_full_queue_makes_the_broker_wait_and_lets_it_go_on_when_there_i
         it.disk.allowed.set()
         await it.pipeline.drained()
         assert it.wire.done == ["pause", "resume"]
-        assert len(it.wire.acks) == 80
+        assert it.wire.numbers(rig()) == list(range(1, 81))
 
 
 async def test_what_does_not_fit_is_dropped_without_an_ack_and_statuses_are_asked_for_again() -> None:
@@ -223,7 +250,7 @@ async def test_what_does_not_fit_is_dropped_without_an_ack_and_statuses_are_aske
         assert it.pipeline.rejections.counts == {Reason.OVERFLOW: 3}
         it.disk.allowed.set()
         await it.pipeline.drained()
-        assert len(it.wire.acks) == 10
+        assert it.wire.numbers(rig()) == list(range(1, 11))
         assert it.wire.done == ["pause", "resume", "ask for statuses"]
 
 
@@ -236,18 +263,19 @@ async def test_a_database_that_is_away_does_not_make_the_broker_take_us_for_dead
 
 
 async def test_acks_the_broker_does_not_confirm_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_UNCONFIRMED_ACKS", 5)
+    monkeypatch.setattr(module, "_UNCONFIRMED_BATCHES", 1)
     async with running() as it:
         it.wire.confirming = False
-        it.receive(*(rig().sealed(report(sample(n=n), session=5)) for n in range(1, 11)))
-        await eventually_async(lambda: len(it.wire.acks) == 10)
+        for n in (1, 2):
+            it.receive(rig().sealed(report(sample(n=n), session=5)))
+            await eventually_async(lambda n=n: len(it.wire.acks) == n)  # type: ignore[misc]
         it.receive(rig().sealed(birth(6)))
         await settle()
-        assert len(it.disk.batches) == 1
+        assert len(it.disk.batches) == 2
         for sent in list(it.pipeline._unconfirmed):
             sent.set_result(None)
         await it.pipeline.drained()
-        assert len(it.disk.batches) == 2
+        assert len(it.disk.batches) == 3
 
 
 async def test_when_it_ends_nothing_more_is_taken_and_its_last_acks_are_confirmed() -> None:

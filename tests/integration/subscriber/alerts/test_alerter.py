@@ -1,50 +1,17 @@
 """The alerter on both databases: one transaction with the batch, one driver at a time, nothing lost in between."""
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from typing import Any, TypeAlias
+from collections.abc import Iterator
 
 import pytest
 
-from rigwatch.clock import Millis
-from rigwatch.messages import Status
-from rigwatch.settings.alerts import AlertSettings
-from subscriber.alerter import Alerter
 from subscriber.alerts.incident import Acknowledged, State
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.route import Route
+from subscriber.alerts.rule import Rule
 from subscriber.store import Store, alerts, outbox, silences
-from tests.fake_clock import START, FakeClock
+from tests.alerting import RIG, Drive, Driver
+from tests.fake_clock import START
 from tests.integration.subscriber.conftest import OpenStore
-from tests.rigs import Rig, birth, report, rig, sample, will
-
-RIG = rig("rig1", "garage")
-
-
-class Driver:
-    """An alerter with its store and a clock that a test moves."""
-
-    def __init__(self, store: Store, **settings: object) -> None:
-        self.store = store
-        self.clock = FakeClock()
-        self.connected_at: Millis | None = START - 3_600_000
-        wanted: dict[str, Any] = {"hold": timedelta(0), "group_wait": timedelta(0), **settings}
-        self.alerter = Alerter(
-            Policy(AlertSettings(**wanted)), [Route("web")], addresses={"web": "x"}, link="", clock=self.clock,
-            connected_at=lambda: self.connected_at,
-        )  # fmt: skip
-
-    def hear(self, body: Status, node: Rig = RIG) -> list[str]:
-        _, posted = self.alerter.write(self.store, [node.heard(body, self.clock.now())])
-        return [each.title for each in posted]
-
-    def tick(self, seconds: float = 0) -> list[str]:
-        self.clock.move(seconds)
-        return [each.title for each in self.alerter.tick(self.store)]
-
-
-Drive: TypeAlias = Callable[[Store], Driver]
+from tests.rigs import birth, report, sample, will
 
 
 @pytest.fixture
@@ -74,6 +41,26 @@ def test_a_will_is_an_incident_with_its_message_in_the_same_transaction(driver: 
     (incident,) = driver.store.look(alerts.live)
     (left,) = driver.store.look(outbox.left)
     assert (incident.state, left.incidents) == (State.FIRING, (incident.id,))
+
+
+def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver) -> None:
+    driver.hear(birth())
+    # Once for its first report, and not again within the second, whatever comes.
+    assert driver.hear(report(sample(START, peers=20))) == []
+    driver.clock.move(0.2)
+    now = driver.clock.now()
+    assert driver.hear(report(sample(now, peers=20), sent_at=now)) == []
+    assert driver.alerter._waiting == {RIG.id}
+    # A death is never waited with.
+    assert driver.hear(will()) == ["CRITICAL: garage/rig1 lost"]
+    driver.hear(birth(2))
+    driver.clock.move(0.2)
+    now = driver.clock.now()
+    driver.hear(report(sample(now, peers=0), session=2, sent_at=now))
+    driver.tick(0.5)
+    assert driver.alerter._waiting == set()
+    (incident,) = (each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS)
+    assert incident.subject.name == "rig1"
 
 
 def test_readers_see_the_incident_and_its_story(driver: Driver) -> None:
