@@ -23,6 +23,7 @@ from broker.packets import Will
 from broker.rights import Account, Action, allowed
 from broker.routing import Routes
 from broker.session import ClientSession, new_session
+from broker.shared import SHARE, Shares, filter_of
 from broker.topics import is_exact, is_filter, matches
 from rigwatch.clock import Clock
 from rigwatch.settings.server import BrokerLimits
@@ -68,6 +69,7 @@ class EmbeddedBroker(Broker):
         self.clients = cast("dict[str, tuple[ClientSession, Handler]]", self._sessions)
         self.retained = cast("dict[str, Retained]", self._retained_messages)
         self.routes: Routes[ClientSession] = Routes()
+        self.shares: Shares[ClientSession] = Shares()
         self._by_account: dict[str, set[str]] = {}
         self._clock = clock
         self._full = False
@@ -111,7 +113,7 @@ class EmbeddedBroker(Broker):
     def forget(self, session: ClientSession) -> None:
         """Ends a session that nobody is connected to, with all that waited in it."""
         for topic_filter in session.subscriptions:
-            self.routes.remove(topic_filter, session)
+            self._unroute(topic_filter, session)
         self.counters.subscriptions -= len(session.subscriptions)
         session.subscriptions.clear()
         if self.clients.get(session.client_id, (None, None))[0] is session:
@@ -148,7 +150,7 @@ class EmbeddedBroker(Broker):
     def adopt(self, session: ClientSession, account: Account) -> None:
         """Gives the session the account as it is today, and takes subscriptions that it may not have any more."""
         session.account = account
-        for topic_filter in [f for f in session.subscriptions if not allowed(account, Action.SUBSCRIBE, f)]:
+        for topic_filter in [f for f in session.subscriptions if not allowed(account, Action.SUBSCRIBE, filter_of(f))]:
             self.unsubscribe(session, topic_filter)
 
     def _make_room(self, account_name: str) -> None:
@@ -165,22 +167,26 @@ class EmbeddedBroker(Broker):
 
     def subscribe(self, session: ClientSession, topic_filter: str, qos: int) -> int:
         """The granted QoS, or `REFUSED`. Retained messages are sent by `send_retained`, after the SUBACK."""
-        if not is_filter(topic_filter) or not allowed(session.account, Action.SUBSCRIBE, topic_filter):
+        matched = filter_of(topic_filter)
+        if not (is_filter(topic_filter) and matched and allowed(session.account, Action.SUBSCRIBE, matched)):
             return REFUSED
         if topic_filter not in session.subscriptions:
             if len(session.subscriptions) >= self.limits.subscriptions:
                 return REFUSED
             self.counters.subscriptions += 1
         session.subscriptions[topic_filter] = qos
-        self.routes.add(topic_filter, session, qos)
+        (self.routes if matched is topic_filter else self.shares).add(topic_filter, session, qos)
         self.fire(BrokerEvents.CLIENT_SUBSCRIBED, client_id=session.client_id, topic=topic_filter, qos=qos)
         return qos
 
     def unsubscribe(self, session: ClientSession, topic_filter: str) -> None:
         if session.subscriptions.pop(topic_filter, None) is not None:
-            self.routes.remove(topic_filter, session)
+            self._unroute(topic_filter, session)
             self.counters.subscriptions -= 1
             self.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=session.client_id, topic=topic_filter)
+
+    def _unroute(self, topic_filter: str, session: ClientSession) -> None:
+        (self.shares if topic_filter.startswith(SHARE) else self.routes).remove(topic_filter, session)
 
     def send_retained(self, session: ClientSession, topic_filter: str, qos: int) -> None:
         """What is retained under the filter, to this session alone. A wildcard costs a look at every topic."""
@@ -205,6 +211,19 @@ class EmbeddedBroker(Broker):
             if session.account.deny and not allowed(session.account, Action.RECEIVE, message.topic):
                 continue
             session.outgoing.deliver(message, min(qos, message.qos))
+        if self.shares:
+            self._publish_shared(message)
+
+    def _publish_shared(self, message: Message) -> None:
+        """To one of each group: one who is connected, else one for whom messages are kept."""
+
+        def may(session: ClientSession) -> bool:
+            return not session.account.deny or allowed(session.account, Action.RECEIVE, message.topic)
+
+        for group in self.shares.match(message.topic):
+            taker = group.take(lambda one: one.outgoing.wire is not None and may(one)) or group.take(may)
+            if taker is not None:
+                taker[0].outgoing.deliver(message, min(taker[1], message.qos))
 
     def _retain(self, message: Message, source: Session | None) -> None:
         """An empty payload clears (§3.3.1.3). `$SYS` topics are the broker's own and do not count."""
