@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PUBLIC: Final = frozenset({"health.healthz"})
+PUBLIC: Final = frozenset({"health.healthz", "health.readyz"})
 """Endpoints that answer without a password; they tell nothing of the nodes."""
 
 SAFE: Final = frozenset({"GET", "HEAD"})

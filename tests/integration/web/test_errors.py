@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rigwatch.home import Home
-from subscriber.store import Store
 from tests.integration.web.conftest import basic
 
 JSON = {"Accept": "application/json"}
@@ -63,7 +62,7 @@ def test_a_defect_tells_its_details_only_to_the_log(app: Flask, caplog: pytest.L
 def test_a_database_that_broke_is_503_and_is_served_again_when_it_is_back(
     ada: FlaskClient, home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert ada.get("/readyz").status_code == 200
+    assert ada.get("/").status_code == 200
     with sqlite3.connect(home.database) as database:
         database.execute("ALTER TABLE node RENAME TO away")
     with caplog.at_level(logging.WARNING):
@@ -74,12 +73,3 @@ def test_a_database_that_broke_is_503_and_is_served_again_when_it_is_back(
     with sqlite3.connect(home.database) as database:
         database.execute("ALTER TABLE away RENAME TO node")
     assert ada.get("/").status_code == 200
-
-
-def test_readyz_needs_the_database_and_tells_of_the_subscriber(ada: FlaskClient, home: Home, store: Store) -> None:
-    assert ada.get("/readyz").get_json() == {"status": "ready", "subscriber": "connected"}
-    store.beat("subscriber", 0, None)
-    assert ada.get("/readyz").get_json() == {"status": "ready", "subscriber": "away"}
-    with sqlite3.connect(home.database) as database:
-        database.execute("ALTER TABLE heartbeat RENAME TO away")
-    assert ada.get("/readyz", headers=JSON).status_code == 503

@@ -111,7 +111,9 @@ def _modes(described: dict[str, Any]) -> Iterator[GenerationMode]:
         yield GenerationMode.NEGATIVE
 
 
-def _ask(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, excluded: list[Any], headers: dict[str, str]) -> None:
+def _ask(
+    operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, excluded: list[Any], headers: dict[str, str]
+) -> None:
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=12,
@@ -121,7 +123,7 @@ def _ask(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, excl
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: Case) -> None:
+    def ask(case: Case[Any]) -> None:
         case.validate_response(case.call(headers=headers), excluded_checks=excluded)
 
     ask()

@@ -1,0 +1,194 @@
+"""`/metrics`: the fleet for Prometheus, made anew only when something changed; figures of nodes that report now."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as TEXT
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from rigwatch import __version__
+from rigwatch.clock import Clock, Millis
+from rigwatch.messages import Sample
+from subscriber.alerts.rule import Severity
+from subscriber.alerts.status import NodeStatus
+from subscriber.facts import ServerFacts
+from subscriber.store import Store, incidents
+from web.snapshot import Snapshot, Snapshots
+from web.standing import Fleet, Standing
+
+_NODE: Final = ("site", "node")
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A gauge of each node that has the figure."""
+
+    name: str
+    text: str
+    of: Callable[[Sample], float | None]
+
+
+_FIGURES: Final = (
+    _Figure("hashes_per_second", "Hashrate.", lambda sample: sample.hashrate),
+    _Figure("peers", "Peers of the chain client.", lambda sample: sample.peers),
+    _Figure("block_height", "Number of the newest block.", lambda sample: sample.block),
+    _Figure("syncing", "1 while the chain client catches up.", lambda sample: sample.syncing),
+    _Figure("temperature_celsius", "Temperature.", lambda sample: sample.temperature),
+    _Figure("power_watts", "Power drawn.", lambda sample: sample.power),
+    _Figure("fan_ratio", "Fan speed, 1 = full.", lambda sample: _hundredth(sample.fan)),
+    _Figure("cpu_ratio", "Processor use, 1 = one full.", lambda sample: _hundredth(sample.cpu)),
+    _Figure("failing_sources", "Sources that could not be read.", lambda sample: len(sample.errors)),
+)
+_SHARES: Final = ("accepted", "rejected", "stale")
+
+
+class Metrics:
+    """Answers scrapes. The part about nodes is kept until the snapshot changes: a scrape then costs under 1 ms."""
+
+    def __init__(self, store: Store, snapshots: Snapshots, clock: Clock) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: tuple[object, bytes] = (None, b"")
+
+    def metrics(self) -> Response:
+        snapshot = self._snapshots.at(self._clock.now())
+        server, counts = self._store.server(), self._store.look(incidents.open_by_severity)
+        body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts)) + _PROCESS()
+        return Response(body, content_type=TEXT)
+
+    def _of_nodes(self, snapshot: Snapshot) -> bytes:
+        with self._lock:
+            version, text = self._kept
+            if version != snapshot.version:
+                text = _written(_FleetCollector(snapshot.fleet))
+                self._kept = (snapshot.version, text)
+            return text
+
+
+class _FleetCollector(Collector):
+    """Everything that is known of nodes at one moment."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def collect(self) -> Iterable[Metric]:
+        fleet = self._fleet
+        yield _labelled(
+            "nodes", "Nodes by status.", "status", {each: fleet.by_status.get(each, 0) for each in NodeStatus}
+        )
+        yield _plain("reporting_nodes", "Nodes whose figures are of now.", fleet.counted)
+        if fleet.hashrate is not None:
+            yield _plain("hashes_per_second", "Hashrate of all nodes that report now.", fleet.hashrate)
+        if fleet.highest_block is not None:
+            yield _plain("block_height", "The highest block of a node that reports now.", fleet.highest_block)
+        yield from _standings(fleet.standings)
+        yield from _figures([each for each in fleet.standings if each.counted])
+
+
+class _ServerCollector(Collector):
+    """The subscriber's sign of life, and what is open."""
+
+    def __init__(self, server: ServerFacts, counts: dict[Severity, int]) -> None:
+        self._server = server
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        server = self._server
+        yield _plain("subscriber_connected", "1 while the subscriber has a broker.", server.connected_at is not None)
+        if server.beat_at is not None:
+            beat = "When the subscriber last gave a sign of life; it does every 2 s."
+            yield _plain("subscriber_heartbeat_timestamp_seconds", beat, _seconds(server.beat_at))
+        counts = {each: self._counts.get(each, 0) for each in Severity}
+        yield _labelled("open_incidents", "Incidents that count now, a group as one.", "severity", counts)
+        info = GaugeMetricFamily("rigwatch_build_info", "The dashboard's version.", labels=("version",))
+        info.add_metric((__version__,), 1)
+        yield info
+
+
+def create(store: Store, snapshots: Snapshots, clock: Clock) -> Blueprint:
+    blueprint = Blueprint("metrics", __name__)
+    blueprint.add_url_rule("/metrics", "metrics", Metrics(store, snapshots, clock).metrics)
+    return blueprint
+
+
+def _standings(standings: Sequence[Standing]) -> Iterator[Metric]:
+    status = _of_node("status", "1, with the node's status.", extra=("status",))
+    up = _of_node("up", "1 while the node's figures are of now.")
+    reported = _of_node("last_report_timestamp_seconds", "When the node last reported.")
+    offset = _of_node("clock_offset_seconds", "By how much the node's clock is behind (negative: ahead).")
+    for each in standings:
+        facts, name = each.facts, (each.facts.id.site, each.facts.id.node)
+        status.add_metric((*name, each.status.value), 1)
+        up.add_metric(name, each.counted)
+        if facts.last_report_at is not None:
+            reported.add_metric(name, _seconds(facts.last_report_at))
+        if facts.clock_offset is not None:
+            offset.add_metric(name, _seconds(facts.clock_offset))
+    yield from (status, up, reported, offset)
+
+
+def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
+    named = [((each.facts.id.site, each.facts.id.node), each.facts.sample, each.lag) for each in counted]
+    for figure in _FIGURES:
+        metric = _of_node(figure.name, figure.text)
+        for name, sample, _ in named:
+            value = figure.of(sample) if sample else None
+            if value is not None:
+                metric.add_metric(name, value)
+        yield metric
+    behind = _of_node("blocks_behind", "Blocks behind the highest of the fleet.")
+    shares = CounterMetricFamily("rigwatch_node_shares", "Shares by what the pool said.", labels=(*_NODE, "result"))
+    for name, sample, lag in named:
+        if lag is not None:
+            behind.add_metric(name, lag)
+        for result in _SHARES:
+            value = getattr(sample, result)
+            if value is not None:
+                shares.add_metric((*name, result), value)
+    yield from (behind, shares)
+
+
+def _of_node(name: str, text: str, *, extra: tuple[str, ...] = ()) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"rigwatch_node_{name}", text, labels=(*_NODE, *extra))
+
+
+def _plain(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"rigwatch_{name}", text, value=value)
+
+
+def _labelled(name: str, text: str, label: str, values: dict[NodeStatus, int] | dict[Severity, int]) -> Metric:
+    metric = GaugeMetricFamily(f"rigwatch_{name}", text, labels=(label,))
+    for key, value in values.items():
+        metric.add_metric((key.value,), value)
+    return metric
+
+
+def _written(collector: Collector) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return generate_latest(registry)
+
+
+def _own_process() -> Callable[[], bytes]:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return lambda: generate_latest(registry)
+
+
+_PROCESS: Final = _own_process()
+"""Memory, processor and open files of the dashboard's own process, where the system tells."""
+
+
+def _seconds(millis: Millis) -> float:
+    return millis / 1000
+
+
+def _hundredth(per_cent: float | None) -> float | None:
+    return None if per_cent is None else per_cent / 100
