@@ -1,26 +1,40 @@
 """The page of one node, `/node/<site>/<node>`, and the live part of it that the page polls."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from flask import Blueprint, Response, render_template, url_for
-from werkzeug.exceptions import NotFound
+from flask import Blueprint, Response, render_template, request, url_for
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
+from subscriber.alerts.incident import Incident
+from subscriber.facts import Change
+from subscriber.store import Store, changes, incidents, series
+from subscriber.store.incidents import Part, Wanted
+from web.chart_lines import Range, range_links
+from web.colours import milliseconds
 from web.node_figures import facts_of, figures, tags, warnings
+from web.node_past import awaited, change_rows, gpu_rows, incident_lines, sample_rows
 from web.parts import Parts
 from web.row import MEANING, Look
 from web.snapshot import Snapshot, Snapshots
 from web.standing import SIMULATED, Standing
 from web.zone import Zone
 
+_SAMPLES: Final = 15
+_INCIDENTS: Final = 8
+_CHANGES: Final = 8
+
 
 class NodePage:
     """Renders one node; its live part changes with this node, whatever the others do."""
 
-    def __init__(self, settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> None:
+    def __init__(
+        self, settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone
+    ) -> None:
+        self._store = store
+        self._keep = milliseconds(settings.database.keep)
         self._snapshots = snapshots
         self._clock = clock
         self._look = Look(settings.web.colours, zone)
@@ -29,22 +43,40 @@ class NodePage:
     def page(self, site: str, node: str) -> str:
         now = self._clock.now()
         snapshot = self._snapshots.at(now)
-        each = _found(snapshot, NodeId(site, node))
+        each = snapshot.standing(NodeId(site, node))
         live_url = url_for("node.live", site=site, node=node)
-        return render_template("node.html", live_url=live_url, **self._context(snapshot, each, now))
+        past = self._incidents(each.facts.id)
+        return render_template("node.html", live_url=live_url, **self._context(snapshot, each, past, now))
 
     def live(self, site: str, node: str) -> Response:
         """The part that changes, or 304 while it has not."""
         now = self._clock.now()
         snapshot = self._snapshots.at(now)
-        each = _found(snapshot, NodeId(site, node))
-        version = (each._replace(age=None), snapshot.fleet.blind)
-        return self._parts.answer(
-            str(each.facts.id), version, lambda: render_template("node_live.html", **self._context(snapshot, each, now))
-        )
+        each = snapshot.standing(NodeId(site, node))
+        past = self._incidents(each.facts.id)
+        stamp = self._store.look(lambda work: series.stamp(work, each.facts.id))
+        version = (each._replace(age=None), snapshot.fleet.blind, stamp, past)
 
-    def _context(self, snapshot: Snapshot, each: Standing, now: Millis) -> Mapping[str, Any]:
+        def render() -> str:
+            return render_template("node_live.html", **self._context(snapshot, each, past, now))
+
+        return self._parts.answer(str(each.facts.id), version, render)
+
+    def _incidents(self, node: NodeId) -> list[Incident]:
+        """Those that are open, then the latest of the others."""
+
+        def wanted(part: Part) -> Wanted:
+            return Wanted(part=part, site=node.site, node=node.node)
+
+        now = self._store.look(lambda work: incidents.page(work, wanted(Part.OPEN), _INCIDENTS))
+        return now + self._store.look(lambda work: incidents.page(work, wanted(Part.PAST), _INCIDENTS))
+
+    def _changes(self, node: NodeId, now: Millis) -> list[Change]:
+        return self._store.look(lambda work: changes.of(work, node, now - self._keep))
+
+    def _context(self, snapshot: Snapshot, each: Standing, past: list[Incident], now: Millis) -> Mapping[str, Any]:
         facts, look = each.facts, self._look
+        samples = self._store.look(lambda work: series.latest(work, facts.id, _SAMPLES))
         return {
             "now": now,
             "now_full": look.zone.full(now),
@@ -59,19 +91,18 @@ class NodePage:
             "figures": figures(each, look),
             "warnings": warnings(each),
             "facts": facts_of(each, look, now),
+            "ranges": range_links(Range.parse(request.args)),
+            "incidents": incident_lines(past, look),
+            "gpus": gpu_rows(facts.sample.gpus or () if facts.sample else ()),
+            "samples": sample_rows(samples, look),
+            "changes": change_rows(self._changes(facts.id, now), look, _CHANGES),
+            "awaited": awaited(milliseconds(facts.interval)),
         }
 
 
-def create(settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
-    page = NodePage(settings, snapshots, clock, zone=zone)
+def create(settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
+    page = NodePage(settings, store, snapshots, clock, zone=zone)
     blueprint = Blueprint("node", __name__, url_prefix="/node/<site>/<node>")
     blueprint.add_url_rule("", "page", page.page)
     blueprint.add_url_rule("/live", "live", page.live)
     return blueprint
-
-
-def _found(snapshot: Snapshot, node: NodeId) -> Standing:
-    for each in snapshot.fleet.standings:
-        if each.facts.id == node:
-            return each
-    raise NotFound(f"There is no node {node}. It may have another name by now, or was never enrolled.")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final, TypeAlias
 
+from werkzeug.exceptions import NotFound
+
 from rigwatch.clock import Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
@@ -14,7 +16,7 @@ from subscriber.alerts.status import is_blind
 from subscriber.facts import Average, MinuteTotal, ServerFacts
 from subscriber.store import Store
 from web.colours import milliseconds
-from web.standing import Fleet, fleet_at, is_running, next_change_at
+from web.standing import Fleet, Standing, fleet_at, is_running, next_change_at
 
 MINUTES: Final = 10
 """How many minutes the totals go back."""
@@ -32,6 +34,13 @@ class Snapshot:
     averages: Mapping[NodeId, Average]
     totals: Sequence[MinuteTotal]
     valid_until: Millis
+
+    def standing(self, node: NodeId) -> Standing:
+        """Raises `NotFound` for a node that is not there."""
+        for each in self.fleet.standings:
+            if each.facts.id == node:
+                return each
+        raise NotFound(f"There is no node {node}: it was retired, has another name by now, or was never enrolled.")
 
 
 class Snapshots:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from rigwatch.clock import Millis
+from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from subscriber.facts import Cards, FleetPoint, Point
-from subscriber.store.rows import extra_of
+from subscriber.store.rows import COLUMNS, extra_of, from_row
 from subscriber.store.times import HOUR, MINUTE
 from subscriber.store.work import Row, Work
 
@@ -32,6 +33,7 @@ _ERRORS, _GPUS = '%"errors":{%', '%"gpus":[%'
 _CARDS = """
 SELECT s.n + s.lag, s.extra FROM {ids} k CROSS JOIN sample s WHERE s.n = k.a AND s.node_id = ? ORDER BY s.n
 """
+_LATEST = f"SELECT {', '.join(COLUMNS)} FROM sample WHERE node_id = ? ORDER BY n DESC LIMIT ?"  # noqa: S608 - constants
 _HOURS = """
 SELECT h.hour, h.samples, h.count, h.hashrate, h.peers_count, h.peers
 FROM {ids} k CROSS JOIN node_hour h WHERE h.hour = k.a AND h.node_id = ? ORDER BY h.hour
@@ -81,6 +83,11 @@ def cards(work: Work, node: NodeId, of: Sequence[Point]) -> list[Cards]:
         return []
     rows = work.rows(_CARDS, (_json(numbers), _number(work, node)))
     return [Cards(int(at), extra_of(extra).gpus or ()) for at, extra in rows]
+
+
+def latest(work: Work, node: NodeId, count: int) -> list[Sample]:
+    """Its last samples, the latest first."""
+    return [from_row(row) for row in work.rows(_LATEST, (_number(work, node), count))]
 
 
 def fleet(work: Work, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:

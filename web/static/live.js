@@ -118,6 +118,7 @@
     if (answer.status === 200) {
       show(await answer.text());
       etag = answer.headers.get("ETag") || "";
+      document.dispatchEvent(new Event("rigwatch:changed"));
     } else if (answer.status !== 304) {
       throw new Error(`it answers ${answer.status}`);
     }

@@ -1,0 +1,127 @@
+"""What the node page tells of the past, as its template prints it: samples, comings and goings, incidents. Pure."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis
+from rigwatch.messages import Gpu, Sample
+from subscriber.alerts.incident import Incident, State
+from subscriber.alerts.rule import TITLES
+from subscriber.alerts.words import duration
+from subscriber.facts import Change
+from web import units
+from web.row import Look, Moment
+from web.units import Quantity
+
+_TONES: Final = {
+    State.RESOLVED: "offline",
+    State.DISMISSED: "offline",
+    State.PENDING: "silent",
+    State.CLEARING: "degraded",
+}
+
+
+class SampleRow(NamedTuple):
+    """A sample's figures in the order of the table's columns."""
+
+    n: int
+    at: Moment
+    figures: tuple[Quantity, ...]
+    remarks: tuple[str, ...]
+
+
+class GpuRow(NamedTuple):
+    """A card's latest figures in the order of the table's columns."""
+
+    id: str
+    name: str
+    figures: tuple[Quantity, ...]
+
+
+class ChangeRow(NamedTuple):
+    """From then on the node was in that state; `lasted` is empty for the present."""
+
+    at: Moment
+    state: str
+    lasted: str
+    reason: str
+
+
+class IncidentLine(NamedTuple):
+    """An incident in one line; `tone` is the class of its pill, `lasted` empty while it is open."""
+
+    number: int
+    title: str
+    evidence: str
+    state: str
+    tone: str
+    since: Moment
+    lasted: str
+
+
+def sample_rows(samples: Sequence[Sample], look: Look) -> list[SampleRow]:
+    """What is wrong is said once, where it stays the same from one sample to the next."""
+    above: list[dict[str, str]] = [{}, *(each.errors for each in samples)]
+    return [
+        SampleRow(
+            each.n,
+            look.moment(each.at),
+            (
+                units.hashrate(each.hashrate),
+                Quantity(units.count(each.peers)),
+                Quantity(units.count(each.block)),
+                units.temperature(each.temperature),
+                units.power(each.power),
+            ),
+            () if each.errors == newer else tuple(f"{source}: {why}" for source, why in sorted(each.errors.items())),
+        )
+        for each, newer in zip(samples, above, strict=False)
+    ]
+
+
+def gpu_rows(gpus: Sequence[Gpu]) -> list[GpuRow]:
+    return [
+        GpuRow(
+            each.id,
+            each.name,
+            (
+                units.hashrate(each.hashrate),
+                units.temperature(each.temperature),
+                units.temperature(each.memory_temperature),
+                units.power(each.power),
+                units.percent(each.fan),
+                units.percent(each.utilization),
+            ),
+        )
+        for each in gpus
+    ]
+
+
+def change_rows(changes: Sequence[Change], look: Look, most: int) -> list[ChangeRow]:
+    """The latest first; `changes` are in order."""
+    ends = {early.at: duration(late.at - early.at) for early, late in pairwise(changes)}
+    return [
+        ChangeRow(look.moment(each.at), each.state.value, ends.get(each.at, ""), each.reason)
+        for each in reversed(changes[-most:])
+    ]
+
+
+def incident_lines(incidents: Sequence[Incident], look: Look) -> list[IncidentLine]:
+    return [
+        IncidentLine(
+            number=each.id,
+            title=TITLES[each.rule],
+            evidence=each.evidence,
+            state=each.state.value,
+            tone=_TONES.get(each.state, "lost"),
+            since=look.moment(each.since),
+            lasted="" if each.is_open else duration((each.resolved_at or each.since) - each.since),
+        )
+        for each in incidents
+    ]
+
+
+def awaited(interval_ms: Millis) -> str:
+    """When the first sample is due, for a node that has none."""
+    return f"{duration(interval_ms)} (its interval)"

@@ -1,0 +1,76 @@
+"""Histories as charts draw them, in JSON: of one node and of the fleet, over 1 h, 24 h, 7 d or all that is kept."""
+
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.topics import NodeId
+from subscriber.facts import NodeFacts
+from subscriber.store import Store, changes, series
+from web.band import band, connected
+from web.chart_lines import Range, card_lines, fleet_lines, node_lines, window
+from web.colours import milliseconds
+from web.parts import Parts
+from web.snapshot import Snapshots
+
+_MINUTE: Final[Millis] = 60_000
+_json = msgspec.json.Encoder()
+
+
+class SeriesAnswers:
+    """Answers with a history, or 304 for who has it; one is read again only when it has changed or moved on."""
+
+    def __init__(self, store: Store, snapshots: Snapshots, clock: Clock) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._clock = clock
+        self._parts = Parts("application/json")
+
+    def node(self, site: str, node: str) -> Response:
+        now, span, name = self._clock.now(), Range.parse(request.args), NodeId(site, node)
+        facts = self._snapshots.at(now).standing(name).facts
+        stamp = self._store.look(lambda work: series.stamp(work, name))
+        # With time alone the window moves by a step; "all" begins where it began.
+        step = window(span, now, lambda: None).step
+        version = (stamp, facts.interval, now // max(step, 10_000))
+        return self._parts.answer(f"{name} {span}", version, lambda: self._node(facts, span, now))
+
+    def fleet(self) -> Response:
+        now, span = self._clock.now(), Range.parse(request.args)
+        return self._parts.answer(span.value, now // _MINUTE, lambda: self._fleet(span, now))
+
+    def _node(self, facts: NodeFacts, span: Range, now: Millis) -> bytes:
+        name, interval = facts.id, milliseconds(facts.interval)
+        seen = window(span, now, lambda: self._store.look(lambda work: series.oldest(work, name)))
+        until = now + 1
+        points = self._store.look(lambda work: series.points(work, name, seen.step, since=seen.since, until=until))
+        cards = self._store.look(lambda work: series.cards(work, name, points))
+        past = self._store.look(lambda work: changes.of(work, name, seen.since))
+        spans = band(past, points, interval, since=seen.since, until=now)
+        samples = sum(point.samples for point in points)
+        due = connected(spans) / interval
+        answer = {
+            "since": seen.since / 1000,
+            "until": seen.until / 1000,
+            **node_lines(points, seen, interval),
+            "gpus": card_lines(cards, seen, interval),
+            "band": [(each.status.value, each.since / 1000, each.until / 1000, each.why) for each in spans],
+            "samples": samples,
+            "due": round(due),
+        }
+        return _json.encode(answer)
+
+    def _fleet(self, span: Range, now: Millis) -> bytes:
+        seen = window(span, now, lambda: self._store.look(series.fleet_oldest), unit=_MINUTE)
+        points = self._store.look(lambda work: series.fleet(work, seen.step, since=seen.since, until=seen.until))
+        return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, **fleet_lines(points, seen)})
+
+
+def create(store: Store, snapshots: Snapshots, clock: Clock) -> Blueprint:
+    answers = SeriesAnswers(store, snapshots, clock)
+    blueprint = Blueprint("series", __name__)
+    blueprint.add_url_rule("/node/<site>/<node>/series", "node", answers.node)
+    blueprint.add_url_rule("/series", "fleet", answers.fleet)
+    return blueprint

@@ -1,0 +1,229 @@
+// One chart of uPlot: its looks from the style sheet, its words, what the cursor reads, zoom by mouse and by keyboard.
+// Which figures there are, and where they come from, is history.js's affair.
+
+import * as words from "./words.js";
+
+const AXIS_PX = 80;
+export const EDGES = { left: AXIS_PX, right: 14 };
+const TICK_FORMATS = [
+  [86400, "{MMM} {D}", "\n{YYYY}", null, null, null, null, null, 1],
+  [3600, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
+];
+
+// What a figure is called, how one is written, how an axis is, and whether it begins at 0.
+export const FIGURES = {
+  hashrate: { title: "Hashrate", text: words.hashrate, ticks: words.hashrateTicks, fromZero: true },
+  peers: { title: "Peers", text: words.mean, ticks: words.ticks(""), fromZero: true },
+  block: { title: "Block", text: words.count, ticks: (values) => values.map(words.count), fromZero: false },
+  temperature: { title: "Temperature", text: words.temperature, ticks: words.ticks(" °C"), fromZero: false },
+  power: { title: "Power", text: words.power, ticks: words.ticks(" W"), fromZero: true },
+  nodes: { title: "Nodes", text: words.mean, ticks: words.ticks(""), fromZero: true },
+};
+
+const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+const yRange = (fromZero) => (_, low, high) => {
+  if (low === null) return [0, 1];
+  if (fromZero) return [0, high > 0 ? high * 1.08 : 1];
+  const room = Math.max((high - low) * 0.1, Math.abs(high) * 1e-4, 1);
+  return [low - room, high + room];
+};
+
+// A sample that stands alone, between two gaps, would be no line: it is a dot.
+function lonely(u, series, show) {
+  const values = u.data[series];
+  const alone = (at) => values[at] != null && values[at - 1] == null && values[at + 1] == null;
+  return show ? null : values.map((_, at) => at).filter(alone);
+}
+
+export class Chart {
+  // `lines`: [{ figure, label }]; `onZoom(min, max)` is told what the reader chose, (null, null) for everything.
+  constructor(place, { title, lines, zone, group, onZoom }) {
+    this.lines = lines;
+    this.zone = zone;
+    this.group = group;
+    this.onZoom = onZoom;
+    this.moment = words.momentIn(zone);
+    this.zoomed = false;
+    this.figure = document.createElement("figure");
+    this.figure.className = "plot";
+    this.figure.dataset.plot = title;
+    this.figure.innerHTML = '<figcaption><span class="title"></span> <span class="reading"></span></figcaption><div class="canvas" tabindex="0" role="img"></div>';
+    this.figure.querySelector(".title").textContent = title;
+    this.reading = this.figure.querySelector(".reading");
+    this.canvas = this.figure.querySelector(".canvas");
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.canvas.addEventListener("blur", () => this.reading.removeAttribute("aria-live"));
+    place.append(this.figure);
+  }
+
+  show(data, whole) {
+    this.whole = whole;
+    if (!this.plot) this.plot = new window.uPlot(this.options(), data, this.canvas);
+    else this.plot.setData(data, !this.zoomed);
+    if (this.zoomed) this.plot.redraw();
+    this.describe();
+  }
+
+  // After the colours have changed.
+  redress() {
+    const data = this.plot.data;
+    this.plot.destroy();
+    this.plot = new window.uPlot(this.options(), data, this.canvas);
+  }
+
+  remove() {
+    this.plot?.destroy();
+    this.figure.remove();
+  }
+
+  resize() {
+    const width = this.canvas.clientWidth;
+    if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });
+  }
+
+  // `min` null: everything.
+  zoom(min, max) {
+    const [from, to] = min === null ? this.whole : [min, max];
+    this.zoomed = min !== null;
+    const { x } = this.plot.scales;
+    if (x.min !== from || x.max !== to) this.plot.setScale("x", { min: from, max: to });
+  }
+
+  options() {
+    const figures = [...new Set(this.lines.map((line) => line.figure))];
+    return {
+      width: this.canvas.clientWidth || 600,
+      height: this.lines.length > 4 ? 220 : 170,
+      padding: [8, EDGES.right, 0, 0],
+      tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), this.zone),
+      legend: { show: false },
+      cursor: {
+        y: false,
+        points: { size: 7 },
+        drag: { x: true, y: false, setScale: true },
+        sync: { key: this.group, filters: { pub: (type) => !/^mouse(down|up)|dblclick/.test(type) } },
+        bind: { dblclick: () => () => this.onZoom(null, null) },
+      },
+      scales: {
+        x: { time: true },
+        ...Object.fromEntries(figures.map((name) => [name, { range: yRange(FIGURES[name].fromZero) }])),
+      },
+      axes: [this.xAxis(), ...figures.map((name, at) => this.yAxis(name, at))],
+      series: [{}, ...this.lines.map((line, at) => this.line(line, at))],
+      hooks: {
+        setCursor: [() => this.read()],
+        setSelect: [(u) => this.selected(u)],
+      },
+    };
+  }
+
+  line({ figure, label }, at) {
+    const colour = token(`--plot-${(at % 8) + 1}`);
+    const alone = this.lines.length === 1 || figure === "hashrate" && this.lines.every((each) => each.figure !== figure || each.label === label);
+    return {
+      label,
+      scale: figure,
+      stroke: colour,
+      width: 1.6,
+      dash: at >= 8 ? [6, 3] : undefined,
+      fill: alone ? `${colour}26` : undefined,
+      paths: figure === "nodes" ? window.uPlot.paths.stepped({ align: 1 }) : undefined,
+      points: { show: false, filter: lonely, size: 5, fill: colour },
+    };
+  }
+
+  xAxis() {
+    return { ...this.axis(), values: TICK_FORMATS, space: 74, size: 44 };
+  }
+
+  yAxis(name, at) {
+    const { ticks } = FIGURES[name];
+    const side = at === 0 ? 3 : 1;
+    return { ...this.axis(), scale: name, side, size: AXIS_PX, space: 34, values: (_, splits) => ticks(splits), grid: at === 0 ? this.axis().grid : { show: false }, incrs: name === "nodes" ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : undefined };
+  }
+
+  axis() {
+    const line = { stroke: token("--line"), width: 1 };
+    return { stroke: token("--muted"), font: "12px system-ui, sans-serif", grid: line, ticks: { ...line, size: 5 } };
+  }
+
+  selected(u) {
+    if (u.select.width < 4) return;
+    this.onZoom(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"));
+  }
+
+  // What the cursor points at; without one, the latest.
+  read() {
+    const { idx } = this.plot.cursor;
+    const at = idx ?? this.latest();
+    if (at === null) return;
+    const [times, ...values] = this.plot.data;
+    const parts = this.lines.map(({ figure, label }, line) => {
+      const value = values[line][at];
+      const text = value == null ? "–" : FIGURES[figure].text(value);
+      return this.lines.length > 1 ? this.keyed(label, text, line) : text;
+    });
+    const withDay = this.whole[1] - this.whole[0] > 90000;
+    const when = idx == null ? "latest" : this.moment(times[at], withDay);
+    this.reading.replaceChildren(...parts.flatMap((part) => [part, " "]), when);
+  }
+
+  // With a sample of its line's colour.
+  keyed(label, text, line) {
+    const part = document.createElement("span");
+    const swatch = document.createElement("i");
+    swatch.className = `plot-${(line % 8) + 1}`;
+    part.append(swatch, `${label} `, Object.assign(document.createElement("b"), { textContent: text }));
+    return part;
+  }
+
+  latest() {
+    const [times, ...values] = this.plot.data;
+    for (let at = times.length - 1; at >= 0; at -= 1) if (values.some((line) => line[at] != null)) return at;
+    return null;
+  }
+
+  // For who does not see it.
+  describe() {
+    const parts = this.lines.map(({ figure, label }, at) => {
+      const known = this.plot.data[at + 1].filter((value) => value != null);
+      if (!known.length) return `${label}: nothing`;
+      const { text } = FIGURES[figure];
+      const lowest = known.reduce((a, b) => Math.min(a, b));
+      const highest = known.reduce((a, b) => Math.max(a, b));
+      return `${label}: lowest ${text(lowest)}, highest ${text(highest)}, latest ${text(known.at(-1))}`;
+    });
+    this.canvas.setAttribute("aria-label", `${parts.join("; ")}. Arrow keys read it, plus and minus zoom, Escape shows all.`);
+    this.read();
+  }
+
+  key(event) {
+    const { plot } = this;
+    const { min, max } = plot.scales.x;
+    const at = plot.cursor.idx ?? this.latest();
+    const middle = plot.data[0][at];
+    const zoomTo = (part) => this.onZoom(Math.max(this.whole[0], middle - (max - min) * part), Math.min(this.whole[1], middle + (max - min) * part));
+    const acts = {
+      ArrowLeft: () => this.move(at, -1),
+      ArrowRight: () => this.move(at, 1),
+      "+": () => zoomTo(0.25),
+      "-": () => zoomTo(1),
+      Escape: () => this.onZoom(null, null),
+    };
+    if (!acts[event.key] || at === null) return;
+    event.preventDefault();
+    this.reading.setAttribute("aria-live", "polite");
+    acts[event.key]();
+  }
+
+  move(from, by) {
+    const [times, ...values] = this.plot.data;
+    let at = from + by;
+    while (at > 0 && at < times.length - 1 && values.every((line) => line[at] == null)) at += by;
+    if (values.every((line) => line[at] == null)) return;
+    this.plot.setCursor({ left: this.plot.valToPos(times[at], "x"), top: 10 });
+  }
+}

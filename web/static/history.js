@@ -1,0 +1,159 @@
+// Fetches the history that a section marked `data-series` asks for, draws it, and keeps it up to date as the page changes.
+
+import { drawBand, shares } from "./band.js";
+import { Chart, FIGURES } from "./chart.js";
+
+// A short range shows each sample, in a long one a sample is a hair's breadth.
+const NOT_BEFORE_MS = { "1h": 1500, "24h": 10000, "7d": 60000, all: 60000 };
+const OF_CARDS = ["hashrate", "temperature", "power"];
+
+// Which charts there are: [{ title, at, lines: [{ figure, label, values }] }].
+function chartsOf({ at, lines, gpus }) {
+  if (lines.nodes) {
+    const both = ["hashrate", "nodes"].map((figure) => ({ figure, label: FIGURES[figure].title, values: lines[figure] }));
+    return [{ title: "Fleet", at, lines: both }];
+  }
+  const charts = [];
+  const cards = gpus?.cards ?? [];
+  for (const figure of ["hashrate", "temperature", "power", "peers", "block"]) {
+    const { title } = FIGURES[figure];
+    if (lines[figure]) charts.push({ title, at, lines: [{ figure, label: title, values: lines[figure] }] });
+    const known = OF_CARDS.includes(figure) ? cards.filter((card) => card.lines[figure].some((value) => value !== null)) : [];
+    if (known.length > 1 || (known.length && !lines[figure])) {
+      charts.push({ title: `${title} of each GPU`, at: gpus.at, lines: known.map((card) => ({ figure, label: nameOf(card, cards), values: card.lines[figure] })) });
+    }
+  }
+  return charts;
+}
+
+// Cards of one kind are told apart by their number alone.
+function nameOf(card, cards) {
+  const number = `GPU ${cards.indexOf(card)}`;
+  return card.name && cards.some((each) => each.name !== card.name) ? `${number} ${card.name}` : number;
+}
+
+class History {
+  constructor(section) {
+    this.section = section;
+    this.zone = section.dataset.zone;
+    this.range = section.dataset.range;
+    this.charts = new Map();
+    this.etag = "";
+    this.loadedAt = 0;
+    this.zoomed = [null, null];
+    this.part = (name) => section.querySelector(`.${name}`);
+    this.part("ranges").addEventListener("click", (event) => this.choose(event));
+    this.part("all").addEventListener("click", () => this.zoom(null, null));
+    document.addEventListener("rigwatch:changed", () => this.later());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.each((chart) => chart.redress()));
+    new ResizeObserver(() => this.each((chart) => chart.resize())).observe(section);
+    this.load();
+  }
+
+  each(act) {
+    for (const chart of this.charts.values()) act(chart);
+  }
+
+  later() {
+    if (this.waiting) return;
+    const wait = Math.max(0, this.loadedAt + NOT_BEFORE_MS[this.range] - Date.now());
+    this.waiting = setTimeout(() => {
+      this.waiting = 0;
+      this.load();
+    }, wait);
+  }
+
+  async load() {
+    const range = this.range;
+    const headers = this.etag ? { "If-None-Match": this.etag } : {};
+    this.loadedAt = Date.now();
+    try {
+      const answer = await fetch(`${location.origin}${this.section.dataset.series}?range=${range}`, { headers, cache: "no-store" });
+      if (answer.status === 304 || range !== this.range) return;
+      if (!answer.ok) throw new Error(`it answers ${answer.status}`);
+      this.show(await answer.json());
+      this.etag = answer.headers.get("ETag") || "";
+    } catch (failure) {
+      // live.js says what is wrong with the server; the charts stay as they are.
+      if (!this.charts.size) this.say(`The history could not be fetched (${failure.message}).`);
+    }
+  }
+
+  say(text) {
+    this.part("none").textContent = text;
+    this.part("none").hidden = !text;
+  }
+
+  show(history) {
+    this.history = history;
+    this.whole = [history.at[0], history.at.at(-1)];
+    const charts = chartsOf(history);
+    const wanted = new Set(charts.map((chart) => keyOf(chart)));
+    for (const [key, chart] of this.charts) {
+      if (!wanted.has(key)) {
+        chart.remove();
+        this.charts.delete(key);
+      }
+    }
+    for (const each of charts) this.draw(each);
+    this.say(charts.length ? "" : "Nothing was reported in this time.");
+    this.drawBand();
+  }
+
+  draw(each) {
+    const key = keyOf(each);
+    let chart = this.charts.get(key);
+    if (!chart) {
+      const onZoom = (min, max) => this.zoom(min, max);
+      chart = new Chart(this.part("plots"), { title: each.title, lines: each.lines, zone: this.zone, group: this.section.id, onZoom });
+      this.charts.set(key, chart);
+    }
+    chart.show([each.at, ...each.lines.map((line) => line.values)], this.whole);
+  }
+
+  drawBand() {
+    const { band, samples, due } = this.history;
+    const svg = this.part("band");
+    if (!svg || !band) return;
+    const [min, max] = this.zoomed[0] === null ? this.whole : this.zoomed;
+    drawBand(svg, band, [min, max], this.zone);
+    const known = shares(band);
+    this.part("shares").replaceChildren(...known.map(({ status, text, lasted }) => {
+      const item = document.createElement("li");
+      item.innerHTML = '<span class="pill"></span> ';
+      item.firstChild.classList.add(status);
+      item.firstChild.textContent = status;
+      item.append(text);
+      item.title = lasted;
+      return item;
+    }));
+    svg.setAttribute("aria-label", `Status: ${known.map(({ status, text }) => `${status} ${text}`).join(", ")}`);
+    const missing = Math.max(0, due - samples);
+    const share = due > 0 && missing > 1 ? `, ${missing.toLocaleString("en-GB")} of those due are missing` : "";
+    this.part("samples").textContent = `${samples.toLocaleString("en-GB")} samples${share}`;
+  }
+
+  zoom(min, max) {
+    this.zoomed = [min, max];
+    this.each((chart) => chart.zoom(min, max));
+    this.part("all").hidden = min === null;
+    if (this.history) this.drawBand();
+  }
+
+  choose(event) {
+    const link = event.target.closest("a[data-range]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.range = link.dataset.range;
+    this.etag = "";
+    for (const each of this.part("ranges").querySelectorAll("a")) each.toggleAttribute("aria-current", each === link);
+    link.setAttribute("aria-current", "true");
+    history.replaceState(null, "", link.href);
+    this.zoom(null, null);
+    this.load();
+  }
+}
+
+const keyOf = ({ title, lines }) => [title, ...lines.map((line) => line.label)].join("|");
+
+for (const section of document.querySelectorAll("[data-series]")) section.history = new History(section);
