@@ -10,6 +10,7 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.store import Store
 from web import admin, assets, errors, headers, health, login, nav, node, overview
+from web.proxy import TrustedProxies
 from web.snapshot import Snapshots
 from web.zone import Zone
 
@@ -26,6 +27,8 @@ def create_app(settings: ServerSettings, store: Store, *, clock: Clock, home: Ho
     _configure_access(app, store, clock)
     _configure_templates(app)
     _configure_blueprints(app, settings, store, clock=clock, home=home)
+    if settings.web.trusted_proxies:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, settings.web.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 

@@ -6,20 +6,21 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Generator
+from pathlib import Path
 from typing import Final, cast
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
 
-from rigwatch.address import serves_tls, web_url
-from rigwatch.clock import Clock
+from rigwatch.address import is_loopback, serves_tls, web_url
+from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.listening import bind
 from rigwatch.process import raise_file_limit
 from rigwatch.settings import ServerSettings
-from rigwatch.tls import certificate_paths, load_into, server_context
+from rigwatch.tls import certificate_paths, context_of, load_into
 from subscriber.store import open_store
 from web.app import create_app
 from web.patience import PatientProtocol
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 _THREADS: Final = 8
 _CONNECTIONS_MAX: Final = 2000
 _FINISH_S: Final = 5
-_RENEW_S: Final = 24 * 3600.0
+_RENEW_S: Final = 600.0
 
 
 async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
@@ -41,12 +42,14 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
     web = settings.web
     raise_file_limit()
     with contextlib.closing(bind(web.host, web.port, setting="[web] port")) as listening:
-        names = _names(settings)
-        context = server_context(home, names, clock.now()) if serves_tls(web) else None
+        certificate = _Certificate(home, settings)
+        context = context_of(*certificate.paths(clock.now())) if serves_tls(web) else None
+        if context is None and not is_loopback(web.host):
+            log.warning("dashboard speaks plain HTTP to other machines, as tls = 'off' says host=%s", web.host)
         store = await asyncio.to_thread(open_store, settings.database.url, home)
         with contextlib.closing(store):
             server = _Server(_config(cast("WSGIApp", create_app(settings, store, clock=clock, home=home)), context))
-            async with _certificate_kept(context, home, names, clock):
+            async with _certificate_kept(context, certificate, clock):
                 log.info("dashboard listening url=%s", web_url(web))
                 await _until(stop, server, listening)
 
@@ -82,7 +85,7 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
         log_level=logging.ERROR,
         access_log=False,
         server_header=False,
-        # Who says to be somebody else in X-Forwarded-For would get guesses of his own.
+        # Whose X-Forwarded-For is believed, the application decides by the settings (web/proxy.py).
         proxy_headers=False,
         limit_concurrency=_CONNECTIONS_MAX,
         timeout_graceful_shutdown=_FINISH_S,
@@ -90,20 +93,31 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
     )
 
 
-def _names(settings: ServerSettings) -> list[str]:
-    """What the certificate must name besides this machine: what people are told to open."""
-    return [name for name in (settings.broker.advertise,) if name]
+class _Certificate:
+    """The user's own files where the settings name them, else ours, made or renewed when asked for."""
+
+    def __init__(self, home: Home, settings: ServerSettings) -> None:
+        self._home = home
+        self._web = settings.web
+        # What it must name besides this machine: what people are told to open.
+        self._names = [name for name in (settings.broker.advertise,) if name]
+
+    def paths(self, now: Millis) -> tuple[Path, Path]:
+        """Certificate and key; raises `RigwatchError`."""
+        if self._web.tls_certificate:
+            return self._home.path / self._web.tls_certificate, self._home.path / self._web.tls_key
+        return certificate_paths(self._home, self._names, now)
 
 
 @contextlib.asynccontextmanager
 async def _certificate_kept(
-    context: ssl.SSLContext | None, home: Home, names: list[str], clock: Clock
+    context: ssl.SSLContext | None, certificate: _Certificate, clock: Clock
 ) -> AsyncIterator[None]:
-    """Meanwhile looks at the certificate daily: a dashboard may run for longer than one is valid."""
+    """Meanwhile looks at the certificate again and again: a dashboard may run for longer than one is valid."""
     if context is None:
         yield
         return
-    renewing = asyncio.create_task(_renew(context, home, names, clock), name="dashboard certificate")
+    renewing = asyncio.create_task(_renew(context, certificate, clock), name="dashboard certificate")
     try:
         yield
     finally:
@@ -111,11 +125,15 @@ async def _certificate_kept(
         await asyncio.gather(renewing, return_exceptions=True)
 
 
-async def _renew(context: ssl.SSLContext, home: Home, names: list[str], clock: Clock) -> None:
+async def _renew(context: ssl.SSLContext, certificate: _Certificate, clock: Clock) -> None:
+    failed = False
     while True:
         await clock.sleep(_RENEW_S)
         try:
-            load_into(context, *certificate_paths(home, names, clock.now()))
+            load_into(context, *certificate.paths(clock.now()))
+            failed = False
         except RigwatchError as exc:
-            # The old certificate is still served, and tomorrow is another try.
-            log.warning("certificate not renewed why=%s", exc)
+            # The old certificate is still served, and in ten minutes is another try.
+            if not failed:
+                log.warning("certificate not renewed why=%s", exc)
+            failed = True

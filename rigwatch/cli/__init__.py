@@ -3,7 +3,7 @@
 import sys
 import traceback
 
-from rigwatch.cli import accounts, alerts, db, doctor, export, nodes, parts, quiet, setup, show, simulate, watch
+from rigwatch.cli import accounts, alerts, db, doctor, export, nodes, parts, quiet, setup, show, simulate, tokens, watch
 from rigwatch.cli.invocation import app, wants_debug
 from rigwatch.errors import RigwatchError
 
@@ -21,6 +21,7 @@ __all__ = [
     "setup",
     "show",
     "simulate",
+    "tokens",
     "watch",
 ]
 

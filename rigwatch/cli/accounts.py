@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rigwatch.cli.invocation import app, invocation
+from rigwatch.cli.people import Author, recorded
 from rigwatch.clock import Millis
 from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from subscriber.facts import Role
     from subscriber.store import Store
 
 PASSWORD_BYTES = 15
@@ -28,46 +30,58 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 @user.command("add")
 def add_user(
-    context: typer.Context, name: Name, role: Annotated[str, typer.Option(help="viewer or admin.")] = "viewer"
+    context: typer.Context,
+    name: Name,
+    role: Annotated[str, typer.Option(help="viewer or admin.")] = "viewer",
+    by: Author = "",
 ) -> None:
     """Add a dashboard user; print the password once, alone on stdout."""
-    from subscriber.facts import Role
+    from subscriber.facts import User
+    from subscriber.store import users
     from web.passwords import hash_password
 
-    if role not in tuple(Role):
-        raise SettingsError(f"--role: should be {' or '.join(Role)} (got {role!r})")
+    wanted = role_of(role)
     if not name or ":" in name or len(name) > 100:
         raise SettingsError("NAME: should be 1 to 100 characters without a colon, which HTTP Basic cannot carry")
     call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
-    with _store(call.home, call.server()) as store:
-        store.add_user(name, hash_password(password), Role(role), now=call.clock.now())
+    with open_users(call.home, call.server()) as store:
+        user, now = User(name, wanted, hash_password(password)), call.clock.now()
+        add = recorded(lambda work: users.add(work, user, now), "user.add", name, detail=wanted.value, by=by, now=now)
+        store.change(add)
     typer.echo(password)
 
 
 @user.command("password")
-def new_password(context: typer.Context, name: Name) -> None:
+def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
     """Give a user a new password; print it once, alone on stdout."""
+    from subscriber.store import users
     from web.passwords import hash_password
 
     call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
-    with _store(call.home, call.server()) as store:
-        store.set_password(name, hash_password(password))
+    with open_users(call.home, call.server()) as store:
+        hashed, now = hash_password(password), call.clock.now()
+        store.change(
+            recorded(lambda work: users.set_password(work, name, hashed), "user.password", name, by=by, now=now)
+        )
     typer.echo(password)
 
 
 @user.command("remove")
-def remove_user(context: typer.Context, name: Name) -> None:
+def remove_user(context: typer.Context, name: Name, by: Author = "") -> None:
     """Remove a dashboard user."""
+    from subscriber.store import users
+
     call = invocation(context)
-    with _store(call.home, call.server()) as store:
-        store.remove_user(name)
+    with open_users(call.home, call.server()) as store:
+        now = call.clock.now()
+        store.change(recorded(lambda work: users.remove(work, name), "user.remove", name, by=by, now=now))
 
 
 @user.command("list")
 def list_users(context: typer.Context) -> None:
     """List the dashboard's users and roles."""
     call = invocation(context)
-    with _store(call.home, call.server()) as store:
+    with open_users(call.home, call.server()) as store:
         for each in store.users():
             typer.echo(f"{each.name}\t{each.role}")
 
@@ -93,12 +107,21 @@ def remove_account(context: typer.Context, name: Name) -> None:
     AccountFile.of(invocation(context).home).remove(name)
 
 
+def role_of(text: str) -> "Role":
+    """A dashboard user's or token's role; raises `SettingsError`."""
+    from subscriber.facts import Role
+
+    if text not in tuple(Role):
+        raise SettingsError(f"--role: should be {' or '.join(Role)} (got {text!r})")
+    return Role(text)
+
+
 def set_first_user(home: Home, settings: ServerSettings, name: str, password: str, *, now: Millis) -> None:
     """Adds the administrator, or gives one that an interrupted setup left a new password."""
     from subscriber.facts import Role
     from web.passwords import hash_password
 
-    with _store(home, settings) as store:
+    with open_users(home, settings) as store:
         if store.user(name) is None:
             store.add_user(name, hash_password(password), Role.ADMIN, now=now)
         else:
@@ -106,7 +129,8 @@ def set_first_user(home: Home, settings: ServerSettings, name: str, password: st
 
 
 @contextmanager
-def _store(home: Home, settings: ServerSettings) -> "Iterator[Store]":
+def open_users(home: Home, settings: ServerSettings) -> "Iterator[Store]":
+    """The store, where dashboard users and tokens are."""
     from subscriber.store import open_store
 
     store = open_store(settings.database.url, home)

@@ -23,7 +23,7 @@ ORDER = (
     *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
     *("incidents", "ack", "silence", "maintenance", "rules", "test-alert"),
     *("export", "db"),
-    *("serve", "broker", "subscribe", "web", "publish", "user", "account", "simulate"),
+    *("serve", "broker", "subscribe", "web", "publish", "user", "token", "account", "simulate"),
 )
 """Commands as a newcomer needs them; any that is not named here follows."""
 

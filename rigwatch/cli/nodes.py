@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from rigwatch.cli.invocation import Invocation, app, invocation
-from rigwatch.errors import RigwatchError, SettingsError, TopicError
+from rigwatch.cli.people import recorded
+from rigwatch.errors import RigwatchError, SettingsError, StoreError, TopicError
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
@@ -20,7 +21,12 @@ Site = Annotated[str, typer.Option(help="Where its host stands.")]
 def enroll(context: typer.Context, node: NodeName, site: Site = "main") -> None:
     """Print the join token for a node; asked again, the same."""
     call = invocation(context)
-    typer.echo(join_token(call, call.server(), _node(site, node)))
+    settings, name = call.server(), _node(site, node)
+    known = Registry(call.home.nodes_json).get(name)
+    token = join_token(call, settings, name)
+    if known is None or known.revoked:
+        _note(call, settings, "node.enroll", name)
+    typer.echo(token)
 
 
 @app.command()
@@ -30,10 +36,11 @@ def revoke(context: typer.Context, node: NodeName, site: Site = "main") -> None:
     Enrolling it again gives a new one.
     """
     call = invocation(context)
-    name, registry = _node(site, node), Registry(call.home.nodes_json)
-    if registry.get(name) is None and call.server().security.enrollment == "closed":
+    settings, name, registry = call.server(), _node(site, node), Registry(call.home.nodes_json)
+    if registry.get(name) is None and settings.security.enrollment == "closed":
         raise RigwatchError(f"node {name}: is not enrolled, nothing was changed")
     registry.revoke(name, call.clock.now())
+    _note(call, settings, "node.revoke", name)
     typer.echo(f"node {name}: its key no longer works; 'rigwatch enroll {node} --site {site}' gives a new one")
 
 
@@ -52,6 +59,7 @@ def rotate(
     settings, name = call.server(), _node(site, node)
     until = call.clock.now() + round(_duration(overlap) / timedelta(milliseconds=1))
     Registry(call.home.nodes_json).rotate(name, previous_until=until)
+    _note(call, settings, "node.rotate", name, f"the old key works for {overlap}")
     typer.echo(join_token(call, settings, name))
 
 
@@ -60,6 +68,18 @@ def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url:
     from rigwatch import joining
 
     return joining.join_token(call.home, settings, node, now=call.clock.now(), url=url)
+
+
+def _note(call: Invocation, settings: ServerSettings, action: str, node: NodeId, detail: str = "") -> None:
+    """A line in the audit list. What was done is done: a database that is away is said and changes nothing of it."""
+    from rigwatch.cli.accounts import open_users
+
+    line = recorded(lambda _work: None, action, str(node), detail=detail, now=call.clock.now())
+    try:
+        with open_users(call.home, settings) as store:
+            store.change(line)
+    except StoreError as exc:
+        typer.echo(f"rigwatch: not noted in the audit list: {exc}", err=True)
 
 
 def _node(site: str, node: str) -> NodeId:

@@ -1,9 +1,15 @@
-"""Who does something and why: the options that every record of a person's doing needs."""
+"""Who does something and why: the options that every record of a person's doing needs, and the record itself."""
 
 import getpass
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from rigwatch.clock import Millis
+
+if TYPE_CHECKING:
+    from subscriber.store.work import Work
 
 Author = Annotated[str, typer.Option("--by", help="Who you are [default: the user of this machine].")]
 Why = Annotated[str, typer.Option("--why", help="Why, for whoever reads it later.")]
@@ -18,3 +24,17 @@ def author_of(by: str) -> str:
     except (KeyError, OSError):
         # A service account without a name.
         return "somebody at the terminal"
+
+
+def recorded(
+    do: "Callable[[Work], None]", action: str, subject: str, *, detail: str = "", by: str = "", now: Millis
+) -> "Callable[[Work], None]":
+    """`do` and its line in the audit list, for one transaction of the store."""
+    from subscriber.store import audit
+
+    def both(work: "Work") -> None:
+        do(work)
+        who = f"{author_of(by)} (command line)"
+        audit.record(work, who=who, action=action, subject=subject, detail=detail, now=now)
+
+    return both

@@ -1,5 +1,6 @@
 """`server.toml`: the settings of broker, subscriber and dashboard. `config/server.example.toml` documents each."""
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -54,6 +55,7 @@ class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     websocket_port: Port = 0
     websocket_tls: bool = True
     metrics_port: Port = 0
+    shared: bool = False
     advertise: str = ""
     tls_certificate: str = ""
     tls_key: str = ""
@@ -111,13 +113,29 @@ class WebColours(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The dashboard. Any host but loopback is served over TLS unless `tls` is switched off in so many words."""
+    """The dashboard. Any host but loopback is served over TLS unless `tls` is switched off in so many words.
+
+    `tls_certificate` and `tls_key` are PEM files to use instead of the certificate made here, relative to the home.
+    `trusted_proxies` are addresses or networks whose word on whom they speak for is taken (`X-Forwarded-…`).
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8081
     tls: Literal["auto", "off"] = "auto"
+    tls_certificate: str = ""
+    tls_key: str = ""
+    trusted_proxies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     timezone: str = "UTC"
     colours: WebColours = WebColours()
+
+    def __post_init__(self) -> None:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key belong together; set both or none")
+        for each in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(each)
+            except ValueError as exc:
+                raise ValueError(f"trusted_proxies: {exc}; write addresses or networks, such as '10.0.0.0/8'") from None
 
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):

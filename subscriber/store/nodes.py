@@ -14,6 +14,7 @@ from rigwatch.topics import NodeId
 from subscriber.alerts.incident import Incident
 from subscriber.store import changes, marks
 from subscriber.store.work import Row, Work
+from subscriber.store.writer import add_nodes
 
 _LISTED = """
 SELECT site, node, name, given_name, host, tags, given_tags, retired_at, first_seen_at, last_report_at, version
@@ -110,6 +111,9 @@ def move(work: Work, node: NodeId, site: str, now: Millis) -> None:
         renamed = msgspec.structs.replace(incident, subject=incident.subject._replace(site=site))
         work.run(_MOVE_INCIDENT, (site, _json.encode(renamed).decode(), number))
     _changed(work, len(moved), node)
+    # What the rig said in its last second under the old name is still on its way; it must not show up as a new node.
+    add_nodes(work, [(node, None)])
+    work.run(_RETIRE, (now, node.site, node.node))
 
 
 def _changed(work: Work, rows: int, node: NodeId) -> None:

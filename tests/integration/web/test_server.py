@@ -17,11 +17,12 @@ from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.home import Home
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
-from rigwatch.tls import ca_pem
+from rigwatch.tls import ca_pem, certificate_paths
 from subscriber.store import Store
 from tests.integration.web.conftest import basic
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
+from web import server
 from web.patience import PatientProtocol
 from web.server import serve
 
@@ -44,6 +45,14 @@ async def serving(home: Home, web: WebSettings) -> AsyncIterator[asyncio.Event]:
     finally:
         stop.set()
         await task
+
+
+def own_certificate(place: Home, name: str) -> bytes:
+    """Certificate and key in one file, for this name, signed by the authority of `place`."""
+    path, _ = certificate_paths(place, [name], SystemClock().now())
+    made = path.read_bytes()
+    path.unlink()
+    return made
 
 
 def get(connection: http.client.HTTPConnection, path: str = "/") -> http.client.HTTPResponse:
@@ -124,13 +133,92 @@ async def test_it_ends_at_once_though_a_browser_keeps_its_connection(home: Home,
 
 async def test_slow_strangers_keep_nobody_waiting(home: Home, port: int) -> None:
     async with serving(home, WebSettings(port=port)):
-        strangers = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        strangers = [socket.create_connection(("127.0.0.1", port)) for _ in range(150)]
         for each in strangers:
             each.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         response = await fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
         for each in strangers:
             each.close()
     assert response.status == 200
+
+
+async def test_slow_bodies_keep_nobody_waiting(home: Home, port: int) -> None:
+    begun = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    )
+    async with serving(home, WebSettings(port=port)):
+        senders = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+        for number, each in enumerate(senders):
+            # Half of them with the password of somebody who may look.
+            login = f"Authorization: {basic()['Authorization']}\r\n" if number % 2 else ""
+            each.sendall(begun + login.encode() + b"\r\nname=")
+        response = await fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+        for each in senders:
+            each.close()
+    assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Long: " + "x" * 200_000,
+        "\r\n".join(f"X-{each}: {'x' * 500}" for each in range(1000)),
+        "Cookie: " + "a=b; " * 50_000,
+    ],
+    ids=["one long", "many", "a cookie"],
+)
+async def test_large_headers_are_refused_and_others_are_answered(home: Home, port: int, header: str) -> None:
+    async with serving(home, WebSettings(port=port)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionError):
+            writer.write(f"GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+            async with asyncio.timeout(5):
+                answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 4")
+        writer.close()
+        assert (await fetch(http.client.HTTPConnection("127.0.0.1", port, timeout=5))).status == 200
+
+
+async def test_the_users_own_certificate_is_served_and_taken_over_when_replaced(
+    home: Home, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_RENEW_S", 0.05)
+    elsewhere = Home(home.path / "elsewhere")
+    first, second = (own_certificate(elsewhere, name) for name in ("first.example", "second.example"))
+    (home.path / "own.pem").write_bytes(first)
+    web = WebSettings(host="0.0.0.0", port=port, tls_certificate="own.pem", tls_key="own.pem")
+    trusting = ssl.create_default_context(cadata=ca_pem(elsewhere))
+
+    def serves(name: str) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+                trusting.wrap_socket(plain, server_hostname=name).close()
+        except ssl.SSLCertVerificationError:
+            return False
+        return True
+
+    async with serving(home, web):
+        assert await asyncio.to_thread(serves, "first.example")
+        assert not await asyncio.to_thread(serves, "second.example")
+        (home.path / "own.pem").write_bytes(second)
+        await eventually_async(
+            lambda: asyncio.to_thread(serves, "second.example"), what="the new certificate is served"
+        )
+
+
+async def test_own_files_that_are_no_certificate_are_one_line(home: Home, port: int) -> None:
+    (home.path / "own.pem").write_text("not PEM")
+    web = WebSettings(host="0.0.0.0", port=port, tls_certificate="own.pem", tls_key="own.pem")
+    with pytest.raises(RigwatchError, match=r"own\.pem: are not a PEM certificate"):
+        await serve(home, ServerSettings(web=web), clock=SystemClock(), stop=asyncio.Event())
+
+
+async def test_plain_http_for_other_machines_is_warned_about(
+    home: Home, port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(home, WebSettings(host="0.0.0.0", port=port, tls="off")):
+        pass
+    assert "dashboard speaks plain HTTP to other machines" in caplog.text
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nX-Slow: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nG"])

@@ -78,6 +78,18 @@ WRONG = {
     "open without passphrase": ('[security]\nenrollment = "open"\n', "security: enrollment 'open' needs a passphrase"),
     "colours out of order": ("[web.colours]\npeers_yellow = 50\n", "web.colours: peers_green, peers_yellow and"),
     "lag out of order": ("[web.colours]\nlag_green = 9\n", "web.colours: lag_green should not be above lag_yellow"),
+    "half a certificate": (
+        '[web]\ntls_key = "key.pem"\n',
+        "web: tls_certificate and tls_key belong together; set both or none",
+    ),
+    "no proxy": (
+        '[web]\ntrusted_proxies = ["10.0.0.0/8", "nginx"]\n',
+        "web: trusted_proxies: 'nginx' does not appear to be an IPv4 or IPv6 network; write addresses or networks",
+    ),
+    "a network with a host": (
+        '[web]\ntrusted_proxies = ["10.0.0.1/8"]\n',
+        "web: trusted_proxies: 10.0.0.1/8 has host bits set; write addresses or networks",
+    ),
     "age out of order": ('[web.colours]\nage_green = "1h"\n', "web.colours: age_green should not be above age_yellow"),
 }
 

@@ -1,0 +1,70 @@
+"""Whom a request comes from when a proxy stands in front: its word is taken where the settings name it, only there."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_FOR: Final = "HTTP_X_FORWARDED_FOR"
+_SAID_BY_PROXIES: Final = (
+    *(_FOR, "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT"),
+    *("HTTP_X_FORWARDED_PREFIX", "HTTP_FORWARDED"),
+)
+
+
+class TrustedProxies:
+    """Puts the client's address, scheme, host and prefix in the place of a trusted proxy's; takes away what others say.
+
+    The client is the last address of `X-Forwarded-For` that is not a trusted proxy itself: what stands before that was
+    written by the client. Scheme, host and prefix are what the proxy nearest to us says.
+    """
+
+    def __init__(self, app: "WSGIApplication", trusted: Sequence[str]) -> None:
+        self._app = app
+        self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(each) for each in trusted)
+        self._fixed = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not self._is_trusted(environ.get("REMOTE_ADDR", "")):
+            for name in _SAID_BY_PROXIES:
+                environ.pop(name, None)
+            return self._app(environ, start_response)
+        environ["REMOTE_ADDR"] = self._client(environ.get(_FOR, ""), environ["REMOTE_ADDR"])
+        return self._fixed(environ, start_response)
+
+    def _client(self, chain: str, nearest: str) -> str:
+        """Without a chain, or with one that makes no sense at the decisive place, the nearest address that is known."""
+        known = nearest
+        for text in reversed(chain.split(",")):
+            address = _parsed(text.strip())
+            if address is None:
+                return known
+            known = str(address)
+            if not self._is_trusted(known):
+                return known
+        return known
+
+    def _is_trusted(self, text: str) -> bool:
+        address = _parsed(text)
+        return address is not None and any(address in network for network in self._trusted)
+
+
+def _parsed(text: str) -> Address | None:
+    """Some proxies write the port too: `192.0.2.1:80`, `[2001:db8::1]:80`."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
