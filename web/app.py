@@ -9,7 +9,7 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.store import Store
-from web import admin, assets, errors, headers, health, login, nav, node, overview
+from web import admin, assets, errors, headers, health, incidents, login, nav, node, overview
 from web.proxy import TrustedProxies
 from web.snapshot import Snapshots
 from web.zone import Zone
@@ -56,4 +56,5 @@ def _configure_blueprints(app: Flask, settings: ServerSettings, store: Store, *,
     snapshots = Snapshots(settings, store, zone.tz)
     app.register_blueprint(overview.create(settings, snapshots, clock, zone=zone))
     app.register_blueprint(admin.create(settings, store, clock, home=home, zone=zone))
+    app.register_blueprint(incidents.create(settings, store, clock, zone=zone))
     app.register_blueprint(node.create(settings, snapshots, clock, zone=zone))

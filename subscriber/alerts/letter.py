@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from rigwatch.clock import Millis
 from subscriber.alerts.group import by_site
-from subscriber.alerts.incident import Incident, Kind, Scope
+from subscriber.alerts.incident import Incident, Kind, Scope, Subject
 from subscriber.alerts.rule import OVER_AGAIN, TITLES, Rule, Severity, plural
 from subscriber.alerts.words import NAME_MAX, duration, figures, moment, plain
 from subscriber.facts import NodeFacts
@@ -49,6 +49,16 @@ class Said(Struct, frozen=True):
     of: int = 0
     hold: Millis = 0
     link: str = ""
+
+
+def headline(incident: Incident, own_name: str = "") -> str:
+    """What is wrong with whom, without how bad and since when. `own_name` is what people call the node."""
+    subject, title = incident.subject, TITLES[incident.rule]
+    if subject.scope is Scope.SERVER:
+        return f"{title}: {plain(subject.name, NAME_MAX)}" if subject.name else title
+    if subject.scope is not Scope.NODE:
+        return f"{plain(str(subject), NAME_MAX)}: {incident.members} nodes {plural(title)} together"
+    return f"{_called(subject, own_name)} {title}"
 
 
 def text_of(said: Said) -> Text:
@@ -101,8 +111,11 @@ def _server_title(said: Said) -> str:
 
 
 def _name(said: Said) -> str:
-    subject = said.incident.subject
-    own = plain(said.facts.title, NAME_MAX) if said.facts else ""
+    return _called(said.incident.subject, said.facts.title if said.facts else "")
+
+
+def _called(subject: Subject, own_name: str) -> str:
+    own = plain(own_name, NAME_MAX)
     return f"{subject} ({own})" if own and own != subject.name else str(subject)
 
 

@@ -29,6 +29,14 @@ def rules_table() -> str:
     return "\n".join([*lines, *(_row(rule, policy) for rule, policy in BUILT_IN.items())])
 
 
+def figures_of(rule: Rule, policy: RulePolicy) -> list[tuple[str, str]]:
+    """A rule's figures for one node or site, in the words of the table's head; what it has not is left out."""
+    unit = _UNITS.get(rule, "")
+    borders = [("threshold", f"{policy.threshold:g} {unit}"), ("clear", f"{policy.clear:g} {unit}")] if unit else []
+    holds = [("hold", duration(policy.hold)), ("clear-hold", duration(policy.clear_hold))]
+    return [*borders, *holds, ("told after", _told(policy))]
+
+
 def filled(page: str) -> str:
     """The page with both tables in their places."""
     return _between(_between(page, "rules", rules_table()), "transitions", transition_table())
@@ -37,10 +45,13 @@ def filled(page: str) -> str:
 def _row(rule: Rule, policy: RulePolicy) -> str:
     unit = _UNITS.get(rule)
     borders = (f"{policy.threshold:g} {unit}", f"{policy.clear:g}") if unit else ("", "")
-    told = ", ".join("at once" if wait == 0 else duration(wait) for wait in policy.schedule)
     holds = (duration(policy.hold), duration(policy.clear_hold))
-    cells = (f"`{rule.value}`", TITLES[rule], *borders, *holds, policy.severity.value, told)
+    cells = (f"`{rule.value}`", TITLES[rule], *borders, *holds, policy.severity.value, _told(policy))
     return f"| {' | '.join(cells)} |"
+
+
+def _told(policy: RulePolicy) -> str:
+    return ", ".join("at once" if wait == 0 else duration(wait) for wait in policy.schedule) or "never"
 
 
 def _between(page: str, name: str, text: str) -> str:

@@ -1,0 +1,47 @@
+"""The alerts of a subscriber over a store, without a broker, on a clock that a test moves."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from rigwatch.clock import Millis
+from rigwatch.messages import Report, Status
+from rigwatch.settings.alerts import AlertSettings
+from subscriber.alerter import Alerter
+from subscriber.alerts.policy import Policy
+from subscriber.alerts.route import Route
+from subscriber.store import Store
+from tests.fake_clock import START, FakeClock
+from tests.rigs import Rig, rig
+
+RIG = rig("rig1", "garage")
+
+
+class Driver:
+    """An alerter with its store and its clock; channel `web` exists, and nobody carries its messages."""
+
+    def __init__(self, store: Store, clock: FakeClock | None = None, **settings: object) -> None:
+        self.store = store
+        self.clock = clock or FakeClock()
+        self.connected_at: Millis | None = START - 3_600_000
+        wanted: dict[str, Any] = {"hold": timedelta(0), "group_wait": timedelta(0), **settings}
+        self.alerter = Alerter(
+            Policy(AlertSettings(**wanted)), [Route("web")], addresses={"web": "x"}, link="", clock=self.clock,
+            connected_at=lambda: self.connected_at,
+        )  # fmt: skip
+
+    def hear(self, body: Status | Report, node: Rig = RIG) -> list[str]:
+        return self.hear_all([(node, body)])
+
+    def hear_all(self, said: list[tuple[Rig, Status | Report]]) -> list[str]:
+        """In one batch; titles of the messages that it caused."""
+        now = self.clock.now()
+        _, posted = self.alerter.write(self.store, [node.heard(body, now) for node, body in said])
+        return [each.title for each in posted]
+
+    def tick(self, seconds: float = 0) -> list[str]:
+        self.clock.move(seconds)
+        return [each.title for each in self.alerter.tick(self.store)]
+
+
+Drive: TypeAlias = Callable[[Store], Driver]

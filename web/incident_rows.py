@@ -1,0 +1,200 @@
+"""Incidents as templates print them: every word, time and sign is decided here. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from subscriber.alerts.book import Decision
+from subscriber.alerts.incident import Incident, Kind, Scope, State
+from subscriber.alerts.letter import headline
+from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
+from subscriber.alerts.rule import Severity
+from subscriber.alerts.words import duration
+from subscriber.facts import NodeFacts
+from subscriber.store.incidents import Sent
+from subscriber.store.outbox import Progress
+from web import units
+from web.row import Look, Moment
+
+STATE_MEANING: Final[Mapping[State, str]] = {
+    State.PENDING: "noticed; nobody is told before it has held for a while",
+    State.FIRING: "it counts: people are told",
+    State.CLEARING: "over, but not for long enough yet to say so",
+    State.FLAPPING: "came and went too often; people hear of it again when it is stable",
+    State.RESOLVED: "over",
+    State.DISMISSED: "over before it counted; nobody was to be told",
+}
+_WORDS: Final[Mapping[State, str]] = {State.PENDING: "noticed", State.DISMISSED: "dismissed"}
+_KINDS: Final[Mapping[str, str]] = {
+    Kind.FIRST.value: "first message",
+    Kind.REMINDER.value: "reminder",
+    Kind.PROGRESS.value: "progress",
+    Kind.RECOVERY.value: "it is over",
+    Kind.FLAPPING.value: "it flaps",
+    Kind.SETTLED.value: "it is stable",
+}
+
+
+class Flag(NamedTuple):
+    """A word on an incident's line; `kind` is a class of the style sheet."""
+
+    kind: str
+    text: str
+
+
+class IncidentRow(NamedTuple):
+    """A line of the list. `lasted` is empty while it is open: its age counts on."""
+
+    number: int
+    severity: str
+    title: str
+    evidence: str
+    state: str
+    meaning: str
+    began: Moment
+    age: str
+    lasted: str
+    flags: tuple[Flag, ...]
+
+
+class StoryRow(NamedTuple):
+    """A decision. `kind` is a class of the style sheet."""
+
+    at: Moment
+    what: str
+    why: str
+    kind: str
+
+
+class SentRow(NamedTuple):
+    """A message to one channel, as it was written and what became of it."""
+
+    number: int
+    at: Moment
+    channel: str
+    kind: str
+    title: str
+    body: str
+    result: str
+    detail: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a line is told before: the nodes that are spoken of, what is quiet, how times are written, and now."""
+
+    look: Look
+    facts: Mapping[NodeId, NodeFacts]
+    mutes: Sequence[Mute]
+    now: Millis
+
+    def facts_of(self, incident: Incident) -> NodeFacts | None:
+        subject = incident.subject
+        return self.facts.get(NodeId(subject.site, subject.name)) if subject.scope is Scope.NODE else None
+
+    def host_of(self, incident: Incident) -> str:
+        if incident.subject.scope is Scope.HOST:
+            return incident.subject.name
+        facts = self.facts_of(incident)
+        return facts.host if facts else ""
+
+    def quiet(self, incident: Incident) -> tuple[Mute, Millis] | None:
+        """What keeps it quiet now, and until when."""
+        return muted_by(self.mutes, self.target(incident), self.now, self.look.zone.tz) if self.mutes else None
+
+    def target(self, incident: Incident) -> Target:
+        subject = incident.subject
+        node = subject.name if subject.scope is Scope.NODE else ""
+        return Target(subject.site, self.host_of(incident), node, incident.rule.value, incident.severity.value)
+
+    def title(self, incident: Incident) -> str:
+        facts = self.facts_of(incident)
+        return headline(incident, facts.title if facts else "")
+
+
+def incident_row(incident: Incident, scene: Scene) -> IncidentRow:
+    lasted = "" if incident.is_open else duration((incident.resolved_at or incident.since) - incident.since)
+    return IncidentRow(
+        number=incident.id,
+        severity=incident.severity.value,
+        title=scene.title(incident),
+        evidence=incident.evidence,
+        state=state_word(incident.state),
+        meaning=STATE_MEANING[incident.state],
+        began=scene.look.moment(incident.since),
+        age=units.age(scene.now - incident.since),
+        lasted=lasted,
+        flags=tuple(flags(incident, scene)),
+    )
+
+
+def state_word(state: State) -> str:
+    return _WORDS.get(state, state.value)
+
+
+def flags(incident: Incident, scene: Scene) -> list[Flag]:
+    """What one should know before one runs."""
+    found = []
+    if incident.acknowledged:
+        found.append(Flag("acknowledged", f"acknowledged by {incident.acknowledged.by}"))
+    if incident.is_open and (quiet := scene.quiet(incident)):
+        found.append(Flag("quiet", "in maintenance" if quiet[0].kind is MuteKind.MAINTENANCE else "silenced"))
+    elif incident.is_open and incident.reason and not incident.acknowledged:
+        found.append(Flag("quiet", incident.reason))
+    if incident.parent is not None:
+        found.append(Flag("group", f"part of #{incident.parent}"))
+    if not incident.is_open and incident.state is State.RESOLVED and incident.told_at is None and not incident.parent:
+        found.append(Flag("quiet", "nobody was told"))
+    return found
+
+
+def by_attention(incidents: Sequence[Incident]) -> list[Incident]:
+    """The worst first, then the newest."""
+    rank = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+    return sorted(incidents, key=lambda each: (rank[each.severity], -each.since, -each.id))
+
+
+_STORY_KINDS: Final[Mapping[str, str]] = {
+    "firing": "bad",
+    "flapping": "bad",
+    "not sent": "bad",
+    "resolved": "good",
+    "dismissed": "good",
+    "clearing": "good",
+    "told": "told",
+    "sent": "told",
+    "acknowledged": "person",
+}
+
+
+def story_row(decision: Decision, look: Look) -> StoryRow:
+    return StoryRow(look.moment(decision.at), decision.what, decision.why, _STORY_KINDS.get(decision.what, ""))
+
+
+def sent_row(sent: Sent, look: Look) -> SentRow:
+    result, detail, level = _result(sent, look)
+    kind = _KINDS.get(sent.kind, sent.kind)
+    at = look.moment(sent.created_at)
+    return SentRow(sent.id, at, sent.channel, kind, sent.title, sent.body, result, detail, level)
+
+
+def _result(sent: Sent, look: Look) -> tuple[str, str, str]:
+    often = "" if sent.attempts <= 1 else f"at the {_ordinal(sent.attempts)} attempt"
+    match sent.progress:
+        case Progress.SENT:
+            took = duration((sent.sent_at or sent.created_at) - sent.created_at)
+            return "sent", ", ".join(filter(None, (f"after {took}", often))), "green"
+        case Progress.FAILED:
+            return "failed", sent.error, "red"
+        case Progress.QUEUED:
+            return "waits", f"tried again at {look.zone.clock(sent.next_at)}: {sent.error}", "yellow"
+        case _:
+            return "under way", often, "yellow"
+
+
+def _ordinal(number: int) -> str:
+    special = 10 <= number % 100 <= 20
+    return f"{number}{'th' if special else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

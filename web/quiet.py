@@ -1,0 +1,134 @@
+"""Quiet on purpose, `/quiet`: silences and maintenance that run, are planned, recur or ended lately; adding, ending."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import Blueprint, Response, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from rigwatch.clock import Millis
+from rigwatch.errors import StoreError
+from subscriber.alerts.mute import DAYS, Mute, MuteKind
+from subscriber.alerts.rule import Rule, Severity
+from subscriber.alerts.wish import KEYS, Wish, WishError, mute_of
+from subscriber.store import audit, reader, silences
+from subscriber.store.work import Work
+from web.errors import BadQuery
+from web.parts import Parts
+from web.quiet_rows import counted, mute_row
+from web.sight import Sight, go, is_admin, who
+
+_ENDED_SHOWN: Final = 30
+_STANDS: Final = {
+    "running": "Quiet now",
+    "planned": "Planned",
+    "waiting": "Again and again",
+    "ended": "Ended lately",
+}
+NOTES: Final[Mapping[str, str]] = {
+    "silence": "The silence is noted. Incidents still exist; what is still wrong when it ends is told then.",
+    "maintenance": "The maintenance is noted. Nodes that come and go meanwhile are nobody's alarm.",
+    "ended": "Ended. What is still wrong is told now.",
+    "over": "It had ended already.",
+}
+_GIVEN: Final = KEYS[MuteKind.SILENCE]
+
+
+class QuietPage:
+    """The page, its live part, and what its forms do."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self._parts = Parts()
+
+    def page(self) -> str:
+        """The address may say what the form begins with: `/quiet?site=garage&node=rig1&rule=hot`."""
+        return self._page(dict(request.args), note=NOTES.get(request.args.get("note", ""), ""))
+
+    def live(self) -> Response:
+        """The part that changes, or 304 while it has not. Admins are shown buttons, so they get another one."""
+        now = self._sight.clock.now()
+        return self._parts.answer(
+            f"admin={is_admin()}",
+            self._sight.version(now),
+            lambda: render_template("quiet_live.html", **self._context(now)),
+        )
+
+    def add(self) -> AnyResponse | tuple[str, int]:
+        now, form = self._sight.clock.now(), request.form
+        try:
+            kind = MuteKind(form.get("kind", ""))
+        except ValueError:
+            raise BadQuery("kind should be silence or maintenance") from None
+        given = {key: form.get(key, "") for key in _GIVEN}
+        if kind is MuteKind.MAINTENANCE:
+            # The form has these fields for silences; a node in maintenance is so with all its rules.
+            given = {key: given[key] for key in KEYS[kind]}
+        day = form.get("every_day", "")
+        every = f"{day} {form.get('every_at', '')}".strip() if day else ""
+        wish = Wish(kind, given, form.get("length", ""), who(), form.get("why", ""), every, form.get("start", ""))
+        try:
+            mute = mute_of(wish, now, self._sight.look.zone.tz)
+        except WishError as exc:
+            return self._page(form.to_dict(), error=str(exc), wrong=exc.field), 400
+        self._sight.store.change(lambda work: _add(work, mute, now))
+        return go("incidents.quiet", note=kind.value)
+
+    def end(self) -> AnyResponse:
+        now, number = self._sight.clock.now(), request.form.get("number", type=int) or 0
+
+        def change(work: Work) -> None:
+            silences.end(work, number, by=who(), now=now)
+            audit.record(work, who=who(), action="quiet.end", subject=f"quiet {number}", now=now)
+
+        try:
+            self._sight.store.change(change)
+        except StoreError:
+            if any(each.id == number for each in self._sight.store.mutes(now)):
+                raise
+            return go("incidents.quiet", note="over")
+        return go("incidents.quiet", note="ended")
+
+    def _page(self, filled: Mapping[str, str], *, note: str = "", error: str = "", wrong: str = "") -> str:
+        context = self._context(self._sight.clock.now())
+        return render_template(
+            "quiet.html",
+            live_url=url_for("incidents.quiet_live"),
+            note=note,
+            error=error,
+            wrong=wrong,
+            filled=filled,
+            rules=[each.value for each in Rule],
+            severities=[each.value for each in Severity],
+            days=DAYS,
+            **context,
+        )
+
+    def _context(self, now: Millis) -> Mapping[str, Any]:
+        look = self._sight.look
+
+        def read(work: Work) -> Mapping[str, Any]:
+            nodes = reader.nodes(work)
+            current, ended = silences.running(work, now), silences.ended(work, now, _ENDED_SHOWN)
+            rows = [mute_row(each, look, now, counted(each, nodes)) for each in current]
+            rows += [mute_row(each, look, now) for each in ended]
+            sections = [
+                (stands, title, [row for row in rows if row.stands == stands]) for stands, title in _STANDS.items()
+            ]
+            return {**self._sight.context(now), "sections": sections}
+
+        return self._sight.store.look(read)
+
+
+def register(blueprint: Blueprint, sight: Sight) -> None:
+    page = QuietPage(sight)
+    blueprint.add_url_rule("/quiet", "quiet", page.page)
+    blueprint.add_url_rule("/quiet/live", "quiet_live", page.live)
+    blueprint.add_url_rule("/quiet", "add_quiet", page.add, methods=["POST"])
+    blueprint.add_url_rule("/quiet/end", "end_quiet", page.end, methods=["POST"])
+
+
+def _add(work: Work, mute: Mute, now: Millis) -> None:
+    number = silences.add(work, mute)
+    detail = f"{mute.matcher} {mute.every}: {mute.why}".rstrip(": ")
+    audit.record(work, who=mute.by, action=f"{mute.kind.value}.add", subject=f"quiet {number}", detail=detail, now=now)

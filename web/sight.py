@@ -1,0 +1,74 @@
+"""What the pages about incidents have in common: store, clock, how things are written, in whose name they are done."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from flask import redirect, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.settings import ServerSettings
+from rigwatch.topics import NodeId
+from subscriber.alerts.incident import Incident, Scope
+from subscriber.alerts.policy import Policy
+from subscriber.facts import NodeFacts, Role
+from subscriber.store import Store, marks, outbox, reader, silences
+from subscriber.store.work import Work
+from web.incident_rows import Scene
+from web.login import current_user
+from web.row import Look
+from web.zone import Zone
+
+_STEP_MS: Final = 30_000
+"""How late a page may notice what changes by time alone and is not foreseen: a node's new name, a date."""
+
+
+class Sight:
+    """What the pages about incidents have in common: the store, the clock, and how things are written."""
+
+    def __init__(self, settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.look = Look(settings.web.colours, zone)
+        self.policy = Policy(settings.alerts, settings.web.timezone)
+
+    def version(self, now: Millis) -> tuple[object, ...]:
+        """Differs when anything about incidents has changed, a silence has begun or ended, or time went on a little."""
+        stamp, mutes = self.store.look(lambda work: (marks.stamp(work), silences.running(work, now)))
+        running = tuple(each.id for each in mutes if each.until(now, self.look.zone.tz) is not None)
+        return stamp, running, now // _STEP_MS
+
+    def scene(self, work: Work, shown: Iterable[Incident], now: Millis) -> Scene:
+        subjects = {each.subject for each in shown if each.subject.scope is Scope.NODE}
+        facts = reader.some(work, [NodeId(each.site, each.name) for each in subjects])
+        return Scene(self.look, by_id(facts), silences.running(work, now), now)
+
+    def refused_channels(self) -> list[str]:
+        """Names only: why one was refused may hold part of a secret."""
+        return sorted(self.store.look(outbox.refused))
+
+    def context(self, now: Millis) -> dict[str, Any]:
+        """What every one of these pages is given."""
+        zone = self.look.zone
+        return {"now": now, "now_full": zone.full(now), "zone": zone, "is_admin": is_admin()}
+
+
+def by_id(facts: Iterable[NodeFacts]) -> dict[NodeId, NodeFacts]:
+    return {each.id: each for each in facts}
+
+
+def is_admin() -> bool:
+    user = current_user()
+    return user is not None and user.role is Role.ADMIN
+
+
+def who() -> str:
+    """In whose name something is done. Only called where somebody has logged in."""
+    user = current_user()
+    return user.name if user else ""
+
+
+def go(endpoint: str, *, note: str, number: int | None = None) -> AnyResponse:
+    """To a page, by GET, with a word on what was done."""
+    return redirect(url_for(endpoint, number=number, note=note), 303)
