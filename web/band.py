@@ -57,7 +57,7 @@ def connected(spans: Iterable[Span]) -> Millis:
 
 
 def _states(changes: Sequence[Change], since: Millis, until: Millis) -> Iterator[Span]:
-    ends = [change.at for change in changes[1:]] + [until]
+    ends = [*(change.at for change in changes[1:]), until][: len(changes)]
     for change, end in zip(changes, ends, strict=True):
         span = Span(_STATUS[change.state], max(change.at, since), min(end, until), change.reason)
         if span.since < span.until:
