@@ -55,7 +55,7 @@ def _rows(database: sqlite3.Connection, table: str) -> list[object]:
 
 @pytest.fixture
 def unchanged(inhabited: Flask, home: Home) -> Iterator[None]:
-    assert inhabited
+    assert inhabited.url_map
     before = contents(home)
     yield
     assert contents(home) == before
@@ -66,11 +66,12 @@ def ask(app: Flask, each: Try, headers: dict[str, str], **data: str) -> TestResp
     form = {"name": "eve", "node": "rig9", "site": "main", "role": "admin", "sure": "yes", "to": "garage", **data}
     address = {"REMOTE_ADDR": next(ADDRESSES)}
     body = form if each.changes else None
-    with app.test_client().open(
+    answer = app.test_client().open(
         each.path, method=each.method, headers=headers, data=body, environ_overrides=address
-    ) as answer:
-        answer.get_data()
-        return answer
+    )
+    answer.get_data()
+    answer.close()
+    return answer
 
 
 def is_hidden(answer: TestResponse) -> bool:
