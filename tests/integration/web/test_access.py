@@ -13,9 +13,10 @@ from subscriber.facts import Role
 from subscriber.store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
+from tests.integration.web.routes import every
 from tests.rigs import birth, rig
 from web.app import create_app
-from web.login import GUESSES, PUBLIC
+from web.login import GUESSES
 from web.passwords import REMEMBERED_S, hash_password
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -23,11 +24,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 def paths(app: Flask) -> list[str]:
     """One address of every route but the public ones, and some of none."""
-    routes = []
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint not in PUBLIC:
-            _, path = rule.build(dict.fromkeys(rule.arguments, "x")) or ("", rule.rule)
-            routes.append(path)
+    routes = dict.fromkeys(each.path for each in every(app))
     return [*routes, "/nothing/here", "/favicon.ico", "/static/rigwatch.css", "/static/../app.py"]
 
 
