@@ -145,14 +145,17 @@ class Incidents:
     def acknowledge(self, number: int, body: Acknowledge) -> IncidentStory:
         user, now = current_user(), self.clock.now()
         assert user is not None
-        known = Acknowledged(now, user.name, body.why)
+        # PostgreSQL has no NUL in a text.
+        why = " ".join(body.why.replace("\0", "").split())
+        known = Acknowledged(now, user.name, why)
 
         def change(work: Work) -> IncidentStory:
+            incident = _existing(work, number)
             if not alerts.acknowledge(work, [number], known):
-                _existing(work, number)
                 raise Conflict(f"Incident {number} is over, or was acknowledged already.")
+            detail = f"{incident.subject} {incident.rule.value}: {why}".rstrip(": ")
             audit.record(
-                work, who=user.name, action="incident.acknowledge", subject=f"#{number}", detail=body.why, now=now
+                work, who=user.name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now
             )
             return _told(work, number)
 
