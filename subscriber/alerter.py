@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
@@ -11,7 +12,7 @@ from subscriber.alerts.engine import Engine
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
-from subscriber.ingest import Heard, Rejected, StatusTaken
+from subscriber.ingest import Heard, ReportTaken, StatusTaken
 from subscriber.store import Store, Verdict, alerts, marks, outbox, reader, silences
 from subscriber.store.outbox import Posted
 from subscriber.store.turn import Turn
@@ -20,10 +21,14 @@ from subscriber.store.work import Work
 log = logging.getLogger(__name__)
 
 _ALL_EVERY: Millis = 60_000
+_SEEN_WITHIN: Millis = 10_000
 _USUAL_EVERY: Millis = 600_000
 _FORGET_EVERY: Millis = 600_000
-# A node that reports more often than this is looked at by the clock: of a flood of reports most change nothing.
+# A node that reports more often than this is looked at by the clock, and so is who comes in a crowd: most reports
+# change nothing, and none of it may keep others from being stored. Births and deaths are never waited with.
 _REPORTS_EVERY: Millis = 1_000
+_LOOKS_A_BATCH = 200
+_LOOKS_A_TICK = 1000
 
 
 class Alerter:
@@ -38,6 +43,7 @@ class Alerter:
         link: str,
         clock: Clock,
         connected_at: Callable[[], Millis | None],
+        name: str = "",
     ) -> None:
         self._policy = policy
         self._routes = routes
@@ -45,6 +51,7 @@ class Alerter:
         self._link = link
         self._clock = clock
         self._connected_at = connected_at
+        self._name = name
         self._turn: Turn | None = None
         self._engine: Engine | None = None
         self._term = 0
@@ -58,7 +65,8 @@ class Alerter:
         self._left_over: list[Posted] = []
         self._broken = False
         self._reported: dict[NodeId, Millis] = {}
-        self._waiting: set[NodeId] = set()
+        # In the order in which they came.
+        self._waiting: dict[NodeId, None] = {}
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
 
@@ -87,6 +95,10 @@ class Alerter:
         """What is due by the clock, and what people or other subscribers changed."""
         if self._turn is None:
             self._turn = store.turn()
+        if self._is_outdone(store):
+            self._turn.release()
+            self._forget()
+            return []
         if not self._turn.holds():
             self._forget()
             return []
@@ -125,22 +137,32 @@ class Alerter:
             self._step(work, engine)
 
     def _touched(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> set[NodeId]:
-        """Whom to look at now: who was born or died, and who has not reported within the last second."""
+        """Whom to look at now: who was born or died, and some of those who have not reported within the last second."""
         now = self._clock.now()
-        touched = set()
+        touched: set[NodeId] = set()
+        reported = 0
         for heard, verdict in zip(batch, verdicts, strict=True):
-            if isinstance(verdict, Rejected):
-                continue
             if isinstance(verdict, StatusTaken):
                 touched.add(heard.node)
-            # A moment to come: the clock was put back.
-            elif not 0 < now - self._reported.get(heard.node, 0) < _REPORTS_EVERY:
-                self._reported[heard.node] = now
-                touched.add(heard.node)
-            else:
-                self._waiting.add(heard.node)
-        self._waiting -= touched
+            elif isinstance(verdict, ReportTaken):
+                # A moment to come: the clock was put back.
+                if reported < _LOOKS_A_BATCH and not 0 < now - self._reported.get(heard.node, 0) < _REPORTS_EVERY:
+                    reported += 1
+                    self._reported[heard.node] = now
+                    touched.add(heard.node)
+                else:
+                    self._waiting[heard.node] = None
+        for node in touched:
+            self._waiting.pop(node, None)
         return touched
+
+    def _waited(self, now: Millis) -> list[NodeId]:
+        """Those who have waited longest; they have been looked at then."""
+        nodes = list(islice(self._waiting, _LOOKS_A_TICK))
+        for node in nodes:
+            del self._waiting[node]
+            self._reported[node] = now
+        return nodes
 
     def _step_by_clock(self, work: Work) -> None:
         now = self._clock.now()
@@ -158,9 +180,9 @@ class Alerter:
             self._changed = changed
             engine.take_all(reader.nodes(work))
             self._looked_at = now
+            self._waiting.clear()
         elif self._waiting:
-            engine.take(reader.some(work, self._waiting))
-        self._waiting.clear()
+            engine.take(reader.some(work, self._waited(now)))
         # Others may store reports as well; what they stored is only seen by looking.
         # A moment to come: the clock was put back.
         if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(work, now) else 0):
@@ -205,7 +227,14 @@ class Alerter:
         self._posted += posted
 
     def _is_alone(self, work: Work, now: Millis) -> bool:
-        return alerts.subscribers(work, now - 10_000) <= 1
+        return alerts.others(work, self._name, now - _SEEN_WITHIN) == 0
+
+    def _is_outdone(self, store: Store) -> bool:
+        """Without a broker nobody's death is heard of here; another subscriber may have one."""
+        if self._connected_at() is not None:
+            return False
+        since = self._clock.now() - _SEEN_WITHIN
+        return store.look(lambda work: alerts.others(work, self._name, since)) > 0
 
     def _take(self) -> list[Posted]:
         posted, self._posted = [*self._left_over, *self._posted], []

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ _LIST_AGE_S = 0.05
 # A thread that wants to go on waits this long for one that computes. Of two that often ask the disk or the network,
 # each would otherwise wait 5 ms after every question, and both do nothing most of the time.
 _SWITCH_S = 0.0005
+_OBJECTS_BETWEEN_LOOKS = 50_000
 
 
 async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
@@ -36,18 +38,20 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
 
     A broker that is away is waited for, and so is a database that goes away later.
     """
-    sys.setswitchinterval(_SWITCH_S)
+    _tune()
     master = master_key(home, settings)
     registry = Registry(home.nodes_json)
     access = node_access(home, settings, master, patience=_LIST_AGE_S)
-    endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master)
+    endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master, home)
     async with _opened(settings.database.url, home) as worker:
 
         def receive(message: Message) -> None:
             pipeline.receive(message)
 
-        session = Session(endpoint, login, clock=clock, on_message=receive)
-        watch, others = alerting(settings, worker, clock=clock, connected_at=lambda: session.connected_at)
+        session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared)
+        watch, others = alerting(
+            settings, worker, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id
+        )
         pipeline = Pipeline(watch.write, access, session, clock=clock)
         chores = Chores(worker, session, registry, clock=clock, name=login.client_id)
         try:
@@ -81,6 +85,14 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     import uvloop  # noqa: PLC0415 - not there on Windows
 
     return uvloop.new_event_loop()
+
+
+def _tune() -> None:
+    """What a report needs is gone with its batch, and nothing of it refers to itself: the collector finds nothing."""
+    sys.setswitchinterval(_SWITCH_S)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS, 20, 20)
 
 
 @asynccontextmanager

@@ -32,8 +32,10 @@ SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce
 FROM node WHERE retired_at IS NULL
 """
 _SERVER = """
-SELECT connected_at, beat_at FROM heartbeat ORDER BY connected_at IS NULL, beat_at DESC LIMIT 1
+SELECT min(connected_at), max(beat_at) FROM heartbeat WHERE connected_at IS NOT NULL
+    AND beat_at > (SELECT max(beat_at) FROM heartbeat WHERE connected_at IS NOT NULL) - 10000
 """
+_LAST_BEAT = "SELECT max(beat_at) FROM heartbeat"
 # Each its own look at one end of the key; asked for together, SQLite would read the whole table.
 _HOURS = "SELECT (SELECT min(hour) FROM node_hour), (SELECT max(hour) FROM node_hour)"
 _SUMS = """
@@ -64,7 +66,7 @@ SLICE = 1000
 """Samples a slice: large enough that asking costs little, small enough that memory does not matter."""
 
 # Names in the store were valid when they were stored; a page of a thousand nodes need not check them again each time.
-_id = lru_cache(maxsize=65_536)(NodeId)
+node_id = lru_cache(maxsize=65_536)(NodeId)
 _words = msgspec.json.Decoder(tuple[str, ...])
 _latest = msgspec.json.Decoder(Sample)
 
@@ -87,9 +89,12 @@ def stamp(work: Work) -> tuple[int, ...]:
 
 
 def server(work: Work) -> ServerFacts:
-    """Of several subscribers the one that was heard last among those that have a broker."""
-    rows = work.rows(_SERVER)
-    return ServerFacts(*rows[0]) if rows else ServerFacts()
+    """Of several subscribers the one that has had a broker for the longest, of those that are alive now.
+
+    What came while it had one has reached the store, be it through another.
+    """
+    facts = ServerFacts(*work.rows(_SERVER)[0])
+    return facts if facts.connected_at is not None else ServerFacts(None, work.rows(_LAST_BEAT)[0][0])
 
 
 def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
@@ -104,7 +109,7 @@ def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
         return {}
     before, after = first - oldest, newest - first
     rows = work.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
-    return {_id(row[0], row[1]): _average(row) for row in rows}
+    return {node_id(row[0], row[1]): _average(row) for row in rows}
 
 
 def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
@@ -125,7 +130,7 @@ def samples_after(work: Work, node: NodeId, after: int, *, since: Millis) -> lis
 
 def _node(row: Row) -> NodeFacts:
     return NodeFacts(
-        id=_id(row[0], row[1]),
+        id=node_id(row[0], row[1]),
         name=row[2],
         host=row[3],
         version=row[4],

@@ -11,6 +11,7 @@ from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
 from subscriber.ingest import CLOCK_TOLERANCE, Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
 from subscriber.store import changes, rollups
+from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, stored_number, to_row
 from subscriber.store.work import Row, Work
 
@@ -156,7 +157,7 @@ def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
 
 
 def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
-    return {NodeId(row[1], row[2]): _draft(row) for row in rows}
+    return {node_id(row[1], row[2]): _draft(row) for row in rows}
 
 
 def _draft(row: Row) -> Draft:

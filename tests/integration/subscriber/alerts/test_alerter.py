@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from subscriber import alerter as module
 from subscriber.alerts.incident import Acknowledged, State
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
 from subscriber.alerts.rule import Rule
@@ -11,7 +12,7 @@ from subscriber.store import Store, alerts, outbox, silences
 from tests.alerting import RIG, Drive, Driver
 from tests.fake_clock import START
 from tests.integration.subscriber.conftest import OpenStore
-from tests.rigs import birth, report, sample, will
+from tests.rigs import birth, report, rig, sample, will
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver
     driver.clock.move(0.2)
     now = driver.clock.now()
     assert driver.hear(report(sample(now, peers=20), sent_at=now)) == []
-    assert driver.alerter._waiting == {RIG.id}
+    assert list(driver.alerter._waiting) == [RIG.id]
     # A death is never waited with.
     assert driver.hear(will()) == ["CRITICAL: garage/rig1 lost"]
     driver.hear(birth(2))
@@ -58,9 +59,24 @@ def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver
     now = driver.clock.now()
     driver.hear(report(sample(now, peers=0), session=2, sent_at=now))
     driver.tick(0.5)
-    assert driver.alerter._waiting == set()
+    assert not driver.alerter._waiting
     (incident,) = (each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS)
     assert incident.subject.name == "rig1"
+
+
+def test_of_a_crowd_that_reports_at_once_all_are_looked_at_in_their_turn(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOKS_A_BATCH", 2)
+    monkeypatch.setattr(module, "_LOOKS_A_TICK", 2)
+    rigs = [rig(f"rig{number}", "garage") for number in range(5)]
+    driver.hear_all([(each, birth()) for each in rigs])
+    driver.hear_all([(each, report(sample(START, peers=0))) for each in rigs])
+    for looked_at in (2, 4, 5):
+        assert len(driver.alerter._waiting) == 5 - looked_at
+        open_ = [each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS]
+        assert {each.subject.name for each in open_} == {each.id.node for each in rigs[:looked_at]}
+        driver.tick(0.1)
 
 
 def test_readers_see_the_incident_and_its_story(driver: Driver) -> None:
