@@ -4,11 +4,10 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from broker.access import Access
@@ -25,8 +24,8 @@ from rigwatch.settings.server import BrokerLimits, BrokerSettings, ServerSetting
 from tests.fake_clock import FakeClock
 from tests.integration.broker.peer import Login, Peer, Will, connect
 from tests.integration.broker.running import RIG2, House, broker_running, prepare_house, serving
+from tests.network import cable
 from tests.ports import free_port
-from tests.requirements import missing, program
 
 # As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
 LOOP = new_event_loop
@@ -51,12 +50,13 @@ while True:
 
 
 @asynccontextmanager
-async def client(login: Login, port: int, *, host: str = "127.0.0.1", inside: str = "") -> AsyncIterator[int]:
-    """The client's process id, once it is connected; `inside` a network namespace."""
-    command = ["ip", "netns", "exec", inside] if inside else []
+async def client(
+    login: Login, port: int, *, host: str = "127.0.0.1", wrapper: Sequence[str] = ()
+) -> AsyncIterator[int]:
+    """The client's process id, once it is connected."""
     order = json.dumps([host, port, connect(login).hex()])
     process = await asyncio.create_subprocess_exec(
-        *command, sys.executable, "-c", _CLIENT, order, stdout=asyncio.subprocess.PIPE
+        *wrapper, sys.executable, "-c", _CLIENT, order, stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -84,14 +84,14 @@ async def test_the_will_of_a_stopped_process_arrives_in_time(tmp_path: Path) -> 
 
 
 async def test_the_will_of_a_client_behind_a_pulled_cable_arrives_in_time(tmp_path: Path) -> None:
-    with pulled_cable() as (namespace, host, pull):
+    with cable() as there:
         house = prepare_house(tmp_path, ServerSettings(broker=BrokerSettings(port=0, plain_port=free_port())))
-        settings = ServerSettings(broker=BrokerSettings(port=0, plain_host=host, plain_port=house.port))
+        settings = ServerSettings(broker=BrokerSettings(port=0, plain_host=there.here, plain_port=house.port))
         async with serving(house.home, settings):
-            watcher = await watch_from(host, house)
+            watcher = await watch_from(there.here, house)
             login = house.node(keep_alive=KEEP_ALIVE, will=Will(STATUS1))
-            async with watcher, client(login, house.port, host=host, inside=namespace):
-                pull()
+            async with watcher, client(login, house.port, host=there.here, wrapper=there.wrapper):
+                there.pull()
                 assert await will_after(watcher, time.monotonic()) <= IN_TIME
 
 
@@ -101,32 +101,6 @@ async def watch_from(host: str, house: House) -> Peer:
     assert await watcher.connack() == 0
     assert await watcher.subscribe("rigwatch/v1/+/+/status") == 1
     return watcher
-
-
-@contextmanager
-def pulled_cable() -> Iterator[tuple[str, str, Callable[[], None]]]:
-    """A network namespace with a cable to this one; pulled, packets vanish and no end of a connection is ever told."""
-    if sys.platform == "win32" or os.geteuid() != 0:
-        missing("network namespaces need Linux and root")
-    name, host = f"rigwatch{os.getpid()}", f"10.{os.getpid() % 200 + 20}.77"
-    _ip(f"netns add {name}")
-    try:
-        _ip(f"link add {name} type veth peer name eth0 netns {name}")
-        _ip(f"addr add {host}.1/30 dev {name}")
-        _ip(f"link set {name} up")
-        _ip(f"-n {name} addr add {host}.2/30 dev eth0")
-        _ip(f"-n {name} link set eth0 up")
-        yield name, f"{host}.1", lambda: _ip(f"-n {name} link set eth0 down")
-    finally:
-        # The cable first: its other end would last as long as the dead client's socket does.
-        subprocess.run([program("ip"), "link", "del", name], check=False, capture_output=True)
-        _ip(f"netns del {name}")
-
-
-def _ip(arguments: str) -> None:
-    done = subprocess.run([program("ip"), *arguments.split()], capture_output=True, text=True, check=False)
-    if done.returncode:
-        missing(f"network namespaces are not permitted here: ip {arguments}: {done.stderr.strip()}")
 
 
 async def test_half_a_packet_is_no_sign_of_life(tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ class Cable:
 
     def pull(self) -> None:
         """From now on packets vanish, and no end of a connection is ever told."""
-        _ip(f"-n {self.name} link set eth0 down")
+        self._over_there("link set eth0 down")
 
     def mend(self) -> None:
-        _ip(f"-n {self.name} link set eth0 up")
+        self._over_there("link set eth0 up")
 
     def power_off(self) -> None:
         """The machine is gone, with every connection it had; nobody is told. Its programs must be dead already."""
@@ -46,9 +46,13 @@ class Cable:
         _ip(f"link add {self.name} type veth peer name eth0 netns {self.name}")
         _ip(f"addr add {self.here}/30 dev {self.name}")
         _ip(f"link set {self.name} up")
-        _ip(f"-n {self.name} link set lo up")
-        _ip(f"-n {self.name} addr add {self.net}.2/30 dev eth0")
-        _ip(f"-n {self.name} link set eth0 up")
+        self._over_there("link set lo up")
+        self._over_there(f"addr add {self.net}.2/30 dev eth0")
+        self._over_there("link set eth0 up")
+
+    def _over_there(self, arguments: str) -> None:
+        # Not `ip -n`: that mounts things anew on the way, which a container need not permit.
+        _ip(arguments, *self.wrapper)
 
 
 @contextmanager
@@ -66,7 +70,8 @@ def cable() -> Iterator[Cable]:
             subprocess.run([program("ip"), *arguments.split()], check=False, capture_output=True)
 
 
-def _ip(arguments: str) -> None:
-    done = subprocess.run([program("ip"), *arguments.split()], capture_output=True, text=True, check=False)
+def _ip(arguments: str, *wrapper: str) -> None:
+    command = [*wrapper, program("ip"), *arguments.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         missing(f"network namespaces are not permitted here: ip {arguments}: {done.stderr.strip()}")
