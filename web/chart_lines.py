@@ -52,8 +52,10 @@ class RangeLink(NamedTuple):
     chosen: bool
 
 
-def range_links(chosen: Range) -> list[RangeLink]:
-    return [RangeLink(each.value, each.label, f"range={each.value}", each is chosen) for each in Range]
+def range_links(chosen: Range, query: str = "") -> list[RangeLink]:
+    """`query` is what else the address asks for, with its `?`."""
+    asked = f"{query}&" if query else "?"
+    return [RangeLink(each.value, each.label, f"{asked}range={each.value}", each is chosen) for each in Range]
 
 
 _LENGTH: Final[Mapping[Range, Millis]] = {Range.HOUR: _HOUR, Range.DAY: 24 * _HOUR, Range.WEEK: 168 * _HOUR}

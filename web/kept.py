@@ -26,6 +26,7 @@ class LatestRow(NamedTuple):
     last: Moment | None
     age: str
     level: str
+    spark: Markup
 
 
 class _Latest(NamedTuple):
@@ -52,9 +53,15 @@ class KeptRows:
         self._latest: dict[NodeId, _Latest] = {}
         self._averages: dict[NodeId, _Average] = {}
 
-    def latest(self, app: Flask, shown: Iterable[Standing], now: Millis) -> list[LatestRow]:
+    def latest(
+        self, app: Flask, shown: Iterable[Standing], now: Millis, sparks: Mapping[NodeId, Markup]
+    ) -> list[LatestRow]:
         cells: Callable[[NodeRow], Markup] = _macro(app, "cells")
-        return [self._latest_row(each, now, cells) for each in shown]
+        none = Markup()
+        return [
+            row._replace(spark=sparks.get(each.facts.id, none))
+            for each, row in ((each, self._latest_row(each, now, cells)) for each in shown)
+        ]
 
     def averages(self, app: Flask, shown: Iterable[Standing], averages: Mapping[NodeId, Average]) -> list[Markup]:
         """In the order of `shown`; nodes without a sample in the span have no row."""
@@ -78,7 +85,7 @@ class KeptRows:
         else:
             last = None if at is None else self._look.moment(at)
             html = cells(node_row(each, self._look))
-            row = LatestRow(str(each.facts.id), not each.counted, html, last, "", "")
+            row = LatestRow(str(each.facts.id), not each.counted, html, last, "", "", Markup())
             self._latest[each.facts.id] = _Latest(each, row)
         return row._replace(age=units.age(age), level=age_level(age, self._look.colours).value)
 

@@ -4,14 +4,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 from subscriber.alerts.status import NodeStatus
+from subscriber.facts import NodeFacts
 from web.errors import BadQuery
 from web.standing import Standing
 
 SEARCH_MAX: Final = 100
+NAME_MAX: Final = 200
+HOSTS_MAX: Final = 200
 SEVERITY: Final = (
     NodeStatus.LOST,
     NodeStatus.SILENT,
@@ -48,23 +51,31 @@ FALLS_FIRST: Final = frozenset({Sort.HASHRATE, Sort.PEERS, Sort.BLOCK, Sort.TEMP
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`status` and `text` narrow the list; `text` is looked for in names, hosts and tags."""
+    """`status`, `site`, `host` and `tag` narrow the list, and `text`, which is looked for in names, hosts and tags."""
 
     sort: Sort = Sort.STATUS
     falling: bool = False
     status: NodeStatus | None = None
     text: str = ""
+    site: str = ""
+    host: str = ""
+    tag: str = ""
 
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> Self:
-        """Reads `sort`, `dir`, `status` and `q`; raises `BadQuery` that names what is allowed."""
+        """Reads `sort`, `dir` and what narrows the list; raises `BadQuery` that names what is allowed."""
         sort = Sort(_choice(args, "sort", tuple(Sort), Sort.STATUS))
         direction = _choice(args, "dir", ("asc", "desc"), "desc" if sort in FALLS_FIRST else "asc")
         status = _choice(args, "status", ("", *NodeStatus), "")
-        text = args.get("q", "").strip()
-        if len(text) > SEARCH_MAX:
-            raise BadQuery(f"q: is longer than {SEARCH_MAX} characters")
-        return cls(sort, direction == "desc", NodeStatus(status) if status else None, text)
+        return cls(
+            sort,
+            direction == "desc",
+            NodeStatus(status) if status else None,
+            text=_text(args, "q", SEARCH_MAX).strip(),
+            site=_text(args, "site", NAME_MAX),
+            host=_text(args, "host", NAME_MAX),
+            tag=_text(args, "tag", NAME_MAX),
+        )
 
     def query(self) -> str:
         """The shortest query string that `parse` reads back, with its `?`; empty for the plain listing."""
@@ -73,14 +84,19 @@ class Listing:
             pairs += [("sort", self.sort.value), ("dir", "desc" if self.falling else "asc")]
         if self.status is not None:
             pairs.append(("status", self.status.value))
-        if self.text:
-            pairs.append(("q", self.text))
+        given = (("q", self.text), ("site", self.site), ("host", self.host), ("tag", self.tag))
+        pairs += [(name, value) for name, value in given if value]
         return f"?{urlencode(pairs)}" if pairs else ""
 
     def by(self, sort: Sort) -> "Listing":
         """What a click on that column's head leads to: a second click turns it round."""
         falling = not self.falling if sort is self.sort else sort in FALLS_FIRST
         return replace(self, sort=sort, falling=falling)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves any node out."""
+        return bool(self.status or self.text or self.site or self.host or self.tag)
 
     def only(self, status: NodeStatus | None) -> "Listing":
         return replace(self, status=status)
@@ -102,10 +118,40 @@ class Listing:
     def _chosen(self, standings: Iterable[Standing]) -> Iterable[Standing]:
         if self.status is not None:
             standings = (each for each in standings if each.status is self.status)
+        if self.site or self.host or self.tag:
+            standings = (each for each in standings if self._is_placed(each.facts))
         if self.text:
             wanted = self.text.casefold()
             standings = (each for each in standings if wanted in _searched(each))
         return standings
+
+    def _is_placed(self, facts: NodeFacts) -> bool:
+        return (
+            (not self.site or facts.id.site == self.site)
+            and (not self.host or facts.host == self.host)
+            and (not self.tag or self.tag in facts.tags)
+        )
+
+
+class Facets(NamedTuple):
+    """What the fleet's lists can be narrowed to. More hosts than anybody chooses from are left to the search."""
+
+    sites: list[str]
+    hosts: list[str]
+    tags: list[str]
+
+
+def facets(standings: Iterable[Standing]) -> Facets:
+    sites: set[str] = set()
+    hosts: set[str] = set()
+    tags: set[str] = set()
+    for each in standings:
+        sites.add(each.facts.id.site)
+        hosts.add(each.facts.host)
+        tags.update(each.facts.tags)
+    hosts.discard("")
+    known = (sorted(kind, key=natural) for kind in (sites, hosts if len(hosts) <= HOSTS_MAX else (), tags))
+    return Facets(*known)
 
 
 def natural(text: str) -> tuple[str | int, ...]:
@@ -117,6 +163,13 @@ def _choice(args: Mapping[str, str], name: str, allowed: tuple[str, ...], defaul
     value = args.get(name, default)
     if value not in allowed:
         raise BadQuery(f"{name}: {value[:40]!r} is not one of {', '.join(each for each in allowed if each)}")
+    return value
+
+
+def _text(args: Mapping[str, str], name: str, longest: int) -> str:
+    value = args.get(name, "")
+    if len(value) > longest:
+        raise BadQuery(f"{name}: is longer than {longest} characters")
     return value
 
 

@@ -94,7 +94,7 @@ class NodePage:
             "ranges": range_links(Range.parse(request.args)),
             "incidents": incident_lines(past, look),
             "gpus": gpu_rows(facts.sample.gpus or () if facts.sample else ()),
-            "samples": sample_rows(samples, look),
+            "samples": sample_rows(samples, look, now),
             "changes": change_rows(self._changes(facts.id, now), look, _CHANGES),
             "awaited": awaited(milliseconds(facts.interval)),
         }

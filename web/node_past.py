@@ -14,6 +14,7 @@ from web import units
 from web.row import Look, Moment
 from web.units import Quantity
 
+_TODAY: Final[Millis] = 12 * 3_600_000
 _TONES: Final = {
     State.RESOLVED: "offline",
     State.DISMISSED: "offline",
@@ -27,6 +28,7 @@ class SampleRow(NamedTuple):
 
     n: int
     at: Moment
+    taken: str
     figures: tuple[Quantity, ...]
     remarks: tuple[str, ...]
 
@@ -60,13 +62,14 @@ class IncidentLine(NamedTuple):
     lasted: str
 
 
-def sample_rows(samples: Sequence[Sample], look: Look) -> list[SampleRow]:
+def sample_rows(samples: Sequence[Sample], look: Look, now: Millis) -> list[SampleRow]:
     """What is wrong is said once, where it stays the same from one sample to the next."""
     above: list[dict[str, str]] = [{}, *(each.errors for each in samples)]
     return [
         SampleRow(
             each.n,
-            look.moment(each.at),
+            (at := look.moment(each.at)),
+            at.clock if now - each.at < _TODAY else at.full,
             (
                 units.hashrate(each.hashrate),
                 Quantity(units.count(each.peers)),

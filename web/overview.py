@@ -7,13 +7,17 @@ from flask import Blueprint, Response, current_app, render_template, request, ur
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
+from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
+from subscriber.store import Store
 from web import units
+from web.chart_lines import Range, range_links
 from web.kept import KeptRows
-from web.listing import SEVERITY, Listing, Sort
+from web.listing import SEVERITY, Listing, Sort, facets
 from web.parts import Parts
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
+from web.spark import Sparks
 from web.standing import Fleet, is_running
 from web.zone import Zone
 
@@ -33,7 +37,10 @@ _COLUMNS: Final = (
 class Overview:
     """Renders the overview. The live part is rendered once per change and listing, however many browsers ask for it."""
 
-    def __init__(self, settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> None:
+    def __init__(
+        self, settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone
+    ) -> None:
+        self._sparks = Sparks(store)
         self._snapshots = snapshots
         self._keep = settings.database.keep
         self._clock = clock
@@ -76,7 +83,12 @@ class Overview:
             "lost": fleet.by_status.get(NodeStatus.LOST, 0),
             "hashrate": units.hashrate(fleet.hashrate),
             "highest_block": units.count(fleet.highest_block),
-            "rows": self._rows.latest(current_app, shown, now),
+            "change": units.change(fleet.hashrate, snapshot.hour_ago),
+            "incidents": sum(snapshot.incidents.values()),
+            "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
+            "facets": facets(fleet.standings),
+            "ranges": range_links(Range.parse(request.args), listing.query()),
+            "rows": self._rows.latest(current_app, shown, now, self._sparks.at(now)),
             "averages": self._rows.averages(current_app, shown, snapshot.averages),
             "totals": total_rows(snapshot.totals, now, look.zone),
             "minutes": MINUTES,
@@ -104,8 +116,8 @@ class Tile(NamedTuple):
     chosen: bool
 
 
-def create(settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
-    overview = Overview(settings, snapshots, clock, zone=zone)
+def create(settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
+    overview = Overview(settings, store, snapshots, clock, zone=zone)
     blueprint = Blueprint("overview", __name__)
     blueprint.add_url_rule("/", "page", overview.page)
     blueprint.add_url_rule("/live", "live", overview.live)

@@ -12,27 +12,36 @@ from rigwatch.clock import Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from subscriber.alerts.mute import at_work
+from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import is_blind
 from subscriber.facts import Average, MinuteTotal, ServerFacts
-from subscriber.store import Store
+from subscriber.store import Store, incidents, series
 from web.colours import milliseconds
 from web.standing import Fleet, Standing, fleet_at, is_running, next_change_at
 
 MINUTES: Final = 10
 """How many minutes the totals go back."""
 
+_HOUR: Final[Millis] = 3_600_000
+_AROUND: Final[Millis] = 5 * 60_000
+
 Version: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything the overview shows, at one moment. Two with the same `version` show the same but for ages in words."""
+    """Everything the overview shows, at one moment. Two with the same `version` show the same but for ages in words.
+
+    `hour_ago` is the fleet's mean hashrate over five minutes then, in H/s; `incidents` counts those that are open.
+    """
 
     version: Version
     fleet: Fleet
     server: ServerFacts
     averages: Mapping[NodeId, Average]
     totals: Sequence[MinuteTotal]
+    hour_ago: float | None
+    incidents: Mapping[Severity, int]
     valid_until: Millis
 
     def standing(self, node: NodeId) -> Standing:
@@ -79,11 +88,14 @@ class Snapshots:
     def _read(self, now: Millis, seen: Version, server: ServerFacts) -> Snapshot:
         is_maintained = at_work(self._store.mutes(now), now, self._zone)
         fleet = fleet_at(self._store.nodes(), server, now, is_maintained=is_maintained)
+        begin = now - _HOUR - _AROUND // 2
         return Snapshot(
             version=(*seen, now),
             fleet=fleet,
             server=server,
             averages=self._store.averages(now - self._keep),
             totals=self._store.totals(MINUTES, now),
+            hour_ago=self._store.look(lambda work: series.fleet_mean(work, since=begin, until=begin + _AROUND)),
+            incidents=self._store.look(incidents.open_by_severity),
             valid_until=next_change_at(fleet, server, self._borders),
         )

@@ -4,7 +4,8 @@
 import * as words from "./words.js";
 
 const AXIS_PX = 80;
-export const EDGES = { left: AXIS_PX, right: 14 };
+const RIGHT_AXIS_PX = 46;
+const EDGE_PX = 14;
 const TICK_FORMATS = [
   [86400, "{MMM} {D}", "\n{YYYY}", null, null, null, null, null, 1],
   [3600, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
@@ -27,7 +28,7 @@ const token = (name) => getComputedStyle(document.documentElement).getPropertyVa
 const yRange = (fromZero) => (_, low, high) => {
   if (low === null) return [0, 1];
   if (fromZero) return [0, high > 0 ? high * 1.08 : 1];
-  const room = Math.max((high - low) * 0.1, Math.abs(high) * 1e-4, 1);
+  const room = Math.max((high - low) * 0.1, 1);
   return [low - room, high + room];
 };
 
@@ -96,8 +97,8 @@ export class Chart {
     const figures = [...new Set(this.lines.map((line) => line.figure))];
     return {
       width: this.canvas.clientWidth || 600,
-      height: this.lines.length > 4 ? 220 : 170,
-      padding: [8, EDGES.right, 0, 0],
+      height: 190,
+      padding: [8, EDGE_PX, 0, 0],
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), this.zone),
       legend: { show: false },
       cursor: {
@@ -142,7 +143,7 @@ export class Chart {
   yAxis(name, at) {
     const { ticks } = FIGURES[name];
     const side = at === 0 ? 3 : 1;
-    return { ...this.axis(), scale: name, side, size: AXIS_PX, space: 34, values: (_, splits) => ticks(splits), grid: at === 0 ? this.axis().grid : { show: false }, incrs: name === "nodes" ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : undefined };
+    return { ...this.axis(), scale: name, side, size: at === 0 ? AXIS_PX : RIGHT_AXIS_PX, space: 34, values: (_, splits) => ticks(splits), grid: at === 0 ? this.axis().grid : { show: false }, incrs: name === "nodes" ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : undefined };
   }
 
   axis() {

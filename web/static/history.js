@@ -11,7 +11,7 @@ const OF_CARDS = ["hashrate", "temperature", "power"];
 function chartsOf({ at, lines, gpus }) {
   if (lines.nodes) {
     const both = ["hashrate", "nodes"].map((figure) => ({ figure, label: FIGURES[figure].title, values: lines[figure] }));
-    return [{ title: "Fleet", at, lines: both }];
+    return [{ title: "Hashrate and nodes", at, lines: both }];
   }
   const charts = [];
   const cards = gpus?.cards ?? [];
@@ -156,4 +156,10 @@ class History {
 
 const keyOf = ({ title, lines }) => [title, ...lines.map((line) => line.label)].join("|");
 
-for (const section of document.querySelectorAll("[data-series]")) section.history = new History(section);
+// The section of a fleet comes with its first node.
+function begin() {
+  for (const section of document.querySelectorAll("[data-series]")) section.history ??= new History(section);
+}
+
+document.addEventListener("rigwatch:changed", begin);
+begin();
