@@ -71,6 +71,8 @@ def every(channel: Channel) -> str:
 
 ALL_STATUS = every(Channel.STATUS)
 ALL_REPORTS = every(Channel.REPORT)
+SHARED_REPORTS = f"$share/rigwatch/{ALL_REPORTS}"
+"""The same for a group of subscribers, of which one gets each report."""
 
 
 @lru_cache(maxsize=16_384)

@@ -28,9 +28,12 @@ _WELL_FOR: Millis = 15_000
 
 
 def alerting(
-    settings: ServerSettings, worker: Worker, *, clock: Clock, connected_at: Callable[[], Millis | None]
+    settings: ServerSettings, worker: Worker, *, clock: Clock, connected_at: Callable[[], Millis | None], name: str = ""
 ) -> tuple[Watch, Mapping[str, Callable[[], Coroutine[Any, Any, None]]]]:
-    """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address."""
+    """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address.
+
+    `name` is under which this subscriber's sign of life is kept.
+    """
     channels = channels_of(settings.alerts)
     policy = Policy(settings.alerts, settings.web.timezone)
     alerter = Alerter(
@@ -40,6 +43,7 @@ def alerting(
         link=settings.alerts.link or web_url(settings.web),
         clock=clock,
         connected_at=connected_at,
+        name=name,
     )
     postman = Postman(channels, StoredLedger(worker, alerter, clock=clock), clock=clock)
     watch = Watch(worker, alerter, postman, clock=clock)

@@ -1,6 +1,8 @@
 """How the subscriber reaches the broker: address, trust and account, from the settings."""
 
+import os
 import socket
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -28,18 +30,19 @@ def endpoint_of(home: Home, broker: BrokerSettings) -> Endpoint:
     return Endpoint(broker.advertise or reachable(broker.host), broker.port, tls=True, ca=ca)
 
 
-def login_of(settings: ServerSettings, master: MasterKey) -> Login:
+def login_of(settings: ServerSettings, master: MasterKey, home: Home) -> Login:
     """The subscriber's own account; an external broker may have given it another name and password in `broker.url`.
 
-    There the client id carries the machine's name: several subscribers may share that broker, and of two with the same
-    id each would throw the other out.
+    There the client id tells machine and home: several subscribers may share that broker, and of two with the same id
+    each would throw the other out.
     """
     if settings.broker.mode == "embedded":
         return Login(ACCOUNT, master.service_password(ACCOUNT), ACCOUNT)
     parts = urlsplit(settings.broker.url)
     username = unquote(parts.username or ACCOUNT)
     password = unquote(parts.password) if parts.password else master.service_password(ACCOUNT)
-    return Login(username, password, f"{username}.{socket.gethostname()}")
+    where = sha256(os.fspath(home.path.resolve()).encode()).hexdigest()[:6]
+    return Login(username, password, f"{username}.{socket.gethostname()}.{where}")
 
 
 def _read(path: Path) -> str:

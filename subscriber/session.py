@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS, Channel
 from subscriber.since import Since
 
 log = logging.getLogger(__name__)
@@ -19,18 +19,33 @@ _DELAY_FIRST_S = 0.1
 _DELAY_MAX_S = 5.0
 # A login that is refused will be so until somebody changes something.
 _DELAY_REFUSED_S = 30.0
+# Some brokers grant a shared subscription and send nothing by it (NATS 2.9, RabbitMQ 3.10).
+_PROOF_S = 180.0
+_REPORT = f"/{Channel.REPORT.value}"
 
 
 class Session:
-    """One connection at a time. `connected_at` is since when it is there, None while it is not."""
+    """One connection at a time. `connected_at` is since when it is there, None while it is not.
+
+    With `shared` each report goes to one of all subscribers. A status goes to every one all the same: it is a death,
+    or what the broker keeps for whoever connects next.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, login: Login, *, clock: Clock, on_message: Callable[[Message], None]
+        self,
+        endpoint: Endpoint,
+        login: Login,
+        *,
+        clock: Clock,
+        on_message: Callable[[Message], None],
+        shared: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self._login = login
         self._clock = clock
         self._on_message = on_message
+        self._shared = shared
+        self._reports_come = False
         self._connection: Connection | None = None
         self._failure = ""
         self._connected = Since(clock)
@@ -48,6 +63,8 @@ class Session:
                 try:
                     await self._connect()
                     failures = 0
+                    if self._shared:
+                        await self._prove_shared()
                     await self._lost()
                 except MqttError as exc:
                     failures += 1
@@ -74,19 +91,39 @@ class Session:
             await self._connection.subscribe(ALL_STATUS)
 
     async def _connect(self) -> None:
-        connection = await Connection.open(
-            self._endpoint, self._login, on_message=self._on_message, keepalive=KEEPALIVE_S
-        )
+        self._reports_come = False
+        receive = self._received if self._shared else self._on_message
+        connection = await Connection.open(self._endpoint, self._login, on_message=receive, keepalive=KEEPALIVE_S)
         self._connection = connection
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await connection.subscribe(ALL_STATUS, ALL_REPORTS)
+                await connection.subscribe(ALL_STATUS, SHARED_REPORTS if self._shared else ALL_REPORTS)
         except TimeoutError:
             raise Unreachable(f"{self._endpoint}: no answer to SUBSCRIBE within {_ANSWER_S:g} s") from None
         self._connected.begin()
         self.changed.set()
         self._failure = ""
         log.info("connected to the broker endpoint=%s", self._endpoint)
+
+    def _received(self, message: Message) -> None:
+        self._reports_come = self._reports_come or message.topic.endswith(_REPORT)
+        self._on_message(message)
+
+    async def _prove_shared(self) -> None:
+        """A broker that sends nothing by the shared subscription is asked for every report instead."""
+        assert self._connection is not None
+        connection, waiting = self._connection, asyncio.ensure_future(self._clock.sleep(_PROOF_S))
+        try:
+            await asyncio.wait((connection.lost, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if not connection.lost.done() and not self._reports_come:
+            log.warning(
+                "no report has come by the shared subscription, asking for every report instead; where the broker does "
+                "not have such subscriptions, take broker.shared out of server.toml seconds=%g", _PROOF_S,
+            )  # fmt: skip
+            self._shared = False
+            await connection.subscribe(ALL_REPORTS)
 
     async def _lost(self) -> None:
         assert self._connection is not None

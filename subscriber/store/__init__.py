@@ -83,11 +83,16 @@ class Store:
 
         `then` is done in the same transaction: what it raises undoes the batch as well.
         """
-        with self._engine.writing() as work:
-            verdicts = writer.write(work, batch)
-            if then is not None:
-                then(work, verdicts)
-            return verdicts
+        while True:
+            try:
+                with self._engine.writing() as work:
+                    verdicts = writer.write(work, batch)
+                    if then is not None:
+                        then(work, verdicts)
+                    return verdicts
+            except writer.UnknownNodes as exc:
+                with self._engine.writing() as work:
+                    writer.add_nodes(work, [(node, None) for node in exc.nodes])
 
     def change(self, do: Callable[[Work], T]) -> T:
         """Whatever `do` does with the tables of alerts, in one transaction."""

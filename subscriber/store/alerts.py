@@ -58,7 +58,7 @@ WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
 """
 _TERM = "SELECT n.value FROM mark n WHERE n.name = 'alerts_term'{share}"
 _NEW_TERM = "UPDATE mark SET value = value + 1 WHERE name = 'alerts_term'"
-_SUBSCRIBERS = "SELECT count(*) FROM heartbeat WHERE beat_at > ? AND connected_at IS NOT NULL"
+_OTHERS = "SELECT count(*) FROM heartbeat WHERE name <> ? AND beat_at > ? AND connected_at IS NOT NULL"
 _STORY = "SELECT incident_id, at, what, why FROM decision WHERE incident_id = ? ORDER BY id"
 _LATEST = """
 SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident ORDER BY live DESC, id DESC LIMIT ?
@@ -151,9 +151,9 @@ def new_term(work: Work) -> int:
     return term(work)
 
 
-def subscribers(work: Work, since: Millis) -> int:
-    """How many gave a sign of life and have a broker."""
-    return int(work.rows(_SUBSCRIBERS, (since,))[0][0])
+def others(work: Work, name: str, since: Millis) -> int:
+    """How many subscribers beside this one gave a sign of life and have a broker."""
+    return int(work.rows(_OTHERS, (name, since))[0][0])
 
 
 def latest(work: Work, limit: int) -> list[Incident]:

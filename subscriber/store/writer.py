@@ -1,6 +1,6 @@
 """One batch of messages, judged and stored in one transaction: samples, rollups, latest values and facts together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, i
 VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
 _EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
+_BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ?"
 _SET_IDENTITY = """
 UPDATE node SET name = {name}, host = {host}, version = {version}, tags = {tags}, sources = {sources},
     interval = {interval} {from} WHERE node.id = {id}
@@ -66,6 +67,7 @@ _FACTS_COLUMNS = (
     ("peers", "float8"),
     ("id", "int4"),
 )
+_MANY = 20
 _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
 
@@ -85,9 +87,12 @@ class Draft:
     identity: Status | None = None
     touched: bool = False
     changes: list[Row] = field(default_factory=list)
+    sample: Sample | None = None
 
     def latest_sample(self) -> Sample | None:
-        return None if self.latest is None else _latest.decode(self.latest)
+        if self.sample is None and self.latest is not None:
+            self.sample = _latest.decode(self.latest)
+        return self.sample
 
     def take(self, heard: Heard, verdict: StatusTaken | ReportTaken) -> None:
         """The facts of a message; its samples follow once it is known which of them are new."""
@@ -111,7 +116,8 @@ class Draft:
         # A latest sample of the future was taken before the server's own clock was set back.
         if timed.at >= self.latest_at or self.latest_at > received_at + CLOCK_TOLERANCE:
             self.latest_at = timed.at
-            self.latest = _json.encode(msgspec.structs.replace(timed.sample, at=timed.at)).decode()
+            self.sample = msgspec.structs.replace(timed.sample, at=timed.at)
+            self.latest = _json.encode(self.sample).decode()
 
 
 @dataclass(slots=True)
@@ -123,8 +129,23 @@ class _Batch:
     added: rollups.Added = field(default_factory=rollups.Added)
 
 
+class UnknownNodes(Exception):
+    """Nodes that have no row yet. They are added in a transaction of their own before the batch is tried again.
+
+    Added by the batch itself, which has locked the rows of others by then, two subscribers that hear of the same nodes
+    for the first time would wait for each other.
+    """
+
+    def __init__(self, nodes: Collection[NodeId]) -> None:
+        super().__init__(nodes)
+        self.nodes = nodes
+
+
 def write(work: Work, batch: Sequence[Heard]) -> list[Verdict]:
-    """What became of each message, in order. Everything is stored when the transaction around this is committed."""
+    """What became of each message, in order. Everything is stored when the transaction around this is committed.
+
+    Raises `UnknownNodes` before anything is changed.
+    """
     drafts = _load(work, {heard.node for heard in batch})
     verdicts: list[Verdict] = []
     for heard in batch:
@@ -151,8 +172,7 @@ def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
     names = _json.encode([(node.site, node.node) for node in nodes]).decode()
     drafts = _drafts(work.rows(_LOAD, (names,)))
     if len(drafts) < len(nodes):
-        add_nodes(work, [(node, None) for node in nodes - drafts.keys()])
-        drafts = _drafts(work.rows(_LOAD, (names,)))
+        raise UnknownNodes(nodes - drafts.keys())
     return drafts
 
 
@@ -168,10 +188,7 @@ def _draft(row: Row) -> Draft:
 
 def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]]) -> None:
     reports = [(batch.drafts[heard.node], heard, report) for heard, report in judged if isinstance(report, ReportTaken)]
-    keys = [(draft.id, timed.sample.n) for draft, _, report in reports for timed in report.samples]
-    if not keys:
-        return
-    seen = set(map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),))))
+    seen = _existing(work, reports)
     for draft, heard, report in reports:
         for timed in report.samples:
             key = (draft.id, timed.sample.n)
@@ -182,6 +199,22 @@ def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Ve
             batch.rows.append(row)
             batch.added.add(draft.id, timed.at, row)
             draft.take_new(timed, heard.received_at, report.clock_offset)
+
+
+def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -> set[tuple[int, int]]:
+    """Which of the samples, by node and n, are stored; and some others."""
+    seen: set[tuple[int, int]] = set()
+    keys: list[tuple[int, int]] = []
+    for draft, _, report in reports:
+        numbers = [timed.sample.n for timed in report.samples]
+        if len(numbers) < _MANY:
+            keys += [(draft.id, n) for n in numbers]
+        else:
+            # History: next to each other in the table, and there is hardly ever anything between them.
+            seen.update((draft.id, n) for (n,) in work.rows(_BETWEEN, (draft.id, min(numbers), max(numbers))))
+    if keys:
+        seen.update(map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),))))
+    return seen
 
 
 def _save(work: Work, batch: _Batch) -> None:

@@ -54,13 +54,19 @@ def test_an_authority_that_is_not_there_is_named(home: Home) -> None:
 def test_it_takes_the_external_broker_with_its_login(home: Home) -> None:
     settings = external("mqtts://watcher:p%40ss@broker.example")
     assert endpoint_of(home, settings.broker) == Endpoint("broker.example", 8883, tls=True)
-    login = login_of(settings, MASTER)
+    login = login_of(settings, MASTER, home)
     assert (login.username, login.password) == ("watcher", "p@ss")
     assert login.client_id.startswith("watcher.")
 
 
-def test_its_own_account_is_the_default() -> None:
+def test_its_own_account_is_the_default(home: Home) -> None:
     for settings in (ServerSettings(), external("mqtt://broker.example")):
-        login = login_of(settings, MASTER)
+        login = login_of(settings, MASTER, home)
         assert (login.username, login.password) == ("subscriber", MASTER.service_password("subscriber"))
-    assert login_of(ServerSettings(), MASTER).client_id == "subscriber"
+    assert login_of(ServerSettings(), MASTER, home).client_id == "subscriber"
+
+
+def test_two_on_one_machine_have_client_ids_of_their_own_that_stay_the_same(tmp_path: Path) -> None:
+    settings = external("mqtt://broker.example")
+    one, same, other = (login_of(settings, MASTER, Home(tmp_path / name)).client_id for name in ("one", "one", "two"))
+    assert one == same != other
