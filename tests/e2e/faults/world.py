@@ -14,9 +14,9 @@ from typing import Literal
 from tests.e2e.faults.database import Postgres, Sqlite, postgres, standing
 from tests.e2e.faults.disk import SmallDisk, small_disk
 from tests.e2e.faults.ledger import Ledger
-from tests.network import Cable, cable
 from tests.e2e.faults.part import Part
 from tests.e2e.page import fetch, read_page
+from tests.network import Cable, cable
 from tests.ports import free_ports
 from tests.processes import Rigwatch
 from tests.waiting import eventually

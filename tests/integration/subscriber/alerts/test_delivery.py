@@ -17,7 +17,7 @@ from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from subscriber.alerts.rule import Rule
 from subscriber.service import subscribe
-from subscriber.store import Store, open_store, outbox
+from subscriber.store import Store, alerts, open_store, outbox
 from tests.integration.subscriber.running import Node, prepare, subscribing
 from tests.mosquitto import Mosquitto
 from tests.rigs import birth, rig, will
