@@ -19,7 +19,17 @@ from subscriber.store import alerts, audit, incidents, silences
 from subscriber.store.incidents import Part, Wanted
 from subscriber.store.work import Work
 from web.errors import BadQuery
-from web.incident_rows import STATE_MEANING, Scene, by_attention, flags, incident_row, sent_row, state_word, story_row
+from web.incident_rows import (
+    STATE_MEANING,
+    Scene,
+    by_attention,
+    flags,
+    incident_row,
+    sent_row,
+    state_word,
+    story_row,
+    without_group,
+)
 from web.parts import Parts
 from web.quiet_rows import mute_row
 from web.sight import Sight, go, who
@@ -131,7 +141,7 @@ class IncidentPage:
             "story": [story_row(each, look) for each in incidents.story(work, number)],
             "messages": [sent_row(each, look) for each in incidents.sent(work, number)],
             "parent": incident_row(parent, scene) if parent else None,
-            "members": [incident_row(each, scene) for each in by_attention(members)[:_MEMBERS]],
+            "members": [without_group(incident_row(each, scene)) for each in by_attention(members)[:_MEMBERS]],
             "members_still": sum(1 for each in members if each.is_open),
             "quiets": self._quiets(work, incident, scene),
             "breadths": [each.value for each in breadths(incident, scene.host_of(incident))],

@@ -135,6 +135,11 @@ def state_word(state: State) -> str:
     return _WORDS.get(state, state.value)
 
 
+def without_group(row: IncidentRow) -> IncidentRow:
+    """For the list of a group's own members."""
+    return row._replace(flags=tuple(each for each in row.flags if each.kind != "group"))
+
+
 def flags(incident: Incident, scene: Scene) -> list[Flag]:
     """What one should know before one runs."""
     found = []
@@ -185,7 +190,8 @@ def _result(sent: Sent, look: Look) -> tuple[str, str, str]:
     often = "" if sent.attempts <= 1 else f"at the {_ordinal(sent.attempts)} attempt"
     match sent.progress:
         case Progress.SENT:
-            took = duration((sent.sent_at or sent.created_at) - sent.created_at)
+            span = (sent.sent_at or sent.created_at) - sent.created_at
+            took = f"{span} ms" if span < 1000 else duration(span)
             return "sent", ", ".join(filter(None, (f"after {took}", often))), "green"
         case Progress.FAILED:
             return "failed", sent.error, "red"
