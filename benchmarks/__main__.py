@@ -11,7 +11,18 @@ import sys
 import benchmarks
 
 # What the others share; everything else in the package is a benchmark.
-SHARED = {"__main__", "brokers", "mqtt_load", "rival_prometheus", "tables"}
+SHARED = {
+    "__main__",
+    "brokers",
+    "generator",
+    "mqtt_load",
+    "page_load",
+    "report_load",
+    "rival_loggers",
+    "rival_prometheus",
+    "subscribers",
+    "tables",
+}
 
 
 def main() -> None:

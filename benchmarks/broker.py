@@ -7,7 +7,6 @@ within one run are what to trust.
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.brokers import Measured, mosquitto, ours, stock
+from benchmarks.generator import Failed, generating, line, say
 from benchmarks.tables import replace_between, table
 from rigwatch.topics import Channel, NodeId, topic_of
 
@@ -98,11 +98,11 @@ def _flood(broker: Measured, publishers: int, count: int) -> dict[str, Any]:
         "do": "flood", "port": broker.port, "count": count, "publishers": _nodes(broker, publishers, "p"),
         "subscriber": _service(broker), "filter": "rigwatch/v1/+/+/report"
     }  # fmt: skip
-    with _generator(order) as process:
-        _line(process)
+    with generating("mqtt_load", order) as process:
+        line(process)
         before = broker.cpu()
-        _say(process)
-        answer: dict[str, Any] = json.loads(_line(process))
+        say(process)
+        answer: dict[str, Any] = json.loads(line(process))
         answer["cpu"] = broker.cpu() - before
         return answer
 
@@ -148,18 +148,14 @@ def _will_row(name: str, count: int) -> tuple[object, ...]:
     with BROKERS[name]() as broker:
         nodes = _nodes(broker, count, "w", wills=True)
         order = {"do": "wills", "port": broker.port, "count": count, "subscriber": _service(broker)}
-        with _generator({**order, "filter": "rigwatch/v1/+/+/status"}) as watcher:
-            _line(watcher)
+        with generating("mqtt_load", {**order, "filter": "rigwatch/v1/+/+/status"}) as watcher:
+            line(watcher)
             with _crowd(broker, nodes):
-                _say(watcher)
+                say(watcher)
             killed = time.time()
-            wills = json.loads(_line(watcher))["at"] - killed
+            wills = json.loads(line(watcher))["at"] - killed
         with _crowd(broker, nodes, at_once=1000) as back:
             return count, name, round(wills, 2), round(back["seconds"], 2)
-
-
-class Failed(Exception):
-    """The generator did not finish."""
 
 
 def _nodes(broker: Measured, count: int, prefix: str, *, wills: bool = False) -> list[dict[str, Any]]:
@@ -182,8 +178,9 @@ def _service(broker: Measured) -> dict[str, Any]:
 
 
 def _retain(broker: Measured, count: int) -> None:
-    with _generator({"do": "retain", "port": broker.port, "clients": _nodes(broker, count, "r")}) as process:
-        _line(process)
+    order = {"do": "retain", "port": broker.port, "clients": _nodes(broker, count, "r")}
+    with generating("mqtt_load", order) as process:
+        line(process)
 
 
 @contextmanager
@@ -194,37 +191,8 @@ def _crowd(
     order = {"do": "crowd", "port": broker.tls_port if secure else broker.port, "clients": nodes, **more}
     if secure:
         order["ca"] = broker.ca
-    with _generator(order) as process:
-        yield json.loads(_line(process))
-
-
-@contextmanager
-def _generator(order: dict[str, Any]) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.mqtt_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(order) + "\n")
-        process.stdin.flush()
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _line(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise Failed("not done in two minutes")
-    return line
-
-
-def _say(process: "subprocess.Popen[str]") -> None:
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
+    with generating("mqtt_load", order) as process:
+        yield json.loads(line(process))
 
 
 def _options() -> argparse.Namespace:

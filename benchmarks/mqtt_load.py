@@ -86,7 +86,7 @@ class Client(asyncio.Protocol):
 
     async def subscribe(self, topic_filter: str) -> None:
         self.on_suback = asyncio.get_running_loop().create_future()
-        self.write(_packet(0x82, b"\x00\x01" + _text(topic_filter) + b"\x01"))
+        self.write(packet(0x82, b"\x00\x01" + text(topic_filter) + b"\x01"))
         await self.on_suback
 
 
@@ -146,14 +146,14 @@ async def flood(order: dict[str, Any]) -> dict[str, Any]:
 
 def _publish_all(client: Client, topic: str, count: int) -> None:
     left = count
-    head = _text(topic) + b"\x00\x01"
+    head = text(topic) + b"\x00\x01"
     padding = bytes(SIZE - _STAMP.size)
 
     def send() -> None:
         nonlocal left
         if left:
             left -= 1
-            client.write(_packet(0x32, head + _STAMP.pack(time.perf_counter()) + padding))
+            client.write(packet(0x32, head + _STAMP.pack(time.perf_counter()) + padding))
 
     client.on_puback = send
     send()
@@ -184,7 +184,7 @@ async def retain(order: dict[str, Any]) -> dict[str, Any]:
     done = [asyncio.Event() for _ in clients]
     for client, login, acknowledged in zip(clients, order["clients"], done, strict=True):
         client.on_puback = acknowledged.set
-        client.write(_packet(0x33, _text(login["status"]) + b"\x00\x01" + bytes(SIZE)))
+        client.write(packet(0x33, text(login["status"]) + b"\x00\x01" + bytes(SIZE)))
     async with asyncio.timeout(_PATIENCE):
         await asyncio.gather(*(each.wait() for each in done))
     for client in clients:
@@ -215,21 +215,21 @@ async def wills(order: dict[str, Any]) -> dict[str, Any]:
 
 def _connect(login: dict[str, Any]) -> bytes:
     flags = 0xC2
-    body = _text(login["client_id"])
+    body = text(login["client_id"])
     if "will" in login:
         flags |= 0x04 | 0x08
-        body += _text(login["will"]) + _text("lost")
-    body += _text(login["user"]) + _text(login["password"])
-    return _packet(0x10, _text("MQTT") + bytes((4, flags)) + login.get("keep_alive", 0).to_bytes(2) + body)
+        body += text(login["will"]) + text("lost")
+    body += text(login["user"]) + text(login["password"])
+    return packet(0x10, text("MQTT") + bytes((4, flags)) + login.get("keep_alive", 0).to_bytes(2) + body)
 
 
-def _packet(first: int, body: bytes) -> bytes:
+def packet(first: int, body: bytes) -> bytes:
     size = len(body)
     length = bytes((size,)) if size < 128 else bytes((size & 0x7F | 0x80, size >> 7))
     return bytes((first,)) + length + body
 
 
-def _text(value: str) -> bytes:
+def text(value: str) -> bytes:
     data = value.encode()
     return len(data).to_bytes(2) + data
 
