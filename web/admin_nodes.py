@@ -251,9 +251,10 @@ class NodesDesk:
             f"{node} {what}",
             back=_address(node),
             secret=token,
-            label="Its join token, shown once",
+            label="Its join token",
             command=f"rigwatch publish --join {token}",
             steps="Run this on the rig; it stores the token and reports from then on:",
+            hint="Who has the token can speak for this node: send it as you would send a password.",
         )
 
     def _list(self, problem: str = "") -> str:

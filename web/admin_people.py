@@ -27,6 +27,9 @@ _LIVES: Final[Mapping[str, timedelta | None]] = {
 }
 
 
+_ONCE: Final = "It cannot be shown again, only replaced: copy it now. The server keeps no more than a hash of it."
+
+
 class TokenLine(NamedTuple):
     """A token in the list, in words."""
 
@@ -140,6 +143,7 @@ class PeopleDesk:
                 label="The token, shown once",
                 command=f'curl -H "Authorization: Bearer {token}" ADDRESS',
                 steps="A program sends it as a header with each request:",
+                hint=_ONCE,
             )
 
         return attempt(do, self._tokens)
@@ -209,4 +213,5 @@ def _show_password(name: str, password: str) -> Response:
         label="The password, shown once",
         command="",
         steps="",
+        hint=_ONCE,
     )

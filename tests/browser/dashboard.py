@@ -39,8 +39,9 @@ class Dashboard:
     now: Millis
     _known: set[str] = field(default_factory=set)
 
-    def open(self, browser: Chrome, path: str = "/") -> None:
-        browser.get(f"http://ada:{_PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}{path}")
+    def open(self, browser: Chrome, path: str = "/", *, who: str = "ada") -> None:
+        """As ada, who may look, or as root, who may change everything."""
+        browser.get(f"http://{who}:{_PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}{path}")
 
     def hear(self, name: str, *said: Status | Report) -> None:
         """Stores what a node says now; its first word is preceded by a birth."""
@@ -89,7 +90,9 @@ def silent_dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     store = open_store("sqlite:///rigwatch.db", home)
     now = time.time_ns() // 1_000_000
     # Nobody waits for scrypt in a test: the cost of a hash stands in the hash.
-    store.add_user("ada", generate_password_hash(_PASSWORD, "scrypt:1024:8:1"), Role.VIEWER, now=now)
+    hashed = generate_password_hash(_PASSWORD, "scrypt:1024:8:1")
+    store.add_user("ada", hashed, Role.VIEWER, now=now)
+    store.add_user("root", hashed, Role.ADMIN, now=now)
     # A subscriber that beats for the whole test.
     store.beat("subscriber", now + 3_600_000, now - 3_600_000)
     yield Dashboard(home, store, free_port(), now)
