@@ -43,6 +43,7 @@ ANYWHERE = (
 ON_SQLITE = (*ANYWHERE, Kind.LOCK_DATABASE)
 # Only there can the subscriber stand on another machine than its database.
 ON_POSTGRES = (*ANYWHERE, Kind.STOP_DATABASE, Kind.CRASH_DATABASE, Kind.CUT_SUBSCRIBER, Kind.POWER_CUT)
+ON_SMALL_DISKS = frozenset({Kind.FULL_OUTBOX, Kind.KILL_ON_FULL_OUTBOX, Kind.FULL_DATABASE})
 
 
 @dataclass(frozen=True, slots=True)
