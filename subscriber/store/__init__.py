@@ -83,6 +83,7 @@ class Store:
 
         `then` is done in the same transaction: what it raises undoes the batch as well.
         """
+        added: set[NodeId] = set()
         while True:
             try:
                 with self._engine.writing() as work:
@@ -91,8 +92,13 @@ class Store:
                         then(work, verdicts)
                     return verdicts
             except writer.UnknownNodes as exc:
+                added.update(exc.nodes)
                 with self._engine.writing() as work:
                     writer.add_nodes(work, [(node, None) for node in exc.nodes])
+            except Unstorable:
+                with self._engine.writing() as work:
+                    writer.remove_unheard(work, added)
+                raise
 
     def change(self, do: Callable[[Work], T]) -> T:
         """Whatever `do` does with the tables of alerts, in one transaction."""

@@ -27,6 +27,7 @@ INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, i
                   kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers)
 VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
+_REMOVE_UNHEARD = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL AND enrolled_at IS NULL"
 _EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
 _BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ?"
 _SET_IDENTITY = """
@@ -166,6 +167,11 @@ def write(work: Work, batch: Sequence[Heard]) -> list[Verdict]:
 def add_nodes(work: Work, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
     """Rows for nodes not heard of yet, with the time of their enrolment; those that are there stay as they are."""
     work.run_many(_ADD_NODE, [(node.site, node.node, enrolled_at) for node, enrolled_at in sorted(nodes)])
+
+
+def remove_unheard(work: Work, nodes: Iterable[NodeId]) -> None:
+    """Takes away rows that were added for messages which then could not be stored."""
+    work.run_many(_REMOVE_UNHEARD, [(node.site, node.node) for node in sorted(nodes)])
 
 
 def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
