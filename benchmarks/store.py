@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def _measure(store: Store, home: Home, options: argparse.Namespace, results: Results) -> None:
-    rigs = _rigs(options.nodes)
+    rigs = rigs_of(options.nodes)
     store.write([Heard(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs])
     done = options.hours * 60
     _tell_rate(results, "reports of one sample", done * len(rigs), lambda: _live(store, rigs, range(done)))
@@ -93,7 +93,7 @@ def _measure(store: Store, home: Home, options: argparse.Namespace, results: Res
     _tell_size(results, home, len(rigs) * done)
     if options.later > options.hours:
         done = options.later * 60
-        _fill(store, rigs, range(options.hours * 60, done))
+        fill(store, rigs, range(options.hours * 60, done))
         second = _tell_tables(results, store, options.later, done)
         results.say(f"tables, longer history over shorter: {second / first:.2f}")
         _tell_size(results, home, len(rigs) * done)
@@ -115,7 +115,7 @@ def _live(store: Store, rigs: list[Rig], minutes: range) -> float:
     spent = 0.0
     for minute in minutes:
         chance.shuffle(rigs)
-        heard = [_report(rig, [rig.sample(minute, chance)]) for rig in rigs]
+        heard = [report_of(rig, [rig.sample(minute, chance)]) for rig in rigs]
         for start in range(0, len(heard), BATCH):
             begun = time.perf_counter()
             store.write(heard[start : start + BATCH])
@@ -125,7 +125,7 @@ def _live(store: Store, rigs: list[Rig], minutes: range) -> float:
     return spent
 
 
-def _fill(store: Store, rigs: list[Rig], minutes: range) -> None:
+def fill(store: Store, rigs: list[Rig], minutes: range) -> None:
     """As rigs catch up after an outage: many samples a report."""
     chance = random.Random(2)  # noqa: S311 - no secret
     _forget(store, minutes.stop, FOREVER)
@@ -133,10 +133,10 @@ def _fill(store: Store, rigs: list[Rig], minutes: range) -> None:
         for start in range(minutes.start, minutes.stop, 500):
             part = minutes[start - minutes.start : start - minutes.start + 500]
             if part:
-                store.write([_report(rig, [rig.sample(minute, chance) for minute in part])])
+                store.write([report_of(rig, [rig.sample(minute, chance) for minute in part])])
 
 
-def _report(rig: Rig, samples: list[Sample]) -> Heard:
+def report_of(rig: Rig, samples: list[Sample]) -> Heard:
     now = samples[-1].n
     return Heard(rig.id, Report(1, now, tuple(samples)), rig.key, now)
 
@@ -200,7 +200,7 @@ def _forget(store: Store, minute: int, keep: timedelta) -> tuple[list[float], in
     return spent, rows
 
 
-def _rigs(count: int) -> list[Rig]:
+def rigs_of(count: int) -> list[Rig]:
     chance = random.Random(0)  # noqa: S311 - no secret
     master = MasterKey.random()
     ids = [NodeId("bench", f"rig{number:05}") for number in range(count)]
