@@ -9,7 +9,22 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.store import Store
-from web import admin, assets, errors, headers, health, incidents, login, nav, node, overview
+from web import (
+    admin,
+    api,
+    assets,
+    errors,
+    headers,
+    health,
+    incidents,
+    login,
+    metrics,
+    nav,
+    node,
+    overview,
+    series,
+    wall,
+)
 from web.proxy import TrustedProxies
 from web.snapshot import Snapshots
 from web.zone import Zone
@@ -54,7 +69,11 @@ def _configure_blueprints(app: Flask, settings: ServerSettings, store: Store, *,
     zone = Zone.find(settings.web.timezone)
     app.register_blueprint(health.create(store, clock))
     snapshots = Snapshots(settings, store, zone.tz)
-    app.register_blueprint(overview.create(settings, snapshots, clock, zone=zone))
+    app.register_blueprint(overview.create(settings, store, snapshots, clock, zone=zone))
     app.register_blueprint(admin.create(settings, store, clock, home=home, zone=zone))
     app.register_blueprint(incidents.create(settings, store, clock, zone=zone))
-    app.register_blueprint(node.create(settings, snapshots, clock, zone=zone))
+    app.register_blueprint(node.create(settings, store, snapshots, clock, zone=zone))
+    app.register_blueprint(series.create(store, snapshots, clock))
+    app.register_blueprint(wall.create(settings, snapshots, clock, zone=zone))
+    app.register_blueprint(api.create(snapshots, store, clock, zone=zone))
+    app.register_blueprint(metrics.create(store, snapshots, clock))

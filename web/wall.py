@@ -1,0 +1,153 @@
+"""The wall, `/wall`: what matters in large tiles, for a screen that nobody touches and everybody passes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from flask import Blueprint, Response, render_template, request, url_for
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.settings import ServerSettings
+from subscriber.alerts.rule import Severity
+from subscriber.alerts.status import NodeStatus
+from web import units
+from web.errors import BadQuery
+from web.listing import SEVERITY, Listing, natural
+from web.parts import Parts
+from web.row import MEANING, Look, Moment
+from web.snapshot import Snapshot, Snapshots
+from web.standing import SIMULATED, Standing, remarks
+from web.units import Quantity
+from web.zone import Zone
+
+TROUBLE: Final = frozenset({NodeStatus.LOST, NodeStatus.SILENT, NodeStatus.DEGRADED, NodeStatus.UNKNOWN})
+TROUBLE_MOST: Final = 18
+CALM_MOST: Final = 120
+"""Tiles that can be told apart from across a room; of more nodes than this only the sites are shown."""
+
+
+class Tile(NamedTuple):
+    """A node. `since` is when it became so, or last reported; `note` says why."""
+
+    key: str
+    title: str
+    place: str
+    status: str
+    note: str
+    hashrate: Quantity
+    since: Moment | None
+    age: str
+    simulated: bool
+
+
+class Site(NamedTuple):
+    """A site in one line; `status` is the worst of its nodes'."""
+
+    name: str
+    status: str
+    up: int
+    nodes: int
+    hashrate: Quantity
+
+
+class Wall:
+    """Renders the wall. `?site=` narrows it to one site, `?theme=light` makes it light."""
+
+    def __init__(self, settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> None:
+        self._snapshots = snapshots
+        self._clock = clock
+        self._look = Look(settings.web.colours, zone)
+        self._parts = Parts()
+
+    def page(self) -> str:
+        theme = request.args.get("theme", "dark")
+        if theme not in {"dark", "light"}:
+            raise BadQuery(f"theme: {theme[:40]!r} is not one of dark, light")
+        listing, now = Listing.parse(request.args), self._clock.now()
+        live_url = url_for("wall.live") + listing.query()
+        context = self._context(self._snapshots.at(now), listing, now)
+        return render_template("wall.html", theme=theme, live_url=live_url, **context)
+
+    def live(self) -> Response:
+        """The part that changes, or 304 while it has not."""
+        listing, now = Listing.parse(request.args), self._clock.now()
+        snapshot = self._snapshots.at(now)
+
+        def render() -> str:
+            return render_template("wall_live.html", **self._context(snapshot, listing, now))
+
+        return self._parts.answer(listing.query(), snapshot.version, render)
+
+    def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
+        fleet, look = snapshot.fleet, self._look
+        shown = listing.apply(fleet.standings)
+        trouble = [each for each in shown if each.status in TROUBLE]
+        calm = [each for each in shown if each.status not in TROUBLE]
+        by_status = Counter(each.status for each in shown)
+        total = _total(shown)
+        return {
+            "now": now,
+            "now_full": look.zone.full(now),
+            "zone": look.zone,
+            "blind": fleet.blind,
+            "site": listing.site,
+            "nodes": len(shown),
+            "hashrate": units.hashrate(total),
+            "change": "" if listing.narrows else units.change(total, snapshot.hour_ago).replace(units.UNKNOWN, ""),
+            "counts": [(status.value, by_status[status]) for status in SEVERITY if by_status[status]],
+            "lost": by_status[NodeStatus.LOST],
+            "incidents": sum(snapshot.incidents.values()),
+            "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
+            "trouble": [tile(each, look, now) for each in trouble[:TROUBLE_MOST]],
+            "more": max(0, len(trouble) - TROUBLE_MOST),
+            "calm": [tile(each, look, now) for each in calm] if len(calm) <= CALM_MOST else [],
+            "sites": [] if listing.site else sites(shown),
+        }
+
+
+def tile(each: Standing, look: Look, now: Millis) -> Tile:
+    facts, wrong = each.facts, remarks(each.facts)
+    # A node that is gone is so since it went; one that is there is as old as its last report.
+    at = facts.state_at if each.status in {NodeStatus.LOST, NodeStatus.OFFLINE} else facts.last_report_at
+    rate = facts.sample.hashrate if facts.sample and each.counted else None
+    return Tile(
+        key=str(facts.id),
+        title=facts.title,
+        place=f"{facts.id.site} · {facts.host}" if facts.host else facts.id.site,
+        status=each.status.value,
+        note=wrong[0] if wrong and each.status is NodeStatus.DEGRADED else facts.reason or MEANING[each.status],
+        hashrate=units.hashrate(rate),
+        since=None if at is None else look.moment(at),
+        age=units.age(None if at is None else now - at),
+        simulated=SIMULATED in facts.tags,
+    )
+
+
+def sites(shown: Iterable[Standing]) -> list[Site]:
+    """By name; none where there is only one."""
+    of: defaultdict[str, list[Standing]] = defaultdict(list)
+    for each in shown:
+        of[each.facts.id.site].append(each)
+    if len(of) < 2:
+        return []
+    return [_site(name, of[name]) for name in sorted(of, key=natural)]
+
+
+def create(settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
+    wall = Wall(settings, snapshots, clock, zone=zone)
+    blueprint = Blueprint("wall", __name__, url_prefix="/wall")
+    blueprint.add_url_rule("", "page", wall.page)
+    blueprint.add_url_rule("/live", "live", wall.live)
+    return blueprint
+
+
+def _site(name: str, nodes: Sequence[Standing]) -> Site:
+    up = sum(each.status in {NodeStatus.ONLINE, NodeStatus.DEGRADED} for each in nodes)
+    worst = min((each.status for each in nodes), key=SEVERITY.index)
+    return Site(name, worst.value, up, len(nodes), units.hashrate(_total(nodes)))
+
+
+def _total(shown: Iterable[Standing]) -> float | None:
+    samples = [each.facts.sample for each in shown if each.counted and each.facts.sample]
+    rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
+    return sum(rates) if rates else None
