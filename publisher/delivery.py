@@ -2,9 +2,10 @@
 
 A sample goes out, and stays in flight until the subscriber has acked its n, its report has waited too long for that, or
 the connection is lost. The newest sample is *live*: it goes at once, whatever else is under way. Everything else is
-*history*: batches, newest first, one at a time, so that a long backlog never stands in front of a live sample. A
-report without an ack (the subscriber is away) is sent again with history, at intervals that double from
-`PATIENCE` to `PATIENCE_MAX`; one ack and history flows again as fast as it is acked.
+*history*: batches, newest first, one at a time, so that a long backlog never stands in front of a live sample; a few
+at a time as long as acks come within `QUICK`, which says that the way is wide. A report without an ack (the subscriber
+is away) is sent again with history, at intervals that double from `PATIENCE` to `PATIENCE_MAX`; one ack and history
+flows again as fast as it is acked.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,6 +19,10 @@ from rigwatch.messages import SAMPLES_MAX
 PATIENCE: Final = 20.0
 """Seconds from the broker's receipt of a report to the time when its ack counts as missing."""
 PATIENCE_MAX: Final = 600.0
+QUICK: Final = 0.5
+"""Seconds from sending to ack within which the way to the server counts as wide and empty."""
+BATCHES_MAX: Final = 4
+"""The most batches of history on their way at once."""
 REPORT_BYTES_MAX: Final = 128 * 1024
 """JSON of the samples in one report; brokers refuse large packets, and a slow uplink needs seconds for this much."""
 
@@ -40,6 +45,7 @@ class Batch:
 class _InFlight:
     kind: Kind
     left: set[int]
+    sent_at: float
     due: float | None = None
     """When it goes back to waiting; None while the broker has not confirmed it."""
 
@@ -54,6 +60,7 @@ class Delivery:
         self._in_flight: dict[int, _InFlight] = {}
         self._numbers = 0
         self._silences = 0
+        self._batches = 1
 
     def restart(self, kept: Mapping[int, int]) -> None:
         """A new connection: these samples (n → bytes) are all that is to be sent, and nothing is in flight."""
@@ -62,6 +69,7 @@ class Delivery:
         self._live = max(kept, default=None)
         self._in_flight.clear()
         self._silences = 0
+        self._batches = 1
 
     def add(self, n: int, size: int) -> None:
         """A new sample; it becomes the live one."""
@@ -74,11 +82,11 @@ class Delivery:
         self._expire(now)
         if self._live is not None:
             n, self._live = self._live, None
-            return self._send(Kind.LIVE, (n,))
-        if any(report.kind is Kind.HISTORY for report in self._in_flight.values()):
+            return self._send(Kind.LIVE, (n,), now)
+        if sum(report.kind is Kind.HISTORY for report in self._in_flight.values()) >= self._batches:
             return None
         history = self._next_history()
-        return self._send(Kind.HISTORY, history) if history else None
+        return self._send(Kind.HISTORY, history, now) if history else None
 
     def wakes_at(self) -> float | None:
         """When `next` may have something without anything having happened."""
@@ -107,13 +115,21 @@ class Delivery:
         """The subscriber has these; gives those that were kept here, for the outbox to forget."""
         self._silences = 0
         known = tuple(n for n in numbers if n in self._sizes)
+        self._adapt(set(known), now)
         self.forget(known, now)
         return known
 
-    def _send(self, kind: Kind, samples: tuple[int, ...]) -> Batch:
+    def _adapt(self, acked: set[int], now: float) -> None:
+        """One batch more on its way after each that was acked quickly, one alone after one that was not."""
+        for report in self._in_flight.values():
+            if report.kind is Kind.HISTORY and report.left <= acked:
+                quick = now - report.sent_at <= QUICK
+                self._batches = min(self._batches + 1, BATCHES_MAX) if quick else 1
+
+    def _send(self, kind: Kind, samples: tuple[int, ...], now: float) -> Batch:
         self._numbers += 1
         self._waiting.difference_update(samples)
-        self._in_flight[self._numbers] = _InFlight(kind, set(samples))
+        self._in_flight[self._numbers] = _InFlight(kind, set(samples), now)
         return Batch(self._numbers, kind, samples)
 
     def _next_history(self) -> tuple[int, ...]:
@@ -134,6 +150,7 @@ class Delivery:
                 del self._in_flight[number]
                 if report.kind is Kind.HISTORY:
                     self._silences += 1
+                    self._batches = 1
 
     def _patience(self, kind: Kind) -> float:
         # A live report joins history after the first wait; history is what is repeated, so only it slows down.

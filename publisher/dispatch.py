@@ -1,6 +1,7 @@
 """One node's outbox and delivery, kept in step; connecting and sealing happen in `session`."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,7 +9,7 @@ from publisher.delivery import Delivery
 from publisher.outbox import Outbox, on_disk
 from publisher.summary import Summary
 from rigwatch.clock import Clock
-from rigwatch.messages import Ack, Sample
+from rigwatch.messages import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,11 @@ class Dispatch:
         """When `next` may have something by the passing of time alone, in monotonic seconds."""
         return self._delivery.wakes_at()
 
-    async def acked(self, ack: Ack) -> None:
+    async def acked(self, numbers: Sequence[int]) -> None:
         """Forgets what the subscriber has committed, whichever session it was sent in."""
+        if not numbers:
+            return
         async with self._lock:
-            known = self._delivery.acked(ack.n, self._clock.monotonic())
+            known = self._delivery.acked(numbers, self._clock.monotonic())
             if known:
                 await on_disk(self._outbox, partial(self._outbox.forget, known))

@@ -177,10 +177,11 @@ class Session:
 
     async def _take_acks(self, session: int) -> None:
         acks, self._acks = self._acks, []
+        # At once: each time the disk is asked costs as long as writing some hundred samples.
+        await self._dispatch.acked([n for ack in acks for n in ack.n])
         for ack in acks:
             if not ack.n and ack.session > session:
                 raise _Outdated(ack.session)
-            await self._dispatch.acked(ack)
 
     def _send(self, connection: Connection, session: int, outgoing: Outgoing) -> None:
         topic = topic_of(self._account.node, Channel.REPORT)

@@ -26,6 +26,7 @@ _BATCH_MESSAGES = 1000
 _BATCH_SAMPLES = 4000
 # Waiting this long for company makes a commit (one fsync) serve many reports. A status never waits: it may be a death.
 _LINGER_S = 0.02
+_COMPANY = 100
 _UNCONFIRMED_BATCHES = 4
 _PAUSE_MAX_S = 4.0
 _RETRY_FIRST_S = 0.1
@@ -118,6 +119,9 @@ class Pipeline:
         self._idle.clear()
         if isinstance(heard.body, Status) or len(self._queue) >= _BATCH_MESSAGES:
             self._urgent.set()
+        elif len(heard.body.samples) >= _COMPANY:
+            # History is a crowd by itself.
+            self._urgent.set()
         self._regulate()
 
     def _has_room(self, heard: Heard) -> bool:
@@ -127,7 +131,7 @@ class Pipeline:
             # The broker keeps every node's last status and will be asked for them.
             self._statuses_missed = True
         # Not acknowledged, so its node keeps what was in it and sends it again.
-        self.rejections.add(Rejected(heard.topic, Reason.OVERFLOW), self._clock.monotonic())
+        self.rejections.add(Rejected(heard.topic, Reason.OVERFLOW, "its node keeps it and sends it again"), self._clock.monotonic())
         return False
 
     async def _wait_for_work(self) -> None:

@@ -62,11 +62,14 @@ def stored_number(whole: float) -> float:
 
 def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:
     """The row of a sample taken at `at` (server time); `before` is the node's latest, for what did not change."""
+    hashrate, temperature, power, fan = sample.hashrate, sample.temperature, sample.power, sample.fan
+    cpu, uptime = sample.cpu, sample.uptime
+    # Written out: at thousands of samples a second, calls for each figure are a tenth of all work.
     return (
         node,
         sample.n,
         at - sample.n,
-        None if sample.hashrate is None else milli(sample.hashrate),
+        None if hashrate is None else milli(hashrate),
         sample.peers,
         sample.block,
         sample.syncing,
@@ -75,11 +78,11 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:
         sample.stale,
         # The rig's own two times: the distance is right even where its clock is wrong.
         None if sample.last_share_at is None else sample.at - sample.last_share_at,
-        _tenths(sample.temperature),
-        _tenths(sample.power),
-        _tenths(sample.fan),
-        _tenths(sample.cpu),
-        _tenths(sample.uptime),
+        None if temperature is None else round(temperature * 10),
+        None if power is None else round(power * 10),
+        None if fan is None else round(fan * 10),
+        None if cpu is None else round(cpu * 10),
+        None if uptime is None else round(uptime * 10),
         _extra(sample, before),
     )
 
@@ -114,10 +117,6 @@ def from_row(row: Row) -> Sample:
 
 def extra_of(column: str | None) -> Extra:
     return _extra_decoder.decode(column) if column else Extra()
-
-
-def _tenths(figure: float | None) -> int | None:
-    return None if figure is None else round(figure * 10)
 
 
 def _from_tenths(stored: int | None) -> float | None:

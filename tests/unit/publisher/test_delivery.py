@@ -1,4 +1,4 @@
-from publisher.delivery import PATIENCE, PATIENCE_MAX, REPORT_BYTES_MAX, Delivery, Kind
+from publisher.delivery import PATIENCE, PATIENCE_MAX, QUICK, REPORT_BYTES_MAX, Delivery, Kind
 from rigwatch.messages import SAMPLES_MAX
 
 
@@ -29,6 +29,26 @@ def test_history_goes_one_batch_at_a_time_newest_first() -> None:
     assert _drain(delivery) == [(1001,), tuple(range(501, 1001))]
     delivery.acked(range(501, 1001), 1.0)
     assert _drain(delivery, 1.0) == [tuple(range(1, 501))]
+
+
+def test_while_acks_come_quickly_more_batches_are_on_their_way_at_once() -> None:
+    delivery = _with(SAMPLES_MAX * 20)
+    numbers = [_drain(delivery, 0.0)[1]]
+    for expected in (2, 3, 4, 4):
+        delivery.acked(numbers.pop(0), 0.0)
+        numbers += _drain(delivery, 0.0)
+        assert len(numbers) == expected
+
+
+def test_a_slow_ack_leaves_one_batch_on_its_way_at_a_time() -> None:
+    delivery = _with(SAMPLES_MAX * 20)
+    _, first = _drain(delivery, 0.0)
+    delivery.acked(first, 0.1)
+    second, third = _drain(delivery, 0.1)
+    delivery.acked(second, 0.1 + QUICK + 0.01)
+    assert _drain(delivery, 1.0) == []
+    delivery.acked(third, 1.1)
+    assert len(_drain(delivery, 1.1)) == 1
 
 
 def test_a_live_sample_does_not_wait_for_history() -> None:

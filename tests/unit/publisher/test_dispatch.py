@@ -8,7 +8,6 @@ from publisher.dispatch import Dispatch
 from publisher.outbox import Kept, Limits, Outbox
 from publisher.sources.reading import Reading
 from publisher.summary import Summary
-from rigwatch.messages import Ack
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock, settle
 from tests.waiting import eventually_async
@@ -47,7 +46,7 @@ async def test_a_sample_is_sent_kept_and_forgotten() -> None:
         assert outgoing is not None
         assert outgoing.samples[0].hashrate == 1.0
         assert await dispatch.next() is None
-        await dispatch.acked(Ack(session=1, n=(outgoing.samples[0].n,)))
+        await dispatch.acked([outgoing.samples[0].n])
         assert not outbox.pending()
 
 
@@ -76,7 +75,7 @@ async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path
         assert outgoing is not None
         assert [sample.n for sample in outgoing.samples] == [numbers[1]]
         dispatch.broker_has(outgoing.number)
-        await dispatch.acked(Ack(session=1, n=(numbers[1],)))
+        await dispatch.acked([numbers[1]])
         assert dispatch.wakes_at() is None, "nothing waits for an ack any more"
         await dispatch.keep(Summary())
         await dispatch.keep(Summary())
