@@ -1,0 +1,403 @@
+"""Administration over HTTP: what each form does, who is said to have done it, and how programs log in."""
+
+import html
+import re
+import threading
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from rigwatch.home import Home
+from rigwatch.keys import MasterKey
+from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
+from rigwatch.settings.alerts import AlertSettings
+from rigwatch.settings.loader import Secret
+from rigwatch.tokens import JoinToken
+from rigwatch.topics import NodeId
+from subscriber.facts import Role
+from subscriber.store import Store, audit, outbox, tokens
+from subscriber.store.audit import Entry, Wanted
+from tests.fake_clock import START, FakeClock
+from tests.integration.web.conftest import HASH, basic
+from tests.rigs import birth, rig
+from tests.waiting import eventually
+from tests.webhook import webhook
+from web.app import create_app
+from web.csrf import FIELD, token_for
+from web.login import GUESSES
+
+RIG = NodeId("main", "rig1")
+ONE = "/admin/nodes/main/rig1"
+HOUR = 3_600_000
+
+
+class Root:
+    """The admin root at a browser, whose forms carry their CSRF token."""
+
+    def __init__(self, app: Flask, store: Store) -> None:
+        self.client = app.test_client()
+        self.client.environ_base["HTTP_AUTHORIZATION"] = basic("root")["Authorization"]
+        self._store = store
+
+    def page(self, path: str) -> str:
+        return html.unescape(self.client.get(path).text)
+
+    def send(self, path: str, **form: str) -> TestResponse:
+        user = self._store.user("root")
+        assert user
+        return self.client.post(path, data={**form, FIELD: token_for(user)})
+
+    def refusal(self, path: str, **form: str) -> str:
+        """The sentence in the banner of a form that was refused."""
+        answer = self.send(path, **form)
+        assert answer.status_code == 400, answer.text
+        found = re.search(r'role="alert">([^<]+)<', answer.text)
+        assert found, answer.text
+        return html.unescape(found[1])
+
+    def secret(self, path: str, **form: str) -> str:
+        """What the page shows once."""
+        answer = self.send(path, **form)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+        found = re.search(r'id="secret"[^>]*>([^<]+)<', answer.text)
+        assert found, answer.text
+        return found[1]
+
+
+@pytest.fixture
+def root(app: Flask, store: Store, home: Home) -> Root:
+    """With rig1, which was heard of."""
+    MasterKey.random().save(home.secret_key)
+    store.add_user("root", HASH, Role.ADMIN, now=START)
+    store.write([rig("rig1").heard(birth(name="Own"))])
+    return Root(app, store)
+
+
+def entries(store: Store) -> list[Entry]:
+    return store.look(lambda work: audit.page(work, Wanted(), 50))
+
+
+def said(store: Store) -> list[tuple[str, str, str]]:
+    """The audit list, oldest first."""
+    return [(each.action, each.subject, each.detail) for each in reversed(entries(store))]
+
+
+def test_enrolling_shows_a_token_that_lets_the_node_in(root: Root, home: Home, store: Store) -> None:
+    token = JoinToken.decode(root.secret("/admin/nodes", node="rig2", site="garage", name="Big one"))
+    assert token.node == NodeId("garage", "rig2")
+    assert token.key == MasterKey.load(home.secret_key).node_key(token.node)
+    assert token.ca
+    assert Registry(home.nodes_json).get(token.node)
+    assert "Big one" in root.page("/")
+    assert said(store) == [
+        ("node.enroll", "garage/rig2", "shown as Big one"),
+        ("node.rename", "garage/rig2", "Big one"),
+    ]
+    assert {each.who for each in entries(store)} == {"root"}
+    assert token.encode() not in str(entries(store))
+
+
+def test_enrolling_again_changes_no_key(root: Root) -> None:
+    first = root.secret("/admin/nodes", node="rig2", site="main")
+    assert root.secret("/admin/nodes", node="rig2", site="main") == first
+    assert root.secret("/admin/nodes/main/rig2/token") == first
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ({"node": "Rig 2", "site": "main"}, "node 'Rig 2' is not a valid name"),
+        ({"node": "rig2", "site": "a/b"}, "site 'a/b' is not a valid name"),
+        ({"node": "", "site": "main"}, "Name: should have 1 to 64 characters"),
+        ({"node": "x" * 65, "site": "main"}, "Name: should have 1 to 64 characters"),
+        ({"node": "rig2", "site": "main", "name": "x" * 81}, "Shown as: should have 0 to 80 characters"),
+        ({"node": "rig2", "site": "main", "name": "a\u202eb"}, "letters that can be seen"),
+        ({}, "Site: should have"),
+    ],
+)
+def test_a_name_that_cannot_be_is_explained(root: Root, home: Home, form: dict[str, str], why: str) -> None:
+    assert why in root.refusal("/admin/nodes", **form)
+    assert not home.nodes_json.exists()
+
+
+def test_without_a_key_it_says_what_to_do(root: Root, home: Home, store: Store) -> None:
+    home.secret_key.unlink()
+    assert "run 'rigwatch init' first" in root.refusal("/admin/nodes", node="rig2", site="main")
+    assert said(store) == []
+
+
+def test_a_registry_that_cannot_be_read_is_named_and_the_list_is_still_there(root: Root, home: Home) -> None:
+    home.nodes_json.write_text("{")
+    page = root.page("/admin/")
+    assert "cannot be read as the list of enrolled nodes" in page
+    assert "Own" in page
+
+
+def test_a_name_given_here_is_shown_everywhere_and_can_be_taken_back(root: Root, store: Store) -> None:
+    assert root.send(f"{ONE}/name", name="  The loud one ").headers["Location"] == f"{ONE}?done=renamed"
+    assert "It is called that now." in root.page(f"{ONE}?done=renamed")
+    assert "The loud one" in root.page("/")
+    root.send(f"{ONE}/name", name="")
+    assert "The loud one" not in root.page("/")
+    assert [detail for _, _, detail in said(store)] == [
+        "from Own to The loud one",
+        "from The loud one back to its own name",
+    ]
+
+
+def test_nobody_puts_words_into_our_mouth(root: Root) -> None:
+    assert "hacked" not in root.page("/admin/?done=you+were+hacked")
+
+
+def test_tags_are_read_as_people_write_them(root: Root, store: Store) -> None:
+    root.send(f"{ONE}/tags", tags=" loud,chain:etc  loud;x ")
+    assert [each.tags for each in store.nodes()] == [("loud", "chain:etc", "loud;x")]
+    assert "Tags: at most 16" in root.refusal(f"{ONE}/tags", tags=" ".join(map(str, range(17))))
+    assert "Tags: at most 16" in root.refusal(f"{ONE}/tags", tags="x" * 41)
+
+
+def test_a_new_key_leaves_the_old_one_its_time(root: Root, home: Home, clock: FakeClock) -> None:
+    old = root.secret("/admin/nodes", node="rig1", site="main")
+    new = root.secret(f"{ONE}/rotate", overlap="24h")
+    assert JoinToken.decode(new).key != JoinToken.decode(old).key
+    known = Registry(home.nodes_json).get(RIG)
+    assert known
+    assert known.previous_until == clock.now() + 24 * HOUR
+    assert "works until 2025-10-10" in root.page(ONE)
+    assert "should be one of 1h, 24h" in root.refusal(f"{ONE}/rotate", overlap="99y")
+
+
+def test_a_node_that_is_not_enrolled_has_no_key_to_change(root: Root) -> None:
+    assert "is not enrolled" in root.refusal(f"{ONE}/rotate", overlap="24h")
+
+
+@pytest.mark.parametrize("what", ["revoke", "retire"])
+def test_taking_out_asks_back_first(root: Root, home: Home, store: Store, what: str) -> None:
+    root.secret("/admin/nodes", node="rig1", site="main")
+    asked = root.send(f"{ONE}/{what}")
+    assert asked.status_code == 200
+    assert 'name="sure" value="yes"' in asked.text
+    known = Registry(home.nodes_json).get(RIG)
+    assert known
+    assert not known.revoked
+    assert root.send(f"{ONE}/{what}", sure="yes").status_code == 303
+    known = Registry(home.nodes_json).get(RIG)
+    assert known
+    assert known.revoked
+    assert [str(each.id) for each in store.nodes()] == ([] if what == "retire" else ["main/rig1"])
+    assert said(store)[-1] == (f"node.{what}", "main/rig1", "")
+
+
+def test_a_retired_node_is_listed_apart_and_comes_back_with_a_new_token(root: Root, store: Store) -> None:
+    old = root.secret("/admin/nodes", node="rig1", site="main")
+    root.send(f"{ONE}/retire", sure="yes")
+    assert "Own" not in root.page("/")
+    assert "1 retired" in root.page("/admin/")
+    assert "Own" in root.page("/admin/?show=retired")
+    assert "bring it back first" in root.refusal(f"{ONE}/token")
+    new = root.secret(f"{ONE}/restore")
+    assert JoinToken.decode(new).key != JoinToken.decode(old).key
+    assert [str(each.id) for each in store.nodes()] == ["main/rig1"]
+    assert "there is none that this could be done to" in root.refusal(f"{ONE}/restore")
+
+
+def test_a_node_moves_with_its_history_and_its_old_key_dies(root: Root, home: Home, store: Store) -> None:
+    old = JoinToken.decode(root.secret("/admin/nodes", node="rig1", site="main"))
+    assert "Move main/rig1 to garage?" in root.send(f"{ONE}/move", to="garage").text
+    new = JoinToken.decode(root.secret(f"{ONE}/move", to="garage", sure="yes"))
+    assert (new.node, new.key != old.key) == (NodeId("garage", "rig1"), True)
+    registry = Registry(home.nodes_json).nodes()
+    assert (registry[RIG].revoked, registry[new.node].revoked) == (True, False)
+    assert [(str(each.id), each.title) for each in store.nodes()] == [("garage/rig1", "Own")]
+    assert said(store)[-1] == ("node.move", "main/rig1", "to garage")
+
+
+def test_a_node_does_not_move_onto_another_or_nowhere(root: Root, home: Home, store: Store) -> None:
+    store.write([rig("rig1", "garage").heard(birth())])
+    assert "is there already" in root.refusal(f"{ONE}/move", to="garage", sure="yes")
+    assert "where it is already" in root.refusal(f"{ONE}/move", to="main", sure="yes")
+    assert "not a valid name" in root.refusal(f"{ONE}/move", to="the moon", sure="yes")
+    assert not home.nodes_json.exists()
+
+
+def test_an_unknown_node_is_404(root: Root) -> None:
+    assert root.client.get("/admin/nodes/main/rig9").status_code == 404
+    assert root.send("/admin/nodes/main/rig9/revoke", sure="yes").status_code == 404
+    assert root.send("/admin/nodes/MAIN/x/revoke", sure="yes").status_code == 404
+
+
+def test_long_lists_are_paged_and_searched(root: Root, store: Store) -> None:
+    store.set_enrolled({NodeId("main", f"node{number:03}"): START for number in range(120)})
+    first, second = root.page("/admin/"), root.page("/admin/?page=2")
+    assert "Page 1 of 2" in first
+    assert ("node000" in first, "node119" in first) == (True, False)
+    assert ("node000" in second, "node119" in second) == (False, True)
+    found = root.page("/admin/?q=NODE11")
+    assert ("node110" in found, "node109" in found) == (True, False)
+
+
+# people
+
+
+def test_a_password_is_shown_once_and_logs_in(root: Root, app: Flask, store: Store) -> None:
+    password = root.secret("/admin/users/add", name="bob", role="viewer")
+    assert app.test_client().get("/", headers=basic("bob", password)).status_code == 200
+    assert password not in root.page("/admin/users")
+    assert password not in str(entries(store))
+    assert said(store) == [("user.add", "bob", "viewer")]
+
+
+def test_a_role_counts_at_once(root: Root, app: Flask) -> None:
+    password = root.secret("/admin/users/add", name="bob", role="viewer")
+    bob = app.test_client()
+    assert bob.get("/admin/users", headers=basic("bob", password)).status_code == 403
+    root.send("/admin/users/role", name="bob", role="admin")
+    assert bob.get("/admin/users", headers=basic("bob", password)).status_code == 200
+
+
+def test_nobody_locks_everybody_out(root: Root, store: Store) -> None:
+    assert "is the last admin" in root.refusal("/admin/users/role", name="root", role="viewer")
+    assert "is the last admin" in root.refusal("/admin/users/remove", name="root", sure="yes")
+    assert said(store) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ({"name": "a:b", "role": "viewer"}, "no colon"),
+        ({"name": "bob", "role": "king"}, "Role: should be one of viewer, admin"),
+        ({"name": "root", "role": "viewer"}, "user root: is there already"),
+        ({"role": "viewer"}, "Name: should have 1 to 100 characters"),
+    ],
+)
+def test_a_user_that_cannot_be_is_explained(root: Root, store: Store, form: dict[str, str], why: str) -> None:
+    assert why in root.refusal("/admin/users/add", **form)
+    assert {user.name for user in store.users()} == {"ada", "root"}
+
+
+def test_a_new_password_asks_back_and_ends_the_old_one(root: Root, app: Flask) -> None:
+    old = root.secret("/admin/users/add", name="bob", role="viewer")
+    assert "Give bob a new password?" in root.send("/admin/users/password", name="bob").text
+    new = root.secret("/admin/users/password", name="bob", sure="yes")
+    assert app.test_client().get("/", headers=basic("bob", old)).status_code == 401
+    assert app.test_client().get("/", headers=basic("bob", new)).status_code == 200
+
+
+# programs
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_token_logs_a_program_in_until_it_ends(root: Root, stranger: FlaskClient, clock: FakeClock) -> None:
+    token = root.secret("/admin/tokens/add", name="prometheus", role="viewer", life="30d")
+    assert stranger.get("/", headers=bearer(token)).status_code == 200
+    assert stranger.get("/", headers={"Authorization": f"bearer {token}"}).status_code == 200
+    assert stranger.get("/admin/users", headers=bearer(token)).status_code == 403
+    assert token not in root.page("/admin/tokens")
+    clock.move(30 * 24 * 3600)
+    refused = stranger.get("/", headers=bearer(token))
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="rigwatch"'
+    assert "expired" in root.page("/admin/tokens")
+
+
+def test_a_token_that_is_removed_counts_no_more(root: Root, stranger: FlaskClient, store: Store) -> None:
+    token = root.secret("/admin/tokens/add", name="t", role="admin", life="never")
+    assert stranger.get("/admin/users", headers=bearer(token)).status_code == 200
+    assert "Remove the token t?" in root.send("/admin/tokens/remove", name="t").text
+    root.send("/admin/tokens/remove", name="t", sure="yes")
+    assert stranger.get("/", headers=bearer(token)).status_code == 401
+    assert [action for action, _, _ in said(store)] == ["token.add", "token.remove"]
+
+
+def test_a_program_changes_things_without_a_csrf_token_and_under_its_name(root: Root, app: Flask, store: Store) -> None:
+    token = root.secret("/admin/tokens/add", name="deploy", role="admin", life="never")
+    done = app.test_client().post(f"{ONE}/name", data={"name": "By a program"}, headers=bearer(token))
+    assert done.status_code == 303
+    assert entries(store)[0].who == "token:deploy"
+
+
+def test_the_last_use_is_noted_but_not_each_time(
+    root: Root, stranger: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    token = root.secret("/admin/tokens/add", name="t", role="viewer", life="never")
+
+    def used() -> int | None:
+        return store.look(tokens.every)[0].last_used_at
+
+    assert used() is None
+    stranger.get("/", headers=bearer(token))
+    first = used()
+    assert first == clock.now()
+    clock.move(59)
+    stranger.get("/", headers=bearer(token))
+    assert used() == first
+    clock.move(1)
+    stranger.get("/", headers=bearer(token))
+    assert used() == clock.now()
+
+
+def test_wrong_tokens_count_as_wrong_passwords_do(root: Root, stranger: FlaskClient) -> None:
+    right = root.secret("/admin/tokens/add", name="t", role="viewer", life="never")
+    for _ in range(GUESSES.amount):
+        assert stranger.get("/", headers=bearer(tokens.make())).status_code == 401
+    assert stranger.get("/", headers=bearer(tokens.make())).status_code == 429
+    assert stranger.get("/", headers=basic("ada")).status_code == 429
+    assert stranger.get("/", headers=bearer(right)).status_code == 200
+
+
+# channels and the audit list
+
+
+def test_channels_are_tested_one_by_one_while_the_pages_go_on(store: Store, clock: FakeClock, home: Home) -> None:
+    store.add_user("root", HASH, Role.ADMIN, now=START)
+    with webhook() as good, webhook() as bad:
+        bad.status = 403
+        good.hold = threading.Event()
+        home.server_toml.write_text(
+            f'[alerts.channel.good]\nurl = "{good.url}"\n[alerts.channel.bad]\nurl = "{bad.url}"\n'
+        )
+        alerting = ServerSettings(alerts=AlertSettings(channels=(Secret(good.url), Secret(bad.url))))
+        root = Root(create_app(alerting, store, clock=clock, home=home), store)
+        store.change(lambda work: outbox.refuse(work, "good", "x", why="gone", now=START))
+        assert "Send a test message" in root.page("/admin/channels")
+        assert root.send("/admin/channels/test").status_code == 303
+        assert "Sending…" in root.page("/admin/channels")
+        assert "running already" in root.refusal("/admin/channels/test")
+        assert root.client.get("/").status_code == 200
+        good.hold.set()
+        eventually(lambda: "Sending…" not in root.page("/admin/channels"), timeout=40, what="the test has ended")
+    page = root.page("/admin/channels")
+    assert re.search(r"good</th><td><span[^>]*>ok", page)
+    assert re.search(r"bad</th><td><span[^>]*>failed</span></td><td>[^<]*403", page)
+    # What took the message is used again.
+    assert "No channel has refused" in page
+    assert good.titles == ["TEST: rigwatch can reach you"]
+    assert said(store) == [("channel.test", "all channels", "")]
+
+
+def test_the_audit_list_is_paged_from_the_newest_and_keeps_its_filter(root: Root, store: Store) -> None:
+    for number in range(150):
+        root_name = "root" if number % 2 else "eve"
+        store.change(
+            lambda work, number=number, who=root_name: audit.record(  # type: ignore[misc]
+                work, who=who, action="node.tag", subject=f"n{number:03}", now=START
+            )
+        )
+    page = root.page("/admin/audit?kind=node")
+    assert ("n149" in page, "n049" in page) == (True, False)
+    older = re.search(r'href="([^"]+)" rel="next"', page)
+    assert older
+    assert "kind=node" in older[1]
+    page = root.page(older[1])
+    assert ("n049" in page, "n149" in page, "n000" in page) == (True, False, True)
+    page = root.page("/admin/audit?who=eve")
+    assert ("n148" in page, "n149" in page) == (True, False)
+    assert "Nothing fits" in root.page("/admin/audit?q=nothing")
+    assert "<script>" not in root.client.get("/admin/audit?q=<script>").text
