@@ -13,7 +13,6 @@ from rigwatch.clock import Clock
 from rigwatch.messages import Gpu, Miner, Sample
 from rigwatch.topics import NAME_PATTERN, NodeId
 from subscriber.alerts.status import NodeStatus
-from subscriber.facts import NodeFacts
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.operation import JSON, Operation
 from web.api.paging import CURSOR, LIMIT, Limit, page
@@ -147,20 +146,18 @@ def find(fleet: Fleet, site: str, node: str) -> Standing:
 
 
 def _listed(fleet: Fleet, query: NodesQuery) -> bytes:
-    listing = Listing(status=None if query.status is UNSET else query.status, text=query.q.strip())
-    chosen = [each for each in listing.apply(fleet.standings) if _fits(each.facts, query)]
+    listing = Listing(
+        status=None if query.status is UNSET else query.status,
+        text=query.q.strip(),
+        site=query.site,
+        host=query.host,
+        tag=query.tag,
+    )
+    behind = NodeId.parse(query.after) if query.after else None
+    chosen = [each for each in listing.apply(fleet.standings) if behind is None or each.facts.id > behind]
     chosen.sort(key=lambda each: each.facts.id)
     shown, following = page(chosen, query.limit, lambda each: str(each.facts.id))
     return msgspec.json.encode(NodePage([_node(each) for each in shown], following))
-
-
-def _fits(facts: NodeFacts, query: NodesQuery) -> bool:
-    return (
-        query.site in {"", facts.id.site}
-        and query.host in {"", facts.host}
-        and (not query.tag or query.tag in facts.tags)
-        and (not query.after or facts.id > NodeId.parse(query.after))
-    )
 
 
 def _node(each: Standing) -> Node:
