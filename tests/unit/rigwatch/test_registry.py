@@ -266,3 +266,24 @@ def test_a_file_that_never_could_be_read_lets_nobody_in(registry: Registry, tmp_
     (tmp_path / "nodes.json").write_text("{broken")
     with pytest.raises(RigwatchError, match="cannot be read"):
         keys_at(registry, open_enrollment=True)
+
+
+def test_moving_enrolls_one_and_revokes_the_other_and_again_changes_nothing(registry: Registry) -> None:
+    registry.enroll(NODE, START)
+    there = NodeId("cellar", NODE.node)
+    registry.move(NODE, there, START + 1)
+    known = registry.nodes()
+    assert (known[NODE].revoked, known[NODE].generation) == (True, 1)
+    assert (known[there].revoked, known[there].enrolled_at) == (False, START + 1)
+    registry.move(NODE, there, START + 2)
+    assert registry.nodes() == known
+
+
+def test_moving_back_gives_the_next_key_and_not_an_old_one(registry: Registry) -> None:
+    registry.enroll(NODE, START)
+    there = NodeId("cellar", NODE.node)
+    registry.move(NODE, there, START + 1)
+    registry.move(there, NODE, START + 2)
+    known = registry.nodes()
+    assert (known[NODE].revoked, known[NODE].generation) == (False, 1)
+    assert (known[there].revoked, known[there].generation) == (True, 1)

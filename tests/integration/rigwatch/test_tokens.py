@@ -1,0 +1,78 @@
+"""`rigwatch token`, and what changes at the command line leave in the audit list."""
+
+import re
+from collections.abc import Callable
+
+from rigwatch.keys import MasterKey
+from subscriber.facts import Role
+from subscriber.store import Store, audit, tokens
+from subscriber.store.audit import Wanted
+from tests.processes import Rigwatch
+
+
+def said(store: Store) -> list[tuple[str, str, str]]:
+    """Who, what and of what, oldest first."""
+    listed = store.look(lambda work: audit.page(work, Wanted(), 50))
+    return [(each.who, each.action, each.subject) for each in reversed(listed)]
+
+
+def test_a_token_is_printed_alone_listed_without_it_and_removed(
+    rigwatch: Rigwatch, open_here: Callable[[], Store]
+) -> None:
+    store = open_here()
+    made = rigwatch.run("token", "add", "prometheus", "--expires", "90d", "--by", "ann")
+    assert made.returncode == 0, made.stderr
+    token = made.stdout.strip()
+    found = store.look(lambda work: tokens.find(work, tokens.hash_of(token)))
+    assert found
+    assert (found.role, found.expires_at) == (Role.VIEWER, found.created_at + 90 * 86_400_000)
+    listed = rigwatch.run("token", "list").stdout
+    assert re.fullmatch(r"prometheus\tviewer\tused never used\tends \d{4}-\d\d-\d\d \d\d:\d\d\n", listed)
+    assert token not in listed
+    again = rigwatch.run("token", "add", "prometheus")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "token prometheus: is there already" in again.stderr
+    assert rigwatch.run("token", "remove", "prometheus", "--by", "ann").returncode == 0
+    assert rigwatch.run("token", "list").stdout == ""
+    assert said(store) == [
+        ("ann (command line)", "token.add", "prometheus"),
+        ("ann (command line)", "token.remove", "prometheus"),
+    ]
+
+
+def test_wrong_roles_names_and_times_are_wrong_usage(rigwatch: Rigwatch, open_here: Callable[[], Store]) -> None:
+    store = open_here()
+    for options, why in (
+        (("--role", "king"), "--role: should be viewer or admin"),
+        (("--expires", "soon"), "--expires: "),
+        (("--expires", "9999d"), "ten years at most"),
+    ):
+        done = rigwatch.run("token", "add", "t", *options)
+        assert done.returncode == 2
+        assert why in done.stderr
+    assert store.look(tokens.every) == []
+
+
+def test_users_and_nodes_changed_at_the_command_line_are_in_the_audit_list(
+    rigwatch: Rigwatch, open_here: Callable[[], Store]
+) -> None:
+    store = open_here()
+    MasterKey.random().save(rigwatch.home / "secret.key")
+    for command in (
+        ("user", "add", "bob", "--by", "ann"),
+        ("user", "password", "bob", "--by", "ann"),
+        ("user", "remove", "bob", "--by", "ann"),
+    ):
+        assert rigwatch.run(*command).returncode == 0, command
+    for command in (("enroll", "rig1"), ("enroll", "rig1"), ("rotate", "rig1"), ("revoke", "rig1")):
+        assert rigwatch.run(*command).returncode == 0, command
+    actions = [(action, subject) for _, action, subject in said(store)]
+    assert actions == [
+        ("user.add", "bob"),
+        ("user.password", "bob"),
+        ("user.remove", "bob"),
+        ("node.enroll", "main/rig1"),
+        ("node.rotate", "main/rig1"),
+        ("node.revoke", "main/rig1"),
+    ]
+    assert all(who.endswith(" (command line)") for who, _, _ in said(store))
