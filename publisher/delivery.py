@@ -11,7 +11,6 @@ flows again as fast as it is acked.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from itertools import islice
 from typing import Final
 
 from rigwatch.messages import SAMPLES_MAX
@@ -21,7 +20,7 @@ PATIENCE: Final = 20.0
 PATIENCE_MAX: Final = 600.0
 QUICK: Final = 0.5
 """Seconds from sending to ack within which the way to the server counts as wide and empty."""
-BATCHES_MAX: Final = 4
+BATCHES_MAX: Final = 8
 """The most batches of history on their way at once."""
 REPORT_BYTES_MAX: Final = 128 * 1024
 """JSON of the samples in one report; brokers refuse large packets, and a slow uplink needs seconds for this much."""
@@ -56,6 +55,8 @@ class Delivery:
     def __init__(self) -> None:
         self._sizes: dict[int, int] = {}
         self._waiting: set[int] = set()
+        # Those that wait in their order, and some that do not wait any more; None when it has to be made anew.
+        self._order: list[int] | None = None
         self._live: int | None = None
         self._in_flight: dict[int, _InFlight] = {}
         self._numbers = 0
@@ -66,6 +67,7 @@ class Delivery:
         """A new connection: these samples (n → bytes) are all that is to be sent, and nothing is in flight."""
         self._sizes = dict(kept)
         self._waiting = set(kept)
+        self._order = None
         self._live = max(kept, default=None)
         self._in_flight.clear()
         self._silences = 0
@@ -75,6 +77,8 @@ class Delivery:
         """A new sample; it becomes the live one."""
         self._sizes[n] = size
         self._waiting.add(n)
+        if self._order is not None:
+            self._order.append(n)
         self._live = n
 
     def next(self, now: float) -> Batch | None:
@@ -134,19 +138,25 @@ class Delivery:
 
     def _next_history(self) -> tuple[int, ...]:
         """The newest waiting samples that fit into one report, oldest first; one sample always fits."""
+        if self._order is None:
+            self._order = sorted(self._waiting)
         chosen: list[int] = []
         room = REPORT_BYTES_MAX
-        for n in islice(sorted(self._waiting, reverse=True), SAMPLES_MAX):
-            room -= self._sizes[n]
-            if room < 0 and chosen:
-                break
-            chosen.append(n)
+        while self._order and len(chosen) < SAMPLES_MAX:
+            n = self._order[-1]
+            if n in self._waiting:
+                room -= self._sizes[n]
+                if room < 0 and chosen:
+                    break
+                chosen.append(n)
+            self._order.pop()
         return tuple(reversed(chosen))
 
     def _expire(self, now: float) -> None:
         for number, report in list(self._in_flight.items()):
             if report.due is not None and report.due <= now:
                 self._waiting |= report.left
+                self._order = None
                 del self._in_flight[number]
                 if report.kind is Kind.HISTORY:
                     self._silences += 1

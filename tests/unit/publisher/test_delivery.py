@@ -34,10 +34,22 @@ def test_history_goes_one_batch_at_a_time_newest_first() -> None:
 def test_while_acks_come_quickly_more_batches_are_on_their_way_at_once() -> None:
     delivery = _with(SAMPLES_MAX * 20)
     numbers = [_drain(delivery, 0.0)[1]]
-    for expected in (2, 3, 4, 4):
+    for expected in (2, 3, 4, 5, 6, 7, 8, 8):
         delivery.acked(numbers.pop(0), 0.0)
         numbers += _drain(delivery, 0.0)
         assert len(numbers) == expected
+
+
+def test_what_comes_back_and_what_is_new_are_sent_newest_first_again() -> None:
+    delivery = _with(4)
+    batches = [delivery.next(0.0), delivery.next(0.0)]
+    for batch in batches:
+        assert batch is not None
+        delivery.broker_has(batch.number, 0.0)
+    delivery.add(5, 100)
+    delivery.add(6, 100)
+    assert _drain(delivery, 1.0) == [(6,)]
+    assert _drain(delivery, PATIENCE) == [(1, 2, 3, 4, 5)]
 
 
 def test_a_slow_ack_leaves_one_batch_on_its_way_at_a_time() -> None:
