@@ -37,8 +37,8 @@ class Api:
     token: str
 
 
-def opened(folder: Path) -> Iterator[Api]:
-    store = open_store("sqlite:///rigwatch.db", Home(folder))
+def opened(folder: Path, url: str = "sqlite:///rigwatch.db") -> Iterator[Api]:
+    store = open_store(url, Home(folder))
     store.beat("subscriber", START, START - 60 * MINUTE)
     fill(store)
     clock = FakeClock()
