@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -37,8 +37,8 @@ def console_errors() -> list[str]:
     return []
 
 
-@pytest.fixture
-def start_browser(tmp_path: Path, console_errors: list[str]) -> Iterator[StartBrowser]:
+@contextmanager
+def browsers_in(folder: Path, console_errors: list[str]) -> Iterator[StartBrowser]:
     """Starts browsers: `start_browser(width=400, height=800, insecure=True)`; each is a person with no history.
 
     `insecure` accepts a certificate that no public authority has signed.
@@ -47,7 +47,7 @@ def start_browser(tmp_path: Path, console_errors: list[str]) -> Iterator[StartBr
         numbers = iter(range(100))
 
         def start(*, width: int = 1280, height: int = 900, insecure: bool = False) -> Chrome:
-            options = _options(tmp_path / f"chromium-{next(numbers)}", width, height)
+            options = _options(folder / f"chromium-{next(numbers)}", width, height)
             options.accept_insecure_certs = insecure
             # Both programs are named, so that Selenium does not go and fetch its own.
             service = ChromeService(program("chromedriver", variable="CHROMEDRIVER"))
@@ -56,6 +56,13 @@ def start_browser(tmp_path: Path, console_errors: list[str]) -> Iterator[StartBr
             driver.set_page_load_timeout(_PAGE_S)
             return driver
 
+        yield start
+
+
+@pytest.fixture
+def start_browser(tmp_path: Path, console_errors: list[str]) -> Iterator[StartBrowser]:
+    """See `browsers_in`."""
+    with browsers_in(tmp_path, console_errors) as start:
         yield start
 
 

@@ -82,10 +82,10 @@ class Dashboard:
         await serving
 
 
-@pytest.fixture
-def silent_dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+@contextmanager
+def dashboard_in(folder: Path) -> Iterator[Dashboard]:
     """Not served yet."""
-    home = Home(tmp_path / "home")
+    home = Home(folder / "home")
     home.prepare()
     store = open_store("sqlite:///rigwatch.db", home)
     now = time.time_ns() // 1_000_000
@@ -97,6 +97,13 @@ def silent_dashboard(tmp_path: Path) -> Iterator[Dashboard]:
     store.beat("subscriber", now + 3_600_000, now - 3_600_000)
     yield Dashboard(home, store, free_port(), now)
     store.close()
+
+
+@pytest.fixture
+def silent_dashboard(tmp_path: Path) -> Iterator[Dashboard]:
+    """Not served yet."""
+    with dashboard_in(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,243 @@
+"""The fleet's past as a person sees it: charts, the wall and filters, in one browser over one dashboard."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from rigwatch.messages import NodeState, Report, Status
+from tests.browser.chromium import browsers_in, check_console
+from tests.browser.dashboard import Dashboard, dashboard_in, is_live
+from tests.browser.past import BIG_RIG, HOUR, SHAKY, Machine, fill, machines
+from tests.waiting import eventually
+
+TOWER = f"/node/{BIG_RIG}"
+SHED = f"/node/{SHAKY}"
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A dashboard over a fleet with a day behind it."""
+    with dashboard_in(tmp_path_factory.mktemp("past")) as made:
+        fill(made.store, made.now)
+        with made.served():
+            yield made
+
+
+@pytest.fixture(scope="module")
+def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with browsers_in(tmp_path_factory.mktemp("browser"), []) as start:
+        yield start()
+
+
+@pytest.fixture
+def reader(one_browser: Chrome, past: Dashboard) -> Iterator[Chrome]:
+    """Somebody who has nothing open; asked for nothing from elsewhere, and saw no error, when the test is over."""
+    yield one_browser
+    check_console(one_browser, [])
+    asked = one_browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+    # Pico's arrows are data of its own.
+    assert {urlsplit(each).netloc.rpartition("@")[2] for each in asked} <= {f"127.0.0.1:{past.port}", ""}
+
+
+def history(browser: Chrome, expression: str) -> Any:  # noqa: ANN401 - whatever the script answers
+    """What an expression of `h`, the history of the page, is worth."""
+    return browser.execute_script(f"const h = document.querySelector('[data-series]').history; return {expression}")
+
+
+def drawn(browser: Chrome) -> list[str]:
+    """The titles of the charts, once there are any."""
+    titles = ".plot .canvas canvas"
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, titles), what="charts")
+    return [each.text for each in browser.find_elements(By.CSS_SELECTOR, ".plot .title")]
+
+
+def ranges(browser: Chrome) -> list[tuple[float, float]]:
+    """From where to where each chart goes, in seconds from the beginning of what is shown."""
+    spans = "[...h.charts.values()].map(({plot: {scales: {x}}}) => [x.min - h.whole[0], x.max - h.whole[0]])"
+    return [(low, high) for low, high in history(browser, spans)]
+
+
+def canvas(browser: Chrome, title: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, f'.plot[data-plot="{title}"] .u-over')
+
+
+def reading(browser: Chrome, title: str) -> str:
+    return browser.find_element(By.CSS_SELECTOR, f'.plot[data-plot="{title}"] .reading').text
+
+
+def machine(node: str, now: int) -> Machine:
+    return next(each for each in machines(now - HOUR) if each.node.node == node)
+
+
+def tell(past: Dashboard, node: str, session: int = 1, **figures: object) -> None:
+    """A node reports now."""
+    now = time.time_ns() // 1_000_000
+    rig = machine(node, now)
+    past.store.write([rig.rig.heard(Report(session, now, (rig.sample(now, **figures),)), now)])
+
+
+def ink(browser: Chrome) -> list[int]:
+    """How many different colours each chart has: a blank one has one."""
+    colours = """(canvas) => new Set(new Uint32Array(
+        canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"""
+    script = f"return [...document.querySelectorAll('.plot canvas')].map({colours})"
+    return [int(each) for each in browser.execute_script(script)]
+
+
+def test_a_node_page_draws_all_that_it_knows(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    per_gpu = ["Hashrate", "Hashrate of each GPU", "Temperature", "Temperature of each GPU", "Power"]
+    assert drawn(reader) == [*per_gpu, "Power of each GPU", "Peers", "Block"]
+    assert all(colours > 5 for colours in ink(reader))
+    assert "MH/s" in reading(reader, "Hashrate")
+    assert reading(reader, "Hashrate of each GPU").count("GPU") == 6
+    assert len(reader.find_elements(By.CSS_SELECTOR, ".gpus tbody tr")) == 6
+    assert len(reader.find_elements(By.CSS_SELECTOR, ".samples tbody tr")) == 15
+    label = reader.find_element(By.CSS_SELECTOR, '[data-plot="Power"] .canvas').get_attribute("aria-label")
+    assert label
+    assert "lowest" in label
+
+
+def test_what_went_wrong_is_a_gap_and_a_band(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, SHED)
+    drawn(reader)
+    band = [each.get_attribute("class") for each in reader.find_elements(By.CSS_SELECTOR, ".band rect")]
+    assert band[:7] == ["online", "lost", "online", "silent", "online", "lost", "online"]
+    assert "degraded" in band
+    shares = reader.find_element(By.CSS_SELECTOR, ".shares").text
+    for word in ("online 9", "degraded 3", "silent 2", "lost 3"):
+        assert word in shares.replace("\n", " "), word
+    gaps = "h.history.lines.power.slice(1, -1).filter((value) => value === null).length"
+    assert history(reader, gaps) == 3
+    assert "does not answer" in reader.find_element(By.CSS_SELECTOR, ".about").text
+    assert reader.find_element(By.CSS_SELECTOR, ".changes").text.count("lost") == 2
+
+
+def test_dragging_zooms_every_chart_and_a_double_click_goes_back(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    drawn(reader)
+    over = canvas(reader, "Hashrate")
+    width = over.size["width"]
+    before = ranges(reader)
+    drag = ActionChains(reader, duration=50).move_to_element_with_offset(over, -width // 4, 0)
+    drag.click_and_hold().move_by_offset(width // 4, 0).release().perform()
+    eventually(lambda: ranges(reader) != before, what="the charts are zoomed")
+    eventually(lambda: len(set(ranges(reader))) == 1, what="all of them alike")
+    low, high = ranges(reader)[0]
+    assert (low, high) == (pytest.approx(6 * 3600, abs=900), pytest.approx(12 * 3600, abs=900))
+    # A report does not take the reader's place away.
+    tell(past, "tower")
+    eventually(lambda: history(reader, "h.loadedAt") > 0 and is_live(reader), what="the page goes on")
+    assert ranges(reader)[0] == (pytest.approx(low), pytest.approx(high))
+    ActionChains(reader).double_click(canvas(reader, "Power")).perform()
+    eventually(lambda: ranges(reader)[0][0] == 0, what="everything is shown again")
+    assert len(set(ranges(reader))) == 1
+
+
+def test_the_cursor_is_read_in_every_chart_also_by_keyboard(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    drawn(reader)
+    assert reading(reader, "Peers").endswith("latest")
+    ActionChains(reader).move_to_element(canvas(reader, "Hashrate")).perform()
+    eventually(lambda: not reading(reader, "Peers").endswith("latest"), what="the cursor is read below as well")
+    before = reading(reader, "Hashrate")
+    plot = reader.find_element(By.CSS_SELECTOR, '[data-plot="Hashrate"] .canvas')
+    plot.send_keys(Keys.ARROW_LEFT)
+    eventually(lambda: reading(reader, "Hashrate") != before, what="an arrow key moves the cursor")
+    plot.send_keys("+")
+    eventually(lambda: ranges(reader)[0][1] - ranges(reader)[0][0] < 80_000, what="plus zooms")
+    reader.find_element(By.CSS_SELECTOR, ".history button.all").click()
+    eventually(lambda: ranges(reader)[0][0] == 0, what="the button shows everything")
+
+
+def test_a_range_is_chosen_and_stays_in_the_address(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    drawn(reader)
+
+    def length() -> float:
+        return float(history(reader, "h.whole[1] - h.whole[0]"))
+
+    assert length() == pytest.approx(24 * 3600, abs=400)
+    for name, seconds in (("1h", 3600), ("7d", 7 * 86400), ("all", 24 * 3600)):
+        reader.find_element(By.CSS_SELECTOR, f'.ranges [data-range="{name}"]').click()
+        eventually(lambda wanted=seconds: abs(length() - wanted) < 400, what=f"{name} is drawn")  # type: ignore[misc]
+        assert reader.current_url.endswith(f"range={name}")
+        chosen = reader.find_elements(By.CSS_SELECTOR, ".ranges [aria-current]")
+        assert [each.get_attribute("data-range") for each in chosen] == [name]
+
+
+def test_a_report_is_on_the_page_and_in_the_chart_within_two_seconds(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, f"{TOWER}?range=1h")
+    drawn(reader)
+    eventually(lambda: is_live(reader), what="the page is live")
+    eventually(lambda: history(reader, "Date.now() - h.loadedAt") > 1500, what="the chart may ask again")
+    tell(past, "tower", hashrate=777_000_000)
+    begun = time.monotonic()
+
+    def shown() -> bool:
+        figure = reader.find_element(By.CSS_SELECTOR, ".figures").text
+        # The point may be the mean of this report and one just before.
+        return "777.00" in figure and history(reader, "h.history.lines.hashrate.at(-2)") > 500_000_000
+
+    eventually(shown, what="the report is shown")
+    # What a busy machine adds comes on top.
+    assert time.monotonic() - begun < 3
+    assert reader.find_element(By.CSS_SELECTOR, ".samples tbody tr").text.count("777.00 MH/s") == 1
+
+
+def test_the_overview_draws_the_fleet_and_narrows_by_site_host_and_tag(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader)
+    assert drawn(reader) == ["Hashrate and nodes"]
+    assert all(colours > 5 for colours in ink(reader))
+    assert len(reader.find_elements(By.CSS_SELECTOR, ".latest .spark path")) == 12
+
+    def names() -> int:
+        return len(reader.find_elements(By.CSS_SELECTOR, ".latest tbody tr"))
+
+    for name, value, nodes in (("site", "cellar", 5), ("tag", "3000", 2), ("host", "cellar-1", 1)):
+        options = reader.find_elements(By.CSS_SELECTOR, f'select[name="{name}"] option')
+        next(each for each in options if each.text == value).click()
+        eventually(lambda wanted=nodes: names() == wanted, what=f"{name} narrows the list")  # type: ignore[misc]
+    assert reader.current_url.endswith("?site=cellar&host=cellar-1&tag=3000")
+
+
+def test_the_wall_shows_first_what_is_wrong_and_changes_by_itself(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, "/wall")
+    eventually(lambda: is_live(reader), what="the wall is live")
+
+    def trouble() -> list[str]:
+        return reader.execute_script("return [...document.querySelectorAll('.trouble .title')].map((e) => e.innerText)")
+
+    def is_first(name: str) -> Callable[[], bool]:
+        return lambda: trouble()[0].startswith(name)
+
+    assert trouble()[0].startswith("hotel")
+    page = reader.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+    assert sum(map(int, page.removeprefix("rgba(").removeprefix("rgb(").rstrip(")").split(",")[:3])) < 100
+    rig = machine("alpha", past.now).rig
+    now = time.time_ns() // 1_000_000
+    past.store.write([rig.heard(Status(NodeState.LOST, 1), now)])
+    eventually(is_first("alpha"), what="the lost node is on the wall")
+    assert reader.title.startswith("(2 lost)")
+    width = reader.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1]
+
+
+@pytest.mark.parametrize("path", [TOWER, "/wall", "/"])
+def test_it_fits_a_phone(reader: Chrome, past: Dashboard, path: str) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    reader.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        past.open(reader, path)
+        if path != "/wall":
+            drawn(reader)
+        assert reader.execute_script("return document.documentElement.scrollWidth") == 390
+    finally:
+        reader.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
