@@ -5,18 +5,22 @@ import contextlib
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 
+from rigwatch.address import web_url
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.master import master_key, node_access
-from rigwatch.mqtt import Message
+from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
 from rigwatch.registry import Registry
 from rigwatch.settings.server import ServerSettings
 from subscriber.alerting import alerting
 from subscriber.chores import Chores
+from subscriber.feed.publisher import Feed
 from subscriber.login import endpoint_of, login_of
 from subscriber.pipeline import Pipeline
 from subscriber.session import Session
@@ -54,6 +58,10 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
         )
         pipeline = Pipeline(watch.write, access, session, clock=clock)
         chores = Chores(worker, session, registry, clock=clock, name=login.client_id)
+        feed = Feed(
+            settings.feed, worker, open_connection=partial(_open_feed, endpoint, login), turn=watch, clock=clock,
+            link=settings.alerts.link or web_url(settings.web),
+        )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -62,6 +70,7 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
                     tasks.create_task(chores.beat(), name="beat"),
                     tasks.create_task(chores.prune(settings.database.keep), name="prune"),
                     tasks.create_task(watch.run(), name="alerts"),
+                    tasks.create_task(feed.run(), name="feed"),
                     *(tasks.create_task(each(), name=name) for name, each in others.items()),
                 ]
                 await stop.wait()
@@ -85,6 +94,12 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     import uvloop  # noqa: PLC0415 - not there on Windows
 
     return uvloop.new_event_loop()
+
+
+async def _open_feed(endpoint: Endpoint, login: Login, on_message: Callable[[Message], None], will: Will) -> Connection:
+    """The subscriber's account once more: its own connection must not carry a will that tells of the feed."""
+    own = replace(login, client_id=f"{login.client_id}.feed")
+    return await Connection.open(endpoint, own, on_message=on_message, will=will)
 
 
 def _tune() -> None:

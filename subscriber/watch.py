@@ -31,6 +31,11 @@ class Watch:
         self._sooner = asyncio.Event()
         self._failure = ""
 
+    @property
+    def drives(self) -> bool:
+        """Whether it is this subscriber that speaks for all of them."""
+        return self._alerter.drives
+
     async def write(self, batch: Sequence[Heard]) -> list[Verdict]:
         """A batch and what it means, in one transaction; then what must be said is on its way."""
         verdicts, posted = await self._worker.do(lambda store: self._alerter.write(store, batch))

@@ -29,7 +29,7 @@ class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
     connections_per_address: Annotated[int, Meta(ge=1)] = 5_000
     pending: Annotated[int, Meta(ge=1)] = 1_000
     messages_per_second: Annotated[int, Meta(ge=1)] = 1_000
-    # More than a fleet sends at once: a queue behind a full window never drains while everybody publishes at full speed.
+    # More than a fleet sends at once: a queue behind a full window does not drain while everybody publishes on.
     inflight: Annotated[int, Meta(ge=1, le=60_000)] = 1_000
     queue_messages: Annotated[int, Meta(ge=1)] = 100_000
     queue_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
@@ -138,6 +138,17 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"trusted_proxies: {exc}; write addresses or networks, such as '10.0.0.0/8'") from None
 
 
+class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What third parties may read on the broker, in plain: the state tree, and Home Assistant's discovery of it."""
+
+    state: bool = False
+    homeassistant: bool = False
+
+    def __post_init__(self) -> None:
+        if self.homeassistant and not self.state:
+            raise ValueError("homeassistant shows the state tree, so it needs state = true as well")
+
+
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole of `server.toml`; every setting has a default."""
 
@@ -146,6 +157,7 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()
     alerts: AlertSettings = AlertSettings()
+    feed: FeedSettings = FeedSettings()
 
 
 def load_server(home: Home, environ: Mapping[str, str]) -> ServerSettings:

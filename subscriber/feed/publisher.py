@@ -1,0 +1,164 @@
+"""Keeps the plain state tree on the broker as the store has it, over a connection of its own with a will.
+
+Its failure costs reports and alerts nothing: it only reads the store, and is tried again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeAlias
+
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError, TopicError
+from rigwatch.mqtt import Connection, Message, Will
+from rigwatch.settings.server import FeedSettings
+from rigwatch.topics import SERVER_STATUS, Channel, every, parse_topic
+from subscriber.alerts.status import is_blind
+from subscriber.facts import NodeFacts, ServerFacts
+from subscriber.feed import homeassistant
+from subscriber.feed.tree import OFFLINE, ONLINE, Tree, tree_of
+from subscriber.store import Store
+from subscriber.worker import Worker
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 1.0
+"""How often the store is looked at; so old may the tree be."""
+
+_KEEPALIVE_S: Final = 10
+_PAUSE_FIRST_S: Final = 1.0
+_PAUSE_MAX_S: Final = 60.0
+# Fewer than a connection may have in flight; who subscribes at the same moment gets them in portions.
+_AT_ONCE: Final = 1000
+_PLAIN: Final = (Channel.STATE, Channel.AVAILABILITY)
+# The devices also where none is wanted: those of a time when they were are cleared.
+_FILTERS: Final = (*map(every, _PLAIN), SERVER_STATUS, homeassistant.ALL_DEVICES)
+
+Open: TypeAlias = Callable[[Callable[[Message], None], Will], Awaitable[Connection]]
+"""Makes a connection that hands on what it receives and leaves this will."""
+
+
+class Turn(Protocol):
+    """Whether it is this subscriber that speaks for all of them: one writer a tree."""
+
+    @property
+    def drives(self) -> bool: ...
+
+
+class Feed:
+    """Publishes what changed, once a second; what is kept of nodes that are gone is cleared."""
+
+    def __init__(
+        self, settings: FeedSettings, worker: Worker, *, open_connection: Open, turn: Turn, clock: Clock, link: str
+    ) -> None:
+        self._settings = settings
+        self._worker = worker
+        self._open = open_connection
+        self._turn = turn
+        self._clock = clock
+        self._link = link
+        self._kept: Tree = {}
+        """What the broker has, as far as it is known."""
+        self._stamp: tuple[int, ...] = ()
+        self._nodes: list[NodeFacts] = []
+        self._denied = False
+        self._failure = ""
+
+    async def run(self) -> None:
+        """Until it is cancelled; at once where nobody asked for a tree."""
+        pause = _PAUSE_FIRST_S
+        while self._settings.state:
+            try:
+                if self._turn.drives:
+                    await self._serve()
+                    pause = _PAUSE_FIRST_S
+            except RigwatchError as exc:
+                if str(exc) != self._failure:
+                    log.warning("the plain state tree is not published: %s, trying again", exc)
+                self._failure = str(exc)
+                pause = min(pause * 2, _PAUSE_MAX_S)
+            except Exception:
+                # A defect here must not end the subscriber: reports and alerts matter more than the tree.
+                log.exception("the plain state tree is not published for a while")
+                pause = _PAUSE_MAX_S
+            await self._clock.sleep(pause)
+
+    async def _serve(self) -> None:
+        """One connection's life; ends without an error when another subscriber takes over."""
+        self._kept, self._stamp, self._denied = {}, (), False
+        connection = await self._open(self._note, Will(SERVER_STATUS, OFFLINE))
+        try:
+            await connection.subscribe(*_FILTERS)
+            await connection.publish(SERVER_STATUS, ONLINE, retain=True)
+            log.info("the plain state tree is published")
+            self._failure = ""
+            while self._turn.drives and not connection.lost.done():
+                if self._denied:
+                    self._denied = False
+                    await connection.publish(SERVER_STATUS, ONLINE, retain=True)
+                await self._bring_up_to_date(connection)
+                await self._first(connection.lost, self._clock.sleep(LOOK_S))
+            if not self._turn.drives and not connection.lost.done():
+                return
+            raise RigwatchError(f"the connection ended: {await connection.lost}")
+        finally:
+            await self._say_goodbye(connection)
+
+    def _note(self, message: Message) -> None:
+        """What the broker keeps from before, and the late will of whoever published the tree before us."""
+        if message.topic == SERVER_STATUS:
+            self._denied = self._denied or message.payload == OFFLINE
+        elif message.retained and message.payload and _is_ours(message.topic):
+            self._kept.setdefault(message.topic, message.payload)
+
+    async def _bring_up_to_date(self, connection: Connection) -> None:
+        wanted = await self._wanted()
+        if wanted is None:
+            return
+        changed = [(topic, payload) for topic, payload in wanted.items() if self._kept.get(topic) != payload]
+        gone = [(topic, b"") for topic in self._kept.keys() - wanted.keys()]
+        work = [*changed, *gone]
+        for start in range(0, len(work), _AT_ONCE):
+            part = work[start : start + _AT_ONCE]
+            await asyncio.gather(*(connection.publish(topic, payload, retain=True) for topic, payload in part))
+        self._kept = wanted
+
+    async def _wanted(self) -> Tree | None:
+        """None while the subscriber itself does not see the nodes: the tree then stays as it is."""
+        server = await self._worker.do(self._read)
+        now = self._clock.now()
+        if is_blind(server, now):
+            return None
+        wanted = tree_of(self._nodes, server, now)
+        if self._settings.homeassistant:
+            wanted |= homeassistant.devices_of(self._nodes, self._link)
+        return wanted
+
+    def _read(self, store: Store) -> ServerFacts:
+        """The nodes are read when something has changed; with 1000 nodes 10 ms, else 0.3."""
+        stamp = store.stamp()
+        if stamp != self._stamp:
+            self._nodes, self._stamp = store.nodes(), stamp
+        return store.server()
+
+    async def _say_goodbye(self, connection: Connection) -> None:
+        # A clean end sends no will, so it is said here; who takes over says "online" afterwards.
+        if not connection.lost.done():
+            connection.publish(SERVER_STATUS, OFFLINE, retain=True)
+        await connection.close()
+
+    async def _first(self, lost: "asyncio.Future[str]", sleep: Awaitable[None]) -> None:
+        waiting = asyncio.ensure_future(sleep)
+        try:
+            await asyncio.wait((lost, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+
+def _is_ours(topic: str) -> bool:
+    if homeassistant.is_ours(topic):
+        return True
+    try:
+        return parse_topic(topic)[1] in _PLAIN
+    except TopicError:
+        return False

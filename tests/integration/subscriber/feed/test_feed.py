@@ -1,0 +1,116 @@
+"""The plain state tree on a real broker: what a third party reads while nodes live and die, and who publishes it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec.structs import replace
+
+from rigwatch.home import Home
+from rigwatch.mqtt import Connection, Endpoint, Login, Message
+from rigwatch.settings.server import FeedSettings, ServerSettings
+from rigwatch.topics import SERVER_STATUS
+from subscriber.feed.publisher import Feed
+from subscriber.store import Store
+from subscriber.worker import Worker
+from tests.fake_clock import FakeClock
+from tests.integration.subscriber.running import Node, prepare, settings, subscribing
+from tests.mosquitto import Mosquitto
+from tests.rigs import report, rig, sample
+from tests.waiting import eventually_async
+
+STATE, AVAILABILITY = "rigwatch/v1/main/rig1/state", "rigwatch/v1/main/rig1/availability"
+DEVICE = "homeassistant/device/rigwatch_4_main_rig1/config"
+
+
+class Reader:
+    """A third party: the last content of each topic."""
+
+    def __init__(self) -> None:
+        self.tree: dict[str, bytes] = {}
+
+    def take(self, message: Message) -> None:
+        self.tree[message.topic] = message.payload
+
+    def state(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads(self.tree.get(STATE) or b"{}")
+        return read
+
+
+@asynccontextmanager
+async def reading(port: int) -> AsyncIterator[Reader]:
+    reader = Reader()
+    endpoint, login = Endpoint("127.0.0.1", port), Login("", "", "third-party")
+    connection = await Connection.open(endpoint, login, on_message=reader.take)
+    try:
+        await connection.subscribe(
+            "rigwatch/v1/+/+/state", "rigwatch/v1/+/+/availability", SERVER_STATUS, "homeassistant/#"
+        )
+        yield reader
+    finally:
+        await connection.close()
+
+
+class Mine:
+    """There is no other subscriber."""
+
+    drives = True
+
+
+def fed(port: int, *, homeassistant: bool = False) -> ServerSettings:
+    return replace(settings(port), feed=FeedSettings(state=True, homeassistant=homeassistant))
+
+
+async def test_a_third_party_reads_figures_deaths_and_the_end_of_the_server(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1"))
+    async with reading(mosquitto.port) as reader:
+        async with subscribing(home, fed(mosquitto.port, homeassistant=True)):
+            await eventually_async(lambda: reader.tree.get(SERVER_STATUS) == b"online", what="the server says hello")
+            node = await Node.connect(rig("rig1"), mosquitto.port)
+            await node.say(report(sample(hashrate=1234.5)))
+            await eventually_async(lambda: reader.state().get("hashrate_hs") == 1234.5, what="the figure is read")
+            assert reader.tree[AVAILABILITY] == b"online"
+            assert json.loads(reader.tree[DEVICE])["stat_t"] == STATE
+            node.connection.abort()
+            await eventually_async(lambda: reader.tree[AVAILABILITY] == b"offline", what="the death is read")
+            await eventually_async(lambda: reader.state()["status"] == "lost", what="and how it went")
+        await eventually_async(lambda: reader.tree[SERVER_STATUS] == b"offline", what="the server says goodbye")
+
+
+async def test_what_is_kept_of_nodes_that_are_gone_is_cleared_and_of_others_is_not(
+    home: Home, mosquitto: Mosquitto
+) -> None:
+    prepare(home)
+    gone, foreign = "rigwatch/v1/main/gone/state", "homeassistant/device/zigbee_1/config"
+    async with reading(mosquitto.port) as reader:
+        other = await Connection.open(
+            Endpoint("127.0.0.1", mosquitto.port), Login("", "", "other"), on_message=lambda _message: None
+        )
+        for topic in (gone, foreign):
+            await other.publish(topic, b"{}", retain=True)
+        await other.close()
+        async with subscribing(home, fed(mosquitto.port)):
+            await eventually_async(lambda: reader.tree.get(gone) == b"", what="the tree forgets the node")
+    assert reader.tree[foreign] == b"{}"
+
+
+async def test_the_late_will_of_its_forerunner_does_not_stay(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home)
+    async with reading(mosquitto.port) as reader, subscribing(home, fed(mosquitto.port)):
+        await eventually_async(lambda: reader.tree.get(SERVER_STATUS) == b"online", what="the server says hello")
+        late = await Connection.open(
+            Endpoint("127.0.0.1", mosquitto.port), Login("", "", "late"), on_message=lambda _message: None
+        )
+        await late.publish(SERVER_STATUS, b"offline", retain=True)
+        await late.close()
+        await eventually_async(lambda: reader.tree[SERVER_STATUS] == b"online", what="it says that it is there")
+
+
+async def test_it_ends_at_once_and_connects_to_nothing_where_nobody_asked(local: Store) -> None:
+    async def never(_on_message: object, _will: object) -> Connection:
+        raise AssertionError("it connects")
+
+    feed = Feed(FeedSettings(), Worker(local), open_connection=never, turn=Mine(), clock=FakeClock(), link="")
+    await asyncio.wait_for(feed.run(), timeout=5)
