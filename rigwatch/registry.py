@@ -180,3 +180,15 @@ class NodeAccess:
         if known.generation > 0 and known.previous_until is not None and now < known.previous_until:
             return newest, self._derived(node, known.generation - 1)
         return (newest,)
+
+    def former_key(self, node: NodeId) -> NodeKey | None:
+        """The key that was rotated away last. What it seals is not taken, but says who did not get the new one."""
+        known = self._registry.last_known(node)
+        if known is None or known.revoked or known.generation == 0 or known.previous_until is None:
+            return None
+        return self._derived(node, known.generation - 1)
+
+    def why_none(self, node: NodeId) -> str:
+        """Why a node has no key that is accepted, for the log."""
+        known = self._registry.last_known(node)
+        return "its key was revoked" if known is not None and known.revoked else "nobody has enrolled it"

@@ -17,6 +17,13 @@ DEFAULT_INTERVAL = timedelta(seconds=60)
 """What a node is taken to report at until its birth says otherwise."""
 
 
+REVOKED = "its key was revoked"
+"""The reason of a node whose connection the server itself ended, on purpose: nobody misses it."""
+
+KEY_ENDED = "its key is no longer accepted"
+"""The reason of a node that was left behind when its key was rotated: it may be well, but cannot be heard any more."""
+
+
 class NodeFacts(Struct, frozen=True):
     """All that is stored of one node but its history. Times are the server's.
 

@@ -17,6 +17,7 @@ from rigwatch.errors import DecodeError, OpenError, TopicError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, decode
 from rigwatch.topics import Channel, NodeId, parse_topic, topic_of
+from subscriber.facts import KEY_ENDED
 
 CLOCK_TOLERANCE: Millis = 2_000
 """A rig whose clock is off by no more than this is believed to the millisecond."""
@@ -107,6 +108,8 @@ class Access(Protocol):
     """Which keys a node may use now: `rigwatch.registry.NodeAccess`."""
 
     def accepted_keys(self, node: NodeId, now: Millis) -> tuple[NodeKey, ...]: ...
+    def former_key(self, node: NodeId) -> NodeKey | None: ...
+    def why_none(self, node: NodeId) -> str: ...
 
 
 _READ: dict[Channel, Callable[[bytes], Status | Report]] = {
@@ -120,18 +123,19 @@ def open_message(message: Message, access: Access, received_at: Millis) -> Heard
     """The typed message, when its node's own key sealed it for its own topic; costs about 10 µs."""
     try:
         node, channel = parse_topic(message.topic)
-    except TopicError:
-        return Rejected(message.topic[:200], Reason.TOPIC)
+    except TopicError as exc:
+        return Rejected(message.topic[:200], Reason.TOPIC, str(exc)[:200])
     if channel not in _READ:
-        return Rejected(message.topic, Reason.TOPIC)
+        return Rejected(message.topic, Reason.TOPIC, "nodes do not send this")
     keys = access.accepted_keys(node, received_at)
     if not keys:
-        return Rejected(message.topic, Reason.ACCESS)
+        return Rejected(message.topic, Reason.ACCESS, access.why_none(node))
     try:
         key = _key_of(message.payload, keys)
         body = _READ[channel](key.seal_key.open(message.topic, message.payload))
     except OpenError as exc:
-        return Rejected(message.topic, Reason.SEAL, str(exc))
+        left_behind = _left_behind(message, node, access.former_key(node), received_at)
+        return left_behind or Rejected(message.topic, Reason.SEAL, str(exc))
     except DecodeError as exc:
         return Rejected(message.topic, Reason.CONTENT, str(exc))
     return Heard(node, body, key, received_at)
@@ -182,6 +186,23 @@ def _time(sample: Sample, at: Millis, live_from: Millis, now: Millis) -> Timed:
     if at > now + CLOCK_TOLERANCE:
         return Timed(sample, now, live=False)
     return Timed(sample, max(at, 0), live=at > live_from)
+
+
+def _left_behind(message: Message, node: NodeId, former: NodeKey | None, received_at: Millis) -> Heard | None:
+    """What a node says that still has the key which was rotated away: nothing but that it cannot be heard any more.
+
+    The broker has closed its connection, and its will is the last of it; or the broker is another and lets it go on.
+    """
+    if former is None:
+        return None
+    try:
+        _, channel = parse_topic(message.topic)
+        body = _READ[channel](former.seal_key.open(message.topic, message.payload))
+    except (OpenError, DecodeError):
+        return None
+    if isinstance(body, Status) and body.state is NodeState.OFFLINE:
+        return Heard(node, body, former, received_at)
+    return Heard(node, Status(NodeState.LOST, body.session, reason=KEY_ENDED), former, received_at)
 
 
 def _key_of(envelope: bytes, keys: Sequence[NodeKey]) -> NodeKey:

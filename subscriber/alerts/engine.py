@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rigwatch.clock import Millis
+from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from subscriber.alerts.agenda import Agenda
 from subscriber.alerts.book import Book, Decision
@@ -27,7 +28,7 @@ from subscriber.alerts.speaker import Speaker
 from subscriber.alerts.status import NodeStatus, status_at
 from subscriber.alerts.trail import Trail, follow
 from subscriber.alerts.view import Finding, Holds, View
-from subscriber.facts import NodeFacts, ServerFacts
+from subscriber.facts import REVOKED, NodeFacts, ServerFacts
 
 _PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
 _THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
@@ -189,6 +190,10 @@ class Engine:
         if facts is None:
             for rule in LOOKS:
                 self._book.close(subject, rule, "the node is no longer known", now)
+            return
+        if facts.reason == REVOKED and facts.state is NodeState.OFFLINE:
+            for rule in LOOKS:
+                self._book.close(subject, rule, f"{REVOKED}, so nobody misses it", now)
             return
         view = self._view(facts, now)
         policies = self._policy.of_node(node)

@@ -73,7 +73,9 @@ def together(texts: Sequence[Text], rule: Rule, kind: Kind, incidents: Sequence[
     if len(texts) == 1:
         return texts[0]
     sites = ", ".join(f"{site} {count}" for site, count in by_site(incidents).most_common(NAMED) if site)
-    title = f"{len(texts)} nodes: {_what(rule, kind)}" + (f" ({sites})" if sites else "")
+    closed = kind is Kind.RECOVERY and all(_is_closed(each) for each in incidents)
+    what = f"CLOSED, {plural(TITLES[rule])} and not looked at any more" if closed else _what(rule, kind)
+    title = f"{len(texts)} nodes: {what}" + (f" ({sites})" if sites else "")
     named = [text.title for text in texts[:NAMED]]
     return Text(title, _lines([*named, _more(len(texts))]))
 
@@ -93,11 +95,18 @@ def _title(said: Said) -> str:
     what, now = TITLES[incident.rule], said.now
     end = incident.resolved_at or now
     return {
-        Kind.RECOVERY: f"OK: {name} {OVER_AGAIN[incident.rule]}, after {duration(end - incident.since)}",
+        Kind.RECOVERY: f"CLOSED: {name} {what} for {duration(end - incident.since)}, {incident.ended}"
+        if _is_closed(incident)
+        else f"OK: {name} {OVER_AGAIN[incident.rule]}, after {duration(end - incident.since)}",
         Kind.FLAPPING: f"FLAPPING: {name} {what} again and again",
         Kind.SETTLED: f"STABLE: {name} still {what}" if incident.is_open else f"OK: {name} is stable again",
         Kind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}",
     }.get(said.kind, f"{incident.severity.value.upper()}: {name} {what}")
+
+
+def _is_closed(incident: Incident) -> bool:
+    """Whether it is not looked at any more, though nobody knows that it is over."""
+    return not incident.is_open and incident.holding
 
 
 def _server_title(said: Said) -> str:
@@ -128,9 +137,24 @@ def _single_lines(said: Said) -> list[str]:
     lines = [f"since {since} {_zone(said)}, {incident.severity.value}: {incident.evidence}", *_last(said)]
     if said.kind is Kind.FLAPPING:
         lines.append("next message when it has been stable")
-    elif said.kind is Kind.FIRST and said.hold:
-        lines.append(f"waited {duration(said.hold)} for it to end by itself")
+    elif said.kind is Kind.FIRST:
+        lines.append(_tried(said))
     return lines
+
+
+def _tried(said: Said) -> str:
+    """What rigwatch looked at or waited for before it said so; empty where the evidence says it all."""
+    span = duration(said.now - said.incident.since)
+    in_vain = f"waited {duration(said.hold)}, it did not come back" if said.hold else ""
+    always = f"every report for {span} says so" if said.hold else ""
+    return {
+        Rule.LOST: f"the broker sent its will; {in_vain}".removesuffix("; "),
+        Rule.SILENT: "its connection answers the broker all the while: the machine lives, its publisher may hang",
+        Rule.OFFLINE: in_vain,
+        Rule.SOURCE_FAILING: f"read again and again for {span}; its machine reports all the while",
+        Rule.NO_BROKER: f"tried to connect again and again for {span}",
+        Rule.CHANNEL_REFUSED: "put its address right in [alerts] of server.toml, then run 'rigwatch test-alert'",
+    }.get(said.incident.rule, always)
 
 
 def _last(said: Said) -> list[str]:
@@ -195,9 +219,7 @@ def _zone(said: Said) -> str:
 def _link(said: Said) -> str:
     if not said.link:
         return ""
-    base = said.link.rstrip("/")
-    subject = said.incident.subject
-    return f"{base}/?q={subject.name}" if subject.scope is Scope.NODE else f"{base}/"
+    return f"{said.link.rstrip('/')}/incidents/{said.incident.id}"
 
 
 def _lines(lines: Sequence[str]) -> str:

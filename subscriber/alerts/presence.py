@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from subscriber.alerts.rule import SECOND, RulePolicy
 from subscriber.alerts.status import NodeStatus, is_blind
 from subscriber.alerts.view import UNKNOWN, Finding, Holds, View, no, yes
 from subscriber.alerts.words import duration
+from subscriber.facts import KEY_ENDED
 
 RETAINED_WITHIN = 5 * SECOND
 """A will that comes so soon after our own connect was most likely kept by the broker from before."""
@@ -29,7 +31,10 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
         until = connected_at + view.grace
         if view.now < until and not _open:
             return Finding(Holds.UNKNOWN, "it has time to come back after our own absence", check_at=until)
-    return yes(f"its connection broke{_last_report(view)}", came_at)
+    if facts.reason == KEY_ENDED:
+        hint = f"'rigwatch enroll {facts.id.node} --site {facts.id.site}' prints its new token"
+        return yes(f"{KEY_ENDED}: it was rotated, and the node has not got the new one; {hint}", came_at)
+    return yes(f"{facts.reason or 'its connection broke'}{_last_report(view, came_at)}", came_at)
 
 
 def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
@@ -43,7 +48,8 @@ def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT
     returns_until = connected_at + view.grace if heard_at == connected_at and not _open else 0
     due = max(heard_at + patience, returns_until)
     if view.now > due:
-        return yes(f"connected, but no report for {duration(view.now - heard_at)}", due)
+        interval = duration(facts.interval // timedelta(milliseconds=1))
+        return yes(f"connected, but no report for {duration(view.now - heard_at)}, should be one every {interval}", due)
     return no("it reports", check_at=due + 1)
 
 
@@ -59,6 +65,6 @@ def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: F
     return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
 
 
-def _last_report(view: View) -> str:
+def _last_report(view: View, gone_at: Millis) -> str:
     at = view.facts.last_report_at
-    return "" if at is None else f", {duration(max(view.now - at, 0))} after its last report"
+    return "" if at is None else f", {duration(max(gone_at - at, 0))} after its last report"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
+from subscriber.facts import REVOKED
 from subscriber.ingest import CLOCK_TOLERANCE
 from subscriber.store import changes
 from subscriber.store.work import Work
@@ -28,8 +29,6 @@ WHERE state_at > ? OR last_report_at > ?
 """
 _PRESENT = "SELECT site, node, id FROM node WHERE state IN ('online', 'lost')"
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
-
-REVOKED = "its key was revoked"
 
 
 def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:

@@ -113,6 +113,10 @@ async def test_a_node_that_dies_is_lost_within_a_second(mosquitto: Mosquitto, ho
         await eventually_async(lambda: state(local) is NodeState.ONLINE)
         died = time.monotonic()
         node.connection.abort()
+        import asyncio
+
+        await asyncio.sleep(2)
+        print("FACTS", facts(local), node.acks)
         await eventually_async(lambda: state(local) is NodeState.LOST)
         assert time.monotonic() - died < 1
 
@@ -152,6 +156,31 @@ async def test_a_node_that_is_revoked_while_it_is_there_is_gone_and_not_missed(
         found = facts(local)
         assert found is not None
         assert found.reason == "its key was revoked"
+
+
+async def test_a_node_that_is_left_behind_when_its_key_was_rotated_is_lost_for_that_reason(
+    mosquitto: Mosquitto, home: Home, local: Store
+) -> None:
+    prepare(home, rig())
+    renewed = Rig(rig().id, MASTER.node_key(rig().id, 1))
+    async with subscribing(home, settings(mosquitto.port)):
+        node = await Node.connect(rig(), mosquitto.port, session=1)
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        Registry(home.nodes_json).rotate(rig().id, previous_until=now() - 1)
+
+        async def is_left_behind() -> bool:
+            # As through a broker that lets it go on; ours ends the connection, and sends its will.
+            await node.say(report())
+            return state(local) is NodeState.LOST
+
+        await eventually_async(is_left_behind, what="the list of nodes is read again")
+        found = facts(local)
+        assert found is not None
+        assert found.reason == "its key is no longer accepted"
+        node.connection.abort()
+        again = await Node.connect(renewed, mosquitto.port, session=2)
+        await eventually_async(lambda: state(local) is NodeState.ONLINE)
+        await again.connection.close()
 
 
 async def test_a_revoked_node_is_not_heard(mosquitto: Mosquitto, home: Home, local: Store) -> None:

@@ -287,3 +287,25 @@ def test_moving_back_gives_the_next_key_and_not_an_old_one(registry: Registry) -
     known = registry.nodes()
     assert (known[NODE].revoked, known[NODE].generation) == (False, 1)
     assert (known[there].revoked, known[there].generation) == (True, 1)
+
+
+def test_the_key_that_was_rotated_away_is_known_and_no_other(registry: Registry) -> None:
+    access = NodeAccess(MASTER, registry, open_enrollment=False)
+    registry.enroll(NODE, START)
+    assert access.former_key(NODE) is None
+    registry.rotate(NODE, previous_until=START)
+    registry.rotate(NODE, previous_until=START)
+    assert access.former_key(NODE) == key(1)
+    registry.revoke(NODE, START)
+    assert access.former_key(NODE) is None
+    registry.enroll(NODE, START)
+    assert access.former_key(NODE) is None
+    assert access.former_key(OTHER) is None
+
+
+def test_it_says_why_a_node_has_no_key(registry: Registry) -> None:
+    access = NodeAccess(MASTER, registry, open_enrollment=False)
+    assert access.why_none(NODE) == "nobody has enrolled it"
+    registry.enroll(NODE, START)
+    registry.revoke(NODE, START)
+    assert access.why_none(NODE) == "its key was revoked"

@@ -17,11 +17,18 @@ ONLINE_5 = Known(5, NodeState.ONLINE, START - MINUTE)
 class Keys:
     """Accepts these keys for rig1 and nothing for anybody else."""
 
-    def __init__(self, *keys: NodeKey) -> None:
+    def __init__(self, *keys: NodeKey, former: NodeKey | None = None) -> None:
         self.keys = keys
+        self.former = former
 
     def accepted_keys(self, node: NodeId, _now: int) -> tuple[NodeKey, ...]:
         return self.keys if node.node == "rig1" else ()
+
+    def former_key(self, _node: NodeId) -> NodeKey | None:
+        return self.former
+
+    def why_none(self, _node: NodeId) -> str:
+        return "nobody has enrolled it"
 
 
 OWN = Keys(rig().key)
@@ -47,6 +54,21 @@ def test_it_opens_a_message_with_an_older_key_that_is_still_accepted() -> None:
 
 def test_it_refuses_a_key_that_is_not_accepted_any_more() -> None:
     assert refusal(rig().sealed(birth()), Keys(MASTER.node_key(rig().id, 1))) is Reason.SEAL
+
+
+def test_what_comes_with_the_key_that_was_rotated_away_says_only_that_it_is_not_heard_any_more() -> None:
+    keys = Keys(MASTER.node_key(rig().id, 1), former=rig().key)
+    lost = Status(NodeState.LOST, 7, reason="its key is no longer accepted")
+    for said in (will(7), birth(7), report(session=7)):
+        heard = open_message(rig().sealed(said), keys, START)
+        assert isinstance(heard, Heard)
+        assert heard.body == lost
+    leaving = open_message(rig().sealed(goodbye(7)), keys, START)
+    assert isinstance(leaving, Heard)
+    assert leaving.body == goodbye(7)
+    assert refusal(rig().sealed(birth()), Keys(MASTER.node_key(rig().id, 2), former=MASTER.node_key(rig().id, 1))) is (
+        Reason.SEAL
+    )
 
 
 def test_it_refuses_a_node_that_is_not_enrolled() -> None:

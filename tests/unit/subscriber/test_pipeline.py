@@ -82,6 +82,12 @@ class Everybody:
     def accepted_keys(self, node: NodeId, _now: int) -> tuple[NodeKey, ...]:
         return (MASTER.node_key(node),)
 
+    def former_key(self, _node: NodeId) -> NodeKey | None:
+        return None
+
+    def why_none(self, _node: NodeId) -> str:
+        return ""
+
 
 @dataclass
 class Setup:

@@ -17,11 +17,23 @@ def test_a_lost_node_is_told_at_once_after_5_minutes_after_an_hour_and_then_no_m
     line.at(48 * 3600).expect_nothing()
 
 
-def test_a_message_links_to_the_page_where_its_node_is_found() -> None:
+def test_a_message_links_to_the_page_of_its_incident() -> None:
     line = Timeline(RIG)
     line.at(10).dies(RIG)
     line.at(12).expect("CRITICAL")
-    assert "https://rigs.example/?q=rig1" in line.letters[-1][1].body
+    assert line.last().body.splitlines()[-1] == "https://rigs.example/incidents/1"
+
+
+def test_a_message_says_since_when_how_bad_the_last_values_and_what_was_tried() -> None:
+    line = Timeline(RIG)
+    line.at(10).dies(RIG)
+    line.at(12).expect("CRITICAL")
+    assert line.last().body.splitlines() == [
+        "since 08:53:30 UTC, critical: its connection broke, 10 s after its last report",
+        "last report 08:53:20 on host-garage/rig1: 45 MH/s, 25 peers",
+        "the broker sent its will; waited 2 s, it did not come back",
+        "https://rigs.example/incidents/1",
+    ]
 
 
 def test_a_node_that_comes_back_is_told_with_the_length_of_the_outage() -> None:
@@ -140,3 +152,46 @@ def test_a_lost_node_and_a_silent_one_are_not_told_twice() -> None:
     line.at(60).reports_stop(RIG)
     line.at(100).dies(RIG)
     line.at(3000).expect("CRITICAL: garage/rig1 lost", "STILL")
+
+
+def test_a_node_that_was_revoked_is_not_missed() -> None:
+    line = Timeline(RIG)
+    line.at(10).leaves(RIG, reason="its key was revoked")
+    line.at(3600).expect_nothing()
+    assert line.stored == {}
+
+
+def test_a_node_that_said_goodbye_and_was_revoked_is_not_told_and_the_story_says_why() -> None:
+    line = Timeline(RIG)
+    line.at(10).stops(RIG)
+    line.at(40).leaves(RIG, reason="its key was revoked")
+    line.at(3600).expect_nothing()
+    assert line.reasons("offline")[-1] == "dismissed: its key was revoked, so nobody misses it"
+
+
+def test_what_was_open_of_a_revoked_node_is_closed_and_not_called_well() -> None:
+    line = Timeline(RIG)
+    line.at(60).report(RIG, temperature=95)
+    line.at(300).expect("CRITICAL: garage/rig1 is too hot")
+    line.at(310).leaves(RIG, reason="its key was revoked")
+    line.expect("CLOSED: garage/rig1 is too hot for 4 min 10 s, its key was revoked, so nobody misses it")
+    assert "resolved: its key was revoked, so nobody misses it" in line.reasons("hot")
+    line.at(86400).expect_nothing()
+
+
+def test_a_node_without_the_new_key_is_lost_for_that_reason_and_not_silent() -> None:
+    line = Timeline(RIG)
+    line.at(10).loses_its_key(RIG)
+    line.at(12).expect("CRITICAL: garage/rig1 lost")
+    assert "its key is no longer accepted: it was rotated" in line.last().body
+    assert "'rigwatch enroll rig1 --site garage' prints its new token" in line.last().body
+    line.at(100).comes_back(RIG).expect("OK: garage/rig1 back")
+
+
+def test_a_silent_node_is_told_with_what_is_known_of_its_connection() -> None:
+    line = Timeline(RIG)
+    line.at(60).reports_stop(RIG)
+    line.at(241).expect("CRITICAL: garage/rig1 silent")
+    assert "no report for 3 min" in line.last().body
+    assert "should be one every 1 min" in line.last().body
+    assert "its connection answers the broker all the while" in line.last().body

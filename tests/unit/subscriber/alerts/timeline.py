@@ -18,7 +18,7 @@ from subscriber.alerts.letter import Letter
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
-from subscriber.facts import NodeFacts, ServerFacts
+from subscriber.facts import KEY_ENDED, NodeFacts, ServerFacts
 from tests.fake_clock import START
 
 LONG_AGO = START - 24 * 3_600_000
@@ -104,6 +104,13 @@ class Timeline:
     def stops(self, *names: str) -> "Timeline":
         return self._become(NodeState.OFFLINE, names)
 
+    def leaves(self, *names: str, reason: str) -> "Timeline":
+        """The server sent it away."""
+        return self._become(NodeState.OFFLINE, names, reason)
+
+    def loses_its_key(self, *names: str) -> "Timeline":
+        return self._become(NodeState.LOST, names, KEY_ENDED)
+
     def comes_back(self, *names: str) -> "Timeline":
         return self._become(NodeState.ONLINE, names)
 
@@ -172,9 +179,9 @@ class Timeline:
 
     # how it works
 
-    def _become(self, state: NodeState, names: tuple[str, ...]) -> "Timeline":
+    def _become(self, state: NodeState, names: tuple[str, ...], reason: str = "") -> "Timeline":
         for name in names:
-            self._facts[name] = replace(self._facts[name], state=state, state_at=self.now)
+            self._facts[name] = replace(self._facts[name], state=state, state_at=self.now, reason=reason)
             self._due[name] = self.now if state is NodeState.ONLINE else 2**62
             self._changed(name)
         return self
