@@ -113,10 +113,6 @@ async def test_a_node_that_dies_is_lost_within_a_second(mosquitto: Mosquitto, ho
         await eventually_async(lambda: state(local) is NodeState.ONLINE)
         died = time.monotonic()
         node.connection.abort()
-        import asyncio
-
-        await asyncio.sleep(2)
-        print("FACTS", facts(local), node.acks)
         await eventually_async(lambda: state(local) is NodeState.LOST)
         assert time.monotonic() - died < 1
 
