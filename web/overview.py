@@ -14,7 +14,7 @@ from web import units
 from web.chart_lines import Range, range_links
 from web.kept import KeptRows
 from web.listing import SEVERITY, Listing, Sort, facets
-from web.parts import Parts
+from web.parts import Parts, whole
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
 from web.spark import Sparks
@@ -48,12 +48,12 @@ class Overview:
         self._rows = KeptRows(self._look)
         self._parts = Parts()
 
-    def page(self) -> str:
+    def page(self) -> Response:
         """The whole page; its ages are of this second."""
         listing, now = Listing.parse(request.args), self._clock.now()
         live_url = url_for("overview.live") + listing.query()
         context = self._context(self._snapshots.at(now), listing, now)
-        return render_template("overview.html", live_url=live_url, **context)
+        return whole(render_template("overview.html", live_url=live_url, **context))
 
     def live(self) -> Response:
         """The part that changes, or 304 while it has not. Ages in words are of when it last did; the page counts on."""

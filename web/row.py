@@ -35,7 +35,7 @@ class Moment(NamedTuple):
 
 
 class NodeRow(NamedTuple):
-    """A line of "Latest" but for its last report. A stale node's figures are the last known, and have no colour."""
+    """A line of "Latest" but for its age. A stale node's figures are the last known, and have no colour."""
 
     id: str
     title: str
@@ -58,6 +58,8 @@ class NodeRow(NamedTuple):
     syncing: bool
     temperature: Quantity
     power: Quantity
+    stale: bool
+    last: Moment | None
 
 
 class AverageRow(NamedTuple):
@@ -128,6 +130,8 @@ def node_row(each: Standing, look: Look) -> NodeRow:
         syncing=bool(sample and sample.syncing),
         temperature=units.temperature(sample.temperature if sample else None),
         power=units.power(sample.power if sample else None),
+        stale=not each.counted,
+        last=None if facts.last_report_at is None else look.moment(facts.last_report_at),
     )
 
 

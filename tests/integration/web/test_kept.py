@@ -4,6 +4,7 @@ import msgspec
 from flask import Flask
 
 from rigwatch.settings import WebColours
+from subscriber.facts import Average
 from tests.fake_clock import START
 from tests.unit.web.made import fleet, node
 from web.kept import KeptRows
@@ -15,11 +16,14 @@ def test_a_row_is_rendered_anew_only_when_its_node_changes(app: Flask) -> None:
     rows = KeptRows(Look(WebColours(), Zone.find("UTC")))
     still, moving = node("still", hashrate=1), node("moving", hashrate=1)
     first = rows.latest(app, fleet(still, moving).standings, START, {})
+    kept = rows._latest[still.id].parts
     moved = msgspec.structs.replace(moving, name="Moved")
     second = rows.latest(app, fleet(still, moved).standings, START + 5000, {})
-    assert second[0].cells is first[0].cells
-    assert [each.age for each in second] == ["5 s", "5 s"]
-    assert "Moved" in second[1].cells
+    assert "data-age>0 s<" in first[0]
+    assert str(second[0]) == str(first[0]).replace("data-age>0 s<", "data-age>5 s<")
+    assert "data-age>5 s<" in second[1]
+    assert "Moved" in second[1]
+    assert rows._latest[still.id].parts is kept
 
 
 def test_nothing_is_kept_of_a_node_that_is_gone(app: Flask) -> None:
@@ -28,3 +32,22 @@ def test_nothing_is_kept_of_a_node_that_is_gone(app: Flask) -> None:
     rows.latest(app, fleet(*nodes).standings, START, {})
     rows.forget(fleet(nodes[3]))
     assert list(rows._latest) == [nodes[3].id]
+
+
+def test_nothing_that_a_rig_or_anybody_says_becomes_part_of_the_page(app: Flask) -> None:
+    rows = KeptRows(Look(WebColours(), Zone.find("UTC")))
+    evil = '"><b x=">'
+    facts = msgspec.structs.replace(
+        node("rig1", hashrate=1), name=evil, host=evil, tags=(evil, "simulated"), reason=evil, clock_offset=9000
+    )
+    sample = facts.sample
+    assert sample is not None
+    facts = msgspec.structs.replace(facts, sample=msgspec.structs.replace(sample, errors={evil: evil}, syncing=True))
+    shown = fleet(facts).standings
+    (latest,) = rows.latest(app, shown, START, {})
+    (average,) = rows.averages(app, shown, {facts.id: Average(1.0, 2.0, 3)})
+    for row in (latest, average):
+        assert "<b" not in row
+        assert 'x="' not in row
+        assert "&lt;b x=" in row
+    assert latest.count("&lt;b x=") == 6
