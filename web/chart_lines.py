@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from statistics import median
 from typing import Final, NamedTuple, TypeAlias
 
 from rigwatch.clock import Millis
@@ -121,7 +120,9 @@ def _spacing(early: Point, late: Point) -> float:
 
 def _patience(spacings: Sequence[float], interval: Millis) -> float:
     """How far two points may be apart to be joined: a node may have reported less often than it does now."""
-    return SILENT_AFTER * max(interval, median(spacings) if spacings else 0)
+    # Not the mean: a few long gaps must not make themselves usual.
+    usual = sorted(spacings)[len(spacings) // 4] if spacings else 0
+    return SILENT_AFTER * max(interval, usual)
 
 
 def _gaps(times: Sequence[Millis], interval: Millis) -> list[bool]:

@@ -2,12 +2,13 @@
 
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 
 from subscriber.alerts.status import NodeStatus
 from tests.unit.web.made import fleet, gone, node
 from web.errors import BadQuery
-from web.listing import FALLS_FIRST, Listing, Sort, natural
+from web.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural
 from web.standing import Fleet
 
 
@@ -61,10 +62,36 @@ def test_it_lists_one_status_alone() -> None:
 @pytest.mark.parametrize(
     ("query", "names"),
     [
+        ({"site": "attic"}, ["rig2"]),
+        ({"site": "cellar"}, []),
+        ({"host": "host1", "site": "main"}, ["rig3", "rig1", "rig10"]),
+        ({"host": "host"}, []),
+        ({"tag": "old"}, ["rig4"]),
+    ],
+)
+def test_it_narrows_by_site_host_and_tag(query: dict[str, str], names: list[str]) -> None:
+    tagged = msgspec.structs.replace(node("rig4", site="shed"), host="", tags=("old", "gpu"))
+    everybody = fleet(*(each.facts for each in FLEET.standings), tagged)
+    assert order(Listing.parse(query), everybody) == names
+    assert Listing.parse(query).narrows
+
+
+def test_it_knows_what_the_fleet_can_be_narrowed_to() -> None:
+    tagged = msgspec.structs.replace(node("rig4", site="shed"), host="", tags=("old", "gpu"))
+    known = facets([*FLEET.standings, *fleet(tagged).standings])
+    assert known == Facets(["attic", "main", "shed"], ["host1"], ["gpu", "old"])
+    many = [msgspec.structs.replace(node(f"r{number}"), host=f"h{number}") for number in range(HOSTS_MAX + 1)]
+    assert facets(fleet(*many).standings).hosts == []
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
         ({"sort": "colour"}, "status, name, place, hashrate"),
         ({"sort": "hashrate", "dir": "down"}, "asc, desc"),
         ({"status": "asleep"}, "pending, online"),
         ({"q": "x" * 101}, "100 characters"),
+        ({"tag": "x" * 201}, "200 characters"),
         ({"sort": ""}, "hashrate"),
     ],
 )
@@ -76,12 +103,13 @@ def test_it_refuses_what_it_does_not_have_and_says_what_it_has(query: dict[str, 
 @pytest.mark.parametrize("sort", Sort)
 @pytest.mark.parametrize("falling", [True, False])
 def test_it_reads_back_the_address_it_writes(sort: Sort, *, falling: bool) -> None:
-    listing = Listing(sort, falling, NodeStatus.LOST, "a&b=c d")
+    listing = Listing(sort, falling, NodeStatus.LOST, "a&b=c d", site="s", host="h&", tag="t t")
     assert Listing.parse(dict(parse_qsl(listing.query().removeprefix("?")))) == listing
 
 
 def test_the_plain_listing_needs_no_query() -> None:
     assert Listing().query() == ""
+    assert not Listing().narrows
 
 
 def test_a_click_sorts_and_a_second_click_turns_round() -> None:

@@ -1,0 +1,103 @@
+"""A node's status over time, from comings and goings and from which samples there are."""
+
+import pytest
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState
+from subscriber.alerts.status import NodeStatus
+from subscriber.facts import Change, Point
+from web.band import MOST, Span, band, connected
+
+MINUTE: Millis = 60_000
+ONLINE, LOST, OFFLINE = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
+
+
+def points(*minutes: int, failing: int = 0) -> list[Point]:
+    return [Point(at * MINUTE, at * MINUTE, at * MINUTE, 1, failing=failing) for at in minutes]
+
+
+def told(spans: list[Span]) -> list[tuple[str, float, float]]:
+    return [(each.status.value, each.since / MINUTE, each.until / MINUTE) for each in spans]
+
+
+def history(
+    changes: list[tuple[int, NodeState]], reports: list[Point], until: int = 60
+) -> list[tuple[str, float, float]]:
+    made = [Change(at * MINUTE, state) for at, state in changes]
+    return told(band(made, reports, MINUTE, since=0, until=until * MINUTE))
+
+
+def test_it_follows_what_the_node_and_its_will_said() -> None:
+    changes = [(10, ONLINE), (20, LOST), (30, ONLINE), (40, OFFLINE)]
+    assert history(changes, points(*range(10, 20), *range(30, 40))) == [
+        ("online", 10, 20),
+        ("lost", 20, 30),
+        ("online", 30, 40),
+        ("offline", 40, 60),
+    ]
+
+
+def test_a_new_birth_changes_nothing() -> None:
+    assert history([(0, ONLINE), (10, ONLINE)], points(*range(60))) == [("online", 0, 60)]
+
+
+def test_what_was_before_the_span_is_cut_off() -> None:
+    assert history([(-30, ONLINE), (10, LOST)], points(*range(-5, 10))) == [("online", 0, 10), ("lost", 10, 60)]
+
+
+def test_nothing_is_said_where_nothing_is_known() -> None:
+    assert history([], points(1, 2)) == []
+    assert history([(50, ONLINE)], points(*range(50, 60))) == [("online", 50, 60)]
+
+
+def test_it_is_silent_three_intervals_after_the_last_sample_until_the_next() -> None:
+    reports = points(*range(21), *range(30, 60))
+    assert history([(0, ONLINE)], reports) == [("online", 0, 23), ("silent", 23, 30), ("online", 30, 60)]
+    # Three intervals are no silence yet.
+    assert history([(0, ONLINE)], points(*range(21), *range(23, 60))) == [("online", 0, 60)]
+
+
+def test_it_is_silent_also_after_its_birth_and_up_to_now() -> None:
+    assert history([(0, ONLINE)], points(10), until=20) == [
+        ("online", 0, 3),
+        ("silent", 3, 10),
+        ("online", 10, 13),
+        ("silent", 13, 20),
+    ]
+    assert history([(0, ONLINE)], []) == [("online", 0, 3), ("silent", 3, 60)]
+
+
+def test_it_is_degraded_from_a_sample_that_failed_to_the_next() -> None:
+    reports = [*points(*range(10)), *points(*range(10, 15), failing=1), *points(*range(15, 60))]
+    assert history([(0, ONLINE)], reports) == [("online", 0, 10), ("degraded", 10, 15), ("online", 15, 60)]
+
+
+def test_samples_of_a_lost_node_make_it_no_less_lost() -> None:
+    # It kept them, and sent them when it was back.
+    assert history([(0, ONLINE), (10, LOST), (20, ONLINE)], points(*range(60)), until=30) == [
+        ("online", 0, 10),
+        ("lost", 10, 20),
+        ("online", 20, 30),
+    ]
+
+
+def test_the_reason_is_kept() -> None:
+    spans = band([Change(0, OFFLINE, "updated")], [], MINUTE, since=0, until=MINUTE)
+    assert spans == [Span(NodeStatus.OFFLINE, 0, MINUTE, "updated")]
+
+
+def test_of_very_many_spans_the_worst_of_each_step_is_shown() -> None:
+    changes = [Change(at, LOST if at % 2 else ONLINE) for at in range(10 * MOST)]
+    spans = band(changes, [], MINUTE, since=0, until=10 * MOST)
+    assert spans == [Span(NodeStatus.LOST, 0, 10 * MOST)]
+    calm = [*changes, Change(10 * MOST, ONLINE)]
+    assert [each.status for each in band(calm, [], 10**9, since=0, until=20 * MOST)] == [
+        NodeStatus.LOST,
+        NodeStatus.ONLINE,
+    ]
+
+
+@pytest.mark.parametrize(("state", "minutes"), [(ONLINE, 60), (LOST, 0), (OFFLINE, 0)])
+def test_samples_are_due_while_it_is_connected(state: NodeState, minutes: int) -> None:
+    spans = band([Change(0, state)], [], MINUTE, since=0, until=60 * MINUTE)
+    assert connected(spans) == minutes * MINUTE

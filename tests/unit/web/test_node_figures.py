@@ -1,0 +1,110 @@
+"""What the node page says of one node."""
+
+import msgspec
+
+from rigwatch.messages import Gpu, Miner, NodeState
+from rigwatch.settings import WebColours
+from subscriber.facts import Change
+from tests.fake_clock import START
+from tests.unit.web.made import node, sample, standing
+from web.node_figures import facts_of, figures, warnings
+from web.node_past import change_rows, gpu_rows, sample_rows
+from web.row import Look
+from web.units import UNKNOWN
+from web.zone import Zone
+
+LOOK = Look(WebColours(), Zone.find("UTC"))
+MINUTE = 60_000
+
+
+def test_the_three_figures_are_there_even_when_nothing_is_known() -> None:
+    shown = figures(standing(node(reported_ago=None)), LOOK)
+    assert [(each.label, str(each.value), each.level) for each in shown] == [
+        ("Hashrate", UNKNOWN, ""),
+        ("Peers", UNKNOWN, ""),
+        ("Block", UNKNOWN, ""),
+    ]
+
+
+def test_others_are_there_where_they_are_known_also_when_they_are_zero() -> None:
+    facts = node(
+        hashrate=50e6, peers=20, block=7, temperature=0, power=100, fan=0, accepted=98, rejected=1, stale=1, uptime=7200
+    )
+    shown = {each.label: each for each in figures(standing(facts, lag=3), LOOK)}
+    assert {label: str(each.value) for label, each in shown.items()} == {
+        "Hashrate": "50.00 MH/s",
+        "Peers": "20",
+        "Block": "7",
+        "Temperature": "0 °C",
+        "Power": "100 W",
+        "Fan": "0 %",
+        "Shares accepted": "98",
+        "Up for": "2 h",
+    }
+    assert (shown["Block"].note, shown["Block"].level) == ("3 behind the highest", "yellow")
+    assert shown["Shares accepted"].note == "2 refused (2.0%)"
+    assert shown["Power"].note == "500.00 kH/s per W"
+
+
+def test_figures_of_the_past_are_not_judged() -> None:
+    gone = standing(node(hashrate=1, peers=1))._replace(counted=False)
+    assert {each.level for each in figures(gone, LOOK)} == {""}
+
+
+def test_it_warns_of_sources_and_of_the_clock() -> None:
+    facts = msgspec.structs.replace(node(errors={"xmrig": "no answer"}), clock_offset=37_000)
+    assert warnings(standing(facts)) == [
+        "xmrig: no answer",
+        "clock 37 s behind; its times are put right on arrival",
+    ]
+    assert warnings(standing(node(hashrate=1))) == []
+
+
+def test_it_tells_who_the_node_is_and_leaves_out_what_is_not_known() -> None:
+    facts = msgspec.structs.replace(
+        node(miner=Miner("xmrig", "6.22"), pool="pool:1"), version="0.1", tags=("a", "b"), clock_offset=5
+    )
+    known = {fact.label: fact.text for fact in facts_of(standing(facts), LOOK, START + MINUTE)}
+    assert known["Online since"] == "1 h"
+    assert known["Last report"] == "1 min"
+    assert (known["Miner"], known["Pool"], known["Publisher"], known["Tags"]) == ("xmrig 6.22", "pool:1", "0.1", "a, b")
+    assert known["Clock"] == "right (within 5 ms)"
+    assert "Last share" not in known
+    assert "Enrolled" not in known
+
+
+def test_what_stays_wrong_is_said_once() -> None:
+    bad = {"xmrig": "no answer"}
+    samples = [sample(START - at * MINUTE, errors=errors) for at, errors in enumerate((bad, bad, {}, bad))]
+    assert [row.remarks for row in sample_rows(samples, LOOK, START)] == [
+        ("xmrig: no answer",),
+        (),
+        (),
+        ("xmrig: no answer",),
+    ]
+
+
+def test_samples_of_another_day_have_a_date() -> None:
+    today, before = sample_rows([sample(START), sample(START - 86_400_000)], LOOK, START)
+    assert (today.taken, before.taken) == ("08:53:20", "2025-10-08 08:53:20")
+
+
+def test_cards_have_their_figures_in_the_order_of_the_columns() -> None:
+    card = Gpu("id", "X", hashrate=2e6, temperature=60, memory_temperature=80, power=100, fan=50, utilization=99)
+    assert [str(each) for each in gpu_rows([card])[0].figures] == [
+        "2.00 MH/s",
+        "60 °C",
+        "80 °C",
+        "100 W",
+        "50 %",
+        "99 %",
+    ]
+
+
+def test_comings_and_goings_tell_how_long_each_lasted() -> None:
+    changes = [Change(START, NodeState.ONLINE), Change(START + 90_000, NodeState.LOST, "")]
+    assert [(row.state, row.lasted) for row in change_rows(changes, LOOK, 5)] == [
+        ("lost", ""),
+        ("online", "1 min 30 s"),
+    ]
+    assert [row.state for row in change_rows(changes, LOOK, 1)] == ["lost"]
