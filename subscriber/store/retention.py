@@ -45,6 +45,12 @@ UPDATE node SET kept_samples = kept_samples - ?,
     kept_peers = CASE WHEN kept_peers_count = ? THEN 0 ELSE kept_peers - ? END, kept_peers_count = kept_peers_count - ?
 WHERE id = ?
 """
+_KEPT = "SELECT n.id, n.kept_hashrate FROM {ids} k CROSS JOIN node n WHERE n.id = k.a AND n.kept_count > 0"
+_SUM_AGAIN = """
+UPDATE node SET kept_hashrate = (SELECT coalesce(sum(hashrate), 0) FROM node_hour WHERE node_id = node.id) WHERE id = ?
+"""
+# A sum that loses all but so much of itself was dwarfed, and what it had of the rest is rounded away.
+_DWARFED = 1e6
 
 
 def prune(engine: Engine, *, before: Millis, now: Millis) -> Iterator[int]:
@@ -138,6 +144,14 @@ def _forget_hours(work: Work, keys: list[tuple[int, int]]) -> None:
             for node, s in sorted(sums.items())
         ],
     )
+    _mend(work, {node: s.hashrate for node, s in sums.items()})
+
+
+def _mend(work: Work, forgotten: dict[int, float]) -> None:
+    """Sums up anew what one absurd sample (10^22 H/s, say) has spoilt; a walk over all hours, and hardly ever done."""
+    for node, kept in work.rows(_KEPT, (_json(sorted(forgotten)),)):
+        if kept * _DWARFED < forgotten[node]:
+            work.run(_SUM_AGAIN, (node,))
 
 
 def _json(value: object) -> str:

@@ -94,8 +94,7 @@ def backup(url: str, home: Home, target: Path) -> int:
         try:
             _copy(Path(engine.database.database), copy)
             _flush(copy)
-            _refuse_taken(target)
-            copy.rename(target)
+            _give_name(copy, target)
         finally:
             copy.unlink(missing_ok=True)
     _flush_folder(target.parent)
@@ -122,6 +121,23 @@ def _refuse_taken(target: Path) -> None:
         raise RigwatchError(f"{target}: is a folder; name the file that is to be made in it")
     if target.exists() or target.is_symlink():
         raise RigwatchError(f"{target}: is there already, nothing was changed; choose another name or remove it")
+
+
+def _give_name(copy: Path, target: Path) -> None:
+    """Renames without replacing what came there meanwhile, a second backup's copy for instance."""
+    try:
+        if os.name == "nt":
+            copy.rename(target)
+        else:
+            # `rename` replaces silently there; a second name is refused where there is one.
+            os.link(copy, target)
+    except FileExistsError:
+        _refuse_taken(target)
+        raise
+    except OSError:
+        # A file system without hard links, a memory stick's for instance: all that is left is to look before.
+        _refuse_taken(target)
+        copy.rename(target)
 
 
 def _flush(path: Path) -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import sqlite3
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
-from subscriber.store import Store, open_store
+from subscriber.store import Store, open_store, upkeep
 from tests.fake_clock import START
 from tests.processes import Rigwatch
 from tests.rigs import birth, report, rig, sample
@@ -140,6 +142,44 @@ def test_a_backup_overwrites_nothing_and_leaves_nothing_behind(
     assert "cannot be written" in refused(rigwatch, "backup", tmp_path / "nowhere" / "copy.db")
     assert "is there already" in refused(rigwatch, "backup", rigwatch.home / "rigwatch.db")
     assert {path.name for path in tmp_path.iterdir()} == {"home", "taken.db"}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_backup_replaces_nothing_that_came_while_it_was_copying(
+    local: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    target = tmp_path / "copy.db"
+    real = upkeep._flush
+
+    def meanwhile(path: Path) -> None:
+        real(path)
+        target.write_text("another's")
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(upkeep, "_flush", meanwhile)
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(RigwatchError, match="is there already"):
+        upkeep.backup("sqlite:///rigwatch.db", Home(Path(local._engine.where).parent), target)
+    assert target.read_text() == "another's"
+    assert not list(tmp_path.glob(".copy.db.*"))
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_backup_gets_its_name_with_and_without_hard_links(
+    local: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    target = tmp_path / "copy.db"
+    upkeep.backup("sqlite:///rigwatch.db", Home(Path(local._engine.where).parent), target)
+    assert [each.name for each in tmp_path.iterdir() if "copy.db" in each.name] == ["copy.db"]
+    assert target.stat().st_nlink == 1
 
 
 def test_backup_of_postgresql_names_its_tool(

@@ -98,3 +98,12 @@ def test_nothing_to_forget_writes_nothing(store: Store) -> None:
     fill(store, rig("a"))
     list(store.prune(KEEP, NOW))
     assert list(store.prune(KEEP, NOW)) == []
+
+
+def test_an_absurd_sample_leaves_nothing_behind_in_the_average_once_it_is_forgotten(store: Store) -> None:
+    absurd = Sample(n=1, at=NOW - 6 * HOUR, hashrate=1e22)
+    store.write([rig("a").heard(report(absurd, sent_at=NOW), NOW)])
+    fill(store, rig("a"), hours=5)
+    fill(store, rig("b"))
+    list(store.prune(KEEP, NOW))
+    assert [store.averages(0)[rig(name).id].hashrate_mean for name in "ab"] == [2, 2]
