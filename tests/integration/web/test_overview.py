@@ -317,3 +317,39 @@ def test_a_birth_changes_what_the_row_says(ada: FlaskClient, store: Store) -> No
     renamed: Status = birth(2, name="New")
     store.write([rig().heard(renamed)])
     assert "New" in row(page(ada), "main/rig1")
+
+
+def test_the_hashrate_is_compared_with_an_hour_ago(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth()), rig().heard(report(sample(START - 60 * MINUTE, hashrate=200), sample(START)))])
+    store.write([rig().heard(report(sample(START + 1, hashrate=150)))])
+    assert "−25 % against an hour ago" in text(page(ada))  # noqa: RUF001
+
+
+def test_without_a_figure_of_an_hour_ago_nothing_is_compared(ada: FlaskClient, store: Store) -> None:
+    store.write([rig().heard(birth()), rig().heard(report(sample(hashrate=150)))])
+    html = page(ada)
+    assert "against an hour ago" not in html
+    assert text(between(html, "<h2>Open incidents</h2>", "</div>")) == "0 nothing to look at"
+
+
+def test_each_row_has_its_last_day(ada: FlaskClient, store: Store) -> None:
+    for name in ("a", "b"):
+        store.write([rig(name).heard(birth()), rig(name).heard(report(sample(hashrate=100)))])
+    store.write([rig("new").heard(birth())])
+    html = page(ada)
+    assert html.count('class="spark"') == 2
+    assert "<svg" in row(html, "main/a")
+    assert "<svg" not in row(html, "main/new")
+
+
+def test_it_narrows_by_site_host_and_tag(ada: FlaskClient, store: Store) -> None:
+    tagged = msgspec.structs.replace(birth(host="tower"), tags=("old",))
+    store.write([rig("a").heard(tagged), rig("b").heard(birth(host="shed")), rig("c", "attic").heard(birth())])
+    assert order(page(ada, "/?host=tower")) == ["a"]
+    assert order(page(ada, "/?tag=old&site=main")) == ["a"]
+    html = page(ada, "/?site=main&status=online")
+    assert order(html) == ["a", "b"]
+    assert "<option selected>main</option>" in html
+    assert '<input type="hidden" name="status" value="online">' in html
+    assert 'href="?site=main&amp;' not in html
+    assert 'href="/?status=online&amp;site=main"' in html

@@ -1,0 +1,163 @@
+"""The page of one node, its history in JSON, and when each is sent again."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+
+from rigwatch.messages import Gpu, Sample
+from subscriber.store import Store
+from tests.fake_clock import START, FakeClock
+from tests.integration.web.test_overview import ask, between, page, text
+from tests.rigs import birth, goodbye, report, rig, sample, will
+
+MINUTE = 60_000
+RIG = "/node/main/rig1"
+FULL = Sample(n=START, at=START, hashrate=8123, peers=12, block=534_211, temperature=61, power=120)
+
+
+def heard(store: Store, *said: Any) -> None:  # noqa: ANN401 - births and reports alike
+    store.write([rig().heard(each) for each in said])
+
+
+def series(client: FlaskClient, span: str = "24h") -> Any:  # noqa: ANN401 - JSON
+    answer = client.get(f"{RIG}/series?range={span}")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    return json.loads(answer.text)
+
+
+def test_it_shows_the_node_and_its_latest_figures(ada: FlaskClient, store: Store) -> None:
+    heard(store, birth(host="tower", name="Big one"), report(FULL))
+    html = page(ada, RIG)
+    assert "<title>Big one · rigwatch</title>" in html
+    about = text(between(html, 'data-key="about"', "</section>"))
+    assert "All nodes / main / tower Big one online connected and reporting" in about
+    figures = text(between(html, 'data-key="figures"', "</section>"))
+    assert "Hashrate 8.12 kH/s Peers 12 Block 534,211 the highest Temperature 61 °C Power 120 W" in figures
+    assert "08:53:20 8.12 kH/s 12 534,211 61 °C 120 W" in text(between(html, '<table class="samples">', "</table>"))
+    assert text(between(html, '<ul class="changes">', "</ul>")) == "2025-10-09 08:53:20 online"
+    assert f'data-series="{RIG}/series"' in html
+    assert f'data-live="{RIG}/live"' in html
+
+
+def test_the_overview_leads_to_it(ada: FlaskClient, store: Store) -> None:
+    heard(store, birth(), report(FULL))
+    html = page(ada)
+    assert html.count('href="node/main/rig1"') == 2
+
+
+def test_a_node_that_never_came_tells_the_next_step(ada: FlaskClient, store: Store) -> None:
+    store.set_enrolled({rig().id: START})
+    html = page(ada, RIG)
+    assert "No sample yet" in html
+    assert "rigwatch publish --join TOKEN" in html
+    assert series(ada)["lines"] == {}
+    assert series(ada)["band"] == []
+
+
+@pytest.mark.parametrize("path", ["/node/main/nobody", "/node/main/nobody/live", "/node/main/nobody/series"])
+def test_a_node_that_is_not_there_is_not_found(ada: FlaskClient, path: str) -> None:
+    answer = ada.get(path)
+    assert answer.status_code == 404
+    assert "no node main/nobody" in answer.text
+
+
+def test_what_cannot_be_asked_is_refused(ada: FlaskClient, store: Store) -> None:
+    heard(store, birth())
+    for path in (f"{RIG}/series?range=8d", f"{RIG}?range=8d", "/series?range=", "/?range=8d", "/wall?theme=pink"):
+        answer = ada.get(path)
+        assert answer.status_code == 400, path
+        assert "is not one of" in answer.text
+    assert ada.get("/node/Main/rig1").status_code == 404
+
+
+def test_names_from_outside_cannot_become_markup(ada: FlaskClient, store: Store) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    born = msgspec.structs.replace(birth(host=evil, name=evil), tags=(evil,), sources=(evil,), version=evil)
+    bad = msgspec.structs.replace(FULL, errors={evil: evil}, gpus=(Gpu(evil, evil),), pool=evil)
+    heard(store, born, report(bad))
+    for path in (RIG, f"{RIG}/live", "/wall", f"/?tag={evil}&host={evil}&site={evil}"):
+        html = ada.get(path).text
+        assert "<img src=x" not in html, path
+        assert "&lt;img src=x" in html, path
+
+
+def test_the_live_part_changes_with_this_node_alone(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    heard(store, birth(), report(FULL))
+    path = f"{RIG}/live"
+    etag = ask(ada, path=path)[1]
+    clock.move(1)
+    store.write([rig("other").heard(birth()), rig("other").heard(report(sample(hashrate=5)))])
+    assert ask(ada, etag, path)[0] == 304
+    for said in (report(sample(START + 1, hashrate=7)), report(sample(START - MINUTE)), will(), birth(2), goodbye(2)):
+        heard(store, said)
+        status, new, _ = ask(ada, etag, path)
+        assert (status, new != etag) == (200, True), said
+        etag = new
+    # Another that has a higher block makes this one lag.
+    heard(store, birth(3), report(msgspec.structs.replace(FULL, n=START + 9, at=START + 9), session=3))
+    etag = ask(ada, path=path)[1]
+    store.write([rig("other").heard(report(Sample(n=START + 2, at=START, block=534_300)))])
+    assert "89 behind the highest" in ask(ada, etag, path)[2]
+
+
+def test_its_history_has_gaps_and_a_band(ada: FlaskClient, store: Store) -> None:
+    moments = [START - minutes * MINUTE for minutes in (30, 29, 28, 10, 9)]
+    store.write([rig().heard(birth(), moments[0])])
+    heard(store, report(*[sample(at, hashrate=100) for at in moments]), will())
+    made = series(ada, "1h")
+    assert made["lines"]["hashrate"] == [None, 100, 100, 100, None, 100, 100, None]
+    assert (made["at"][0], made["at"][-1]) == ((START - 60 * MINUTE) / 1000, START / 1000)
+    assert [span[0] for span in made["band"]] == ["online", "silent", "online", "silent"]
+    assert made["samples"] == 5
+    assert made["due"] == 30
+
+
+def test_each_card_has_its_own_line(ada: FlaskClient, store: Store) -> None:
+    cards = tuple(Gpu(f"id{number}", "X", hashrate=number, temperature=60) for number in range(3))
+    heard(store, birth(), report(msgspec.structs.replace(FULL, gpus=cards)))
+    gpus = series(ada)["gpus"]
+    assert [(card["id"], card["lines"]["hashrate"]) for card in gpus["cards"]] == [
+        ("id0", [None, 0, None]),
+        ("id1", [None, 1, None]),
+        ("id2", [None, 2, None]),
+    ]
+    assert text(between(page(ada, RIG), '<table class="gpus">', "</table>")).count("X id") == 3
+
+
+def test_a_history_is_sent_again_when_it_has_changed_or_moved_on(
+    ada: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    heard(store, birth(), report(FULL))
+    path = f"{RIG}/series?range=1h"
+    etag = ask(ada, path=path)[1]
+    assert ask(ada, etag, path)[0] == 304
+    assert ask(ada, etag, f"{RIG}/series?range=7d")[0] == 200
+    heard(store, report(sample(START - MINUTE, hashrate=1)))
+    status, etag, _ = ask(ada, etag, path)
+    assert status == 200
+    clock.move(20)
+    assert ask(ada, etag, path)[0] == 200
+
+
+def test_everything_that_is_kept_is_shown(ada: FlaskClient, store: Store) -> None:
+    days = [START - day * 24 * 60 * MINUTE for day in range(40)]
+    heard(store, birth(), *[report(sample(at, hashrate=100), sent_at=START) for at in days])
+    made = series(ada, "all")
+    assert made["at"][0] <= days[-1] / 1000
+    assert made["samples"] == 40
+    assert series(ada, "7d")["samples"] == 8
+
+
+def test_the_fleet_has_a_history_too(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    for name in ("a", "b"):
+        store.write([rig(name).heard(birth()), rig(name).heard(report(sample(START - MINUTE, hashrate=50)))])
+    made = json.loads(ada.get("/series?range=1h").text)
+    assert made["lines"] == {"hashrate": [None, 100, None], "nodes": [None, 2, None]}
+    etag = ada.get("/series").headers["ETag"]
+    assert ask(ada, etag, "/series")[0] == 304
+    clock.move(60)
+    assert ask(ada, etag, "/series")[0] == 200
