@@ -7,6 +7,7 @@ from random import Random
 
 from publisher.node import host_name, run_node
 from publisher.outbox import Limits, Outbox
+from publisher.outbox_file import path_of
 from publisher.plan import Plan, plans_of
 from rigwatch.clock import Clock
 from rigwatch.home import Home
@@ -33,4 +34,4 @@ async def publish(home: Home, settings: PublisherSettings, *, clock: Clock, stop
 def _outbox(plan: Plan, home: Home, settings: OutboxSettings, clock: Clock) -> Outbox:
     limits = Limits(settings.samples, round(settings.megabytes * 1_000_000))
     # A dot is not allowed in names, so no two nodes share a file.
-    return Outbox(home.outbox / f"{plan.node.site}.{plan.node.node}.db", plan.node, limits=limits, clock=clock)
+    return Outbox(path_of(home.outbox, plan.node), plan.node, limits=limits, clock=clock)

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.errors import RigwatchError
+from rigwatch.topics import NodeId
 
 VERSION: Final = 1
 _SCHEMA: Final = f"""
@@ -125,6 +126,23 @@ def set_aside(path: Path, now: Millis) -> Path:
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
     return aside
+
+
+def path_of(folder: Path, node: NodeId) -> Path:
+    """Where a node's outbox is: no dot can be in either name, so no two nodes share one."""
+    return folder / f"{node.site}.{node.node}.db"
+
+
+def move(path: Path, successor: Path) -> None:
+    """Gives what waits in one file to another node's name; nothing where there is none, or where that has one already.
+
+    Raises OutboxBusyError while a publisher uses it, and what `OutboxFile.open` and the disk raise.
+    """
+    if not path.exists() or successor.exists():
+        return
+    # Opening takes the lock, closing writes everything into the one file.
+    OutboxFile.open(path).close()
+    path.replace(successor)
 
 
 def _prepare(connection: sqlite3.Connection, where: str) -> None:

@@ -20,6 +20,7 @@ from rigwatch.listening import check_free
 from rigwatch.settings import ServerSettings
 from rigwatch.supervisor import Part, Supervisor, part_command, port_answers
 from rigwatch.tokens import JoinToken
+from rigwatch.topics import NodeId
 
 
 @app.command()
@@ -116,8 +117,8 @@ def publish(
 
 
 def _store_token(call: Invocation, join: str) -> None:
-    """Keeps the token in the home, for a start without it. A node that is there already gets its new token; other
-    nodes' settings are never overwritten.
+    """Keeps the token in the home, for a start without it. A node that is there already gets its new token, also one
+    that was moved to another site; other nodes' settings are never overwritten.
 
     Anyone on the machine can read a process's arguments, so the token may also come from a file or standard input.
     """
@@ -126,12 +127,29 @@ def _store_token(call: Invocation, join: str) -> None:
     if not path.exists():
         write_private(path, PUBLISHER_TOML.format(token=token.encode()))
         return
-    for node in call.publisher().nodes:
-        if node.token and JoinToken.decode(node.token).node == token.node:
-            write_private(path, path.read_text("utf-8").replace(node.token, token.encode()))
-            return
+    known = [(node.token, JoinToken.decode(node.token)) for node in call.publisher().nodes if node.token]
+    same = [each for each in known if each[1].node == token.node]
+    moved = [each for each in known if (each[1].node.node, each[1].url) == (token.node.node, token.url)]
+    for written, former in same or (moved if len(moved) == 1 else []):
+        _take_outbox_along(call.home, former.node, token.node)
+        write_private(path, path.read_text("utf-8").replace(written, token.encode()))
+        return
     advice = "add a [[nodes]] table with this token, or use another --home"
     raise SettingsError(f"{path}: names other nodes already; {advice}")
+
+
+def _take_outbox_along(home: Home, former: NodeId, node: NodeId) -> None:
+    """What a node has measured since it was moved waits under its old name, under which nobody would take it."""
+    from publisher.outbox_file import OutboxBusyError, move, path_of
+
+    if former == node:
+        return
+    try:
+        move(path_of(home.outbox, former), path_of(home.outbox, node))
+    except OutboxBusyError:
+        raise RigwatchError(f"node {former}: its publisher is running; stop it, then join as {node}") from None
+    except OSError as exc:
+        raise RigwatchError(f"outbox of {former}: cannot be moved ({exc.strerror or exc})") from exc
 
 
 def _read_token(join: str) -> str:
