@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -14,50 +15,65 @@ from subscriber.alerts.incident import Incident, State
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
-from subscriber.facts import NodeFacts, ServerFacts
-from subscriber.store import Store
+from subscriber.facts import Change, NodeFacts, ServerFacts
+from subscriber.store import Store, changes
 
 _STEPS_A_SAMPLE = 50
 
+Event: TypeAlias = Sample | Change
+
 
 class Replayed(Struct, frozen=True):
-    """What would have happened: every incident, and every message with its moment."""
+    """What would have happened: every incident, and every message with its moment; and from how much it is known."""
 
     incidents: tuple[Incident, ...]
     letters: tuple[tuple[Millis, Letter], ...]
     samples: int
+    changes: int
 
 
 def replay(store: Store, policy: Policy, *, since: Millis, now: Millis) -> Replayed:
-    """Runs the samples since then through a fresh engine; costs about 0.1 ms a sample.
-
-    Births, wills and goodbyes are not part of the history: a gap between two samples is a silence here.
-    """
+    """Runs the samples, births, wills and goodbyes since then through a fresh engine; costs about 0.1 ms a sample."""
     nodes = store.nodes()
-    histories = {facts.id: store.samples(facts.id, since=since, until=now) for facts in nodes}
+    histories: dict[NodeId, Sequence[Event]] = {}
+    for facts in nodes:
+        came_and_went = store.look(lambda work, node=facts.id: changes.of(work, node, since))  # type: ignore[misc]
+        histories[facts.id] = [*came_and_went, *store.samples(facts.id, since=since, until=now)]
     usual = {node: rate.hashrate_mean for node, rate in store.averages(since).items() if rate.hashrate_mean}
     return play(nodes, histories, policy, usual=usual, since=since, now=now)
 
 
 def play(
     nodes: Sequence[NodeFacts],
-    histories: Mapping[NodeId, Sequence[Sample]],
+    histories: Mapping[NodeId, Sequence[Event]],
     policy: Policy,
     *,
     usual: dict[NodeId, float],
     since: Millis,
     now: Millis,
 ) -> Replayed:
-    """The pure part of `replay`."""
-    facts = {each.id: each for each in nodes if histories.get(each.id)}
+    """The pure part of `replay`.
+
+    What came and went is not known of every node: a database that was filled by an older rigwatch has only samples.
+    There a gap between two of them is a silence.
+    """
+    watched = {node for node, events in histories.items() if any(isinstance(event, Change) for event in events)}
+    facts = {each.id: _forgetful(each) for each in nodes if histories.get(each.id)}
     engine = Engine(policy, (Route("replay"),), Start(usual=usual))
     run = _Run(engine, ServerFacts(connected_at=0), since)
-    for at, node, sample in _moments(histories):
-        run.until(at)
-        facts[node] = _at(facts[node], sample, at)
-        run.take(facts[node])
+    for at, node, event in _moments(histories):
+        run.until(max(at, since))
+        if isinstance(event, Change):
+            facts[node] = _changed(facts[node], event, since)
+        elif node not in watched or facts[node].connected:
+            facts[node] = _reported(facts[node], event)
+        else:
+            # Taken while nobody heard of the node, and sent later: history, which never fires.
+            run.samples += 1
+            continue
+        run.take(facts[node], event)
     run.until(now)
-    return Replayed(tuple(run.incidents.values()), tuple(run.letters), run.samples)
+    return Replayed(tuple(run.incidents.values()), tuple(run.letters), run.samples, run.changes)
 
 
 class _Run:
@@ -69,6 +85,7 @@ class _Run:
         self.incidents: dict[int, Incident] = {}
         self.letters: list[tuple[Millis, Letter]] = []
         self.samples = 0
+        self.changes = 0
 
     def until(self, at: Millis) -> None:
         for _ in range(_STEPS_A_SAMPLE):
@@ -77,8 +94,11 @@ class _Run:
             self._step(max(self._check_at, self._now))
         self._now = at
 
-    def take(self, facts: NodeFacts) -> None:
-        self.samples += 1
+    def take(self, facts: NodeFacts, event: Event) -> None:
+        if isinstance(event, Change):
+            self.changes += 1
+        else:
+            self.samples += 1
         self._engine.take([facts])
         self._step(self._now)
 
@@ -96,15 +116,33 @@ def fired(replayed: Replayed) -> list[Incident]:
     return sorted((each for each in told if each.parent is None), key=lambda each: each.since)
 
 
-def _moments(histories: Mapping[NodeId, Sequence[Sample]]) -> Iterator[tuple[Millis, NodeId, Sample]]:
-    def of(node: NodeId, samples: Sequence[Sample]) -> Iterator[tuple[Millis, NodeId, Sample]]:
-        return ((sample.at, node, sample) for sample in sorted(samples, key=lambda each: each.at))
+def _moments(histories: Mapping[NodeId, Sequence[Event]]) -> Iterator[tuple[Millis, NodeId, Event]]:
+    def of(node: NodeId, events: Sequence[Event]) -> Iterator[tuple[Millis, NodeId, Event]]:
+        return ((event.at, node, event) for event in sorted(events, key=_order))
 
-    return merge(*(of(node, samples) for node, samples in histories.items()), key=lambda each: each[0])
+    return merge(*(of(node, events) for node, events in histories.items()), key=lambda each: each[0])
 
 
-def _at(facts: NodeFacts, sample: Sample, at: Millis) -> NodeFacts:
+def _order(event: Event) -> tuple[Millis, bool]:
+    """A birth before the report of the same moment."""
+    return event.at, isinstance(event, Sample)
+
+
+def _forgetful(facts: NodeFacts) -> NodeFacts:
+    """As nothing was known yet; who it is and its interval are those of today."""
     return msgspec.structs.replace(
-        facts, state=NodeState.ONLINE, state_at=facts.state_at and min(facts.state_at, at), last_report_at=at,
-        sample=sample, clock_offset=0,
-    )  # fmt: skip
+        facts, state=None, state_at=None, reason="", last_report_at=None, sample=None, clock_offset=0
+    )
+
+
+def _changed(facts: NodeFacts, change: Change, since: Millis) -> NodeFacts:
+    # What it reported before the history begins is not looked at, and must not be missed.
+    at = max(change.at, since) if change.state is NodeState.ONLINE else change.at
+    return msgspec.structs.replace(facts, state=change.state, state_at=at, reason=change.reason)
+
+
+def _reported(facts: NodeFacts, sample: Sample) -> NodeFacts:
+    state_at = facts.state_at if facts.connected else sample.at
+    return msgspec.structs.replace(
+        facts, state=NodeState.ONLINE, state_at=state_at, reason="", last_report_at=sample.at, sample=sample
+    )

@@ -83,8 +83,8 @@ def rules_test(
     since: Annotated[str, typer.Option(help="How far back the history is looked at.")] = "24h",
 ) -> None:
     """Replay the stored history through the rules of server.toml and say what would have fired."""
+    from subscriber.alerts.letter import headline
     from subscriber.alerts.policy import Policy
-    from subscriber.alerts.rule import TITLES
     from subscriber.alerts.words import duration
     from subscriber.replay import fired, replay
 
@@ -99,32 +99,50 @@ def rules_test(
     for each in found:
         end = each.resolved_at or now
         lasted = duration(end - each.since) + ("" if each.resolved_at else ", still")
-        what = f"{each.members} nodes" if each.members else ""
         typer.echo(
-            f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {each.subject}  {what}"
-            f"{TITLES[each.rule]}  ({lasted}): {each.evidence}"
+            f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {headline(each)}  "
+            f"({lasted}): {each.evidence}"
         )
     count, messages = len(found), len(replayed.letters)
-    typer.echo(f"{count} incidents and {messages} messages from {replayed.samples} samples in {since}")
+    seen = f"{replayed.samples} samples, {replayed.changes} comings and goings"
+    typer.echo(f"{count} incidents and {messages} messages from {seen} in {since}")
+    if replayed.samples and not replayed.changes:
+        typer.echo("when nodes came and went is not known for that time; a loss shows as a silence")
 
 
 @app.command()
 def incidents(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="Tell the story of this one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many are listed.")] = 30,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each are listed.")] = 30,
+    node: Annotated[str, typer.Option(help="Only this node's, members of groups included.")] = "",
+    site: Annotated[str, typer.Option(help="Only this site's.")] = "",
 ) -> None:
-    """List incidents, open ones first; with a number, every decision about it and why."""
-    from subscriber.store import alerts
+    """List incidents, open ones first, a group as one; with a number, every decision about it and why."""
+    from subscriber.store import incidents as stored
+    from subscriber.store.incidents import Part, Wanted
 
+    if number is not None:
+        explain(context, number)
+        return
     call = invocation(context)
     zone = _zone(call)
     with _store(call) as store:
-        if number is not None:
-            _tell_story(store, number, zone)
-            return
-        for each in store.look(lambda work: alerts.latest(work, limit)):
-            typer.echo(_line(each, zone))
+        for part in (Part.OPEN, Part.PAST):
+            wanted = Wanted(part, site=site, node=node)
+            for each in store.look(lambda work, wanted=wanted: stored.page(work, wanted, limit)):  # type: ignore[misc]
+                typer.echo(_line(each, zone))
+
+
+@app.command()
+def explain(
+    context: typer.Context, number: Annotated[int, typer.Argument(help="The incident's, from 'rigwatch incidents'.")]
+) -> None:
+    """Tell why people were told of an incident, or not: every decision in order."""
+    call = invocation(context)
+    with _store(call) as store:
+        _tell_story(store, number, _zone(call))
 
 
 @app.command()
@@ -136,13 +154,25 @@ def ack(
 ) -> None:
     """Acknowledge what is open for a node: no more reminders, but its end is told."""
     from subscriber.alerts.incident import Acknowledged
-    from subscriber.store import alerts
+    from subscriber.store import alerts, audit
+    from subscriber.store.work import Work
 
     call = invocation(context)
+    known = Acknowledged(call.clock.now(), author_of(by), why)
+
+    def change(work: Work) -> int:
+        found = [each for each in alerts.live(work) if each.is_open and _is(each, what)]
+        for each in found:
+            detail = f"{each.subject} {each.rule.value}: {why}".rstrip(": ")
+            if each.acknowledged is None:
+                audit.record(
+                    work, who=f"{known.by} (command line)", action="incident.acknowledge", subject=f"#{each.id}",
+                    detail=detail, now=known.at,
+                )  # fmt: skip
+        return alerts.acknowledge(work, [each.id for each in found], known)
+
     with _store(call) as store:
-        numbers = [each.id for each in store.look(alerts.live) if each.is_open and _is(each, what)]
-        known = Acknowledged(call.clock.now(), author_of(by), why)
-        count = store.change(lambda work: alerts.acknowledge(work, numbers, known))
+        count = store.change(change)
     if not count:
         raise RigwatchError(f"{what}: nothing is open that was not acknowledged; 'rigwatch incidents' lists them")
     typer.echo(f"{count} acknowledged")
@@ -176,11 +206,15 @@ def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
 
 
 def _line(incident: "Incident", zone: ZoneInfo) -> str:
+    from subscriber.alerts.letter import headline
+    from subscriber.alerts.words import duration
+
+    lasted = "" if incident.is_open else f" for {duration((incident.resolved_at or incident.since) - incident.since)}"
     ack = f", acknowledged by {incident.acknowledged.by}" if incident.acknowledged else ""
     group = f", part of {incident.parent}" if incident.parent else ""
     return (
         f"{incident.id:>6}  {_moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
-        f"{incident.subject}  {incident.rule.value}{ack}{group}: {incident.evidence}"
+        f"{headline(incident)}{lasted}{ack}{group}: {incident.evidence}"
     )
 
 

@@ -7,7 +7,7 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from subscriber.store import open_store
 from tests.processes import Rigwatch
-from tests.rigs import report, rig, sample
+from tests.rigs import birth, report, rig, sample, will
 from tests.webhook import webhook
 
 MINUTE = 60_000
@@ -77,12 +77,19 @@ def test_rules_test_says_what_would_have_fired(rigwatch: Rigwatch) -> None:
     store.write([node.heard(Status(NodeState.ONLINE, 1, host="box", interval=60), now - 61 * MINUTE)])
     for minute in range(60, 0, -1):
         at = now - minute * MINUTE
+        if minute == 10:
+            store.write([node.heard(will(), at)])
+        if minute == 5:
+            store.write([node.heard(birth(2), at)])
+        if 5 < minute <= 9:
+            continue
         peers = 0 if 20 <= minute < 40 else 25
-        store.write([node.heard(report(sample(at, peers=peers), sent_at=at), at)])
+        store.write([node.heard(report(sample(at, peers=peers), session=2 if minute <= 5 else 1, sent_at=at), at)])
     store.close()
     done = rigwatch.run("rules", "test", "--since", "2h")
-    assert "garage/rig1  has no peers  (20 min" in done.stdout, done.stdout + done.stderr
-    assert "from 60 samples in 2h" in done.stdout
+    assert "garage/rig1 has no peers  (20 min" in done.stdout, done.stdout + done.stderr
+    assert "garage/rig1 lost  (5 min): its connection broke" in done.stdout
+    assert "from 56 samples, 3 comings and goings in 2h" in done.stdout
     configure(rigwatch, '[alerts.no_peers]\nhold="30m"\n')
     assert "has no peers" not in rigwatch.run("rules", "test", "--since", "2h").stdout
 
