@@ -149,6 +149,11 @@ def test_a_name_given_here_is_shown_everywhere_and_can_be_taken_back(root: Root,
     ]
 
 
+def test_a_nodes_page_leads_admins_to_its_administration(root: Root, app: Flask) -> None:
+    assert f'href="{ONE}"' in root.page("/node/main/rig1")
+    assert ONE not in app.test_client().get("/node/main/rig1", headers=basic()).text
+
+
 def test_nobody_puts_words_into_our_mouth(root: Root) -> None:
     assert "hacked" not in root.page("/admin/?done=you+were+hacked")
 
