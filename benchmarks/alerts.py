@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import rival_prometheus
+from benchmarks import namespace, rival_prometheus
 from benchmarks.tables import replace_between, table
 from rigwatch.home import Home
 from rigwatch.tokens import JoinToken
@@ -28,7 +27,6 @@ from tests.webhook import Webhook, webhook
 
 ROOT = Path(__file__).resolve().parent.parent
 FLEET = 1000
-_NETNS = "rigwatch-bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,44 +151,24 @@ def power_cuts(keepalive: int, count: int) -> list[float]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         hook = stack.enter_context(webhook())
-        stack.enter_context(_network())
+        stack.enter_context(namespace.network())
         options = 'hold="0s"\ngroup_wait="0s"\ngrace="0s"'
         server = stack.enter_context(serving(folder, hook, options, host="0.0.0.0"))  # noqa: S104 - a bridge to itself
-        inside = ("ip", "netns", "exec", _NETNS)
         for number in range(count):
-            _ip("-n", _NETNS, "link", "set", "rwb1", "up")
-            _ip("-n", _NETNS, "addr", "replace", "10.213.7.2/24", "dev", "rwb1")
+            namespace.plug()
             name = f"cut{number}"
-            url = f"mqtt://10.213.7.1:{server.port}"
-            node = _publisher(server, folder, name, prefix=inside, url=url, keepalive=f"{keepalive}s")
+            url = f"mqtt://{namespace.HERE}:{server.port}"
+            node = _publisher(server, folder, name, prefix=namespace.INSIDE, url=url, keepalive=f"{keepalive}s")
             eventually(lambda: server.online() == 1, timeout=30, what="the node is online")
             # Between two keep-alives, at a moment that is not always the same.
             time.sleep(1.0 + keepalive * number / count)
             began = time.time()
-            _ip("-n", _NETNS, "link", "set", "rwb1", "down")
+            namespace.cut()
             title = f"bench/{name} lost"
             found.append(_arrival(hook, title) - began)
             node.kill()
             node.wait()
     return found
-
-
-@contextmanager
-def _network() -> Iterator[None]:
-    _ip("netns", "add", _NETNS)
-    try:
-        _ip("link", "add", "rwb0", "type", "veth", "peer", "name", "rwb1", "netns", _NETNS)
-        _ip("addr", "add", "10.213.7.1/24", "dev", "rwb0")
-        _ip("link", "set", "rwb0", "up")
-        yield
-    finally:
-        # Deleted by itself: a namespace lets go of its devices some time after it is gone.
-        _ip("link", "del", "rwb0")
-        _ip("netns", "del", _NETNS)
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)  # noqa: S607 - of the machine's PATH
 
 
 def all_at_once() -> tuple[list[str], float]:
@@ -236,7 +214,7 @@ def measured(*, short: bool) -> list[str]:
     crash = kills(20 if short else 100)
     rows.append(("rigwatch, kill -9, hold 0, 1000 nodes connected", *_spread(crash)))
     print(rows[-1], flush=True)
-    if os.geteuid() == 0 and shutil.which("ip"):
+    if namespace.available():
         for keepalive, count in ((1, 3 if short else 10), (10, 1 if short else 3)):
             rows.append((f"rigwatch, power cut, keep-alive {keepalive} s", *_spread(power_cuts(keepalive, count))))
     for name, found in rival_prometheus.measured(short=short).items():

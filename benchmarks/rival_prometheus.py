@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import namespace
 from tests.ports import free_ports, is_listening
 from tests.waiting import eventually
 from tests.webhook import Webhook, webhook
@@ -55,6 +57,9 @@ def _compared(folder: Path, *, short: bool) -> dict[str, list[float]]:
     found = {"Prometheus and Alertmanager, kill -9, one-second scrapes": crash(folder, TUNED, 10)}
     if not short:
         found["Prometheus and Alertmanager, kill -9, defaults"] = crash(folder, DEFAULTS, 5)
+    if namespace.available():
+        cuts = power_cuts(folder, TUNED, 3 if short else 10)
+        found["Prometheus and Alertmanager, power cut, one-second scrapes"] = cuts
     return found
 
 
@@ -88,6 +93,25 @@ def crash(folder: Path, tuning: Tuning, count: int) -> list[float]:
         return [_heard(hook, port, at) for port, at in began.items()]
 
 
+def power_cuts(folder: Path, tuning: Tuning, count: int) -> list[float]:
+    """As `benchmarks.alerts.power_cuts`: the machine of a target falls silent. Each is watched by a new pair of
+    servers, for Alertmanager tells of the same group again only minutes later."""
+    found = []
+    with ExitStack() as stack:
+        hook = stack.enter_context(webhook())
+        stack.enter_context(namespace.network())
+        for number in range(count):
+            namespace.plug()
+            (port,) = free_ports(1)
+            with _target(port, there=True), _watching(folder, hook, [port], tuning, host=namespace.THERE):
+                # Between two scrapes, at a moment that is not always the same.
+                time.sleep(1.0 + number / count)
+                began = time.time()
+                namespace.cut()
+                found.append(_heard(hook, port, began))
+    return found
+
+
 def _heard(hook: Webhook, port: int, began: float) -> float:
     def firing() -> list[float]:
         return [
@@ -101,20 +125,30 @@ def _heard(hook: Webhook, port: int, began: float) -> float:
 
 
 @contextmanager
-def _target(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", _TARGET, "127.0.0.1", str(port)])
+def _target(port: int, *, there: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """`there`: on the machine whose power can be cut."""
+    prefix, host = (namespace.INSIDE, namespace.THERE) if there else ((), "127.0.0.1")
+    process = subprocess.Popen([*prefix, sys.executable, "-c", _TARGET, host, str(port)])
     try:
-        eventually(lambda: is_listening(port), what="the target listens")
+        eventually(lambda: _answers(host, port), what="the target listens")
         yield process
     finally:
         process.kill()
         process.wait()
 
 
+def _answers(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
 @contextmanager
-def _watching(folder: Path, hook: Webhook, ports: Sequence[int], tuning: Tuning) -> Iterator[None]:
+def _watching(
+    folder: Path, hook: Webhook, ports: Sequence[int], tuning: Tuning, *, host: str = "127.0.0.1"
+) -> Iterator[None]:
     own, manager = free_ports(2)
-    targets = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
+    targets = ", ".join(f'"{host}:{port}"' for port in ports)
     (folder / "rules.yml").write_text(
         f"groups: [{{name: a, rules: [{{alert: Down, expr: 'up == 0', for: {tuning.held}}}]}}]\n"
     )
