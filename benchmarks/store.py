@@ -1,22 +1,23 @@
-"""The store alone: reports stored a second, bytes a sample, and how long the three tables take.
+"""The store alone: reports stored a second, bytes a sample, and the three tables at two lengths of history.
 
-`python -m benchmarks.store [--url postgresql://…] [--nodes 1000] [--hours 24] [--days 7] [--short] [--write]`
+`python -m benchmarks.store [--short] [--databases sqlite,postgres] [--write]`
 
 The shorter history arrives as it would, a minute after the other; the longer one as rigs catch up after an outage.
 """
 
 import argparse
-import os
-import platform
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.tables import replace_between
+from benchmarks.subscribers import Database, postgres, sqlite
+from benchmarks.tables import replace_between, table
 from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey, NodeKey
@@ -25,22 +26,30 @@ from rigwatch.topics import NodeId
 from subscriber.ingest import Heard
 from subscriber.store import Store, open_store
 
+DATABASES: dict[str, Callable[[], AbstractContextManager[Database]]] = {"sqlite": sqlite, "postgres": postgres}
 MINUTE: Millis = 60_000
 START: Millis = 1_760_000_400_000  # a full hour
 BATCH = 1000
 LOOKS = 50
 FOREVER = timedelta(days=3650)
+HEAD = (
+    "database", "nodes", "history", "samples", "three tables ms", "nodes", "averages", "totals", "bytes a sample",
+    "stored/s", "forgetting an hour",
+)  # fmt: skip
+_REPORTS_A_WRITE = 8
 
 
-@dataclass(slots=True)
-class Results:
-    """What is printed, kept for the page."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A fleet and its history: `hours` as it comes, then up to `later` hours as an outage leaves it."""
 
-    lines: list[str] = field(default_factory=list)
+    nodes: int
+    hours: int
+    later: int = 0
 
-    def say(self, line: str) -> None:
-        print(line, flush=True)
-        self.lines.append(line)
+
+LONG = (Size(10, 10), Size(1000, 24, 7 * 24))
+SHORT = (Size(10, 10), Size(200, 2, 12))
 
 
 @dataclass(slots=True)
@@ -74,39 +83,52 @@ class Rig:
 
 def main() -> None:
     options = _options()
-    results = Results()
-    with tempfile.TemporaryDirectory(prefix="rigwatch-bench-") as folder:
-        home = Home(Path(folder))
-        store = open_store(options.url, home)
-        _measure(store, home, options, results)
-        store.close()
+    rows: list[tuple[object, ...]] = []
+    for name in options.databases.split(","):
+        for size in SHORT if options.short else LONG:
+            with ExitStack() as stack:
+                database = stack.enter_context(DATABASES[name]())
+                home = Home(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rigwatch-bench-"))))
+                store = open_store(database.url, home)
+                stack.callback(store.close)
+                for row in _measured(store, size):
+                    rows.append((database.name, *row))
+                    print(rows[-1], file=sys.stderr, flush=True)
+    text = table(HEAD, rows)
+    print(text)
     if options.write:
-        replace_between("store", _block(options, results))
+        replace_between("store", text)
 
 
-def _measure(store: Store, home: Home, options: argparse.Namespace, results: Results) -> None:
-    rigs = rigs_of(options.nodes)
+def _measured(store: Store, size: Size) -> Iterator[tuple[object, ...]]:
+    empty = _bytes(store)
+    rigs = rigs_of(size.nodes)
     store.write([Heard(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs])
-    done = options.hours * 60
-    _tell_rate(results, "reports of one sample", done * len(rigs), lambda: _live(store, rigs, range(done)))
-    first = _tell_tables(results, store, options.hours, done)
-    _tell_size(results, home, len(rigs) * done)
-    if options.later > options.hours:
-        done = options.later * 60
-        fill(store, rigs, range(options.hours * 60, done))
-        second = _tell_tables(results, store, options.later, done)
-        results.say(f"tables, longer history over shorter: {second / first:.2f}")
-        _tell_size(results, home, len(rigs) * done)
-    _tell_forgetting(results, store, done)
+    done = size.hours * 60
+    spent = _live(store, rigs, range(done))
+    yield *_row(store, size.nodes, size.hours, empty), f"{done * size.nodes / spent:,.0f}, one a report", ""
+    if size.later:
+        begun = time.perf_counter()
+        fill(store, rigs, range(done, size.later * 60))
+        filled = (size.later * 60 - done) * size.nodes / (time.perf_counter() - begun)
+        row = _row(store, size.nodes, size.later, empty)
+        yield *row, f"{filled:,.0f}, 500 a report, making them included", _forgetting(store, size.later * 60)
 
 
-def _block(options: argparse.Namespace, results: Results) -> str:
-    """The results under the command and the machine they are of; without the address, which may have a password."""
-    given = f"--nodes {options.nodes} --hours {options.hours} --days {options.later / 24:g}"
-    size = "--short" if options.short else given
-    database = "SQLite" if options.url.startswith("sqlite") else "PostgreSQL, by --url"
-    machine = f"{database}; Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
-    return "\n".join(["```", f"$ python -m benchmarks.store {size} --write", f"# {machine}", *results.lines, "```"])
+def _row(store: Store, nodes: int, hours: int, empty: int) -> tuple[object, ...]:
+    looks = _looks(store, hours, hours * 60)
+    samples = hours * 60 * nodes
+    return (
+        nodes, f"{hours / 24:g} d" if hours >= 24 else f"{hours} h", f"{samples:,}",
+        *(f"{1000 * seconds:.2f}" for seconds in (sum(looks), *looks)), f"{(_bytes(store) - empty) / samples:.1f}",
+    )  # fmt: skip
+
+
+def _forgetting(store: Store, minutes: int) -> str:
+    """One hour's worth, as it happens each hour."""
+    _forget(store, minutes, FOREVER)
+    steps, rows = _forget(store, minutes, timedelta(minutes=minutes - 60))
+    return f"{rows:,} rows in {sum(steps):.2f} s, {len(steps)} steps, the longest {1000 * max(steps, default=0):.0f} ms"
 
 
 def _live(store: Store, rigs: list[Rig], minutes: range) -> float:
@@ -126,14 +148,18 @@ def _live(store: Store, rigs: list[Rig], minutes: range) -> float:
 
 
 def fill(store: Store, rigs: list[Rig], minutes: range) -> None:
-    """As rigs catch up after an outage: many samples a report."""
+    """As rigs catch up after an outage: many samples a report, some reports at once."""
     chance = random.Random(2)  # noqa: S311 - no secret
     _forget(store, minutes.stop, FOREVER)
+    waiting: list[Heard] = []
     for rig in rigs:
         for start in range(minutes.start, minutes.stop, 500):
-            part = minutes[start - minutes.start : start - minutes.start + 500]
-            if part:
-                store.write([report_of(rig, [rig.sample(minute, chance) for minute in part])])
+            part = range(start, min(start + 500, minutes.stop))
+            waiting.append(report_of(rig, [rig.sample(minute, chance) for minute in part]))
+            if len(waiting) == _REPORTS_A_WRITE:
+                store.write(waiting)
+                waiting = []
+    store.write(waiting)
 
 
 def report_of(rig: Rig, samples: list[Sample]) -> Heard:
@@ -141,29 +167,18 @@ def report_of(rig: Rig, samples: list[Sample]) -> Heard:
     return Heard(rig.id, Report(1, now, tuple(samples)), rig.key, now)
 
 
-def _tell_rate(results: Results, what: str, count: int, work: Callable[[], float]) -> None:
-    processor = time.process_time()
-    spent = work()
-    processor = time.process_time() - processor
-    results.say(
-        f"{what}: {count / spent:,.0f}/s ({count} in {spent:.1f} s; "
-        f"{1e6 * processor / count:.0f} µs of processor each, making them included)"
-    )
+def _looks(store: Store, hours: int, minutes: int) -> list[float]:
+    """Seconds for nodes, averages and totals; that of the server's sign of life is in the first.
 
-
-def _tell_tables(results: Results, store: Store, hours: int, minutes: int) -> float:
+    The best of many: reading costs the processor only, and whatever else runs can only add to it.
+    """
     now = START + minutes * MINUTE
-    looks: dict[str, Callable[[], object]] = {
-        "nodes": store.nodes,
-        "server": store.server,
-        "averages": lambda: store.averages(now - hours * 60 * MINUTE),
-        "totals": lambda: store.totals(10, now),
-    }
-    # The best of many: reading costs the processor only, and whatever else runs can only add to it.
-    best = {name: min(_timed(look)) for name, look in looks.items()}
-    parts = ", ".join(f"{name} {1000 * seconds:.2f}" for name, seconds in best.items())
-    results.say(f"three tables, {hours} h: {1000 * sum(best.values()):.1f} ms, best of {LOOKS} ({parts})")
-    return sum(best.values())
+    looks: list[Callable[[], object]] = [
+        lambda: (store.nodes(), store.server()),
+        lambda: store.averages(now - hours * 60 * MINUTE),
+        lambda: store.totals(10, now),
+    ]
+    return [min(_timed(look)) for look in looks]
 
 
 def _timed(look: Callable[[], object]) -> Iterator[float]:
@@ -174,19 +189,12 @@ def _timed(look: Callable[[], object]) -> Iterator[float]:
         yield time.perf_counter() - begun
 
 
-def _tell_size(results: Results, home: Home, samples: int) -> None:
-    if home.database.exists():
-        results.say(
-            f"file: {home.database.stat().st_size / samples:.1f} bytes a sample, all tables ({samples} samples)"
-        )
-
-
-def _tell_forgetting(results: Results, store: Store, minutes: int) -> None:
-    """One hour's worth, as it happens each hour."""
-    _forget(store, minutes, FOREVER)
-    spent, rows = _forget(store, minutes, timedelta(minutes=minutes - 60))
-    longest, total = 1000 * max(spent, default=0), sum(spent)
-    results.say(f"forgetting an hour: {rows} rows in {total:.2f} s, {len(spent)} steps, the longest {longest:.0f} ms")
+def _bytes(store: Store) -> int:
+    """All tables and indexes; SQLite's log is not counted, it is emptied again and again."""
+    postgres_ = store._engine.where.startswith("postgres")  # noqa: SLF001 - there is no question for this
+    asked = "pg_database_size(current_database())" if postgres_ else "page_count * page_size"
+    source = "" if postgres_ else " FROM pragma_page_count(), pragma_page_size()"
+    return int(store.look(lambda work: work.rows(f"SELECT {asked}{source}"))[0][0])
 
 
 def _forget(store: Store, minute: int, keep: timedelta) -> tuple[list[float], int]:
@@ -209,17 +217,10 @@ def rigs_of(count: int) -> list[Rig]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--url", default="sqlite:///rigwatch.db", help="an empty database")
-    parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--hours", type=int, default=24, help="the shorter history")
-    parser.add_argument("--days", type=int, default=7, help="the longer history")
-    parser.add_argument("--short", action="store_true", help="200 nodes, 2 h and 12 h, whatever else is said")
-    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
-    options = parser.parse_args()
-    options.later = options.days * 24
-    if options.short:
-        options.nodes, options.hours, options.later = 200, 2, 12
-    return options
+    parser.add_argument("--databases", default=",".join(DATABASES))
+    parser.add_argument("--short", action="store_true", help="a look instead of a record: 200 nodes, 2 h and 12 h")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ class Pipeline:
             # The broker keeps every node's last status and will be asked for them.
             self._statuses_missed = True
         # Not acknowledged, so its node keeps what was in it and sends it again.
-        self.rejections.add(Rejected(heard.topic, Reason.OVERFLOW, "its node keeps it and sends it again"), self._clock.monotonic())
+        self.rejections.add(Rejected(heard.topic, Reason.OVERFLOW), self._clock.monotonic())
         return False
 
     async def _wait_for_work(self) -> None:
