@@ -12,6 +12,7 @@ from typing import Final, cast
 import uvicorn
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import WSGIApp
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from rigwatch.address import is_loopback, serves_tls, web_url
 from rigwatch.clock import Clock, Millis
@@ -75,7 +76,7 @@ async def _until(stop: asyncio.Event, server: uvicorn.Server, listening: socket.
 
 def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
-        WSGIMiddleware(app, workers=_THREADS),
+        _with_plain_names(cast("ASGI3Application", WSGIMiddleware(app, workers=_THREADS))),
         interface="asgi3",
         http=PatientProtocol,
         ws="none",
@@ -91,6 +92,17 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
         timeout_graceful_shutdown=_FINISH_S,
         ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
+
+
+def _with_plain_names(app: ASGI3Application) -> ASGI3Application:
+    """Drops headers with an underscore in their name: WSGI would take anybody's X_Forwarded_For for X-Forwarded-For."""
+
+    async def served(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "http":
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+        await app(scope, receive, send)
+
+    return served
 
 
 class _Certificate:

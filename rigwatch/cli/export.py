@@ -16,6 +16,7 @@ from rigwatch.topics import NodeId
 if TYPE_CHECKING:
     from subscriber.store import Store
 
+
 class Format(StrEnum):
     """How a sample is written."""
 
@@ -53,7 +54,10 @@ def export(  # noqa: PLR0917 - typer hands options over by position
 
 
 def _chosen(store: "Store", site: str, node: str) -> list[NodeId]:
-    every = [facts.id for facts in store.nodes()]
+    from subscriber.store import nodes
+
+    # Retired ones too: their history is kept.
+    every = [each.id for each in store.look(nodes.every)]
     chosen = [each for each in every if site in {"", each.site} and node in {"", each.node}]
     if chosen or not (site or node):
         return chosen

@@ -8,7 +8,7 @@ import pytest
 
 from rigwatch.clock import SystemClock
 from rigwatch.messages import Gpu, Miner, Sample
-from subscriber.store import Store
+from subscriber.store import Store, nodes
 from tests.fake_clock import START
 from tests.processes import Rigwatch, clean_environment
 from tests.rigs import report, rig, sample
@@ -110,6 +110,12 @@ def test_who_is_not_there_is_said_in_one_line(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"rigwatch: {words}")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_retired_nodes_history_is_exported_too(rigwatch: Rigwatch, local: Store) -> None:
+    local.write([rig().heard(report())])
+    local.change(lambda work: nodes.retire(work, rig().id, START))
+    assert rigwatch.run("export", "--format", "jsonl", "--node", "rig1").stdout.count("\n") == 1
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

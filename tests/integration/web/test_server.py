@@ -23,6 +23,7 @@ from tests.integration.web.conftest import basic
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
 from web import server
+from web.login import GUESSES
 from web.patience import PatientProtocol
 from web.server import serve
 
@@ -211,6 +212,22 @@ async def test_own_files_that_are_no_certificate_are_one_line(home: Home, port: 
     web = WebSettings(host="0.0.0.0", port=port, tls_certificate="own.pem", tls_key="own.pem")
     with pytest.raises(RigwatchError, match=r"own\.pem: are not a PEM certificate"):
         await serve(home, ServerSettings(web=web), clock=SystemClock(), stop=asyncio.Event())
+
+
+async def test_a_header_that_only_looks_like_the_proxys_is_ignored(home: Home, port: int) -> None:
+    def ask(headers: dict[str, str]) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/", headers=headers)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    async with serving(home, WebSettings(port=port, trusted_proxies=("127.0.0.1",))):
+        said = {"X-Forwarded-For": "192.0.2.7", "X_Forwarded_For": "203.0.113.1"}
+        for _ in range(GUESSES.amount):
+            assert await asyncio.to_thread(ask, {**basic(password="wrong"), **said}) == 401
+        assert await asyncio.to_thread(ask, {**basic(), "X-Forwarded-For": "192.0.2.7"}) == 429
+        assert await asyncio.to_thread(ask, {**basic(), "X-Forwarded-For": "203.0.113.1"}) == 200
 
 
 async def test_plain_http_for_other_machines_is_warned_about(
