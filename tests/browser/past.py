@@ -1,6 +1,8 @@
 """A fleet with a past, for pictures and tests: simulated machines, tagged as such, some with a story."""
 
+from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 
 import msgspec
 
@@ -10,7 +12,10 @@ from publisher.sources.source import Context
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Report, Sample, Status
 from rigwatch.topics import NodeId
+from subscriber.ingest import Heard
 from subscriber.store import Store
+from tests.alerting import Driver
+from tests.fake_clock import FakeClock
 from tests.rigs import Rig, rig
 
 MINUTE: Millis = 60_000
@@ -37,6 +42,19 @@ class _Clock:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a node said at a moment: a sample, or that it came or went."""
+
+    rig: Rig
+    at: Millis
+    session: int
+    body: Status | Sample
+
+    def message(self) -> Status | Report:
+        return self.body if isinstance(self.body, Status) else Report(self.session, self.at, (self.body,))
+
+
 class Machine:
     """A simulated node with `cards` GPUs, its samples of any time, reported a minute apart."""
 
@@ -60,13 +78,41 @@ class Machine:
         readings = [source.read() for source in self._sources]
         return msgspec.convert({**_together(readings), "n": at, "at": at, **changed}, Sample)
 
-    def samples(self, since: Millis, until: Millis, **changed: object) -> list[Sample]:
-        return [self.sample(at, **changed) for at in range(since, until, MINUTE)]
+    def samples(self, since: Millis, until: Millis, session: int = 1, **changed: object) -> list[Said]:
+        return [Said(self.rig, at, session, self.sample(at, **changed)) for at in range(since, until, MINUTE)]
 
-    def tell(self, store: Store, samples: list[Sample], session: int = 1) -> None:
-        for first in range(0, len(samples), 500):
-            part = samples[first : first + 500]
-            store.write([self.rig.heard(Report(session, part[-1].at, tuple(part)), part[-1].at)])
+    def status(self, at: Millis, status: Status) -> Said:
+        return Said(self.rig, at, status.session, status)
+
+    def story(self, begin: Millis, now: Millis) -> list[Said]:
+        """All that it said, in order."""
+        born = self.status(begin, self.birth(1))
+        if self.node == SHAKY:
+            return [born, *_shaky(self, begin, now)]
+        if self.node.node == "hotel":
+            gone = self.status(now - 8 * MINUTE, Status(NodeState.LOST, 1))
+            return [born, *self.samples(begin, now - 9 * MINUTE), gone]
+        if self.node.node == "echo":
+            goodbye = Status(NodeState.OFFLINE, 1, reason="stopped by the service")
+            return [born, *self.samples(begin, now - 3 * HOUR), self.status(now - 3 * HOUR, goodbye)]
+        return [born, *self.samples(begin, now)]
+
+
+def _shaky(machine: Machine, begin: Millis, now: Millis) -> list[Said]:
+    lost, back, lost_again, back_again = (now - at * MINUTE for at in (17 * 60, 16 * 60 + 20, 5 * 60, 4 * 60 + 45))
+    silent, failing = now - 11 * HOUR, now - 50 * MINUTE
+    why = {"xmrig": "http://127.0.0.1:4444 does not answer (connection refused)"}
+    return [
+        *machine.samples(begin, lost),
+        machine.status(lost, Status(NodeState.LOST, 1)),
+        machine.status(back, machine.birth(2)),
+        *machine.samples(back, silent, 2),
+        *machine.samples(silent + 40 * MINUTE, lost_again, 2),
+        machine.status(lost_again, Status(NodeState.LOST, 2)),
+        machine.status(back_again, machine.birth(3)),
+        *machine.samples(back_again, failing, 3),
+        *machine.samples(failing, now, 3, hashrate=None, errors=why),
+    ]
 
 
 def machines(began: Millis) -> list[Machine]:
@@ -88,37 +134,42 @@ def machines(began: Millis) -> list[Machine]:
 
 
 def fill(store: Store, now: Millis, *, hours: int = 24) -> None:
-    """Tells the store what the fleet reported over the last `hours`, up to this minute; some 5 s for a day."""
-    begin = now - hours * HOUR
+    """Tells the store what the fleet said over the last `hours`, up to this minute; some 2 s for a day."""
+    for machine in machines(now - hours * HOUR):
+        store.write(_heard(machine.story(now - hours * HOUR, now)))
+
+
+def watched(store: Store, now: Millis, *, hours: int = 24, minutes: int = 100) -> None:
+    """As `fill`, with the alerts looking on for the last `minutes`; some 5 s."""
+    begin, from_then = now - hours * HOUR, now - minutes * MINUTE
+    late: defaultdict[Millis, list[tuple[Rig, Status | Report]]] = defaultdict(list)
     for machine in machines(begin):
-        store.write([machine.rig.heard(machine.birth(1), begin)])
-        if machine.node == SHAKY:
-            _shaky(store, machine, begin, now)
-        elif machine.node.node == "hotel":
-            machine.tell(store, machine.samples(begin, now - 9 * MINUTE))
-            store.write([machine.rig.heard(Status(NodeState.LOST, 1), now - 8 * MINUTE)])
-        elif machine.node.node == "echo":
-            machine.tell(store, machine.samples(begin, now - 3 * HOUR))
-            goodbye = Status(NodeState.OFFLINE, 1, reason="stopped by the service")
-            store.write([machine.rig.heard(goodbye, now - 3 * HOUR)])
-        else:
-            machine.tell(store, machine.samples(begin, now))
+        story = machine.story(begin, now)
+        store.write(_heard([said for said in story if said.at < from_then]))
+        for said in story:
+            if said.at >= from_then:
+                late[said.at].append((said.rig, said.message()))
+    driver = Driver(store, FakeClock(from_then))
+    driver.connected_at = begin
+    for at in sorted(late):
+        driver.clock.set_wall(at)
+        driver.hear_all(late[at])
+        driver.tick()
 
 
-def _shaky(store: Store, machine: Machine, begin: Millis, now: Millis) -> None:
-    breaks = (now - 17 * HOUR, now - 16 * HOUR - 20 * MINUTE, now - 5 * HOUR, now - 4 * HOUR - 45 * MINUTE)
-    machine.tell(store, machine.samples(begin, breaks[0]))
-    store.write([machine.rig.heard(Status(NodeState.LOST, 1), breaks[0])])
-    store.write([machine.rig.heard(machine.birth(2), breaks[1])])
-    silent = now - 11 * HOUR
-    machine.tell(store, machine.samples(breaks[1], silent), 2)
-    machine.tell(store, machine.samples(silent + 40 * MINUTE, breaks[2]), 2)
-    store.write([machine.rig.heard(Status(NodeState.LOST, 2), breaks[2])])
-    store.write([machine.rig.heard(machine.birth(3), breaks[3])])
-    failing = now - 50 * MINUTE
-    machine.tell(store, machine.samples(breaks[3], failing), 3)
-    why = {"xmrig": "http://127.0.0.1:4444 does not answer (connection refused)"}
-    machine.tell(store, machine.samples(failing, now, hashrate=None, errors=why), 3)
+def _heard(story: list[Said]) -> list[Heard]:
+    """In reports as large as they may be."""
+    told: list[Heard] = []
+    for is_status, group in groupby(story, key=lambda said: isinstance(said.body, Status)):
+        part = list(group)
+        if is_status:
+            told += [said.rig.heard(said.message(), said.at) for said in part]
+            continue
+        for first in range(0, len(part), 500):
+            samples = tuple(said.body for said in part[first : first + 500] if isinstance(said.body, Sample))
+            last = part[first : first + 500][-1]
+            told.append(last.rig.heard(Report(last.session, last.at, samples), last.at))
+    return told
 
 
 def _together(readings: list[Reading]) -> dict[str, object]:

@@ -3,76 +3,68 @@
 Not a test module by name, so that `make test` leaves the committed pictures alone.
 """
 
-import base64
-import json
+import time
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 
 from tests.browser.chromium import StartBrowser
-from tests.ports import free_ports
-from tests.processes import ROOT, Rigwatch
+from tests.browser.dashboard import Dashboard, dashboard_in, is_live
+from tests.browser.past import BIG_RIG, SHAKY, watched
+from tests.processes import ROOT
 from tests.waiting import eventually
 
 FOLDER = ROOT / "docs" / "img"
-NODES = 12
-MINUTES = 4
-"""So long the rigs report before the pictures are taken, for the totals to have something to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file in `FOLDER`, the window's size in pixels, and the colours that its user prefers."""
+    """A file in `FOLDER`: a page, the window's size in pixels, and the colours that its user prefers."""
 
     name: str
-    width: int
-    height: int
-    theme: str
+    path: str
+    width: int = 1280
+    height: int = 900
+    theme: str = "light"
+    who: str = "ada"
 
 
 PICTURES = (
-    Picture("overview", 1280, 860, "light"),
-    Picture("overview-dark", 1280, 860, "dark"),
-    Picture("phone", 390, 844, "light"),
+    Picture("overview", "/"),
+    Picture("overview-dark", "/", theme="dark"),
+    Picture("node", f"/node/{SHAKY}", height=1060),
+    Picture("gpus-dark", f"/node/{BIG_RIG}", height=1300, theme="dark"),
+    Picture("wall", "/wall", 1600, 900),
+    Picture("phone", "/", 390, 844),
+    Picture("phone-node-dark", f"/node/{SHAKY}", 390, 844, "dark"),
+    Picture("incidents", "/incidents", height=560, who="root"),
 )
 
 
-@pytest.mark.timeout(60 * (MINUTES + 3))
-def test_pictures(rigwatch: Rigwatch, start_browser: StartBrowser) -> None:
-    tls, plain, web = free_ports(3)
-    rigwatch.environment |= {
-        "RIGWATCH_BROKER__PORT": str(tls),
-        "RIGWATCH_BROKER__PLAIN_PORT": str(plain),
-        "RIGWATCH_WEB__PORT": str(web),
-    }
-    access = json.loads(rigwatch.run("init", "--json").stdout)
-    rigwatch.start("serve").wait_for("connected to the broker")
-    rigwatch.start("web").wait_for("dashboard listening")
-    rigwatch.start("simulate", "--nodes", str(NODES), "--sites", "2", "--interval", "2s")
-    browsers = {picture: _open(start_browser, picture, access) for picture in PICTURES}
-
-    for picture, browser in browsers.items():
-        eventually(partial(_has_minutes, browser), timeout=60 * (MINUTES + 2), what="minutes in the totals")
-        (FOLDER / f"{picture.name}.png").write_bytes(browser.get_screenshot_as_png())
+@pytest.mark.timeout(300)
+def test_pictures(tmp_path: Path, start_browser: StartBrowser) -> None:
+    with dashboard_in(tmp_path) as dashboard:
+        watched(dashboard.store, time.time_ns() // 1_000_000)
+        with dashboard.served():
+            browser = start_browser()
+            for picture in PICTURES:
+                _take(dashboard, browser, picture)
 
 
-def _has_minutes(browser: Chrome) -> bool:
-    return browser.page_source.count('class="bar"') > MINUTES
-
-
-def _open(start_browser: StartBrowser, picture: Picture, access: dict[str, str]) -> Chrome:
-    browser = start_browser(width=picture.width, height=picture.height)
+def _take(dashboard: Dashboard, browser: Chrome, picture: Picture) -> None:
     size = {"width": picture.width, "height": picture.height, "deviceScaleFactor": 1, "mobile": picture.width < 600}
-    login = base64.b64encode(f"{access['user']}:{access['password']}".encode()).decode()
     theme = [{"name": "prefers-color-scheme", "value": picture.theme}]
-    for command, arguments in (
-        ("Emulation.setDeviceMetricsOverride", size),
-        ("Emulation.setEmulatedMedia", {"features": theme}),
-        ("Network.enable", {}),
-        ("Network.setExtraHTTPHeaders", {"headers": {"Authorization": f"Basic {login}"}}),
-    ):
-        browser.execute_cdp_cmd(command, arguments)
-    browser.get(access["url"])
-    return browser
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": theme})
+    dashboard.open(browser, picture.path, who=picture.who)
+    eventually(lambda: is_live(browser), what="the page is live")
+    eventually(lambda: _is_drawn(browser), what="its charts are drawn")
+    (FOLDER / f"{picture.name}.png").write_bytes(browser.get_screenshot_as_png())
+
+
+def _is_drawn(browser: Chrome) -> bool:
+    wanted = browser.find_elements(By.CSS_SELECTOR, "[data-series]")
+    return not wanted or bool(browser.find_elements(By.CSS_SELECTOR, ".plot canvas"))

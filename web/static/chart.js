@@ -5,7 +5,7 @@ import * as words from "./words.js";
 
 const AXIS_PX = 80;
 const RIGHT_AXIS_PX = 46;
-const EDGE_PX = 14;
+const EDGE_PX = 26;
 const TICK_FORMATS = [
   [86400, "{MMM} {D}", "\n{YYYY}", null, null, null, null, null, 1],
   [3600, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
