@@ -66,6 +66,23 @@ def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
     typer.echo(password)
 
 
+@user.command("role")
+def new_role(
+    context: typer.Context,
+    name: Name,
+    role: Annotated[str, typer.Option(help="viewer or admin.")],
+    by: Author = "",
+) -> None:
+    """Let a user only look (viewer) or change everything (admin), from the next request on."""
+    from subscriber.store import users
+
+    wanted, call = role_of(role), invocation(context)
+    now = call.clock.now()
+    with open_users(call.home, call.server()) as store:
+        line = {"detail": wanted.value, "by": by}
+        store.change(recorded(lambda work: users.set_role(work, name, wanted), "user.role", name, **line, now=now))
+
+
 @user.command("remove")
 def remove_user(context: typer.Context, name: Name, by: Author = "") -> None:
     """Remove a dashboard user."""

@@ -14,7 +14,7 @@ from subscriber.store.writer import add_nodes
 _ENROLLED = "SELECT site, node, enrolled_at FROM node"
 _SET_ENROLLED = "UPDATE node SET enrolled_at = ? WHERE site = ? AND node = ?"
 # Whoever enrolled it anew after it was retired wants it back, at the command line as well.
-_COME_BACK = "UPDATE node SET retired_at = NULL WHERE site = ? AND node = ? AND retired_at < ?"
+_COME_BACK = "UPDATE node SET retired_at = NULL WHERE retired_at < enrolled_at"
 _FORGET = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL"
 _PENDING = "SELECT site, node FROM node WHERE first_seen_at IS NULL"
 _BEAT = """
@@ -37,7 +37,7 @@ def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
     add_nodes(work, [(node, at) for node, at in nodes.items() if node not in stored])
     changed = [(at, node.site, node.node) for node, at in nodes.items() if node in stored and stored[node] != at]
     work.run_many(_SET_ENROLLED, changed)
-    work.run_many(_COME_BACK, [(node.site, node.node, at) for node, at in nodes.items()])
+    work.run(_COME_BACK)
     pending = {NodeId(site, node) for site, node in work.rows(_PENDING)}
     work.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
 

@@ -61,6 +61,8 @@ def test_users_and_nodes_changed_at_the_command_line_are_in_the_audit_list(
     for command in (
         ("user", "add", "bob", "--by", "ann"),
         ("user", "password", "bob", "--by", "ann"),
+        ("user", "role", "bob", "--role", "admin", "--by", "ann"),
+        ("user", "add", "eve", "--role", "admin", "--by", "ann"),
         ("user", "remove", "bob", "--by", "ann"),
     ):
         assert rigwatch.run(*command).returncode == 0, command
@@ -70,6 +72,8 @@ def test_users_and_nodes_changed_at_the_command_line_are_in_the_audit_list(
     assert actions == [
         ("user.add", "bob"),
         ("user.password", "bob"),
+        ("user.role", "bob"),
+        ("user.add", "eve"),
         ("user.remove", "bob"),
         ("node.enroll", "main/rig1"),
         ("node.rotate", "main/rig1"),

@@ -245,6 +245,14 @@ def test_long_lists_are_paged_and_searched(root: Root, store: Store) -> None:
     assert ("node110" in found, "node109" in found) == (True, False)
 
 
+def test_a_form_of_one_process_is_good_for_another(root: Root, store: Store, clock: FakeClock, home: Home) -> None:
+    form = re.search(r'name="csrf_token" value="([^"]+)"', root.page("/admin/users"))
+    assert form
+    other = create_app(ServerSettings(), store, clock=clock, home=home).test_client()
+    done = other.post(f"{ONE}/name", data={"name": "x", FIELD: form[1]}, headers=basic("root"))
+    assert done.status_code == 303
+
+
 # people
 
 
