@@ -53,6 +53,12 @@ def api(tmp_path: Path) -> Iterator[Api]:
     yield from opened(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One for all tests of a module that change nothing."""
+    yield from opened(tmp_path_factory.mktemp("shared"))
+
+
 def new_token(store: Store, role: Role) -> str:
     token = tokens.make()
     hashed = tokens.hash_of(token)

@@ -67,11 +67,11 @@ def test_maintenance_may_recur_and_begin_later(api: Api) -> None:
         ([], "the body: expected object, got array"),
     ],
 )
-def test_a_wish_that_cannot_be_is_refused_in_words_and_changes_nothing(api: Api, wish: object, words: str) -> None:
-    answer = api.admin.post("/api/v1/silences", json=wish)
+def test_a_wish_that_cannot_be_is_refused_in_words_and_changes_nothing(shared: Api, wish: object, words: str) -> None:
+    answer = shared.admin.post("/api/v1/silences", json=wish)
     assert answer.status_code == 400
     assert answer.get_json()["detail"].startswith(words)
-    assert (running(api), entries(api)) == ((), [])
+    assert (running(shared), entries(shared)) == ((), [])
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_a_wish_that_cannot_be_is_refused_in_words_and_changes_nothing(api: Api,
         (b" " * 2_000_000, "application/json", 413),
     ],
 )
-def test_a_body_that_is_none_is_refused(api: Api, body: bytes, kind: str, status: int) -> None:
-    answer = api.admin.post("/api/v1/silences", data=body, content_type=kind)
+def test_a_body_that_is_none_is_refused(shared: Api, body: bytes, kind: str, status: int) -> None:
+    answer = shared.admin.post("/api/v1/silences", data=body, content_type=kind)
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
     assert answer.get_json()["status"] == status
 
@@ -114,8 +114,8 @@ def test_an_incident_is_acknowledged_once(api: Api) -> None:
     assert [(each.action, each.subject) for each in entries(api)] == [("incident.acknowledge", "#1")]
 
 
-def test_an_incident_tells_its_story(api: Api) -> None:
-    told = api.viewer.get("/api/v1/incidents/1").get_json()
+def test_an_incident_tells_its_story(shared: Api) -> None:
+    told = shared.viewer.get("/api/v1/incidents/1").get_json()
     assert told["incident"]["title"] == "lost"
     assert (told["incident"]["scope"], told["incident"]["site"], told["incident"]["name"]) == ("node", "garage", "rig3")
     assert [each["what"] for each in told["story"]] == ["noticed", "firing"]
@@ -137,19 +137,19 @@ def test_pages_of_incidents_hold_each_once_newest_first(api: Api) -> None:
     assert api.viewer.get("/api/v1/incidents?site=main").get_json()["incidents"] == []
 
 
-def test_a_viewer_changes_nothing(api: Api) -> None:
+def test_a_viewer_changes_nothing(shared: Api) -> None:
     refused = [
-        api.viewer.post("/api/v1/silences", json=SILENCE),
-        api.viewer.delete("/api/v1/silences/1"),
-        api.viewer.post("/api/v1/incidents/1/acknowledge", json={}),
+        shared.viewer.post("/api/v1/silences", json=SILENCE),
+        shared.viewer.delete("/api/v1/silences/1"),
+        shared.viewer.post("/api/v1/incidents/1/acknowledge", json={}),
     ]
     assert [each.status_code for each in refused] == [403, 403, 403]
     assert {each.content_type for each in refused} == {"application/problem+json"}
-    assert (running(api), entries(api)) == ((), [])
+    assert (running(shared), entries(shared)) == ((), [])
 
 
-def test_other_methods_are_refused_and_named(api: Api) -> None:
-    answer = api.admin.put("/api/v1/silences", json=SILENCE)
+def test_other_methods_are_refused_and_named(shared: Api) -> None:
+    answer = shared.admin.put("/api/v1/silences", json=SILENCE)
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
     assert "Allow names" in answer.get_json()["detail"]

@@ -17,10 +17,10 @@ def names(answer: TestResponse) -> list[str]:
     return [f"{each['site']}/{each['node']}" for each in answer.get_json()["nodes"]]
 
 
-def test_pages_of_nodes_hold_each_once_and_in_order(api: Api) -> None:
+def test_pages_of_nodes_hold_each_once_and_in_order(shared: Api) -> None:
     seen, after = [], ""
     for _ in range(4):
-        answer = api.viewer.get(f"/api/v1/nodes?limit=1{after}")
+        answer = shared.viewer.get(f"/api/v1/nodes?limit=1{after}")
         seen += names(answer)
         following = answer.get_json()["next"]
         if following is None:
@@ -48,8 +48,8 @@ def test_nodes_are_narrowed_by_everything_that_is_given(api: Api, query: str, fo
     assert names(api.viewer.get(f"/api/v1/nodes?{query}")) == found
 
 
-def test_a_node_has_its_latest_figures_and_times_that_programs_read(api: Api) -> None:
-    node = api.viewer.get("/api/v1/nodes/main/rig1").get_json()
+def test_a_node_has_its_latest_figures_and_times_that_programs_read(shared: Api) -> None:
+    node = shared.viewer.get("/api/v1/nodes/main/rig1").get_json()
     assert (node["status"], node["counted"], node["blocks_behind"]) == ("degraded", True, 0)
     assert node["last_report_at"] == "2025-10-09T08:53:19.999Z"
     assert node["latest"]["hashrate"] == 5e6
@@ -90,22 +90,22 @@ def test_nothing_is_sent_twice_until_it_changes(api: Api, path: str) -> None:
         ("incidents?after=12", "after: expected str matching regex"),
     ],
 )
-def test_a_wrong_parameter_is_refused_by_name(api: Api, path: str, words: str) -> None:
-    answer = api.viewer.get(f"/api/v1/{path}")
+def test_a_wrong_parameter_is_refused_by_name(shared: Api, path: str, words: str) -> None:
+    answer = shared.viewer.get(f"/api/v1/{path}")
     assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
     assert answer.get_json()["detail"].startswith(words)
 
 
 @pytest.mark.parametrize("path", ["", "/series", "/samples", "/samples.csv"])
-def test_a_node_that_is_not_there_is_not_found(api: Api, path: str) -> None:
+def test_a_node_that_is_not_there_is_not_found(shared: Api, path: str) -> None:
     for name in ("rig9", "RIG1", "rig1%20"):
-        answer = api.viewer.get(f"/api/v1/nodes/main/{name}{path}")
+        answer = shared.viewer.get(f"/api/v1/nodes/main/{name}{path}")
         assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
 
 
-def test_a_series_is_of_the_span_and_step_that_were_asked_for(api: Api) -> None:
+def test_a_series_is_of_the_span_and_step_that_were_asked_for(shared: Api) -> None:
     query = "from=2025-10-09T08:43:00Z&to=2025-10-09T08:48:00Z&step_s=120"
-    series = api.viewer.get(f"/api/v1/nodes/main/rig1/series?{query}").get_json()
+    series = shared.viewer.get(f"/api/v1/nodes/main/rig1/series?{query}").get_json()
     assert (series["from_at"], series["to_at"]) == ("2025-10-09T08:43:00.000Z", "2025-10-09T08:48:00.000Z")
     assert series["step_s"] == 120
     # Samples at 8:43:20, 8:44:20 and so on.
@@ -113,18 +113,18 @@ def test_a_series_is_of_the_span_and_step_that_were_asked_for(api: Api) -> None:
     assert {point["hashrate"] for point in series["points"]} == {5e6}
 
 
-def test_a_series_of_a_year_is_short(api: Api) -> None:
-    series = api.viewer.get("/api/v1/nodes/main/rig1/series?from=2024-10-09T08:00:00Z&points=100").get_json()
+def test_a_series_of_a_year_is_short(shared: Api) -> None:
+    series = shared.viewer.get("/api/v1/nodes/main/rig1/series?from=2024-10-09T08:00:00Z&points=100").get_json()
     assert series["step_s"] % 3600 == 0
     assert sum(point["samples"] for point in series["points"]) == 10
     assert len(series["points"]) <= 101
 
 
-def test_pages_of_samples_hold_each_once_within_the_span(api: Api) -> None:
+def test_pages_of_samples_hold_each_once_within_the_span(shared: Api) -> None:
     span = "from=2025-10-09T08:45:00Z&to=2025-10-09T08:50:00Z&limit=2"
     seen, after = [], ""
     while True:
-        page = api.viewer.get(f"/api/v1/nodes/main/rig1/samples?{span}{after}").get_json()
+        page = shared.viewer.get(f"/api/v1/nodes/main/rig1/samples?{span}{after}").get_json()
         seen += [each["at"] for each in page["samples"]]
         if page["next"] is None:
             break
@@ -132,14 +132,14 @@ def test_pages_of_samples_hold_each_once_within_the_span(api: Api) -> None:
     assert seen == [f"2025-10-09T08:{minute}:20.000Z" for minute in range(45, 50)]
 
 
-def test_a_download_is_a_csv_file_of_the_span_without_formulas(api: Api) -> None:
-    answer = api.viewer.get("/api/v1/nodes/main/rig1/samples.csv?from=2025-10-09T08:45:00Z&to=2025-10-09T08:47:00Z")
+def test_a_download_is_a_csv_file_of_the_span_without_formulas(shared: Api) -> None:
+    answer = shared.viewer.get("/api/v1/nodes/main/rig1/samples.csv?from=2025-10-09T08:45:00Z&to=2025-10-09T08:47:00Z")
     assert answer.headers["Content-Disposition"] == ('attachment; filename="main-rig1-20251009T0845-20251009T0847.csv"')
     assert answer.content_type == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert tuple(rows[0]) == COLUMNS
     assert [row["time"] for row in rows] == ["2025-10-09T08:45:20.000Z", "2025-10-09T08:46:20.000Z"]
-    every = list(csv.DictReader(io.StringIO(api.viewer.get("/api/v1/nodes/main/rig1/samples.csv").text)))
+    every = list(csv.DictReader(io.StringIO(shared.viewer.get("/api/v1/nodes/main/rig1/samples.csv").text)))
     assert len(every) == 10
     assert (every[0]["miner"], every[0]["pool"]) == ("'=cmd 1.0", "'@pool")
 

@@ -11,7 +11,7 @@ from schemathesis import APIOperation, BaseSchema, Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from tests.integration.web.api.conftest import Api, opened
+from tests.integration.web.api.conftest import Api
 
 # What there is of each in the store, so that not every guess is a 404.
 _NAMES = {"path.site": "main", "path.node": "rig1", "path.number": 1}
@@ -22,29 +22,24 @@ _JUDGED_TOGETHER = re.compile(r"series|samples|totals|averages|add_silence")
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    yield from opened(tmp_path_factory.mktemp("api"))
-
-
-@pytest.fixture(scope="module")
-def document(running: Api) -> dict[str, Any]:
-    described: dict[str, Any] = running.viewer.get("/api/v1/openapi.json").get_json()
+def document(shared: Api) -> dict[str, Any]:
+    described: dict[str, Any] = shared.viewer.get("/api/v1/openapi.json").get_json()
     return described
 
 
 @pytest.fixture(scope="module")
-def schema(running: Api, document: dict[str, Any]) -> BaseSchema:
+def schema(shared: Api, document: dict[str, Any]) -> BaseSchema:
     config = schemathesis.Config.from_dict({"parameters": _NAMES})
     # Without its logins: half of the guesses would be wrong ones.
     loaded = schemathesis.openapi.from_dict({**document, "security": []}, config=config)
-    loaded.app = running.app
+    loaded.app = shared.app
     return loaded
 
 
-def test_every_route_is_described_and_every_description_is_a_route(running: Api, document: dict[str, Any]) -> None:
+def test_every_route_is_described_and_every_description_is_a_route(shared: Api, document: dict[str, Any]) -> None:
     routes = {
         (re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule.rule), method.lower())
-        for rule in running.app.url_map.iter_rules()
+        for rule in shared.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD"}
         if rule.rule.startswith("/api/") and rule.endpoint != "api.openapi"
     }
@@ -54,8 +49,8 @@ def test_every_route_is_described_and_every_description_is_a_route(running: Api,
 
 
 @pytest.fixture(scope="module")
-def headers(running: Api) -> dict[str, str]:
-    return {"Authorization": f"Bearer {running.token}", "Accept-Encoding": "identity"}
+def headers(shared: Api) -> dict[str, str]:
+    return {"Authorization": f"Bearer {shared.token}", "Accept-Encoding": "identity"}
 
 
 def test_changes_are_as_described(schema: BaseSchema, headers: dict[str, str]) -> None:
