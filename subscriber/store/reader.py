@@ -10,7 +10,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.facts import Average, MinuteTotal, NodeFacts, ServerFacts
-from subscriber.store.rows import COLUMNS, from_row
+from subscriber.store.rows import COLUMNS, Names, from_row
 from subscriber.store.times import HOUR, MINUTE, as_interval
 from subscriber.store.work import Row, Work
 
@@ -62,6 +62,10 @@ _SAMPLES_AFTER = f"""
 SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
     AND n > ? AND n + lag >= ? ORDER BY n LIMIT ?
 """  # noqa: S608 - constants
+_EXTRAS = """
+SELECT extra FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
+    AND n >= ? AND n < ? AND extra IS NOT NULL ORDER BY n
+"""
 SLICE = 1000
 """Samples a slice: large enough that asking costs little, small enough that memory does not matter."""
 
@@ -124,8 +128,17 @@ def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[S
 
 
 def samples_after(work: Work, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
-    """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`."""
-    return [from_row(row) for row in work.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))]
+    """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`.
+
+    Each with its miner and pool, which the rows have only where they changed and once an hour.
+    """
+    rows = work.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
+    names = Names()
+    if rows:
+        first = rows[0][1]
+        for (extra,) in work.rows(_EXTRAS, (node.site, node.node, first // HOUR * HOUR, first)):
+            names.pass_by(extra)
+    return [names.sample(row) for row in rows]
 
 
 def _node(row: Row) -> NodeFacts:

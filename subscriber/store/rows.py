@@ -41,7 +41,7 @@ class Extra(Struct, frozen=True, omit_defaults=True):
     block_hash: str | None = None
     gpus: tuple[Gpu, ...] | None = None
     errors: dict[str, str] = {}
-    # Only where they differ from the sample before; absent means "as before", null "not known any more".
+    # Only where they differ from the sample before, or none is near; absent means "as before", null "not known".
     miner: Miner | UnsetType | None = UNSET
     pool: str | UnsetType | None = UNSET
 
@@ -60,8 +60,11 @@ def stored_number(whole: float) -> float:
     return int(whole) if abs(whole) < _WHOLE_MAX else float(whole)
 
 
-def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:
-    """The row of a sample taken at `at` (server time); `before` is the node's latest, for what did not change."""
+def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, named: bool = True) -> Row:
+    """The row of a sample taken at `at` (server time); `before` is the one next before it, None where none is near.
+
+    `named`: some sample of this node has a miner or a pool.
+    """
     hashrate, temperature, power, fan = sample.hashrate, sample.temperature, sample.power, sample.fan
     cpu, uptime = sample.cpu, sample.uptime
     # Written out: at thousands of samples a second, calls for each figure are a tenth of all work.
@@ -83,7 +86,7 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None) -> Row:
         None if fan is None else round(fan * 10),
         None if cpu is None else round(cpu * 10),
         None if uptime is None else round(uptime * 10),
-        _extra(sample, before),
+        _extra(sample, before, named=named),
     )
 
 
@@ -115,6 +118,28 @@ def from_row(row: Row) -> Sample:
     )
 
 
+class Names:
+    """Which miner and pool a node had, for whoever walks its rows by `n`."""
+
+    def __init__(self) -> None:
+        self._miner: Miner | None = None
+        self._pool: str | None = None
+
+    def pass_by(self, extra: str | None) -> None:
+        """The column of the next row."""
+        if extra is not None:
+            found = extra_of(extra)
+            self._miner = self._miner if found.miner is UNSET else found.miner
+            self._pool = self._pool if found.pool is UNSET else found.pool
+
+    def sample(self, row: Row) -> Sample:
+        """The sample of the next row, with the names that it shares with those before it."""
+        self.pass_by(row[16])
+        if self._miner is None and self._pool is None:
+            return from_row(row)
+        return msgspec.structs.replace(from_row(row), miner=self._miner, pool=self._pool)
+
+
 def extra_of(column: str | None) -> Extra:
     return _extra_decoder.decode(column) if column else Extra()
 
@@ -123,9 +148,14 @@ def _from_tenths(stored: int | None) -> float | None:
     return None if stored is None else stored / 10
 
 
-def _extra(sample: Sample, before: Sample | None) -> str | None:
-    miner = UNSET if sample.miner == (before and before.miner) else sample.miner
-    pool = UNSET if sample.pool == (before and before.pool) else sample.pool
+def _extra(sample: Sample, before: Sample | None, *, named: bool) -> str | None:
+    miner: Miner | UnsetType | None = sample.miner
+    pool: str | UnsetType | None = sample.pool
+    if before is not None:
+        miner = UNSET if miner == before.miner else miner
+        pool = UNSET if pool == before.pool else pool
+    elif not named and miner is None and pool is None:
+        miner = pool = UNSET
     if not (sample.block_hash or sample.errors or sample.gpus is not None or miner is not UNSET or pool is not UNSET):
         return None
     extra = Extra(block_hash=sample.block_hash, gpus=sample.gpus, errors=sample.errors, miner=miner, pool=pool)

@@ -9,10 +9,21 @@ import msgspec
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
-from subscriber.ingest import CLOCK_TOLERANCE, Heard, Known, Rejected, ReportTaken, StatusTaken, Timed, judge
+from subscriber.ingest import (
+    CLOCK_TOLERANCE,
+    LIVE_INTERVALS,
+    Heard,
+    Known,
+    Rejected,
+    ReportTaken,
+    StatusTaken,
+    Timed,
+    judge,
+)
 from subscriber.store import changes, rollups
 from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, stored_number, to_row
+from subscriber.store.times import HOUR
 from subscriber.store.work import Row, Work
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
@@ -196,15 +207,30 @@ def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Ve
     reports = [(batch.drafts[heard.node], heard, report) for heard, report in judged if isinstance(report, ReportTaken)]
     seen = _existing(work, reports)
     for draft, heard, report in reports:
+        latest, previous = draft.latest_sample(), None
+        named = latest is not None and (latest.miner is not None or latest.pool is not None)
         for timed in report.samples:
-            key = (draft.id, timed.sample.n)
+            sample = timed.sample
+            key = (draft.id, sample.n)
             if key in seen:
                 continue
             seen.add(key)
-            row = to_row(draft.id, timed.sample, timed.at, draft.latest_sample())
+            row = to_row(draft.id, sample, timed.at, _near(sample, previous or latest, draft.known), named=named)
+            previous = sample
             batch.rows.append(row)
             batch.added.add(draft.id, timed.at, row)
             draft.take_new(timed, heard.received_at, report.clock_offset)
+
+
+def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
+    """The one before, where what this one shares with it need not be repeated.
+
+    Not across a gap, into which history may come that shares other things; and not from one hour to the next, which is
+    what is forgotten at once.
+    """
+    if before is None or not 0 < sample.n - before.n <= LIVE_INTERVALS * known.interval:
+        return None
+    return before if sample.n // HOUR == before.n // HOUR else None
 
 
 def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -> set[tuple[int, int]]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from rigwatch.clock import Millis
 from rigwatch.messages import Gpu, Miner, NodeState, Sample
 from subscriber.facts import NodeFacts
 from subscriber.ingest import Reason, Rejected, ReportTaken
@@ -81,6 +82,31 @@ def test_miner_and_pool_are_stored_where_they_change(store: Store) -> None:
     latest = facts(store).sample
     assert latest is not None
     assert (latest.miner, latest.pool) == (Miner("b"), "p")
+
+
+def test_whoever_walks_the_history_is_given_the_miner_and_the_pool_of_every_sample(store: Store) -> None:
+    mined = [
+        Sample(n=at, at=at, miner=Miner("a" if number < 90 else "b") if number < 100 else None, pool="p")
+        for number, at in enumerate(range(START, START + 180 * MINUTE, MINUTE))
+    ]
+
+    def write(*samples: Sample, received_at: Millis) -> None:
+        store.write([rig().heard(report(*samples, sent_at=received_at), received_at)])
+
+    # An hour as it comes; then an outage, after which the newest goes first and history follows, newest first.
+    for each in mined[:60]:
+        write(each, received_at=each.at)
+    write(mined[-1], received_at=mined[-1].at)
+    write(*mined[120:-1], received_at=mined[-1].at)
+    write(*mined[60:120], received_at=mined[-1].at)
+    walked = [each for part in store.history(rig().id) for each in part]
+    assert walked == mined
+    for start in (0, 30, 75, 95, 130):
+        (part,) = store.history(rig().id, since=mined[start].at)
+        assert part == mined[start:]
+    # Not on every row: that it takes a change, a new hour, or the end of a gap.
+    told = [each for each in stored(store) if each.pool is not None]
+    assert len(told) <= 10
 
 
 def test_a_sample_that_comes_twice_is_stored_once_and_acknowledged_twice(store: Store) -> None:
