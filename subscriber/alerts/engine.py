@@ -75,6 +75,7 @@ class Engine:
         self._chains: dict[str, Chain] = {}
         self._chains_at: Millis = 0
         self._nodes = Agenda[NodeId](self._fleet.facts)
+        self._server_at: Millis | None = None
         self._walked: dict[NodeId, Trail] = {}
 
     # what goes in
@@ -137,7 +138,8 @@ class Engine:
         letters = self._speaker.speak(now)
         incidents, decisions = self._book.end_step()
         trails, self._walked = tuple(self._walked.items()), {}
-        check_at = min((at for at in (self._nodes.next_at, self._book.units.next_at) if at is not None), default=None)
+        planned = (self._nodes.next_at, self._book.units.next_at, self._server_at)
+        check_at = min((at for at in planned if at is not None), default=None)
         return Outcome(incidents, trails, decisions, letters, check_at)
 
     def incidents(self) -> list[Incident]:
@@ -162,13 +164,14 @@ class Engine:
         holds = Holds.YES if since is not None else Holds.NO
         evidence = "no connection to the broker; every node's status is unknown" if since is not None else "connected"
         policy = self._policy.of_site("", Rule.NO_BROKER)
-        self._judge(_SERVER, Rule.NO_BROKER, Finding(holds, evidence, since), policy, now)
+        checks = [self._judge(_SERVER, Rule.NO_BROKER, Finding(holds, evidence, since), policy, now)]
         known = {subject.name for subject, rule in self._book.open if rule is Rule.CHANNEL_REFUSED}
         for name in known | self._speaker.refused.keys():
             why = self._speaker.refused.get(name)
             refused = Finding(Holds.YES, why) if why is not None else Finding(Holds.NO, "it sends again")
             policy = self._policy.of_site("", Rule.CHANNEL_REFUSED)
-            self._judge(Subject(Scope.SERVER, "", name), Rule.CHANNEL_REFUSED, refused, policy, now)
+            checks.append(self._judge(Subject(Scope.SERVER, "", name), Rule.CHANNEL_REFUSED, refused, policy, now))
+        self._server_at = min((at for at in checks if at is not None), default=None)
 
     def _blind_since(self, now: Millis) -> Millis | None:
         if self._fleet.server.connected_at is not None:
