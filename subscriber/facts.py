@@ -18,7 +18,7 @@ DEFAULT_INTERVAL = timedelta(seconds=60)
 
 
 REVOKED = "its key was revoked"
-"""The reason of a node whose connection the server itself ended, on purpose: nobody misses it."""
+"""How the reason of a node begins whose connection the server itself ended, on purpose: nobody misses it."""
 
 KEY_ENDED = "its key is no longer accepted"
 """The reason of a node that was left behind when its key was rotated: it may be well, but cannot be heard any more."""

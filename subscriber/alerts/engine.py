@@ -194,7 +194,7 @@ class Engine:
             for rule in LOOKS:
                 self._book.close(subject, rule, "the node is no longer known", now)
             return
-        if facts.reason == REVOKED and facts.state is NodeState.OFFLINE:
+        if facts.reason.startswith(REVOKED) and facts.state is NodeState.OFFLINE:
             for rule in LOOKS:
                 self._book.close(subject, rule, f"{REVOKED}, so nobody misses it", now)
             return

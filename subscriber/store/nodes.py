@@ -12,6 +12,7 @@ from rigwatch.errors import NotDone
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from subscriber.alerts.incident import Incident
+from subscriber.facts import REVOKED
 from subscriber.store import changes, marks
 from subscriber.store.work import Row, Work
 from subscriber.store.writer import add_nodes
@@ -103,7 +104,7 @@ def move(work: Work, node: NodeId, site: str, now: Millis) -> None:
     work.run(_FORGET_UNSEEN, (site, node.node))
     if one(work, target):
         raise NotDone(f"node {target}: is there already; choose another site, or retire and rename that one first")
-    reason = f"moved here from {node.site}; waits for its new join token"
+    reason = f"{REVOKED}: moved here from {node.site}, it waits for its new join token"
     moved = work.rows(_MOVE, (site, now, NodeState.OFFLINE.value, now, reason, node.site, node.node))
     changes.record(work, [(number, now, state, reason) for number, state in moved if state])
     for number, detail in work.rows(_PAST_INCIDENTS, (node.site, node.node)):
