@@ -85,7 +85,8 @@ class Speaker:
                 return
         if kind is Kind.FIRST and len(owed) > 1 and owed[0].subject.scope is Scope.NODE:
             parent = self._gather(rule, owed, now)
-            units = [(parent, Notice(Reason.OWED, kind, step=1))]
+            # After a silence, steps of the schedule that are past are done with as well.
+            units = [(parent, Notice(Reason.OWED, kind, step=max(notice.step for _, notice in units)))]
         self._tell(rule, kind, units, now)
 
     def _coming(self, rule: Rule, kind: Kind, now: Millis) -> list[Millis]:
