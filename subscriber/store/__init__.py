@@ -16,7 +16,6 @@ from subscriber.ingest import Heard
 from subscriber.store import alerts, housekeeping, outbox, reader, retention, silences, users, writer
 from subscriber.store.engine import Engine, Unstorable, connect
 from subscriber.store.schema import migrate
-from subscriber.store.times import in_millis
 from subscriber.store.turn import Turn, turn_of
 from subscriber.store.work import Work
 from subscriber.store.writer import Verdict
@@ -145,8 +144,11 @@ class Store:
             housekeeping.beat(work, name, now=now, connected_at=connected_at)
 
     def prune(self, keep: timedelta, now: Millis) -> Iterator[int]:
-        """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took."""
-        return retention.prune(self._engine, before=now - in_millis(keep), now=now)
+        """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took.
+
+        Samples on PostgreSQL go by the partition, up to an eighth of `keep` late.
+        """
+        return retention.prune(self._engine, keep=keep, now=now)
 
     def user(self, name: str) -> User | None:
         """A dashboard user."""

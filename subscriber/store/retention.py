@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 
 import msgspec
 
 from rigwatch.clock import Millis
-from subscriber.store import changes
+from subscriber.store import changes, partitions
 from subscriber.store.engine import Engine
 from subscriber.store.rollups import MINUTES_FROM, Sum
-from subscriber.store.times import HOUR, MINUTE
+from subscriber.store.times import HOUR, MINUTE, in_millis
 from subscriber.store.work import Work
 
 RECENT: Millis = 2 * HOUR
@@ -26,8 +27,9 @@ _SET_MARK = f"UPDATE mark SET value = ? WHERE name = '{MINUTES_FROM}'"  # noqa: 
 _DELETE_MINUTE = "DELETE FROM node_minute WHERE minute <= ?"
 _NODES_AFTER = "SELECT id FROM node WHERE id > ? ORDER BY id LIMIT ?"
 _DELETE_SAMPLES = """
-DELETE FROM sample WHERE node_id = ? AND n IN (SELECT n FROM sample WHERE node_id = ? AND n + lag < ? LIMIT ?)
+DELETE FROM {table} WHERE node_id = ? AND n IN (SELECT n FROM {table} WHERE node_id = ? AND n + lag < ? LIMIT ?)
 """
+_ANY_OLD = "SELECT 1 FROM {table} WHERE n + lag < ? LIMIT 1"
 _DELETE_FLEET = """
 DELETE FROM fleet_minute WHERE minute IN (SELECT minute FROM fleet_minute WHERE minute < ? ORDER BY minute LIMIT ?)
 """
@@ -53,18 +55,21 @@ UPDATE node SET kept_hashrate = (SELECT coalesce(sum(hashrate), 0) FROM node_hou
 _DWARFED = 1e6
 
 
-def prune(engine: Engine, *, before: Millis, now: Millis) -> Iterator[int]:
-    """Forgets everything older than the full hour that holds `before`; each item is one step, and its rows.
+def prune(engine: Engine, *, keep: timedelta, now: Millis) -> Iterator[int]:
+    """Forgets everything older than the full hour in which `keep` ends; each item is one step, and its rows.
 
     It can be left at any step: the hours' sums go last, so that what is unfinished is found again.
     """
+    first = (now - in_millis(keep)) // HOUR
+    yield from partitions.make(engine, keep, now)
+    yield from partitions.drop(engine, first * HOUR)
     yield from _prune_minutes(engine, (now - RECENT) // MINUTE)
-    first = before // HOUR
     with engine.reading() as work:
         oldest = work.rows(_OLDEST_HOUR)[0][0]
     if oldest is None or oldest >= first:
         return
-    yield from _prune_samples(engine, first * HOUR)
+    for table in partitions.by_rows(engine):
+        yield from _prune_samples(engine, table, first * HOUR)
     yield from _prune_changes(engine, first * HOUR)
     yield from _repeat(engine, _DELETE_FLEET, first * (HOUR // MINUTE))
     yield from _prune_hours(engine, first)
@@ -93,15 +98,18 @@ def _prune_changes(engine: Engine, before: Millis) -> Iterator[int]:
         yield deleted
 
 
-def _prune_samples(engine: Engine, before: Millis) -> Iterator[int]:
-    last = 0
+def _prune_samples(engine: Engine, table: str, before: Millis) -> Iterator[int]:
+    with engine.reading() as work:
+        if not work.rows(_ANY_OLD.replace("{table}", table), (before,)):
+            return
+    delete, last = _DELETE_SAMPLES.replace("{table}", table), 0
     while True:
         with engine.writing() as work:
             nodes = [row[0] for row in work.rows(_NODES_AFTER, (last, _NODES_A_STEP))]
             deleted = 0
             for node in nodes:
                 left = _ROWS_A_STEP - deleted
-                rows = work.run(_DELETE_SAMPLES, (node, node, before, left))
+                rows = work.run(delete, (node, node, before, left))
                 deleted += rows
                 if rows == left:
                     break

@@ -62,7 +62,7 @@ def vacuum(url: str, home: Home) -> tuple[int, int]:
             database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             # Only ours: the server's own tables are its administrator's, and it would complain of each.
-            database.execute_sql(f"VACUUM (ANALYZE) {', '.join(database.get_tables())}")
+            database.execute_sql(f"VACUUM (ANALYZE) {', '.join(_tables(database))}")
         return before, _size(database)
 
 
@@ -171,6 +171,12 @@ def _faults(database: Database) -> Iterator[str]:
             yield " ".join(str(line).split())
     for table, row, *_ in database.execute_sql("PRAGMA foreign_key_check").fetchmany(_FAULTS):
         yield f"a row of {table} ({row}) belongs to nothing"
+
+
+def _tables(database: Database) -> list[str]:
+    """Without the partitions, which are vacuumed with the table they belong to."""
+    parts = {name for (name,) in database.execute_sql("SELECT relname FROM pg_class WHERE relispartition").fetchall()}
+    return [table for table in database.get_tables() if table not in parts]
 
 
 def _count(database: Database, table: str) -> int:
