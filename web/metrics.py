@@ -58,7 +58,7 @@ class Metrics:
         self._kept: tuple[object, bytes] = (None, b"")
 
     def metrics(self) -> Response:
-        snapshot = self._snapshots.at(self._clock.now())
+        snapshot = self._snapshots.lately(self._clock.now())
         server, counts = self._store.server(), self._store.look(incidents.open_by_severity)
         body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts)) + _PROCESS()
         return Response(body, content_type=TEXT)

@@ -51,7 +51,7 @@ class NodePage:
     def live(self, site: str, node: str) -> Response:
         """The part that changes, or 304 while it has not."""
         now = self._clock.now()
-        snapshot = self._snapshots.at(now)
+        snapshot = self._snapshots.lately(now)
         each = snapshot.standing(NodeId(site, node))
         past = self._incidents(each.facts.id)
         stamp = self._store.look(lambda work: series.stamp(work, each.facts.id))

@@ -58,7 +58,7 @@ class Overview:
     def live(self) -> Response:
         """The part that changes, or 304 while it has not. Ages in words are of when it last did; the page counts on."""
         listing, now = Listing.parse(request.args), self._clock.now()
-        snapshot = self._snapshots.at(now)
+        snapshot = self._snapshots.lately(now)
 
         def render() -> str:
             return render_template("overview_live.html", **self._context(snapshot, listing, now))

@@ -1,5 +1,6 @@
 """Histories as charts draw them, in JSON: of one node and of the fleet, over 1 h, 24 h, 7 d or all that is kept."""
 
+from heapq import nlargest
 from typing import Final
 
 import msgspec
@@ -7,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.topics import NodeId
+from subscriber.alerts.fleet import chain_of
 from subscriber.facts import NodeFacts
 from subscriber.store import Store, changes, series
 from web.band import band, connected
@@ -14,7 +16,9 @@ from web.chart_lines import Range, card_lines, fleet_lines, node_lines, window
 from web.colours import milliseconds
 from web.parts import Parts
 from web.snapshot import Snapshots
+from web.standing import Fleet
 
+_COMPANIONS: Final = 4
 _MINUTE: Final[Millis] = 60_000
 _json = msgspec.json.Encoder()
 
@@ -30,7 +34,7 @@ class SeriesAnswers:
 
     def node(self, site: str, node: str) -> Response:
         now, span, name = self._clock.now(), Range.parse(request.args), NodeId(site, node)
-        facts = self._snapshots.at(now).standing(name).facts
+        facts = self._snapshots.lately(now).standing(name).facts
         stamp = self._store.look(lambda work: series.stamp(work, name))
         # With time alone the window moves by a step; "all" begins where it began.
         step = window(span, now, lambda: None).step
@@ -47,6 +51,8 @@ class SeriesAnswers:
         until = now + 1
         points = self._store.look(lambda work: series.points(work, name, seen.step, since=seen.since, until=until))
         cards = self._store.look(lambda work: series.cards(work, name, points))
+        others = _companions(self._snapshots.at(now).fleet, facts)
+        heights = self._store.look(lambda work: series.heights(work, others, seen.step, since=seen.since, until=until))
         past = self._store.look(lambda work: changes.of(work, name, seen.since))
         spans = band(past, points, interval, since=seen.since, until=now)
         samples = sum(point.samples for point in points)
@@ -54,7 +60,7 @@ class SeriesAnswers:
         answer = {
             "since": seen.since / 1000,
             "until": seen.until / 1000,
-            **node_lines(points, seen, interval),
+            **node_lines(points, seen, interval, heights),
             "gpus": card_lines(cards, seen, interval),
             "band": [(each.status.value, each.since / 1000, each.until / 1000, each.why) for each in spans],
             "samples": samples,
@@ -66,6 +72,18 @@ class SeriesAnswers:
         seen = window(span, now, lambda: self._store.look(series.fleet_oldest), unit=_MINUTE)
         points = self._store.look(lambda work: series.fleet(work, seen.step, since=seen.since, until=seen.until))
         return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, **fleet_lines(points, seen)})
+
+
+def _companions(fleet: Fleet, facts: NodeFacts) -> list[NodeId]:
+    """A few other nodes of the same chain, the highest of those that report now: who was behind, was behind them."""
+    chain = chain_of(facts)
+    there = [
+        (each.facts.sample.block, each.facts.id)
+        for each in fleet.standings
+        if each.counted and each.facts.sample and each.facts.sample.block is not None
+        if each.facts.id != facts.id and chain_of(each.facts) == chain
+    ]
+    return [node for _, node in nlargest(_COMPANIONS, there)]
 
 
 def create(store: Store, snapshots: Snapshots, clock: Clock) -> Blueprint:

@@ -71,7 +71,7 @@ class Wall:
     def live(self) -> Response:
         """The part that changes, or 304 while it has not."""
         listing, now = Listing.parse(request.args), self._clock.now()
-        snapshot = self._snapshots.at(now)
+        snapshot = self._snapshots.lately(now)
 
         def render() -> str:
             return render_template("wall_live.html", **self._context(snapshot, listing, now))

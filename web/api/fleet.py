@@ -118,7 +118,7 @@ class FleetResource:
 
     def now(self) -> Response:
         now = self.clock.now()
-        snapshot = self.snapshots.at(now)
+        snapshot = self.snapshots.lately(now)
         # The stamp is read first: what changes while the rest is read makes the next look differ.
         version = (snapshot.version, self.store.look(marks.stamp))
         return self.parts.answer("", version, lambda: msgspec.json.encode(self._described(snapshot)))

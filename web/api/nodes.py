@@ -101,11 +101,11 @@ class Nodes:
     parts: Parts
 
     def list(self, query: NodesQuery) -> Response:
-        snapshot = self.snapshots.at(self.clock.now())
+        snapshot = self.snapshots.lately(self.clock.now())
         return self.parts.answer(repr(query), snapshot.version, lambda: _listed(snapshot.fleet, query))
 
     def one(self, site: str, node: str) -> Response:
-        snapshot = self.snapshots.at(self.clock.now())
+        snapshot = self.snapshots.lately(self.clock.now())
         found = find(snapshot.fleet, site, node)
         return self.parts.answer(str(found.facts.id), snapshot.version, lambda: msgspec.json.encode(_node(found)))
 

@@ -197,7 +197,7 @@ def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, c
         assert (status, new != etag) == (200, True), word
         assert word in html
         etag = new
-        clock.move(0.1)
+        clock.move(0.4)
         assert ask(ada, etag)[0] == 304
     store.set_enrolled({NodeId("main", "newcomer"): START})
     assert "newcomer" in ask(ada, etag)[2]
