@@ -66,8 +66,8 @@ def test_users_and_nodes_changed_at_the_command_line_are_in_the_audit_list(
         ("user", "remove", "bob", "--by", "ann"),
     ):
         assert rigwatch.run(*command).returncode == 0, command
-    for command in (("enroll", "rig1"), ("enroll", "rig1"), ("rotate", "rig1"), ("revoke", "rig1")):
-        assert rigwatch.run(*command).returncode == 0, command
+    for word in ("enroll", "enroll", "rotate", "revoke"):
+        assert rigwatch.run(word, "rig1").returncode == 0, word
     actions = [(action, subject) for _, action, subject in said(store)]
     assert actions == [
         ("user.add", "bob"),

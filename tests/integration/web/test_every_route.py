@@ -55,7 +55,7 @@ def _rows(database: sqlite3.Connection, table: str) -> list[object]:
 
 @pytest.fixture
 def unchanged(inhabited: Flask, home: Home) -> Iterator[None]:
-    assert inhabited.url_map
+    assert every(inhabited)
     before = contents(home)
     yield
     assert contents(home) == before
