@@ -19,8 +19,8 @@ from subscriber.store import Unstorable, Verdict
 
 log = logging.getLogger(__name__)
 
-CAPACITY = 20_000
-"""How many messages may wait for the database, about 1 kB each."""
+CAPACITY = 50_000
+"""How many samples, and statuses, may wait for the database, about 1 kB each."""
 
 _BATCH_MESSAGES = 1000
 _BATCH_SAMPLES = 4000
@@ -60,6 +60,7 @@ class Pipeline:
         self._clock = clock
         self._capacity = capacity
         self._queue: deque[Heard] = deque()
+        self._waiting = 0
         self._filled = asyncio.Event()
         self._urgent = asyncio.Event()
         self._idle = asyncio.Event()
@@ -114,18 +115,18 @@ class Pipeline:
             await asyncio.wait(self._unconfirmed)
 
     def _enqueue(self, heard: Heard) -> None:
+        weight = _weight(heard)
         self._queue.append(heard)
+        self._waiting += weight
         self._filled.set()
         self._idle.clear()
-        if isinstance(heard.body, Status) or len(self._queue) >= _BATCH_MESSAGES:
-            self._urgent.set()
-        elif len(heard.body.samples) >= _COMPANY:
-            # History is a crowd by itself.
+        # History is a crowd by itself.
+        if isinstance(heard.body, Status) or len(self._queue) >= _BATCH_MESSAGES or weight >= _COMPANY:
             self._urgent.set()
         self._regulate()
 
     def _has_room(self, heard: Heard) -> bool:
-        if len(self._queue) < self._capacity:
+        if self._waiting < self._capacity:
             return True
         if isinstance(heard.body, Status):
             # The broker keeps every node's last status and will be asked for them.
@@ -147,8 +148,9 @@ class Pipeline:
         samples = 0
         while self._queue and len(batch) < _BATCH_MESSAGES and samples < _BATCH_SAMPLES:
             heard = self._queue.popleft()
-            samples += 0 if isinstance(heard.body, Status) else len(heard.body.samples)
+            samples += _weight(heard)
             batch.append(heard)
+        self._waiting -= samples
         if not self._queue:
             self._filled.clear()
         # What is left has lingered already.
@@ -214,7 +216,7 @@ class Pipeline:
     async def _catch_up(self) -> None:
         while len(self._unconfirmed) > _UNCONFIRMED_BATCHES:
             await asyncio.wait(self._unconfirmed, return_when=asyncio.FIRST_COMPLETED)
-        if self._statuses_missed and len(self._queue) < self._capacity // 2:
+        if self._statuses_missed and self._waiting < self._capacity // 2:
             self._statuses_missed = False
             try:
                 await self._outlet.ask_for_statuses()
@@ -226,10 +228,10 @@ class Pipeline:
         """Near the limit the broker is made to wait, but not until it takes us for dead; then reports are shed."""
         now = self._clock.monotonic()
         if self._paused_at is None:
-            if len(self._queue) > self._capacity * 3 // 4 and not self._failing:
+            if self._waiting > self._capacity * 3 // 4 and not self._failing:
                 self._paused_at = now
                 self._outlet.pause()
-        elif self._failing or len(self._queue) < self._capacity // 2 or now - self._paused_at > _PAUSE_MAX_S:
+        elif self._failing or self._waiting < self._capacity // 2 or now - self._paused_at > _PAUSE_MAX_S:
             self._paused_at = None
             self._outlet.resume()
 
@@ -242,3 +244,8 @@ class Pipeline:
         if self._failing:
             log.warning("database takes reports again")
         self._failing = False
+
+
+def _weight(heard: Heard) -> int:
+    """What a message takes of the room, and of a batch."""
+    return 1 if isinstance(heard.body, Status) else len(heard.body.samples)

@@ -250,6 +250,28 @@ async def test_a_full_queue_makes_the_broker_wait_and_lets_it_go_on_when_there_i
         assert it.wire.numbers(rig()) == list(range(1, 81))
 
 
+async def test_room_is_counted_in_samples() -> None:
+    async with running(capacity=100, disk=Disk()) as it:
+        it.receive(rig().sealed(report(*(sample(n=n) for n in range(1, 71)), session=5)))
+        assert it.wire.done == []
+        it.receive(rig().sealed(report(*(sample(n=n) for n in range(71, 141)), session=5)))
+        assert it.wire.done == ["pause"]
+        it.receive(rig().sealed(report(sample(n=200), session=5)))
+        assert it.pipeline.rejections.counts == {Reason.OVERFLOW: 1}
+        it.disk.allowed.set()
+        await it.pipeline.drained()
+        assert it.wire.done == ["pause", "resume"]
+        assert it.wire.numbers(rig()) == list(range(1, 141))
+
+
+async def test_history_does_not_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LINGER_S", 3600)
+    async with running(capacity=1000) as it:
+        it.receive(rig().sealed(report(*(sample(n=n) for n in range(1, 101)), session=5)))
+        await it.pipeline.drained()
+        assert it.wire.numbers(rig()) == list(range(1, 101))
+
+
 async def test_what_does_not_fit_is_dropped_without_an_ack_and_statuses_are_asked_for_again() -> None:
     async with running(capacity=10, disk=Disk()) as it:
         it.receive(*(rig().sealed(report(sample(n=n), session=5)) for n in range(1, 13)), rig().sealed(will(5)))
