@@ -16,6 +16,7 @@ Numbers: TypeAlias = list[float | None]
 
 _HOUR: Final[Millis] = 3_600_000
 _POINTS: Final = 480
+_NOTHING: Final[Mapping[int, int]] = {}
 _FIGURES: Final = ("hashrate", "peers", "block", "temperature", "power")
 _OF_A_CARD: Final = ("hashrate", "temperature", "power")
 
@@ -79,12 +80,18 @@ def window(span: Range, now: Millis, oldest: Callable[[], Millis | None], *, uni
     return Window(since, now, max(step, unit))
 
 
-def node_lines(points: Sequence[Point], seen: Window, interval: Millis) -> dict[str, object]:
-    """`at` in seconds and each figure that the node has; a null where samples are missing, and at both ends."""
+def node_lines(
+    points: Sequence[Point], seen: Window, interval: Millis, heights: Mapping[int, int] = _NOTHING
+) -> dict[str, object]:
+    """`at` in seconds and each figure that the node has; a null where samples are missing, and at both ends.
+
+    `heights` are those of other nodes of its chain, by step: how far it was behind them is a figure as well.
+    """
     patience = _patience([_spacing(early, late) for early, late in pairwise(points)], interval)
     gaps = [late.first - early.last > patience for early, late in pairwise(points)]
     ends = [point.last for point in points]
     lines = {name: _line([getattr(point, name) for point in points], gaps) for name in _FIGURES}
+    lines["lag"] = _line(_lags(points, heights, seen.step, interval), gaps)
     known = {name: line for name, line in lines.items() if any(figure is not None for figure in line)}
     return {"at": _times([point.at for point in points], gaps, seen, after=ends), "lines": known}
 
@@ -111,6 +118,17 @@ def fleet_lines(points: Sequence[FleetPoint], seen: Window) -> dict[str, object]
     gaps = _gaps(times, seen.step)
     lines = {name: _line([getattr(point, name) for point in points], gaps) for name in ("hashrate", "nodes")}
     return {"at": _times(times, gaps, seen, after=times), "lines": lines if points else {}}
+
+
+def _lags(points: Sequence[Point], heights: Mapping[int, int], step: Millis, interval: Millis) -> list[int | None]:
+    """Blocks behind the highest that anybody had in the same step; in short steps, within two intervals before it."""
+    back = -(-2 * interval // step) if step < interval else 0
+    lags: list[int | None] = []
+    for point in points:
+        slot = point.last // step
+        known = [heights[each] for each in range(slot - back, slot + 1) if each in heights]
+        lags.append(None if point.block is None or not known else max(0, max(known) - point.block))
+    return lags
 
 
 def _spacing(early: Point, late: Point) -> float:

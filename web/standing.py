@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
+from subscriber.alerts.fleet import chain_of
 from subscriber.alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
 from subscriber.facts import NodeFacts, ServerFacts
 from web.colours import milliseconds
@@ -59,14 +60,14 @@ def fleet_at(
     blind = is_blind(server, now)
     seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
     samples = [facts.sample for facts, counted in seen if counted and facts.sample]
-    highest = max((sample.block for sample in samples if sample.block is not None), default=None)
+    highest = _highest(facts for facts, counted in seen if counted)
     rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
     standings = [
         _standing(
             facts,
             status_at(facts, server, now, maintained=is_maintained(facts)),
             now,
-            lag_of=highest if counted else None,
+            lag_of=highest.get(chain_of(facts)) if counted else None,
             counted=counted,
         )
         for facts, counted in seen
@@ -78,7 +79,7 @@ def fleet_at(
         by_status=Counter(each.status for each in standings),
         hashrate=sum(rates) if rates else None,
         counted=len(samples),
-        highest_block=highest,
+        highest_block=max(highest.values(), default=None),
     )
 
 
@@ -113,6 +114,16 @@ def remarks(facts: NodeFacts) -> tuple[str, ...]:
     if facts.sample is None:
         return ()
     return tuple(f"{source}: {why}" for source, why in sorted(facts.sample.errors.items()))
+
+
+def _highest(counted: Iterable[NodeFacts]) -> dict[str, int]:
+    """The highest block of each chain, by its name."""
+    highest: dict[str, int] = {}
+    for facts in counted:
+        if facts.sample and facts.sample.block is not None:
+            chain = chain_of(facts)
+            highest[chain] = max(facts.sample.block, highest.get(chain, 0))
+    return highest
 
 
 def _standing(facts: NodeFacts, status: NodeStatus, now: Millis, *, counted: bool, lag_of: int | None) -> Standing:

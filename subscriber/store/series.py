@@ -1,7 +1,7 @@
 """Histories as charts need them, each a bounded number of points: of one node, of the fleet, a little of every node."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -42,6 +42,10 @@ _SPOTS = """
 SELECT s.n + s.lag, s.block, s.temperature, s.power, s.extra FROM {ids} k CROSS JOIN sample s
 WHERE s.node_id = ? AND s.n = (SELECT min(m.n) FROM sample m WHERE m.node_id = ? AND m.n >= k.a)
 """
+_HEIGHTS = """
+SELECT (n + lag) / ? AS slot, max(block) FROM sample
+WHERE node_id = ? AND n >= ? AND n + lag >= ? AND n + lag < ? AND block IS NOT NULL GROUP BY 1
+"""
 _FLEET = """
 SELECT minute / ?, avg(hashrate), avg(nodes) FROM fleet_minute WHERE minute >= ? AND minute < ? GROUP BY 1 ORDER BY 1
 """
@@ -74,6 +78,23 @@ def points(work: Work, node: NodeId, step: Millis, *, since: Millis, until: Mill
         return _long(work, number, range(since // HOUR // hours * hours, until // HOUR + 1, hours))
     span = (number, _first(work, number, since), since, until)
     return [_point(row) for row in work.rows(_POINTS, (step, _ERRORS, _GPUS, *span))]
+
+
+def heights(work: Work, nodes: Iterable[NodeId], step: Millis, *, since: Millis, until: Millis) -> dict[int, int]:
+    """The highest block that any of the nodes had in each step, by the step's number since 1970."""
+    highest: dict[int, int] = {}
+    for node in nodes:
+        number = _number(work, node)
+        span = (number, _first(work, number, since), since, until)
+        found = (
+            [(point.at // step, point.block) for point in points(work, node, step, since=since, until=until)]
+            if until - since > LONG
+            else work.rows(_HEIGHTS, (step, *span))
+        )
+        for slot, block in found:
+            if block is not None:
+                highest[slot] = max(block, highest.get(slot, 0))
+    return highest
 
 
 def cards(work: Work, node: NodeId, of: Sequence[Point]) -> list[Cards]:

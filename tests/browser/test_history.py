@@ -94,7 +94,7 @@ def ink(browser: Chrome) -> list[int]:
 def test_a_node_page_draws_all_that_it_knows(reader: Chrome, past: Dashboard) -> None:
     past.open(reader, TOWER)
     per_gpu = ["Hashrate", "Hashrate of each GPU", "Temperature", "Temperature of each GPU", "Power"]
-    assert drawn(reader) == [*per_gpu, "Power of each GPU", "Peers", "Block"]
+    assert drawn(reader) == [*per_gpu, "Power of each GPU", "Peers", "Block", "Blocks behind"]
     assert all(colours > 5 for colours in ink(reader))
     assert "MH/s" in reading(reader, "Hashrate")
     assert reading(reader, "Hashrate of each GPU").count("GPU") == 6

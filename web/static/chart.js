@@ -6,6 +6,7 @@ import * as words from "./words.js";
 const AXIS_PX = 80;
 const RIGHT_AXIS_PX = 46;
 const EDGE_PX = 26;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000, 1000000];
 const TICK_FORMATS = [
   [86400, "{MMM} {D}", "\n{YYYY}", null, null, null, null, null, 1],
   [3600, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
@@ -13,14 +14,15 @@ const TICK_FORMATS = [
   [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
 ];
 
-// What a figure is called, how one is written, how an axis is, and whether it begins at 0.
+// What a figure is called, how one is written, how an axis is, whether it begins at 0 and has whole numbers alone.
 export const FIGURES = {
   hashrate: { title: "Hashrate", text: words.hashrate, ticks: words.hashrateTicks, fromZero: true },
   peers: { title: "Peers", text: words.mean, ticks: words.ticks(""), fromZero: true },
   block: { title: "Block", text: words.count, ticks: (values) => values.map(words.count), fromZero: false },
+  lag: { title: "Blocks behind", text: words.count, ticks: words.ticks(""), fromZero: true, whole: true },
   temperature: { title: "Temperature", text: words.temperature, ticks: words.ticks(" °C"), fromZero: false },
   power: { title: "Power", text: words.power, ticks: words.ticks(" W"), fromZero: true },
-  nodes: { title: "Nodes", text: words.mean, ticks: words.ticks(""), fromZero: true },
+  nodes: { title: "Nodes", text: words.mean, ticks: words.ticks(""), fromZero: true, whole: true },
 };
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -51,7 +53,8 @@ export class Chart {
     this.figure = document.createElement("figure");
     this.figure.className = "plot";
     this.figure.dataset.plot = title;
-    this.figure.innerHTML = '<figcaption><span class="title"></span> <span class="reading"></span></figcaption><div class="canvas" tabindex="0" role="img"></div>';
+    this.figure.innerHTML = '<figcaption><span class="title"></span> <span class="reading"></span></figcaption>'
+      + '<div class="canvas" tabindex="0" role="img"></div>';
     this.figure.querySelector(".title").textContent = title;
     this.reading = this.figure.querySelector(".reading");
     this.canvas = this.figure.querySelector(".canvas");
@@ -123,7 +126,7 @@ export class Chart {
 
   line({ figure, label }, at) {
     const colour = token(`--plot-${(at % 8) + 1}`);
-    const alone = this.lines.length === 1 || figure === "hashrate" && this.lines.every((each) => each.figure !== figure || each.label === label);
+    const alone = this.lines.filter((each) => each.figure === figure).length === 1 && figure !== "nodes";
     return {
       label,
       scale: figure,
@@ -140,10 +143,12 @@ export class Chart {
     return { ...this.axis(), values: TICK_FORMATS, space: 74, size: 44 };
   }
 
+  // The first stands on the left, another on the right, without lines of its own.
   yAxis(name, at) {
-    const { ticks } = FIGURES[name];
-    const side = at === 0 ? 3 : 1;
-    return { ...this.axis(), scale: name, side, size: at === 0 ? AXIS_PX : RIGHT_AXIS_PX, space: 34, values: (_, splits) => ticks(splits), grid: at === 0 ? this.axis().grid : { show: false }, incrs: name === "nodes" ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : undefined };
+    const { ticks, whole } = FIGURES[name];
+    const place = at === 0 ? { side: 3, size: AXIS_PX } : { side: 1, size: RIGHT_AXIS_PX, grid: { show: false } };
+    const values = (_, splits) => ticks(splits);
+    return { ...this.axis(), ...place, scale: name, space: 34, values, incrs: whole ? WHOLE : undefined };
   }
 
   axis() {
@@ -197,7 +202,8 @@ export class Chart {
       const highest = known.reduce((a, b) => Math.max(a, b));
       return `${label}: lowest ${text(lowest)}, highest ${text(highest)}, latest ${text(known.at(-1))}`;
     });
-    this.canvas.setAttribute("aria-label", `${parts.join("; ")}. Arrow keys read it, plus and minus zoom, Escape shows all.`);
+    const keys = "Arrow keys read it, plus and minus zoom, Escape shows all.";
+    this.canvas.setAttribute("aria-label", `${parts.join("; ")}. ${keys}`);
     this.read();
   }
 
@@ -206,7 +212,10 @@ export class Chart {
     const { min, max } = plot.scales.x;
     const at = plot.cursor.idx ?? this.latest();
     const middle = plot.data[0][at];
-    const zoomTo = (part) => this.onZoom(Math.max(this.whole[0], middle - (max - min) * part), Math.min(this.whole[1], middle + (max - min) * part));
+    const zoomTo = (part) => {
+      const half = (max - min) * part;
+      this.onZoom(Math.max(this.whole[0], middle - half), Math.min(this.whole[1], middle + half));
+    };
     const acts = {
       ArrowLeft: () => this.move(at, -1),
       ArrowRight: () => this.move(at, 1),

@@ -15,7 +15,7 @@ function chartsOf({ at, lines, gpus }) {
   }
   const charts = [];
   const cards = gpus?.cards ?? [];
-  for (const figure of ["hashrate", "temperature", "power", "peers", "block"]) {
+  for (const figure of ["hashrate", "temperature", "power", "peers", "block", "lag"]) {
     const { title } = FIGURES[figure];
     if (lines[figure]) charts.push({ title, at, lines: [{ figure, label: title, values: lines[figure] }] });
     const known = OF_CARDS.includes(figure) ? cards.filter((card) => card.lines[figure].some((value) => value !== null)) : [];

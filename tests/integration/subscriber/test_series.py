@@ -68,6 +68,17 @@ def test_each_point_has_the_cards_of_its_last_sample(store: Store) -> None:
     assert cards() == [Cards(at + 1, gpus[1]), Cards(at + MINUTE, gpus[2])]
 
 
+def test_heights_are_the_highest_of_several_nodes(store: Store) -> None:
+    for name, blocks in (("a", (5, 7, None)), ("b", (6, None, None)), ("other", (90, 90, 90))):
+        moments = [EVEN - 3 * MINUTE + at * MINUTE for at in range(3)]
+        tell(store, rig(name), *[Sample(n=at, at=at, block=block) for at, block in zip(moments, blocks, strict=True)])
+    nodes = [rig("a").id, rig("b").id, rig("nobody").id]
+    found = store.look(lambda work: series.heights(work, nodes, MINUTE, since=EVEN - HOUR, until=EVEN))
+    assert found == {EVEN // MINUTE - 3: 6, EVEN // MINUTE - 2: 7}
+    long = store.look(lambda work: series.heights(work, nodes, HOUR, since=EVEN - 20 * DAY, until=EVEN))
+    assert list(long.values()) == [6]
+
+
 def test_a_long_history_is_read_from_the_hours(store: Store) -> None:
     since = EVEN - 20 * DAY
     moments = range(since, EVEN, 15 * MINUTE)

@@ -116,6 +116,16 @@ def test_its_history_has_gaps_and_a_band(ada: FlaskClient, store: Store) -> None
     assert made["due"] == 30
 
 
+def test_it_shows_how_far_it_was_behind_others_of_its_chain(ada: FlaskClient, store: Store) -> None:
+    other_chain = msgspec.structs.replace(birth(), tags=("chain:other",))
+    for name, born, block in (("rig1", birth(), 90), ("ahead", birth(), 100), ("far", other_chain, 5000)):
+        store.write([rig(name).heard(born), rig(name).heard(report(Sample(n=START, at=START, block=block)))])
+    assert series(ada)["lines"]["lag"] == [None, 10, None]
+    assert "10 behind the highest" in page(ada, RIG)
+    alone = ada.get("/node/main/far/series").text
+    assert "lag" not in json.loads(alone)["lines"]
+
+
 def test_each_card_has_its_own_line(ada: FlaskClient, store: Store) -> None:
     cards = tuple(Gpu(f"id{number}", "X", hashrate=number, temperature=60) for number in range(3))
     heard(store, birth(), report(msgspec.structs.replace(FULL, gpus=cards)))

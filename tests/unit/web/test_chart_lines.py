@@ -55,6 +55,21 @@ def test_a_figure_nobody_has_is_not_drawn_and_a_zero_is() -> None:
     assert node_lines([], SEEN, MINUTE) == {"at": [0, 3600], "lines": {}}
 
 
+def test_it_lags_behind_the_highest_of_the_same_step() -> None:
+    points = [point(10, block=7), point(11, block=9), point(12), point(13, block=12), point(30, block=20)]
+    lines = node_lines(points, SEEN, MINUTE, {10: 9, 11: 9, 12: 10, 13: 11})["lines"]
+    assert isinstance(lines, dict)
+    # It cannot be ahead of everybody, itself included; and where nobody else is, nobody knows.
+    assert lines["lag"] == [None, 2, 0, None, 0, None, None, None]
+
+
+def test_in_short_steps_the_others_may_have_reported_a_little_earlier() -> None:
+    seen = Window(0, 60 * MINUTE, 10_000)
+    lines = node_lines([point(10, block=7), point(14, block=7)], seen, MINUTE, {55: 8})["lines"]
+    assert isinstance(lines, dict)
+    assert lines["lag"] == [None, 1, None, None]
+
+
 def test_a_card_that_came_later_or_went_has_no_figure_meanwhile() -> None:
     one, other = Gpu("a", "A", hashrate=1), Gpu("b", "B", hashrate=2, temperature=60)
     made = card_lines(

@@ -38,6 +38,19 @@ def test_a_total_of_nobody_is_not_known_and_a_total_of_zeros_is_zero() -> None:
     assert fleet(node("a", hashrate=0)).hashrate == 0
 
 
+def test_a_node_lags_behind_those_of_its_own_chain() -> None:
+    other = {"tags": ("gpu", "chain:other")}
+    nodes = [
+        node("a", block=10),
+        node("b", block=12),
+        msgspec.structs.replace(node("c", block=900), **other),
+        msgspec.structs.replace(node("d", block=903), **other),
+    ]
+    seen = fleet(*nodes)
+    assert [each.lag for each in seen.standings] == [2, 0, 3, 0]
+    assert seen.highest_block == 903
+
+
 def test_the_highest_block_is_not_that_of_a_lost_node() -> None:
     seen = fleet(node("a", block=100), node("b", block=97), gone(node("c", block=900)), node("d"))
     assert seen.highest_block == 100
