@@ -1,5 +1,6 @@
 """The SQLite file behind one node's outbox: opening, locking, reading, writing. What to keep is decided in `outbox`."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ _SCHEMA: Final = f"""
 # A publisher that is being restarted may still hold the file for a moment.
 _BUSY_SECONDS: Final = 1.0
 _VARIABLES_MAX: Final = 500
+# Windows knows no quota by this name.
+_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 class OutboxBusyError(RigwatchError):
@@ -163,6 +166,17 @@ def _prepare(connection: sqlite3.Connection, where: str) -> None:
         raise OutboxUnusableError(f"{where}: was written by a newer rigwatch; install that one again, or move the file")
 
 
+def _takes_no_file(path: Path) -> bool:
+    """Whether the disk is full, or the user's part of it, for files beside this one that are not there yet."""
+    probe = path.with_name(f"{path.name}.room")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        return exc.errno in _FULL
+    return False
+
+
 @contextmanager
 def _translated(where: str) -> Iterator[None]:
     try:
@@ -171,6 +185,9 @@ def _translated(where: str) -> Iterator[None]:
         name = getattr(exc, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             raise OutboxBusyError(f"{where}: another process has it") from exc
+        # A disk without room for another file is full like any other, though SQLite only says that it cannot open one.
+        if name.startswith("SQLITE_CANTOPEN") and _takes_no_file(Path(where)):
+            raise DiskRefusedError("no room for another file") from exc
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
             raise OutboxUnusableError(f"{where}: cannot be opened for writing ({exc})") from exc
         raise DiskRefusedError(str(exc)) from exc

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -114,13 +114,16 @@ def test_a_sample_that_was_acked_from_memory_is_neither_kept_nor_called_lost(
     assert "samples lost" not in caplog.text
 
 
+_FILES = 10
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB, where the machine lets the test make one."""
+    """A file system of 1 MB and a few files, where the machine lets the test make one."""
     place = tmp_path / "disk"
     place.mkdir()
     mount, umount = shutil.which("mount"), shutil.which("umount")
-    command: list[str | Path] = [mount or "", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    command: list[str | Path] = [mount or "", "-t", "tmpfs", "-o", f"size=1m,nr_inodes={_FILES}", "tmpfs", place]
     if not mount or not umount or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("no right to mount a tmpfs here")
     try:
@@ -141,6 +144,31 @@ def test_a_disk_that_really_has_no_room_loses_nothing_that_is_in_memory(small_di
         numbers.append(_append(outbox))
     with _open(small_disk / "outbox.db") as outbox:
         assert list(outbox.pending()) == numbers
+
+
+@POSIX
+def test_a_disk_that_takes_no_more_files_is_a_full_one(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fillers = [small_disk / f"filler{number}" for number in range(_FILES)]
+    with suppress(OSError):
+        for filler in fillers:
+            filler.touch()
+    with _open(small_disk / "outbox.db") as outbox:
+        numbers = [_append(outbox)]
+        assert "disk refuses samples, they are kept in memory" in caplog.text
+        for filler in fillers:
+            filler.unlink(missing_ok=True)
+        numbers.append(_append(outbox))
+    with _open(small_disk / "outbox.db") as outbox:
+        assert list(outbox.pending()) == numbers
+
+
+def test_the_file_does_not_grow_while_samples_come_and_go(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with _open(path) as outbox:
+        # 6 kB each.
+        for _ in range(50):
+            outbox.forget([_append(outbox) for _ in range(20)])
+        assert sum(each.stat().st_size for each in tmp_path.glob("outbox.db*")) <= 2_000_000
 
 
 _APPENDER = """

@@ -94,6 +94,21 @@ def test_minutes_of_nodes_are_kept_for_the_recent_past_only_and_late_samples_sti
     assert count(store, "node_minute") == 120
 
 
+def test_a_file_under_a_steady_load_stops_growing_once_it_forgets(local: Store) -> None:
+    rigs = [rig(f"rig{number}") for number in range(10)]
+    sizes = []
+    for hour in range(16):
+        for each in rigs:
+            moments = range(NOW + hour * HOUR, NOW + (hour + 1) * HOUR, MINUTE)
+            samples = [Sample(n=at, at=at, hashrate=2, peers=1) for at in moments]
+            local.write([each.heard(report(*samples, sent_at=samples[-1].at), samples[-1].at)])
+        list(local.prune(KEEP, NOW + (hour + 1) * HOUR))
+        with local._engine.reading() as work:
+            sizes.append(work.rows("PRAGMA page_count")[0][0])
+    assert sizes[4] > sizes[0]
+    assert sizes[-1] <= sizes[5] * 1.1
+
+
 def test_nothing_to_forget_writes_nothing(store: Store) -> None:
     fill(store, rig("a"))
     list(store.prune(KEEP, NOW))
