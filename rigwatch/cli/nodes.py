@@ -59,7 +59,7 @@ def rotate(
     settings, name = call.server(), _node(site, node)
     until = call.clock.now() + round(_duration(overlap) / timedelta(milliseconds=1))
     Registry(call.home.nodes_json).rotate(name, previous_until=until)
-    _note(call, settings, "node.rotate", name, f"the old key works for {overlap}")
+    _note(call, settings, "node.rotate", name, detail=f"the old key works for {overlap}")
     typer.echo(join_token(call, settings, name))
 
 
@@ -70,7 +70,7 @@ def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url:
     return joining.join_token(call.home, settings, node, now=call.clock.now(), url=url)
 
 
-def _note(call: Invocation, settings: ServerSettings, action: str, node: NodeId, detail: str = "") -> None:
+def _note(call: Invocation, settings: ServerSettings, action: str, node: NodeId, *, detail: str = "") -> None:
     """A line in the audit list. What was done is done: a database that is away is said and changes nothing of it."""
     from rigwatch.cli.accounts import open_users
 
