@@ -91,7 +91,7 @@ def node_lines(
     gaps = [late.first - early.last > patience for early, late in pairwise(points)]
     ends = [point.last for point in points]
     lines = {name: _line([getattr(point, name) for point in points], gaps) for name in _FIGURES}
-    lines["lag"] = _line(_lags(points, heights, seen.step, interval), gaps)
+    lines["lag"] = _line(_lags(points, heights, seen, interval), gaps)
     known = {name: line for name, line in lines.items() if any(figure is not None for figure in line)}
     return {"at": _times([point.at for point in points], gaps, seen, after=ends), "lines": known}
 
@@ -120,14 +120,19 @@ def fleet_lines(points: Sequence[FleetPoint], seen: Window) -> dict[str, object]
     return {"at": _times(times, gaps, seen, after=times), "lines": lines if points else {}}
 
 
-def _lags(points: Sequence[Point], heights: Mapping[int, int], step: Millis, interval: Millis) -> list[int | None]:
-    """Blocks behind the highest that anybody had in the same step; in short steps, within two intervals before it."""
+def _lags(points: Sequence[Point], heights: Mapping[int, int], seen: Window, interval: Millis) -> list[int | None]:
+    """Blocks behind the highest that anybody had in the same step; in short steps, within two intervals before it.
+
+    Of a step that it did not see to the end nothing is known: the others went on.
+    """
+    step = seen.step
     back = -(-2 * interval // step) if step < interval else 0
     lags: list[int | None] = []
     for point in points:
         slot = point.last // step
         known = [heights[each] for each in range(slot - back, slot + 1) if each in heights]
-        lags.append(None if point.block is None or not known else max(0, max(known) - point.block))
+        cut = point.last < min((slot + 1) * step, seen.until) - 2 * interval
+        lags.append(None if point.block is None or not known or cut else max(0, max(known) - point.block))
     return lags
 
 

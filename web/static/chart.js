@@ -14,12 +14,13 @@ const TICK_FORMATS = [
   [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
 ];
 
-// What a figure is called, how one is written, how an axis is, whether it begins at 0 and has whole numbers alone.
+// What a figure is called, how one is written, how an axis is: does it begin at 0, has it whole numbers alone, and how
+// far does it go at `least`, so that a block behind is no mountain.
 export const FIGURES = {
   hashrate: { title: "Hashrate", text: words.hashrate, ticks: words.hashrateTicks, fromZero: true },
   peers: { title: "Peers", text: words.mean, ticks: words.ticks(""), fromZero: true },
   block: { title: "Block", text: words.count, ticks: (values) => values.map(words.count), fromZero: false },
-  lag: { title: "Blocks behind", text: words.count, ticks: words.ticks(""), fromZero: true, whole: true },
+  lag: { title: "Blocks behind", text: words.count, ticks: words.ticks(""), fromZero: true, whole: true, least: 6 },
   temperature: { title: "Temperature", text: words.temperature, ticks: words.ticks(" °C"), fromZero: false },
   power: { title: "Power", text: words.power, ticks: words.ticks(" W"), fromZero: true },
   nodes: { title: "Nodes", text: words.mean, ticks: words.ticks(""), fromZero: true, whole: true },
@@ -27,9 +28,9 @@ export const FIGURES = {
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const yRange = (fromZero) => (_, low, high) => {
-  if (low === null) return [0, 1];
-  if (fromZero) return [0, high > 0 ? high * 1.08 : 1];
+const yRange = ({ fromZero, least = 0 }) => (_, low, high) => {
+  if (low === null) return [0, Math.max(1, least)];
+  if (fromZero) return [0, Math.max(least, high > 0 ? high * 1.08 : 1)];
   const room = Math.max((high - low) * 0.1, 1);
   return [low - room, high + room];
 };
@@ -113,7 +114,7 @@ export class Chart {
       },
       scales: {
         x: { time: true },
-        ...Object.fromEntries(figures.map((name) => [name, { range: yRange(FIGURES[name].fromZero) }])),
+        ...Object.fromEntries(figures.map((name) => [name, { range: yRange(FIGURES[name]) }])),
       },
       axes: [this.xAxis(), ...figures.map((name, at) => this.yAxis(name, at))],
       series: [{}, ...this.lines.map((line, at) => this.line(line, at))],

@@ -63,6 +63,14 @@ def test_it_lags_behind_the_highest_of_the_same_step() -> None:
     assert lines["lag"] == [None, 2, 0, None, 0, None, None, None]
 
 
+def test_of_a_step_that_was_cut_short_no_lag_is_known() -> None:
+    seen = Window(0, 59 * MINUTE, 10 * MINUTE)
+    points = [Point(0, 0, last * MINUTE, 3, block=7) for last in (9, 16, 58)]
+    lines = node_lines(points, seen, MINUTE, {0: 8, 1: 20, 5: 9})["lines"]
+    assert isinstance(lines, dict)
+    assert [lag for lag in lines["lag"] if lag is not None] == [1, 2]
+
+
 def test_in_short_steps_the_others_may_have_reported_a_little_earlier() -> None:
     seen = Window(0, 60 * MINUTE, 10_000)
     lines = node_lines([point(10, block=7), point(14, block=7)], seen, MINUTE, {55: 8})["lines"]
