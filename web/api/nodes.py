@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import msgspec
 from flask import Response
 from msgspec import UNSET, Meta, Struct, UnsetType
-from werkzeug.exceptions import NotFound
 
 from rigwatch.clock import Clock
 from rigwatch.messages import Gpu, Miner, Sample
@@ -106,7 +105,7 @@ class Nodes:
 
     def one(self, site: str, node: str) -> Response:
         snapshot = self.snapshots.lately(self.clock.now())
-        found = find(snapshot.fleet, site, node)
+        found = snapshot.standing(NodeId(site, node))
         return self.parts.answer(str(found.facts.id), snapshot.version, lambda: msgspec.json.encode(_node(found)))
 
 
@@ -134,15 +133,6 @@ def operations(snapshots: Snapshots, clock: Clock) -> Sequence[Operation]:
             conditional=True,
         ),
     )
-
-
-def find(fleet: Fleet, site: str, node: str) -> Standing:
-    """The node of that name; else `TopicError` or werkzeug's 404."""
-    wanted = NodeId(site, node)
-    for each in fleet.standings:
-        if each.facts.id == wanted:
-            return each
-    raise NotFound(f"There is no node {wanted}; /api/v1/nodes lists them.")
 
 
 def _listed(fleet: Fleet, query: NodesQuery) -> bytes:

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rigwatch.clock import Clock, Millis
+from rigwatch.topics import NodeId
 from subscriber.facts import Point
 from subscriber.store import Store, series
 from subscriber.store.times import HOUR
 from web.api.moments import Given, Moment, moment, span
-from web.api.nodes import find
 from web.api.operation import Operation
 from web.errors import BadQuery
 from web.snapshot import Snapshots
@@ -73,7 +73,7 @@ class History:
 
     def series(self, site: str, node: str, query: SeriesQuery) -> Series:
         now = self.clock.now()
-        wanted = find(self.snapshots.lately(now).fleet, site, node).facts.id
+        wanted = self.snapshots.lately(now).standing(NodeId(site, node)).facts.id
         since, until = span(query.since, query.until, now=now, default=_DAY)
         step = step_of(query, until - since)
         found = self.store.look(lambda work: series.points(work, wanted, step, since=since, until=until))
