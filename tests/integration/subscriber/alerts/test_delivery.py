@@ -16,6 +16,7 @@ from rigwatch.settings.alerts import AlertSettings, ChannelSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from subscriber.alerts.rule import Rule
+from subscriber.alerts.rule import Rule
 from subscriber.service import subscribe
 from subscriber.store import Store, alerts, open_store, outbox
 from tests.integration.subscriber.running import Node, prepare, subscribing
@@ -143,7 +144,8 @@ async def test_messages_beyond_the_rate_are_put_into_one(home: Home, mosquitto: 
 
 
 def are_lost(store: Store, count: int) -> bool:
-    return len(store.look(alerts.live)) == count
+    # On a machine with too much to do there may be others, about the server itself.
+    return sum(each.rule is Rule.LOST for each in store.look(alerts.live)) >= count
 
 
 async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it_after_its_start(
