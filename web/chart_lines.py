@@ -16,6 +16,8 @@ Numbers: TypeAlias = list[float | None]
 
 _HOUR: Final[Millis] = 3_600_000
 _POINTS: Final = 480
+_LEAST: Final[Millis] = 10_000
+_AGES: Final = 10**11
 _NOTHING: Final[Mapping[int, int]] = {}
 _FIGURES: Final = ("hashrate", "peers", "block", "temperature", "power")
 _OF_A_CARD: Final = ("hashrate", "temperature", "power")
@@ -78,6 +80,28 @@ def window(span: Range, now: Millis, oldest: Callable[[], Millis | None], *, uni
         since = since if first is None else min(since, first)
     step = -(-(now - since) // _POINTS // unit) * unit
     return Window(since, now, max(step, unit))
+
+
+def excerpt(args: Mapping[str, str], now: Millis) -> Window | None:
+    """What the address asks for by `from` and `to`, in seconds since 1970, where somebody looks closer."""
+    if "from" not in args and "to" not in args:
+        return None
+    since, until = (_moment(args, name) for name in ("from", "to"))
+    until = min(until, now)
+    if until - since < _LEAST:
+        raise BadQuery(f"from, to: {_LEAST // 1000} s at least, and not of the future")
+    step = -(-(until - since) // _POINTS // 1000) * 1000
+    return Window(since, until, max(step, 1000))
+
+
+def _moment(args: Mapping[str, str], name: str) -> Millis:
+    try:
+        seconds = int(args.get(name, ""))
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < _AGES:
+        raise BadQuery(f"{name}: whole seconds since 1970 are needed, with 'from' and 'to' together")
+    return seconds * 1000
 
 
 def node_lines(

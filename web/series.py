@@ -1,5 +1,6 @@
 """Histories as charts draw them, in JSON: of one node and of the fleet, over 1 h, 24 h, 7 d or all that is kept."""
 
+from functools import partial
 from heapq import nlargest
 from typing import Final
 
@@ -12,7 +13,7 @@ from subscriber.alerts.fleet import chain_of
 from subscriber.facts import NodeFacts
 from subscriber.store import Store, changes, series
 from web.band import band, connected
-from web.chart_lines import Range, card_lines, fleet_lines, node_lines, window
+from web.chart_lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.colours import milliseconds
 from web.parts import Parts
 from web.snapshot import Snapshots
@@ -36,25 +37,31 @@ class SeriesAnswers:
         now, span, name = self._clock.now(), Range.parse(request.args), NodeId(site, node)
         facts = self._snapshots.lately(now).standing(name).facts
         stamp = self._store.look(lambda work: series.stamp(work, name))
+        if (seen := excerpt(request.args, now)) is not None:
+            asked = (seen.since, seen.until)
+            return self._parts.answer(f"{name} {asked}", (stamp, facts.interval), lambda: self._node(facts, seen, now))
         # With time alone the window moves by a step; "all" begins where it began.
         step = window(span, now, lambda: None).step
         version = (stamp, facts.interval, now // max(step, 10_000))
-        return self._parts.answer(f"{name} {span}", version, lambda: self._node(facts, span, now))
+
+        def render() -> bytes:
+            oldest = partial(self._store.look, lambda work: series.oldest(work, name))
+            return self._node(facts, window(span, now, oldest), now)
+
+        return self._parts.answer(f"{name} {span}", version, render)
 
     def fleet(self) -> Response:
         now, span = self._clock.now(), Range.parse(request.args)
         return self._parts.answer(span.value, now // _MINUTE, lambda: self._fleet(span, now))
 
-    def _node(self, facts: NodeFacts, span: Range, now: Millis) -> bytes:
-        name, interval = facts.id, milliseconds(facts.interval)
-        seen = window(span, now, lambda: self._store.look(lambda work: series.oldest(work, name)))
-        until = now + 1
+    def _node(self, facts: NodeFacts, seen: Window, now: Millis) -> bytes:
+        name, interval, until = facts.id, milliseconds(facts.interval), seen.until + 1
         points = self._store.look(lambda work: series.points(work, name, seen.step, since=seen.since, until=until))
         cards = self._store.look(lambda work: series.cards(work, name, points))
         others = _companions(self._snapshots.at(now).fleet, facts)
         heights = self._store.look(lambda work: series.heights(work, others, seen.step, since=seen.since, until=until))
         past = self._store.look(lambda work: changes.of(work, name, seen.since))
-        spans = band(past, points, interval, since=seen.since, until=now)
+        spans = band(past, points, interval, since=seen.since, until=seen.until)
         samples = sum(point.samples for point in points)
         due = connected(spans) / interval
         answer = {

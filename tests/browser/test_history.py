@@ -64,6 +64,11 @@ def ranges(browser: Chrome) -> list[tuple[float, float]]:
     return [(low, high) for low, high in history(browser, spans)]
 
 
+def points(browser: Chrome) -> int:
+    """Of the first chart."""
+    return int(history(browser, "[...h.charts.values()][0].plot.data[0].length"))
+
+
 def canvas(browser: Chrome, title: str) -> WebElement:
     return browser.find_element(By.CSS_SELECTOR, f'.plot[data-plot="{title}"] .u-over')
 
@@ -125,13 +130,14 @@ def test_dragging_zooms_every_chart_and_a_double_click_goes_back(reader: Chrome,
     drawn(reader)
     over = canvas(reader, "Hashrate")
     width = over.size["width"]
-    before = ranges(reader)
+    before, before_points = ranges(reader), points(reader) / 4
     drag = ActionChains(reader, duration=50).move_to_element_with_offset(over, -width // 4, 0)
     drag.click_and_hold().move_by_offset(width // 4, 0).release().perform()
     eventually(lambda: ranges(reader) != before, what="the charts are zoomed")
     eventually(lambda: len(set(ranges(reader))) == 1, what="all of them alike")
     low, high = ranges(reader)[0]
     assert [low, high] == pytest.approx([6 * 3600, 12 * 3600], abs=900)
+    eventually(lambda: points(reader) > before_points * 2, what="there are more points of what is seen")
     # A report does not take the reader's place away.
     tell(past, "tower")
     eventually(lambda: history(reader, "h.loadedAt") > 0 and is_live(reader), what="the page goes on")
@@ -139,6 +145,7 @@ def test_dragging_zooms_every_chart_and_a_double_click_goes_back(reader: Chrome,
     ActionChains(reader).double_click(canvas(reader, "Power")).perform()
     eventually(lambda: ranges(reader)[0][0] == 0, what="everything is shown again")
     assert len(set(ranges(reader))) == 1
+    assert points(reader) / 4 == pytest.approx(before_points, abs=3)
 
 
 def test_the_cursor_is_read_in_every_chart_also_by_keyboard(reader: Chrome, past: Dashboard) -> None:

@@ -41,6 +41,7 @@ class History {
     this.etag = "";
     this.loadedAt = 0;
     this.zoomed = [null, null];
+    this.detail = null;
     this.part = (name) => section.querySelector(`.${name}`);
     this.part("ranges").addEventListener("click", (event) => this.choose(event));
     this.part("all").addEventListener("click", () => this.zoom(null, null));
@@ -84,10 +85,13 @@ class History {
     this.part("none").hidden = !text;
   }
 
-  show(history) {
+  // While the reader looks closer, `detail` has more points of what is seen than `history` has.
+  show(history, detail = this.detail) {
     this.history = history;
+    this.detail = detail;
     this.whole = [history.at[0], history.at.at(-1)];
-    const charts = chartsOf(history);
+    const closer = new Map((detail ? chartsOf(detail) : []).map((chart) => [keyOf(chart), chart]));
+    const charts = chartsOf(history).map((chart) => closer.get(keyOf(chart)) ?? chart);
     const wanted = new Set(charts.map((chart) => keyOf(chart)));
     for (const [key, chart] of this.charts) {
       if (!wanted.has(key)) {
@@ -135,9 +139,26 @@ class History {
 
   zoom(min, max) {
     this.zoomed = [min, max];
+    if (this.detail && (min === null || min < this.detail.at[0] || max > this.detail.at.at(-1))) {
+      this.show(this.history, null);
+    }
     this.each((chart) => chart.zoom(min, max));
     this.part("all").hidden = min === null;
     if (this.history) this.drawBand();
+    if (min !== null) this.lookCloser(min, max);
+  }
+
+  // A fleet's minutes are all there is; of a node there may be more samples than points.
+  async lookCloser(min, max) {
+    const [since, until] = [Math.floor(min), Math.ceil(max)];
+    if (!this.history?.band || until - since < 60 || until - since > (this.whole[1] - this.whole[0]) / 2) return;
+    try {
+      const answer = await fetch(`${location.origin}${this.section.dataset.series}?from=${since}&to=${until}`);
+      const detail = answer.ok ? await answer.json() : null;
+      if (detail && this.zoomed[0] === min && this.zoomed[1] === max) this.show(this.history, detail);
+    } catch {
+      // What is there already stays; live.js says what is wrong with the server.
+    }
   }
 
   choose(event) {

@@ -153,6 +153,26 @@ def test_a_history_is_sent_again_when_it_has_changed_or_moved_on(
     assert ask(ada, etag, path)[0] == 200
 
 
+def test_whoever_looks_closer_gets_every_sample(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    clock.move(3600)
+    moments = [START - second * 1000 for second in range(600)]
+    heard(store, birth(interval=1), *[report(sample(at, hashrate=1), sent_at=START) for at in moments])
+    seconds = START // 1000
+    answer = ada.get(f"{RIG}/series?from={seconds - 100}&to={seconds}")
+    made = json.loads(answer.text)
+    assert made["lines"]["hashrate"] == [None, *[1.0] * 101, None]
+    assert ask(ada, answer.headers["ETag"], f"{RIG}/series?from={seconds - 100}&to={seconds}")[0] == 304
+    for wrong in (
+        "from=1",
+        f"from={seconds}&to={seconds + 5}",
+        "from=x&to=9",
+        "from=-5&to=99",
+        "from=0&to=1" + "0" * 30,
+    ):
+        refused = ada.get(f"{RIG}/series?{wrong}")
+        assert refused.status_code == 400, wrong
+
+
 def test_everything_that_is_kept_is_shown(ada: FlaskClient, store: Store) -> None:
     days = [START - day * 24 * 60 * MINUTE for day in range(40)]
     heard(store, birth(), *[report(sample(at, hashrate=100), sent_at=START) for at in days])
