@@ -124,7 +124,15 @@ def test_one_tells_why_it_fired_what_was_decided_and_what_was_sent(ada: FlaskCli
     driver.clock.move(0.04)
     driver.store.change(lambda work: outbox.sent(work, [posted.id], driver.clock.now()))
     page = text(ada, "/incidents/1")
-    for said in ("garage/rig1 lost", "its connection broke", "noticed", "firing", "first to web", "sent", "after 40 ms"):
+    for said in (
+        "garage/rig1 lost",
+        "its connection broke",
+        "noticed",
+        "firing",
+        "first to web",
+        "sent",
+        "after 40 ms",
+    ):
         assert said in page, said
     assert 'href="/node/garage/rig1"' in page
     assert "CRITICAL: garage/rig1 lost" in page

@@ -16,7 +16,6 @@ from rigwatch.settings.alerts import AlertSettings, ChannelSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from subscriber.alerts.rule import Rule
-from subscriber.alerts.rule import Rule
 from subscriber.service import subscribe
 from subscriber.store import Store, alerts, open_store, outbox
 from tests.integration.subscriber.running import Node, prepare, subscribing
