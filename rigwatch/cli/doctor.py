@@ -121,8 +121,9 @@ def _key(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
 
 
 def _nodes(call: Invocation) -> tuple[Verdict, str]:
-    count = len(Registry(call.home.nodes_json).nodes())
-    return Verdict.OK, f"{count} enrolled"
+    known = Registry(call.home.nodes_json).nodes().values()
+    count = sum(not each.revoked for each in known)
+    return Verdict.OK, f"{count} enrolled" + (f", {len(known) - count} revoked" if count < len(known) else "")
 
 
 def _publisher(call: Invocation) -> tuple[Verdict, str]:
@@ -168,6 +169,9 @@ def _dashboard(settings: ServerSettings) -> tuple[Verdict, str]:
     url = address.web_url(settings.web)
     if not _listening(address.reachable(settings.web.host), settings.web.port):
         return Verdict.WARNING, f"nothing listens on port {settings.web.port}; start 'rigwatch up' or 'rigwatch web'"
+    if settings.web.tls == "off" and not address.is_loopback(settings.web.host):
+        advice = "anybody on the way can read passwords; leave tls = 'off' to networks that you trust"
+        return Verdict.WARNING, f"{url} is plain HTTP: {advice}"
     return Verdict.OK, url
 
 
