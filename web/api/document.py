@@ -130,6 +130,9 @@ def _inlined(value: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _schemas(kinds: Iterable[type[Struct]]) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(list(kinds), ref_template=_REF)
+    for each in schemas.values():
+        # A docstring is broken into lines for whoever reads the code.
+        each["description"] = " ".join(each.get("description", "").split())
     return schemas
 
 

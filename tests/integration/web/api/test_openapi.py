@@ -32,6 +32,7 @@ def schema(shared: Api, document: dict[str, Any]) -> BaseSchema:
     config = schemathesis.Config.from_dict({"parameters": _NAMES})
     # Without its logins: half of the guesses would be wrong ones.
     loaded = schemathesis.openapi.from_dict({**document, "security": []}, config=config)
+    loaded.validate()
     loaded.app = shared.app
     return loaded
 
