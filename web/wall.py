@@ -83,6 +83,8 @@ class Wall:
         shown = listing.apply(fleet.standings)
         trouble = [each for each in shown if each.status in TROUBLE]
         calm = [each for each in shown if each.status not in TROUBLE]
+        calm = calm if len(calm) <= CALM_MOST else []
+        places = [] if listing.site else sites(shown)
         by_status = Counter(each.status for each in shown)
         total = _total(shown)
         return {
@@ -100,8 +102,9 @@ class Wall:
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
             "trouble": [tile(each, look, now) for each in trouble[:TROUBLE_MOST]],
             "more": max(0, len(trouble) - TROUBLE_MOST),
-            "calm": [tile(each, look, now) for each in calm] if len(calm) <= CALM_MOST else [],
-            "sites": [] if listing.site else sites(shown),
+            "calm": [tile(each, look, now) for each in calm],
+            "sites": places,
+            "size": _size(3 * min(len(trouble), TROUBLE_MOST) + 2 * len(places) + len(calm)),
         }
 
 
@@ -139,6 +142,11 @@ def create(settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone
     blueprint.add_url_rule("", "page", wall.page)
     blueprint.add_url_rule("/live", "live", wall.live)
     return blueprint
+
+
+def _size(tiles: int) -> str:
+    """How large all of it can be and still stand on one screen, by about how many small tiles it takes."""
+    return "few" if tiles <= 30 else "some" if tiles <= 60 else "many"
 
 
 def _site(name: str, nodes: Sequence[Standing]) -> Site:
