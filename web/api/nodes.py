@@ -22,7 +22,8 @@ from web.standing import Fleet, Standing
 
 _TAG = "nodes"
 Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
+# A database may have no NUL in a text, and a name has none.
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f]+$")]
 
 
 class Figures(Struct, frozen=True):

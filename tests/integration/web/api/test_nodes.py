@@ -87,6 +87,7 @@ def test_nothing_is_sent_twice_until_it_changes(api: Api, path: str) -> None:
         ("nodes/main/rig1/series?step_s=1", "step_s: would make more than 2000 points; at least 44"),
         ("totals?from=2024-10-09T08:00:00Z", "step_s: would make more than 1440 totals"),
         ("silences?over=yes", "over: should be true or false"),
+        ("incidents?host=a%00b", "host: expected str matching regex"),
         ("incidents?after=12", "after: expected str matching regex"),
     ],
 )
