@@ -139,9 +139,11 @@ class NodesDesk:
         def do() -> Response:
             if known.retired_at is not None:
                 raise Wrong(f"node {known.id}: is retired; bring it back first")
+            listed = self._registry.get(known.id)
+            is_new = listed is None or listed.revoked
             token = self._token(known.id)
-            self._desk.note("node.token", str(known.id), "shown again")
-            return self._show(known.id, token, "has this token")
+            self._desk.note("node.enroll" if is_new else "node.token", str(known.id), "" if is_new else "shown again")
+            return self._show(known.id, token, "is enrolled again" if is_new else "has this token")
 
         return attempt(do, lambda problem: self._one(known, problem))
 

@@ -197,6 +197,34 @@ def test_taking_out_asks_back_first(root: Root, home: Home, store: Store, what: 
     assert said(store)[-1] == (f"node.{what}", "main/rig1", "")
 
 
+def test_a_revoked_node_is_enrolled_again_with_its_next_key(root: Root, store: Store) -> None:
+    old = root.secret("/admin/nodes", node="rig1", site="main")
+    assert ("Show its join token" in root.page(ONE), "New key" in root.page(ONE)) == (True, True)
+    root.send(f"{ONE}/revoke", sure="yes")
+    assert ("Enrol it again" in root.page(ONE), "New key" in root.page(ONE)) == (True, False)
+    new = root.secret(f"{ONE}/token")
+    assert JoinToken.decode(new).key != JoinToken.decode(old).key
+    assert [action for action, _, _ in said(store)] == ["node.enroll", "node.revoke", "node.enroll"]
+    assert root.secret(f"{ONE}/token") == new
+    assert said(store)[-1] == ("node.token", "main/rig1", "shown again")
+
+
+def test_what_rigs_and_people_write_is_text_and_nothing_more(root: Root, store: Store) -> None:
+    bad = '"><script>alert(1)</script>'
+    store.write([rig("rig1").heard(birth(2, name=bad, host=bad))])
+    root.send(f"{ONE}/name", name=bad)
+    root.send(f"{ONE}/tags", tags=bad)
+    root.send("/admin/users/add", name=bad, role="viewer")
+    root.send("/admin/tokens/add", name=bad, role="viewer", life="never")
+    for path in ("/", "/node/main/rig1", "/wall", "/admin/", ONE, "/admin/users", "/admin/tokens", "/admin/audit"):
+        page = root.client.get(path)
+        assert page.status_code == 200, path
+        assert "<script>alert" not in page.text, path
+        assert "&lt;script&gt;alert" in page.text, path
+    asked = root.send("/admin/users/remove", name=bad)
+    assert "<script>alert" not in asked.text
+
+
 def test_a_retired_node_is_listed_apart_and_comes_back_with_a_new_token(root: Root, store: Store) -> None:
     old = root.secret("/admin/nodes", node="rig1", site="main")
     root.send(f"{ONE}/retire", sure="yes")
