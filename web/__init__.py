@@ -1,1 +1,1 @@
-"""The dashboard: a Flask application over the store, one blueprint a file. It reads, and writes down what people decide."""
+"""The dashboard: a Flask application over the store, one blueprint a file. It reads, and notes what people decide."""
