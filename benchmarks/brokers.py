@@ -90,7 +90,8 @@ def mosquitto() -> Iterator[Measured]:
         certificate, key = certificate_paths(home, [], now_ms())
         file = Path(folder) / "mosquitto.conf"
         file.write_text(
-            f"user root\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\nlistener {port} 127.0.0.1\n"
+            "user root\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\n"
+            f"listener {port} 127.0.0.1\n"
             f"listener {tls_port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\n"
         )
         command = [program("mosquitto", places=("/usr/sbin/mosquitto",)), "-c", str(file)]
