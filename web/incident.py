@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from subscriber.alerts.incident import Acknowledged, Incident, Scope, State
-from subscriber.alerts.mute import MuteKind, matches
+from subscriber.alerts.mute import MuteKind, matches, was_quiet
 from subscriber.alerts.rule import RulePolicy
 from subscriber.alerts.tables import figures_of
 from subscriber.alerts.wish import Breadth, Wish, WishError, around, breadths, mute_of
@@ -18,6 +18,7 @@ from subscriber.alerts.words import duration
 from subscriber.store import alerts, audit, incidents, silences
 from subscriber.store.incidents import Part, Wanted
 from subscriber.store.work import Work
+from web import units
 from web.errors import BadQuery
 from web.incident_rows import (
     STATE_MEANING,
@@ -149,23 +150,20 @@ class IncidentPage:
         }
 
     def _facts(self, incident: Incident, now: Millis) -> list[tuple[str, str, Any, str]]:
-        """What it is, when it was what: a label, words, and the moment with its age where there is one."""
+        """What it is, when it was what: a label, words, and the moment with its age where it goes on."""
         look = self._sight.look
-        lasted = duration((incident.resolved_at or now) - incident.since)
-        found: list[tuple[str, str, Any, str]] = [
-            ("Began", "", look.moment(incident.since), duration(now - incident.since)),
-        ]
+        begun = "" if incident.is_open else look.zone.full(incident.since)
+        age = units.age(now - incident.since) if incident.is_open else ""
+        found: list[tuple[str, str, Any, str]] = [("Began", begun, look.moment(incident.since), age)]
         if incident.fired_at is not None:
-            held = duration(incident.fired_at - incident.since)
-            found.append(
-                ("Counted", f"after {held}", look.moment(incident.fired_at), duration(now - incident.fired_at))
-            )
+            held = f"after {duration(incident.fired_at - incident.since)}"
+            found.append(("Counted", held, look.moment(incident.fired_at), ""))
         if incident.resolved_at is not None and not incident.is_open:
-            over = duration(now - incident.resolved_at)
-            found.append(("Over", f"after {lasted}", look.moment(incident.resolved_at), over))
+            lasted = f"after {duration(incident.resolved_at - incident.since)}"
+            found.append(("Over", lasted, look.moment(incident.resolved_at), ""))
         reminder = self._next_reminder(incident, now)
         if reminder is not None:
-            found.append(("Next reminder", f"in {duration(reminder - now)}", look.moment(reminder), ""))
+            found.append(("Next reminder", look.zone.clock(reminder), look.moment(reminder), ""))
         return found
 
     def _next_reminder(self, incident: Incident, now: Millis) -> Millis | None:
@@ -186,7 +184,11 @@ class IncidentPage:
         """What kept it quiet, or does, or may yet."""
         until = scene.now + 1 if incident.is_open else (incident.resolved_at or scene.now)
         target = scene.target(incident)
-        found = [each for each in silences.during(work, incident.since, until) if matches(each.matcher, target)]
+        found = [
+            each
+            for each in silences.during(work, incident.since, until)
+            if matches(each.matcher, target) and was_quiet(each, incident.since, until, scene.look.zone.tz)
+        ]
         return [mute_row(each, scene.look, scene.now) for each in found]
 
 

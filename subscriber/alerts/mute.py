@@ -75,6 +75,18 @@ class Mute(Struct, frozen=True):
         return min(end, self.ends_at) if now < end and begun + self.lasts > self.starts_at else None
 
 
+def was_quiet(mute: Mute, since: Millis, until: Millis, zone: tzinfo) -> bool:
+    """Whether it ran at any moment from `since` until just before `until`."""
+    if not mute.every:
+        return mute.starts_at < until and mute.ends_at > since
+    last = min(until, mute.ends_at) - 1
+    return (
+        mute.until(since, zone) is not None
+        or (last >= since and mute.until(last, zone) is not None)
+        or (max(since, mute.starts_at) <= _last_begin(mute.every, last, zone) <= last)
+    )
+
+
 def matches(matcher: Matcher, target: Target) -> bool:
     """Whether every field that the matcher gives fits."""
     for name in matcher.__struct_fields__:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rigwatch.settings.alerts import QuietSettings
-from subscriber.alerts.mute import Matcher, Mute, MuteKind, Target, check_every, matches, quiet_until
+from subscriber.alerts.mute import Matcher, Mute, MuteKind, Target, check_every, matches, quiet_until, was_quiet
 from subscriber.alerts.rule import Severity
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -71,3 +71,23 @@ def test_quiet_hours_go_over_midnight(moment: str, until: str | None) -> None:
     found = quiet_until(quiet, Severity.WARNING, at(moment), BERLIN)
     assert found == (None if until is None else at(until))
     assert quiet_until(quiet, Severity.CRITICAL, at(moment), BERLIN) is None
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "quiet"),
+    [
+        ("2026-11-21 10:00", "2026-11-21 11:00", False),
+        ("2026-11-21 10:00", "2026-11-23 11:00", True),
+        ("2026-11-22 03:30", "2026-11-22 03:31", True),
+        ("2026-11-22 04:00", "2026-11-22 10:00", False),
+        ("2026-11-22 02:00", "2026-11-22 03:00", False),
+        ("2026-11-22 02:00", "2026-11-22 03:00:01", True),
+        ("2026-11-14 00:00", "2026-11-15 12:00", False),
+    ],
+)
+def test_what_recurs_was_quiet_only_while_it_ran(since: str, until: str, quiet: bool) -> None:  # noqa: FBT001
+    weekly = Mute(
+        1, MuteKind.MAINTENANCE, Matcher(site="x"), at("2026-11-20 00:00"), at("2027-01-01 00:00"), "ann", "", 0,
+        "sun 03:00", 3_600_000,
+    )  # fmt: skip
+    assert was_quiet(weekly, at(since), at(until), ZoneInfo("UTC")) is quiet
