@@ -25,7 +25,7 @@ MINUTES: Final = 10
 _HOUR: Final[Millis] = 3_600_000
 _AROUND: Final[Millis] = 5 * 60_000
 
-PAUSE: Final[Millis] = 300
+PAUSE: Final[Millis] = 200
 """Between two readings for those who only poll: with many nodes something changes all the time."""
 
 Version: TypeAlias = tuple[object, ...]
