@@ -58,7 +58,7 @@ class SeriesAnswers:
         name, interval, until = facts.id, milliseconds(facts.interval), seen.until + 1
         points = self._store.look(lambda work: series.points(work, name, seen.step, since=seen.since, until=until))
         cards = self._store.look(lambda work: series.cards(work, name, points))
-        others = _companions(self._snapshots.at(now).fleet, facts)
+        others = _companions(self._snapshots.lately(now).fleet, facts)
         heights = self._store.look(lambda work: series.heights(work, others, seen.step, since=seen.since, until=until))
         past = self._store.look(lambda work: changes.of(work, name, seen.since))
         spans = band(past, points, interval, since=seen.since, until=seen.until)
