@@ -174,8 +174,12 @@ def _group_title(said: Said) -> str:
     of = f" of {said.of}" if said.of > count else ""
     match said.kind:
         case Kind.RECOVERY:
-            end = incident.resolved_at or said.now
-            return f"OK: {where}: all {count} nodes {over}, after {duration(end - incident.since)}"
+            lasted = duration((incident.resolved_at or said.now) - incident.since)
+            gone = sum(1 for child in said.children if _is_closed(child))
+            if gone == count:
+                return f"CLOSED: {where}: {count} nodes {what} for {lasted}, not looked at any more"
+            without = f" ({gone} not looked at any more)" if gone else ""
+            return f"OK: {where}: all {count} nodes {over}, after {lasted}{without}"
         case Kind.REMINDER | Kind.PROGRESS:
             return f"STILL: {where}: {still} of {count} nodes {what}, {count - still} {over}"
         case _:

@@ -73,3 +73,20 @@ def test_a_node_that_leaves_its_group_by_flapping_speaks_for_itself() -> None:
     line.at(200)
     titles = [letter.title for _, letter in line.letters[1:]]
     assert [title for title in titles if "rig0" in title] == ["FLAPPING: garage/rig0 lost again and again"]
+
+
+def test_a_group_of_which_some_were_revoked_says_so_when_the_others_are_back() -> None:
+    line = Timeline(*GARAGE)
+    line.at(10).dies(*GARAGE)
+    line.at(20).expect("CRITICAL: garage: 4 nodes lost together")
+    line.leaves(GARAGE[3], reason="its key was revoked")
+    line.at(50).comes_back(*GARAGE[:3])
+    line.expect("OK: garage: all 4 nodes back, after 40 s (1 not looked at any more)")
+
+
+def test_a_group_that_was_revoked_whole_is_closed() -> None:
+    line = Timeline(*GARAGE)
+    line.at(10).dies(*GARAGE)
+    line.at(20).expect("CRITICAL: garage: 4 nodes lost together")
+    line.at(40).leaves(*GARAGE, reason="its key was revoked")
+    line.expect("CLOSED: garage: 4 nodes lost for 30 s, not looked at any more")
