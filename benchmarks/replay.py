@@ -139,12 +139,12 @@ def _away(home: Path, broker: Measured, wanted: Return) -> None:
     (home / "publisher.toml").write_text("".join(nodes))
     outboxes = Home(home).outbox
     outboxes.mkdir()
-    # The last one is just old enough to be of before the return.
+    # The last one is of just before the return, and still a live one when it arrives.
     last = now_ms() - 1000
     encoder = msgspec.json.Encoder()
     chance = random.Random(1)  # noqa: S311 - no secret
     for name in names:
-        shift = last - chance.randrange(wanted.every)
+        shift = last - chance.randrange(wanted.every // 4)
         numbers = [shift - wanted.every * back for back in range(wanted.samples)]
         new = {n: encoder.encode(sample(n, number)) for number, n in enumerate(reversed(numbers))}
         file = OutboxFile.open(outboxes / f"bench.{name}.db")
