@@ -105,7 +105,9 @@ def start(work: Work, now: Millis, flap_within: Millis) -> tuple[Start, tuple[in
 
 def save(work: Work, outcome: Outcome, next_decision: int) -> int:
     """Everything of a step but its messages; returns the number of the last decision."""
-    marks.told(work)
+    # Nearly every report moves a trail, which nobody looks at.
+    if outcome.incidents or outcome.decisions or outcome.letters:
+        marks.told(work)
     work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
     work.run_many(_SAVE_TRAIL, [(_json(trail), node.site, node.node) for node, trail in outcome.trails])
     numbered = list(enumerate(outcome.decisions, next_decision))

@@ -28,7 +28,8 @@ FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retir
 _STAMP = """
 SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
        coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
-       (SELECT value FROM mark WHERE name = 'alerts_changed')
+       (SELECT value FROM mark WHERE name = 'alerts_changed'),
+       (SELECT value FROM mark WHERE name = 'incidents_changed')
 FROM node WHERE retired_at IS NULL
 """
 _SERVER = """
@@ -87,7 +88,7 @@ def some(work: Work, nodes: Iterable[NodeId]) -> list[NodeFacts]:
 
 
 def stamp(work: Work) -> tuple[int, ...]:
-    """Sums that differ after any birth, will, goodbye, report, enrolment or forgotten hour."""
+    """Sums that differ after any birth, will, goodbye, report, enrolment, forgotten hour, or news of an incident."""
     # PostgreSQL sums a bigint to a numeric.
     return tuple(map(int, work.rows(_STAMP)[0]))
 

@@ -12,7 +12,7 @@ from subscriber.store import Store, alerts, incidents, marks, outbox, silences
 from subscriber.store.incidents import Part, Place, Wanted
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START
-from tests.rigs import birth, rig, will
+from tests.rigs import birth, report, rig, sample, will
 
 
 def node(
@@ -133,6 +133,22 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     assert has_changed()
     store.change(lambda work: outbox.refuse(work, "web", "hash", why="no", now=START))
     assert has_changed()
+    driver.hear(birth(2))
+    assert has_changed()
+    driver.hear(report(sample(START, n=START, hashrate=1), session=2))
+    driver.hear(report(sample(START + 1, n=START + 1, hashrate=2), session=2))
+    assert not has_changed(), "reports alone are no news"
+    driver.alerter.release()
+
+
+def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(store: Store) -> None:
+    driver = Driver(store, hold=timedelta(seconds=2))
+    driver.tick()
+    driver.hear(birth())
+    driver.hear(will())
+    before = store.stamp()
+    driver.tick(2)
+    assert store.stamp() != before
     driver.alerter.release()
 
 
