@@ -39,6 +39,10 @@ class Driver:
         _, posted = self.alerter.write(self.store, [node.heard(body, now) for node, body in said])
         return [each.title for each in posted]
 
+    def drives(self) -> bool:
+        """Whether it is its turn now."""
+        return self.alerter.drives
+
     def tick(self, seconds: float = 0) -> list[str]:
         self.clock.move(seconds)
         return [each.title for each in self.alerter.tick(self.store)]

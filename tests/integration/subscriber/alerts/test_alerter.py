@@ -148,16 +148,16 @@ def test_one_without_a_broker_leaves_the_alerts_to_one_that_has_it(open_another:
     first.tick()
     first.connected_at = None
     first.tick(1)
-    assert first.alerter.drives, "there is no other"
+    assert first.drives(), "there is no other"
     second.tick(1)
     second.store.beat("second", second.clock.now(), START)
     first.tick()
-    assert not first.alerter.drives
+    assert not first.drives()
     second.tick(1)
-    assert second.alerter.drives
+    assert second.drives()
     first.connected_at = START
     first.tick(1)
-    assert not first.alerter.drives
+    assert not first.drives()
 
 
 def test_a_driver_that_was_replaced_notices_and_decides_nothing(driver: Driver, open_another: OpenStore) -> None:
