@@ -61,7 +61,7 @@ def _run(folder: Path, database: _Database, options: argparse.Namespace) -> Ran:
     with world(folder, database, Size()) as made:
         made.start()
         report = inflict(made, plan, patience=_PATIENCE_S, say=say)
-        settle(made, restart=False)
+        settle(made)
         return Ran(report, close(made))
 
 

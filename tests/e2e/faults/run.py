@@ -43,11 +43,14 @@ def inflict(
     plan: tuple[Fault, ...],
     *,
     patience: float = PATIENCE_S,
+    restart: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Everything in the plan, and then waits until all are well; an AssertionError when they never are.
 
-    `patience` is how long is waited for everybody to get over a fault before the next one comes all the same.
+    `patience` is how long is waited for everybody to get over a fault before the next one comes all the same. With
+    `restart` the publishers are restarted in the end: they forget how long they meant to wait for a broker that is away
+    again and again, and send at once what was never acknowledged.
     """
     report, began = Report(), time.monotonic()
     for number, fault in enumerate(plan, 1):
@@ -63,17 +66,17 @@ def inflict(
             outcome.took = _recovered(world, patience)
         took = "goes on with the next" if outcome.took is None else f"well after {outcome.took:.1f} s"
         say(f"{number} {fault.kind} for {fault.hold:.1f} s: {took}")
+    if restart:
+        for publisher in world.publishers:
+            with _stopped_publisher(world, publisher):
+                pass
     report.last = world.wait_until_well(world.now(), timeout=AT_THE_END_S)
     report.seconds = time.monotonic() - began
     return report
 
 
-def settle(world: World, *, restart: bool, timeout: float = AT_THE_END_S) -> None:
-    """Waits until all that was accepted so far is stored; a restart makes publishers send everything at once."""
-    if restart:
-        for publisher in world.publishers:
-            with _stopped_publisher(world, publisher):
-                pass
+def settle(world: World, *, timeout: float = AT_THE_END_S) -> None:
+    """Waits until all that was accepted so far is stored."""
     due, _ = world.ledger.totals()
 
     def look() -> bool:

@@ -38,8 +38,8 @@ def _say(line: str) -> None:
 def _let_happen(folder: Path, database: Literal["sqlite", "postgres"], plan: tuple[Fault, ...]) -> Told:
     with world(folder, database, SIZE) as made:
         made.start()
-        report = inflict(made, plan, say=lambda line: _say(f"{database}: {line}"))
-        settle(made, restart=True)
+        report = inflict(made, plan, patience=8, restart=True, say=lambda line: _say(f"{database}: {line}"))
+        settle(made, timeout=30)
         found = close(made)
         node, number, less = without_one(made.database)
         took = [outcome.took for outcome in report.outcomes if outcome.took is not None]
@@ -55,6 +55,7 @@ def folder() -> Iterator[str]:
         yield made
 
 
+@pytest.mark.timeout(240)
 def test_whatever_fails_every_accepted_sample_is_stored_exactly_once_and_every_node_comes_back(
     folder: str, record_property: Callable[[str, object], None]
 ) -> None:

@@ -69,6 +69,7 @@ class World:
             elsewhere = self._rigwatch(home, self.server_cable)
             elsewhere.environment |= {
                 "RIGWATCH_BROKER__MODE": "external",
+                "RIGWATCH_BROKER__SHARED": "true",
                 "RIGWATCH_BROKER__URL": f"mqtt://{self.server_cable.here}:{self.ports[0]}",
                 "RIGWATCH_DATABASE__URL": self.database.url(self.server_cable.here),
             }
