@@ -1,5 +1,6 @@
 """A node's status over time, as far as the store tells: when it was away, silent, or failed to read a source. Pure."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -16,6 +17,7 @@ _STATUS: Final = {
     NodeState.LOST: NodeStatus.LOST,
     NodeState.OFFLINE: NodeStatus.OFFLINE,
 }
+_AWAY: Final = frozenset({NodeStatus.LOST, NodeStatus.OFFLINE})
 _WORST_FIRST: Final = (
     NodeStatus.LOST,
     NodeStatus.SILENT,
@@ -52,8 +54,16 @@ def band(
 
 def connected(spans: Iterable[Span]) -> Millis:
     """For how long samples were due."""
-    away = (NodeStatus.LOST, NodeStatus.OFFLINE)
-    return sum(span.until - span.since for span in spans if span.status not in away)
+    return sum(span.until - span.since for span in spans if span.status not in _AWAY)
+
+
+def late(spans: Iterable[Span], points: Iterable[Point]) -> int:
+    """How many samples were taken while the node was away: it kept them, and sent them when it was back."""
+    away = [(span.since, span.until) for span in spans if span.status in _AWAY]
+    starts = [since for since, _ in away]
+    return sum(
+        point.samples for point in points if (at := bisect_right(starts, point.at)) and point.at < away[at - 1][1]
+    )
 
 
 def _states(changes: Sequence[Change], since: Millis, until: Millis) -> Iterator[Span]:

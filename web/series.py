@@ -12,7 +12,7 @@ from rigwatch.topics import NodeId
 from subscriber.alerts.fleet import chain_of
 from subscriber.facts import NodeFacts
 from subscriber.store import Store, changes, series
-from web.band import band, connected
+from web.band import band, connected, late
 from web.chart_lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.colours import milliseconds
 from web.parts import Parts
@@ -71,6 +71,7 @@ class SeriesAnswers:
             "gpus": card_lines(cards, seen, interval),
             "band": [(each.status.value, each.since / 1000, each.until / 1000, each.why) for each in spans],
             "samples": samples,
+            "late": late(spans, points),
             "due": round(due),
         }
         return _json.encode(answer)

@@ -23,7 +23,7 @@ HOUR = 60 * MINUTE
 BIG_RIG = NodeId("garage", "tower")
 """Has six cards."""
 SHAKY = NodeId("cellar", "shed")
-"""Was lost twice, silent once, and could not read its miner for a while."""
+"""Was lost twice, the second time with its samples kept, silent once, and could not read its miner for a while."""
 
 
 @dataclass(slots=True)
@@ -110,7 +110,8 @@ def _shaky(machine: Machine, begin: Millis, now: Millis) -> list[Said]:
         *machine.samples(silent + 40 * MINUTE, lost_again, 2),
         machine.status(lost_again, Status(NodeState.LOST, 2)),
         machine.status(back_again, machine.birth(3)),
-        *machine.samples(back_again, failing, 3),
+        # The second time it went on mining, and kept what it measured.
+        *machine.samples(lost_again, failing, 3),
         *machine.samples(failing, now, 3, hashrate=None, errors=why),
     ]
 

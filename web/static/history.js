@@ -2,6 +2,7 @@
 
 import { drawBand, shares } from "./band.js";
 import { Chart, FIGURES } from "./chart.js";
+import { count } from "./words.js";
 
 // A short range shows each sample, in a long one a sample is a hair's breadth.
 const NOT_BEFORE_MS = { "1h": 1500, "24h": 10000, "7d": 60000, all: 60000 };
@@ -116,7 +117,7 @@ class History {
   }
 
   drawBand() {
-    const { band, samples, due } = this.history;
+    const { band } = this.history;
     const svg = this.part("band");
     if (!svg || !band) return;
     const [min, max] = this.zoomed[0] === null ? this.whole : this.zoomed;
@@ -132,9 +133,7 @@ class History {
       return item;
     }));
     svg.setAttribute("aria-label", `Status: ${known.map(({ status, text }) => `${status} ${text}`).join(", ")}`);
-    const missing = Math.max(0, due - samples);
-    const share = due > 0 && missing > 1 ? `, ${missing.toLocaleString("en-GB")} of those due are missing` : "";
-    this.part("samples").textContent = `${samples.toLocaleString("en-GB")} samples${share}`;
+    this.part("samples").textContent = samplesOf(this.history);
   }
 
   zoom(min, max) {
@@ -173,6 +172,15 @@ class History {
     this.zoom(null, null);
     this.load();
   }
+}
+
+// One more or less is how a clock ticks, and no loss.
+function samplesOf({ samples, late, due }) {
+  const missing = due - (samples - late);
+  const parts = [`${count(samples)} samples`];
+  if (late) parts.push(`${count(late)} taken while it was away and sent later`);
+  if (missing > 1) parts.push(`${count(missing)} of those due are missing`);
+  return parts.join(", ");
 }
 
 const keyOf = ({ title, lines }) => [title, ...lines.map((line) => line.label)].join("|");

@@ -112,7 +112,7 @@ def test_its_history_has_gaps_and_a_band(ada: FlaskClient, store: Store) -> None
     assert made["lines"]["hashrate"] == [None, 100, 100, 100, None, 100, 100, None]
     assert (made["at"][0], made["at"][-1]) == ((START - 60 * MINUTE) / 1000, START / 1000)
     assert [span[0] for span in made["band"]] == ["online", "silent", "online", "silent"]
-    assert made["samples"] == 5
+    assert (made["samples"], made["late"]) == (5, 0)
     assert made["due"] == 30
 
 

@@ -6,7 +6,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import Change, Point
-from web.band import MOST, Span, band, connected
+from web.band import MOST, Span, band, connected, late
 
 MINUTE: Millis = 60_000
 ONLINE, LOST, OFFLINE = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
@@ -79,6 +79,15 @@ def test_samples_of_a_lost_node_make_it_no_less_lost() -> None:
         ("lost", 10, 20),
         ("online", 20, 30),
     ]
+
+
+def test_samples_taken_while_it_was_away_came_late() -> None:
+    changes = [Change(at * MINUTE, state) for at, state in ((0, ONLINE), (10, LOST), (20, ONLINE), (50, OFFLINE))]
+    reports = points(*range(60))
+    spans = band(changes, reports, MINUTE, since=0, until=60 * MINUTE)
+    assert late(spans, reports) == 20
+    assert late(spans, points(*range(10), *range(20, 50))) == 0
+    assert late([], reports) == 0
 
 
 def test_the_reason_is_kept() -> None:
