@@ -251,3 +251,21 @@ def test_it_fits_a_phone(reader: Chrome, past: Dashboard, path: str) -> None:
         assert reader.execute_script("return document.documentElement.scrollWidth") == 390
     finally:
         reader.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_node_page_says_when_the_server_is_away(
+    silent_dashboard: Dashboard, browser: Chrome, console_errors: list[str]
+) -> None:
+    console_errors.append("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE")
+    alarm = (By.ID, "no-contact")
+    with silent_dashboard.served():
+        silent_dashboard.report("rig1", hashrate=1)
+        silent_dashboard.open(browser, "/node/main/rig1")
+        assert drawn(browser) == ["Hashrate"]
+        eventually(lambda: is_live(browser), what="the page is live")
+    eventually(lambda: browser.find_element(*alarm).is_displayed(), what="the page says that it has no contact")
+    assert drawn(browser) == ["Hashrate"]
+    silent_dashboard.report("rig1", hashrate=2000)
+    with silent_dashboard.served():
+        eventually(lambda: not browser.find_element(*alarm).is_displayed(), what="the contact is back")
+        eventually(lambda: "2.00" in browser.find_element(By.CSS_SELECTOR, ".figures").text, what="it is up to date")
