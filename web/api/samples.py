@@ -46,7 +46,7 @@ class SamplesPageQuery(SamplesQuery, frozen=True, forbid_unknown_fields=True):
 
 
 class NumberedSample(Figures, frozen=True):
-    """A sample; `n` is the rig's own number of it, `miner` and `pool` are given where they changed."""
+    """A sample; `n` is the rig's own number of it."""
 
     n: int
 
