@@ -50,7 +50,7 @@ def summarise(gathered: Sequence[Gathered]) -> Summary:
 
     A failing source gives none of its figures, only its error.
     """
-    errors = {each.source: _line(error) for each in gathered if (error := failure(each.reads))}
+    errors = {each.source: _line(error, tries(each.reads)) for each in gathered if (error := failure(each.reads))}
     works = [
         [read.reading for read in each.reads if read.reading is not None]
         for each in gathered
@@ -75,6 +75,16 @@ def failure(reads: Sequence[Read]) -> str:
     return reads[-1].error if nothing or reads[-2].error else ""
 
 
+def tries(reads: Sequence[Read]) -> int:
+    """How many reads failed one after the other until the end of the interval."""
+    failed = 0
+    for read in reversed(reads):
+        if not read.error:
+            break
+        failed += 1
+    return failed
+
+
 def _figures(readings: Sequence[Reading]) -> dict[str, Any]:
     known = {name: [v for reading in readings if (v := getattr(reading, name)) is not None] for name in _FIELDS}
     return {name: _reduce(name)(values) for name, values in known.items() if values}
@@ -96,7 +106,8 @@ def _gpu(last: Gpu, readings: Sequence[Gpu]) -> Gpu:
     return msgspec.structs.replace(last, **{name: fmean(values) for name, values in known.items() if values})
 
 
-def _line(text: str) -> str:
-    """One line that fits `errors` of a sample."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LINE_MAX else f"{flat[: _LINE_MAX - 1]}…"
+def _line(text: str, failed: int) -> str:
+    """One line that fits `errors` of a sample, and says how often it was tried."""
+    often = f" ({failed} reads in a row)" if failed > 1 else ""
+    flat, room = " ".join(text.split()), _LINE_MAX - len(often)
+    return (flat if len(flat) <= room else f"{flat[: room - 1]}…") + often

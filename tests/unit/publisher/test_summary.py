@@ -45,7 +45,7 @@ def test_the_source_listed_first_wins() -> None:
 
 def test_a_source_that_fails_gives_its_error_and_no_figure() -> None:
     summary = summarise([_gathered("a", Reading(hashrate=1.0), "no", "no answer"), _gathered("b", Reading(peers=3))])
-    assert summary.errors == {"a": "no answer"}
+    assert summary.errors == {"a": "no answer (2 reads in a row)"}
     assert summary.figures == Reading(peers=3)
 
 
@@ -71,9 +71,12 @@ def test_one_bad_read_among_good_ones_is_no_failure(reads: list[Reading | str], 
 
 
 def test_an_error_fits_into_a_sample() -> None:
-    text = summarise([_gathered("a", "line one\nline two " + "x" * 500)]).errors["a"]
+    long = "line one\nline two " + "x" * 500
+    text, tried = (summarise([_gathered("a", *[long] * times)]).errors["a"] for times in (1, 3))
     assert text.startswith("line one line two xxx")
-    assert len(text) == 200
+    assert tried.startswith("line one line two xxx")
+    assert tried.endswith("x… (3 reads in a row)")
+    assert len(text) == len(tried) == 200
 
 
 def test_cards_have_their_own_means_and_only_the_cards_of_the_last_reading_stay() -> None:
