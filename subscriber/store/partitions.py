@@ -119,8 +119,9 @@ def _alone(engine: Engine, do: Callable[[Work], int]) -> int | None:
 
 
 def _make(work: Work, new: Partition) -> int:
-    # The new table refers to it. Locked first, as by whoever stores a batch: so neither waits for the other.
-    work.run("LOCK TABLE node IN SHARE ROW EXCLUSIVE MODE")
+    # The new table refers to it. Locked first, as by whoever stores a batch, and against their SELECT … FOR UPDATE: so
+    # neither waits for the other in the middle.
+    work.run("LOCK TABLE node IN EXCLUSIVE MODE")
     # Made apart and attached, which locks less than making it in its place; and it takes its rows along.
     work.run(f"CREATE TABLE {new.name} (LIKE sample INCLUDING ALL)")
     taken = f"WITH taken AS (DELETE FROM {REST} WHERE n >= {new.since} AND n < {new.until} RETURNING *) "  # noqa: S608 - numbers
