@@ -145,9 +145,18 @@ class Speaker:
             self._told_at[rule] = now
         for route in self._routes:
             self._write(route, kind, [incident for incident, _ in units], now)
+        self._note_unheard(kind, [incident for incident, _ in units], now)
         # What follows in the schedule is planned at once.
         for incident, _ in units:
             self._plan(incident.id, now)
+
+    def _note_unheard(self, kind: Kind, incidents: Sequence[Incident], now: Millis) -> None:
+        for incident in incidents:
+            if any(route.takes(incident.severity, self._sites(incident)) for route in self._routes):
+                continue
+            where = f" of {incident.subject.site}" if incident.subject.site else ""
+            why = f"no channel takes {incident.severity.value}{where}" if self._routes else "no channel is set up"
+            self._book.note(incident.id, now, "not told", f"{kind.value}: {why}")
 
     def _write(self, route: Route, kind: Kind, incidents: Sequence[Incident], now: Millis) -> None:
         chosen = [each for each in incidents if route.takes(each.severity, self._sites(each))]

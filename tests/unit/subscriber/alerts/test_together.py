@@ -1,6 +1,7 @@
 """Two things at once: groups, silences, acknowledgements, maintenance, flapping and quiet hours, each with another."""
 
 from subscriber.alerts.mute import MuteKind
+from subscriber.alerts.route import Route
 from tests.unit.subscriber.alerts.timeline import Timeline
 
 GARAGE = [f"garage/rig{number}" for number in range(4)]
@@ -90,3 +91,14 @@ def test_a_group_that_was_revoked_whole_is_closed() -> None:
     line.at(20).expect("CRITICAL: garage: 4 nodes lost together")
     line.at(40).leaves(*GARAGE, reason="its key was revoked")
     line.expect("CLOSED: garage: 4 nodes lost for 30 s, not looked at any more")
+
+
+def test_what_no_channel_takes_is_in_the_story() -> None:
+    for routes, why in (
+        ((), "no channel is set up"),
+        ((Route("phone", frozenset({"info"})),), "no channel takes critical of garage"),
+    ):
+        line = Timeline(RIG, routes=routes)
+        line.at(10).dies(RIG)
+        line.at(20).expect_nothing()
+        assert line.reasons("lost")[-1] == f"not told: first: {why}"
