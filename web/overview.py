@@ -1,9 +1,10 @@
 """The overview, `/`: the whole fleet in three tables, as a page and as the live part of it that the page polls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
+from markupsafe import Markup
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
@@ -88,8 +89,10 @@ class Overview:
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
             "facets": facets(fleet.standings),
             "ranges": range_links(Range.parse(request.args), listing.query()),
-            "rows": self._rows.latest(current_app, shown, now, self._sparks.at(now)),
-            "averages": self._rows.averages(current_app, shown, snapshot.averages),
+            "shown": len(shown),
+            # Joined here: a filter would escape each row that is rendered already.
+            "rows": _joined(self._rows.latest(current_app, shown, now, self._sparks.at(now))),
+            "averages": _joined(self._rows.averages(current_app, shown, snapshot.averages)),
             "totals": total_rows(snapshot.totals, now, look.zone),
             "minutes": MINUTES,
             "keep": units.period(self._keep),
@@ -122,6 +125,10 @@ def create(settings: ServerSettings, store: Store, snapshots: Snapshots, clock: 
     blueprint.add_url_rule("/", "page", overview.page)
     blueprint.add_url_rule("/live", "live", overview.live)
     return blueprint
+
+
+def _joined(rows: Iterable[Markup]) -> Markup:
+    return Markup("\n".join(rows))  # noqa: S704 - all are rendered
 
 
 def _columns(listing: Listing) -> list[Column]:

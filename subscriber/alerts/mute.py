@@ -116,7 +116,11 @@ def at_work(mutes: Iterable[Mute], now: Millis, zone: tzinfo) -> Callable[[NodeF
         target = Target(facts.id.site, facts.host, facts.id.node)
         return any(matches(matcher, target) for matcher in running)
 
-    return is_maintained
+    return is_maintained if running else _nobody
+
+
+def _nobody(_facts: NodeFacts) -> bool:
+    return False
 
 
 def check_every(text: str) -> str:

@@ -35,6 +35,8 @@ class NodeStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+_MILLISECOND = timedelta(milliseconds=1)
+_BLIND_MS = BLIND_AFTER / _MILLISECOND
 _GONE = {NodeState.LOST: NodeStatus.LOST, NodeState.OFFLINE: NodeStatus.OFFLINE}
 
 
@@ -56,7 +58,7 @@ def _status(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
         return NodeStatus.UNKNOWN
     if facts.state in _GONE:
         return _GONE[facts.state]
-    if now - _heard_at(facts, server) > SILENT_AFTER * facts.interval / timedelta(milliseconds=1):
+    if now - _heard_at(facts, server) > SILENT_AFTER * facts.interval / _MILLISECOND:
         return NodeStatus.SILENT
     if facts.sample is not None and facts.sample.errors:
         return NodeStatus.DEGRADED
@@ -67,7 +69,7 @@ def is_blind(server: ServerFacts, now: Millis) -> bool:
     """Whether the subscriber has no broker, or gave no sign of life for `BLIND_AFTER`."""
     if server.connected_at is None or server.beat_at is None:
         return True
-    return now - server.beat_at > BLIND_AFTER / timedelta(milliseconds=1)
+    return now - server.beat_at > _BLIND_MS
 
 
 def _heard_at(facts: NodeFacts, server: ServerFacts) -> Millis:
