@@ -1,4 +1,4 @@
-"""One MQTT 3.1.1 connection on the running asyncio loop: the only module that knows paho.
+"""One MQTT 3.1.1 connection on the running asyncio loop: with `paho_client`, the only module that knows paho.
 
 A `Connection` lives from CONNACK to its end and is never revived: a new one carries a new will and a new session
 number, so whoever reconnects opens another. Callbacks run on the loop; only connecting (DNS, TCP, TLS) uses a thread.
@@ -11,20 +11,21 @@ import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from rigwatch.endpoint import Endpoint, Login, Will
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.paho_client import Client
 
-_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+__all__ = ["Connection", "Endpoint", "Login", "Message", "MqttError", "Refused", "Unreachable", "Will"]
+
 _CLOSE_SECONDS = 1.0
 _SUBACK_FAILURE = 0x80
 _NOT_WELCOME = {"Bad user name or password", "Not authorized", "Client identifier not valid", "Banned"}
@@ -47,51 +48,6 @@ class Refused(MqttError):
     def __init__(self, message: str, *, login: bool = False) -> None:
         super().__init__(message)
         self.login = login
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a broker listens. With `tls`, `ca` is the PEM to trust instead of the system's authorities."""
-
-    host: str
-    port: int
-    tls: bool = False
-    ca: str | None = None
-
-    @classmethod
-    def parse(cls, url: str, ca: str | None = None) -> Self:
-        """Reads `mqtt://host[:port]` or `mqtts://host[:port]`; raises `SettingsError`. A login in it is ignored."""
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port, parts = None, None, urlsplit("")
-        # An unquoted '#' or '?' of a password ends up behind what then looks like the host.
-        rest = parts.path.removeprefix("/") + parts.query + parts.fragment
-        if parts.scheme not in _DEFAULT_PORTS or not host or port == 0 or rest:
-            raise SettingsError("the server's address should look like mqtts://monitor.example:8883")
-        return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """An MQTT account, and the client id to use with it."""
-
-    username: str
-    password: str = field(repr=False)
-    client_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker publishes, at QoS 1 and retained, when this connection ends without a DISCONNECT."""
-
-    topic: str
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)

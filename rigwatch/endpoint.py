@@ -1,0 +1,54 @@
+"""Where a broker listens, as whom one connects, and what is left behind. Nothing here connects."""
+
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from rigwatch.errors import SettingsError
+
+_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a broker listens. With `tls`, `ca` is the PEM to trust instead of the system's authorities."""
+
+    host: str
+    port: int
+    tls: bool = False
+    ca: str | None = None
+
+    @classmethod
+    def parse(cls, url: str, ca: str | None = None) -> Self:
+        """Reads `mqtt://host[:port]` or `mqtts://host[:port]`; raises `SettingsError`. A login in it is ignored."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port, parts = None, None, urlsplit("")
+        # An unquoted '#' or '?' of a password ends up behind what then looks like the host.
+        rest = parts.path.removeprefix("/") + parts.query + parts.fragment
+        if parts.scheme not in _DEFAULT_PORTS or not host or port == 0 or rest:
+            raise SettingsError("the server's address should look like mqtts://monitor.example:8883")
+        return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An MQTT account, and the client id to use with it."""
+
+    username: str
+    password: str = field(repr=False)
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, at QoS 1 and retained, when this connection ends without a DISCONNECT."""
+
+    topic: str
+    payload: bytes
