@@ -22,13 +22,11 @@ _STORED = "SELECT site, node, n FROM sample s JOIN node ON node.id = s.node_id"
 _COUNTED = "SELECT site, node, sum(h.samples) FROM node_hour h JOIN node ON node.id = h.node_id GROUP BY site, node"
 _STANDING = "SELECT site, node, state, last_report_at FROM node"
 _FLEET = """
-SELECT minute, hashrate, nodes FROM fleet_minute WHERE nodes > 0 ORDER BY minute
+SELECT minute, hashrate, nodes FROM fleet_minute WHERE nodes > 0
 """
-_FLEET_OF_SAMPLES = """
-SELECT minute, sum(mean), count(*) FROM (
-    SELECT (n + lag) / 60000 AS minute, node_id, round(sum(hashrate) / count(hashrate)) AS mean
-    FROM sample WHERE hashrate IS NOT NULL GROUP BY (n + lag) / 60000, node_id) AS means
-GROUP BY minute ORDER BY minute
+_MINUTES = """
+SELECT (n + lag) / 60000, sum(hashrate), count(hashrate)
+FROM sample WHERE hashrate IS NOT NULL GROUP BY (n + lag) / 60000, node_id
 """
 
 
@@ -44,8 +42,10 @@ class Stored:
 
     numbers: Numbers
     counted: dict[str, int]
-    fleet: list[tuple[int, float, int]]
-    fleet_of_samples: list[tuple[int, float, int]]
+    fleet: dict[int, tuple[float, int]]
+    """The sum of the nodes' means and how many nodes that are, by minute, as it is kept."""
+    fleet_of_samples: dict[int, tuple[float, int]]
+    """The same, from the samples."""
 
 
 class Database(Protocol):
@@ -61,10 +61,12 @@ def stored(connection: Connection) -> Stored:
     for site, node, n in connection.execute(_STORED).fetchall():
         numbers.setdefault(f"{site}/{node}", set()).add(n)
     counted = {f"{site}/{node}": int(total) for site, node, total in connection.execute(_COUNTED).fetchall()}
-    fleet, again = (
-        [(int(minute), float(rate), int(nodes)) for minute, rate, nodes in connection.execute(sql).fetchall()]
-        for sql in (_FLEET, _FLEET_OF_SAMPLES)
-    )
+    fleet = {minute: (float(rate), nodes) for minute, rate, nodes in connection.execute(_FLEET).fetchall()}
+    again: dict[int, tuple[float, int]] = {}
+    for minute, total, count in connection.execute(_MINUTES).fetchall():
+        rate, nodes = again.get(minute, (0.0, 0))
+        # Rounded as the store rounds: SQLite's own `round` has another way with halves.
+        again[minute] = rate + round(total / count), nodes + 1
     return Stored(numbers, counted, fleet, again)
 
 

@@ -101,7 +101,8 @@ def close(world: World) -> Account:
     # After it nothing is on its way any more.
     world.subscriber.stop()
     found = _stored(world)
-    assert found.fleet == found.fleet_of_samples, "the fleet's minutes are not what the samples say"
+    wrong = set(found.fleet.items()).symmetric_difference(found.fleet_of_samples.items())
+    assert not wrong, f"the fleet's minutes are not what the samples say: {sorted(wrong)}"
     return account(world, found, waiting)
 
 
