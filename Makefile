@@ -56,7 +56,7 @@ wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/
 	@ls dist/*.whl
 
 clean: ## remove what was built, fetched or cached; .venv itself and every home stay
-	rm -rf build dist *.egg-info web/static/vendor tests/npm/node_modules tests/output tests/programs
+	rm -rf build dist *.egg-info web/static/vendor tests/npm/node_modules tests/output .bench tests/programs
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(RUN) $(TEST)
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
