@@ -39,7 +39,7 @@ from subscriber.ingest import Heard
 from subscriber.store import Store, open_store
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually
-from web.passwords import hash_password
+from web.access.passwords import hash_password
 
 PASSWORD = "a password of the benchmark"  # noqa: S105 - it opens nothing else
 LOGIN = "Basic " + base64.b64encode(f"bench:{PASSWORD}".encode()).decode()

@@ -9,23 +9,14 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.store import Store
-from web import (
-    admin,
-    api,
-    assets,
-    errors,
-    headers,
-    health,
-    incidents,
-    login,
-    metrics,
-    nav,
-    node,
-    overview,
-    series,
-    wall,
-)
-from web.proxy import TrustedProxies
+from web import api, assets, errors, health, metrics, nav, wall
+from web.access import headers, login
+from web.access.proxy import TrustedProxies
+from web.admin import pages as admin
+from web.charts import series
+from web.incidents import page as incidents
+from web.node import page as node
+from web.overview import page as overview
 from web.snapshot import Snapshots
 from web.zone import Zone
 

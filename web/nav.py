@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from flask import current_app, request, url_for
 
 from subscriber.facts import Role
-from web.login import current_user
+from web.access.login import current_user
 
 _PLACES: Final = (
     ("overview.page", "Overview"),

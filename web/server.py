@@ -86,7 +86,7 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
         log_level=logging.ERROR,
         access_log=False,
         server_header=False,
-        # Whose X-Forwarded-For is believed, the application decides by the settings (web/proxy.py).
+        # Whose X-Forwarded-For is believed, the application decides by the settings (web/access/proxy.py).
         proxy_headers=False,
         limit_concurrency=_CONNECTIONS_MAX,
         timeout_graceful_shutdown=_FINISH_S,

@@ -12,7 +12,7 @@ from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
 from web import units
 from web.errors import BadQuery
-from web.listing import SEVERITY, Listing, natural
+from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import Parts
 from web.row import MEANING, Look, Moment
 from web.snapshot import Snapshot, Snapshots

@@ -38,7 +38,7 @@ def add_user(
     """Add a dashboard user; print the password once, alone on stdout."""
     from subscriber.facts import User
     from subscriber.store import users
-    from web.passwords import hash_password
+    from web.access.passwords import hash_password
 
     wanted = role_of(role)
     if not name or ":" in name or len(name) > 100:
@@ -55,7 +55,7 @@ def add_user(
 def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
     """Give a user a new password; print it once, alone on stdout."""
     from subscriber.store import users
-    from web.passwords import hash_password
+    from web.access.passwords import hash_password
 
     call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
     with open_users(call.home, call.server()) as store:
@@ -136,7 +136,7 @@ def role_of(text: str) -> "Role":
 def set_first_user(home: Home, settings: ServerSettings, name: str, password: str, *, now: Millis) -> None:
     """Adds the administrator, or gives one that an interrupted setup left a new password."""
     from subscriber.facts import Role
-    from web.passwords import hash_password
+    from web.access.passwords import hash_password
 
     with open_users(home, settings) as store:
         if store.user(name) is None:

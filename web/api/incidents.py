@@ -14,11 +14,11 @@ from subscriber.store import Store, alerts, audit, incidents
 from subscriber.store.incidents import Part, Place, Sent, Wanted
 from subscriber.store.outbox import Progress
 from subscriber.store.work import Work
+from web.access.login import current_user
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text
 from web.api.operation import Budget, Operation
 from web.api.paging import LIMIT, Limit, page
-from web.login import current_user
 
 _TAG = "incidents"
 _CURSOR = "^[0-9]{1,16}-[0-9]{1,16}$"

@@ -1,4 +1,4 @@
-"""How much one user may ask of the API in a minute. Wrong passwords are counted in `web/login.py`."""
+"""How much one user may ask of the API in a minute. Wrong passwords are counted in `web/access/login.py`."""
 
 import time
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
+from web.access.login import current_user
 from web.api.operation import Budget, Operation
-from web.login import current_user
 
 _LIMITS: Final = {budget: RateLimitItemPerMinute(budget.value) for budget in Budget}
 _WORDS: Final = {Budget.READ: "requests", Budget.DOWNLOAD: "downloads", Budget.CHANGE: "changes"}

@@ -15,7 +15,7 @@ from subscriber.alerts.status import NodeStatus
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.operation import JSON, Operation
 from web.api.paging import CURSOR, LIMIT, Limit, page
-from web.listing import Listing
+from web.overview.listing import Listing
 from web.parts import Parts
 from web.snapshot import Snapshots
 from web.standing import Fleet, Standing

@@ -14,11 +14,11 @@ from subscriber.alerts.mute import Mute, MuteKind
 from subscriber.alerts.wish import Wish, WishError, mute_of
 from subscriber.store import Store, audit, silences
 from subscriber.store.work import Work
+from web.access.login import current_user
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created
 from web.api.paging import LIMIT, Limit
 from web.errors import BadQuery
-from web.login import current_user
 from web.zone import Zone
 
 _TAG = "silences"

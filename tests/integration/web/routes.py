@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Flask
 from werkzeug.routing import IntegerConverter, PathConverter, Rule, UnicodeConverter
 
-from web.login import PUBLIC, SAFE
+from web.access.login import PUBLIC, SAFE
 
 SITE, NODE = "main", "rig1"
 _WORDS = {"site": SITE, "node": NODE}

@@ -15,9 +15,9 @@ from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
 from tests.integration.web.routes import every
 from tests.rigs import birth, rig
+from web.access.login import GUESSES
+from web.access.passwords import REMEMBERED_S, hash_password
 from web.app import create_app
-from web.login import GUESSES
-from web.passwords import REMEMBERED_S, hash_password
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 

@@ -25,9 +25,9 @@ from tests.integration.web.conftest import HASH, basic
 from tests.rigs import birth, rig
 from tests.waiting import eventually
 from tests.webhook import webhook
+from web.access.csrf import FIELD, token_for
+from web.access.login import GUESSES
 from web.app import create_app
-from web.csrf import FIELD, token_for
-from web.login import GUESSES
 
 RIG = NodeId("main", "rig1")
 ONE = "/admin/nodes/main/rig1"

@@ -20,7 +20,7 @@ from tests.fake_clock import START
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, Try, every
 from tests.rigs import birth, report, rig
-from web.csrf import FIELD, HEADER, token_for
+from web.access.csrf import FIELD, HEADER, token_for
 
 ADDRESSES = (f"192.0.2.{each % 250}" if each < 250 else f"198.51.{each // 250}.{each % 250}" for each in count())
 """A new one for each wrong password: one address may give ten."""

@@ -7,7 +7,7 @@ from rigwatch.settings import WebColours
 from subscriber.facts import Average
 from tests.fake_clock import START
 from tests.unit.web.made import fleet, node
-from web.kept import KeptRows
+from web.overview.kept import KeptRows
 from web.row import Look
 from web.zone import Zone
 

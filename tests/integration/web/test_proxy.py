@@ -9,8 +9,8 @@ from rigwatch.settings import ServerSettings, WebSettings
 from subscriber.store import Store
 from tests.fake_clock import FakeClock
 from tests.integration.web.conftest import basic
+from web.access.login import GUESSES
 from web.app import create_app
-from web.login import GUESSES
 
 PROXY = "10.0.0.9"
 CLIENT = "192.0.2.7"

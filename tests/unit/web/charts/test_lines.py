@@ -4,7 +4,7 @@ import pytest
 
 from rigwatch.messages import Gpu
 from subscriber.facts import Cards, FleetPoint, Point
-from web.chart_lines import Range, Window, card_lines, fleet_lines, node_lines, range_links, window
+from web.charts.lines import Range, Window, card_lines, fleet_lines, node_lines, range_links, window
 from web.errors import BadQuery
 
 MINUTE = 60_000

@@ -12,10 +12,10 @@ from subscriber.alerts.incident import Incident
 from subscriber.facts import Change
 from subscriber.store import Store, changes, incidents, series
 from subscriber.store.incidents import Part, Wanted
-from web.chart_lines import Range, range_links
+from web.charts.lines import Range, range_links
 from web.colours import milliseconds
-from web.node_figures import facts_of, figures, tags, warnings
-from web.node_past import awaited, change_rows, gpu_rows, incident_lines, sample_rows
+from web.node.figures import facts_of, figures, tags, warnings
+from web.node.past import awaited, change_rows, gpu_rows, incident_lines, sample_rows
 from web.parts import Parts
 from web.row import MEANING, Look
 from web.snapshot import Snapshot, Snapshots

@@ -12,9 +12,9 @@ from rigwatch.topics import NodeId
 from subscriber.alerts.fleet import chain_of
 from subscriber.facts import NodeFacts
 from subscriber.store import Store, changes, series
-from web.band import band, connected, late
-from web.chart_lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
+from web.charts.lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.colours import milliseconds
+from web.node.band import band, connected, late
 from web.parts import Parts
 from web.snapshot import Snapshots
 from web.standing import Fleet

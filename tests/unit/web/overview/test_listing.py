@@ -8,7 +8,7 @@ import pytest
 from subscriber.alerts.status import NodeStatus
 from tests.unit.web.made import fleet, gone, node
 from web.errors import BadQuery
-from web.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural
+from web.overview.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural
 from web.standing import Fleet
 
 

@@ -12,8 +12,8 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.store import Store, audit
 from subscriber.store.work import Work
+from web.access.login import current_user
 from web.errors import BadQuery
-from web.login import current_user
 from web.zone import Zone
 
 PAGE: Final = 100
@@ -101,7 +101,7 @@ def ask_back(question: str, *, button: str, explained: str, back: str) -> Respon
 
 
 def show_secret(title: str, *, back: str, **context: object) -> Response:
-    """The one page that shows a secret, once; the answer is never kept (`web/headers.py`)."""
+    """The one page that shows a secret, once; the answer is never kept (`web/access/headers.py`)."""
     return make_response(render_template("admin_secret.html", title=title, back=back, **context))
 
 

@@ -14,8 +14,8 @@ from subscriber.alerts.policy import Policy
 from subscriber.facts import NodeFacts, Role
 from subscriber.store import Store, marks, outbox, reader, silences
 from subscriber.store.work import Work
-from web.incident_rows import Scene
-from web.login import current_user
+from web.access.login import current_user
+from web.incidents.rows import Scene
 from web.row import Look
 from web.zone import Zone
 

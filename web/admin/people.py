@@ -12,9 +12,9 @@ from subscriber.facts import Role, User
 from subscriber.store import tokens, users
 from subscriber.store.tokens import ApiToken
 from web import units
-from web.admin_desk import Desk, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text, who
-from web.login import admin_only
-from web.passwords import hash_password
+from web.access.login import admin_only
+from web.access.passwords import hash_password
+from web.admin.desk import Desk, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text, who
 
 NAME_MAX: Final = 100
 PASSWORD_BYTES: Final = 15

@@ -2,7 +2,7 @@
 
 import re
 
-from web.spark import HOURS, spark
+from web.overview.spark import HOURS, spark
 
 
 def path(*rates: float | None) -> str:

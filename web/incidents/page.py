@@ -11,11 +11,12 @@ from subscriber.alerts.rule import Rule, Severity
 from subscriber.store import Store, incidents
 from subscriber.store.incidents import Part, Place
 from subscriber.store.work import Work
-from web import incident, quiet
-from web.incident_listing import IncidentListing
-from web.incident_rows import by_attention, incident_row
+from web.incidents import one as incident
+from web.incidents.listing import IncidentListing
+from web.incidents.rows import by_attention, incident_row
+from web.incidents.sight import Sight
 from web.parts import Parts
-from web.sight import Sight
+from web.quiet import page as quiet
 from web.zone import Zone
 
 OPEN_SHOWN: Final = 100

@@ -20,7 +20,7 @@ from subscriber.store.incidents import Part, Wanted
 from subscriber.store.work import Work
 from web import units
 from web.errors import BadQuery
-from web.incident_rows import (
+from web.incidents.rows import (
     STATE_MEANING,
     Scene,
     by_attention,
@@ -31,9 +31,9 @@ from web.incident_rows import (
     story_row,
     without_group,
 )
+from web.incidents.sight import Sight, go, who
 from web.parts import Parts
-from web.quiet_rows import mute_row
-from web.sight import Sight, go, who
+from web.quiet.rows import mute_row
 
 _MEMBERS: Final = 60
 _WHY_MAX: Final = 500

@@ -2,8 +2,8 @@
 
 - Every route but `PUBLIC` needs a login: HTTP Basic (people) or `Authorization: Bearer rwt_…` (programs).
 - Every method but GET and HEAD needs the role admin, and a view marked `@admin_only` does for GET too.
-- A change by somebody logged in by Basic needs the CSRF token as well (`web/csrf.py`): `{{ csrf_field() }}` in the
-  form, or the header `X-CSRF-Token` with what `<meta name="csrf-token">` says.
+- A change by somebody logged in by Basic needs the CSRF token as well (`web.access.csrf`): `{{ csrf_field() }}` in
+  the form, or the header `X-CSRF-Token` with what `<meta name="csrf-token">` says.
 
 How often a stranger may guess is decided here too.
 """
@@ -25,8 +25,9 @@ from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
 from subscriber.facts import Role, User
 from subscriber.store import Store, tokens
-from web import csrf, errors
-from web.passwords import Passwords
+from web import errors
+from web.access import csrf
+from web.access.passwords import Passwords
 
 log = logging.getLogger(__name__)
 

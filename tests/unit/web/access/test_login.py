@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.login import GUESSES, Guesses, source_of
+from web.access.login import GUESSES, Guesses, source_of
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from subscriber.store import Store
-from web.admin_desk import Desk
-from web.admin_nodes import NodesDesk
-from web.admin_people import PeopleDesk
-from web.admin_records import RecordsDesk
+from web.admin.desk import Desk
+from web.admin.nodes import NodesDesk
+from web.admin.people import PeopleDesk
+from web.admin.records import RecordsDesk
 from web.zone import Zone
 
 

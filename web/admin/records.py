@@ -8,10 +8,10 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from subscriber.store import audit
 from subscriber.store.audit import Wanted
-from web.admin_desk import PAGE, Desk, attempt, done
-from web.channel_test import ChannelTest
+from web.access.login import admin_only
+from web.admin.channel_test import ChannelTest
+from web.admin.desk import PAGE, Desk, attempt, done
 from web.errors import BadQuery
-from web.login import admin_only
 
 _KINDS: Final = ("node", "user", "token", "incident", "silence", "maintenance", "channel")
 _TEXT_MAX: Final = 100

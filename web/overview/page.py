@@ -12,13 +12,13 @@ from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
 from subscriber.store import Store
 from web import units
-from web.chart_lines import Range, range_links
-from web.kept import KeptRows
-from web.listing import SEVERITY, Listing, Sort, facets
+from web.charts.lines import Range, range_links
+from web.overview.kept import KeptRows
+from web.overview.listing import SEVERITY, Listing, Sort, facets
+from web.overview.spark import Sparks
 from web.parts import Parts, whole
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
-from web.spark import Sparks
 from web.standing import Fleet, is_running
 from web.zone import Zone
 

@@ -14,9 +14,9 @@ from subscriber.alerts.wish import KEYS, Wish, WishError, mute_of
 from subscriber.store import audit, reader, silences
 from subscriber.store.work import Work
 from web.errors import BadQuery
+from web.incidents.sight import Sight, go, is_admin, who
 from web.parts import Parts
-from web.quiet_rows import counted, mute_row
-from web.sight import Sight, go, is_admin, who
+from web.quiet.rows import counted, mute_row
 
 _ENDED_SHOWN: Final = 30
 _STANDS: Final = {

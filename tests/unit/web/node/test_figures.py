@@ -7,8 +7,8 @@ from rigwatch.settings import WebColours
 from subscriber.facts import Change
 from tests.fake_clock import START
 from tests.unit.web.made import node, sample, standing
-from web.node_figures import facts_of, figures, warnings
-from web.node_past import change_rows, gpu_rows, sample_rows
+from web.node.figures import facts_of, figures, warnings
+from web.node.past import change_rows, gpu_rows, sample_rows
 from web.row import Look
 from web.units import UNKNOWN
 from web.zone import Zone

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.security import check_password_hash
 
 from tests.fake_clock import FakeClock
-from web.passwords import REMEMBERED_S, Passwords, hash_password
+from web.access.passwords import REMEMBERED_S, Passwords, hash_password
 
 HASH = hash_password("correct horse")
 

@@ -16,7 +16,8 @@ from rigwatch.topics import NodeId
 from subscriber.store import nodes
 from subscriber.store.nodes import Listed
 from web import units
-from web.admin_desk import (
+from web.access.login import admin_only
+from web.admin.desk import (
     PAGE,
     Desk,
     Wrong,
@@ -30,7 +31,6 @@ from web.admin_desk import (
     sure,
     text,
 )
-from web.login import admin_only
 
 _OVERLAPS: Final[Mapping[str, timedelta]] = {
     "1h": timedelta(hours=1),

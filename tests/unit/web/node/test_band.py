@@ -6,7 +6,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import Change, Point
-from web.band import MOST, Span, band, connected, late
+from web.node.band import MOST, Span, band, connected, late
 
 MINUTE: Millis = 60_000
 ONLINE, LOST, OFFLINE = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE

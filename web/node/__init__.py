@@ -1,0 +1,1 @@
+"""The page of one node, `/node/<site>/<node>`."""

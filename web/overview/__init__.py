@@ -1,0 +1,1 @@
+"""The overview, `/`: the whole fleet in three tables."""
