@@ -123,6 +123,11 @@ class AlertSettings(Rules, frozen=True, forbid_unknown_fields=True):
     site: dict[str, Rules] = {}
     node: dict[str, Rules] = {}
 
+    @property
+    def reaches_nobody(self) -> bool:
+        """Whether no channel is named, so that incidents are only seen by who looks."""
+        return not (self.channels or self.channel or self.telegram.token)
+
     def __post_init__(self) -> None:
         try:
             for site in self.site:

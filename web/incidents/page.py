@@ -82,7 +82,8 @@ class IncidentsPage:
 
 
 def create(settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> Blueprint:
-    """The pages about incidents and quiet. Templates anywhere may ask for `refused_channels()`: names, no reasons."""
+    """The pages about incidents and quiet. Templates anywhere may ask for `refused_channels()` (names, no reasons) and
+    `reaches_nobody`."""
     sight = Sight(settings, store, clock, zone=zone)
     blueprint = Blueprint("incidents", __name__)
     page = IncidentsPage(sight)
@@ -91,6 +92,7 @@ def create(settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) 
     incident.register(blueprint, sight)
     quiet.register(blueprint, sight)
     blueprint.record_once(lambda state: state.app.add_template_global(sight.refused_channels, "refused_channels"))
+    blueprint.app_context_processor(lambda: {"reaches_nobody": settings.alerts.reaches_nobody})
     return blueprint
 
 

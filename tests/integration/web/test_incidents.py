@@ -9,7 +9,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
+from rigwatch.settings import ServerSettings
+from rigwatch.settings.alerts import AlertSettings
+from rigwatch.settings.loader import Secret
 from subscriber.alerts.mute import MuteKind
 from subscriber.facts import Role
 from subscriber.store import Store, alerts, audit, outbox
@@ -17,6 +21,7 @@ from tests.alerting import RIG, Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.rigs import Rig, birth, report, rig, sample, will
+from web.app import create_app
 
 FORM = re.compile(r'name="csrf_token" value="([^"]+)"')
 EVIL = "<script>alert(1)</script>"
@@ -368,3 +373,14 @@ def test_a_refused_channel_is_named_on_the_pages_without_its_reason(ada: FlaskCl
         page = text(ada, path)
         assert "refuses messages for good: tgram-3f9a2c" in page, path
         assert "SECRET" not in page
+
+
+def test_it_says_so_while_nobody_is_told_of_incidents(
+    ada: FlaskClient, store: Store, clock: FakeClock, home: Home
+) -> None:
+    assert "Nobody is told of incidents" in text(ada, "/incidents")
+    settings = ServerSettings(alerts=AlertSettings(channels=(Secret("ntfy://my-topic"),)))
+    told = create_app(settings, store, clock=clock, home=home).test_client()
+    told.environ_base["HTTP_AUTHORIZATION"] = basic()["Authorization"]
+    assert "obody is told" not in text(told, "/incidents")
+    assert "obody is told" not in text(told, "/")
