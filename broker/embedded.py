@@ -206,6 +206,7 @@ class EmbeddedBroker(Broker):
     def publish(self, message: Message, *, retain: bool, source: Session | None = None) -> None:
         """Keeps the message if it is to be retained, and gives it to everybody who subscribed."""
         if retain:
+            message.is_state = True
             self._retain(message, source)
         for session, qos in self.routes.match(message.topic):
             if session.account.deny and not allowed(session.account, Action.RECEIVE, message.topic):

@@ -6,7 +6,7 @@ from broker.encoding import publish_head
 class Message:
     """What was published. Shared by everybody who gets it, so what it says never changes."""
 
-    __slots__ = ("_heads", "_unnumbered", "payload", "qos", "retain", "topic")
+    __slots__ = ("_heads", "_unnumbered", "is_state", "payload", "qos", "retain", "topic")
 
     def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
         self.topic = topic
@@ -14,6 +14,8 @@ class Message:
         self.qos = qos
         # Set on what is sent because it was retained, clear on what is sent because it was published (§3.3.1.3).
         self.retain = retain
+        self.is_state = retain
+        """Whether it was published to be kept: of all that waits for a client it is given up last."""
         self._unnumbered = b""
         self._heads = [b"", b"", b""]
 

@@ -6,55 +6,69 @@ from broker.message import Message
 
 
 class Waiting:
-    """First in, first out. Full, it gives up the oldest: messages of QoS 0 before any other."""
+    """First in, first out. Full, it gives up the oldest: what is of QoS 0 first, then events, and states last.
 
-    __slots__ = ("_bytes", "_lossy", "_max_bytes", "_max_messages", "_next", "_safe")
+    A state is what was published to be kept, such as a will: nobody says it again, while who reports waits for an ack.
+    """
+
+    __slots__ = ("_bytes", "_length", "_max_bytes", "_max_messages", "_next", "_queues")
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
-        # Two queues with one numbering: the oldest of either kind is found without a search.
-        self._lossy: deque[tuple[int, Message]] = deque()
-        self._safe: deque[tuple[int, Message, int]] = deque()
+        # In the order in which they are given up, with one numbering: the oldest of all is found without a search.
+        self._queues: tuple[deque[tuple[int, Message, int]], ...] = (deque(), deque(), deque())
+        self._length = 0
         self._bytes = 0
         self._next = 0
 
     def __len__(self) -> int:
-        return len(self._lossy) + len(self._safe)
+        return self._length
 
     def push(self, message: Message, qos: int) -> int:
         """Adds a message; returns how many had to go for it."""
         self._next += 1
+        self._length += 1
         self._bytes += message.size
-        if qos:
-            self._safe.append((self._next, message, qos))
-        else:
-            self._lossy.append((self._next, message))
+        self._queues[_rank(message, qos)].append((self._next, message, qos))
         dropped = 0
-        while self and (len(self) > self._max_messages or self._bytes > self._max_bytes):
-            gone = self._lossy.popleft()[1] if self._lossy else self._safe.popleft()[1]
-            self._bytes -= gone.size
+        while self._length and (self._length > self._max_messages or self._bytes > self._max_bytes):
+            self._take(next(queue for queue in self._queues if queue))
             dropped += 1
         return dropped
 
     def first_qos(self) -> int:
         """QoS of the message that `pop` would give; there must be one."""
-        return 0 if self._lossy_first() else self._safe[0][2]
+        return self._first()[0][2]
 
     def pop(self) -> tuple[Message, int]:
-        if self._lossy_first():
-            message, qos = self._lossy.popleft()[1], 0
-        else:
-            _, message, qos = self._safe.popleft()
-        self._bytes -= message.size
+        _, message, qos = self._take(self._first())
         return message, qos
 
     def drop_lossy(self) -> int:
         """Forgets what waits at QoS 0, because its client has gone; returns how many."""
-        count = len(self._lossy)
-        self._bytes -= sum(message.size for _, message in self._lossy)
-        self._lossy.clear()
+        count = 0
+        while self._queues[0]:
+            self._take(self._queues[0])
+            count += 1
         return count
 
-    def _lossy_first(self) -> bool:
-        return bool(self._lossy) and (not self._safe or self._lossy[0][0] < self._safe[0][0])
+    def _first(self) -> deque[tuple[int, Message, int]]:
+        lossy, events, states = self._queues
+        first = events or states or lossy
+        for other in (states, lossy):
+            if other and other[0][0] < first[0][0]:
+                first = other
+        return first
+
+    def _take(self, queue: deque[tuple[int, Message, int]]) -> tuple[int, Message, int]:
+        taken = queue.popleft()
+        self._length -= 1
+        self._bytes -= taken[1].size
+        return taken
+
+
+def _rank(message: Message, qos: int) -> int:
+    if not qos:
+        return 0
+    return 2 if message.is_state else 1

@@ -161,3 +161,12 @@ def test_drops_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> No
         out.deliver(message(number), 1)
     assert out._counters.dropped == {"queue full": 3}
     assert caplog.messages == ["client does not keep up, its oldest messages are dropped client=ann"]
+
+
+def test_a_full_queue_gives_up_a_state_last() -> None:
+    waiting = Waiting(3, 10_000)
+    will = message(1)
+    will.is_state = True
+    for each, qos in ((will, 1), (message(2), 1), (message(3), 1), (message(4), 1), (message(5), 1)):
+        waiting.push(each, qos)
+    assert [waiting.pop()[0].payload for _ in range(len(waiting))] == [b"1", b"4", b"5"]
