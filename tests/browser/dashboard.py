@@ -19,6 +19,8 @@ from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Report, Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
+from rigwatch.settings.alerts import AlertSettings
+from rigwatch.settings.loader import Secret
 from subscriber.facts import Role
 from subscriber.store import Store, open_store
 from tests.ports import free_port, is_listening
@@ -75,7 +77,9 @@ class Dashboard:
 
     async def _serve(self, stop: threading.Event) -> None:
         stopping = asyncio.Event()
-        settings = ServerSettings(web=WebSettings(port=self.port))
+        # Never used: the page only knows that there is a channel.
+        alerts = AlertSettings(channels=(Secret("ntfy://rigs"),))
+        settings = ServerSettings(web=WebSettings(port=self.port), alerts=alerts)
         serving = asyncio.create_task(serve(self.home, settings, clock=SystemClock(), stop=stopping))
         await asyncio.to_thread(stop.wait)
         stopping.set()

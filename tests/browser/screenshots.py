@@ -41,6 +41,7 @@ PICTURES = (
     Picture("phone", "/", 390, 844),
     Picture("phone-node-dark", f"/node/{SHAKY}", 390, 844, "dark"),
     Picture("incidents", "/incidents", height=560, who="root"),
+    Picture("administration", "/admin/", height=700, who="root"),
 )
 
 
