@@ -329,7 +329,7 @@ def test_without_a_figure_of_an_hour_ago_nothing_is_compared(ada: FlaskClient, s
     store.write([rig().heard(birth()), rig().heard(report(sample(hashrate=150)))])
     html = page(ada)
     assert "against an hour ago" not in html
-    assert text(between(html, "<h2>Open incidents</h2>", "</div>")) == "0 nothing to look at"
+    assert text(between(html, "<h2>Open incidents</h2>", "</div>")) == "0 nothing to look at; nobody is told"
 
 
 def test_each_row_has_its_last_day(ada: FlaskClient, store: Store) -> None:
