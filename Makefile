@@ -13,6 +13,9 @@ INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcar
 # Finds what Windows lacks, though nobody here runs it: code behind a look at the platform may be out of reach there.
 AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable
 
+# Most tests wait for a process, a disk or a second to pass, so two take little longer than one.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
+
 .PHONY: help run demo test check format bench screenshots wheel clean
 
 help: ## list these words
@@ -31,7 +34,7 @@ demo: $(RUN) ## rigwatch with twelve simulated nodes, in a home of its own (.rig
 
 test: $(TEST) ## install what the tests need, then run them all
 	@tests/setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: $(TEST) ## style, types (also as on Windows) and who imports whom
 	$(BIN)/ruff check .
