@@ -61,7 +61,8 @@ def _take(dashboard: Dashboard, browser: Chrome, picture: Picture) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": theme})
     dashboard.open(browser, picture.path, who=picture.who)
-    eventually(lambda: is_live(browser), what="the page is live")
+    if browser.find_elements(By.ID, "contact"):
+        eventually(lambda: is_live(browser), what="the page is live")
     eventually(lambda: _is_drawn(browser), what="its charts are drawn")
     (FOLDER / f"{picture.name}.png").write_bytes(browser.get_screenshot_as_png())
 
