@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 1.0
 """How often the store is looked at; so old may the tree be."""
 
-_KEEPALIVE_S: Final = 10
 _PAUSE_FIRST_S: Final = 1.0
 _PAUSE_MAX_S: Final = 60.0
 # Fewer than a connection may have in flight; who subscribes at the same moment gets them in portions.
@@ -121,7 +120,10 @@ class Feed:
         for start in range(0, len(work), _AT_ONCE):
             part = work[start : start + _AT_ONCE]
             await asyncio.gather(*(connection.publish(topic, payload, retain=True) for topic, payload in part))
-        self._kept = wanted
+        # What the broker kept of nodes that are gone may have arrived meanwhile; it is cleared with the next look.
+        for topic, _ in gone:
+            del self._kept[topic]
+        self._kept |= wanted
 
     async def _wanted(self) -> Tree | None:
         """None while the subscriber itself does not see the nodes: the tree then stays as it is."""
