@@ -1,10 +1,11 @@
 """Names of nodes and the topics that belong to them: the grammar of `docs/protocol.md`, and nothing that sends."""
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
+
+from msgspec import Struct
 
 from rigwatch.errors import TopicError
 
@@ -36,9 +37,11 @@ def check_name(name: str, what: str) -> str:
     raise TopicError(f"{what} {name[:80]!r} is not a valid name: {allowed}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class NodeId:
-    """One mined instance, named by its site and its own name; valid because it exists (else `TopicError`)."""
+class NodeId(Struct, frozen=True, order=True, cache_hash=True):
+    """One mined instance, named by its site and its own name; valid because it exists (else `TopicError`).
+
+    Everything that is kept by node is kept under it, hence a Struct: hashed once, compared without Python.
+    """
 
     site: str
     node: str
