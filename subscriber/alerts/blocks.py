@@ -1,19 +1,22 @@
 """The rules about the chain: lag, standstill, fork; each against the fleet. Pure."""
 
+from collections.abc import Callable
+
 from subscriber.alerts.rule import MINUTE, RulePolicy
-from subscriber.alerts.view import UNKNOWN, Finding, View, no, yes
+from subscriber.alerts.view import UNKNOWN, Finding, View, either, no, yes
 from subscriber.alerts.words import duration
 
 
 def block_lag(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
-    highest = view.chain.highest
-    if view.fresh is None or view.fresh.block is None or highest is None or view.chain.nodes < 2:
+    highest, sample = view.chain.highest, view.fresh
+    if sample is None or sample.block is None or highest is None or view.chain.nodes < 2:
         return UNKNOWN
-    lag = max(highest - view.fresh.block, 0)
-    syncing = " (syncing)" if view.fresh.syncing else ""
-    evidence = f"block {view.fresh.block}, {lag} behind the fleet's {highest}{syncing}"
-    # Closed at `clear` blocks, open from `threshold`.
-    return yes(evidence) if (lag > policy.clear if is_open else lag >= policy.threshold) else no(evidence)
+    block, syncing, lag = sample.block, sample.syncing, max(highest - sample.block, 0)
+    return either(
+        # Closed at `clear` blocks, open from `threshold`.
+        lag > policy.clear if is_open else lag >= policy.threshold,
+        lambda: f"block {block}, {lag} behind the fleet's {highest}{' (syncing)' if syncing else ''}",
+    )
 
 
 def block_stalled(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
@@ -21,14 +24,15 @@ def block_stalled(view: View, policy: RulePolicy, _open: bool) -> Finding:  # no
     if view.fresh is None or view.fresh.block is None or trail.block_at is None or chain.nodes < 2:
         return UNKNOWN
     # With no block for anybody it is the chain, or the whole site, that stands still.
-    if chain.highest is None or chain.moved_at is None or chain.highest <= view.fresh.block:
-        return no(f"block {view.fresh.block}, the fleet's highest")
+    block = view.fresh.block
+    if chain.highest is None or chain.moved_at is None or chain.highest <= block:
+        return no(lambda: f"block {block}, the fleet's highest")
     patience = round(policy.threshold * MINUTE)
     waited = view.now - trail.block_at
     if waited > patience and chain.moved_at > trail.block_at:
-        evidence = f"at block {view.fresh.block} for {duration(waited)}; the fleet is at {chain.highest}"
+        evidence = f"at block {block} for {duration(waited)}; the fleet is at {chain.highest}"
         return yes(evidence, trail.block_at + patience)
-    return no(f"block {view.fresh.block}", check_at=trail.block_at + patience + 1)
+    return no(lambda: f"block {block}", check_at=trail.block_at + patience + 1)
 
 
 def fork(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
@@ -45,8 +49,12 @@ def fork(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
             other = next(each for each, _ in votes.most_common() if each != own)
             evidence = f"at block {height} it has {_short(own)}, {others} other nodes have {_short(other)}"
             return yes(evidence)
-        return no(f"block {height} is the same for {agreed} nodes")
+        return no(_same(height, agreed))
     return UNKNOWN
+
+
+def _same(height: int, nodes: int) -> Callable[[], str]:
+    return lambda: f"block {height} is the same for {nodes} nodes"
 
 
 def _short(block_hash: str) -> str:

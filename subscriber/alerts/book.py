@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,6 +13,8 @@ from subscriber.alerts.decide import Change, close
 from subscriber.alerts.incident import Incident, State, Subject
 from subscriber.alerts.rule import Rule, RulePolicy
 from subscriber.alerts.view import Finding
+
+_NONE: Mapping[Rule, int] = {}
 
 
 class Decision(Struct, frozen=True):
@@ -25,12 +27,15 @@ class Decision(Struct, frozen=True):
 
 
 class Book:
-    """`units` are the incidents that may have something to say now or later."""
+    """`open` are the numbers of open incidents; `units` those that may have something to say now or later."""
 
     def __init__(self, incidents: Sequence[Incident], recent: Sequence[Incident], next_id: int) -> None:
         self.ids = itertools.count(next_id)
         self.incidents = {each.id: each for each in incidents}
-        self.open = {(each.subject, each.rule): each.id for each in incidents if each.is_open}
+        self.open: dict[Subject, dict[Rule, int]] = {}
+        for each in incidents:
+            if each.is_open:
+                self.open.setdefault(each.subject, {})[each.rule] = each.id
         self.recent = {(each.subject, each.rule): each.changes for each in recent}
         self.children: defaultdict[int, set[int]] = defaultdict(set)
         for each in incidents:
@@ -39,6 +44,10 @@ class Book:
         self.units = Agenda[int](self.incidents)
         self.changed: dict[int, Incident] = {}
         self.decisions: list[Decision] = []
+
+    def of(self, subject: Subject) -> Mapping[Rule, int]:
+        """Its open incidents, by rule."""
+        return self.open.get(subject, _NONE)
 
     def save(self, incident: Incident) -> None:
         self.incidents[incident.id] = self.changed[incident.id] = incident
@@ -59,7 +68,7 @@ class Book:
             evidence=finding.evidence,
             changes=self.recent.pop((subject, rule), ()),
         )
-        self.open[subject, rule] = incident.id
+        self.open.setdefault(subject, {})[rule] = incident.id
         self.save(incident)
         self.note(incident.id, now, "noticed", finding.evidence)
         return incident
@@ -72,17 +81,23 @@ class Book:
         self.save(after)
         self.units.add(after.id)
         if not after.is_open:
-            self.open.pop((after.subject, after.rule), None)
+            self._close(after)
             if after.changes:
                 self.recent[after.subject, after.rule] = after.changes
         if before.parent is not None and (after.parent is None or not after.is_open):
             self.leave(before.parent, after, now)
 
     def close(self, subject: Subject, rule: Rule, reason: str, now: Millis) -> None:
-        number = self.open.get((subject, rule))
+        number = self.of(subject).get(rule)
         if number is not None:
             step = close(self.incidents[number], reason, now)
             self.apply(self.incidents[number], step.incident, step.changes, now)
+
+    def _close(self, incident: Incident) -> None:
+        rules = self.open.get(incident.subject, {})
+        rules.pop(incident.rule, None)
+        if not rules:
+            self.open.pop(incident.subject, None)
 
     def leave(self, parent: int, child: Incident, now: Millis) -> None:
         known = self.incidents.get(parent)

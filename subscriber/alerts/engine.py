@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rigwatch.clock import Millis
-from rigwatch.messages import NodeState
+from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.alerts.agenda import Agenda
 from subscriber.alerts.book import Book, Decision
@@ -23,7 +23,7 @@ from subscriber.alerts.policy import Policy
 from subscriber.alerts.quiet import Fleet
 from subscriber.alerts.route import Route
 from subscriber.alerts.rule import MINUTE, SECOND, Rule, RulePolicy
-from subscriber.alerts.rules import LOOKS
+from subscriber.alerts.rules import LOOKS, Look, enabled
 from subscriber.alerts.speaker import Speaker
 from subscriber.alerts.status import NodeStatus, status_at
 from subscriber.alerts.trail import Trail, follow
@@ -34,6 +34,10 @@ _PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
 _THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
 _FLEET_LOOK: Millis = SECOND
 _SERVER = Subject(Scope.SERVER)
+_NO_TRAIL = Trail()
+_NO_CHAIN = Chain()
+# Of nodes that report more often, so much of a trail is lost when the process is killed; it goes on from the rest.
+_SAVE_EVERY: Millis = 10 * SECOND
 
 
 class Outcome(Struct, frozen=True):
@@ -77,28 +81,41 @@ class Engine:
         self._nodes = Agenda[NodeId](self._fleet.facts)
         self._server_at: Millis | None = None
         self._walked: dict[NodeId, Trail] = {}
+        self._saved_at: dict[NodeId, Millis] = {}
+        self._looks: dict[NodeId, tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
+        self._shared: dict[int, tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
 
     # what goes in
 
     def take(self, nodes: Iterable[NodeFacts]) -> None:
         """Nodes whose facts may have changed."""
         for facts in nodes:
-            if facts.id not in self._fleet.facts or self._fleet.facts[facts.id].host != facts.host:
+            node = facts.id
+            before = self._fleet.facts.get(node)
+            if before is None or before.host != facts.host:
                 self._fleet.moved()
-            self._fleet.facts[facts.id] = facts
-            self._nodes.add(facts.id)
+            self._fleet.facts[node] = facts
+            self._nodes.add(node)
             if facts.sample is not None:
-                before = self._trails.get(facts.id, Trail())
-                after = follow(before, facts.sample)
-                if after is not before:
-                    self._trails[facts.id] = self._walked[facts.id] = after
+                self._follow(node, facts.sample)
+
+    def _follow(self, node: NodeId, sample: Sample) -> None:
+        before = self._trails.get(node, _NO_TRAIL)
+        after = follow(before, sample)
+        if after is before:
+            return
+        self._trails[node] = after
+        if not 0 <= after.at - self._saved_at.get(node, 0) < _SAVE_EVERY:
+            self._saved_at[node] = after.at
+            self._walked[node] = after
 
     def take_all(self, nodes: Sequence[NodeFacts]) -> None:
         """Every node there is; what is missing is no longer looked at."""
         here = {facts.id for facts in nodes}
         for gone in [node for node in self._fleet.facts if node not in here]:
             del self._fleet.facts[gone]
-            self._trails.pop(gone, None)
+            for kept in (self._trails, self._saved_at, self._looks):
+                kept.pop(gone, None)
             self._nodes.add(gone)
             self._fleet.moved()
         self.take(facts for facts in nodes if self._fleet.facts.get(facts.id) != facts)
@@ -165,7 +182,7 @@ class Engine:
         evidence = "no connection to the broker; every node's status is unknown" if since is not None else "connected"
         policy = self._policy.of_site("", Rule.NO_BROKER)
         checks = [self._judge(_SERVER, Rule.NO_BROKER, Finding(holds, evidence, since), policy, now)]
-        known = {subject.name for subject, rule in self._book.open if rule is Rule.CHANNEL_REFUSED}
+        known = {subject.name for subject, rules in self._book.open.items() if Rule.CHANNEL_REFUSED in rules}
         for name in known | self._speaker.refused.keys():
             why = self._speaker.refused.get(name)
             refused = Finding(Holds.YES, why) if why is not None else Finding(Holds.NO, "it sends again")
@@ -176,7 +193,7 @@ class Engine:
     def _blind_since(self, now: Millis) -> Millis | None:
         if self._fleet.server.connected_at is not None:
             return None
-        number = self._book.open.get((_SERVER, Rule.NO_BROKER))
+        number = self._book.of(_SERVER).get(Rule.NO_BROKER)
         return self._book.incidents[number].since if number is not None else now
 
     def _look_at_fleet(self, now: Millis) -> None:
@@ -199,40 +216,50 @@ class Engine:
                 self._book.close(subject, rule, f"{REVOKED}, so nobody misses it", now)
             return
         view = self._view(facts, now)
-        policies = self._policy.of_node(node)
-        checks = [view.now + MINUTE] if view.status is NodeStatus.MAINTENANCE else []
-        for rule, look in LOOKS.items():
-            policy = policies[rule]
-            number = self._book.open.get((subject, rule))
-            if not policy.enabled:
-                self._book.close(subject, rule, "the rule was switched off", now)
-                continue
-            counted = number is not None and self._book.incidents[number].state is not State.PENDING
-            finding = look(view, policy, counted)
-            if number is None and finding.holds is not Holds.YES:
-                check_at = finding.check_at
-            else:
+        looks = self._looks_of(node)
+        checks = [now + MINUTE] if view.status is NodeStatus.MAINTENANCE else []
+        opened = self._book.of(subject)
+        for rule in opened.keys() - {rule for rule, _, _ in looks} if opened else ():
+            self._book.close(subject, rule, "the rule was switched off", now)
+        for rule, look, policy in looks:
+            number = opened.get(rule)
+            finding = look(view, policy, self._counts(number))
+            check_at = finding.check_at
+            if number is not None or finding.holds is Holds.YES:
                 check_at = self._judge(subject, rule, finding, policy, now)
             if check_at is not None:
                 checks.append(check_at)
         if checks:
             self._nodes.plan(node, min(checks))
 
+    def _counts(self, number: int | None) -> bool:
+        return number is not None and self._book.incidents[number].state is not State.PENDING
+
+    def _looks_of(self, node: NodeId) -> tuple[tuple[Rule, Look, RulePolicy], ...]:
+        known = self._looks.get(node)
+        if known is None:
+            # Nodes share their policies, and so what follows from them.
+            policies = self._policy.of_node(node)
+            known = self._shared.get(id(policies)) or self._shared.setdefault(id(policies), enabled(policies))
+            self._looks[node] = known
+        return known
+
     def _view(self, facts: NodeFacts, now: Millis) -> View:
-        maintained = self._maintained(facts, now)
+        status = status_at(facts, self._fleet.server, now, maintained=self._maintained(facts, now))
         return View(
             facts=facts,
             server=self._fleet.server,
             now=now,
-            status=status_at(facts, self._fleet.server, now, maintained=maintained),
-            trail=self._trails.get(facts.id, Trail()),
-            chain=self._chains.get(chain_of(facts) if facts.tags else "", Chain()),
+            status=status,
+            fresh=facts.sample if status in _THERE else None,
+            trail=self._trails.get(facts.id, _NO_TRAIL),
+            chain=self._chains.get(chain_of(facts) if facts.tags else "", _NO_CHAIN),
             usual=self._usual.get(facts.id),
             grace=self._policy.grace,
         )
 
     def _judge(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Millis | None:  # noqa: PLR0917
-        number = self._book.open.get((subject, rule))
+        number = self._book.of(subject).get(rule)
         if number is None:
             if finding.holds is not Holds.YES or not policy.enabled:
                 return finding.check_at

@@ -1,9 +1,11 @@
 """The rules about the machine: sources, cards, temperature, clock, outbox. Pure."""
 
-from rigwatch.messages import Sample
+from operator import itemgetter
+
+from rigwatch.messages import Gpu, Sample
 from subscriber.alerts.rule import RulePolicy
 from subscriber.alerts.trail import CARD_FORGOTTEN_AFTER
-from subscriber.alerts.view import UNKNOWN, Finding, View, no, yes
+from subscriber.alerts.view import UNKNOWN, Finding, View, either, no, yes
 from subscriber.alerts.words import duration, plain
 
 OUTBOX = "outbox"
@@ -13,7 +15,8 @@ OUTBOX = "outbox"
 def source_failing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
     if view.fresh is None:
         return UNKNOWN
-    failing = [f"{plain(name, 40)}: {plain(why)}" for name, why in sorted(view.fresh.errors.items()) if name != OUTBOX]
+    errors = sorted(view.fresh.errors.items()) if view.fresh.errors else ()
+    failing = [f"{plain(name, 40)}: {plain(why)}" for name, why in errors if name != OUTBOX]
     return yes("; ".join(failing)) if failing else no("all sources answer")
 
 
@@ -23,7 +26,7 @@ def gpu_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noq
     here = {gpu.id for gpu in view.fresh.gpus}
     missing = [card for card in view.trail.cards if card.id not in here]
     if not missing:
-        return no(f"{len(here)} GPUs")
+        return no(lambda: f"{len(here)} GPUs")
     named = ", ".join(f"{plain(card.name or 'GPU', 40)} {plain(card.id, 60)}" for card in missing)
     since = min(card.last_at for card in missing)
     days = duration(CARD_FORGOTTEN_AFTER)
@@ -36,10 +39,10 @@ def hot(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT0
     hottest = _temperatures(view.fresh)
     if not hottest:
         return UNKNOWN
-    degrees, what = max(hottest)
-    most = policy.clear if is_open else policy.threshold
-    evidence = f"{degrees:.0f} °C{what}"
-    return yes(f"{evidence}, limit {policy.threshold:g} °C") if degrees > most else no(evidence)
+    degrees, card = max(hottest, key=itemgetter(0))
+    if degrees > (policy.clear if is_open else policy.threshold):
+        return yes(f"{_degrees(degrees, card)}, limit {policy.threshold:g} °C")
+    return no(lambda: _degrees(degrees, card))
 
 
 def cold(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
@@ -47,19 +50,22 @@ def cold(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT
     coldest = _temperatures(view.fresh)
     if view.fresh is None or not coldest or view.fresh.hashrate is None:
         return UNKNOWN
-    degrees, what = min(coldest)
+    degrees, card = min(coldest, key=itemgetter(0))
     least = policy.clear if is_open else policy.threshold
-    evidence = f"{degrees:.0f} °C{what}"
     should_work = bool(view.fresh.hashrate or view.usual)
-    return yes(f"{evidence} while it should work") if should_work and degrees < least else no(evidence)
+    if should_work and degrees < least:
+        return yes(f"{_degrees(degrees, card)} while it should work")
+    return no(lambda: _degrees(degrees, card))
 
 
 def clock_off(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
     if view.fresh is None or view.facts.clock_offset is None:
         return UNKNOWN
-    off = abs(view.facts.clock_offset) / 1000
-    evidence = f"{duration(abs(view.facts.clock_offset))} {'behind' if view.facts.clock_offset > 0 else 'ahead'}"
-    return yes(evidence) if off > (policy.clear if is_open else policy.threshold) else no(evidence)
+    offset = view.facts.clock_offset
+    return either(
+        abs(offset) / 1000 > (policy.clear if is_open else policy.threshold),
+        lambda: f"{duration(abs(offset))} {'behind' if offset > 0 else 'ahead'}",
+    )
 
 
 def samples_lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
@@ -69,12 +75,16 @@ def samples_lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # no
     return yes(plain(trouble)) if trouble else no("its outbox has room")
 
 
-def _temperatures(sample: Sample | None) -> list[tuple[float, str]]:
+def _temperatures(sample: Sample | None) -> list[tuple[float, Gpu | None]]:
+    """Of its cards; where none tells, the node's own."""
     if sample is None:
         return []
-    of_cards = [
-        (gpu.temperature, f" ({plain(gpu.name or 'GPU', 40)} {plain(gpu.id, 60)})")
-        for gpu in sample.gpus or ()
-        if gpu.temperature is not None
+    of_cards: list[tuple[float, Gpu | None]] = [
+        (gpu.temperature, gpu) for gpu in sample.gpus or () if gpu.temperature is not None
     ]
-    return of_cards or ([] if sample.temperature is None else [(sample.temperature, "")])
+    return of_cards or ([] if sample.temperature is None else [(sample.temperature, None)])
+
+
+def _degrees(temperature: float, card: Gpu | None) -> str:
+    of = "" if card is None else f" ({plain(card.name or 'GPU', 40)} {plain(card.id, 60)})"
+    return f"{temperature:.0f} °C{of}"

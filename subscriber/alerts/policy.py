@@ -1,5 +1,6 @@
 """Which figures count for a node: built in, then `[alerts]`, then its site's, then its own. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -23,7 +24,8 @@ class Policy:
         self.flap_within: Millis = in_millis(settings.flap_within)
         self.quiet: QuietSettings = settings.quiet
         self._zone = zone
-        self._of_nodes: dict[NodeId, dict[Rule, RulePolicy]] = {}
+        self._of_nodes: dict[NodeId, Mapping[Rule, RulePolicy]] = {}
+        self._of_layers: dict[tuple[str, str], Mapping[Rule, RulePolicy]] = {}
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -33,24 +35,22 @@ class Policy:
         except (KeyError, OSError, ValueError):
             return ZoneInfo("UTC")
 
-    def of_node(self, node: NodeId) -> dict[Rule, RulePolicy]:
+    def of_node(self, node: NodeId) -> Mapping[Rule, RulePolicy]:
+        """The same mapping for all nodes that nothing of their own is set for."""
         known = self._of_nodes.get(node)
         if known is None:
-            layers: list[Rules] = [self.settings]
-            layers += [each for each in (self._site(node), self._node(node)) if each]
-            known = self._of_nodes[node] = {rule: self._layered(rule, layers) for rule in Rule}
+            site, own = self.settings.site.get(node.site), self.settings.node.get(str(node))
+            key = (node.site if site else "", str(node) if own else "")
+            if key not in self._of_layers:
+                layers: list[Rules] = [self.settings, *(each for each in (site, own) if each)]
+                self._of_layers[key] = {rule: self._layered(rule, layers) for rule in Rule}
+            known = self._of_nodes[node] = self._of_layers[key]
         return known
 
     def of_site(self, site: str, rule: Rule) -> RulePolicy:
         """For what is about a whole site, or, with an empty name, about the fleet or the server."""
         narrower = self.settings.site.get(site)
         return self._layered(rule, [self.settings, *([narrower] if narrower else [])])
-
-    def _site(self, node: NodeId) -> Rules | None:
-        return self.settings.site.get(node.site)
-
-    def _node(self, node: NodeId) -> Rules | None:
-        return self.settings.node.get(str(node))
 
     def _layered(self, rule: Rule, layers: list[Rules]) -> RulePolicy:
         policy = BUILT_IN[rule]

@@ -1,5 +1,6 @@
 """The rules about being there: lost, silent, said goodbye. Pure."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from rigwatch.clock import Millis
@@ -14,6 +15,8 @@ RETAINED_WITHIN = 5 * SECOND
 """A will that comes so soon after our own connect was most likely kept by the broker from before."""
 
 
+_MILLISECOND = timedelta(milliseconds=1)
+
 BROKER_NOTICED = 25 * SECOND
 """When the broker hangs, nobody reports. Our own keep-alive has found that by then (20 s at most), and tells it as one
 incident; a node that reports every few seconds must not be blamed for it before."""
@@ -24,7 +27,7 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
     if facts.state is None or is_blind(view.server, view.now):
         return UNKNOWN
     if facts.state is not NodeState.LOST:
-        return no(f"it is {facts.state.value}")
+        return no(_state(facts.state))
     came_at, connected_at = facts.state_at or 0, view.server.connected_at or 0
     if came_at < connected_at + RETAINED_WITHIN:
         # What happened while nobody watched: the node may be on its way back, as everything that lost the broker is.
@@ -40,15 +43,15 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
 def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
     facts = view.facts
     if facts.state is not NodeState.ONLINE or is_blind(view.server, view.now):
-        return no(f"it is {facts.state.value}") if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
+        return no(_state(facts.state)) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
     connected_at, reported_at = view.server.connected_at or 0, facts.last_report_at or 0
     heard_at = max(reported_at, facts.state_at or 0, connected_at)
-    patience = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // timedelta(milliseconds=1))))
+    patience = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // _MILLISECOND)))
     # What was connected to a broker that went away needs as long as a lost node to come back to the next one.
     returns_until = connected_at + view.grace if heard_at == connected_at and not _open else 0
     due = max(heard_at + patience, returns_until)
     if view.now > due:
-        interval = duration(facts.interval // timedelta(milliseconds=1))
+        interval = duration(facts.interval // _MILLISECOND)
         return yes(f"connected, but no report for {duration(view.now - heard_at)}, should be one every {interval}", due)
     return no("it reports", check_at=due + 1)
 
@@ -58,11 +61,15 @@ def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: F
     if facts.state is None or view.status is NodeStatus.UNKNOWN:
         return UNKNOWN
     if facts.state is not NodeState.OFFLINE:
-        return no(f"it is {facts.state.value}")
+        return no(_state(facts.state))
     if view.status is NodeStatus.MAINTENANCE:
         return no("it said goodbye in its maintenance")
     why = f" ({facts.reason})" if facts.reason else ""
     return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
+
+
+def _state(state: NodeState) -> Callable[[], str]:
+    return lambda: f"it is {state.value}"
 
 
 def _last_report(view: View, gone_at: Millis) -> str:

@@ -1,6 +1,6 @@
 """All rules of nodes in one table: the name, and the function that looks. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from subscriber.alerts import blocks, machine, mining, presence
@@ -31,3 +31,8 @@ LOOKS: dict[Rule, Look] = {
     Rule.CLOCK_OFF: machine.clock_off,
     Rule.SAMPLES_LOST: machine.samples_lost,
 }
+
+
+def enabled(policies: Mapping[Rule, RulePolicy]) -> tuple[tuple[Rule, Look, RulePolicy], ...]:
+    """What is looked at under these policies."""
+    return tuple((rule, look, policies[rule]) for rule, look in LOOKS.items() if policies[rule].enabled)

@@ -92,8 +92,9 @@ class Speaker:
     def _coming(self, rule: Rule, kind: Kind, now: Millis) -> list[Millis]:
         """When others may owe the same: ends of running holds, and of recoveries that go on."""
         expected: list[Millis] = []
-        for (subject, other), number in self._book.open.items():
-            if other is not rule or subject.scope is not Scope.NODE:
+        for subject, rules in self._book.open.items():
+            number = rules.get(rule)
+            if number is None or subject.scope is not Scope.NODE:
                 continue
             incident = self._book.incidents[number]
             if kind in (Kind.FIRST, Kind.FLAPPING):

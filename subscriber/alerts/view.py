@@ -1,6 +1,8 @@
 """What a rule looks at, and what it answers. No rule lives here."""
 
+from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -13,21 +15,18 @@ from subscriber.facts import NodeFacts, ServerFacts
 
 
 class View(Struct, frozen=True):
-    """A node at one moment. `usual` is its own median hashrate (H/s); None = too little history to say."""
+    """A node at one moment. `fresh` is its latest sample where that still speaks of the present; None = nothing is
+    known of it now. `usual` is its own median hashrate (H/s); None = too little history to say."""
 
     facts: NodeFacts
     server: ServerFacts
     now: Millis
     status: NodeStatus
+    fresh: Sample | None = None
     trail: Trail = Trail()
     chain: Chain = Chain()
     usual: float | None = None
     grace: Millis = 0
-
-    @property
-    def fresh(self) -> Sample | None:
-        """The latest sample, where it still speaks of the present; None = nothing is known of it now."""
-        return self.facts.sample if self.status in (NodeStatus.ONLINE, NodeStatus.DEGRADED) else None
 
 
 class Holds(StrEnum):
@@ -38,21 +37,35 @@ class Holds(StrEnum):
     UNKNOWN = "unknown"
 
 
+Words: TypeAlias = str | Callable[[], str]
+"""A text, or how to make it: most findings are "no", and nobody asks those why."""
+
+
 class Finding(Struct, frozen=True):
     """`since` is from when on it holds, where the facts say so; `check_at` when time alone may change the answer."""
 
     holds: Holds
-    evidence: str = ""
+    words: Words = ""
     since: Millis | None = None
     check_at: Millis | None = None
+
+    @property
+    def evidence(self) -> str:
+        """What was seen; made when asked for."""
+        return self.words if isinstance(self.words, str) else self.words()
 
 
 UNKNOWN = Finding(Holds.UNKNOWN)
 
 
-def yes(evidence: str, since: Millis | None = None) -> Finding:
-    return Finding(Holds.YES, evidence, since)
+def yes(words: Words, since: Millis | None = None) -> Finding:
+    return Finding(Holds.YES, words, since)
 
 
-def no(evidence: str = "", check_at: Millis | None = None) -> Finding:
-    return Finding(Holds.NO, evidence, check_at=check_at)
+def no(words: Words = "", check_at: Millis | None = None) -> Finding:
+    return Finding(Holds.NO, words, check_at=check_at)
+
+
+def either(holds: bool, words: Words) -> Finding:  # noqa: FBT001 - the question itself
+    """The same words for both answers."""
+    return Finding(Holds.YES if holds else Holds.NO, words)

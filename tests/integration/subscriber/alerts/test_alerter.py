@@ -214,3 +214,17 @@ def test_trails_survive_a_restart(driver: Driver, store: Store) -> None:
     driver.alerter.write(store, [RIG.heard(report(sample(now, peers=5), sent_at=now), now)])
     begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
     assert begin.trails[RIG.id].at == now
+
+
+def test_the_trail_of_a_node_that_reports_every_second_is_saved_every_ten(driver: Driver, store: Store) -> None:
+    driver.hear(birth())
+    first = driver.clock.now()
+
+    def saved_after(seconds: int) -> int:
+        now = first + seconds * 1000
+        driver.clock.set_wall(now)
+        driver.alerter.write(store, [RIG.heard(report(sample(now, hashrate=seconds), sent_at=now), now)])
+        begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
+        return (begin.trails[RIG.id].at - first) // 1000
+
+    assert [saved_after(seconds) for seconds in (1, 2, 10, 11, 20, 21, 60)] == [1, 1, 1, 11, 11, 21, 60]
