@@ -60,6 +60,8 @@ class Pipeline:
         self._clock = clock
         self._capacity = capacity
         self._queue: deque[Heard] = deque()
+        self._stored: asyncio.Queue[tuple[list[Heard], list[Verdict]]] = asyncio.Queue(maxsize=1)
+        self._unfinished = 0
         self._waiting = 0
         self._filled = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -87,16 +89,25 @@ class Pipeline:
             self._enqueue(heard)
 
     async def run(self) -> None:
-        """Stores and acknowledges until it is cancelled."""
+        """Stores and acknowledges until it is cancelled; while one batch is acknowledged the next is being stored."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._acknowledge_all(), name="acknowledge")
+            while True:
+                await self._wait_for_work()
+                self._regulate()
+                batch = self._take()
+                verdicts = await self._store(batch)
+                # Full while the broker does not take the acks, and then nothing more is stored.
+                await self._stored.put((batch, verdicts))
+
+    async def _acknowledge_all(self) -> None:
         while True:
-            await self._wait_for_work()
-            self._regulate()
-            batch = self._take()
-            verdicts = await self._store(batch)
+            batch, verdicts = await self._stored.get()
             self._acknowledge(self._answers(batch, verdicts))
             self._regulate()
             await self._catch_up()
-            if not self._queue:
+            self._unfinished -= len(batch)
+            if not self._unfinished:
                 self._idle.set()
 
     async def drained(self) -> None:
@@ -117,6 +128,7 @@ class Pipeline:
     def _enqueue(self, heard: Heard) -> None:
         weight = _weight(heard)
         self._queue.append(heard)
+        self._unfinished += 1
         self._waiting += weight
         self._filled.set()
         self._idle.clear()

@@ -297,13 +297,30 @@ async def test_acks_the_broker_does_not_confirm_do_not_pile_up(monkeypatch: pyte
         for n in (1, 2):
             it.receive(rig().sealed(report(sample(n=n), session=5)))
             await eventually_async(lambda n=n: len(it.wire.acks) == n)  # type: ignore[misc]
-        it.receive(rig().sealed(birth(6)))
-        await settle()
-        assert len(it.disk.batches) == 2
+        for session in range(6, 10):
+            it.receive(rig().sealed(birth(session)))
+            await settle()
+        # Two more are stored ahead of their turn, and the rest waits.
+        assert len(it.disk.batches) == 4
+        assert not it.pipeline._idle.is_set()
         for sent in list(it.pipeline._unconfirmed):
             sent.set_result(None)
         await it.pipeline.drained()
-        assert len(it.disk.batches) == 3
+        assert [heard.body.session for batch in it.disk.batches for heard in batch] == [5, 5, 6, 7, 8, 9]
+
+
+async def test_the_next_batch_is_stored_while_one_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_UNCONFIRMED_BATCHES", 0)
+    async with running() as it:
+        it.wire.confirming = False
+        it.receive(rig().sealed(report(sample(n=1), session=5)))
+        await eventually_async(lambda: it.wire.acks)
+        it.receive(rig().sealed(report(sample(n=2), session=5)))
+        await eventually_async(lambda: len(it.disk.batches) == 2)
+        assert it.wire.numbers(rig()) == [1]
+        for sent in list(it.pipeline._unconfirmed):
+            sent.set_result(None)
+        await eventually_async(lambda: it.wire.numbers(rig()) == [1, 2])
 
 
 async def test_when_it_ends_nothing_more_is_taken_and_its_last_acks_are_confirmed() -> None:

@@ -1,0 +1,50 @@
+"""Hundreds of rows in one statement say the same as one by one, on either database, whatever is in them."""
+
+import pytest
+
+from subscriber.store import Store
+from subscriber.store.work import Work
+
+ODD = 'a "quoted" \\ back\nslash, тест, 漢字, 😀, \x7f, \u2028, [1, 2], null'
+COLUMNS = (("name", "text"), ("value", "int8"))
+COUNTS = [0, 1, 3, 4, 5, 63, 255, 256, 257, 700]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_row_is_there_once_and_as_it_was(store: Store, count: int) -> None:
+    rows = [(f"{ODD} {number}", number * 2**43 - 5) for number in range(count)]
+
+    def do(work: Work) -> list[tuple[str, int]]:
+        work.load("mark", ("name", "value"), rows)
+        found = work.many(("m.name", "m.value"), "FROM mark m WHERE m.name LIKE ?", ("a %",))
+        assert found == work.rows("SELECT m.name, m.value FROM mark m WHERE m.name LIKE ?", ("a %",))
+        return [(name, value) for name, value in found]
+
+    assert sorted(store.change(do)) == sorted(rows)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_every_row_is_changed_by_its_own_values(store: Store, count: int) -> None:
+    names = [f"m{number}" for number in range(count)]
+
+    def do(work: Work) -> dict[str, int]:
+        work.load("mark", ("name", "value"), [(name, 1) for name in [*names, "other"]])
+        update = "UPDATE mark SET value = mark.value + {value} {from} WHERE mark.name = {name}"
+        work.run_rows(update, COLUMNS, [(name, number) for number, name in enumerate(names)])
+        add = "INSERT INTO mark (name, value) {values} ON CONFLICT (name) DO UPDATE"
+        work.run_rows(f"{add} SET value = mark.value + excluded.value", COLUMNS, [(name, 1000) for name in names])
+        return dict(work.rows("SELECT name, value FROM mark"))
+
+    after = store.change(do)
+    assert [after[name] for name in names] == [1001 + number for number in range(count)]
+    assert after["other"] == 1
+
+
+def test_nothing_found_is_an_empty_list_and_nothing_known_is_none(store: Store) -> None:
+    def look(work: Work) -> None:
+        assert work.many(("m.name",), "FROM mark m WHERE m.name = ?", ("there is none",)) == []
+        assert work.many(("NULL", "m.name"), "FROM mark m WHERE m.name = ?", ("alerts_term",)) == [
+            (None, "alerts_term")
+        ]
+
+    store.look(look)
