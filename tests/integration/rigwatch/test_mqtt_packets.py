@@ -1,6 +1,7 @@
 """Messages in pieces and in heaps: what was received in one read, and what is written in one, are many packets."""
 
 import asyncio
+import socket
 
 from tests.integration.rigwatch.connecting import Heard, connect, in_time
 from tests.scripted_broker import ACCEPTED, CONNECT, PUBLISH, Packet, scripted_broker
@@ -89,3 +90,12 @@ async def test_what_is_published_at_once_arrives_whole_and_in_order_also_where_t
     published = [packet for packet in broker.received if packet.kind == PUBLISH]
     payloads = [packet.body[5 if packet.flags & 0x06 else 3 :] for packet in published]
     assert payloads == [number.to_bytes(2) * 1000 for number in range(3000)]
+
+
+async def test_what_is_written_does_not_wait_for_the_other_side_to_confirm_what_went_before() -> None:
+    async with scripted_broker(answering) as broker:
+        connection = await connect(broker.port)
+        sock = connection._client.socket()
+        assert isinstance(sock, socket.socket)
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await connection.close()
