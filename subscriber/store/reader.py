@@ -14,13 +14,17 @@ from subscriber.store.rows import COLUMNS, Names, from_row
 from subscriber.store.times import HOUR, MINUTE, as_interval
 from subscriber.store.work import Row, Work
 
-_FACTS = (
-    *("n.site", "n.node", "n.name", "n.host", "n.version", "n.tags", "n.sources", "n.interval", "n.state"),
-    *("n.state_at", "n.reason", "n.session", "n.enrolled_at", "n.first_seen_at", "n.last_report_at"),
-    *("n.clock_offset", "n.latest", "n.given_name", "n.given_tags"),
-)
-_NODES = "FROM node n WHERE n.retired_at IS NULL"
-_SOME = "FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL"
+_NODES = """
+SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
+       enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags
+FROM node WHERE retired_at IS NULL
+"""
+_SOME = """
+SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
+       n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest,
+       n.given_name, n.given_tags
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
+"""
 _STAMP = """
 SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
        coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
@@ -74,13 +78,13 @@ _latest = msgspec.json.Decoder(Sample)
 
 def nodes(work: Work) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
-    return [_node(row) for row in sorted(work.many(_FACTS, _NODES), key=itemgetter(0, 1))]
+    return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
 
 
 def some(work: Work, nodes: Iterable[NodeId]) -> list[NodeFacts]:
     """Only these, in no order."""
     names = msgspec.json.encode([(node.site, node.node) for node in nodes]).decode()
-    return [_node(row) for row in work.many(_FACTS, _SOME, (names,))]
+    return [_node(row) for row in work.rows(_SOME, (names,))]
 
 
 def stamp(work: Work) -> tuple[int, ...]:

@@ -21,10 +21,10 @@ Key: TypeAlias = tuple[int, int]
 MINUTES_FROM = "minutes_from"
 
 _MARK = f"SELECT n.value FROM mark n WHERE n.name = '{MINUTES_FROM}'{{share}}"  # noqa: S608 - constants
-# As whole as it is: SQLite would write a float into JSON with 15 digits. Beyond this it is not exact anyway.
-_WHOLE = "CASE WHEN m.hashrate < 9e18 THEN CAST(m.hashrate AS BIGINT) ELSE m.hashrate END"
-_MINUTE = ("m.minute", "m.node_id", "m.count", _WHOLE)
-_MINUTES = "FROM {pairs} k CROSS JOIN node_minute m WHERE m.minute = k.a AND m.node_id = k.b"
+_MINUTES = """
+SELECT m.minute, m.node_id, m.count, m.hashrate
+FROM {pairs} k CROSS JOIN node_minute m WHERE m.minute = k.a AND m.node_id = k.b
+"""
 _MINUTES_OF_SAMPLES = """
 SELECT (n + lag) / 60000 AS minute, count(hashrate), sum(hashrate) FROM sample
 WHERE node_id = ? AND n + lag >= ? AND n + lag < ? AND hashrate IS NOT NULL GROUP BY (n + lag) / 60000
@@ -136,7 +136,7 @@ def write(work: Work, added: Added) -> None:
 
 def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
     keys = msgspec.json.encode(list(recent)).decode()
-    stored = {(minute, node): (count, total) for minute, node, count, total in work.many(_MINUTE, _MINUTES, (keys,))}
+    stored = {(minute, node): (count, total) for minute, node, count, total in work.rows(_MINUTES, (keys,))}
     changed: list[Row] = []
     for key, (count, total) in recent.items():
         before = stored.get(key, (0, 0))

@@ -37,7 +37,6 @@ class Dialect:
 
 # SQLite may limit the parameters of a statement to 32,766: a row of a sample has 17.
 _PARTS = (256, 64, 16, 4, 1)
-_rows = msgspec.json.Decoder(list[tuple[Any, ...]])
 
 _SQLITE_PAIRS = "(SELECT json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b FROM json_each(?))"
 
@@ -96,14 +95,6 @@ class Work:
         """The driver's bulk path: about ten times as fast as building each statement with Peewee."""
         self._cursor.executemany(_rendered(sql, self._dialect), rows)
 
-    def many(self, columns: Sequence[str], source: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """As `rows`, of `SELECT columns source`, for hundreds of rows. No BLOBs, and floats to 15 digits."""
-        if self._dialect is not SQLITE:
-            return self.rows(f"SELECT {', '.join(columns)} {source}", parameters)
-        # In one step, since at each of them another thread may begin to compute, and is waited for.
-        ((found,),) = self.rows(f"SELECT json_group_array(json_array({', '.join(columns)})) {source}", parameters)
-        return _rows.decode(found)
-
     def run_rows(self, sql: str, columns: Columns, rows: Sequence[Row]) -> None:
         """As `run_many`, for statements that change a thousand rows at a time: in as few steps as can be.
 
@@ -128,7 +119,10 @@ class Work:
                 copy.write_row(row)
 
     def _run_parts(self, sql: str, names: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """SQLite's way to take many rows in one step; of a few sizes, so that the driver has each statement ready."""
+        """SQLite's way to take many rows in one step; of a few sizes, so that the driver has each statement ready.
+
+        A step for each row, at which another thread may begin to compute and is waited for, takes ten times as long.
+        """
         at = 0
         for size in _PARTS:
             while len(rows) - at >= size:

@@ -28,21 +28,19 @@ from subscriber.store.work import Row, Work
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 
-_LOADED = (
-    *("n.id", "n.site", "n.node", "n.session", "n.state", "n.state_at", "n.interval", "n.reason"),
-    *("n.first_seen_at", "n.last_report_at", "n.clock_offset", "n.latest", "n.latest_at"),
-)
-# Locked in order of the id, so that two subscribers that store at once wait for each other rather than deadlock.
-_LOAD = "FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}"
+_LOAD = """
+SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
+       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
+"""
 _ADD_NODE = """
 INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
                   kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers)
 VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
 _REMOVE_UNHEARD = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL AND enrolled_at IS NULL"
-_KEY = ("s.node_id", "s.n")
-_EXISTING = "FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
-_BETWEEN = "FROM sample s WHERE s.node_id = ? AND s.n >= ? AND s.n <= ?"
+_EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
+_BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ?"
 _SET_IDENTITY = """
 UPDATE node SET name = {name}, host = {host}, version = {version}, tags = {tags}, sources = {sources},
     interval = {interval} {from} WHERE node.id = {id}
@@ -189,7 +187,7 @@ def remove_unheard(work: Work, nodes: Iterable[NodeId]) -> None:
 
 def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
     names = _json.encode([(node.site, node.node) for node in nodes]).decode()
-    drafts = _drafts(work.many(_LOADED, _LOAD, (names,)))
+    drafts = _drafts(work.rows(_LOAD, (names,)))
     if len(drafts) < len(nodes):
         raise UnknownNodes(nodes - drafts.keys())
     return drafts
@@ -235,9 +233,9 @@ def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -> set[Row]:
+def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -> set[tuple[int, int]]:
     """Which of the samples, by node and n, are stored; and some others."""
-    seen: set[Row] = set()
+    seen: set[tuple[int, int]] = set()
     keys: list[tuple[int, int]] = []
     for draft, _, report in reports:
         numbers = [timed.sample.n for timed in report.samples]
@@ -245,9 +243,9 @@ def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -
             keys += [(draft.id, n) for n in numbers]
         else:
             # History: next to each other in the table, and there is hardly ever anything between them.
-            seen.update(work.many(_KEY, _BETWEEN, (draft.id, min(numbers), max(numbers))))
+            seen.update((draft.id, n) for (n,) in work.rows(_BETWEEN, (draft.id, min(numbers), max(numbers))))
     if keys:
-        seen.update(work.many(_KEY, _EXISTING, (_json.encode(keys).decode(),)))
+        seen.update(map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),))))
     return seen
 
 

@@ -16,9 +16,7 @@ def test_every_row_is_there_once_and_as_it_was(store: Store, count: int) -> None
 
     def do(work: Work) -> list[tuple[str, int]]:
         work.load("mark", ("name", "value"), rows)
-        found = work.many(("m.name", "m.value"), "FROM mark m WHERE m.name LIKE ?", ("a %",))
-        assert found == work.rows("SELECT m.name, m.value FROM mark m WHERE m.name LIKE ?", ("a %",))
-        return [(name, value) for name, value in found]
+        return [(name, value) for name, value in work.rows("SELECT name, value FROM mark WHERE name LIKE ?", ("a %",))]
 
     assert sorted(store.change(do)) == sorted(rows)
 
@@ -38,13 +36,3 @@ def test_every_row_is_changed_by_its_own_values(store: Store, count: int) -> Non
     after = store.change(do)
     assert [after[name] for name in names] == [1001 + number for number in range(count)]
     assert after["other"] == 1
-
-
-def test_nothing_found_is_an_empty_list_and_nothing_known_is_none(store: Store) -> None:
-    def look(work: Work) -> None:
-        assert work.many(("m.name",), "FROM mark m WHERE m.name = ?", ("there is none",)) == []
-        assert work.many(("NULL", "m.name"), "FROM mark m WHERE m.name = ?", ("alerts_term",)) == [
-            (None, "alerts_term")
-        ]
-
-    store.look(look)
