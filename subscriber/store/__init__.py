@@ -13,7 +13,7 @@ from subscriber.alerts.incident import Incident
 from subscriber.alerts.mute import Mute
 from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
 from subscriber.ingest import Heard
-from subscriber.store import alerts, housekeeping, outbox, reader, retention, silences, users, writer
+from subscriber.store import alerts, housekeeping, outbox, past, reader, retention, silences, users, writer
 from subscriber.store.engine import Engine, Unstorable, connect
 from subscriber.store.schema import migrate
 from subscriber.store.turn import Turn, turn_of
@@ -149,6 +149,26 @@ class Store:
         Samples on PostgreSQL go by the partition, up to an eighth of `keep` late.
         """
         return retention.prune(self._engine, keep=keep, now=now)
+
+    def make_ready_for_past(self, keep: timedelta, now: Millis) -> None:
+        """Once before `add_past`; a step of a few ms at a time, and nothing is forgotten by it."""
+        retention.make_ready(self._engine, keep=keep, now=now)
+
+    def add_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.Taken]:
+        """Stores what another program has measured, in one transaction; `past.introduce` says who the nodes are."""
+        while True:
+            try:
+                with self._engine.writing() as work:
+                    return past.add(work, samples)
+            except writer.UnknownNodes as exc:
+                # A subscriber that has not read of their enrolment yet may have taken them for forgotten ones.
+                with self._engine.writing() as work:
+                    writer.add_nodes(work, [(node, None) for node in exc.nodes])
+
+    def compare_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.Taken]:
+        """What `add_past` would do; nothing is changed."""
+        with self._engine.reading() as work:
+            return past.compare(work, samples)
 
     def user(self, name: str) -> User | None:
         """A dashboard user."""

@@ -60,7 +60,7 @@ def prune(engine: Engine, *, keep: timedelta, now: Millis) -> Iterator[int]:
 
     It can be left at any step: the hours' sums go last, so that what is unfinished is found again.
     """
-    first = (now - in_millis(keep)) // HOUR
+    first = oldest_kept(keep, now) // HOUR
     yield from partitions.make(engine, keep, now)
     yield from partitions.drop(engine, first * HOUR)
     yield from _prune_minutes(engine, (now - RECENT) // MINUTE)
@@ -73,6 +73,22 @@ def prune(engine: Engine, *, keep: timedelta, now: Millis) -> Iterator[int]:
     yield from _prune_changes(engine, first * HOUR)
     yield from _repeat(engine, _DELETE_FLEET, first * (HOUR // MINUTE))
     yield from _prune_hours(engine, first)
+
+
+def make_ready(engine: Engine, *, keep: timedelta, now: Millis) -> None:
+    """Before much of the past is stored: its partitions are there, and its minutes are not taken for recent ones.
+
+    Forgets nothing but the rows of minutes that every subscriber forgets.
+    """
+    for _ in partitions.make(engine, keep, now):
+        pass
+    for _ in _prune_minutes(engine, (now - RECENT) // MINUTE):
+        pass
+
+
+def oldest_kept(keep: timedelta, now: Millis) -> Millis:
+    """What was taken before is forgotten by `prune`."""
+    return (now - in_millis(keep)) // HOUR * HOUR
 
 
 def _prune_minutes(engine: Engine, target: int) -> Iterator[int]:

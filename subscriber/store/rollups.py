@@ -4,9 +4,9 @@ All sums are of whole thousandths of H/s and stay exact up to 2^53 of them, what
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,10 @@ Key: TypeAlias = tuple[int, int]
 
 MINUTES_FROM = "minutes_from"
 
+NEAR: Final[Millis] = MINUTE
+_ANYWHERE: Final[Millis] = 2**60
+"""Further than any clock is off."""
+
 _MARK = f"SELECT n.value FROM mark n WHERE n.name = '{MINUTES_FROM}'{{share}}"  # noqa: S608 - constants
 _MINUTES = """
 SELECT m.minute, m.node_id, m.count, m.hashrate
@@ -27,7 +31,8 @@ FROM {pairs} k CROSS JOIN node_minute m WHERE m.minute = k.a AND m.node_id = k.b
 """
 _MINUTES_OF_SAMPLES = """
 SELECT (n + lag) / 60000 AS minute, count(hashrate), sum(hashrate) FROM sample
-WHERE node_id = ? AND n + lag >= ? AND n + lag < ? AND hashrate IS NOT NULL GROUP BY (n + lag) / 60000
+WHERE node_id = ? AND n + lag >= ? AND n + lag < ? AND n >= ? AND n < ? AND hashrate IS NOT NULL
+GROUP BY (n + lag) / 60000
 """
 _SET_MINUTE = """
 INSERT INTO node_minute (minute, node_id, count, hashrate) {values}
@@ -108,8 +113,12 @@ class Added:
         return sums
 
 
-def write(work: Work, added: Added) -> None:
-    """Adds to the hours, minutes and the fleet's minutes. The samples are stored already, their nodes locked."""
+def write(work: Work, added: Added, *, near: Collection[int] = ()) -> None:
+    """Adds to the hours, minutes and the fleet's minutes. The samples are stored already, their nodes locked.
+
+    `near` are nodes of which no sample's `n` and `at` are further apart than `NEAR`: their minutes long past cost a
+    look at the samples around, instead of a walk over all that the node has.
+    """
     work.run_rows(
         _ADD_HOUR,
         _HOUR_COLUMNS,
@@ -125,7 +134,7 @@ def write(work: Work, added: Added) -> None:
     late = {key: delta for key, delta in added.minutes.items() if key[0] < minutes_from}
     fleet: defaultdict[int, list[float]] = defaultdict(lambda: [0, 0])
     _add_recent(work, recent, fleet)
-    _add_late(work, late, fleet)
+    _add_late(work, late, fleet, near)
     # In order of the minute: two subscribers that store at once wait for each other rather than deadlock.
     work.run_rows(
         _ADD_FLEET,
@@ -146,14 +155,17 @@ def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdic
     work.run_rows(_SET_MINUTE, _MINUTE_COLUMNS, sorted(changed))
 
 
-def _add_late(work: Work, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
+def _add_late(
+    work: Work, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]], near: Collection[int]
+) -> None:
     """Minutes whose rows are gone are summed from the samples: one walk over the node's samples, not one a minute."""
     nodes: defaultdict[int, dict[int, list[float]]] = defaultdict(dict)
     for (minute, node), delta in late.items():
         nodes[node][minute] = delta
     for node, minutes in nodes.items():
-        span = (node, min(minutes) * MINUTE, (max(minutes) + 1) * MINUTE)
-        for minute, count, total in work.rows(_MINUTES_OF_SAMPLES, span):
+        stray = NEAR if node in near else _ANYWHERE
+        since, until = min(minutes) * MINUTE, (max(minutes) + 1) * MINUTE
+        for minute, count, total in work.rows(_MINUTES_OF_SAMPLES, (node, since, until, since - stray, until + stray)):
             if minute in minutes:
                 delta = minutes[minute]
                 _move(fleet[minute], (count - delta[0], total - delta[1]), (count, total))
