@@ -119,7 +119,7 @@ def connect(url: str, home: Home) -> Engine:
             connect_timeout=BUSY_TIMEOUT_S,
             **CONNECT,
         )
-        return Engine(pool, POSTGRES, _without_password(url))
+        return Engine(pool, POSTGRES, without_password(url))
     raise StoreError(f"database {scheme or '(empty)'}: use sqlite:///file or postgresql://user:password@host/database")
 
 
@@ -148,6 +148,6 @@ def first_line(exc: BaseException) -> str:
     return text.splitlines()[0] if text else type(exc).__name__
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}{parts.path}"
