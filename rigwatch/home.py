@@ -72,6 +72,11 @@ class Home:
         return self.path / "nodes.json"
 
     @property
+    def legacy_json(self) -> Path:
+        """What the nodes of an old installation have become (`rigwatch.cli.legacy.ids`)."""
+        return self.path / "legacy.json"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Held by the one `up` or `serve` that runs here."""
         return self.path / "supervisor.lock"

@@ -3,7 +3,22 @@
 import sys
 import traceback
 
-from rigwatch.cli import accounts, alerts, db, doctor, export, nodes, parts, quiet, setup, show, simulate, tokens, watch
+from rigwatch.cli import (
+    accounts,
+    alerts,
+    db,
+    doctor,
+    export,
+    legacy,
+    nodes,
+    parts,
+    quiet,
+    setup,
+    show,
+    simulate,
+    tokens,
+    watch,
+)
 from rigwatch.cli.invocation import app, wants_debug
 from rigwatch.errors import RigwatchError
 
@@ -14,6 +29,7 @@ __all__ = [
     "db",
     "doctor",
     "export",
+    "legacy",
     "main",
     "nodes",
     "parts",

@@ -22,7 +22,7 @@ from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher,
 ORDER = (
     *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
     *("incidents", "ack", "silence", "maintenance", "rules", "test-alert"),
-    *("export", "db"),
+    *("export", "db", "import-legacy"),
     *("serve", "broker", "subscribe", "web", "publish", "user", "token", "account", "simulate"),
 )
 """Commands as a newcomer needs them; any that is not named here follows."""

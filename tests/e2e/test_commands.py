@@ -10,7 +10,7 @@ from tests.processes import Rigwatch
 # People and scripts build on these names.
 FIXED = {
     *("init", "up", "serve", "broker", "subscribe", "web", "publish", "enroll", "revoke", "rotate", "watch", "status"),
-    *("test-alert", "simulate", "doctor", "account add", "user add"),
+    *("test-alert", "simulate", "doctor", "account add", "user add", "import-legacy"),
 }
 _AT_ONCE = 4
 
