@@ -40,17 +40,21 @@ class Policy:
         known = self._of_nodes.get(node)
         if known is None:
             site, own = self.settings.site.get(node.site), self.settings.node.get(str(node))
-            key = (node.site if site else "", str(node) if own else "")
-            if key not in self._of_layers:
-                layers: list[Rules] = [self.settings, *(each for each in (site, own) if each)]
-                self._of_layers[key] = {rule: self._layered(rule, layers) for rule in Rule}
-            known = self._of_nodes[node] = self._of_layers[key]
+            layers: list[Rules] = [self.settings, *(each for each in (site, own) if each)]
+            known = self._of_nodes[node] = self._of(node.site if site else "", str(node) if own else "", layers)
         return known
 
     def of_site(self, site: str, rule: Rule) -> RulePolicy:
         """For what is about a whole site, or, with an empty name, about the fleet or the server."""
         narrower = self.settings.site.get(site)
-        return self._layered(rule, [self.settings, *([narrower] if narrower else [])])
+        return self._of(site if narrower else "", "", [self.settings, *([narrower] if narrower else [])])[rule]
+
+    def _of(self, site: str, node: str, layers: list[Rules]) -> Mapping[Rule, RulePolicy]:
+        """The layers' policies; `site` and `node` name those that have a layer of their own."""
+        known = self._of_layers.get((site, node))
+        if known is None:
+            known = self._of_layers[site, node] = {rule: self._layered(rule, layers) for rule in Rule}
+        return known
 
     def _layered(self, rule: Rule, layers: list[Rules]) -> RulePolicy:
         policy = BUILT_IN[rule]

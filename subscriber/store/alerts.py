@@ -43,10 +43,11 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.sever
 """
 _SAVE_DECISION = "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, ?, ?, ?)"
 _SAVE_TRAIL = """
-INSERT INTO trail (node_id, detail) SELECT id, ? FROM node WHERE site = ? AND node = ?
+INSERT INTO trail (node_id, detail)
+SELECT node.id, {detail} {from} CROSS JOIN node WHERE node.site = {site} AND node.node = {node}
 ON CONFLICT (node_id) DO UPDATE SET detail = excluded.detail
 """
-# SQLite would read ON as part of a join without the WHERE above.
+_TRAIL_COLUMNS = (("site", "text"), ("node", "text"), ("detail", "text"))
 _TRAILS = "SELECT n.site, n.node, t.detail FROM trail t JOIN node n ON n.id = t.node_id"
 _NUMBERS = """
 SELECT (SELECT coalesce(max(id), 0) FROM incident), (SELECT coalesce(max(id), 0) FROM decision),
@@ -109,7 +110,8 @@ def save(work: Work, outcome: Outcome, next_decision: int) -> int:
     if outcome.incidents or outcome.decisions or outcome.letters:
         marks.told(work)
     work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
-    work.run_many(_SAVE_TRAIL, [(_json(trail), node.site, node.node) for node, trail in outcome.trails])
+    trails = [(node.site, node.node, _json(trail)) for node, trail in outcome.trails]
+    work.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, trails)
     numbered = list(enumerate(outcome.decisions, next_decision))
     work.run_many(_SAVE_DECISION, [(n, each.incident, each.at, each.what, each.why[:1000]) for n, each in numbered])
     return next_decision + len(numbered) - 1

@@ -49,6 +49,7 @@ class Node(Model):
     given_name = TextField(null=True)  # by the server's administrators; it wins over `name`
     given_tags = TextField(null=True)  # JSON list, besides `tags`
     retired_at = BigIntegerField(null=True)  # from then on hidden, its history kept
+    highest_n = BigIntegerField(default=0)  # of its samples, those that are forgotten included
 
     class Meta:
         table_name = "node"

@@ -28,11 +28,12 @@ _SET = """
 UPDATE node SET first_seen_at = CASE WHEN first_seen_at <= {first} THEN first_seen_at ELSE {first} END,
     kept_samples = kept_samples + {samples}, kept_count = kept_count + {count},
     kept_hashrate = kept_hashrate + {hashrate}, kept_peers_count = kept_peers_count + {peers_count},
-    kept_peers = kept_peers + {peers}
+    kept_peers = kept_peers + {peers}, highest_n = CASE WHEN highest_n < {last} THEN {last} ELSE highest_n END
 {from} WHERE node.id = {id}
 """
 _SET_COLUMNS = (
     ("first", "int8"),
+    ("last", "int8"),
     ("samples", "int8"),
     ("count", "int8"),
     ("hashrate", "float8"),
@@ -90,7 +91,7 @@ def add(work: Work, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, 
         raise UnknownNodes(unknown)
     rows: list[Row] = []
     added = rollups.Added()
-    firsts: dict[int, Millis] = {}
+    spans: dict[int, tuple[Millis, int]] = {}
     for each in found.values():
         if each.id is None or not each.new:
             continue
@@ -98,12 +99,12 @@ def add(work: Work, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, 
             row = to_row(each.id, sample, sample.at, None, named=each.named)
             rows.append(row)
             added.add(each.id, sample.at, row)
-        firsts[each.id] = min(sample.at for sample in each.new)
+        spans[each.id] = min(sample.at for sample in each.new), max(sample.n for sample in each.new)
     if rows:
         work.load("sample", COLUMNS, rows)
         rollups.write(work, added, near={each.id for each in found.values() if each.id and not each.heard})
         kept = added.by_node()
-        work.run_rows(_SET, _SET_COLUMNS, [_sums(node, first, kept[node]) for node, first in sorted(firsts.items())])
+        work.run_rows(_SET, _SET_COLUMNS, [(*span, *_sums(kept[node]), node) for node, span in sorted(spans.items())])
     return {node: each.taken for node, each in found.items()}
 
 
@@ -135,13 +136,5 @@ def _is_named(sample: Sample) -> bool:
     return sample.miner is not None or sample.pool is not None
 
 
-def _sums(node: int, first: Millis, kept: rollups.Sum) -> Row:
-    return (
-        first,
-        kept.samples,
-        kept.count,
-        stored_number(kept.hashrate),
-        kept.peers_count,
-        stored_number(kept.peers),
-        node,
-    )
+def _sums(kept: rollups.Sum) -> Row:
+    return (kept.samples, kept.count, stored_number(kept.hashrate), kept.peers_count, stored_number(kept.peers))

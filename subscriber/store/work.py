@@ -98,8 +98,8 @@ class Work:
     def run_rows(self, sql: str, columns: Columns, rows: Sequence[Row]) -> None:
         """As `run_many`, for statements that change a thousand rows at a time: in as few steps as can be.
 
-        In the SQL of an INSERT `{values}` stands where its rows come from; in that of an UPDATE `{from}` stands before
-        WHERE, and `{name}` for the row's value of that name.
+        In the SQL of an INSERT `{values}` stands where its rows come from; in that of an UPDATE or a SELECT `{from}`
+        stands before WHERE, and `{name}` for the row's value of that name.
         """
         if not rows:
             return
@@ -142,14 +142,21 @@ def _of_rows(sql: str, names: tuple[str, ...], count: int) -> str:
 
 @cache
 def _all_at_once(sql: str, columns: Columns) -> str:
-    names = ", ".join(name for name, _ in columns)
-    source = f"FROM json_to_recordset(%s::json) AS r({', '.join(' '.join(column) for column in columns)})"
-    for name, _ in columns:
-        sql = sql.replace(f"{{{name}}}", f"r.{name}")
-    return sql.replace("{values}", f"SELECT {names} {source}").replace("{from}", source)
+    keys = _keys(len(columns))
+    typed = ", ".join(f"{key} {kind}" for key, (_, kind) in zip(keys, columns, strict=True))
+    source = f"FROM json_to_recordset(%s::json) AS r({typed})"
+    for key, (name, _) in zip(keys, columns, strict=True):
+        sql = sql.replace(f"{{{name}}}", f"r.{key}")
+    return sql.replace("{values}", f"SELECT {', '.join(keys)} {source}").replace("{from}", source)
 
 
 def _records(columns: Columns, rows: Sequence[Row]) -> str:
     """One JSON text: the driver would need longer for arrays of parameters than the server for the whole statement."""
-    names = [name for name, _ in columns]
-    return msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
+    keys = _keys(len(columns))
+    return msgspec.json.encode([dict(zip(keys, row, strict=True)) for row in rows]).decode()
+
+
+@cache
+def _keys(count: int) -> tuple[str, ...]:
+    # Short, since every row repeats them, and the server reads them all.
+    return tuple(f"c{number}" for number in range(count))

@@ -30,13 +30,13 @@ Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 
 _LOAD = """
 SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
-       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at
+       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
 """
 _ADD_NODE = """
 INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
-                  kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers)
-VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+                  kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n)
+VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
 _REMOVE_UNHEARD = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL AND enrolled_at IS NULL"
 _EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
@@ -59,7 +59,7 @@ UPDATE node SET session = {session}, state = {state}, state_at = {state_at}, rea
     first_seen_at = {first_seen_at}, last_report_at = {last_report_at}, clock_offset = {clock_offset},
     latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
     kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
-    kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}
+    kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}, highest_n = {highest}
 {from} WHERE node.id = {id}
 """
 _FACTS_COLUMNS = (
@@ -77,6 +77,7 @@ _FACTS_COLUMNS = (
     ("hashrate", "float8"),
     ("peers_count", "int8"),
     ("peers", "float8"),
+    ("highest", "int8"),
     ("id", "int4"),
 )
 _MANY = 20
@@ -96,6 +97,7 @@ class Draft:
     clock_offset: int | None
     latest: str | None
     latest_at: Millis
+    highest: int
     identity: Status | None = None
     touched: bool = False
     changes: list[Row] = field(default_factory=list)
@@ -122,6 +124,7 @@ class Draft:
     def take_new(self, timed: Timed, received_at: Millis, clock_offset: int) -> None:
         """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
         self.clock_offset = clock_offset
+        self.highest = max(self.highest, timed.sample.n)
         if not timed.live:
             return
         self.last_report_at = received_at
@@ -200,7 +203,7 @@ def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
 def _draft(row: Row) -> Draft:
     state = None if row[4] is None else NodeState(row[4])
     known = Known(session=row[3], state=state, state_at=row[5], interval=row[6])
-    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0)
+    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0, row[13])
 
 
 def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]]) -> None:
@@ -238,7 +241,8 @@ def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -
     seen: set[tuple[int, int]] = set()
     keys: list[tuple[int, int]] = []
     for draft, _, report in reports:
-        numbers = [timed.sample.n for timed in report.samples]
+        # Above the highest nothing is stored yet: nearly always.
+        numbers = [timed.sample.n for timed in report.samples if timed.sample.n <= draft.highest]
         if len(numbers) < _MANY:
             keys += [(draft.id, n) for n in numbers]
         else:
@@ -286,5 +290,6 @@ def _facts(draft: Draft, kept: rollups.Sum) -> Row:
         stored_number(kept.hashrate),
         kept.peers_count,
         stored_number(kept.peers),
+        draft.highest,
         draft.id,
     )

@@ -164,3 +164,12 @@ def test_minutes_long_past_are_summed_up_with_strays_in_them(store: Store, *, he
     store.add_past({A: [measured(1000, hashrate=4)]})
     assert store.totals(1, NOW)[0].hashrate == (3 if heard_of else 4)
     check(store)
+
+
+def test_a_number_that_was_imported_is_not_stored_again_when_the_node_sends_it(store: Store) -> None:
+    introduced(store, A)
+    past = measured(30)
+    assert store.add_past({A: [past, measured(20)]}) == {A: Taken(new=2)}
+    store.write([rig("a").heard(report(sample(past.at, n=past.n, hashrate=1), sent_at=NOW), NOW)])
+    assert [each.n for each in store.samples(A, since=0, until=NOW)] == [past.n, measured(20).n]
+    check(store)
