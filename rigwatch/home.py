@@ -77,6 +77,11 @@ class Home:
         return self.path / "legacy.json"
 
     @property
+    def legacy_join(self) -> Path:
+        """What is to be run on each rig of an old installation, with its join token: as secret as those."""
+        return self.path / "legacy-join.txt"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Held by the one `up` or `serve` that runs here."""
         return self.path / "supervisor.lock"

@@ -12,6 +12,7 @@ from rigwatch.cli.invocation import Invocation
 from rigwatch.cli.legacy import ids
 from rigwatch.cli.legacy.report import Report, counted
 from rigwatch.errors import SettingsError
+from rigwatch.home import write_private
 from rigwatch.messages import Sample
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Batch: TypeAlias = Mapping[NodeId, list[Sample]]
 
+LINES_SHOWN = 3
+"""Of more rigs the lines to run are written to a file."""
 ALIVE_MS = 10_000
 REST_S = 0.1
 """As long as SQLite's longest wait between two looks at a lock: whoever waits for the database gets it in between."""
@@ -214,8 +217,12 @@ def _say_next(
     for node, title in titles.items():
         if node in waiting and node in enrolled:
             lines += [f"{node} ({title})", f"  rigwatch import-legacy . --join {join_token(call, settings, node)}"]
-    if lines:
-        report.step(
-            "On each rig, install 'rigwatch[publisher]', and run its line, a secret, in its old client's folder:",
-            *lines,
-        )
+    if not lines:
+        return
+    what = "On each rig, install 'rigwatch[publisher]', and run its line, a secret, in its old client's folder"
+    if len(lines) // 2 > LINES_SHOWN:
+        # A line is as long as a page; of a farm nobody would find the beginning again.
+        write_private(call.home.legacy_join, "\n".join([*lines, ""]))
+        report.step(f"{what}; all {len(lines) // 2} are in {call.home.legacy_join}")
+    else:
+        report.step(f"{what}:", *lines)

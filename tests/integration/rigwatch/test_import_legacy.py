@@ -302,3 +302,17 @@ def test_an_old_database_that_is_away_is_one_line(rigwatch: Rigwatch, local: Sto
     assert done.stderr.startswith("rigwatch: old database postgresql://127.0.0.1:1/hashdb: cannot be read")
     assert "s3cret" not in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_the_lines_of_a_whole_farm_are_in_a_file_that_nobody_else_can_read(
+    rigwatch: Rigwatch, tmp_path: Path, now: Millis
+) -> None:
+    rows = [row for node in range(1, 6) for row in minutes_before(now, range(1, 3), node=node)]
+    said = imported(rigwatch, str(write_sqlite(tmp_path / "farm" / "hash.db", rows).parent))
+    lines = rigwatch.home / "legacy-join.txt"
+    assert f"all 5 are in {lines}" in said
+    assert "rw1." not in said
+    assert lines.stat().st_mode & 0o777 == 0o600
+    tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw1\S+)", lines.read_text())]
+    assert len({token.node for token in tokens}) == 5
