@@ -16,6 +16,7 @@ SHARED = {
     "brokers",
     "generator",
     "mqtt_load",
+    "namespace",
     "page_load",
     "report_load",
     "rival_loggers",
