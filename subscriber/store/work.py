@@ -36,7 +36,7 @@ class Dialect:
 
 
 # SQLite may limit the parameters of a statement to 32,766: a row of a sample has 17.
-_PARTS = (256, 64, 16, 4, 1)
+_PARTS = (64, 16, 4, 1)
 
 _SQLITE_PAIRS = "(SELECT json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b FROM json_each(?))"
 
