@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import structs
 
-from publisher.backoff import Backoff
+from publisher.backoff import Backoff, Comeback
 from publisher.dispatch import Dispatch, Outgoing
 from publisher.journal import Journal, LogJournal
 from rigwatch.clock import Clock
@@ -30,8 +30,7 @@ REFUSED_LEAST: Final = 60.0
 REFUSED_FIRST: Final = 120.0
 REFUSED_MOST: Final = 600.0
 STABLE: Final = 60.0
-"""Seconds after which a connection counts as a good one: two publishers with one key must not throw each other out
-at full speed."""
+"""Seconds after which a connection counts as a good one."""
 ANSWER: Final = 10.0
 """Seconds that a broker has for a SUBACK or a PUBACK that is waited for."""
 GOODBYE: Final = 3.0
@@ -71,7 +70,7 @@ class Session:
         self._account, self._about, self._dispatch, self._clock = account, about, dispatch, clock
         self._login = Login(str(account.node), account.key.mqtt_password, client_id=str(account.node))
         self._journal = journal or LogJournal(account.node, account.endpoint)
-        self._retry = Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random)
+        self._retry = Comeback(Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random), stable=STABLE)
         self._refusal = Backoff(first=REFUSED_FIRST, most=REFUSED_MOST, least=REFUSED_LEAST, random=random)
         self._acks: list[Ack] = []
         self._bad_acks = 0
@@ -99,7 +98,7 @@ class Session:
             if isinstance(exc, Refused) and exc.login:
                 return self._refused(exc)
             self._journal.unreachable(str(exc))
-            return self._retry.delay()
+            return self._retry.unreachable()
         try:
             return await self._live(connection, session, stop)
         finally:
@@ -132,6 +131,7 @@ class Session:
         try:
             await self._introduce(connection, session)
             self._journal.online(session)
+            self._retry.online()
             self._refusal.reset()
             await self._serve(connection, session, stop)
         except _Outdated as exc:
@@ -146,9 +146,7 @@ class Session:
         else:
             await self._say_goodbye(connection, session)
             return 0.0
-        if self._clock.monotonic() - began >= STABLE:
-            self._retry.reset()
-        return self._retry.delay()
+        return self._retry.lost(self._clock.monotonic() - began)
 
     async def _introduce(self, connection: Connection, session: int) -> None:
         """Returns when the broker has the birth, and acks can come."""

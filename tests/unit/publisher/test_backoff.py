@@ -1,6 +1,6 @@
 from random import Random
 
-from publisher.backoff import Backoff
+from publisher.backoff import Backoff, Comeback
 
 
 def _backoff(least: float = 0.0) -> Backoff:
@@ -38,3 +38,44 @@ def test_after_a_reset_it_begins_again() -> None:
         backoff.delay()
     backoff.reset()
     assert backoff.delay() <= 2.0
+
+
+def comeback() -> tuple[Comeback, Backoff]:
+    backoff = _backoff()
+    return Comeback(backoff, stable=60), backoff
+
+
+def test_a_broker_that_dies_again_and_again_is_not_waited_for_longer_each_time() -> None:
+    after, backoff = comeback()
+    for _ in range(10):
+        assert after.lost(1.0) <= 2.0
+        assert after.unreachable() <= 4.0
+        assert backoff.attempts == 2
+        after.online()
+
+
+def test_whoever_is_thrown_out_again_and_again_by_a_broker_that_stays_waits_longer_each_time() -> None:
+    after, backoff = comeback()
+    for times in range(1, 10):
+        after.online()
+        after.lost(1.0)
+        assert backoff.attempts == times
+
+
+def test_what_was_away_once_is_forgiven_once() -> None:
+    after, backoff = comeback()
+    after.unreachable()
+    after.online()
+    for times in range(1, 5):
+        after.lost(1.0)
+        after.online()
+        assert backoff.attempts == times
+
+
+def test_a_connection_that_lasted_begins_anew() -> None:
+    after, backoff = comeback()
+    for _ in range(5):
+        after.lost(59.9)
+    assert backoff.attempts == 5
+    after.lost(60)
+    assert backoff.attempts == 1
