@@ -26,6 +26,7 @@ from publisher.outbox_file import (
     OutboxUnusableError,
     set_aside,
 )
+from publisher.sources.reading import FIGURES
 from publisher.summary import Summary
 from rigwatch.clock import Clock
 from rigwatch.messages import Sample
@@ -162,7 +163,7 @@ class Outbox:
         errors = dict(islice(summary.errors.items(), _SOURCE_ERRORS_MAX))
         if text := self._own_error():
             errors[ERROR_NAME] = text
-        figures = {name: getattr(summary.figures, name) for name in summary.figures.__struct_fields__}
+        figures = {name: getattr(summary.figures, name) for name in FIGURES}
         return _encoder.encode(Sample(n=n, at=at, errors=errors, **figures))
 
     def _own_error(self) -> str:

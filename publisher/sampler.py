@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from publisher.reader import Reader
 from publisher.sources.source import Source
-from publisher.summary import Summary, summarise
+from publisher.summary import Summary, summarise, uuids_of
 from rigwatch.clock import Clock
 from rigwatch.topics import NodeId
 
@@ -25,6 +25,8 @@ class Sampler:
         self._interval = interval.total_seconds()
         self._readers = [Reader(label, source, interval=interval, clock=clock) for label, source in sources]
         self._failing: dict[str, str] = {}
+        # Kept beyond the interval: a card must not get another name when the source that told its UUID fails.
+        self._uuids: dict[str, str] = {}
 
     async def run(self, keep: Callable[[Summary], Awaitable[None]]) -> None:
         """Hands `keep` the first summary as soon as every source has answered, then one an interval; never returns."""
@@ -40,7 +42,9 @@ class Sampler:
                 await self._clock.sleep(due - self._clock.monotonic())
 
     def _summary(self) -> Summary:
-        summary = summarise([reader.take() for reader in self._readers])
+        gathered = [reader.take() for reader in self._readers]
+        self._uuids |= uuids_of(gathered)
+        summary = summarise(gathered, self._uuids)
         self._log_changes(summary)
         return summary
 

@@ -7,15 +7,14 @@ from statistics import fmean
 from typing import Any
 
 import msgspec
-from msgspec import structs
 
-from publisher.sources.reading import Reading
+from publisher import cards
+from publisher.sources.reading import FIGURES, Reading
 from rigwatch.messages import Gpu
 
 MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
 """Figures that a sample gives as the mean over its interval; of every other it gives the last."""
 
-_FIELDS = tuple(info.name for info in structs.fields(Reading))
 _GPU_MEANS = ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization")
 _LINE_MAX = 200
 
@@ -45,22 +44,33 @@ class Summary:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def summarise(gathered: Sequence[Gathered]) -> Summary:
+def summarise(gathered: Sequence[Gathered], uuids: Mapping[str, str] | None = None) -> Summary:
     """The interval's figures. Where two sources give the same one, the source listed first in the settings wins.
 
-    A failing source gives none of its figures, only its error.
+    A failing source gives none of its figures, only its error; one that could be read in part gives both. `gpus` are
+    merged card by card; `uuids` gives the UUIDs of PCI addresses beyond those that the readings themselves tell.
     """
     errors = {each.source: _line(error, tries(each.reads)) for each in gathered if (error := failure(each.reads))}
-    works = [
-        [read.reading for read in each.reads if read.reading is not None]
-        for each in gathered
-        if each.source not in errors
-    ]
+    works = [_readings(each) for each in gathered if each.source not in errors]
+    errors |= {
+        each.source: _line(lacks, 0) for each in gathered if each.source not in errors and (lacks := _lacks(each))
+    }
     merged: dict[str, Any] = {}
+    lists: list[tuple[Gpu, ...]] = []
     for readings in works:
-        for name, value in _figures(readings).items():
+        figures = _figures(readings)
+        if "gpus" in figures:
+            lists.append(figures.pop("gpus"))
+        for name, value in figures.items():
             merged.setdefault(name, value)
+    if lists:
+        merged["gpus"] = cards.merged(lists, {**(uuids or {}), **uuids_of(gathered)})
     return Summary(Reading(**merged), errors)
+
+
+def uuids_of(gathered: Sequence[Gathered]) -> dict[str, str]:
+    """The UUIDs of PCI addresses that were told in the interval, also by a source that fails by its end."""
+    return cards.uuids_of(reading.uuids for each in gathered for reading in _readings(each))
 
 
 def failure(reads: Sequence[Read]) -> str:
@@ -85,8 +95,17 @@ def tries(reads: Sequence[Read]) -> int:
     return failed
 
 
+def _readings(gathered: Gathered) -> list[Reading]:
+    return [read.reading for read in gathered.reads if read.reading is not None]
+
+
+def _lacks(gathered: Gathered) -> str:
+    readings = _readings(gathered)
+    return readings[-1].lacks if readings else ""
+
+
 def _figures(readings: Sequence[Reading]) -> dict[str, Any]:
-    known = {name: [v for reading in readings if (v := getattr(reading, name)) is not None] for name in _FIELDS}
+    known = {name: [v for reading in readings if (v := getattr(reading, name)) is not None] for name in FIGURES}
     return {name: _reduce(name)(values) for name, values in known.items() if values}
 
 

@@ -15,6 +15,8 @@ from rigwatch.errors import DecodeError
 
 SAMPLES_MAX = 500
 """The most samples in one report."""
+GPUS_MAX = 64
+"""The most cards in one sample."""
 
 # Bounds keep a broken or hostile rig from storing what no column or chart can hold; they are wider than any machine.
 # 2^53 is where JSON numbers of other languages stop being exact.
@@ -77,7 +79,7 @@ class Sample(Struct, frozen=True, omit_defaults=True):
     power: Watts | None = None
     fan: Percent | None = None
     cpu: Percent | None = None
-    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=64)] | None = None
+    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=GPUS_MAX)] | None = None
     miner: Miner | None = None
     pool: Line | None = None
     uptime: Seconds | None = None

@@ -1,12 +1,12 @@
 """What one read of a source gives; how readings become a sample is not decided here."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from rigwatch.errors import RigwatchError
-from rigwatch.messages import Celsius, Count, Gpu, Line, Miner, Moment, Percent, Rate, Seconds, Watts
+from rigwatch.messages import GPUS_MAX, Celsius, Count, Gpu, Line, Miner, Moment, Percent, Rate, Seconds, Watts
 
 
 class SourceError(RigwatchError):
@@ -17,6 +17,9 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The figures of one moment, in the units and bounds of a sample; `None` = not known, never the same as 0.
 
     `Reading()` is "nothing here" (a host without sensors, say) and no failure.
+
+    Two fields are no figures and stay in the publisher: `uuids` gives, by PCI address, the UUID of the cards that the
+    source knows both of; `lacks` says what could not be read although the rest could, and goes into the errors.
     """
 
     hashrate: Rate | None = None
@@ -32,10 +35,16 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     power: Watts | None = None
     fan: Percent | None = None
     cpu: Percent | None = None
-    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=64)] | None = None
+    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=GPUS_MAX)] | None = None
     miner: Miner | None = None
     pool: Line | None = None
     uptime: Seconds | None = None
+    uuids: dict[str, str] = {}
+    lacks: str = ""
+
+
+FIGURES: Final = tuple(name for name in Reading.__struct_fields__ if name not in ("uuids", "lacks"))
+"""What a sample takes over from a reading."""
 
 
 def checked(reading: Reading) -> Reading:

@@ -1,8 +1,10 @@
 import pytest
 
-from publisher.sources.reading import Reading, SourceError, checked
-from publisher.summary import Gathered, Read, failure, summarise
+from publisher.sources.reading import FIGURES, Reading, SourceError, checked
+from publisher.summary import Gathered, Read, failure, summarise, uuids_of
 from rigwatch.messages import Gpu, Miner, Sample
+
+UUID = "GPU-2f0e6c1a-8b1d-4c55-9a3e-7d41c6b0e5f2"
 
 
 def _gathered(source: str, *readings: Reading | str) -> Gathered:
@@ -11,7 +13,7 @@ def _gathered(source: str, *readings: Reading | str) -> Gathered:
 
 
 def test_a_reading_has_every_figure_of_a_sample() -> None:
-    assert {*Reading.__struct_fields__} == {*Sample.__struct_fields__} - {"n", "at", "errors"}
+    assert {*FIGURES} == {*Sample.__struct_fields__} - {"n", "at", "errors"}
 
 
 def test_hashrate_temperature_power_fan_and_cpu_are_means() -> None:
@@ -84,6 +86,41 @@ def test_cards_have_their_own_means_and_only_the_cards_of_the_last_reading_stay(
     last = (Gpu(id="b", hashrate=7.0), Gpu(id="a", name="New", hashrate=20.0))
     gpus = summarise([_gathered("s", Reading(gpus=first), Reading(gpus=last))]).figures.gpus
     assert gpus == (Gpu(id="b", hashrate=7.0), Gpu(id="a", name="New", hashrate=15.0, temperature=50.0))
+
+
+def test_a_card_of_two_sources_is_one_and_the_source_listed_first_wins() -> None:
+    miner = Reading(gpus=(Gpu(id="01:00.0", name="RTX 3080", hashrate=9e7, temperature=60.0),))
+    driver = Reading(
+        gpus=(Gpu(id=UUID, name="NVIDIA GeForce RTX 3080", temperature=61.0, power=220.0),),
+        uuids={"0000:01:00.0": UUID},
+    )
+    for gathered, temperature, name in (
+        ([_gathered("miner", miner), _gathered("nvml", driver)], 60.0, "RTX 3080"),
+        ([_gathered("nvml", driver), _gathered("miner", miner)], 61.0, "NVIDIA GeForce RTX 3080"),
+    ):
+        figures = summarise(gathered).figures
+        assert figures.gpus == (Gpu(id=UUID, name=name, hashrate=9e7, temperature=temperature, power=220.0),)
+        assert figures.uuids == {}
+
+
+def test_a_card_keeps_its_name_while_the_source_that_told_its_uuid_fails() -> None:
+    miner = Reading(gpus=(Gpu(id="1:0", hashrate=9e7),))
+    driver = Reading(gpus=(Gpu(id=UUID, power=220.0),), uuids={"0000:01:00.0": UUID})
+    known = uuids_of([_gathered("nvml", driver, "lost", "lost")])
+    summary = summarise([_gathered("miner", miner), _gathered("nvml", "lost")], known)
+    assert (summary.figures.gpus, summary.errors) == ((Gpu(id=UUID, hashrate=9e7),), {"nvml": "lost"})
+
+
+def test_a_source_that_lacks_something_gives_its_error_and_its_figures() -> None:
+    source = _gathered("nvml", Reading(power=1.0, lacks="a card\nhas gone"))
+    summary = summarise([source, _gathered("host", Reading(power=2.0))])
+    assert summary.errors == {"nvml": "a card has gone"}
+    assert summary.figures == Reading(power=1.0)
+
+
+def test_what_was_lacking_and_is_back_by_the_end_of_the_interval_is_no_error() -> None:
+    assert summarise([_gathered("nvml", Reading(lacks="gone"), Reading())]).errors == {}
+    assert summarise([_gathered("nvml", Reading(), Reading(lacks="gone"), "hiccup")]).errors == {"nvml": "gone"}
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), 1e30])
