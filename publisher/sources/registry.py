@@ -10,6 +10,7 @@ from msgspec import Struct
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
 from publisher.sources.host import HostSettings, HostSource
 from publisher.sources.jsonrpc import JsonRpcSettings, JsonRpcSource
+from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
 from rigwatch.errors import SettingsError
@@ -33,6 +34,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),
+    "nvml": Kind(NvmlSettings, NvmlSource),
     "simulated": Kind(SimulatedSettings, SimulatedSource),
 }
 

@@ -35,7 +35,7 @@ def test_it_can_be_run_as_it_is(tmp_path: Path) -> None:
         "Rig 7",
         "mqtts://monitor.example:8883",
     )
-    assert [label for label, _ in first.sources] == ["jsonrpc", "hashfile", "host"]
+    assert [label for label, _ in first.sources] == ["jsonrpc", "hashfile", "nvml", "host"]
     assert str(second.node) == "main/try-out"
 
 

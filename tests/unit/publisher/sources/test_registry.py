@@ -37,6 +37,13 @@ def test_each_source_has_a_label_of_its_own() -> None:
         ({"kind": "jsonrpc", "every": "2h"}, "nodes[1].sources[1].every: should be from 500ms to 1h"),
         ({"kind": "jsonrpc", "url": "localhost:8545"}, "nodes[1].sources[1]: url should look like http://"),
         ({"kind": "jsonrpc", "url": "ftp://me:secret@h"}, "nodes[1].sources[1]: url should look like http://"),
+        (
+            {"kind": "nvml", "gpu": 0},
+            "nodes[1].sources[1]: gpu 0 is an index, and those move when a card drops out; write",
+        ),
+        ({"kind": "nvml", "gpu": ["1"]}, "nodes[1].sources[1]: gpu 1 is an index"),
+        ({"kind": "nvml", "gpu": True}, "nodes[1].sources[1].gpu: expected `int | str | array`"),
+        ({"kind": "nvml", "gpus": "x"}, "nodes[1].sources[1].gpus: unknown key; did you mean 'gpu'?"),
         ({"kind": "simulated", "seed": "x"}, "nodes[1].sources[1].seed: expected `int`"),
     ],
 )
