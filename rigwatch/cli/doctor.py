@@ -4,10 +4,11 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import typer
@@ -19,6 +20,9 @@ from rigwatch.errors import RigwatchError
 from rigwatch.master import master_key
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from publisher.sources.nvml import NvmlSource
 
 DISK_LOW = 500_000_000
 """Bytes free in the home under which people should act."""
@@ -62,6 +66,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("clock", _clock)
     if call.home.publisher_toml.exists():
         yield _check("publisher", lambda: _publisher(call))
+        yield from _cards(call)
     try:
         settings = call.server()
     except RigwatchError as exc:
@@ -131,6 +136,29 @@ def _publisher(call: Invocation) -> tuple[Verdict, str]:
 
     plans = plans_of(call.publisher(), call.home, clock=call.clock)
     return Verdict.OK, ", ".join(f"{plan.node} to {plan.account.endpoint}" for plan in plans)
+
+
+def _cards(call: Invocation) -> Iterator[Finding]:
+    """Reads every source of cards once; nothing for a machine that has none, or whose settings are wrong anyway."""
+    from publisher.plan import plans_of
+    from publisher.sources.nvml import NvmlSource
+
+    try:
+        plans = plans_of(call.publisher(), call.home, clock=call.clock)
+    except RigwatchError:
+        return
+    sources = [source for plan in plans for _, source in plan.sources if isinstance(source, NvmlSource)]
+    if sources:
+        yield _check("cards", lambda: _read_cards(sources))
+
+
+def _read_cards(sources: Sequence["NvmlSource"]) -> tuple[Verdict, str]:
+    readings = [source.read() for source in sources]
+    lacking = [reading.lacks for reading in readings if reading.lacks]
+    if lacking:
+        return Verdict.FAILED, "; ".join(lacking)
+    names = {gpu.id: f"{gpu.name} {gpu.id}".strip() for reading in readings for gpu in reading.gpus or ()}
+    return Verdict.OK, ", ".join(names.values())
 
 
 def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:

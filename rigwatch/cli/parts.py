@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from rigwatch import address
 from rigwatch.cli.invocation import Invocation, app, invocation
-from rigwatch.cli.setup import PUBLISHER_TOML, Access, default_settings, prepare, prepare_publisher
+from rigwatch.cli.setup import Access, default_settings, has_cards, prepare, prepare_publisher, publisher_toml
 from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home, write_private
 from rigwatch.listening import check_free
@@ -125,7 +125,7 @@ def _store_token(call: Invocation, join: str) -> None:
     token, path = JoinToken.decode(_read_token(join)), call.home.publisher_toml
     call.home.prepare()
     if not path.exists():
-        write_private(path, PUBLISHER_TOML.format(token=token.encode()))
+        write_private(path, publisher_toml(token.encode(), cards=has_cards()))
         return
     known = [(node.token, JoinToken.decode(node.token)) for node in call.publisher().nodes if node.token]
     same = [each for each in known if each[1].node == token.node]

@@ -42,6 +42,7 @@ PUBLISHER_TOML = """\
 [[nodes]]
 token = "{token}"
 
+{cards}
 [[nodes.sources]]
 kind = "host"
 
@@ -49,6 +50,17 @@ kind = "host"
 # [[nodes.sources]]
 # kind = "jsonrpc"
 # url = "http://127.0.0.1:8545"
+"""
+# Before the host, so that the node's temperature is the hottest card's.
+CARDS_HERE = """\
+# The NVIDIA cards of this machine; gpu = "GPU-…" for one of them:
+[[nodes.sources]]
+kind = "nvml"
+"""
+NO_CARDS = """\
+# NVIDIA cards (temperature, power, fan, use):
+# [[nodes.sources]]
+# kind = "nvml"
 """
 
 
@@ -106,8 +118,20 @@ def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
     node = NodeId("main", own_name())
     if not call.home.publisher_toml.exists():
         token = join_token(call, settings, node, url=local_broker_url(settings.broker))
-        write_private(call.home.publisher_toml, PUBLISHER_TOML.format(token=token))
+        write_private(call.home.publisher_toml, publisher_toml(token, cards=has_cards()))
     return node
+
+
+def publisher_toml(token: str, *, cards: bool) -> str:
+    """The first `publisher.toml` of a machine, with a source for its NVIDIA cards if it has any."""
+    return PUBLISHER_TOML.format(token=token, cards=CARDS_HERE if cards else NO_CARDS)
+
+
+def has_cards() -> bool:
+    """Whether this machine has NVIDIA cards now; about 20 ms where it has, 1 ms where it has not."""
+    from publisher.sources.nvml_library import has_cards as ask_driver
+
+    return ask_driver()
 
 
 def own_name() -> str:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -178,3 +179,18 @@ def test_a_command_of_root_leaves_nothing_in_somebody_elses_home(rigwatch: Rigwa
     assert refused.stderr.count("\n") == 1
     assert refused.stdout == ""
     assert sorted(rigwatch.home.rglob("*")) == before
+
+
+def test_doctor_reads_the_cards_that_the_machine_publishes(rigwatch: Rigwatch, tmp_path: Path) -> None:
+    rigwatch.run("init")
+    token = rigwatch.run("enroll", "rig-7").stdout.strip()
+    rig = tmp_path / "rig"
+    rig.mkdir(mode=0o700)
+    settings = rig / "publisher.toml"
+    settings.write_text(f'[[nodes]]\ntoken = "{token}"\n')
+    assert " cards " not in rigwatch.run("doctor", home=rig).stdout
+    settings.write_text(settings.read_text() + '[[nodes.sources]]\nkind = "nvml"\ngpu = "ff:00.0"\n')
+    examined = rigwatch.run("doctor", home=rig)
+    # Where there is a driver, it knows no such card.
+    assert re.search(r"^failed +cards +(no NVIDIA driver here|.*is not in this machine)", examined.stdout, re.MULTILINE)
+    assert examined.returncode == 1
