@@ -22,6 +22,10 @@ class StatusError(SourceError):
         self.status = status
 
 
+class RefusedError(SourceError):
+    """Nobody listens at the address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """An http or https URL taken apart; a login in it goes into a header and is never shown."""
@@ -70,6 +74,8 @@ def request(
             data = _read(response, deadline)
     except TimeoutError:
         raise SourceError(f"{address}: no answer within {timeout:g} s") from None
+    except ConnectionRefusedError as exc:
+        raise RefusedError(f"{address}: {_why(exc)}") from exc
     except (OSError, http.client.HTTPException, UnicodeError) as exc:
         raise SourceError(f"{address}: {_why(exc)}") from exc
     finally:

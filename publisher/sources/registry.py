@@ -7,12 +7,16 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
 from publisher.sources.host import HostSettings, HostSource
 from publisher.sources.jsonrpc import JsonRpcSettings, JsonRpcSource
+from publisher.sources.lolminer import LolminerSettings, LolminerSource
 from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
+from publisher.sources.trex import TrexSettings, TrexSource
+from publisher.sources.xmrig import XmrigSettings, XmrigSource
 from rigwatch.errors import SettingsError
 from rigwatch.settings.loader import Place, build
 
@@ -31,6 +35,10 @@ class Kind(Generic[Settings]):
 
 
 KINDS: Mapping[str, Kind[Any]] = {
+    "xmrig": Kind(XmrigSettings, XmrigSource),
+    "trex": Kind(TrexSettings, TrexSource),
+    "lolminer": Kind(LolminerSettings, LolminerSource),
+    "gminer": Kind(GminerSettings, GminerSource),
     "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),

@@ -1,0 +1,84 @@
+"""A miner that answers HTTP: its settings, and requests whose failure says how that miner's API is switched on."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, ClassVar
+
+from msgspec import Struct
+
+from publisher.sources.http import Address, RefusedError, StatusError, request
+from publisher.sources.reading import SourceError
+from publisher.sources.source import Context
+from rigwatch.clock import Clock
+from rigwatch.settings.loader import Secret, between
+
+_NO_LOGIN = (401, 403)
+
+
+class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`url` may hold a login, as in http://user:password@host:port; it is never shown."""
+
+    url: Secret
+    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
+    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+
+    def __post_init__(self) -> None:
+        if "?" in Address.parse(self.url).path:
+            raise ValueError("url should have no '?'")
+
+
+class MinerSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`algorithm` is the one of a dual miner's to report; empty = its first."""
+
+    algorithm: str = ""
+
+
+class ApiSource:
+    """Asks for paths below the URL. A kind of miner says in `title` what it is called, in `switch` the option that
+    turns its API on, and in `login` what to set where it wants to know who asks.
+    """
+
+    blocking = True
+    title: ClassVar[str]
+    switch: ClassVar[str]
+    login: ClassVar[str] = "`url` can hold a login, http://user:password@host:port"
+
+    def __init__(self, settings: ApiSettings, context: Context) -> None:
+        self.every = settings.every
+        self.timeout = settings.timeout
+        self.clock: Clock = context.clock
+        self._address = Address.parse(settings.url)
+
+    def deadline(self) -> float:
+        """By when a read that begins now should be over; for those that ask more than once."""
+        return time.monotonic() + self.timeout.total_seconds()
+
+    def ask(
+        self,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        by: float | None = None,
+    ) -> bytes:
+        """The answer's body; raises SourceError, for a status other than 200 its StatusError."""
+        left = self.timeout.total_seconds() if by is None else max(0.01, by - time.monotonic())
+        address = replace(self._address, path=self._address.path.rstrip("/") + path)
+        try:
+            return request(address, timeout=left, body=body, headers=headers)
+        except RefusedError as exc:
+            raise SourceError(f"{exc}; {self.title} listens there when started with {self.switch}") from None
+        except StatusError as exc:
+            if exc.status in _NO_LOGIN:
+                raise StatusError(f"{exc}; {self.login}", exc.status) from None
+            raise
+
+
+class MinerSource(ApiSource):
+    """One that may mine two algorithms at a time."""
+
+    def __init__(self, settings: MinerSettings, context: Context) -> None:
+        super().__init__(settings, context)
+        self.algorithm = settings.algorithm

@@ -1,0 +1,97 @@
+"""T-Rex: its HTTP API answers in H/s, with the UUID of each card."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from publisher.sources import pci
+from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.api import MinerSettings, MinerSource
+from publisher.sources.cards import Card, uuid, with_cards
+from publisher.sources.reading import Reading
+from rigwatch.messages import Miner
+from rigwatch.settings.loader import Secret
+
+_TITLE = "T-Rex"
+
+
+class TrexSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: Secret = Secret("http://127.0.0.1:4067")
+
+
+class Pool(Struct):
+    url: str | None = None
+    last_submit_ts: int | None = None
+
+
+class TrexCard(Struct):
+    gpu_id: int | None = None
+    name: str | None = None
+    pci_bus: int | None = None
+    uuid: str | None = None
+    hashrate: float | None = None
+    temperature: float | None = None
+    memory_temperature: float | None = None
+    fan_speed: float | None = None
+    power: float | None = None
+
+
+class Algorithm(Struct):
+    """What is there once for each algorithm: in the answer itself, and in its `dual_stat` for the second."""
+
+    gpus: list[TrexCard]
+    hashrate: float | None = None
+    accepted_count: int | None = None
+    rejected_count: int | None = None
+    algorithm: str | None = None
+    active_pool: Pool | None = None
+
+
+class Summary(Algorithm):
+    version: str | None = None
+    uptime: float | None = None
+    paused: bool | None = None
+    dual_stat: Algorithm | None = None
+
+
+class TrexSource(MinerSource):
+    title = _TITLE
+    switch = "--api-bind-http 127.0.0.1:4067"
+
+    def read(self) -> Reading:
+        return parse(self.ask("/summary"), self.algorithm)
+
+
+def parse(raw: bytes, algorithm: str = "") -> Reading:
+    """The figures of `/summary`."""
+    answer = decode(raw, Summary, _TITLE)
+    of = [answer, answer.dual_stat] if answer.dual_stat else [answer]
+    this = of[chosen([each.algorithm for each in of], algorithm)]
+    pool = this.active_pool or Pool()
+    reading = Reading(
+        hashrate=0.0 if answer.paused else this.hashrate,
+        accepted=this.accepted_count,
+        rejected=this.rejected_count,
+        last_share_at=1000 * pool.last_submit_ts if pool.last_submit_ts else None,
+        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]),
+        pool=pool_of(pool.url),
+        uptime=answer.uptime,
+    )
+    return with_cards(reading, cards(answer.gpus, this.gpus))
+
+
+def cards(measured: Sequence[TrexCard], mining: Sequence[TrexCard]) -> list[Card]:
+    """`measured` has the sensors, which a second algorithm's list may lack; `mining` has the hashrates."""
+    hashrates = {card.gpu_id: card.hashrate for card in mining}
+    return [
+        Card(
+            id=uuid(card.uuid) or (None if card.pci_bus is None else pci.of_bus(card.pci_bus)),
+            name=card.name,
+            hashrate=hashrates.get(card.gpu_id),
+            temperature=card.temperature,
+            memory_temperature=card.memory_temperature,
+            power=card.power,
+            fan=card.fan_speed,
+        )
+        for card in measured
+    ]

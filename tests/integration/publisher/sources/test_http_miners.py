@@ -1,0 +1,165 @@
+"""Every source that asks a miner over HTTP, against a server that answers as that miner did."""
+
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+
+from publisher.sources.reading import SourceError
+from publisher.sources.registry import build_sources
+from publisher.sources.source import Context, Source
+from rigwatch.settings.loader import Place
+from rigwatch.topics import NodeId
+from tests.fake_clock import FakeClock
+from tests.integration.publisher.sources.miner_server import miner_server, tcp_server
+from tests.miners import captured
+from tests.ports import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a miner answers at which path, what it makes, and which option switches its API on."""
+
+    answers: dict[str, str]
+    hashrate: float
+    switch: str
+    cards: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+CASES: Final = {
+    "xmrig": Case(
+        {"/2/summary": "xmrig-6.21.0-summary.json", "/2/backends": "xmrig-6.21.0-backends.json"},
+        hashrate=296.24,
+        switch="--http-port=44444",
+        cards=2,
+    ),
+    "trex": Case({"/summary": "trex-0.25.9.json"}, hashrate=50287688, switch="--api-bind-http", cards=1),
+    "lolminer": Case({"/summary": "lolminer-1.92.json"}, hashrate=5654900, switch="--apiport", cards=1),
+    "gminer": Case({"/stat": "gminer-2.70.json"}, hashrate=72131151, switch="--api 10050", cards=1),
+}
+DUAL: Final = {
+    "trex": Case({"/summary": "trex-0.25.9-dual.json"}, 60100200, "", settings={"algorithm": "autolykos2"}),
+    "lolminer": Case({"/summary": "lolminer-1.92-dual.json"}, 1.5e9, "", settings={"algorithm": "kaspa"}),
+    "gminer": Case({"/stat": "gminer-3.44-dual.json"}, 810e6, "", settings={"algorithm": "kheavyhash"}),
+}
+
+
+def _source(kind: str, url: str, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
+    context = Context(NodeId("main", "rig07"), FakeClock())
+    ((_, source),) = build_sources([{"kind": kind, "url": url, **settings}], Place("publisher.toml"), context)
+    return source
+
+
+def _bodies(case: Case) -> dict[str, bytes]:
+    return {path: captured(name) for path, name in case.answers.items()}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_it_reads_the_miner(kind: str) -> None:
+    case = CASES[kind]
+    with miner_server(_bodies(case)) as server:
+        reading = _source(kind, server.url).read()
+    assert reading.hashrate == pytest.approx(case.hashrate)
+    assert len(reading.gpus or ()) == case.cards
+    assert reading.miner is not None
+    assert [path for path, _ in server.asked] == list(case.answers)
+
+
+@pytest.mark.parametrize("kind", DUAL)
+def test_the_settings_may_name_one_of_two_algorithms(kind: str) -> None:
+    case = DUAL[kind]
+    with miner_server(_bodies(case)) as server:
+        assert _source(kind, server.url, **case.settings).read().hashrate == pytest.approx(case.hashrate)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_an_api_that_is_off_is_a_failure_that_says_how_to_switch_it_on(kind: str) -> None:
+    port = free_port()
+    with pytest.raises(SourceError) as raised:
+        _source(kind, f"http://127.0.0.1:{port}").read()
+    assert str(raised.value).startswith(f"127.0.0.1:{port}: Connection refused; ")
+    assert CASES[kind].switch in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize(
+    ("status", "body", "text"),
+    [
+        (200, b"<html>it works</html>", "the answer is not JSON"),
+        (200, b"", "the answer is not JSON"),
+        (200, b"\xff\xfe{}", "the answer is not JSON"),
+        (200, b'{"x":' + b"[" * 100_000, "the answer is not JSON"),
+        (200, b"{}", "not an answer of "),
+        (200, b"x" * 5_000_000, "larger than"),
+        (401, b"", "HTTP status 401"),
+        (403, b"", "HTTP status 403"),
+        (404, b"", "HTTP status 404"),
+        (500, b"", "HTTP status 500"),
+    ],
+)
+def test_an_answer_of_another_kind_of_server_is_a_failure(kind: str, status: int, body: bytes, text: str) -> None:
+    with miner_server({}) as server:
+        for path in CASES[kind].answers:
+            server.answers[path] = (status, body)
+        with pytest.raises(SourceError, match=text):
+            _source(kind, server.url).read()
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_miner_that_answers_drop_by_drop_is_given_up(kind: str) -> None:
+    given_up = threading.Event()
+
+    def drip(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not given_up.wait(0.05):
+            connection.sendall(b" ")
+
+    with tcp_server(drip) as port:
+        with pytest.raises(SourceError, match=r"no answer within 0\.\d+ s"):
+            _source(kind, f"http://127.0.0.1:{port}", timeout="300ms").read()
+        given_up.set()
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_login_in_the_url_is_sent_and_never_shown(kind: str) -> None:
+    with miner_server(_bodies(CASES[kind])) as server:
+        source = _source(kind, f"http://rig:p%40ss@127.0.0.1:{server.port}")
+        source.read()
+        assert {headers["Authorization"] for headers in server.headers} == {"Basic cmlnOnBAc3M="}
+        server.answers = dict.fromkeys(CASES[kind].answers, (401, b""))
+        with pytest.raises(SourceError) as raised:
+            source.read()
+    assert "p@ss" not in str(raised.value)
+    assert "p%40ss" not in str(raised.value)
+
+
+def test_a_url_may_have_a_folder_in_front() -> None:
+    with miner_server({"/rig7/summary": captured("trex-0.25.9.json")}) as server:
+        assert _source("trex", f"{server.url}/rig7/").read().hashrate == 50287688
+
+
+def test_the_token_of_xmrig_is_sent_and_never_shown() -> None:
+    with miner_server(_bodies(CASES["xmrig"])) as server:
+        source = _source("xmrig", server.url, token="not for you")
+        source.read()
+        assert [headers["Authorization"] for headers in server.headers] == ["Bearer not for you"] * 2
+        server.answers["/2/summary"] = (401, b"")
+        with pytest.raises(SourceError, match="`token` should be what XMRig's --http-access-token says") as raised:
+            source.read()
+    assert "not for you" not in str(raised.value)
+
+
+def test_an_xmrig_that_knows_no_backends_has_no_cards() -> None:
+    with miner_server({"/2/summary": captured("xmrig-6.21.0-summary.json")}) as server:
+        reading = _source("xmrig", server.url).read()
+    assert (reading.hashrate, reading.gpus) == (296.24, None)
+
+
+def test_backends_that_cannot_be_read_are_a_failure() -> None:
+    with miner_server(_bodies(CASES["xmrig"])) as server:
+        server.answers["/2/backends"] = (500, b"")
+        with pytest.raises(SourceError, match="HTTP status 500"):
+            _source("xmrig", server.url).read()

@@ -1,0 +1,127 @@
+"""Whatever a miner or someone in its place answers: figures that a sample can hold, or one error of one line."""
+
+import copy
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.sources import gminer, lolminer, trex, xmrig
+from publisher.sources.reading import Reading, SourceError, checked
+from tests.miners import captured
+
+Parse = Callable[[bytes], Reading]
+
+CASES: Final[dict[str, Parse]] = {
+    "xmrig-6.21.0-summary.json": xmrig.parse,
+    "xmrig-6.21.0-backends.json": lambda raw: xmrig.parse(captured("xmrig-6.21.0-summary.json"), raw),
+    "trex-0.25.9.json": trex.parse,
+    "trex-0.25.9-dual.json": lambda raw: trex.parse(raw, "autolykos2"),
+    "lolminer-1.92.json": lolminer.parse,
+    "lolminer-1.92-dual.json": lambda raw: lolminer.parse(raw, "kaspa"),
+    "gminer-2.70.json": gminer.parse,
+    "gminer-3.44-dual.json": lambda raw: gminer.parse(raw, "kHeavyHash"),
+}
+HOSTILE: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    -1e308,
+    10**30,
+    2**63,
+    "",
+    "x",
+    "-1",
+    "1e999",
+    "\x00\x1b[2J",
+    "y" * 100_000,
+    "\ud800",
+    [],
+    [None] * 100,
+    {},
+    {"a": {}},
+    [[[[[[]]]]]],
+)
+
+
+def _reads_or_says_why(parse: Parse, raw: bytes) -> None:
+    try:
+        said = msgspec.json.encode(checked(parse(raw))).decode()
+    except SourceError as exc:
+        said = str(exc)
+    assert said
+    assert "\n" not in said
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - JSON
+    """The path of every value in it."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _places(inner, (*path, key))
+
+
+def _with(answer: Any, path: tuple[Any, ...], value: Any) -> Any:  # noqa: ANN401 - JSON
+    if not path:
+        return value
+    changed = copy.deepcopy(answer)
+    holder = changed
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_field_may_hold_anything(name: str) -> None:
+    answer = json.loads(captured(name))
+    for path in _places(answer):
+        for value in HOSTILE:
+            _reads_or_says_why(CASES[name], json.dumps(_with(answer, path, value)).encode())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_field_may_be_missing(name: str) -> None:
+    answer = json.loads(captured(name))
+    for path in _places(answer):
+        if path:
+            changed = _with(answer, path, None)
+            holder = changed
+            for key in path[:-1]:
+                holder = holder[key]
+            del holder[path[-1]]
+            _reads_or_says_why(CASES[name], json.dumps(changed).encode())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_may_be_cut_off_anywhere(name: str) -> None:
+    raw = captured(name)
+    for end in range(len(raw.rstrip())):
+        with pytest.raises(SourceError):
+            CASES[name](raw[:end])
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-0", "9" * 400, "[" * 50_000])
+def test_what_json_has_no_number_for_is_refused(name: str, number: str) -> None:
+    answer = json.loads(captured(name))
+    for path in _places(answer):
+        marked = json.dumps(_with(answer, path, "@@")).replace('"@@"', number)
+        _reads_or_says_why(CASES[name], marked.encode())
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 8))
+def test_bytes_may_be_changed_at_random(name: str, seed: int, count: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - a choice of bytes, not a secret
+    raw = bytearray(captured(name))
+    for _ in range(count):
+        raw[rng.randrange(len(raw))] = rng.randrange(256)
+    _reads_or_says_why(CASES[name], bytes(raw))

@@ -1,0 +1,84 @@
+import json
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.xmrig import XmrigSettings, parse
+from rigwatch.messages import Gpu, Miner
+from rigwatch.settings.loader import Secret
+from tests.miners import captured
+
+SUMMARY = captured("xmrig-6.21.0-summary.json")
+BACKENDS = captured("xmrig-6.21.0-backends.json")
+CPU = Reading(
+    hashrate=296.24,
+    accepted=30,
+    rejected=1,
+    miner=Miner("XMRig", "6.21.0"),
+    pool="pool.example:3333",
+    uptime=3712,
+)
+
+
+def _summary(**changes: Any) -> bytes:  # noqa: ANN401 - JSON
+    return json.dumps({**json.loads(SUMMARY), **changes}).encode()
+
+
+def test_it_reads_the_summary_of_a_processor() -> None:
+    assert parse(SUMMARY) == CPU
+
+
+def test_it_reads_each_card_once_though_several_threads_share_it() -> None:
+    cards = (
+        Gpu("0000:0a:00.0", "NVIDIA GeForce RTX 3070", hashrate=120, temperature=61, power=121, fan=58),
+        Gpu("0000:0b:00.0", "NVIDIA GeForce RTX 3070", hashrate=80, temperature=64, power=124, fan=60),
+    )
+    assert parse(SUMMARY, BACKENDS) == structs.replace(CPU, temperature=64, power=245, fan=60, gpus=cards)
+
+
+def test_it_reads_a_version_of_years_ago() -> None:
+    reading = parse(captured("xmrig-2.6.0-beta3-summary.json"))
+    assert (reading.hashrate, reading.accepted, reading.rejected) == (296.24, 30, 0)
+    assert reading.uptime is None, "connection.uptime is the connection's"
+
+
+@pytest.mark.parametrize("windows", [[None, None, None], []])
+def test_a_window_that_is_not_full_is_not_known_and_never_0(windows: list[None]) -> None:
+    assert parse(_summary(hashrate={"total": windows})).hashrate is None
+
+
+def test_one_that_is_paused_says_so_and_makes_0() -> None:
+    assert parse(_summary(paused=True, hashrate={"total": [None, None, None]})).hashrate == 0
+
+
+def test_a_thread_whose_window_is_not_full_leaves_its_cards_hashrate_unknown() -> None:
+    threads = [{"bus_id": "0a:00.0", "hashrate": [60.0]}, {"bus_id": "0a:00.0", "hashrate": [None]}]
+    reading = parse(SUMMARY, json.dumps([{"type": "cuda", "threads": threads}]).encode())
+    assert reading.gpus == (Gpu("0000:0a:00.0"),)
+
+
+def test_a_proxy_is_an_error_since_it_counts_what_others_mine() -> None:
+    with pytest.raises(SourceError, match="this is an xmrig-proxy"):
+        parse(_summary(kind="proxy"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"hashrate": None}, "hashrate: expected `object`, got `null`"),
+        ({"hashrate": {}}, "hashrate: object missing required field `total`"),
+        ({"hashrate": {"total": ["296"]}}, r"hashrate.total\[0\]: expected `float | null`, got `str`"),
+        ({"results": {"shares_good": "30"}}, "results.shares_good: expected `int | null`, got `str`"),
+    ],
+)
+def test_a_field_of_another_type_is_named(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(SourceError, match=f"not an answer of XMRig: {text}"):
+        parse(_summary(**changes))
+
+
+@pytest.mark.parametrize("token", ["a\r\nb", "ä"])
+def test_a_token_that_no_header_can_hold_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(ValueError, match="token should be of ASCII characters that can be seen"):
+        XmrigSettings(token=Secret(token))
