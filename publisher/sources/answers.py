@@ -27,12 +27,17 @@ def decode(raw: bytes, kind: type[Answer], who: str, *, strict: bool = True) -> 
     try:
         return msgspec.json.decode(raw, type=kind, strict=strict)
     except msgspec.ValidationError as exc:
-        what, _, where = str(exc).partition(" - at `$")
-        where = where.rstrip("`").lstrip(".")
-        place = f"{where}: " if where else ""
-        raise SourceError(f"not an answer of {who}: {place}{what[:1].lower()}{what[1:]}") from None
+        raise _not_of(who, exc) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise SourceError(f"the answer is not JSON; is this the port of {who}'s API?") from None
+
+
+def convert(value: object, kind: type[Answer], who: str) -> Answer:
+    """The same of a part that is decoded already; numbers may be written as texts."""
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as exc:
+        raise _not_of(who, exc) from None
 
 
 def miner_of(text: str | None, name: str) -> Miner:
@@ -61,3 +66,10 @@ def chosen(names: Sequence[str | None], wanted: str) -> int:
             return at
     known = ", ".join(name.strip() for name in names if name) or "nothing"
     raise SourceError(f"mines {known[:100]}, not the algorithm {wanted[:40]!r} of the settings")
+
+
+def _not_of(who: str, exc: msgspec.ValidationError) -> SourceError:
+    what, _, where = str(exc).partition(" - at `$")
+    where = where.rstrip("`").lstrip(".")
+    place = f"{where}: " if where else ""
+    return SourceError(f"not an answer of {who}: {place}{what[:1].lower()}{what[1:]}")

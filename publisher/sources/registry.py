@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from publisher.sources.cgminer import CgminerSettings, CgminerSource
 from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
 from publisher.sources.host import HostSettings, HostSource
@@ -39,6 +40,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "trex": Kind(TrexSettings, TrexSource),
     "lolminer": Kind(LolminerSettings, LolminerSource),
     "gminer": Kind(GminerSettings, GminerSource),
+    "cgminer": Kind(CgminerSettings, CgminerSource),
     "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.sources import gminer, lolminer, trex, xmrig
+from publisher.sources import cgminer, gminer, lolminer, trex, xmrig
 from publisher.sources.reading import Reading, SourceError, checked
+from rigwatch.clock import Millis
 from tests.miners import captured
 
 Parse = Callable[[bytes], Reading]
 
+NOW: Final[Millis] = 1_655_999_201_000
+CGMINER: Final = captured("cgminer-4.11.1-summary.json")
 CASES: Final[dict[str, Parse]] = {
     "xmrig-6.21.0-summary.json": xmrig.parse,
     "xmrig-6.21.0-backends.json": lambda raw: xmrig.parse(captured("xmrig-6.21.0-summary.json"), raw),
@@ -26,6 +29,11 @@ CASES: Final[dict[str, Parse]] = {
     "lolminer-1.92-dual.json": lambda raw: lolminer.parse(raw, "kaspa"),
     "gminer-2.70.json": gminer.parse,
     "gminer-3.44-dual.json": lambda raw: gminer.parse(raw, "kHeavyHash"),
+    "cgminer-4.11.1-summary.json": lambda raw: cgminer.parse(raw, now=NOW),
+    "cgminer-4.11.1-devs.json": lambda raw: cgminer.parse(CGMINER, raw, now=NOW),
+    "cgminer-4.11.1-pools.json": lambda raw: cgminer.parse(CGMINER, None, raw, now=NOW),
+    "teamredminer-0.10.21-devs.json": lambda raw: cgminer.parse(CGMINER, raw, now=NOW),
+    "bmminer-2.0.0-summary.json": lambda raw: cgminer.parse(raw, now=NOW),
 }
 HOSTILE: Final[tuple[Any, ...]] = (
     None,

@@ -1,0 +1,111 @@
+"""A miner that answers over plain TCP: its settings, and one question with one limit on the whole of its time."""
+
+import socket
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, ClassVar, Final, Self
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from publisher.sources.reading import SourceError
+from publisher.sources.source import Context
+from rigwatch.clock import Clock
+from rigwatch.settings.loader import between
+
+ANSWER_MAX: Final = 1024 * 1024
+_CHUNK: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Host and port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for anything but host:port."""
+        try:
+            parts = urlsplit(f"tcp://{text}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or not port or "@" in text or "/" in text or not text.isprintable():
+            raise ValueError("address should look like 127.0.0.1:4028")
+        return cls(host, port)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+class TcpSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`address` is host:port."""
+
+    address: str
+    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
+    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+
+    def __post_init__(self) -> None:
+        Endpoint.parse(self.address)
+
+
+class TcpSource:
+    """Asks one question a connection. `title` is what the miner is called, `switch` what turns its API on."""
+
+    blocking = True
+    title: ClassVar[str]
+    switch: ClassVar[str]
+
+    def __init__(self, settings: TcpSettings, context: Context) -> None:
+        self.every = settings.every
+        self.timeout = settings.timeout
+        self.clock: Clock = context.clock
+        self.endpoint = Endpoint.parse(settings.address)
+
+    def deadline(self) -> float:
+        """By when a read that begins now should be over."""
+        return time.monotonic() + self.timeout.total_seconds()
+
+    def ask(self, question: bytes, *, end: bytes, by: float) -> bytes:
+        """What comes before the byte `end` or the end of the connection; raises SourceError."""
+        try:
+            return exchange(self.endpoint, question, end=end, by=by)
+        except ConnectionRefusedError as exc:
+            how = f"{self.title} listens there when started with {self.switch}"
+            raise SourceError(f"{self.endpoint}: {exc.strerror}; {how}") from None
+        except TimeoutError:
+            raise SourceError(f"{self.endpoint}: no answer within {self.timeout.total_seconds():g} s") from None
+        except (OSError, UnicodeError) as exc:
+            raise SourceError(
+                f"{self.endpoint}: {getattr(exc, 'strerror', None) or str(exc) or type(exc).__name__}"
+            ) from exc
+
+
+def exchange(endpoint: Endpoint, question: bytes, *, end: bytes, by: float) -> bytes:
+    """Sends the question and reads the answer; raises OSError, and TimeoutError when `by` (monotonic) has passed.
+
+    A limit on each piece would not do: a server may send a byte a second.
+    """
+    data = bytearray()
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=_left(by)) as connection:
+        connection.sendall(question)
+        while end not in data:
+            connection.settimeout(_left(by))
+            piece = connection.recv(_CHUNK)
+            if not piece:
+                break
+            data += piece
+            if len(data) > ANSWER_MAX:
+                raise OSError(f"answer larger than {ANSWER_MAX} bytes")
+    return bytes(data).partition(end)[0]
+
+
+def _left(by: float) -> float:
+    left = by - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

@@ -1,0 +1,109 @@
+"""The sources that ask a miner over plain TCP, against servers that answer as those miners did."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from publisher.sources.reading import SourceError
+from publisher.sources.registry import build_sources
+from publisher.sources.source import Context, Source
+from publisher.sources.tcp import ANSWER_MAX
+from rigwatch.settings.loader import Place
+from rigwatch.topics import NodeId
+from tests.fake_clock import FakeClock
+from tests.integration.publisher.sources.miner_server import tcp_server
+from tests.miners import captured
+from tests.ports import free_port
+
+KINDS = ("cgminer",)
+SWITCHES = {"cgminer": "--api-listen"}
+
+
+def _source(kind: str, port: int, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
+    context = Context(NodeId("main", "rig07"), FakeClock())
+    raw = {"kind": kind, "address": f"127.0.0.1:{port}", **settings}
+    ((_, source),) = build_sources([raw], Place("publisher.toml"), context)
+    return source
+
+
+def _cgminer(connection: socket.socket, asked: bytes) -> None:
+    name = json.loads(asked)["command"]
+    connection.sendall(captured(f"cgminer-4.11.1-{name}.json") + b"\0")
+
+
+def test_it_reads_cgminer() -> None:
+    with tcp_server(_cgminer) as port:
+        reading = _source("cgminer", port).read()
+    assert (reading.hashrate, reading.temperature) == (87240933.02e6, 74)
+    assert reading.pool == "stratum+tcp://pool.example:3333"
+
+
+def test_a_cgminer_that_keeps_the_connection_open_is_not_waited_for() -> None:
+    def serve(connection: socket.socket, asked: bytes) -> None:
+        _cgminer(connection, asked)
+        connection.recv(1)
+
+    with tcp_server(serve) as port:
+        assert _source("cgminer", port).read().accepted == 11330
+
+
+def test_a_cgminer_that_lets_nobody_in_is_a_failure_that_says_where_to_look() -> None:
+    with tcp_server(lambda *_: None) as port, pytest.raises(SourceError, match="--api-allow says who may ask"):
+        _source("cgminer", port).read()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_api_that_is_off_is_a_failure_that_says_how_to_switch_it_on(kind: str) -> None:
+    port = free_port()
+    with pytest.raises(SourceError) as raised:
+        _source(kind, port).read()
+    assert str(raised.value).startswith(f"127.0.0.1:{port}: Connection refused; ")
+    assert SWITCHES[kind] in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n", "the answer is not JSON"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the answer is not JSON"),
+        (b"\xff\xfe\n\0", "the answer is not JSON"),
+        (b'{"x":' + b"[" * 100_000, "the answer is not JSON"),
+        (b"{}", "not an answer of "),
+        (b" " * (ANSWER_MAX + 1), "larger than"),
+    ],
+)
+def test_another_server_is_a_failure(kind: str, answer: bytes, text: str) -> None:
+    def serve(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(answer)
+
+    with tcp_server(serve) as port, pytest.raises(SourceError, match=text):
+        _source(kind, port).read()
+
+
+def _silent(given_up: threading.Event) -> Callable[[socket.socket, bytes], None]:
+    return lambda *_: (given_up.wait(10), None)[1]
+
+
+def _dripping(given_up: threading.Event) -> Callable[[socket.socket, bytes], None]:
+    def drip(connection: socket.socket, _: bytes) -> None:
+        while not given_up.wait(0.05):
+            connection.sendall(b" ")
+
+    return drip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("serve", [_silent, _dripping])
+def test_a_miner_that_does_not_come_to_an_end_is_given_up(
+    kind: str, serve: Callable[[threading.Event], Callable[[socket.socket, bytes], None]]
+) -> None:
+    given_up = threading.Event()
+    with tcp_server(serve(given_up)) as port:
+        with pytest.raises(SourceError, match=f"127.0.0.1:{port}: no answer within 0.3 s"):
+            _source(kind, port, timeout="300ms").read()
+        given_up.set()
