@@ -7,15 +7,19 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from publisher.sources.bzminer import BzminerSettings, BzminerSource
 from publisher.sources.cgminer import CgminerSettings, CgminerSource
 from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
 from publisher.sources.host import HostSettings, HostSource
 from publisher.sources.jsonrpc import JsonRpcSettings, JsonRpcSource
 from publisher.sources.lolminer import LolminerSettings, LolminerSource
+from publisher.sources.nbminer import NbminerSettings, NbminerSource
 from publisher.sources.nvml import NvmlSettings, NvmlSource
+from publisher.sources.rigel import RigelSettings, RigelSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
+from publisher.sources.srbminer import SrbminerSettings, SrbminerSource
 from publisher.sources.trex import TrexSettings, TrexSource
 from publisher.sources.xmrig import XmrigSettings, XmrigSource
 from rigwatch.errors import SettingsError
@@ -41,6 +45,10 @@ KINDS: Mapping[str, Kind[Any]] = {
     "lolminer": Kind(LolminerSettings, LolminerSource),
     "gminer": Kind(GminerSettings, GminerSource),
     "cgminer": Kind(CgminerSettings, CgminerSource),
+    "nbminer": Kind(NbminerSettings, NbminerSource),
+    "srbminer": Kind(SrbminerSettings, SrbminerSource),
+    "rigel": Kind(RigelSettings, RigelSource),
+    "bzminer": Kind(BzminerSettings, BzminerSource),
     "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),

@@ -39,11 +39,19 @@ CASES: Final = {
     "trex": Case({"/summary": "trex-0.25.9.json"}, hashrate=50287688, switch="--api-bind-http", cards=1),
     "lolminer": Case({"/summary": "lolminer-1.92.json"}, hashrate=5654900, switch="--apiport", cards=1),
     "gminer": Case({"/stat": "gminer-2.70.json"}, hashrate=72131151, switch="--api 10050", cards=1),
+    "nbminer": Case({"/api/v1/status": "nbminer-40.0.json"}, hashrate=146567481.5, switch="--api 127", cards=2),
+    "srbminer": Case({"/api/v2/status": "srbminer-3.6.4.json"}, 63404632916632.73, switch="--api-enable", cards=1),
+    "rigel": Case({"/stat": "rigel-1.23.2.json"}, hashrate=12112.19, switch="--api-bind", cards=1),
+    "bzminer": Case({"/status": "bzminer-100.45.json"}, hashrate=10.25, switch="--http_enabled", cards=1),
 }
 DUAL: Final = {
     "trex": Case({"/summary": "trex-0.25.9-dual.json"}, 60100200, "", settings={"algorithm": "autolykos2"}),
     "lolminer": Case({"/summary": "lolminer-1.92-dual.json"}, 1.5e9, "", settings={"algorithm": "kaspa"}),
     "gminer": Case({"/stat": "gminer-3.44-dual.json"}, 810e6, "", settings={"algorithm": "kheavyhash"}),
+    "nbminer": Case({"/api/v1/status": "nbminer-29.1-dual.json"}, 82523781.43, "", settings={"algorithm": "ethash"}),
+    "srbminer": Case({"/api/v2/status": "srbminer-2.4.4-dual.json"}, 9000500, "", settings={"algorithm": "verushash"}),
+    "rigel": Case({"/stat": "rigel-1.19.1-dual.json"}, 310e6, "", settings={"algorithm": "kaspa"}),
+    "bzminer": Case({"/status": "bzminer-17.3-dual.json"}, 500e6, "", settings={"algorithm": "kaspa"}),
 }
 
 
@@ -163,3 +171,9 @@ def test_backends_that_cannot_be_read_are_a_failure() -> None:
         server.answers["/2/backends"] = (500, b"")
         with pytest.raises(SourceError, match="HTTP status 500"):
             _source("xmrig", server.url).read()
+
+
+def test_a_srbminer_that_does_not_know_the_newer_path_is_asked_at_the_root() -> None:
+    with miner_server({"/": captured("srbminer-2.4.4-dual.json")}) as server:
+        assert _source("srbminer", server.url).read().hashrate == 4011
+        assert [path for path, _ in server.asked] == ["/api/v2/status", "/"]

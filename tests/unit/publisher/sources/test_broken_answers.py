@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.sources import cgminer, gminer, lolminer, trex, xmrig
+from publisher.sources import bzminer, cgminer, gminer, lolminer, nbminer, rigel, srbminer, trex, xmrig
 from publisher.sources.reading import Reading, SourceError, checked
 from rigwatch.clock import Millis
 from tests.miners import captured
@@ -34,6 +34,14 @@ CASES: Final[dict[str, Parse]] = {
     "cgminer-4.11.1-pools.json": lambda raw: cgminer.parse(CGMINER, None, raw, now=NOW),
     "teamredminer-0.10.21-devs.json": lambda raw: cgminer.parse(CGMINER, raw, now=NOW),
     "bmminer-2.0.0-summary.json": lambda raw: cgminer.parse(raw, now=NOW),
+    "nbminer-40.0.json": lambda raw: nbminer.parse(raw, now=NOW),
+    "nbminer-29.1-dual.json": lambda raw: nbminer.parse(raw, "ethash", now=NOW),
+    "srbminer-3.6.4.json": srbminer.parse,
+    "srbminer-2.4.4-dual.json": lambda raw: srbminer.parse(raw, "verushash"),
+    "rigel-1.23.2.json": rigel.parse,
+    "rigel-1.19.1-dual.json": lambda raw: rigel.parse(raw, "kaspa"),
+    "bzminer-100.45.json": bzminer.parse,
+    "bzminer-17.3-dual.json": lambda raw: bzminer.parse(raw, "kaspa"),
 }
 HOSTILE: Final[tuple[Any, ...]] = (
     None,

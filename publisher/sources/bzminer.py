@@ -1,0 +1,120 @@
+"""BzMiner: its HTTP API gives each device's figures once for each pool that the device mines to."""
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from publisher.sources import pci
+from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.api import MinerSettings, MinerSource
+from publisher.sources.cards import Card, total, with_cards
+from publisher.sources.reading import Reading
+from rigwatch.messages import Miner
+from rigwatch.settings.loader import Secret
+
+_TITLE = "BzMiner"
+_PROCESSOR: Final = 4
+"""`vendor` of a device that is no card."""
+Value = TypeVar("Value")
+
+
+class BzminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: Secret = Secret("http://127.0.0.1:4014")
+
+
+class Pool(Struct):
+    algorithm: str | None = None
+    id: int | None = None
+    current_url: str | None = None
+    valid_solutions: int | None = None
+    rejected_solutions: int | None = None
+    stale_solutions: int | None = None
+
+
+class Device(Struct):
+    """`pool` has the ids of its pools, in the order of its other lists."""
+
+    name: str | None = None
+    vendor: int | None = None
+    pci_bus_id: int | None = None
+    pool: list[int | None] | None = None
+    hashrate: list[float | None] | None = None
+    valid_solutions: list[int | None] | None = None
+    rejected_solutions: list[int | None] | None = None
+    stale_solutions: list[int | None] | None = None
+    core_temp: float | None = None
+    mem_temp: float | None = None
+    fan: float | None = None
+    power: float | None = None
+
+
+class Status(Struct):
+    devices: list[Device]
+    pools: list[Pool]
+    bzminer_version: str | None = None
+    uptime_s: float | None = None
+
+
+class BzminerSource(MinerSource):
+    title = _TITLE
+    switch = "--http_enabled 1 (or http_enabled in its config.txt)"
+    login = "start BzMiner without --http_password, or let `url` hold the login"
+
+    def read(self) -> Reading:
+        return parse(self.ask("/status"), self.algorithm)
+
+
+def parse(raw: bytes, algorithm: str = "") -> Reading:
+    """The figures of `/status`, of one pool: the first, or the first with the algorithm of the settings."""
+    answer = decode(raw, Status, _TITLE)
+    at = chosen([pool.algorithm for pool in answer.pools], algorithm)
+    pool = answer.pools[at] if answer.pools else Pool()
+    of = [(device, place) for device in answer.devices if (place := _place(device, pool, at)) is not None]
+    # A device that has no hashrate for the pool at all does not mine to it; one that has null is not measured yet.
+    rates = [device.hashrate[place] for device, place in of if device.hashrate and place < len(device.hashrate)]
+    reading = Reading(
+        hashrate=total(rates),
+        accepted=_shares(pool.valid_solutions, [_at(device.valid_solutions, place) for device, place in of]),
+        rejected=_shares(pool.rejected_solutions, [_at(device.rejected_solutions, place) for device, place in of]),
+        stale=_shares(pool.stale_solutions, [_at(device.stale_solutions, place) for device, place in of]),
+        miner=Miner(name=_TITLE, version=(answer.bzminer_version or "").removeprefix("v")[:200]),
+        pool=pool_of(pool.current_url),
+        uptime=answer.uptime_s,
+    )
+    return with_cards(reading, cards(answer.devices, pool, at))
+
+
+def cards(devices: Sequence[Device], pool: Pool, at: int) -> list[Card]:
+    return [
+        Card(
+            id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),
+            name=device.name,
+            hashrate=_at(device.hashrate, _place(device, pool, at)),
+            temperature=device.core_temp,
+            memory_temperature=device.mem_temp,
+            power=device.power,
+            fan=device.fan,
+        )
+        for device in devices
+        if device.vendor != _PROCESSOR
+    ]
+
+
+def _place(device: Device, pool: Pool, at: int) -> int | None:
+    """Where in the device's lists the pool's figures stand; None where it does not mine to it."""
+    if device.pool is None or pool.id is None:
+        return at
+    return device.pool.index(pool.id) if pool.id in device.pool else None
+
+
+def _at(values: Sequence[Value | None] | None, place: int | None) -> Value | None:
+    return values[place] if values is not None and place is not None and place < len(values) else None
+
+
+def _shares(of_pool: int | None, of_devices: Sequence[int | None]) -> int | None:
+    """The pool's own count, or the devices' together: one that found none yet may lack it."""
+    if of_pool is not None:
+        return of_pool
+    known = [count for count in of_devices if count is not None]
+    return sum(known) if known else None
