@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from publisher.sources.bzminer import BzminerSettings, BzminerSource
 from publisher.sources.cgminer import CgminerSettings, CgminerSource
+from publisher.sources.ethminer import EthminerSettings, EthminerSource
 from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
 from publisher.sources.host import HostSettings, HostSource
@@ -49,6 +50,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "srbminer": Kind(SrbminerSettings, SrbminerSource),
     "rigel": Kind(RigelSettings, RigelSource),
     "bzminer": Kind(BzminerSettings, BzminerSource),
+    "ethminer": Kind(EthminerSettings, EthminerSource),
     "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),

@@ -19,8 +19,8 @@ from tests.integration.publisher.sources.miner_server import tcp_server
 from tests.miners import captured
 from tests.ports import free_port
 
-KINDS = ("cgminer",)
-SWITCHES = {"cgminer": "--api-listen"}
+SWITCHES = {"cgminer": "--api-listen", "ethminer": "--api-bind"}
+KINDS = tuple(SWITCHES)
 
 
 def _source(kind: str, port: int, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
@@ -56,6 +56,36 @@ def test_a_cgminer_that_lets_nobody_in_is_a_failure_that_says_where_to_look() ->
         _source("cgminer", port).read()
 
 
+def test_it_asks_ethminer_what_it_knows_and_remembers_it() -> None:
+    asked: list[str] = []
+
+    def serve(connection: socket.socket, question: bytes) -> None:
+        asked.append(json.loads(question)["method"])
+        name = asked[-1].removeprefix("miner_")
+        connection.sendall(captured(f"ethminer-0.16.0-{name}.json"))
+        connection.recv(1)
+
+    with tcp_server(serve) as port:
+        source = _source("ethminer", port)
+        assert source.read().hashrate == 87_221_000
+        assert source.read().hashrate == 87_221_000
+    assert asked == ["miner_getstat2", "miner_getstat1", "miner_getstat1"]
+
+
+def test_the_password_of_phoenixminer_is_sent_and_never_shown() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def serve(connection: socket.socket, question: bytes) -> None:
+        asked.append(json.loads(question))
+        connection.sendall(captured("phoenixminer-5.6d-getstat2.json"))
+
+    with tcp_server(serve) as port:
+        source = _source("ethminer", port, password="not for you")
+        assert source.read().accepted == 40
+    assert asked == [{"id": 1, "jsonrpc": "2.0", "method": "miner_getstat2", "psw": "not for you"}]
+    assert "not for you" not in repr(source)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_api_that_is_off_is_a_failure_that_says_how_to_switch_it_on(kind: str) -> None:
     port = free_port()
@@ -73,7 +103,7 @@ def test_an_api_that_is_off_is_a_failure_that_says_how_to_switch_it_on(kind: str
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "the answer is not JSON"),
         (b"\xff\xfe\n\0", "the answer is not JSON"),
         (b'{"x":' + b"[" * 100_000, "the answer is not JSON"),
-        (b"{}", "not an answer of "),
+        (b"[]", "not an answer of "),
         (b" " * (ANSWER_MAX + 1), "larger than"),
     ],
 )

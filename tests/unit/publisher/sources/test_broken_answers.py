@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.sources import bzminer, cgminer, gminer, lolminer, nbminer, rigel, srbminer, trex, xmrig
+from publisher.sources import bzminer, cgminer, ethminer, gminer, lolminer, nbminer, rigel, srbminer, trex, xmrig
 from publisher.sources.reading import Reading, SourceError, checked
 from rigwatch.clock import Millis
 from tests.miners import captured
@@ -34,6 +34,8 @@ CASES: Final[dict[str, Parse]] = {
     "cgminer-4.11.1-pools.json": lambda raw: cgminer.parse(CGMINER, None, raw, now=NOW),
     "teamredminer-0.10.21-devs.json": lambda raw: cgminer.parse(CGMINER, raw, now=NOW),
     "bmminer-2.0.0-summary.json": lambda raw: cgminer.parse(raw, now=NOW),
+    "ethminer-0.16.0-getstat1.json": ethminer.parse,
+    "phoenixminer-5.6d-getstat2.json": ethminer.parse,
     "nbminer-40.0.json": lambda raw: nbminer.parse(raw, now=NOW),
     "nbminer-29.1-dual.json": lambda raw: nbminer.parse(raw, "ethash", now=NOW),
     "srbminer-3.6.4.json": srbminer.parse,

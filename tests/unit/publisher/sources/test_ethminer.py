@@ -1,0 +1,83 @@
+import json
+
+import pytest
+
+from publisher.sources.ethminer import parse
+from publisher.sources.reading import Reading, SourceError
+from rigwatch.messages import Gpu, Miner
+from tests.miners import captured
+
+RESULT: list[str | None] = json.loads(captured("ethminer-0.16.0-getstat1.json"))["result"]
+
+
+def _with(place: int, text: str | None) -> bytes:
+    return json.dumps({"id": 1, "result": [*RESULT[:place], text, *RESULT[place + 1 :]]}).encode()
+
+
+def test_it_reads_ethminer_in_hashes_a_second() -> None:
+    assert parse(captured("ethminer-0.16.0-getstat1.json")) == Reading(
+        hashrate=87_221_000,
+        accepted=54,
+        rejected=0,
+        temperature=61,
+        fan=90,
+        miner=Miner("ethminer", "0.16.0.dev0+commit.41639944"),
+        pool="eu1.ethermine.org:4444",
+        uptime=48 * 60,
+    )
+
+
+def test_it_reads_claymore_and_of_two_pools_the_first() -> None:
+    reading = parse(captured("claymore-9.3-getstat1.json"))
+    assert (reading.hashrate, reading.accepted, reading.miner) == (182_724_000, 51, Miner("Claymore", "9.3"))
+    assert reading.pool == "eth-eu1.nanopool.org:9999"
+
+
+def test_it_reads_phoenixminer_with_the_bus_of_each_card() -> None:
+    reading = parse(captured("phoenixminer-5.6d-getstat2.json"))
+    assert reading.miner == Miner("PhoenixMiner", "5.6d")
+    assert reading.gpus == (
+        Gpu("0000:01:00.0", hashrate=30_622_000, temperature=57, fan=45),
+        Gpu("0000:0a:00.0", hashrate=30_623_000, temperature=61, fan=50),
+    )
+
+
+def test_claymores_miners_of_other_coins_count_in_hashes() -> None:
+    assert parse(_with(0, "12.6 - ZEC")).hashrate == 87221
+
+
+def test_buses_that_are_not_one_a_card_name_no_card() -> None:
+    raw = captured("phoenixminer-5.6d-getstat2.json").replace(b'"1;10"', b'"1"')
+    assert parse(raw).gpus is None
+
+
+@pytest.mark.parametrize("text", ["off;54;0", ";54;0"])
+def test_a_rate_that_is_off_is_not_known(text: str) -> None:
+    reading = parse(_with(2, text))
+    assert (reading.hashrate, reading.accepted, reading.rejected) == (None, 54, 0)
+
+
+def test_without_sensors_there_is_no_temperature() -> None:
+    reading = parse(_with(6, ""))
+    assert (reading.temperature, reading.fan) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e999", "many", "0x10"])
+def test_what_is_no_number_is_an_error_that_names_its_place(text: str) -> None:
+    with pytest.raises(SourceError, match=r"not an answer of ethminer: result\[2\]: not a number: "):
+        parse(_with(2, f"{text};1;2"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b'{"id":1,"result":["ethminer","1"]}', "not an answer of ethminer: the list has 2 texts, of at least 7"),
+        (b'{"id":1,"error":{"code":-401,"message":"Invalid password"}}', "miner_getstat1: .*Invalid password"),
+        (b'{"id":1}', "miner_getstat1: no result in the answer"),
+        (b'{"id":1,"result":true}', "not an answer of ethminer: result: expected `array | null`, got `bool`"),
+        (b'{"id":1,"error":"' + b"x" * 1000 + b'"}', "miner_getstat1: .{99}…$"),
+    ],
+)
+def test_another_answer_is_an_error(raw: bytes, text: str) -> None:
+    with pytest.raises(SourceError, match=text):
+        parse(raw)
