@@ -7,14 +7,17 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from publisher.sources.bitcoind import BitcoindSettings, BitcoindSource
 from publisher.sources.bzminer import BzminerSettings, BzminerSource
 from publisher.sources.cgminer import CgminerSettings, CgminerSource
 from publisher.sources.ethminer import EthminerSettings, EthminerSource
 from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
+from publisher.sources.hiveos import HiveosSettings, HiveosSource
 from publisher.sources.host import HostSettings, HostSource
 from publisher.sources.jsonrpc import JsonRpcSettings, JsonRpcSource
 from publisher.sources.lolminer import LolminerSettings, LolminerSource
+from publisher.sources.monerod import MonerodSettings, MonerodSource
 from publisher.sources.nbminer import NbminerSettings, NbminerSource
 from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.rigel import RigelSettings, RigelSource
@@ -51,6 +54,9 @@ KINDS: Mapping[str, Kind[Any]] = {
     "rigel": Kind(RigelSettings, RigelSource),
     "bzminer": Kind(BzminerSettings, BzminerSource),
     "ethminer": Kind(EthminerSettings, EthminerSource),
+    "hiveos": Kind(HiveosSettings, HiveosSource),
+    "bitcoind": Kind(BitcoindSettings, BitcoindSource),
+    "monerod": Kind(MonerodSettings, MonerodSource),
     "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),

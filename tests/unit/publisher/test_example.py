@@ -29,7 +29,7 @@ def _read(value: object, default: object) -> object:
 
 def test_it_can_be_run_as_it_is(tmp_path: Path) -> None:
     settings = build(PublisherSettings, RAW, Place("publisher.toml"))
-    first, second, third = plans_of(settings, Home(tmp_path), clock=FakeClock())
+    first, second, third, fourth = plans_of(settings, Home(tmp_path), clock=FakeClock())
     assert (str(first.node), first.name, str(first.account.endpoint)) == (
         "main/rig07",
         "Rig 7",
@@ -37,7 +37,7 @@ def test_it_can_be_run_as_it_is(tmp_path: Path) -> None:
     )
     assert [label for label, _ in first.sources] == ["jsonrpc", "hashfile", "nvml", "host"]
     assert str(second.node) == "main/try-out"
-    assert str(third.node) == "main/rig08"
+    assert [str(third.node), str(fourth.node)] == ["main/rig08", "main/chain"]
 
 
 def test_its_outbox_has_the_defaults() -> None:

@@ -11,7 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.sources import bzminer, cgminer, ethminer, gminer, lolminer, nbminer, rigel, srbminer, trex, xmrig
+from publisher.sources import (
+    bitcoind,
+    bzminer,
+    cgminer,
+    ethminer,
+    gminer,
+    hiveos,
+    lolminer,
+    monerod,
+    nbminer,
+    rigel,
+    srbminer,
+    trex,
+    xmrig,
+)
 from publisher.sources.reading import Reading, SourceError, checked
 from rigwatch.clock import Millis
 from tests.miners import captured
@@ -20,6 +34,7 @@ Parse = Callable[[bytes], Reading]
 
 NOW: Final[Millis] = 1_655_999_201_000
 CGMINER: Final = captured("cgminer-4.11.1-summary.json")
+MONEROD: Final = captured("monerod-0.18.0.0-get_info-mined.json")
 CASES: Final[dict[str, Parse]] = {
     "xmrig-6.21.0-summary.json": xmrig.parse,
     "xmrig-6.21.0-backends.json": lambda raw: xmrig.parse(captured("xmrig-6.21.0-summary.json"), raw),
@@ -36,6 +51,11 @@ CASES: Final[dict[str, Parse]] = {
     "bmminer-2.0.0-summary.json": lambda raw: cgminer.parse(raw, now=NOW),
     "ethminer-0.16.0-getstat1.json": ethminer.parse,
     "phoenixminer-5.6d-getstat2.json": ethminer.parse,
+    "hiveos-0.6-last_stat.json": hiveos.parse,
+    "hiveos-0.6-gpu-stats.json": lambda raw: hiveos.parse(captured("hiveos-0.6-last_stat.json"), raw),
+    "bitcoind-25.0-batch.json": bitcoind.parse,
+    "monerod-0.18.0.0-get_info-mined.json": lambda raw: monerod.parse(raw, now=NOW),
+    "monerod-0.18.0.0-mining_status-active.json": lambda raw: monerod.parse(MONEROD, raw, now=NOW),
     "nbminer-40.0.json": lambda raw: nbminer.parse(raw, now=NOW),
     "nbminer-29.1-dual.json": lambda raw: nbminer.parse(raw, "ethash", now=NOW),
     "srbminer-3.6.4.json": srbminer.parse,

@@ -1,0 +1,182 @@
+"""What HiveOS's own agent has measured on this rig: whatever miner Hive knows, from the files in /run/hive."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+
+from publisher.sources import pci
+from publisher.sources.answers import convert, decode
+from publisher.sources.cards import Card, with_cards
+from publisher.sources.hashfile import read_settled
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.source import Context
+from rigwatch.clock import Clock
+from rigwatch.messages import Miner
+from rigwatch.settings.loader import between
+
+_TITLE: Final = "HiveOS"
+_STATS: Final = "last_stat.json"
+_SENSORS: Final = "gpu-stats.json"
+_UNITS: Final = {"hs": 1.0, "khs": 1e3, "mhs": 1e6, "ghs": 1e9, "ths": 1e12}
+_DIGITS_MAX: Final = 16
+_ATTEMPTS: Final = 3
+_PAUSE: Final = 0.05
+"""Seconds: an agent that is writing a file has finished by then."""
+
+
+class HiveosSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`miner` is the number of the miner of the flight sheet, from 1."""
+
+    folder: Annotated[str, Meta(min_length=1)] = "/run/hive"
+    miner: Annotated[int, Meta(ge=1, le=32)] = 1
+    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
+    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(minutes=2)
+    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+
+
+class Request(Struct):
+    """Hive's last message to its server. It has the rig's password too, which is never looked at."""
+
+    params: dict[str, Any]
+
+
+class Slot(Struct):
+    """One miner's place in the request."""
+
+    name: str | None = None
+    total_khs: float | None = None
+
+
+class Stats(Struct):
+    """What a miner's script told the agent; every number may be written as a text."""
+
+    hs: list[float | None] | None = None
+    khs: list[float | None] | None = None
+    hs_units: str | None = None
+    temp: list[float | None] | None = None
+    fan: list[float | None] | None = None
+    uptime: float | None = None
+    ver: str | None = None
+    ar: list[int | str | None] | None = None
+    bus_numbers: list[int | None] | None = None
+
+
+class Sensors(Struct):
+    """Of all cards in the rig, by their place on the bus."""
+
+    busids: list[str | None] | None = None
+    temp: list[float | None] | None = None
+    mtemp: list[float | None] | None = None
+    fan: list[float | None] | None = None
+    power: list[float | None] | None = None
+
+
+class HiveosSource:
+    """Files that the agent writes no more, and a miner that Hive itself cannot read, are errors, never 0 H/s."""
+
+    blocking = True
+
+    def __init__(self, settings: HiveosSettings, context: Context) -> None:
+        self.every = settings.every
+        self.timeout = settings.timeout
+        self._folder = Path(settings.folder).expanduser()
+        self._miner = settings.miner
+        self._stale = settings.stale
+        self._clock: Clock = context.clock
+
+    def read(self) -> Reading:
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return self._read_once()
+            except SourceError:
+                if not left:
+                    raise
+                # The agent writes its files in place, so they may be half there for a moment.
+                time.sleep(_PAUSE)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _read_once(self) -> Reading:
+        path = self._folder / _STATS
+        stats, written = read_settled(path)
+        if (age := self._age(written)) > self._stale:
+            raise SourceError(f"{path}: written {age.total_seconds():.0f} s ago; Hive's agent seems to stand still")
+        return parse(stats.encode(), self._sensors(), self._miner)
+
+    def _sensors(self) -> bytes:
+        """What `gpu-stats.json` says; a rig without cards has none, or one that says nothing."""
+        try:
+            text, written = read_settled(self._folder / _SENSORS)
+        except SourceError:
+            return b"{}"
+        says = text.lstrip().startswith("{") and self._age(written) <= self._stale
+        return text.encode() if says else b"{}"
+
+    def _age(self, written: float) -> timedelta:
+        return timedelta(milliseconds=self._clock.now()) - timedelta(seconds=written)
+
+
+def parse(request: bytes, sensors: bytes = b"{}", miner: int = 1) -> Reading:
+    """The figures of `last_stat.json`, with what `gpu-stats.json` knows of the miner's cards."""
+    params = decode(request, Request, _TITLE).params
+    number = "" if miner == 1 else str(miner)
+    slot = convert({"name": params.get(f"miner{number}"), "total_khs": params.get(f"total_khs{number}")}, Slot, _TITLE)
+    if not slot.name:
+        raise SourceError(f"Hive runs no miner {miner}")
+    raw = params.get(f"miner_stats{number}")
+    if not isinstance(raw, dict) or not raw:
+        # The agent then writes a total of 0, which nobody has measured.
+        raise SourceError(f"Hive itself cannot read {slot.name[:40]}; see `miner log` on the rig")
+    stats = convert(raw, Stats, _TITLE)
+    counts = [_count(each) for each in stats.ar or ()]
+    reading = Reading(
+        hashrate=None if slot.total_khs is None else 1e3 * slot.total_khs,
+        accepted=_at(counts, 0),
+        rejected=_at(counts, 1),
+        miner=Miner(name=slot.name[:200], version=(stats.ver or "")[:200]),
+        uptime=stats.uptime,
+    )
+    return with_cards(reading, cards(stats, decode(sensors, Sensors, _TITLE, strict=False)))
+
+
+def cards(stats: Stats, sensors: Sensors) -> list[Card]:
+    """The miner's cards, none where it mines on the processor; `sensors` also has cards that do not mine."""
+    unit = 1e3 if stats.khs is not None else _UNITS.get((stats.hs_units or "khs").lower())
+    rates = stats.khs or stats.hs or []
+    places = _places(sensors.busids or ())
+    found: list[Card] = []
+    for at, bus in enumerate(stats.bus_numbers or ()):
+        if bus is None or (identity := pci.of_bus(bus)) is None:
+            continue
+        rate, place = _at(rates, at), places.get(identity, -1)
+        temperature, fan = _at(sensors.temp, place), _at(sensors.fan, place)
+        found.append(
+            Card(
+                id=identity,
+                hashrate=None if rate is None or unit is None else rate * unit,
+                temperature=_at(stats.temp, at) if temperature is None else temperature,
+                memory_temperature=_at(sensors.mtemp, place),
+                power=_at(sensors.power, place),
+                fan=_at(stats.fan, at) if fan is None else fan,
+            )
+        )
+    return found
+
+
+def _places(busids: Sequence[str | None]) -> Mapping[str, int]:
+    found = [(pci.address(busid or ""), at) for at, busid in enumerate(busids)]
+    return {identity: at for identity, at in found if identity is not None}
+
+
+def _count(value: int | str | None) -> int | None:
+    """The lists of some miners go on after the counts of the whole rig: `"0;0"` is of each card."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() and len(value) < _DIGITS_MAX else None
+    return value
+
+
+def _at(values: Sequence[Any] | None, place: int) -> Any:  # noqa: ANN401 - of whatever is in the list
+    return values[place] if values is not None and 0 <= place < len(values) else None

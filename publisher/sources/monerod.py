@@ -1,0 +1,88 @@
+"""monerod: block, peers, syncing, and the hashrate where it mines itself."""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from publisher.sources.answers import decode
+from publisher.sources.api import ApiSettings, ApiSource
+from publisher.sources.http import StatusError
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.rpc import Reply, result_of
+from rigwatch.clock import Millis
+from rigwatch.messages import Line, Miner
+from rigwatch.settings.loader import Secret
+
+_TITLE: Final = "monerod"
+_OK: Final = "OK"
+_NOT_OFFERED: Final = (403, 404)
+
+
+class MonerodSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: Secret = Secret("http://127.0.0.1:18081")
+
+
+class Info(Struct):
+    """`height` counts the blocks, so the last one's number is one less."""
+
+    height: Annotated[int, Meta(ge=1)]
+    status: str | None = None
+    top_block_hash: Line | None = None
+    incoming_connections_count: int | None = None
+    outgoing_connections_count: int | None = None
+    synchronized: bool | None = None
+    restricted: bool | None = None
+    start_time: float | None = None
+    version: str | None = None
+
+
+class Mining(Struct):
+    active: bool | None = None
+    speed: float | None = None
+
+
+class MonerodSource(ApiSource):
+    """A restricted RPC does not offer the status of mining."""
+
+    title = _TITLE
+    switch = "--rpc-bind-port 18081, its default"
+    login = "monerod's --rpc-login is not supported; name the port of --rpc-restricted-bind-port"
+
+    def read(self) -> Reading:
+        by = self.deadline()
+        call = {"jsonrpc": "2.0", "id": "0", "method": "get_info"}
+        headers = {"Content-Type": "application/json"}
+        info = self.ask("/json_rpc", body=msgspec.json.encode(call), headers=headers, by=by)
+        try:
+            mining = self.ask("/mining_status", by=by)
+        except StatusError as exc:
+            if exc.status not in _NOT_OFFERED:
+                raise
+            mining = b"{}"
+        return parse(info, mining, now=self.clock.now())
+
+
+def parse(info: bytes, mining: bytes = b"{}", *, now: Millis) -> Reading:
+    """The figures of `get_info` and `/mining_status`. A client that is not told to mine has no hashrate, not 0."""
+    answer = result_of(decode(info, Reply, _TITLE), Info, "get_info", _TITLE)
+    if answer.status != _OK:
+        raise SourceError(f"get_info: monerod says {(answer.status or 'nothing of its status')[:40]}")
+    work = decode(mining, Mining, _TITLE)
+    return Reading(
+        peers=_peers(answer),
+        block=answer.height - 1,
+        block_hash=answer.top_block_hash or None,
+        syncing=None if answer.synchronized is None else not answer.synchronized,
+        hashrate=work.speed if work.active else None,
+        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]) if work.active else None,
+        uptime=max(0.0, now / 1000 - answer.start_time) if answer.start_time else None,
+    )
+
+
+def _peers(info: Info) -> int | None:
+    """A restricted RPC writes 0 for what it does not tell."""
+    counts = (info.incoming_connections_count, info.outgoing_connections_count)
+    if info.restricted or None in counts:
+        return None
+    return sum(count for count in counts if count is not None)
