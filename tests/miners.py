@@ -1,4 +1,4 @@
-"""Answers of miners and chain clients as they were read, for the tests of the sources."""
+"""Answers of miners and chain clients, for the tests of the sources; the README beside them says where each is from."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ class LolminerSource(MinerSource):
 
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
-    """The figures of `/summary`, as lolMiner writes it since 1.43."""
+    """The figures of `/summary`, as lolMiner writes it since about 1.4."""
     answer = decode(raw, Summary, _TITLE)
     if not answer.algorithms:
         raise SourceError("lolMiner says of no algorithm that it mines it")

@@ -46,7 +46,12 @@ token = "{token}"
 [[nodes.sources]]
 kind = "host"
 
-# A chain client on this machine (peers, block number, hashrate):
+# A miner on this machine (also trex, lolminer, gminer, cgminer, nbminer, srbminer, rigel, bzminer, ethminer, hiveos):
+# [[nodes.sources]]
+# kind = "xmrig"
+# url = "http://127.0.0.1:44444"
+
+# A chain client on this machine (peers, block number, hashrate; also bitcoind, monerod):
 # [[nodes.sources]]
 # kind = "jsonrpc"
 # url = "http://127.0.0.1:8545"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.sources import (
@@ -36,6 +36,7 @@ NOW: Final[Millis] = 1_655_999_201_000
 CGMINER: Final = captured("cgminer-4.11.1-summary.json")
 MONEROD: Final = captured("monerod-0.18.0.0-get_info-mined.json")
 CASES: Final[dict[str, Parse]] = {
+    "xmrig-6.16.0-summary.json": xmrig.parse,
     "xmrig-6.21.0-summary.json": xmrig.parse,
     "xmrig-6.21.0-backends.json": lambda raw: xmrig.parse(captured("xmrig-6.21.0-summary.json"), raw),
     "trex-0.25.9.json": trex.parse,
@@ -156,6 +157,7 @@ def test_what_json_has_no_number_for_is_refused(name: str, number: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 8))
 def test_bytes_may_be_changed_at_random(name: str, seed: int, count: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - a choice of bytes, not a secret

@@ -45,7 +45,7 @@ def test_a_card_that_is_not_in_the_list_of_rates_has_an_unknown_one() -> None:
     assert [gpu.hashrate for gpu in parse(raw).gpus or ()] == [60.25e6, None]
 
 
-def test_an_answer_of_before_1_43_is_an_error_that_names_what_is_missing() -> None:
+def test_an_answer_of_years_ago_is_an_error_that_names_what_is_missing() -> None:
     with pytest.raises(SourceError, match="not an answer of lolMiner: object missing required field `Algorithms`"):
         parse(captured("lolminer-1.29.json"))
 

@@ -50,7 +50,7 @@ def test_both_kinds_of_peers_count() -> None:
 
 
 def test_a_restricted_rpc_does_not_tell_its_peers_nor_when_it_started() -> None:
-    reading = parse(_info(restricted=True, start_time=0), now=NOW)
+    reading = parse(captured("monerod-0.18.0.0-get_info-restricted.json"), now=NOW)
     assert (reading.peers, reading.uptime) == (None, None)
 
 

@@ -30,6 +30,13 @@ def test_it_reads_the_summary_of_a_processor() -> None:
     assert parse(SUMMARY) == CPU
 
 
+def test_it_reads_a_benchmark_whose_longer_windows_are_not_full() -> None:
+    reading = parse(captured("xmrig-6.16.0-summary.json"), captured("xmrig-6.16.0-backends.json"))
+    assert reading == Reading(
+        hashrate=5.02, accepted=0, rejected=0, miner=Miner("XMRig", "6.16.0"), pool="benchmark:3333", uptime=64
+    )
+
+
 def test_it_reads_each_card_once_though_several_threads_share_it() -> None:
     cards = (
         Gpu("0000:0a:00.0", "NVIDIA GeForce RTX 3070", hashrate=120, temperature=61, power=121, fan=58),
