@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
-from publisher.sources.http import Address, RefusedError, StatusError, request
+from publisher.sources.http import Address, RefusedError, StatusError, TooLateError, request
 from publisher.sources.reading import SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
@@ -70,6 +70,9 @@ class ApiSource:
             return request(address, timeout=left, body=body, headers=headers)
         except RefusedError as exc:
             raise SourceError(f"{exc}; {self.title} listens there when started with {self.switch}") from None
+        except TooLateError:
+            # What was left for this question says nothing to a reader.
+            raise TooLateError(f"{address}: no answer within {self.timeout.total_seconds():g} s") from None
         except StatusError as exc:
             if exc.status in _NO_LOGIN:
                 raise StatusError(f"{exc}; {self.login}", exc.status) from None

@@ -33,9 +33,12 @@ class Status(Struct, rename="pascal"):
 
 
 class Answer(Struct):
-    """Of any command: a status, and a section that is named for the command."""
+    """Of any command: a status, and a section that is named for the command. Whatsminers refuse with a status that is
+    no list, and the message beside it.
+    """
 
-    status: list[Status] = field(name="STATUS")
+    status: list[Status] | str = field(name="STATUS")
+    msg: str | None = field(name="Msg", default=None)
     summary: list[dict[str, Any]] = field(name="SUMMARY", default_factory=list)
     devs: list[dict[str, Any]] = field(name="DEVS", default_factory=list)
     pools: list[dict[str, Any]] = field(name="POOLS", default_factory=list)
@@ -85,7 +88,7 @@ class CgminerSource(TcpSource):
 def parse(summary: bytes, devs: bytes | None = None, pools: bytes | None = None, *, now: Millis) -> Reading:
     """The figures of the commands `summary`, `devs` and `pools`; a miner may refuse the last two."""
     answer = decode(summary, Answer, _TITLE)
-    status = answer.status[0] if answer.status else Status()
+    status = answer.status[0] if answer.status and isinstance(answer.status, list) else Status(msg=answer.msg)
     if not answer.summary:
         raise SourceError(f"summary: {(status.msg or 'no such section in the answer')[:100]}")
     section = answer.summary[0]

@@ -26,6 +26,10 @@ class RefusedError(SourceError):
     """Nobody listens at the address."""
 
 
+class TooLateError(SourceError):
+    """The time was over before the answer was there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """An http or https URL taken apart; a login in it goes into a header and is never shown."""
@@ -73,7 +77,7 @@ def request(
             status, reason = response.status, response.reason
             data = _read(response, deadline)
     except TimeoutError:
-        raise SourceError(f"{address}: no answer within {timeout:g} s") from None
+        raise TooLateError(f"{address}: no answer within {timeout:g} s") from None
     except ConnectionRefusedError as exc:
         raise RefusedError(f"{address}: {_why(exc)}") from exc
     except (OSError, http.client.HTTPException, UnicodeError) as exc:

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from publisher.sources import pci
 from publisher.sources.answers import chosen, decode, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
-from publisher.sources.cards import Card, with_cards
+from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
 from rigwatch.messages import Miner
@@ -99,10 +99,9 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
 
 
 def hashrate(of: Hashrate) -> float | None:
-    """What processors and cards make together for one algorithm."""
-    known = [part["total"] for part in (of.cpu, of.gpu) if part and "total" in part]
-    parts = [value for value in known if value is not None]
-    return sum(parts) if parts else of.now
+    """What processors and cards make together for one algorithm, if both are known."""
+    parts = [part["total"] for part in (of.cpu, of.gpu) if part and "total" in part]
+    return total(parts) if parts else of.now
 
 
 def cards(devices: Sequence[Device], rates: dict[str, float | None]) -> list[Card]:

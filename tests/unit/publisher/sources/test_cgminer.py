@@ -100,6 +100,13 @@ def test_a_miner_that_refuses_is_an_error_with_its_words() -> None:
     assert parse(SUMMARY, denied, denied, now=NOW) == ASIC
 
 
+def test_a_whatsminer_refuses_in_a_form_of_its_own() -> None:
+    denied = b'{"STATUS":"E","When":1655999200,"Code":14,"Msg":"invalid cmd","Description":"whatsminer v1.1"}'
+    with pytest.raises(SourceError, match="summary: invalid cmd"):
+        parse(denied, now=NOW)
+    assert parse(SUMMARY, denied, denied, now=NOW) == ASIC
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

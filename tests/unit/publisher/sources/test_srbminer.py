@@ -45,6 +45,7 @@ def test_the_settings_may_name_the_second() -> None:
         (Hashrate(cpu={"total": 3.0}, gpu={"total": 4.0, "gpu0": 4.0}), 7.0),
         (Hashrate(cpu={"total": 0.0}), 0.0),
         (Hashrate(gpu={"total": None}), None),
+        (Hashrate(cpu={"total": 0.0}, gpu={"total": None}), None),
         (Hashrate(gpu={"gpu0": 4.0}), None),
         (Hashrate(now=5.0), 5.0),
         (Hashrate(), None),
