@@ -1,11 +1,13 @@
 """One HTTP request to a miner or a chain client on its own machine, with one limit on the whole of its time."""
 
 import http.client
+import io
+import socket
 import time
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from publisher.sources.reading import SourceError
@@ -68,6 +70,7 @@ def request(
     deadline = time.monotonic() + timeout
     kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
     connection = kind(address.host, address.port, timeout=timeout)
+    connection.response_class = _until(deadline)
     all_headers = {"Connection": "close", "Accept": "application/json", **(headers or {})}
     if address.authorization:
         all_headers["Authorization"] = address.authorization
@@ -75,7 +78,7 @@ def request(
         connection.request("POST" if body is not None else "GET", address.path, body=body, headers=all_headers)
         with connection.getresponse() as response:
             status, reason = response.status, response.reason
-            data = _read(response, deadline)
+            data = _read(response)
     except TimeoutError:
         raise TooLateError(f"{address}: no answer within {timeout:g} s") from None
     except ConnectionRefusedError as exc:
@@ -89,15 +92,50 @@ def request(
     return data
 
 
-def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """The whole body; the socket's own timeout is for each piece, and a server may send a byte a second."""
+class _Timed(io.RawIOBase):
+    """A socket's bytes until a moment. The socket's own timeout is for each piece, and a server may send a byte a
+    second, of the headers as well.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - what io.RawIOBase takes, which has no name
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _until(deadline: float) -> type[http.client.HTTPResponse]:
+    """Answers that have come by then."""
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's own
+            super().__init__(sock, *args, **kwargs)
+            self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
+
+    return Response
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """The whole body."""
     data = bytearray()
     while piece := response.read1(_CHUNK):
         data += piece
         if len(data) > ANSWER_MAX:
             raise http.client.HTTPException(f"answer larger than {ANSWER_MAX} bytes")
-        if time.monotonic() > deadline:
-            raise TimeoutError
     return bytes(data)
 
 

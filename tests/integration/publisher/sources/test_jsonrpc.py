@@ -142,11 +142,14 @@ def test_a_client_that_does_not_answer_is_given_up() -> None:
         given_up.set()
 
 
-def test_a_client_that_answers_drop_by_drop_is_given_up() -> None:
+@pytest.mark.parametrize(
+    "at_once", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 O", b""]
+)
+def test_a_client_that_answers_drop_by_drop_is_given_up(at_once: bytes) -> None:
     given_up = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        connection.sendall(at_once)
         while not given_up.wait(0.05):
             connection.sendall(b" ")
 
