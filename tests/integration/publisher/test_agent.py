@@ -24,6 +24,8 @@ from rigwatch.settings.publisher import PublisherSettings
 from rigwatch.topics import NodeId
 from tests.integration.publisher.server import serving
 from tests.integration.publisher.sources.chain_server import chain_server, geth
+from tests.integration.publisher.sources.miner_server import miner_server
+from tests.miners import captured
 from tests.mosquitto import Mosquitto
 from tests.processes import Rigwatch
 from tests.waiting import eventually, eventually_async
@@ -65,6 +67,23 @@ async def publishing(home: Path, settings: PublisherSettings) -> AsyncIterator[N
 
 def _endpoint(broker: Mosquitto) -> Endpoint:
     return Endpoint("127.0.0.1", broker.port)
+
+
+async def test_a_miner_that_dies_leaves_an_error_and_no_hashrate_of_0(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    keys = _keys("gpu")
+    (gpu,) = keys
+    with miner_server({"/summary": captured("trex-0.25.9.json")}) as miner:
+        settings = _settings(_node(mosquitto, "gpu", {"kind": "trex", "url": miner.url, "every": "500ms"}))
+        async with serving(_endpoint(mosquitto), keys) as server, publishing(tmp_path, settings):
+            await eventually_async(lambda: server.samples(gpu))
+            alive = server.samples(gpu)[-1]
+            miner.answers = {"/summary": (500, b"")}
+            await eventually_async(lambda: server.samples(gpu)[-1].errors)
+            dead = server.samples(gpu)[-1]
+    assert (alive.hashrate, alive.accepted, alive.errors) == (50287688, 1, {})
+    assert [card.id for card in alive.gpus or ()] == ["GPU-3e95c8d0-a1b2-4f7e-9d6c-5b4a39281706"]
+    assert (dead.hashrate, dead.gpus, dead.accepted) == (None, None, None)
+    assert "HTTP status 500" in dead.errors["trex"]
 
 
 async def test_every_node_has_a_connection_an_outbox_and_figures_of_its_own(
