@@ -7,6 +7,7 @@ _HEX: Final = re.compile(
     r"(?:([0-9a-f]{4,8}):)?([0-9a-f]{1,2})(?::([0-9a-f]{1,2}))?(?:\.([0-7]))?", re.IGNORECASE | re.ASCII
 )
 _DECIMAL: Final = re.compile(r"([0-9]{1,3}):([0-9]{1,2})", re.ASCII)
+_DOMAIN_MAX: Final = 0xFFFFFFFF
 _BUS_MAX: Final = 0xFF
 _DEVICE_MAX: Final = 0x1F
 
@@ -20,18 +21,18 @@ def address(text: str) -> str | None:
 
 
 def decimal(text: str) -> str | None:
-    """Of `11:0`, bus and device in decimal, as lolMiner writes them; None for anything else."""
+    """Of `11:0`, bus and device in decimal, as lolMiner writes them (-1 as 4294967295); None for anything else."""
     if not (found := _DECIMAL.fullmatch(text.strip())):
         return None
     return _spelt(int(found[1]), int(found[2]))
 
 
-def of_bus(bus: int) -> str | None:
-    """Of a bus number alone: cards stand behind a bridge of their own, as device 0; None for what is no bus."""
-    return _spelt(bus, 0)
+def of_bus(bus: int, *, device: int = 0, domain: int = 0) -> str | None:
+    """Of numbers. The bus alone will do: a card stands behind a bridge of its own, as device 0. None for no bus."""
+    return _spelt(bus, device, domain=domain)
 
 
 def _spelt(bus: int, device: int, *, domain: int = 0, function: int = 0) -> str | None:
-    if not (0 <= bus <= _BUS_MAX and 0 <= device <= _DEVICE_MAX):
+    if not (0 <= domain <= _DOMAIN_MAX and 0 <= bus <= _BUS_MAX and 0 <= device <= _DEVICE_MAX):
         return None
     return f"{domain:04x}:{bus:02x}:{device:02x}.{function:x}"

@@ -27,7 +27,9 @@ class Pool(Struct):
 class TrexCard(Struct):
     gpu_id: int | None = None
     name: str | None = None
+    pci_domain: int | None = None
     pci_bus: int | None = None
+    pci_id: int | None = None
     uuid: str | None = None
     hashrate: float | None = None
     temperature: float | None = None
@@ -85,7 +87,7 @@ def cards(measured: Sequence[TrexCard], mining: Sequence[TrexCard]) -> list[Card
     hashrates = {card.gpu_id: card.hashrate for card in mining}
     return [
         Card(
-            id=uuid(card.uuid) or (None if card.pci_bus is None else pci.of_bus(card.pci_bus)),
+            id=uuid(card.uuid) or _place(card),
             name=card.name,
             hashrate=hashrates.get(card.gpu_id),
             temperature=card.temperature,
@@ -95,3 +97,10 @@ def cards(measured: Sequence[TrexCard], mining: Sequence[TrexCard]) -> list[Card
         )
         for card in measured
     ]
+
+
+def _place(card: TrexCard) -> str | None:
+    """`pci_id` is the device on the bus."""
+    if card.pci_bus is None:
+        return None
+    return pci.of_bus(card.pci_bus, device=card.pci_id or 0, domain=card.pci_domain or 0)

@@ -20,6 +20,7 @@ def test_a_bus_in_decimal_is_written_in_hexadecimal() -> None:
     assert pci.of_bus(10) == "0000:0a:00.0"
     assert pci.of_bus(171) == "0000:ab:00.0"
     assert pci.decimal("11:0") == "0000:0b:00.0"
+    assert pci.of_bus(10, device=3, domain=1) == "0001:0a:03.0"
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_what_is_no_place_is_none(text: str) -> None:
     assert pci.address(text) is None
 
 
-@pytest.mark.parametrize("text", ["", "0b:0", "11", "256:0", "11:32", "11:0:0", "-1:0", "٣:0"])
+@pytest.mark.parametrize("text", ["", "0b:0", "11", "256:0", "11:32", "11:0:0", "-1:0", "4294967295:4294967295", "٣:0"])
 def test_what_is_no_place_in_decimal_is_none(text: str) -> None:
     assert pci.decimal(text) is None
 
@@ -37,3 +38,5 @@ def test_what_is_no_place_in_decimal_is_none(text: str) -> None:
 @pytest.mark.parametrize("bus", [-1, 256, 10**30])
 def test_what_is_no_bus_is_none(bus: int) -> None:
     assert pci.of_bus(bus) is None
+    assert pci.of_bus(1, device=bus) is None
+    assert pci.of_bus(1, domain=bus << 40) is None

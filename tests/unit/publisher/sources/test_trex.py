@@ -49,6 +49,12 @@ def test_the_settings_may_name_the_second() -> None:
     assert [gpu.hashrate for gpu in reading.gpus or ()] == [60100200]
 
 
+def test_without_a_uuid_a_card_goes_by_its_place_on_the_bus() -> None:
+    raw = _answer(gpus=[{"gpu_id": 0, "pci_domain": 1, "pci_bus": 10, "pci_id": 2}])
+    assert [gpu.id for gpu in parse(raw).gpus or ()] == ["0001:0a:02.0"]
+    assert parse(_answer(gpus=[{"gpu_id": 0}])).gpus is None
+
+
 def test_before_the_first_share_there_is_no_time_of_a_share() -> None:
     assert parse(DUAL, "autolykos2").last_share_at is None
 
