@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from publisher.reader import Reader
 from publisher.sources.source import Source
-from publisher.summary import Summary, summarise, uuids_of
+from publisher.summary import Summary, summarise
 from rigwatch.clock import Clock
 from rigwatch.topics import NodeId
 
@@ -25,8 +25,6 @@ class Sampler:
         self._interval = interval.total_seconds()
         self._readers = [Reader(label, source, interval=interval, clock=clock) for label, source in sources]
         self._failing: dict[str, str] = {}
-        # Kept beyond the interval: a card must not get another name when the source that told its UUID fails.
-        self._uuids: dict[str, str] = {}
 
     async def run(self, keep: Callable[[Summary], Awaitable[None]]) -> None:
         """Hands `keep` the first summary as soon as every source has answered, then one an interval; never returns."""
@@ -43,8 +41,7 @@ class Sampler:
 
     def _summary(self) -> Summary:
         gathered = [reader.take() for reader in self._readers]
-        self._uuids |= uuids_of(gathered)
-        summary = summarise(gathered, self._uuids)
+        summary = summarise(gathered)
         self._log_changes(summary)
         return summary
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from publisher import cards
 from publisher.sources.reading import FIGURES, Reading
-from rigwatch.messages import Gpu
+from rigwatch.messages import GPUS_MAX, Gpu
 
 MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
 """Figures that a sample gives as the mean over its interval; of every other it gives the last."""
 
 _GPU_MEANS = ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization")
 _LINE_MAX = 200
+_UNKNOWN = (None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Summary:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def summarise(gathered: Sequence[Gathered], uuids: Mapping[str, str] | None = None) -> Summary:
+def summarise(gathered: Sequence[Gathered]) -> Summary:
     """The interval's figures. Where two sources give the same one, the source listed first in the settings wins.
 
     A failing source gives none of its figures, only its error; one that could be read in part gives both. `gpus` are
-    merged card by card; `uuids` gives the UUIDs of PCI addresses beyond those that the readings themselves tell.
+    merged card by card.
     """
     errors = {each.source: _line(error, tries(each.reads)) for each in gathered if (error := failure(each.reads))}
     works = [_readings(each) for each in gathered if each.source not in errors]
@@ -64,13 +64,23 @@ def summarise(gathered: Sequence[Gathered], uuids: Mapping[str, str] | None = No
         for name, value in figures.items():
             merged.setdefault(name, value)
     if lists:
-        merged["gpus"] = cards.merged(lists, {**(uuids or {}), **uuids_of(gathered)})
+        merged["gpus"] = merged_cards(lists)
     return Summary(Reading(**merged), errors)
 
 
-def uuids_of(gathered: Sequence[Gathered]) -> dict[str, str]:
-    """The UUIDs of PCI addresses that were told in the interval, also by a source that fails by its end."""
-    return cards.uuids_of(reading.uuids for each in gathered for reading in _readings(each))
+def merged_cards(lists: Sequence[Sequence[Gpu]]) -> tuple[Gpu, ...]:
+    """All cards, each once: a figure is that of the list that comes first, and what it does not know is filled in."""
+    cards: dict[str, Gpu] = {}
+    for card in (gpu for gpus in lists for gpu in gpus):
+        before = cards.get(card.id)
+        cards[card.id] = card if before is None else _filled(before, card)
+    # The subscriber refuses a whole report for one card too many.
+    return tuple(cards.values())[:GPUS_MAX]
+
+
+def _filled(first: Gpu, later: Gpu) -> Gpu:
+    missing = [name for name in Gpu.__struct_fields__ if getattr(first, name) in _UNKNOWN]
+    return msgspec.structs.replace(first, **{name: getattr(later, name) for name in missing})
 
 
 def failure(reads: Sequence[Read]) -> str:

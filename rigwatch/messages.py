@@ -41,7 +41,7 @@ class NodeState(StrEnum):
 
 
 class Gpu(Struct, frozen=True, omit_defaults=True):
-    """One card, known by its UUID or PCI address, never by its index: indices move when a card drops out."""
+    """One card, known by its PCI address or UUID, never by its index: indices move when a card drops out."""
 
     id: Line
     name: Line = ""

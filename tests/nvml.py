@@ -29,6 +29,11 @@ def card(number: int = 1, of: str = _ORDINARY, **answers: object) -> dict[str, A
     return made
 
 
+def place(number: int) -> str:
+    """The card's PCI address."""
+    return f"0000:{number:02x}:00.0"
+
+
 def uuid(number: int) -> str:
     return f"GPU-00000000-0000-4000-8000-{number:012x}"
 

@@ -12,7 +12,7 @@ LINE_MAX: Final = 200
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """One card as a miner gives it. Without `id` (no UUID, no PCI address) it counts in the sums and is not listed:
+    """One card as a miner gives it. `id` is its PCI address; without one it counts in the sums and is not listed:
     by its number in a list, figures would move to another card when one drops out.
     """
 
@@ -65,16 +65,6 @@ def draw(value: float | None) -> float | None:
 def speed(value: float | None) -> float | None:
     """Per cent of a fan. It may stand still, so 0 is measured; less than that is written where there is none."""
     return value if value is not None and value >= 0 else None
-
-
-def uuid(text: str | None) -> str | None:
-    """An NVIDIA card's UUID as its driver writes it, `GPU-` and groups of digits, however the miner writes it."""
-    if not text or not text.strip():
-        return None
-    plain = text.strip().removeprefix("GPU-").lower()
-    if len(plain) == 32 and plain.isalnum():
-        plain = f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
-    return f"GPU-{plain}"
 
 
 def _listed(cards: Sequence[Card]) -> tuple[Gpu, ...] | None:

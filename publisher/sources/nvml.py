@@ -6,7 +6,8 @@ from typing import Annotated, Final
 
 from msgspec import Struct
 
-from publisher.cards import address_of, uuid_of
+from publisher.sources import pci
+from publisher.sources.cards import highest, total
 from publisher.sources.nvml_library import (
     LOST,
     NO_DRIVER,
@@ -20,6 +21,7 @@ from publisher.sources.nvml_library import (
     cards_of,
     code_of,
     pynvml,
+    uuid_of,
 )
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
@@ -152,7 +154,7 @@ def _name(gpu: int | str) -> str:
         raise ValueError(
             f"gpu {text!r} is a part of a card and has no temperature, power or fan; name the card: {_HOW_TO_NAME}"
         )
-    name = uuid_of(text) or address_of(text)
+    name = uuid_of(text) or (pci.address(text) if ":" in text else None)
     if name is None:
         raise ValueError(f"gpu {text!r} names no card; write {_HOW_TO_NAME}")
     return name
@@ -162,7 +164,7 @@ def parse(measured: Sequence[tuple[Card, Answers]], lacks: str = "") -> Reading:
     """The cards' figures, and the node's: its hottest card, its fastest fan, and the power of all where all tell it."""
     gpus = tuple(
         Gpu(
-            id=card.uuid,
+            id=card.address,
             name=card.name,
             temperature=answers.temperature,
             memory_temperature=answers.memory_temperature,
@@ -172,12 +174,10 @@ def parse(measured: Sequence[tuple[Card, Answers]], lacks: str = "") -> Reading:
         )
         for card, answers in measured
     )
-    powers = [gpu.power for gpu in gpus if gpu.power is not None]
     return Reading(
         gpus=gpus,
-        temperature=max((gpu.temperature for gpu in gpus if gpu.temperature is not None), default=None),
-        power=sum(powers) if powers and len(powers) == len(gpus) else None,
-        fan=max((gpu.fan for gpu in gpus if gpu.fan is not None), default=None),
-        uuids={card.address: card.uuid for card, _ in measured},
+        temperature=highest(gpu.temperature for gpu in gpus),
+        power=total([gpu.power for gpu in gpus]),
+        fan=highest(gpu.fan for gpu in gpus),
         lacks=lacks,
     )

@@ -4,12 +4,13 @@ It asks and changes nothing. `pynvml` is NVIDIA's own binding (the package nvidi
 first asked for, since most machines have none.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Protocol, cast
 
-from publisher.cards import uuid_of
+from publisher.sources import pci
 from publisher.sources.reading import SourceError
 
 SENSOR: Final = 0
@@ -18,6 +19,8 @@ MEMORY_TEMPERATURE: Final = 82
 """NVML_FI_DEV_MEMORY_TEMP, the field by which cards with a sensor in their memory tell of it."""
 NOT_AVAILABLE: Final = 2**32 - 1
 """NVML_VALUE_NOT_AVAILABLE, -1, as an unsigned number."""
+
+_UUID: Final = re.compile(r"(?:gpu-)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 
 
 class Code(IntEnum):
@@ -154,7 +157,14 @@ def _card(nvml: Nvml, handle: object) -> Card:
     except nvml.NVMLError:
         name = ""
     # Cards have but the function 0, and NVML does not tell of another.
-    return Card(handle, uuid_of(uuid) or uuid, f"{place.domain:04x}:{place.bus:02x}:{place.device:02x}.0", name[:200])
+    address = pci.of_bus(place.bus, device=place.device, domain=place.domain)
+    return Card(handle, uuid_of(uuid) or uuid, address or uuid, name[:200])
+
+
+def uuid_of(text: str) -> str | None:
+    """The UUID as the driver writes it, `GPU-` and small letters; None for anything else."""
+    found = _UUID.fullmatch(text.strip().lower())
+    return f"GPU-{'-'.join(found.groups())}" if found else None
 
 
 def ask(nvml: Nvml, card: Card) -> Answers:

@@ -18,8 +18,8 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `Reading()` is "nothing here" (a host without sensors, say) and no failure.
 
-    Two fields are no figures and stay in the publisher: `uuids` gives, by PCI address, the UUID of the cards that the
-    source knows both of; `lacks` says what could not be read although the rest could, and goes into the errors.
+    A card in `gpus` goes by its PCI address in the spelling of `pci`, which is the same whichever source tells of it.
+    `lacks` is no figure: it says what could not be read although the rest could, and goes into the errors.
     """
 
     hashrate: Rate | None = None
@@ -39,11 +39,10 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     miner: Miner | None = None
     pool: Line | None = None
     uptime: Seconds | None = None
-    uuids: dict[str, str] = {}
     lacks: str = ""
 
 
-FIGURES: Final = tuple(name for name in Reading.__struct_fields__ if name not in ("uuids", "lacks"))
+FIGURES: Final = tuple(name for name in Reading.__struct_fields__ if name != "lacks")
 """What a sample takes over from a reading."""
 
 

@@ -1,4 +1,4 @@
-"""T-Rex: its HTTP API answers in H/s, with the UUID of each card."""
+"""T-Rex: its HTTP API answers in H/s, with the place of each card on the bus."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 from publisher.sources import pci
 from publisher.sources.answers import chosen, decode, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
-from publisher.sources.cards import Card, uuid, with_cards
+from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
@@ -30,7 +30,6 @@ class TrexCard(Struct):
     pci_domain: int | None = None
     pci_bus: int | None = None
     pci_id: int | None = None
-    uuid: str | None = None
     hashrate: float | None = None
     temperature: float | None = None
     memory_temperature: float | None = None
@@ -87,7 +86,7 @@ def cards(measured: Sequence[TrexCard], mining: Sequence[TrexCard]) -> list[Card
     hashrates = {card.gpu_id: card.hashrate for card in mining}
     return [
         Card(
-            id=uuid(card.uuid) or _place(card),
+            id=_place(card),
             name=card.name,
             hashrate=hashrates.get(card.gpu_id),
             temperature=card.temperature,

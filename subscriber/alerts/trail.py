@@ -20,7 +20,7 @@ _RHYTHM_WEIGHT = 0.1
 
 
 class Card(Struct, frozen=True, omit_defaults=True):
-    """A GPU by its UUID or PCI address."""
+    """A GPU by its id."""
 
     id: str
     first_at: Millis

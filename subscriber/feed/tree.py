@@ -45,7 +45,7 @@ _GPU: Final[Mapping[str, str]] = {
     "utilization_percent": "utilization",
 }
 _NOT_IN_A_KEY: Final = re.compile(r"[^a-z0-9]+")
-# Of a UUID as of a PCI address: enough to tell the cards of one host apart, and the same after a card drops out.
+# Of a PCI address as of a UUID: enough to tell the cards of one host apart, and the same after a card drops out.
 _GPU_KEY_LENGTH: Final = 16
 
 
@@ -78,7 +78,7 @@ def state_of(facts: NodeFacts, status: NodeStatus) -> dict[str, object]:
 
 
 def gpu_key(gpu: Gpu) -> str:
-    """Begins the keys of one card, `gpu_` and the end of its UUID or PCI address."""
+    """Begins the keys of one card, `gpu_` and the end of its PCI address or UUID."""
     return "gpu_" + _NOT_IN_A_KEY.sub("", gpu.id.lower())[-_GPU_KEY_LENGTH:]
 
 

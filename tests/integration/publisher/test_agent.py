@@ -81,7 +81,7 @@ async def test_a_miner_that_dies_leaves_an_error_and_no_hashrate_of_0(mosquitto:
             await eventually_async(lambda: server.samples(gpu)[-1].errors)
             dead = server.samples(gpu)[-1]
     assert (alive.hashrate, alive.accepted, alive.errors) == (50287688, 1, {})
-    assert [card.id for card in alive.gpus or ()] == ["GPU-3e95c8d0-a1b2-4f7e-9d6c-5b4a39281706"]
+    assert [card.id for card in alive.gpus or ()] == ["0000:0a:00.0"]
     assert (dead.hashrate, dead.gpus, dead.accepted) == (None, None, None)
     assert "HTTP status 500" in dead.errors["trex"]
 

@@ -11,7 +11,6 @@ from publisher.sampler import Sampler
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Source
 from publisher.summary import Summary
-from rigwatch.messages import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.waiting import eventually_async
@@ -113,22 +112,6 @@ async def test_a_source_that_fails_leaves_the_others_alone() -> None:
         await clock.advance(60)
         assert [summary.errors["a"].partition(" (")[0] for summary in kept] == ["no answer"] * 2
         assert [summary.figures.peers for summary in kept] == [4, 4]
-
-
-async def test_a_card_keeps_its_name_for_as_long_as_the_publisher_runs() -> None:
-    clock = FakeClock()
-    uuid = "GPU-2f0e6c1a-8b1d-4c55-9a3e-7d41c6b0e5f2"
-    told = iter([Reading(uuids={"0000:01:00.0": uuid})])
-
-    def driver() -> Reading:
-        reading = next(told, None)
-        return reading or _fail()
-
-    miner = Given(lambda: Reading(gpus=(Gpu(id="1:0", hashrate=9e7),)))
-    async with sampling(clock, ("miner", miner), ("nvml", Given(driver))) as kept:
-        await clock.advance(180)
-        assert [summary.figures.gpus for summary in kept] == [(Gpu(id=uuid, hashrate=9e7),)] * 4
-        assert "nvml" in kept[-1].errors
 
 
 async def test_a_defect_in_a_source_is_its_failure_and_no_end(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,10 +1,10 @@
 import pytest
 
 from publisher.sources.reading import FIGURES, Reading, SourceError, checked
-from publisher.summary import Gathered, Read, failure, summarise, uuids_of
-from rigwatch.messages import Gpu, Miner, Sample
+from publisher.summary import Gathered, Read, failure, merged_cards, summarise
+from rigwatch.messages import GPUS_MAX, Gpu, Miner, Sample
 
-UUID = "GPU-2f0e6c1a-8b1d-4c55-9a3e-7d41c6b0e5f2"
+CARD = "0000:01:00.0"
 
 
 def _gathered(source: str, *readings: Reading | str) -> Gathered:
@@ -89,26 +89,29 @@ def test_cards_have_their_own_means_and_only_the_cards_of_the_last_reading_stay(
 
 
 def test_a_card_of_two_sources_is_one_and_the_source_listed_first_wins() -> None:
-    miner = Reading(gpus=(Gpu(id="01:00.0", name="RTX 3080", hashrate=9e7, temperature=60.0),))
-    driver = Reading(
-        gpus=(Gpu(id=UUID, name="NVIDIA GeForce RTX 3080", temperature=61.0, power=220.0),),
-        uuids={"0000:01:00.0": UUID},
-    )
+    miner = Reading(gpus=(Gpu(id=CARD, name="RTX 3080", hashrate=9e7, temperature=60.0),))
+    driver = Reading(gpus=(Gpu(id=CARD, name="NVIDIA GeForce RTX 3080", temperature=61.0, power=220.0),))
     for gathered, temperature, name in (
         ([_gathered("miner", miner), _gathered("nvml", driver)], 60.0, "RTX 3080"),
         ([_gathered("nvml", driver), _gathered("miner", miner)], 61.0, "NVIDIA GeForce RTX 3080"),
     ):
-        figures = summarise(gathered).figures
-        assert figures.gpus == (Gpu(id=UUID, name=name, hashrate=9e7, temperature=temperature, power=220.0),)
-        assert figures.uuids == {}
+        gpus = summarise(gathered).figures.gpus
+        assert gpus == (Gpu(id=CARD, name=name, hashrate=9e7, temperature=temperature, power=220.0),)
 
 
-def test_a_card_keeps_its_name_while_the_source_that_told_its_uuid_fails() -> None:
-    miner = Reading(gpus=(Gpu(id="1:0", hashrate=9e7),))
-    driver = Reading(gpus=(Gpu(id=UUID, power=220.0),), uuids={"0000:01:00.0": UUID})
-    known = uuids_of([_gathered("nvml", driver, "lost", "lost")])
-    summary = summarise([_gathered("miner", miner), _gathered("nvml", "lost")], known)
-    assert (summary.figures.gpus, summary.errors) == ((Gpu(id=UUID, hashrate=9e7),), {"nvml": "lost"})
+def test_cards_of_several_lists_are_there_once_in_the_order_in_which_they_are_told() -> None:
+    miner = [Gpu(id="b", hashrate=2.0), Gpu(id="a", hashrate=0.0, temperature=50.0)]
+    driver = [Gpu(id="a", name="RTX", hashrate=7.0, temperature=51.0, fan=30.0), Gpu(id="c", power=9.0)]
+    assert merged_cards([miner, driver]) == (
+        Gpu(id="b", hashrate=2.0),
+        Gpu(id="a", name="RTX", hashrate=0.0, temperature=50.0, fan=30.0),
+        Gpu(id="c", power=9.0),
+    )
+
+
+def test_no_more_cards_than_a_sample_may_hold() -> None:
+    lists = [[Gpu(id=f"{number} {number_of_list}") for number in range(40)] for number_of_list in range(2)]
+    assert len(merged_cards(lists)) == GPUS_MAX
 
 
 def test_a_source_that_lacks_something_gives_its_error_and_its_figures() -> None:

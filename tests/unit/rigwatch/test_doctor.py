@@ -6,7 +6,7 @@ from publisher.sources.source import Context
 from rigwatch.cli.doctor import Verdict, _read_cards
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
-from tests.nvml import FakeDriver, card, uuid
+from tests.nvml import FakeDriver, card, place
 
 
 def _source(driver: FakeDriver) -> NvmlSource:
@@ -15,7 +15,7 @@ def _source(driver: FakeDriver) -> NvmlSource:
 
 def test_it_names_each_card_once() -> None:
     sources = [_source(FakeDriver(card(1), card(2))), _source(FakeDriver(card(2)))]
-    assert _read_cards(sources) == (Verdict.OK, f"NVIDIA H200 {uuid(1)}, NVIDIA H200 {uuid(2)}")
+    assert _read_cards(sources) == (Verdict.OK, f"NVIDIA H200 {place(1)}, NVIDIA H200 {place(2)}")
 
 
 def test_a_card_that_is_lacking_is_a_failure() -> None:

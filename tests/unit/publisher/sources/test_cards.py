@@ -1,6 +1,6 @@
 import pytest
 
-from publisher.sources.cards import Card, total, uuid, with_cards
+from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
 from rigwatch.messages import Gpu
 
@@ -53,23 +53,6 @@ def test_a_sum_is_known_when_every_part_is() -> None:
     assert total([0.0]) == 0
     assert total([1.0, None]) is None
     assert total([]) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "3e95c8d0a1b24f7e9d6c5b4a39281706",
-        "3E95C8D0-A1B2-4F7E-9D6C-5B4A39281706",
-        "GPU-3e95c8d0-a1b2-4f7e-9d6c-5b4a39281706",
-    ],
-)
-def test_a_uuid_is_spelt_as_the_driver_spells_it(text: str) -> None:
-    assert uuid(text) == "GPU-3e95c8d0-a1b2-4f7e-9d6c-5b4a39281706"
-
-
-@pytest.mark.parametrize("text", [None, "", "  "])
-def test_no_uuid_is_none(text: str | None) -> None:
-    assert uuid(text) is None
 
 
 def test_a_long_name_is_cut() -> None:

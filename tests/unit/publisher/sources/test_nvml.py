@@ -11,7 +11,7 @@ from publisher.sources.source import Context
 from rigwatch.messages import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
-from tests.nvml import CAPTURED, FakeDriver, card, refusal, uuid
+from tests.nvml import CAPTURED, FakeDriver, card, place, refusal, uuid
 
 
 def _source(driver: FakeDriver, gpu: Any = "", clock: FakeClock | None = None) -> NvmlSource:  # noqa: ANN401
@@ -42,10 +42,9 @@ def test_it_says_what_nvidia_smi_says_of_the_same_moment(of: str) -> None:
     assert (reading.temperature, reading.power, reading.fan) == (gpu.temperature, gpu.power, None)
 
 
-def test_it_tells_of_a_card_by_uuid_and_name_and_of_no_hashrate() -> None:
+def test_it_tells_of_a_card_by_address_and_name_and_of_no_hashrate() -> None:
     reading = _source(FakeDriver(card(7))).read()
-    assert (_only(reading).id, _only(reading).name) == (uuid(7), "NVIDIA H200")
-    assert reading.uuids == {"0000:07:00.0": uuid(7)}
+    assert (_only(reading).id, _only(reading).name) == (place(7), "NVIDIA H200")
     assert (reading.hashrate, _only(reading).hashrate) == (None, None)
 
 
@@ -86,7 +85,7 @@ def test_what_nvml_calls_not_available_is_absent(figure: str, answer: dict[str, 
 def test_a_card_that_tells_nothing_is_still_there() -> None:
     names = ("temperature", "temperature_v", "memory_temperature", "power_mw", "fan", "utilization")
     answers: dict[str, Any] = dict.fromkeys(names, refusal(3))
-    assert _only(_source(FakeDriver(card(1, **answers))).read()) == Gpu(id=uuid(1), name="NVIDIA H200")
+    assert _only(_source(FakeDriver(card(1, **answers))).read()) == Gpu(id=place(1), name="NVIDIA H200")
 
 
 def test_an_older_driver_gives_the_temperature_by_its_older_function() -> None:
@@ -101,10 +100,10 @@ def test_an_older_driver_gives_the_temperature_by_its_older_function() -> None:
 def test_a_card_that_is_lost_is_named_and_the_others_are_reported(code: int, text: str) -> None:
     driver = FakeDriver(card(1), card(2), card(3))
     source = _source(driver)
-    assert _cards(source.read()) == [uuid(1), uuid(2), uuid(3)]
+    assert _cards(source.read()) == [place(1), place(2), place(3)]
     driver.cards[1]["lost"] = code
     reading = checked(source.read())
-    assert _cards(reading) == [uuid(1), uuid(3)]
+    assert _cards(reading) == [place(1), place(3)]
     assert reading.lacks.startswith(f"NVIDIA H200 {uuid(2)} at 0000:02:00.0 ")
     assert text in reading.lacks
     assert len(reading.lacks) <= 200
@@ -114,7 +113,7 @@ def test_a_card_of_which_every_sensor_fails_is_lost() -> None:
     names = ("temperature", "temperature_v", "memory_temperature", "power_mw", "utilization")
     answers: dict[str, Any] = dict.fromkeys(names, refusal(999))
     reading = _source(FakeDriver(card(1), card(2, **answers))).read()
-    assert _cards(reading) == [uuid(1)]
+    assert _cards(reading) == [place(1)]
     assert reading.lacks == f"NVIDIA H200 {uuid(2)} at 0000:02:00.0 does not answer: Unknown Error"
 
 
@@ -136,7 +135,7 @@ async def test_a_lost_card_is_missed_until_it_is_back_and_looked_for_once_a_minu
     source.read()
     driver.cards[1]["lost"] = 15
     for _ in range(5):
-        assert _cards(source.read()) == [uuid(1)]
+        assert _cards(source.read()) == [place(1)]
         await clock.advance(10)
     assert driver.started == 1
     await clock.advance(LOOK_AGAIN - 50)
@@ -145,7 +144,7 @@ async def test_a_lost_card_is_missed_until_it_is_back_and_looked_for_once_a_minu
     driver.cards[1]["lost"] = None
     await clock.advance(LOOK_AGAIN)
     reading = source.read()
-    assert (_cards(reading), reading.lacks) == ([uuid(1), uuid(2)], "")
+    assert (_cards(reading), reading.lacks) == ([place(1), place(2)], "")
     await clock.advance(LOOK_AGAIN)
     source.read()
     assert (driver.started, driver.open) == (3, 1), "and nobody looks when nothing is missing"
@@ -153,13 +152,13 @@ async def test_a_lost_card_is_missed_until_it_is_back_and_looked_for_once_a_minu
 
 def test_cards_that_were_never_reached_are_counted() -> None:
     reading = _source(FakeDriver(card(1), card(2, lost=15), card(3, lost=999))).read()
-    assert _cards(reading) == [uuid(1)]
+    assert _cards(reading) == [place(1)]
     assert reading.lacks == "cards in this machine that cannot be reached: 2; reboot it"
 
 
 def test_cards_of_other_people_are_none_of_ours() -> None:
     reading = _source(FakeDriver(card(1, lost=4), card(2))).read()
-    assert (_cards(reading), reading.lacks) == ([uuid(2)], "")
+    assert (_cards(reading), reading.lacks) == ([place(2)], "")
 
 
 @pytest.mark.parametrize("cards", [(), (card(1, lost=4),)])
@@ -180,17 +179,17 @@ def test_no_card_at_all_is_said(cards: tuple[dict[str, Any], ...]) -> None:
         "a:0",
         "0000:0a:00.0",
         "00000000:0A:00.0",
-        " PCI:0A:00.0 ",
+        " 0A:00.0 ",
         ("0a:00.0", uuid(10)),
     ],
 )
 def test_a_card_is_found_by_uuid_or_address_however_they_are_written(gpu: Any) -> None:  # noqa: ANN401
-    assert _cards(_source(FakeDriver(card(1), card(10)), gpu).read()) == [uuid(10)]
+    assert _cards(_source(FakeDriver(card(1), card(10)), gpu).read()) == [place(10)]
 
 
 def test_several_cards_are_read_in_the_order_of_the_settings() -> None:
     source = _source(FakeDriver(card(1), card(2), card(3)), (uuid(3), "01:00.0"))
-    assert _cards(source.read()) == [uuid(3), uuid(1)]
+    assert _cards(source.read()) == [place(3), place(1)]
 
 
 def test_of_a_card_that_was_never_there_it_says_which_are() -> None:
@@ -201,7 +200,7 @@ def test_of_a_card_that_was_never_there_it_says_which_are() -> None:
 
 def test_one_of_several_that_was_never_there_leaves_the_others() -> None:
     reading = _source(FakeDriver(card(1)), (uuid(1), uuid(9))).read()
-    assert _cards(reading) == [uuid(1)]
+    assert _cards(reading) == [place(1)]
     assert reading.lacks.startswith(f"{uuid(9)} is not in this machine")
 
 
@@ -227,7 +226,7 @@ def test_without_a_driver_the_error_says_what_to_do_and_it_works_once_there_is_o
         source.read()
     assert str(raised.value) == text
     driver.refuses = None
-    assert _cards(source.read()) == [uuid(1)]
+    assert _cards(source.read()) == [place(1)]
 
 
 def test_a_driver_that_was_restarted_is_opened_anew_by_the_next_read() -> None:
@@ -237,7 +236,7 @@ def test_a_driver_that_was_restarted_is_opened_anew_by_the_next_read() -> None:
     driver.restart()
     with pytest.raises(NoDriverError, match="was restarted"):
         source.read()
-    assert _cards(source.read()) == [uuid(1)]
+    assert _cards(source.read()) == [place(1)]
     assert (driver.started, driver.open) == (2, 1)
 
 
@@ -261,6 +260,8 @@ def test_the_driver_is_opened_once_for_all_reads() -> None:
             "gpu 'MIG-a1b2c3d4-0000-0000-0000-000000000001' is a part of a card",
         ),
         ("GPU-1234", "gpu 'GPU-1234' names no card; write its UUID"),
+        ("0a", "gpu '0a' names no card"),
+        ("PCI:10:0:0", "gpu 'PCI:10:0:0' names no card"),
         ("rtx 3080", "gpu 'rtx 3080' names no card"),
         ("01:00.9", "gpu '01:00.9' names no card"),
         ("1:2:3:4", "gpu '1:2:3:4' names no card"),
@@ -301,7 +302,7 @@ def test_looking_for_cards_leaves_nothing_open() -> None:
 def test_this_machine_gives_figures_of_its_cards_or_one_line_that_says_why_not() -> None:
     source = NvmlSource(NvmlSettings(), Context(NodeId("main", "rig07"), FakeClock()))
     if has_cards():
-        assert all(gpu.id.startswith("GPU-") and gpu.temperature for gpu in checked(source.read()).gpus or ())
+        assert all(gpu.id.endswith(".0") and gpu.temperature for gpu in checked(source.read()).gpus or ())
         return
     with pytest.raises(SourceError, match="NVIDIA driver") as raised:
         source.read()

@@ -10,7 +10,7 @@ from tests.miners import captured
 
 ANSWER = captured("trex-0.25.9.json")
 DUAL = captured("trex-0.25.9-dual.json")
-CARD = "GPU-3e95c8d0-a1b2-4f7e-9d6c-5b4a39281706"
+CARD = "0000:0a:00.0"
 
 
 def _answer(**changes: Any) -> bytes:  # noqa: ANN401 - JSON
@@ -38,7 +38,7 @@ def test_of_two_algorithms_the_first_is_read() -> None:
     assert (reading.hashrate, reading.accepted, reading.rejected) == (50287688, 12, 1)
     assert reading.pool == "stratum+ssl://pool.example:5555"
     assert reading.gpus == (
-        Gpu("0000:0a:00.0", "RTX 3070 Ti", 50287688, temperature=74, memory_temperature=88, power=195, fan=68),
+        Gpu(CARD, "RTX 3070 Ti", 50287688, temperature=74, memory_temperature=88, power=195, fan=68),
     )
 
 
@@ -49,7 +49,7 @@ def test_the_settings_may_name_the_second() -> None:
     assert [gpu.hashrate for gpu in reading.gpus or ()] == [60100200]
 
 
-def test_without_a_uuid_a_card_goes_by_its_place_on_the_bus() -> None:
+def test_a_card_goes_by_its_whole_place_on_the_bus() -> None:
     raw = _answer(gpus=[{"gpu_id": 0, "pci_domain": 1, "pci_bus": 10, "pci_id": 2}])
     assert [gpu.id for gpu in parse(raw).gpus or ()] == ["0001:0a:02.0"]
     assert parse(_answer(gpus=[{"gpu_id": 0}])).gpus is None

@@ -3,13 +3,13 @@
 import pytest
 
 from publisher.sources.nvml import NvmlSettings, NvmlSource
-from publisher.sources.reading import Reading
+from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.summary import Gathered, Read, summarise
 from rigwatch.messages import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
-from tests.nvml import FakeDriver, card, uuid
+from tests.nvml import FakeDriver, card, place, uuid
 from tests.unit.subscriber.alerts.timeline import Timeline
 
 RIG = "garage/rig1"
@@ -17,7 +17,11 @@ LOST_AT = 900.0
 
 
 def _reports(line: Timeline, source: NvmlSource, miner: Reading) -> None:
-    summary = summarise([Gathered("miner", (Read(miner),)), Gathered("nvml", (Read(source.read()),))])
+    try:
+        read = Read(source.read())
+    except SourceError as exc:
+        read = Read(error=str(exc))
+    summary = summarise([Gathered("miner", (Read(miner),)), Gathered("nvml", (read,))])
     line.report(RIG, gpus=summary.figures.gpus, errors=summary.errors)
 
 
@@ -32,7 +36,7 @@ def test_a_lost_card_is_missed_within_minutes_and_the_error_says_what_to_do(gpu:
     _reports(line, source, Reading())
     missed, failing = [letter for _, letter in line.at(LOST_AT + 300).letters]
     assert "misses a GPU" in missed.title
-    assert f"{cards} missing: NVIDIA H200 {uuid(2)}" in missed.body
+    assert f"{cards} missing: NVIDIA H200 {place(2)}" in missed.body
     assert "cannot be read in full" in failing.title
     assert "at 0000:02:00.0 has fallen off the bus; reboot the machine" in failing.body
 
@@ -41,7 +45,18 @@ def test_a_miner_that_comes_and_goes_makes_no_card_miss() -> None:
     driver = FakeDriver(card(1))
     source = NvmlSource(NvmlSettings(), Context(NodeId("garage", "rig1"), FakeClock()), load=lambda: driver)
     line = Timeline(RIG)
-    miner = Reading(gpus=(Gpu(id="01:00.0", hashrate=9e7),))
+    miner = Reading(gpus=(Gpu(id=place(1), hashrate=9e7),))
     for at in (0.0, LOST_AT, 2 * LOST_AT):
         _reports(line.at(at), source, miner if at == LOST_AT else Reading())
+    line.at(3 * LOST_AT).expect_nothing()
+
+
+def test_a_driver_that_can_be_read_only_later_makes_no_card_miss() -> None:
+    driver = FakeDriver(card(1), card(2), refuses=18)
+    source = NvmlSource(NvmlSettings(), Context(NodeId("garage", "rig1"), FakeClock()), load=lambda: driver)
+    line = Timeline(RIG, source_failing={"enabled": False})
+    miner = Reading(gpus=(Gpu(id=place(1), hashrate=9e7), Gpu(id=place(2), hashrate=9e7)))
+    for at in (0.0, LOST_AT, 2 * LOST_AT):
+        driver.refuses = None if at else 18
+        _reports(line.at(at), source, miner)
     line.at(3 * LOST_AT).expect_nothing()
