@@ -1,10 +1,11 @@
 """The rules about the machine: sources, cards, temperature, clock, outbox. Pure."""
 
+from collections.abc import Sequence
 from operator import itemgetter
 
 from rigwatch.messages import Gpu, Sample
 from subscriber.alerts.rule import RulePolicy
-from subscriber.alerts.trail import CARD_FORGOTTEN_AFTER
+from subscriber.alerts.trail import CARD_FORGOTTEN_AFTER, Card
 from subscriber.alerts.view import UNKNOWN, Finding, View, either, no, yes
 from subscriber.alerts.words import duration, plain
 
@@ -25,14 +26,21 @@ def gpu_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noq
         return UNKNOWN
     here = {gpu.id for gpu in view.fresh.gpus}
     missing = [card for card in view.trail.cards if card.id not in here]
-    if not missing:
+    together = _most_together(view.trail.cards, missing)
+    gone = together - len(here)
+    if gone <= 0:
+        # Either none is missing, or as many are there under other ids: addresses move when a card is added or changed.
         return no(lambda: f"{len(here)} GPUs")
     named = ", ".join(f"{plain(card.name or 'GPU', 40)} {plain(card.id, 60)}" for card in missing)
     since = min(card.last_at for card in missing)
     days = duration(CARD_FORGOTTEN_AFTER)
-    return yes(
-        f"{len(missing)} of {len(view.trail.cards)} missing: {named} (taken out on purpose? over in {days})", since
-    )
+    among = "" if gone == len(missing) else "among "
+    return yes(f"{gone} of {together} missing: {among}{named} (taken out on purpose? over in {days})", since)
+
+
+def _most_together(cards: Sequence[Card], missing: Sequence[Card]) -> int:
+    """The most cards that were there at a time at which one of the missing was last seen."""
+    return max((sum(card.first_at <= lost.last_at <= card.last_at for card in cards) for lost in missing), default=0)
 
 
 def hot(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001

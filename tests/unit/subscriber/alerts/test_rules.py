@@ -168,13 +168,39 @@ def cards(*names: str) -> tuple[Gpu, ...]:
     return tuple(Gpu(id=f"GPU-{name}", name="RTX 3070", temperature=60) for name in names)
 
 
-def test_a_missing_gpu_is_known_by_its_uuid() -> None:
+def test_a_missing_gpu_is_known_by_its_id() -> None:
     line = Timeline(RIG)
     line.report(RIG, gpus=cards("a", "b", "c"))
     line.at(900).report(RIG, gpus=cards("c", "a"))
     line.at(1100).expect("CRITICAL: garage/rig1 misses a GPU")
     assert "1 of 3 missing: RTX 3070 GPU-b" in line.last().body
     line.report(RIG, gpus=cards("c", "b", "a")).expect("OK")
+
+
+def test_as_many_cards_as_before_under_other_ids_are_not_missing() -> None:
+    line = Timeline(RIG)
+    line.report(RIG, gpus=cards("a", "b", "c"))
+    line.at(900).report(RIG, gpus=cards("a", "x", "y"))
+    line.at(2000).report(RIG, gpus=cards("p", "q", "r", "s"))
+    line.at(3600).expect_nothing()
+
+
+def test_fewer_cards_under_other_ids_are_missing_until_there_are_as_many_again() -> None:
+    line = Timeline(RIG)
+    line.report(RIG, gpus=cards("a", "b", "c"))
+    line.at(900).report(RIG, gpus=cards("a", "x"))
+    line.at(1100).expect("CRITICAL: garage/rig1 misses a GPU")
+    assert "1 of 3 missing: among RTX 3070 GPU-b, RTX 3070 GPU-c" in line.last().body
+    line.report(RIG, gpus=cards("a", "x", "new")).expect("OK")
+
+
+def test_cards_lost_one_after_the_other_are_all_missing() -> None:
+    line = Timeline(RIG)
+    line.report(RIG, gpus=cards("a", "b", "c"))
+    line.at(900).report(RIG, gpus=cards("a", "b"))
+    line.at(960).report(RIG, gpus=cards("a"))
+    line.at(1300)
+    assert "2 of 3 missing: RTX 3070 GPU-b, RTX 3070 GPU-c" in line.last().body
 
 
 def test_cards_in_another_order_are_not_missing() -> None:
