@@ -12,9 +12,7 @@ from publisher.sampler import Sampler
 from publisher.session import Session
 from rigwatch import __version__
 from rigwatch.clock import Clock
-from rigwatch.messages import NodeState, Status
-
-_LINE_MAX = 200
+from rigwatch.messages import LINE_MAX, NodeState, Status
 
 
 async def run_node(
@@ -42,7 +40,7 @@ def about(plan: Plan, host: str) -> Status:
     return Status(
         state=NodeState.ONLINE,
         session=1,
-        host=host[:_LINE_MAX],
+        host=host[:LINE_MAX],
         name=plan.name,
         version=__version__,
         interval=plan.interval.total_seconds(),

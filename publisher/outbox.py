@@ -29,7 +29,7 @@ from publisher.outbox_file import (
 from publisher.sources.reading import FIGURES
 from publisher.summary import Summary
 from rigwatch.clock import Clock
-from rigwatch.messages import Sample
+from rigwatch.messages import LINE_MAX, Sample
 from rigwatch.topics import NodeId
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class Outbox:
             texts.append(f"{self._last['dropped']} oldest samples dropped, the outbox is full")
         if self._trouble:
             texts.append(f"kept in memory only, the disk refuses: {self._trouble}")
-        return "; ".join(texts)[:200]
+        return "; ".join(texts)[:LINE_MAX]
 
     def _has_room(self, size: int) -> bool:
         return len(self._sizes) < self._limits.samples and self._bytes + size <= self._limits.bytes

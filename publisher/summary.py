@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 
 from publisher.sources.reading import FIGURES, Reading
-from rigwatch.messages import GPUS_MAX, Gpu
+from rigwatch.messages import GPUS_MAX, LINE_MAX, Gpu
 
 MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
 """Figures that a sample gives as the mean over its interval; of every other it gives the last."""
 
 _GPU_MEANS = ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization")
-_LINE_MAX = 200
 _UNKNOWN = (None, "")
 
 
@@ -138,5 +137,5 @@ def _gpu(last: Gpu, readings: Sequence[Gpu]) -> Gpu:
 def _line(text: str, failed: int) -> str:
     """One line that fits `errors` of a sample, and says how often it was tried."""
     often = f" ({failed} reads in a row)" if failed > 1 else ""
-    flat, room = " ".join(text.split()), _LINE_MAX - len(often)
+    flat, room = " ".join(text.split()), LINE_MAX - len(often)
     return (flat if len(flat) <= room else f"{flat[: room - 1]}…") + often

@@ -17,6 +17,8 @@ SAMPLES_MAX = 500
 """The most samples in one report."""
 GPUS_MAX = 64
 """The most cards in one sample."""
+LINE_MAX = 200
+"""The most characters of a text."""
 
 # Bounds keep a broken or hostile rig from storing what no column or chart can hold; they are wider than any machine.
 # 2^53 is where JSON numbers of other languages stop being exact.
@@ -29,7 +31,7 @@ Watts = Annotated[float, Meta(ge=0, le=1e7)]
 Percent = Annotated[float, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Interval = Annotated[float, Meta(ge=0.1, le=86400)]
-Line = Annotated[str, Meta(max_length=200)]
+Line = Annotated[str, Meta(max_length=LINE_MAX)]
 
 
 class NodeState(StrEnum):

@@ -7,10 +7,9 @@ from typing import Final, TypeVar
 import msgspec
 
 from publisher.sources.reading import SourceError
-from rigwatch.messages import Miner
+from rigwatch.messages import LINE_MAX, Miner
 
 Answer = TypeVar("Answer")
-_LINE_MAX: Final = 200
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,62})"
 _POOL: Final = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]{{0,30}}://)?(?:.*@)?(?P<host>{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9a-f:.]+\])"
@@ -44,8 +43,13 @@ def miner_of(text: str | None, name: str) -> Miner:
     """Of `lolMiner 1.92`; `name` is what it is called where the text is missing or has only the version."""
     words = (text or "").split()
     if len(words) > 1:
-        return Miner(name=" ".join(words[:-1])[:_LINE_MAX], version=words[-1][:_LINE_MAX])
-    return Miner(name=name, version=words[0][:_LINE_MAX] if words else "")
+        return miner_named(" ".join(words[:-1]), words[-1])
+    return miner_named(name, words[0] if words else None)
+
+
+def miner_named(name: str, version: str | None) -> Miner:
+    """With as much of both as a sample has room for."""
+    return Miner(name=name[:LINE_MAX], version=(version or "")[:LINE_MAX])
 
 
 def pool_of(text: str | None) -> str | None:

@@ -6,11 +6,10 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.answers import chosen, decode, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE = "BzMiner"
@@ -78,7 +77,7 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
         accepted=_shares(pool.valid_solutions, [_at(device.valid_solutions, place) for device, place in of]),
         rejected=_shares(pool.rejected_solutions, [_at(device.rejected_solutions, place) for device, place in of]),
         stale=_shares(pool.stale_solutions, [_at(device.stale_solutions, place) for device, place in of]),
-        miner=Miner(name=_TITLE, version=(answer.bzminer_version or "").removeprefix("v")[:200]),
+        miner=miner_named(_TITLE, (answer.bzminer_version or "").removeprefix("v")),
         pool=pool_of(pool.current_url),
         uptime=answer.uptime_s,
     )

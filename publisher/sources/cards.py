@@ -1,14 +1,11 @@
 """What a miner says of its cards, as the figures of a node; what sensors say when they have nothing to say."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from msgspec import Struct, structs
 
 from publisher.sources.reading import Reading
-from rigwatch.messages import Gpu
-
-LINE_MAX: Final = 200
+from rigwatch.messages import LINE_MAX, Gpu
 
 
 class Card(Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.tcp import TcpSettings, TcpSource
-from rigwatch.messages import Miner
+from rigwatch.messages import LINE_MAX, Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "ethminer"
@@ -138,7 +138,7 @@ def _at(numbers: Sequence[float | None], place: int) -> float | None:
 
 def _miner(text: str) -> Miner:
     """Of `ethminer-0.16.0.dev0+commit.41639944`, `PM 5.6d - ETH` or, of Claymore's own, `9.3 - ETH`."""
-    plain = text.partition(" - ")[0].strip()[:200]
+    plain = text.partition(" - ")[0].strip()[:LINE_MAX]
     if plain.startswith("PM "):
         return Miner(name="PhoenixMiner", version=plain.removeprefix("PM "))
     if plain[:1].isdigit():

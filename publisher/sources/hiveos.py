@@ -9,13 +9,12 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import convert, decode
+from publisher.sources.answers import convert, decode, miner_named
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.hashfile import read_settled
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import between
 
 _TITLE: Final = "HiveOS"
@@ -136,7 +135,7 @@ def parse(request: bytes, sensors: bytes = b"{}", miner: int = 1) -> Reading:
         hashrate=None if slot.total_khs is None else 1e3 * slot.total_khs,
         accepted=_at(counts, 0),
         rejected=_at(counts, 1),
-        miner=Miner(name=slot.name[:200], version=(stats.ver or "")[:200]),
+        miner=miner_named(slot.name, stats.ver),
         uptime=stats.uptime,
     )
     return with_cards(reading, cards(stats, decode(sensors, Sensors, _TITLE, strict=False)))

@@ -5,13 +5,13 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from publisher.sources.answers import decode
+from publisher.sources.answers import decode, miner_named
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import Reply, result_of
 from rigwatch.clock import Millis
-from rigwatch.messages import Line, Miner
+from rigwatch.messages import Line
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "monerod"
@@ -75,7 +75,7 @@ def parse(info: bytes, mining: bytes = b"{}", *, now: Millis) -> Reading:
         block_hash=answer.top_block_hash or None,
         syncing=None if answer.synchronized is None else not answer.synchronized,
         hashrate=work.speed if work.active else None,
-        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]) if work.active else None,
+        miner=miner_named(_TITLE, answer.version) if work.active else None,
         uptime=max(0.0, now / 1000 - answer.start_time) if answer.start_time else None,
     )
 

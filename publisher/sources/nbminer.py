@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.answers import chosen, decode, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from rigwatch.clock import Millis
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE = "NBMiner"
@@ -77,7 +76,7 @@ def parse(raw: bytes, algorithm: str = "", *, now: Millis) -> Reading:
         hashrate=answer.miner.total_hashrate2_raw if second else answer.miner.total_hashrate_raw,
         accepted=stratum.accepted_shares2 if second else stratum.accepted_shares,
         rejected=stratum.rejected_shares2 if second else stratum.rejected_shares,
-        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]),
+        miner=miner_named(_TITLE, answer.version),
         pool=pool_of(stratum.url2 if second else stratum.url),
         uptime=_since(answer.start_time, now),
     )

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, cast
 
 from publisher.sources import pci
 from publisher.sources.reading import SourceError
+from rigwatch.messages import LINE_MAX
 
 SENSOR: Final = 0
 """NVML_TEMPERATURE_GPU, the only sensor that NVML knows by this function."""
@@ -158,7 +159,7 @@ def _card(nvml: Nvml, handle: object) -> Card:
         name = ""
     # Cards have but the function 0, and NVML does not tell of another.
     address = pci.of_bus(place.bus, device=place.device, domain=place.domain)
-    return Card(handle, uuid_of(uuid) or uuid, address or uuid, name[:200])
+    return Card(handle, uuid_of(uuid) or uuid, address or uuid, name[:LINE_MAX])
 
 
 def uuid_of(text: str) -> str | None:

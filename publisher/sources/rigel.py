@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.answers import chosen, decode, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE = "Rigel"
@@ -75,7 +74,7 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
         hashrate=(answer.hashrate or {}).get(name),
         accepted=solutions.accepted,
         rejected=solutions.rejected,
-        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]),
+        miner=miner_named(_TITLE, answer.version),
         pool=_pool((answer.pools or {}).get(name) or []),
         uptime=answer.uptime,
     )

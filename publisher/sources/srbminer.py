@@ -1,20 +1,19 @@
 """SRBMiner-MULTI, on processors and cards: each algorithm has what both do for it."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.answers import chosen, decode, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE = "SRBMiner-MULTI"
-_NOT_FOUND = 404
 
 
 class SrbminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,7 +73,7 @@ class SrbminerSource(MinerSource):
         try:
             raw = self.ask("/api/v2/status", by=by)
         except StatusError as exc:
-            if exc.status != _NOT_FOUND:
+            if exc.status != HTTPStatus.NOT_FOUND:
                 raise
             raw = self.ask("/", by=by)
         return parse(raw, self.algorithm)
@@ -91,7 +90,7 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
         hashrate=hashrate(this.hashrate),
         accepted=shares.accepted,
         rejected=shares.rejected,
-        miner=Miner(name=_TITLE, version=(answer.miner_version or "")[:200]),
+        miner=miner_named(_TITLE, answer.miner_version),
         pool=pool_of(this.pool.pool if this.pool else None),
         uptime=answer.mining_time,
     )

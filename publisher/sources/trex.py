@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, pool_of
+from publisher.sources.answers import chosen, decode, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE = "T-Rex"
@@ -74,7 +73,7 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
         accepted=this.accepted_count,
         rejected=this.rejected_count,
         last_share_at=1000 * pool.last_submit_ts if pool.last_submit_ts else None,
-        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]),
+        miner=miner_named(_TITLE, answer.version),
         pool=pool_of(pool.url),
         uptime=answer.uptime,
     )

@@ -1,21 +1,20 @@
 """XMRig, on processors and cards: its HTTP API gives hashrate, shares, pool, and each card's own figures."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from msgspec import Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import decode, pool_of
+from publisher.sources.answers import decode, miner_named, pool_of
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.cards import Card, highest, total, with_cards
 from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
-from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE = "XMRig"
-_NOT_FOUND = 404
 
 
 class XmrigSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,7 +91,7 @@ class XmrigSource(ApiSource):
         try:
             backends = self.ask("/2/backends", headers=self._headers, by=by)
         except StatusError as exc:
-            if exc.status != _NOT_FOUND:
+            if exc.status != HTTPStatus.NOT_FOUND:
                 raise
             backends = b"[]"
         return parse(summary, backends)
@@ -112,7 +111,7 @@ def parse(summary: bytes, backends: bytes = b"[]") -> Reading:
         hashrate=0.0 if answer.paused else _first(windows),
         accepted=results.shares_good,
         rejected=rejected,
-        miner=Miner(name=_TITLE, version=(answer.version or "")[:200]),
+        miner=miner_named(_TITLE, answer.version),
         pool=pool_of(answer.connection.pool if answer.connection else None),
         uptime=answer.uptime,
     )

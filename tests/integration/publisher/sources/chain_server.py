@@ -1,12 +1,12 @@
 """An HTTP server that answers as some chain client would: well, badly, slowly or not at all."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.integration.publisher.sources.http_server import http_server
 
 Answer = Callable[[Any], tuple[int, bytes]]
 """Gives the status and the body for a decoded request."""
@@ -55,27 +55,11 @@ def chain_server(answer: Answer) -> Iterator[ChainServer]:
     """Runs on a free port until the block ends."""
     server = ChainServer(answer)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            server.asked.append(body)
-            server.headers.append(dict(self.headers.items()))
-            status, data = server.answer(body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+    def post(_path: str, asked: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        body = json.loads(asked)
+        server.asked.append(body)
+        server.headers.append(dict(headers))
+        return server.answer(body)
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.port = http.server_address[1]
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with http_server(post) as server.port:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.integration.publisher.sources.http_server import http_server
 
 
 @dataclass(slots=True)
@@ -27,35 +28,13 @@ def miner_server(bodies: Mapping[str, bytes]) -> Iterator[MinerServer]:
     """Runs on a free port until the block ends; other paths are not found."""
     server = MinerServer({path: (200, body) for path, body in bodies.items()})
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(b"")
+    def answer(path: str, asked: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        server.asked.append((path, asked))
+        server.headers.append(dict(headers))
+        return server.answers.get(path, (404, b"no such page"))
 
-        def do_POST(self) -> None:
-            self._answer(self.rfile.read(int(self.headers["Content-Length"])))
-
-        def _answer(self, asked: bytes) -> None:
-            server.asked.append((self.path, asked))
-            server.headers.append(dict(self.headers.items()))
-            status, body = server.answers.get(self.path, (404, b"no such page"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.port = http.server_address[1]
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with http_server(answer) as server.port:
         yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
 
 
 @contextmanager
