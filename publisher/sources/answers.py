@@ -18,6 +18,10 @@ _POOL: Final = re.compile(
 )
 
 
+class NotJsonError(SourceError):
+    """The answer is of another kind altogether."""
+
+
 def decode(raw: bytes, kind: type[Answer], who: str, *, strict: bool = True) -> Answer:
     """The answer; raises SourceError that says which of its fields is not as `who` would write it.
 
@@ -28,7 +32,7 @@ def decode(raw: bytes, kind: type[Answer], who: str, *, strict: bool = True) -> 
     except msgspec.ValidationError as exc:
         raise _not_of(who, exc) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise SourceError(f"the answer is not JSON; is this the port of {who}'s API?") from None
+        raise NotJsonError(f"the answer is not JSON; is this the port of {who}'s API?") from None
 
 
 def convert(value: object, kind: type[Answer], who: str) -> Answer:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, ClassVar
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from publisher.sources.source import Context
 from rigwatch.clock import Clock
 from rigwatch.settings.loader import Secret, between
 
-_NO_LOGIN = (401, 403)
+_NO_LOGIN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class ApiSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,9 +75,10 @@ class ApiSource:
             # What was left for this question says nothing to a reader.
             raise TooLateError(f"{address}: no answer within {self.timeout.total_seconds():g} s") from None
         except StatusError as exc:
-            if exc.status in _NO_LOGIN:
-                raise StatusError(f"{exc}; {self.login}", exc.status) from None
-            raise
+            if exc.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            how = self.login if exc.status in _NO_LOGIN else f"is this the port of {self.title}'s API?"
+            raise StatusError(f"{exc}; {how}", exc.status) from None
 
 
 class MinerSource(ApiSource):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import convert, decode, miner_named
+from publisher.sources.answers import NotJsonError, convert, decode, miner_named
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.hashfile import read_settled
 from publisher.sources.reading import Reading, SourceError
@@ -103,7 +103,10 @@ class HiveosSource:
         stats, written = read_settled(path)
         if (age := self._age(written)) > self._stale:
             raise SourceError(f"{path}: written {age.total_seconds():.0f} s ago; Hive's agent seems to stand still")
-        return parse(stats.encode(), self._sensors(), self._miner)
+        try:
+            return parse(stats.encode(), self._sensors(), self._miner)
+        except NotJsonError:
+            raise SourceError(f"{self._folder}: {_STATS} or {_SENSORS} is not JSON; does Hive's agent run?") from None
 
     def _sensors(self) -> bytes:
         """What `gpu-stats.json` says; a rig without cards has none, or one that says nothing."""

@@ -14,6 +14,7 @@ from publisher.sources.reading import SourceError
 
 ANSWER_MAX: Final = 4 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
+_WORDS_MAX: Final = 80
 
 
 class StatusError(SourceError):
@@ -135,7 +136,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     while piece := response.read1(_CHUNK):
         data += piece
         if len(data) > ANSWER_MAX:
-            raise http.client.HTTPException(f"answer larger than {ANSWER_MAX} bytes")
+            raise OSError(f"answer larger than {ANSWER_MAX} bytes")
     return bytes(data)
 
 
@@ -147,6 +148,7 @@ def _basic(user: str | None, password: str | None) -> str:
 
 def _why(exc: Exception) -> str:
     if isinstance(exc, http.client.HTTPException):
-        text = str(exc)
-        return f"not an HTTP answer ({text or type(exc).__name__})"
+        # A server of another kind may have sent anything.
+        text = " ".join(word for word in str(exc).split() if word.isprintable())[:_WORDS_MAX]
+        return f"not an HTTP answer ({text or 'nothing that can be read'}); is this the right port?"
     return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

@@ -101,10 +101,11 @@ def test_an_api_that_is_off_is_a_failure_that_says_how_to_switch_it_on(kind: str
         (200, b"\xff\xfe{}", "the answer is not JSON"),
         (200, b'{"x":' + b"[" * 100_000, "the answer is not JSON"),
         (200, b"{}", "not an answer of "),
-        (200, b"x" * 5_000_000, "larger than"),
+        (200, b"x" * 5_000_000, r"^127\.0\.0\.1:\d+: answer larger than"),
         (401, b"", "HTTP status 401"),
         (403, b"", "HTTP status 403"),
-        (404, b"", "HTTP status 404"),
+        (302, b"", r"HTTP status 302 Found; is this the port of .*'s API\?"),
+        (404, b"", r"HTTP status 404 Not Found; is this the port of .*'s API\?"),
         (500, b"", "HTTP status 500"),
     ],
 )
@@ -114,6 +115,16 @@ def test_an_answer_of_another_kind_of_server_is_a_failure(kind: str, status: int
             server.answers[path] = (status, body)
         with pytest.raises(SourceError, match=text):
             _source(kind, server.url).read()
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [(b"SSH-2.0-OpenSSH_9\r\n", "SSH-2.0-OpenSSH_9"), (b"\0\xff \x1b[2J" * 99 + b"\n", "nothing that can be read")],
+)
+def test_what_speaks_no_http_is_named_in_one_line_that_can_be_read(sent: bytes, words: str) -> None:
+    with tcp_server(lambda connection, _: connection.sendall(sent)) as port, pytest.raises(SourceError) as raised:
+        _source("trex", f"http://127.0.0.1:{port}").read()
+    assert str(raised.value) == f"127.0.0.1:{port}: not an HTTP answer ({words}); is this the right port?"
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -139,11 +139,18 @@ def test_an_agent_that_stands_still_is_a_failure(tmp_path: Path) -> None:
     assert _source(tmp_path, clock, stale=timedelta(minutes=5)).read().accepted == 92
 
 
-@pytest.mark.parametrize("data", [b"", STATS[:200], b"[]"])
-def test_a_file_that_is_empty_or_half_written_is_a_failure(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", r"last_stat\.json: is empty"),
+        (STATS[:200], r": last_stat\.json or gpu-stats\.json is not JSON; does Hive's agent run\?"),
+        (b"[]", "not an answer of HiveOS"),
+    ],
+)
+def test_a_file_that_is_empty_or_half_written_is_a_failure(tmp_path: Path, data: bytes, text: str) -> None:
     clock = FakeClock()
     _write(tmp_path, clock, "last_stat.json", data)
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match=text):
         _source(tmp_path, clock).read()
 
 
