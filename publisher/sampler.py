@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from publisher.reader import Reader
+from publisher.roll import Roll
 from publisher.sources.source import Source
 from publisher.summary import Summary, summarise
 from rigwatch.clock import Clock
@@ -25,6 +26,7 @@ class Sampler:
         self._interval = interval.total_seconds()
         self._readers = [Reader(label, source, interval=interval, clock=clock) for label, source in sources]
         self._failing: dict[str, str] = {}
+        self._roll = Roll()
 
     async def run(self, keep: Callable[[Summary], Awaitable[None]]) -> None:
         """Hands `keep` the first summary as soon as every source has answered, then one an interval; never returns."""
@@ -41,7 +43,7 @@ class Sampler:
 
     def _summary(self) -> Summary:
         gathered = [reader.take() for reader in self._readers]
-        summary = summarise(gathered)
+        summary = summarise(gathered, self._roll.unseen(gathered))
         self._log_changes(summary)
         return summary
 

@@ -43,11 +43,11 @@ class Summary:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def summarise(gathered: Sequence[Gathered]) -> Summary:
+def summarise(gathered: Sequence[Gathered], unseen: Sequence[Gpu] = ()) -> Summary:
     """The interval's figures. Where two sources give the same one, the source listed first in the settings wins.
 
     A failing source gives none of its figures, only its error; one that could be read in part gives both. `gpus` are
-    merged card by card.
+    merged card by card; where any source tells of cards, those of `unseen` are there as well.
     """
     errors = {each.source: _line(error, tries(each.reads)) for each in gathered if (error := failure(each.reads))}
     works = [_readings(each) for each in gathered if each.source not in errors]
@@ -63,7 +63,7 @@ def summarise(gathered: Sequence[Gathered]) -> Summary:
         for name, value in figures.items():
             merged.setdefault(name, value)
     if lists:
-        merged["gpus"] = merged_cards(lists)
+        merged["gpus"] = merged_cards([*lists, unseen])
     return Summary(Reading(**merged), errors)
 
 

@@ -11,6 +11,7 @@ from publisher.sampler import Sampler
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Source
 from publisher.summary import Summary
+from rigwatch.messages import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.waiting import eventually_async
@@ -112,6 +113,22 @@ async def test_a_source_that_fails_leaves_the_others_alone() -> None:
         await clock.advance(60)
         assert [summary.errors["a"].partition(" (")[0] for summary in kept] == ["no answer"] * 2
         assert [summary.figures.peers for summary in kept] == [4, 4]
+
+
+async def test_a_card_stays_listed_for_as_long_as_the_only_source_that_knows_it_fails() -> None:
+    clock = FakeClock()
+    told = iter([Reading(gpus=(Gpu(id="a", name="RX 580", hashrate=3e7),))])
+
+    def miner() -> Reading:
+        return next(told, None) or _fail()
+
+    driver = Given(lambda: Reading(gpus=(Gpu(id="b", power=90.0),)))
+    async with sampling(clock, ("miner", Given(miner)), ("nvml", driver)) as kept:
+        await clock.advance(180)
+        assert kept[0].figures.gpus == (Gpu(id="a", name="RX 580", hashrate=3e7), Gpu(id="b", power=90.0))
+        assert [summary.figures.gpus for summary in kept[1:]] == [
+            (Gpu(id="b", power=90.0), Gpu(id="a", name="RX 580"))
+        ] * 3
 
 
 async def test_a_defect_in_a_source_is_its_failure_and_no_end(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from publisher.roll import Roll
 from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
@@ -16,12 +17,15 @@ RIG = "garage/rig1"
 LOST_AT = 900.0
 
 
-def _reports(line: Timeline, source: NvmlSource, miner: Reading) -> None:
+def _reports(line: Timeline, source: NvmlSource, miner: Reading | None, roll: Roll | None = None) -> None:
+    """Without a reading the miner is dead."""
     try:
         read = Read(source.read())
     except SourceError as exc:
         read = Read(error=str(exc))
-    summary = summarise([Gathered("miner", (Read(miner),)), Gathered("nvml", (read,))])
+    mined = Read(miner) if miner is not None else Read(error="Connection refused")
+    gathered = [Gathered("miner", (mined,)), Gathered("nvml", (read,))]
+    summary = summarise(gathered, (roll or Roll()).unseen(gathered))
     line.report(RIG, gpus=summary.figures.gpus, errors=summary.errors)
 
 
@@ -60,3 +64,25 @@ def test_a_driver_that_can_be_read_only_later_makes_no_card_miss() -> None:
         driver.refuses = None if at else 18
         _reports(line.at(at), source, miner)
     line.at(3 * LOST_AT).expect_nothing()
+
+
+def test_a_miner_that_dies_makes_no_card_miss_that_only_it_knows() -> None:
+    driver, roll = FakeDriver(card(1)), Roll()
+    source = NvmlSource(NvmlSettings(), Context(NodeId("garage", "rig1"), FakeClock()), load=lambda: driver)
+    line = Timeline(RIG, source_failing={"enabled": False})
+    miner = Reading(gpus=(Gpu(id=place(1), hashrate=9e7), Gpu(id=place(5), hashrate=6e7)))
+    _reports(line, source, miner, roll)
+    _reports(line.at(LOST_AT), source, None, roll)
+    line.at(2 * LOST_AT).expect_nothing()
+
+
+def test_a_card_that_takes_its_miner_down_is_missed() -> None:
+    driver, roll = FakeDriver(card(1), card(2)), Roll()
+    source = NvmlSource(NvmlSettings(), Context(NodeId("garage", "rig1"), FakeClock()), load=lambda: driver)
+    line = Timeline(RIG, source_failing={"enabled": False})
+    miner = Reading(gpus=(Gpu(id=place(1), hashrate=9e7), Gpu(id=place(2), hashrate=9e7)))
+    _reports(line, source, miner, roll)
+    driver.cards[1]["lost"] = 15
+    _reports(line.at(LOST_AT), source, None, roll)
+    line.at(LOST_AT + 300).expect("misses a GPU")
+    assert f"1 of 2 missing: NVIDIA H200 {place(2)}" in line.last().body
