@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import pynvml
 
 from benchmarks.tables import replace_between, table
+from publisher.sources import pci
 from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.nvml_library import has_cards
 from publisher.sources.reading import checked
@@ -97,10 +98,17 @@ def _agreed(gpu: Gpu, name: str, said: Sequence[float | None], far: float) -> st
 
 def _nvidia_smi() -> Mapping[str, Mapping[str, float | None]]:
     wanted = ",".join(said for _, said, _ in FIGURES)
-    command = ["nvidia-smi", f"--query-gpu=uuid,{wanted}", "--format=csv,noheader,nounits"]  # as it is on the PATH
+    command = [
+        "nvidia-smi",
+        f"--query-gpu=pci.bus_id,{wanted}",
+        "--format=csv,noheader,nounits",
+    ]  # as it is on the PATH
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     rows = [[cell.strip() for cell in line.split(",")] for line in lines]
-    return {row[0]: {said: _number(cell) for (_, said, _), cell in zip(FIGURES, row[1:], strict=True)} for row in rows}
+    return {
+        str(pci.address(row[0])): {said: _number(cell) for (_, said, _), cell in zip(FIGURES, row[1:], strict=True)}
+        for row in rows
+    }
 
 
 def _number(cell: str) -> float | None:
