@@ -25,7 +25,8 @@ from rigwatch.topics import Channel, NodeId, topic_of
 log = logging.getLogger(__name__)
 
 RETRY_FIRST: Final = 2.0
-RETRY_MOST: Final = 60.0
+RETRY_MOST: Final = 20.0
+"""A thousand rigs then knock a hundred times a second at the most, a tenth of what the broker can let in."""
 REFUSED_LEAST: Final = 60.0
 REFUSED_FIRST: Final = 120.0
 REFUSED_MOST: Final = 600.0
