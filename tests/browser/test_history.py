@@ -32,7 +32,9 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 
 @pytest.fixture(scope="module")
-def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+def one_browser(tmp_path_factory: pytest.TempPathFactory, past: Dashboard) -> Iterator[Chrome]:
+    """Made after the dashboard and closed before it: a page that is open asks for more all the time."""
+    assert past.port
     with browsers_in(tmp_path_factory.mktemp("browser"), []) as start:
         yield start()
 
