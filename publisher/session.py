@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 RETRY_FIRST: Final = 2.0
 RETRY_MOST: Final = 20.0
-"""A thousand rigs then knock a hundred times a second at the most, a tenth of what the broker can let in."""
+"""Half of it on average: a thousand rigs then knock a hundred times a second, a tenth of what the broker can let in."""
 REFUSED_LEAST: Final = 60.0
 REFUSED_FIRST: Final = 120.0
 REFUSED_MOST: Final = 600.0

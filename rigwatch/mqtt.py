@@ -260,10 +260,7 @@ class Connection:
         client.on_socket_register_write = lambda _c, _u, _s: self._want_write()
         client.on_socket_unregister_write = lambda _c, _u, _s: self._stop_writing()
         client.on_socket_close = lambda _c, _u, _s: self._detach()
-        if isinstance(sock, socket.socket):
-            # What is written is whole: the system must not keep its end back until the other side has confirmed the
-            # beginning, which that side puts off as well: together 40 ms, on every report that is waited for.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.send_at_once()
         self._descriptor = sock.fileno()
         self._loop.add_reader(self._descriptor, self._read)
         if client.want_write():

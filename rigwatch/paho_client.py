@@ -6,8 +6,10 @@ one piece, and what is waiting is written in one. The names with an underscore a
 its minor version is pinned; `tests/integration/rigwatch/test_mqtt_packets.py` notices a change.
 """
 
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -41,6 +43,16 @@ class Client(paho.Client):
     def has_unread(self) -> bool:
         """Whether there is something that no socket will announce any more."""
         return self._at < len(self._bytes)
+
+    def send_at_once(self) -> None:
+        """Has the system keep nothing back of what is written; it is whole.
+
+        The end would wait until the other side has confirmed the beginning, which that side puts off as well: together
+        40 ms, on every report that is waited for. A socket that has ended meanwhile is left for `read` to find.
+        """
+        if isinstance(self._sock, socket.socket):
+            with suppress(OSError):
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def read(self, may_go_on: Callable[[], bool]) -> None:
         """Takes what the socket has, up to `READ` bytes, as long as `may_go_on`; call it when there is something."""

@@ -83,7 +83,7 @@ class Engine:
         self._walked: dict[NodeId, Trail] = {}
         self._saved_at: dict[NodeId, Millis] = {}
         self._looks: dict[NodeId, tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
-        self._shared: dict[int, tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
+        self._shared: dict[tuple[tuple[Rule, Look, RulePolicy], ...], tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
 
     # what goes in
 
@@ -238,10 +238,9 @@ class Engine:
     def _looks_of(self, node: NodeId) -> tuple[tuple[Rule, Look, RulePolicy], ...]:
         known = self._looks.get(node)
         if known is None:
-            # Nodes share their policies, and so what follows from them.
-            policies = self._policy.of_node(node)
-            known = self._shared.get(id(policies)) or self._shared.setdefault(id(policies), enabled(policies))
-            self._looks[node] = known
+            looks = enabled(self._policy.of_node(node))
+            # Nearly all nodes have the same, and keep it together.
+            known = self._looks[node] = self._shared.setdefault(looks, looks)
         return known
 
     def _view(self, facts: NodeFacts, now: Millis) -> View:

@@ -83,10 +83,12 @@ class Store:
         `then` is done in the same transaction: what it raises undoes the batch as well.
         """
         added: set[NodeId] = set()
+        look_for_all = written = False
         while True:
             try:
                 with self._engine.writing() as work:
-                    verdicts = writer.write(work, batch)
+                    verdicts = writer.write(work, batch, look_for_all=look_for_all)
+                    written = True
                     if then is not None:
                         then(work, verdicts)
                     return verdicts
@@ -95,6 +97,11 @@ class Store:
                 with self._engine.writing() as work:
                     writer.add_nodes(work, [(node, None) for node in exc.nodes])
             except Unstorable:
+                if not (look_for_all or written):
+                    # Perhaps a program that does not know of `highest_n` has stored some of it: one that is older than
+                    # this and still runs. `then` has not been done, and will be done once.
+                    look_for_all = True
+                    continue
                 with self._engine.writing() as work:
                     writer.remove_unheard(work, added)
                 raise

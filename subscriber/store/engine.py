@@ -32,7 +32,10 @@ _PRAGMAS = {
 }
 
 # Each driver's way to say that a value does not fit; Peewee wraps only what passes through its own `execute_sql`.
-_UNSTORABLE = (DataError, sqlite3.DataError, psycopg.DataError, IntegrityError, sqlite3.IntegrityError)
+_UNSTORABLE = (
+    *(DataError, sqlite3.DataError, psycopg.DataError),
+    *(IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError),
+)
 
 
 class Unstorable(StoreError):

@@ -124,7 +124,6 @@ class Draft:
     def take_new(self, timed: Timed, received_at: Millis, clock_offset: int) -> None:
         """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
         self.clock_offset = clock_offset
-        self.highest = max(self.highest, timed.sample.n)
         if not timed.live:
             return
         self.last_report_at = received_at
@@ -156,10 +155,10 @@ class UnknownNodes(Exception):
         self.nodes = nodes
 
 
-def write(work: Work, batch: Sequence[Heard]) -> list[Verdict]:
+def write(work: Work, batch: Sequence[Heard], *, look_for_all: bool = False) -> list[Verdict]:
     """What became of each message, in order. Everything is stored when the transaction around this is committed.
 
-    Raises `UnknownNodes` before anything is changed.
+    Raises `UnknownNodes` before anything is changed. `look_for_all`: a node's highest `n` is not taken for granted.
     """
     drafts = _load(work, {heard.node for heard in batch})
     verdicts: list[Verdict] = []
@@ -170,7 +169,7 @@ def write(work: Work, batch: Sequence[Heard]) -> list[Verdict]:
             draft.take(heard, verdict)
         verdicts.append(verdict)
     collected = _Batch(drafts)
-    _collect_samples(work, collected, zip(batch, verdicts, strict=True))
+    _collect_samples(work, collected, zip(batch, verdicts, strict=True), look_for_all=look_for_all)
     if collected.rows:
         work.load("sample", COLUMNS, collected.rows)
         rollups.write(work, collected.added)
@@ -206,15 +205,16 @@ def _draft(row: Row) -> Draft:
     return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0, row[13])
 
 
-def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]]) -> None:
+def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]], *, look_for_all: bool) -> None:
     reports = [(batch.drafts[heard.node], heard, report) for heard, report in judged if isinstance(report, ReportTaken)]
-    seen = _existing(work, reports)
+    seen = _existing(work, reports, look_for_all=look_for_all)
     for draft, heard, report in reports:
         latest, previous = draft.latest_sample(), None
         named = latest is not None and (latest.miner is not None or latest.pool is not None)
         for timed in report.samples:
             sample = timed.sample
             key = (draft.id, sample.n)
+            draft.highest = max(draft.highest, sample.n)
             if key in seen:
                 continue
             seen.add(key)
@@ -236,13 +236,15 @@ def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]]) -> set[tuple[int, int]]:
+def _existing(
+    work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]], *, look_for_all: bool
+) -> set[tuple[int, int]]:
     """Which of the samples, by node and n, are stored; and some others."""
     seen: set[tuple[int, int]] = set()
     keys: list[tuple[int, int]] = []
     for draft, _, report in reports:
         # Above the highest nothing is stored yet: nearly always.
-        numbers = [timed.sample.n for timed in report.samples if timed.sample.n <= draft.highest]
+        numbers = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= draft.highest]
         if len(numbers) < _MANY:
             keys += [(draft.id, n) for n in numbers]
         else:

@@ -217,6 +217,8 @@ def _say_next(
     for node, title in titles.items():
         if node in waiting and node in enrolled:
             lines += [f"{node} ({title})", f"  rigwatch import-legacy . --join {join_token(call, settings, node)}"]
+    # Those of rigs that have come since are secrets that nobody needs any more.
+    call.home.legacy_join.unlink(missing_ok=True)
     if not lines:
         return
     what = "On each rig, install 'rigwatch[publisher]', and run its line, a secret, in its old client's folder"

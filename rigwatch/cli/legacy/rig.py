@@ -16,7 +16,7 @@ from rigwatch.errors import SettingsError, TokenError, TopicError
 from rigwatch.home import write_private
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings import PublisherSettings
-from rigwatch.settings.loader import Place, build, overlay
+from rigwatch.settings.loader import Place, build, overlay, read_toml
 from rigwatch.settings.publisher import SERVER_SECTIONS
 from rigwatch.settings.writing import append_table
 from rigwatch.tokens import JoinToken
@@ -82,7 +82,11 @@ class _PublisherToml:
     def __init__(self, call: Invocation) -> None:
         self._call = call
         self.path = call.home.publisher_toml
-        self._text = self.path.read_bytes().decode("utf-8") if self.path.exists() else _HEAD
+        self._text = _HEAD
+        if self.path.exists():
+            # What is wrong with it is said now, before anything is made of it.
+            read_toml(self.path)
+            self._text = self.path.read_bytes().decode("utf-8")
         self.nodes = set(_nodes_in(self.path, self._text))
         self._is_changed = False
 

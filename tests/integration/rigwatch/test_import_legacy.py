@@ -316,3 +316,7 @@ def test_the_lines_of_a_whole_farm_are_in_a_file_that_nobody_else_can_read(
     assert lines.stat().st_mode & 0o777 == 0o600
     tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw1\S+)", lines.read_text())]
     assert len({token.node for token in tokens}) == 5
+    for token in tokens[:2]:
+        assert rigwatch.run("revoke", token.node.node, "--site", token.node.site).returncode == 0
+    assert imported(rigwatch, str(tmp_path / "farm")).count("rw1.") == 3
+    assert not lines.exists()

@@ -1,6 +1,9 @@
 """A node's highest `n` saves a look for each report; whatever comes in whatever order is stored once all the same."""
 
-from subscriber.store import Store
+import pytest
+
+from subscriber.store import Store, Unstorable, Verdict
+from subscriber.store.work import Work
 from tests.integration.subscriber.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
 
@@ -48,3 +51,45 @@ def test_a_database_from_before_gets_it_from_its_samples(open_another: OpenStore
     assert found == {"rig1": START + 7, "rig2": 0}
     put(again, 7, 8)
     assert numbers(again) == [1, 4, 7, 8]
+
+
+def test_what_an_older_subscriber_stored_meanwhile_is_neither_lost_nor_doubled(store: Store) -> None:
+    put(store, 1)
+    with store._engine.writing() as work:
+        # As a program does that does not know of it.
+        work.run("INSERT INTO sample (node_id, n, lag) SELECT id, ?, 0 FROM node", (START + 2,))
+    put(store, 2, 3)
+    assert (numbers(store), highest(store)) == ([1, 2, 3], START + 3)
+    put(store, 2)
+    assert numbers(store) == [1, 2, 3]
+
+
+def test_a_highest_that_is_too_low_is_put_right_by_what_is_there_already(store: Store) -> None:
+    put(store, 1, 2)
+    with store._engine.writing() as work:
+        work.run("UPDATE node SET highest_n = 0")
+    put(store, 2)
+    assert (numbers(store), highest(store)) == ([1, 2], START + 2)
+
+
+def test_what_is_to_be_done_with_a_batch_is_done_once_though_it_is_written_twice(store: Store) -> None:
+    put(store, 1)
+    with store._engine.writing() as work:
+        work.run("UPDATE node SET highest_n = 0")
+    of, done = rig(), []
+    body = report(sample(START + 1, n=START + 1), sample(START + 2, n=START + 2), sent_at=START + 90)
+    store.write([of.heard(body, START + 90)], lambda _work, verdicts: done.append(len(verdicts)))
+    assert (numbers(store), done) == ([1, 2], [1])
+
+
+def test_what_cannot_be_done_with_a_batch_undoes_it_and_is_not_tried_again(store: Store) -> None:
+    done = []
+
+    def fail(_work: Work, _verdicts: list[Verdict]) -> None:
+        done.append(1)
+        raise Unstorable("database: does not fit")
+
+    of = rig()
+    with pytest.raises(Unstorable):
+        store.write([of.heard(report(sample(START + 5, n=START + 5), sent_at=START + 90), START + 90)], fail)
+    assert (numbers(store), done) == ([], [1])
