@@ -193,3 +193,15 @@ def test_a_rig_needs_nothing_that_only_servers_have(rigwatch: Rigwatch) -> None:
     done = run(database)
     assert done.returncode == 2
     assert "history is taken over on the server, with 'rigwatch[server]' installed" in done.stderr
+
+
+@pytest.mark.parametrize("garbled", [b'name = "\xff"\n', b"[[nodes]\n"])
+def test_a_publisher_toml_that_is_none_is_named_and_left_alone(rigwatch: Rigwatch, garbled: bytes) -> None:
+    rigwatch.home.mkdir()
+    file = rigwatch.home / "publisher.toml"
+    file.write_bytes(garbled)
+    done = rigwatch.run("import-legacy", str(write_client(rigwatch.folder / "client")), "--join", token("comp-1"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"rigwatch: {file}: is not TOML: ")
+    assert done.stderr.count("\n") == 1
+    assert file.read_bytes() == garbled
