@@ -31,6 +31,7 @@ class NodeFacts(Struct, frozen=True):
     0 until then. `sample` holds the latest live values, its `at` put right by the server; None = no report yet.
     `clock_offset` is by how many ms the node's clock was behind at its last report (negative: ahead); None = not known.
     `given` is the name that an administrator gave it on the server; `tags` has those given there after its own.
+    `born_at` is when its last session was first heard of alive; None = before anybody noted it.
     """
 
     id: NodeId
@@ -50,6 +51,7 @@ class NodeFacts(Struct, frozen=True):
     sample: Sample | None = None
     clock_offset: int | None = None
     given: str = ""
+    born_at: Millis | None = None
 
     @property
     def title(self) -> str:

@@ -64,12 +64,16 @@ class Heard(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What must be known of a node to judge its next message. `state` None and `session` 0: never heard of."""
+    """What must be known of a node to judge its next message. `state` None and `session` 0: never heard of.
+
+    `born_at` is when the first birth or report of a session came; a will alone tells of no birth.
+    """
 
     session: int = 0
     state: NodeState | None = None
     state_at: Millis | None = None
     interval: Millis = 60_000
+    born_at: Millis | None = None
 
 
 class Timed(Struct, frozen=True):
@@ -166,6 +170,7 @@ def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
         state=known.state if stays else status.state,
         state_at=known.state_at if stays else now,
         interval=round(status.interval * 1000) if birth or status.host else known.interval,
+        born_at=now if birth and not stays else known.born_at,
     )
     # A will may be sent bare; one that repeats its birth is as good as that, for whoever missed the birth.
     return StatusTaken(following, identity=birth or bool(status.host))
@@ -173,7 +178,9 @@ def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
 
 def _take_report(report: Report, known: Known, now: Millis) -> ReportTaken:
     if report.session > known.session:
-        known = msgspec.structs.replace(known, session=report.session, state=NodeState.ONLINE, state_at=now)
+        known = msgspec.structs.replace(
+            known, session=report.session, state=NodeState.ONLINE, state_at=now, born_at=now
+        )
     offset = now - report.sent_at
     shift = offset if abs(offset) > CLOCK_TOLERANCE else 0
     live_from = now - LIVE_INTERVALS * known.interval

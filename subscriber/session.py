@@ -95,12 +95,14 @@ class Session:
         receive = self._received if self._shared else self._on_message
         connection = await Connection.open(self._endpoint, self._login, on_message=receive, keepalive=KEEPALIVE_S)
         self._connection = connection
+        # What comes of it may be there before the answer is.
+        asked_at = self._clock.now()
         try:
             async with asyncio.timeout(_ANSWER_S):
                 await connection.subscribe(ALL_STATUS, SHARED_REPORTS if self._shared else ALL_REPORTS)
         except TimeoutError:
             raise Unreachable(f"{self._endpoint}: no answer to SUBSCRIBE within {_ANSWER_S:g} s") from None
-        self._connected.begin()
+        self._connected.begin(asked_at)
         self.changed.set()
         self._failure = ""
         log.info("connected to the broker endpoint=%s", self._endpoint)

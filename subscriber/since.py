@@ -23,8 +23,9 @@ class Since:
         self._at: Millis | None = None
         self._offset: Millis = 0
 
-    def begin(self) -> None:
-        self._at, self._offset = self._clock.now(), self._offset_now()
+    def begin(self, at: Millis | None = None) -> None:
+        """Now, or a moment ago."""
+        self._at, self._offset = self._clock.now() if at is None else at, self._offset_now()
 
     def end(self) -> None:
         self._at = None

@@ -29,7 +29,7 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
     if facts.state is not NodeState.LOST:
         return no(_state(facts.state))
     came_at, connected_at = facts.state_at or 0, view.server.connected_at or 0
-    if came_at < connected_at + RETAINED_WITHIN:
+    if came_at < connected_at + RETAINED_WITHIN and not _came_back(view):
         # What happened while nobody watched: the node may be on its way back, as everything that lost the broker is.
         until = connected_at + view.grace
         if view.now < until and not _open:
@@ -66,6 +66,12 @@ def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: F
         return no("it said goodbye in its maintenance")
     why = f" ({facts.reason})" if facts.reason else ""
     return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
+
+
+def _came_back(view: View) -> bool:
+    """Whether it has been born since we listen: its time to come back ended with that, and a death after it is news."""
+    connected_at = view.server.connected_at
+    return connected_at is not None and view.facts.born_at is not None and view.facts.born_at >= connected_at
 
 
 def _state(state: NodeState) -> Callable[[], str]:

@@ -50,6 +50,7 @@ class Node(Model):
     given_tags = TextField(null=True)  # JSON list, besides `tags`
     retired_at = BigIntegerField(null=True)  # from then on hidden, its history kept
     highest_n = BigIntegerField(default=0)  # of its samples, those that are forgotten included
+    born_at = BigIntegerField(null=True)  # when its last session was first heard of alive
 
     class Meta:
         table_name = "node"

@@ -16,13 +16,13 @@ from subscriber.store.work import Row, Work
 
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
-       enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags
+       enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags, born_at
 FROM node WHERE retired_at IS NULL
 """
 _SOME = """
 SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
        n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest,
-       n.given_name, n.given_tags
+       n.given_name, n.given_tags, n.born_at
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
 """
 _STAMP = """
@@ -163,6 +163,7 @@ def _node(row: Row) -> NodeFacts:
         clock_offset=row[15],
         sample=None if row[16] is None else _latest.decode(row[16]),
         given=row[17] or "",
+        born_at=row[19],
     )
 
 

@@ -30,7 +30,8 @@ Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 
 _LOAD = """
 SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
-       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n
+       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n,
+       n.born_at
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
 """
 _ADD_NODE = """
@@ -59,7 +60,8 @@ UPDATE node SET session = {session}, state = {state}, state_at = {state_at}, rea
     first_seen_at = {first_seen_at}, last_report_at = {last_report_at}, clock_offset = {clock_offset},
     latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
     kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
-    kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}, highest_n = {highest}
+    kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}, highest_n = {highest},
+    born_at = {born_at}
 {from} WHERE node.id = {id}
 """
 _FACTS_COLUMNS = (
@@ -78,6 +80,7 @@ _FACTS_COLUMNS = (
     ("peers_count", "int8"),
     ("peers", "float8"),
     ("highest", "int8"),
+    ("born_at", "int8"),
     ("id", "int4"),
 )
 _MANY = 20
@@ -201,7 +204,7 @@ def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
 
 def _draft(row: Row) -> Draft:
     state = None if row[4] is None else NodeState(row[4])
-    known = Known(session=row[3], state=state, state_at=row[5], interval=row[6])
+    known = Known(session=row[3], state=state, state_at=row[5], interval=row[6], born_at=row[14])
     return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0, row[13])
 
 
@@ -293,5 +296,6 @@ def _facts(draft: Draft, kept: rollups.Sum) -> Row:
         kept.peers_count,
         stored_number(kept.peers),
         draft.highest,
+        known.born_at,
         draft.id,
     )

@@ -113,11 +113,11 @@ def known_after(body: object, known: Known) -> Known:
 
 
 def test_a_birth_makes_an_unknown_node_online() -> None:
-    assert known_after(birth(5), Known()) == Known(5, NodeState.ONLINE, START)
+    assert known_after(birth(5), Known()) == Known(5, NodeState.ONLINE, START, born_at=START)
 
 
 def test_a_birth_of_a_newer_session_is_news() -> None:
-    assert known_after(birth(6), ONLINE_5) == Known(6, NodeState.ONLINE, START)
+    assert known_after(birth(6), ONLINE_5) == Known(6, NodeState.ONLINE, START, born_at=START)
 
 
 def test_a_birth_brings_the_interval() -> None:
@@ -169,8 +169,8 @@ def test_only_a_birth_or_a_will_that_repeats_it_describes_the_node() -> None:
 
 
 def test_a_report_of_a_newer_session_is_believed_and_raises_the_session() -> None:
-    assert known_after(report(session=6), ONLINE_5) == Known(6, NodeState.ONLINE, START)
-    assert known_after(report(session=6), Known()) == Known(6, NodeState.ONLINE, START)
+    assert known_after(report(session=6), ONLINE_5) == Known(6, NodeState.ONLINE, START, born_at=START)
+    assert known_after(report(session=6), Known()) == Known(6, NodeState.ONLINE, START, born_at=START)
 
 
 def test_a_report_does_not_revive_a_node_that_was_lost_in_the_same_session() -> None:

@@ -14,6 +14,8 @@ from tests.fake_clock import START
 from tests.integration.subscriber.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample, will
 
+OTHER = rig("rig2", "garage")
+
 
 @pytest.fixture
 def drive() -> Iterator[Drive]:
@@ -34,6 +36,22 @@ def driver(store: Store, drive: Drive) -> Driver:
     found = drive(store)
     found.tick()
     return found
+
+
+def test_a_node_that_comes_back_after_the_servers_start_and_dies_is_told_at_once(drive: Drive, store: Store) -> None:
+    driver = drive(store)
+    driver.tick()
+    driver.hear_all([(RIG, birth(1)), (OTHER, birth(1))])
+    driver.tick(60)
+    driver.connected_at = driver.clock.now()
+    # The broker kept the will of one, whose time to come back has only begun; the other has come back already.
+    assert driver.hear(will(1), OTHER) == []
+    driver.tick(1)
+    driver.hear(birth(2))
+    driver.tick(1)
+    assert driver.hear(will(2)) == ["CRITICAL: garage/rig1 lost"]
+    assert driver.tick(80) == []
+    assert driver.tick(10) == ["CRITICAL: garage/rig2 lost"]
 
 
 def test_a_will_is_an_incident_with_its_message_in_the_same_transaction(driver: Driver) -> None:

@@ -92,6 +92,19 @@ def test_wills_found_after_a_restart_wait_for_the_nodes_to_come_back() -> None:
     line.at(110).expect("garage/rig2 lost")
 
 
+def test_a_node_that_has_come_back_after_a_restart_and_then_dies_has_no_grace_left() -> None:
+    line = Timeline(RIG, OTHER)
+    line.at(10).broker_goes()
+    line.at(15).broker_comes()
+    line.at(15.2).dies(OTHER)
+    line.at(16).comes_back(RIG)
+    line.at(18).dies(RIG)
+    line.at(19.9).expect_nothing()
+    line.at(20).expect("garage/rig1 lost")
+    line.at(104).expect_nothing()
+    line.at(110).expect("garage/rig2 lost")
+
+
 def test_a_node_that_dies_long_after_the_restart_has_no_grace() -> None:
     line = Timeline(RIG)
     line.at(15).broker_goes()

@@ -181,7 +181,8 @@ class Timeline:
 
     def _become(self, state: NodeState, names: tuple[str, ...], reason: str = "") -> "Timeline":
         for name in names:
-            self._facts[name] = replace(self._facts[name], state=state, state_at=self.now, reason=reason)
+            facts = replace(self._facts[name], state=state, state_at=self.now, reason=reason)
+            self._facts[name] = replace(facts, born_at=self.now) if state is NodeState.ONLINE else facts
             self._due[name] = self.now if state is NodeState.ONLINE else 2**62
             self._changed(name)
         return self
