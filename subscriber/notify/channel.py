@@ -8,23 +8,29 @@ from urllib.parse import urlsplit
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings
 from subscriber.alerts.route import Route
+from subscriber.alerts.words import plain
 from subscriber.store.outbox import Posted
 
 LIMITS = {"tgram": (20, 60.0), "discord": (30, 60.0), "slack": (60, 60.0), "ntfy": (60, 60.0), "mailto": (30, 60.0)}
 """Messages in so many seconds that a kind of channel takes; Telegram: 20 a minute to a group."""
 DEFAULT_LIMIT = (120, 60.0)
+WHY_MAX = 300
 
 
 class NotSent(RigwatchError):
     """The message did not go out, as far as anybody knows.
 
-    `permanent`: trying again with the same address cannot help. `retry_after`: seconds the other side asked for.
-    `maybe`: it may have arrived all the same.
+    `permanent`: trying again with the same address cannot help. `text`: it is this text that is refused, others may be
+    taken. `retry_after`: seconds the other side asked for. `maybe`: it may have arrived all the same.
     """
 
-    def __init__(self, why: str, *, permanent: bool = False, retry_after: float = 0.0, maybe: bool = False) -> None:
-        super().__init__(why)
+    def __init__(
+        self, why: str, *, permanent: bool = False, text: bool = False, retry_after: float = 0.0, maybe: bool = False
+    ) -> None:
+        # Others' words, on their way to the log, the store and the pages.
+        super().__init__(plain(why, WHY_MAX))
         self.permanent = permanent
+        self.text = text
         self.retry_after = retry_after
         self.maybe = maybe
 

@@ -1,11 +1,14 @@
 """Telegram's Bot API, as far as rigwatch speaks it: messages with buttons, and long polling. Called in threads."""
 
-import contextlib
 import json
-import urllib.error
-import urllib.request
+import re
+import time
+from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
+from rigwatch.http import Answer, HttpError, ask, wait_asked_for
 from rigwatch.settings.alerts import TelegramSettings
 from subscriber.notify.channel import NotSent
 from subscriber.store.outbox import Posted
@@ -16,6 +19,22 @@ TELEGRAM = "telegram"
 POLL_S = 25
 _TEXT_MAX = 4096
 _ANSWERS = frozenset({"recovery", "settled", "test"})
+# What Telegram says with a 400 when it is the chat that cannot be written to; any other 400 is about the text.
+_CHAT_WRONG = re.compile(
+    r"chat not found|chat_id is empty|peer_id_invalid|deactivated|not enough rights|have no rights"
+    r"|administrator rights|chat_write_forbidden|kicked|blocked|not a member|topic_closed|chat_restricted",
+    re.IGNORECASE,
+)
+_WRONG = frozenset({401, 403, 404})
+_TEXT_REFUSED = frozenset({400, 413, 414, 422})
+
+
+class Moved(NotSent):
+    """The group has become a supergroup, and has this number from now on."""
+
+    def __init__(self, why: str, to: int) -> None:
+        super().__init__(why)
+        self.to = to
 
 
 class Bot:
@@ -24,21 +43,63 @@ class Bot:
     def __init__(self, api: str, token: str) -> None:
         self._base = f"{api.rstrip('/')}/bot{token}"
 
-    def call(self, method: str, limit: float, /, **arguments: Any) -> Any:  # noqa: ANN401 - what each method answers
-        """The `result` of a method, waited for `limit` seconds at most. Raises `NotSent`."""
-        request = urllib.request.Request(  # noqa: S310 - the settings allow http and https only
-            f"{self._base}/{method}",
-            json.dumps(arguments).encode(),
-            {"Content-Type": "application/json"},
-        )
+    def call(self, method: str, limit: float, /, **arguments: object) -> object:
+        """The `result` of a method, waited for `limit` seconds at most. Raises `NotSent` and nothing else."""
         try:
-            with urllib.request.urlopen(request, timeout=limit) as answer:  # noqa: S310
-                return json.load(answer)["result"]
-        except urllib.error.HTTPError as exc:
-            raise _refusal(exc) from None
-        except (OSError, ValueError, KeyError) as exc:
-            reason = getattr(exc, "reason", exc)
-            raise NotSent(f"Telegram: {reason}", maybe=isinstance(exc, TimeoutError)) from None
+            answer = ask(f"{self._base}/{method}", timeout=limit, body=json.dumps(arguments).encode())
+        except HttpError as exc:
+            raise NotSent(f"Telegram: {exc}", maybe=exc.sent) from None
+        return result_of(answer, time.time())
+
+
+def result_of(answer: Answer, now: float) -> object:
+    """What a method gave; raises `NotSent` where it gave nothing. Whose words they are is looked at first: a proxy on
+    the way answers as well, and its 403 says nothing about the bot.
+    """
+    said = _said(answer.body)
+    if said is None or not isinstance(said.get("ok"), bool):
+        raise NotSent(
+            f"Telegram: {_status(answer.status)}, and not in Telegram's words; is a proxy in between?",
+            maybe=answer.status == HTTPStatus.OK,
+            retry_after=answer.wait,
+        )
+    if said["ok"] and answer.status == HTTPStatus.OK:
+        # That it was taken is all that most methods have to say.
+        return said.get("result")
+    raise _refusal(answer, said, now)
+
+
+def _refusal(answer: Answer, said: dict[str, Any], now: float) -> NotSent:
+    given, words, more = said.get("error_code"), said.get("description"), said.get("parameters")
+    code = given if isinstance(given, int) and 100 <= given <= 999 else answer.status
+    why = f"Telegram: {code} {words if isinstance(words, str) else 'without a reason'}"
+    more = more if isinstance(more, dict) else {}
+    to = more.get("migrate_to_chat_id")
+    if isinstance(to, int) and not isinstance(to, bool) and abs(to) < 2**53 and to:
+        return Moved(why, to)
+    if code == HTTPStatus.BAD_REQUEST and _CHAT_WRONG.search(why):
+        return NotSent(why, permanent=True)
+    return NotSent(
+        why,
+        permanent=code in _WRONG,
+        text=code in _TEXT_REFUSED,
+        retry_after=wait_asked_for(more.get("retry_after"), now) or answer.wait,
+    )
+
+
+def _said(body: bytes) -> dict[str, Any] | None:
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"status {status}"
 
 
 def bot_of(settings: TelegramSettings) -> Bot:
@@ -73,13 +134,3 @@ def _buttons(incident: int) -> list[dict[str, str]]:
         {"text": "ack", "callback_data": f"ack {incident}"},
         {"text": "mute 2 h", "callback_data": f"mute {incident}"},
     ]
-
-
-def _refusal(exc: urllib.error.HTTPError) -> NotSent:
-    said: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError), exc:
-        said = json.load(exc)
-    why = f"Telegram: {exc.code} {said.get('description', exc.reason)}"
-    after = said.get("parameters", {}).get("retry_after", 0) or exc.headers.get("Retry-After") or 0
-    permanent = exc.code in {401, 403, 404} or (exc.code == 400 and "chat not found" in why)
-    return NotSent(why, permanent=permanent, retry_after=float(after))

@@ -1,0 +1,99 @@
+"""What Telegram, a heartbeat's address or a proxy before them may answer."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+from hypothesis import strategies as st
+
+from rigwatch.http import WAIT_MAX_S, HttpError, ask, wait_asked_for
+from subscriber.notify.channel import NotSent
+from subscriber.notify.telegram import Bot
+from tests.fuzz.answers import answering, answers
+from tests.fuzz.target import Take, Target
+
+TOKEN = "123456:fuzz-Token_of-this-test"
+
+_NUMBERS = st.one_of(st.integers(-(2**64), 2**64), st.floats(allow_nan=False, allow_infinity=False), st.none())
+_ANY = st.recursive(
+    st.one_of(st.none(), st.booleans(), _NUMBERS, st.text(max_size=20)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=8,
+)
+_MAYBE = st.fixed_dictionaries(
+    {},
+    optional={
+        "ok": st.one_of(st.booleans(), _ANY),
+        "result": _ANY,
+        "error_code": st.one_of(st.sampled_from([400, 401, 403, 429]), _ANY),
+        "description": st.one_of(st.sampled_from(["Bad Request: chat not found", "Forbidden"]), _ANY),
+        "parameters": st.one_of(
+            _ANY, st.fixed_dictionaries({}, optional={"retry_after": _ANY, "migrate_to_chat_id": _ANY})
+        ),
+    },
+)
+_BOT_BODIES = st.one_of(_MAYBE, _ANY).map(msgspec.json.encode)
+
+
+@contextmanager
+def _telegram() -> Iterator[Take]:
+    with answering() as server:
+        bot = Bot(f"http://127.0.0.1:{server.port}", TOKEN)
+
+        def take(answer: bytes) -> None:
+            server.answer = answer
+            refused = _refused(bot)
+            if refused:
+                assert str(refused).isprintable()
+                assert TOKEN not in str(refused)
+                assert 0 <= refused.retry_after <= WAIT_MAX_S
+
+        yield take
+
+
+def _refused(bot: Bot) -> NotSent | None:
+    try:
+        bot.call("getUpdates", 5)
+    except NotSent as exc:
+        return exc
+    return None
+
+
+@contextmanager
+def _heartbeat() -> Iterator[Take]:
+    with answering() as server:
+
+        def take(answer: bytes) -> None:
+            server.answer = answer
+            with suppress(HttpError):
+                ask(f"http://127.0.0.1:{server.port}/ping", timeout=5, most=0)
+
+        yield take
+
+
+@contextmanager
+def _retry_after() -> Iterator[Take]:
+    def take(asked: object) -> None:
+        seconds = wait_asked_for(asked, 1_760_000_000.0)
+        assert math.isfinite(seconds)
+        assert 0 <= seconds <= WAIT_MAX_S
+
+    yield take
+
+
+_DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Wed", "Foo", ""]),
+    st.integers(-1, 40),
+    st.sampled_from(["Oct", "Feb", "x"]),
+    st.integers(-1, 99_999),
+    *(st.integers(-1, 99),) * 3,
+    st.sampled_from(["GMT", "+9999", "-0000", "", "+99999999999999"]),
+)
+
+TARGETS = (
+    Target("telegram-answer", answers(_BOT_BODIES), _telegram),
+    Target("heartbeat-answer", answers(st.binary(max_size=40)), _heartbeat),
+    Target("retry-after", st.one_of(_DATES, st.text(max_size=60), _ANY, st.floats(), st.integers()), _retry_after),
+)
