@@ -59,7 +59,7 @@ def _configure_templates(app: Flask) -> None:
 def _configure_blueprints(app: Flask, settings: ServerSettings, store: Store, *, clock: Clock, home: Home) -> None:
     zone = Zone.find(settings.web.timezone)
     app.register_blueprint(health.create(store, clock))
-    snapshots = Snapshots(settings, store, zone.tz)
+    snapshots = Snapshots(settings, store, zone)
     app.register_blueprint(overview.create(settings, store, snapshots, clock, zone=zone))
     app.register_blueprint(admin.create(settings, store, clock, home=home, zone=zone))
     app.register_blueprint(incidents.create(settings, store, clock, zone=zone))

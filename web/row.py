@@ -6,11 +6,13 @@ from typing import Final, NamedTuple
 
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.settings import WebColours
+from subscriber.alerts.rule import Rule
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import Average, MinuteTotal
 from web import units
 from web.colours import hashrate_level, lag_level, peers_level
 from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing, remarks
+from web.trouble import Trouble
 from web.units import Quantity
 from web.zone import Zone
 
@@ -44,6 +46,7 @@ class NodeRow(NamedTuple):
     host: str
     tags: tuple[str, ...]
     simulated: bool
+    troubles: tuple[Trouble, ...]
     remarks: tuple[str, ...]
     clock_warning: str
     status: str
@@ -116,7 +119,8 @@ def node_row(each: Standing, look: Look) -> NodeRow:
         host=facts.host,
         tags=tuple(tag for tag in facts.tags if tag != SIMULATED),
         simulated=SIMULATED in facts.tags,
-        remarks=remarks(facts),
+        troubles=each.troubles,
+        remarks=() if Rule.SOURCE_FAILING in {trouble.rule for trouble in each.troubles} else remarks(facts),
         clock_warning=units.clock_error(offset) if abs(offset) > CLOCK_TOLERANCE else "",
         status=each.status.value,
         meaning=facts.reason or MEANING[each.status],

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
 from subscriber.alerts.fleet import chain_of
 from subscriber.alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
 from subscriber.facts import NodeFacts, ServerFacts
 from web.colours import milliseconds
+from web.trouble import Trouble
 
 SIMULATED = "simulated"
 """The tag that `rigwatch simulate` gives its nodes."""
@@ -23,6 +25,7 @@ class Standing(NamedTuple):
 
     `counted`: its latest figures are of now: it is connected, and reported within three intervals. Only such nodes make
     up the total and the highest block. `lag` is in blocks behind that; None where not counted or without a block.
+    `troubles` are its incidents that count now, alone or as part of a group, the worst first.
     """
 
     facts: NodeFacts
@@ -30,6 +33,7 @@ class Standing(NamedTuple):
     counted: bool
     age: Millis | None
     lag: int | None
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class Fleet:
     highest_block: int | None
 
 
+_NONE: Mapping[NodeId, tuple[Trouble, ...]] = {}
+
+
 def _never(_facts: NodeFacts) -> bool:
     return False
 
@@ -55,6 +62,7 @@ def fleet_at(
     now: Millis,
     *,
     is_maintained: Callable[[NodeFacts], bool] = _never,
+    troubles: Mapping[NodeId, tuple[Trouble, ...]] = _NONE,
 ) -> Fleet:
     """The fleet at `now`; about 2 µs a node. `is_maintained` is `subscriber.alerts.mute.at_work`."""
     blind = is_blind(server, now)
@@ -69,6 +77,7 @@ def fleet_at(
             now,
             lag_of=highest.get(chain_of(facts)) if counted else None,
             counted=counted,
+            troubles=troubles.get(facts.id, ()),
         )
         for facts, counted in seen
     ]
@@ -126,7 +135,15 @@ def _highest(counted: Iterable[NodeFacts]) -> dict[str, int]:
     return highest
 
 
-def _standing(facts: NodeFacts, status: NodeStatus, now: Millis, *, counted: bool, lag_of: int | None) -> Standing:
+def _standing(
+    facts: NodeFacts,
+    status: NodeStatus,
+    now: Millis,
+    *,
+    counted: bool,
+    lag_of: int | None,
+    troubles: tuple[Trouble, ...],
+) -> Standing:
     block = facts.sample.block if facts.sample else None
     return Standing(
         facts=facts,
@@ -134,6 +151,7 @@ def _standing(facts: NodeFacts, status: NodeStatus, now: Millis, *, counted: boo
         counted=counted,
         age=None if facts.last_report_at is None else now - facts.last_report_at,
         lag=lag_of - block if lag_of is not None and block is not None else None,
+        troubles=troubles,
     )
 
 

@@ -14,30 +14,16 @@ from web import units
 from web.errors import BadQuery
 from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import Parts
-from web.row import MEANING, Look, Moment
+from web.row import Look
 from web.snapshot import Snapshot, Snapshots
-from web.standing import SIMULATED, Standing, remarks
+from web.standing import Standing
+from web.tiles import of_node, tiles
 from web.units import Quantity
 from web.zone import Zone
 
-TROUBLE: Final = frozenset({NodeStatus.LOST, NodeStatus.SILENT, NodeStatus.DEGRADED, NodeStatus.UNKNOWN})
 TROUBLE_MOST: Final = 18
 CALM_MOST: Final = 120
 """Tiles that can be told apart from across a room; of more nodes than this only the sites are shown."""
-
-
-class Tile(NamedTuple):
-    """A node. `since` is when it became so, or last reported; `note` says why."""
-
-    key: str
-    title: str
-    place: str
-    status: str
-    note: str
-    hashrate: Quantity
-    since: Moment | None
-    age: str
-    simulated: bool
 
 
 class Site(NamedTuple):
@@ -81,8 +67,7 @@ class Wall:
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look = snapshot.fleet, self._look
         shown = listing.apply(fleet.standings)
-        trouble = [each for each in shown if each.status in TROUBLE]
-        calm = [each for each in shown if each.status not in TROUBLE]
+        trouble, calm = tiles(shown, snapshot.troubles, look, now, narrowed=listing.narrows)
         calm = calm if len(calm) <= CALM_MOST else []
         places = [] if listing.site else sites(shown)
         by_status = Counter(each.status for each in shown)
@@ -100,30 +85,12 @@ class Wall:
             "lost": by_status[NodeStatus.LOST],
             "incidents": sum(snapshot.incidents.values()),
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
-            "trouble": [tile(each, look, now) for each in trouble[:TROUBLE_MOST]],
+            "trouble": trouble[:TROUBLE_MOST],
             "more": max(0, len(trouble) - TROUBLE_MOST),
-            "calm": [tile(each, look, now) for each in calm],
+            "calm": [of_node(each, (), look, now) for each in calm],
             "sites": places,
             "size": _size(3 * min(len(trouble), TROUBLE_MOST) + 2 * len(places) + len(calm)),
         }
-
-
-def tile(each: Standing, look: Look, now: Millis) -> Tile:
-    facts, wrong = each.facts, remarks(each.facts)
-    # A node that is gone is so since it went; one that is there is as old as its last report.
-    at = facts.state_at if each.status in {NodeStatus.LOST, NodeStatus.OFFLINE} else facts.last_report_at
-    rate = facts.sample.hashrate if facts.sample and each.counted else None
-    return Tile(
-        key=str(facts.id),
-        title=facts.title,
-        place=f"{facts.id.site} · {facts.host}" if facts.host else facts.id.site,
-        status=each.status.value,
-        note=wrong[0] if wrong and each.status is NodeStatus.DEGRADED else facts.reason or MEANING[each.status],
-        hashrate=units.hashrate(rate),
-        since=None if at is None else look.moment(at),
-        age=units.age(None if at is None else now - at),
-        simulated=SIMULATED in facts.tags,
-    )
 
 
 def sites(shown: Iterable[Standing]) -> list[Site]:

@@ -89,6 +89,7 @@ class NodePage:
             "simulated": SIMULATED in facts.tags,
             "tags": tags(each),
             "figures": figures(each, look),
+            "troubles": each.troubles,
             "warnings": warnings(each),
             "facts": facts_of(each, look, now),
             "ranges": range_links(Range.parse(request.args)),

@@ -93,6 +93,7 @@ def _same(one: Standing, other: Standing) -> bool:
         one.status is other.status
         and one.counted is other.counted
         and one.lag == other.lag
+        and one.troubles == other.troubles
         and (one.facts is other.facts or one.facts == other.facts)
     )
 

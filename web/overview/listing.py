@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
+from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import NodeFacts
 from web.errors import BadQuery
@@ -28,6 +29,13 @@ SEVERITY: Final = (
 """The order of attention: what somebody should look at comes first."""
 
 _RANK: Final = {status: rank for rank, status in enumerate(SEVERITY)}
+# Behind the nodes whose status is as bad.
+_BESIDE: Final = {
+    Severity.CRITICAL: _RANK[NodeStatus.LOST] + 0.5,
+    Severity.WARNING: _RANK[NodeStatus.SILENT] + 0.5,
+    Severity.INFO: _RANK[NodeStatus.DEGRADED] + 0.5,
+}
+_SEEN: Final = _RANK[NodeStatus.DEGRADED] + 0.75
 _DIGITS: Final = re.compile(r"(\d+)")
 
 
@@ -159,6 +167,18 @@ def natural(text: str) -> tuple[str | int, ...]:
     return tuple(int(part) if at % 2 else part for at, part in enumerate(_DIGITS.split(text.casefold())))
 
 
+def attention(each: Standing) -> float:
+    """Where a node stands in the order of attention: by its status, or by an incident of it that counts.
+
+    One that somebody has acknowledged or silenced lifts it above the calm, below all that nobody has seen yet.
+    """
+    rank = _RANK[each.status]
+    if not each.troubles or each.status is NodeStatus.MAINTENANCE:
+        return rank
+    worst = each.troubles[0]
+    return min(rank, _SEEN if worst.quiet else _BESIDE[worst.severity])
+
+
 def _choice(args: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
     value = args.get(name, default)
     if value not in allowed:
@@ -191,7 +211,7 @@ def _figure(name: str) -> Callable[[Standing], float | None]:
 
 
 _KEYS: Final[Mapping[Sort, Callable[[Standing], Any]]] = {
-    Sort.STATUS: lambda each: _RANK[each.status],
+    Sort.STATUS: attention,
     Sort.NAME: _by_name,
     Sort.PLACE: lambda each: (natural(each.facts.id.site), natural(each.facts.host)),
     Sort.HASHRATE: _figure("hashrate"),

@@ -1,7 +1,5 @@
 """How often the store is read for the pages: at once for who opens one, now and then for who polls."""
 
-from datetime import UTC
-
 import pytest
 
 from rigwatch.settings import ServerSettings
@@ -9,11 +7,12 @@ from subscriber.store import Store
 from tests.fake_clock import START
 from tests.rigs import birth, rig
 from web.snapshot import PAUSE, Snapshots
+from web.zone import Zone
 
 
 @pytest.fixture
 def snapshots(store: Store) -> Snapshots:
-    return Snapshots(ServerSettings(), store, UTC)
+    return Snapshots(ServerSettings(), store, Zone.find("UTC"))
 
 
 def names(snapshots: Snapshots, now: int) -> list[str]:

@@ -1,0 +1,73 @@
+"""An incident that counts, as somebody sees it who passes the wall or opens the overview on a phone."""
+
+import time
+
+import pytest
+from msgspec import convert
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from rigwatch.messages import Sample
+from tests.alerting import Driver
+from tests.browser.chromium import StartBrowser
+from tests.browser.dashboard import Dashboard, cell
+from tests.fake_clock import FakeClock
+from tests.rigs import birth, report, rig
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def driver(dashboard: Dashboard) -> Driver:
+    """The alerts of the last ten minutes, in which rig7 was connected and hashed nothing; rig1 is well."""
+    clock = FakeClock(time.time_ns() // 1_000_000 - 600_000)
+    made = Driver(dashboard.store, clock)
+    made.connected_at = clock.now() - 3_600_000
+    for name in ("rig1", "rig7"):
+        made.hear(birth(host=f"tower-{name}"), rig(name))
+    for _ in range(11):
+        say(made, "rig1", 5e6)
+        say(made, "rig7", 0)
+        dashboard.store.beat("subscriber", clock.now() + 3_600_000, clock.now() - 3_600_000)
+        made.tick(60)
+    clock.move(-60)
+    return made
+
+
+def say(driver: Driver, name: str, hashrate: float) -> None:
+    now = driver.clock.now()
+    taken = convert({"n": now, "at": now, "hashrate": hashrate, "peers": 30}, Sample)
+    driver.hear(report(taken, sent_at=now), rig(name))
+
+
+def text(browser: Chrome, selector: str) -> str:
+    return " ".join(str(browser.find_element(By.CSS_SELECTOR, selector).text).split())
+
+
+def test_the_wall_shows_what_fires_until_it_is_over(dashboard: Dashboard, driver: Driver, browser: Chrome) -> None:
+    dashboard.open(browser, "/wall")
+    tile = text(browser, ".trouble .tile")
+    assert tile.startswith("critical for ")
+    assert "rig7 main · tower-rig7 hashes nothing: 0 H/s" in tile
+    assert "All is well" not in text(browser, "#live")
+    for _ in range(8):
+        say(driver, "rig1", 5e6)
+        say(driver, "rig7", 5e6)
+        driver.tick(60)
+    eventually(lambda: "All is well" in text(browser, "#live"), what="the wall says that it is over")
+
+
+def test_it_stands_in_the_row_and_on_the_card_of_a_phone(
+    dashboard: Dashboard, driver: Driver, start_browser: StartBrowser
+) -> None:
+    assert driver.store.incidents(1)
+    for browser in (start_browser(), start_browser(width=500)):
+        dashboard.open(browser)
+        named = cell(browser, "rig7", "name")
+        assert "hashes nothing: 0 H/s" in named.text
+        assert "hashes" not in cell(browser, "rig1", "name").text
+        rows = browser.find_elements(By.CSS_SELECTOR, ".latest tbody tr")
+        assert [each.get_attribute("data-key") for each in rows] == ["main/rig7", "main/rig1"]
+        # What does not fit is wrapped: the page never scrolls sideways.
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        named.find_element(By.PARTIAL_LINK_TEXT, "hashes nothing").click()
+        assert "/incidents/" in browser.current_url

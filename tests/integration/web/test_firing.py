@@ -1,0 +1,152 @@
+"""An incident that counts is seen on the wall, in its node's row and on its page, whatever the node's connection is."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from msgspec import convert
+
+from rigwatch.messages import Sample
+from subscriber.alerts.incident import Acknowledged
+from subscriber.alerts.mute import Matcher, Mute, MuteKind
+from subscriber.store import Store, alerts, silences
+from tests.alerting import Driver
+from tests.fake_clock import START, FakeClock
+from tests.integration.web.test_overview import between, page, row, text
+from tests.integration.web.test_wall import titles
+from tests.rigs import Rig, birth, report, rig, will
+
+
+@pytest.fixture
+def driver(store: Store, clock: FakeClock) -> Driver:
+    return Driver(store, clock)
+
+
+def placed(name: str) -> Rig:
+    """Each at a site of its own, but for those called rig."""
+    return rig(name, "main" if name.startswith("rig") or name == "idle" else name)
+
+
+def say(driver: Driver, name: str, **figures: object) -> None:
+    """A birth if it is its first word, and a report."""
+    now = driver.clock.now()
+    made = placed(name)
+    if not any(each.id == made.id for each in driver.store.nodes()):
+        driver.hear(birth(host="tower" if name.startswith("rig") else name), made)
+    driver.hear(report(convert({"n": now, "at": now, **figures}, Sample), sent_at=now), made)
+
+
+def alive(driver: Driver) -> None:
+    driver.store.beat("subscriber", driver.clock.now(), START - 3_600_000)
+
+
+def titles_of_rows(html: str) -> list[str]:
+    return re.findall(r'data-key="[\w]+/(\w+)"', between(html, '<table class="latest">', "</table>"))
+
+
+def hashes_nothing(driver: Driver, *names: str) -> None:
+    """Nodes that report for ten minutes, and not one hash of it."""
+    for _ in range(10):
+        for name in names:
+            say(driver, name, hashrate=0, peers=30)
+        alive(driver)
+        driver.tick(60)
+    for name in names:
+        say(driver, name, hashrate=0, peers=30)
+    alive(driver)
+    driver.tick()
+
+
+def test_the_wall_does_not_say_that_all_is_well_while_a_connected_node_hashes_nothing(
+    ada: FlaskClient, driver: Driver
+) -> None:
+    say(driver, "idle", hashrate=0, peers=30)
+    assert "All is well" in page(ada, "/wall")
+    hashes_nothing(driver, "idle")
+    html = page(ada, "/wall")
+    assert "All is well" not in html
+    assert titles(html, "trouble") == ["idle"]
+    tile = text(between(html, 'class="tiles trouble"', "</ul>"))
+    assert "idle main · idle hashes nothing: " in tile
+    assert "critical for 9 min" in tile
+    assert titles(html, "calm") == []
+    assert "<title>(1 open)" in html
+
+
+def test_it_stands_in_the_nodes_row_and_sorts_it_with_trouble(ada: FlaskClient, driver: Driver) -> None:
+    for name in ("aa", "zz"):
+        say(driver, name, hashrate=5, peers=30)
+    hashes_nothing(driver, "mm")
+    for name in ("aa", "zz"):
+        say(driver, name, hashrate=5, peers=30)
+    html = page(ada)
+    assert titles_of_rows(html) == ["mm", "aa", "zz"]
+    found = row(html, "mm/mm")
+    assert 'class="firing critical"' in found
+    assert 'href="incidents/' in found
+    assert "hashes nothing: " in text(found)
+    assert "firing" not in row(html, "aa/aa")
+    assert "hashes nothing" in text(between(page(ada, "/node/mm/mm"), 'data-key="about"', "</section>"))
+
+
+def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
+    hashes_nothing(driver, "idle")
+    (number,) = [each.id for each in store.incidents(5)]
+    store.change(lambda work: alerts.acknowledge(work, [number], Acknowledged(driver.clock.now(), "ada", "on it")))
+    html = page(ada, "/wall")
+    assert "All is well" not in html
+    assert 'class="tile critical muted"' in html
+    assert "acknowledged by ada" in text(html)
+    assert "acknowledged by ada" in text(row(page(ada), "main/idle"))
+
+
+def test_one_that_is_silenced_is_still_there_and_comes_last(ada: FlaskClient, driver: Driver, store: Store) -> None:
+    hashes_nothing(driver, "bad")
+    hashes_nothing(driver, "bad", "quiet")
+    now = driver.clock.now()
+    mute = Mute(0, MuteKind.SILENCE, Matcher(node="quiet"), now, now + 3_600_000, "ada", "known", now)
+    store.change(lambda work: silences.add(work, mute))
+    html = page(ada, "/wall")
+    assert titles(html, "trouble") == ["bad", "quiet"]
+    assert html.count("muted") == 1
+    assert "silenced" in text(row(page(ada), "quiet/quiet"))
+    assert titles_of_rows(page(ada)) == ["bad", "quiet"]
+
+
+def test_a_group_is_one_tile_that_names_its_nodes(ada: FlaskClient, driver: Driver) -> None:
+    names = [f"rig{number}" for number in range(9)]
+    for name in names:
+        say(driver, name, hashrate=5, peers=30)
+    driver.hear_all([(rig(name), will()) for name in names])
+    driver.tick(1)
+    driver.tick(60)
+    alive(driver)
+    html = page(ada, "/wall")
+    assert titles(html, "trouble") == ["host tower at main"]
+    tile = text(between(html, 'class="tiles trouble"', "</ul>"))
+    assert "9 nodes lost together" in tile, tile
+    assert "and 3 more" in tile
+    assert "lost" in text(row(page(ada), "main/rig1"))
+
+
+def test_without_a_broker_rigwatch_itself_has_a_tile(ada: FlaskClient, driver: Driver, store: Store) -> None:
+    say(driver, "a", hashrate=5, peers=30)
+    driver.connected_at = None
+    for _ in range(30):
+        driver.tick(10)
+        store.beat("subscriber", driver.clock.now(), None)
+    html = page(ada, "/wall")
+    assert titles(html, "trouble")[0] == "rigwatch"
+    assert "has no broker, nobody watches the nodes" in text(html)
+    assert titles(page(ada, "/wall?site=elsewhere"), "trouble") == ["rigwatch"]
+
+
+def test_when_it_is_over_the_wall_says_so(ada: FlaskClient, driver: Driver) -> None:
+    hashes_nothing(driver, "idle")
+    for _ in range(6):
+        say(driver, "idle", hashrate=5, peers=30)
+        driver.tick(60)
+    say(driver, "idle", hashrate=5, peers=30)
+    alive(driver)
+    assert "All is well" in page(ada, "/wall")
+    assert "firing" not in row(page(ada), "main/idle")

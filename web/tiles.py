@@ -1,0 +1,168 @@
+"""What stands on the wall: a tile for whatever somebody should look at, and which nodes are then left. Pure."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from subscriber.alerts.incident import Scope
+from subscriber.alerts.rule import SEVERITIES, Severity, worst
+from subscriber.alerts.status import NodeStatus
+from web import units
+from web.row import MEANING, Look, Moment
+from web.standing import SIMULATED, Standing, remarks
+from web.trouble import RULE_OF, Trouble, urgency
+from web.units import Quantity
+
+TROUBLE: Final = frozenset({NodeStatus.LOST, NodeStatus.SILENT, NodeStatus.DEGRADED, NodeStatus.UNKNOWN})
+"""Statuses that make a tile by themselves, before or without an incident."""
+
+NAMED: Final = 6
+"""How many of its nodes the tile of a group names."""
+
+_AS_BAD_AS: Final[Mapping[NodeStatus, Severity]] = {
+    NodeStatus.LOST: Severity.CRITICAL,
+    NodeStatus.SILENT: Severity.WARNING,
+}
+
+
+class Line(NamedTuple):
+    """One thing that is wrong. `number` is its incident's, if it has one; `note` says who knows, or that it flaps."""
+
+    what: str
+    evidence: str = ""
+    note: str = ""
+    number: int | None = None
+
+
+class Tile(NamedTuple):
+    """A node, a group, or rigwatch itself. `word` is its status or severity, and a class of the style sheet.
+
+    `since` is when it became so (`lasting`), or when the node last reported. `muted`: somebody knows of all of it.
+    """
+
+    key: str
+    title: str
+    word: str
+    node: str = ""
+    place: str = ""
+    lines: tuple[Line, ...] = ()
+    hashrate: Quantity = units.NOT_KNOWN
+    since: Moment | None = None
+    age: str = units.UNKNOWN
+    lasting: bool = False
+    muted: bool = False
+    simulated: bool = False
+
+
+class Tiles(NamedTuple):
+    """Those to look at, the worst first; and the nodes that have none and belong to no group that has."""
+
+    trouble: list[Tile]
+    calm: list[Standing]
+
+
+def tiles(shown: Sequence[Standing], troubles: Iterable[Trouble], look: Look, now: Millis, *, narrowed: bool) -> Tiles:
+    """`shown` are the nodes to speak of, all there are unless `narrowed`; what is about rigwatch itself stands there
+    in any case."""
+    members: defaultdict[int, list[Standing]] = defaultdict(list)
+    for each in shown:
+        for trouble in each.troubles:
+            if trouble.parent is not None:
+                members[trouble.parent].append(each)
+    names = {each.facts.id for each in shown}
+    alone = [each for each in troubles if _is_alone(each, members, names, narrowed=narrowed)]
+    made = [(_rank(each), _of_subject(each, members.get(each.number, ()), look, now)) for each in alone]
+    groups, calm = {each.number for each in alone}, []
+    for each in shown:
+        own = tuple(trouble for trouble in each.troubles if trouble.parent not in groups)
+        if own or (each.status in TROUBLE and not _is_told(each, groups)):
+            made.append((_rank_of_node(each, own), of_node(each, own, look, now)))
+        elif not each.troubles:
+            calm.append(each)
+    return Tiles([tile for _, tile in sorted(made, key=itemgetter(0))], calm)
+
+
+def of_node(each: Standing, own: Sequence[Trouble], look: Look, now: Millis) -> Tile:
+    """`own` are the incidents to name, the worst first."""
+    facts = each.facts
+    says_status = each.status in TROUBLE or not own
+    # A node that is gone is so since it went; one that is there is as old as its last report.
+    gone = each.status in {NodeStatus.LOST, NodeStatus.OFFLINE}
+    at = facts.state_at if gone else own[0].since if own else facts.last_report_at
+    rate = facts.sample.hashrate if facts.sample and each.counted else None
+    word = each.status.value if says_status else own[0].severity.value
+    return Tile(
+        key=str(facts.id),
+        node=str(facts.id),
+        title=facts.title,
+        place=f"{facts.id.site} · {facts.host}" if facts.host else facts.id.site,
+        word=word,
+        lines=tuple(_lines(each, own)),
+        hashrate=units.hashrate(rate),
+        since=None if at is None else look.moment(at),
+        age=units.age(None if at is None else now - at),
+        lasting=gone or bool(own),
+        muted=bool(own) and all(trouble.quiet for trouble in own),
+        simulated=SIMULATED in facts.tags,
+    )
+
+
+def _lines(each: Standing, own: Sequence[Trouble]) -> Iterable[Line]:
+    yield from map(_line, own)
+    # What the status says, unless an incident does.
+    if each.status in TROUBLE and RULE_OF.get(each.status) not in {trouble.rule for trouble in own}:
+        wrong = remarks(each.facts)
+        degraded = wrong and each.status is NodeStatus.DEGRADED
+        yield Line(wrong[0] if degraded else each.facts.reason or MEANING[each.status])
+
+
+def _line(trouble: Trouble) -> Line:
+    return Line(trouble.what, trouble.evidence, ", ".join(filter(None, (trouble.note, trouble.quiet))), trouble.number)
+
+
+def _of_subject(trouble: Trouble, members: Sequence[Standing], look: Look, now: Millis) -> Tile:
+    subject = trouble.subject
+    rigwatch_itself = subject.scope is Scope.SERVER
+    names = ", ".join(each.facts.title for each in members[:NAMED])
+    more = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
+    return Tile(
+        key=f"incident {trouble.number}",
+        title="rigwatch" if rigwatch_itself else str(subject),
+        place=names + more or subject.name * rigwatch_itself,
+        word=trouble.severity.value,
+        lines=(_line(trouble._replace(what=trouble.what.removeprefix("rigwatch "))),),
+        since=look.moment(trouble.since),
+        age=units.age(now - trouble.since),
+        lasting=True,
+        muted=bool(trouble.quiet),
+    )
+
+
+def _is_alone(trouble: Trouble, members: Container[int], names: Container[NodeId], *, narrowed: bool) -> bool:
+    """Whether it has a tile that is no node's; also where its node is hidden by now, until the alerts close it."""
+    if trouble.subject.scope is Scope.SERVER:
+        return True
+    if trouble.node is None:
+        return not narrowed or trouble.number in members
+    return not narrowed and trouble.parent is None and trouble.node not in names
+
+
+def _is_told(each: Standing, groups: Container[int]) -> bool:
+    """Whether a group's tile says of it what its status does."""
+    rule = RULE_OF.get(each.status)
+    return any(trouble.rule is rule and trouble.parent in groups for trouble in each.troubles)
+
+
+def _rank(trouble: Trouble) -> tuple[bool, int]:
+    return urgency(trouble)[:2]
+
+
+def _rank_of_node(each: Standing, own: Sequence[Trouble]) -> tuple[bool, int]:
+    """A bad status is as bad as the incident that may come of it."""
+    if own and all(trouble.quiet for trouble in own):
+        return _rank(own[0])
+    unseen = [trouble.severity for trouble in own if not trouble.quiet]
+    return False, -SEVERITIES.index(worst([_AS_BAD_AS.get(each.status, Severity.INFO), *unseen]))

@@ -1,0 +1,55 @@
+"""An incident that counts now, as the overview, a node's page and the wall speak of it. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from subscriber.alerts.incident import Scope, Subject
+from subscriber.alerts.rule import SEVERITIES, Rule, Severity
+from subscriber.alerts.status import NodeStatus
+
+RULE_OF: Final[Mapping[NodeStatus, Rule]] = {
+    NodeStatus.LOST: Rule.LOST,
+    NodeStatus.SILENT: Rule.SILENT,
+    NodeStatus.OFFLINE: Rule.OFFLINE,
+    NodeStatus.DEGRADED: Rule.SOURCE_FAILING,
+}
+"""Which incident says the same as a status."""
+
+
+class Trouble(NamedTuple):
+    """`headline` says what is wrong with whom, `what` what alone. `quiet` says why nobody is told, where somebody wants
+    it so; `note` is what else one should know (it flaps, it may be over). `parent` is the group's number.
+    """
+
+    number: int
+    subject: Subject
+    rule: Rule
+    severity: Severity
+    headline: str
+    what: str
+    evidence: str
+    since: Millis
+    quiet: str = ""
+    note: str = ""
+    parent: int | None = None
+
+    @property
+    def node(self) -> NodeId | None:
+        return NodeId(self.subject.site, self.subject.name) if self.subject.scope is Scope.NODE else None
+
+
+def by_node(troubles: Iterable[Trouble]) -> dict[NodeId, tuple[Trouble, ...]]:
+    """Those of nodes, the worst of each first."""
+    found: defaultdict[NodeId, list[Trouble]] = defaultdict(list)
+    for each in sorted(troubles, key=urgency):
+        if (node := each.node) is not None:
+            found[node].append(each)
+    return {node: tuple(of) for node, of in found.items()}
+
+
+def urgency(trouble: Trouble) -> tuple[bool, int, Millis]:
+    """What nobody has seen yet comes first, then by how bad it is, then the oldest."""
+    return bool(trouble.quiet), -SEVERITIES.index(trouble.severity), trouble.since
