@@ -79,12 +79,23 @@ class Alerter:
         """Stores a batch and, in the same transaction, what it means. Messages in the answer are committed."""
         if self._engine is None:
             return store.write(batch), []
+        stepped = False
+
+        def then(work: Work, verdicts: Sequence[Verdict]) -> None:
+            nonlocal stepped
+            stepped = True
+            self._after(work, batch, verdicts)
+
         try:
-            return store.write(batch, lambda work, verdicts: self._after(work, batch, verdicts)), self._take()
+            return store.write(batch, then), self._take()
         except RigwatchError:
-            self._forget()
+            if stepped:
+                # What the engine thinks is stored is not.
+                self._forget()
             raise
         except Exception:
+            if not stepped:
+                raise
             # A defect of a rule must not keep reports from being stored. The batch goes in without it; the engine
             # begins anew from what is stored and looks at every node again.
             log.exception("alerts failed in a batch, it is stored without them")

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.keys import NodeKey
-from rigwatch.messages import SAMPLES_MAX, Ack, Status, encode
+from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
 from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, topic_of
 from subscriber.ingest import Access, Heard, Reason, Rejected, ReportTaken, open_message
@@ -71,6 +73,7 @@ class Pipeline:
         self._paused_at: float | None = None
         self._statuses_missed = False
         self._failing = False
+        self._defects: set[type[Exception]] = set()
         self._finishing = False
         self.rejections = Rejections()
 
@@ -176,23 +179,43 @@ class Pipeline:
             try:
                 verdicts = await self._write(batch)
             except Unstorable as exc:
-                return await self._store_apart(batch, exc)
+                return await self._store_apart(batch, str(exc))
             except StoreError as exc:
                 failures += 1
                 self._note_failure(exc)
                 self._regulate()
                 delay = random.uniform(0, min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(failures, 16)))  # noqa: S311
                 await self._clock.sleep(delay)
+            except Exception as exc:
+                # A defect that one message brings to light. It is left out, unacknowledged, and its node keeps it.
+                if type(exc) not in self._defects:
+                    log.exception("a message cannot be stored, the others are")
+                self._defects.add(type(exc))
+                return await self._store_apart(batch, repr(exc))
             else:
                 self._note_success()
                 return verdicts
 
-    async def _store_apart(self, batch: list[Heard], exc: Unstorable) -> list[Verdict]:
-        """One message that the database cannot hold must not keep the others from being stored."""
+    async def _store_apart(self, batch: list[Heard], why: str) -> list[Verdict]:
+        """What the database cannot hold must not keep the rest from being stored: neither others' messages nor, within
+        a report, the other samples."""
         if len(batch) > 1:
             half = len(batch) // 2
             return await self._store(batch[:half]) + await self._store(batch[half:])
-        return [Rejected(batch[0].topic, Reason.UNSTORABLE, str(exc))]
+        (heard,) = batch
+        if _weight(heard) > 1:
+            first, second = [(await self._store([part]))[0] for part in _halves(heard)]
+            return [self._together(first, second)]
+        return [Rejected(heard.topic, Reason.UNSTORABLE, why)]
+
+    def _together(self, first: Verdict, second: Verdict) -> Verdict:
+        """Of a report that was stored in two parts: what was taken of it."""
+        if isinstance(first, ReportTaken) and isinstance(second, ReportTaken):
+            return replace(second, samples=first.samples + second.samples)
+        taken, left = (first, second) if isinstance(first, ReportTaken) else (second, first)
+        if isinstance(left, Rejected) and isinstance(taken, ReportTaken):
+            self.rejections.add(left, self._clock.monotonic())
+        return taken
 
     def _answers(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> list[tuple[Heard, Ack]]:
         """One ack for all that a node sent in one session, and one for each node that is outdated."""
@@ -256,6 +279,14 @@ class Pipeline:
         if self._failing:
             log.warning("database takes reports again")
         self._failing = False
+
+
+def _halves(heard: Heard) -> tuple[Heard, Heard]:
+    report = heard.body
+    assert isinstance(report, Report)
+    half = len(report.samples) // 2
+    first, second = replace(report, samples=report.samples[:half]), replace(report, samples=report.samples[half:])
+    return replace(heard, body=first), replace(heard, body=second)
 
 
 def _weight(heard: Heard) -> int:

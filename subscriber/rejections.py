@@ -9,13 +9,15 @@ log = logging.getLogger(__name__)
 
 QUIET_S = 60.0
 """At most one line a reason in this time."""
+_NODES_MAX = 10_000
 
 
 class Rejections:
-    """Counts by reason, from the start of the process."""
+    """Counts by reason, from the start of the process; what the database cannot hold also by topic."""
 
     def __init__(self) -> None:
         self.counts: Counter[Reason] = Counter()
+        self.unstorable: Counter[str] = Counter()
         self._since_line: Counter[Reason] = Counter()
         self._quiet_until: dict[Reason, float] = {}
 
@@ -23,6 +25,9 @@ class Rejections:
         """The first of a reason is logged at once; what follows within `QUIET_S` only as a count in the next line."""
         reason = rejected.reason
         self.counts[reason] += 1
+        if reason is Reason.UNSTORABLE:
+            self._add_unstorable(rejected)
+            return
         self._since_line[reason] += 1
         if monotonic < self._quiet_until.get(reason, 0.0):
             return
@@ -36,3 +41,16 @@ class Rejections:
         )
         self._since_line[reason] = 0
         self._quiet_until[reason] = monotonic + QUIET_S
+
+    def _add_unstorable(self, rejected: Rejected) -> None:
+        """A node that is enrolled sent it, and sends it again: one line for each, however often."""
+        known = rejected.topic in self.unstorable
+        if not known and len(self.unstorable) >= _NODES_MAX:
+            return
+        self.unstorable[rejected.topic] += 1
+        if not known:
+            log.error(
+                "a node sends what the database cannot hold, it is set aside and the rest is stored topic=%r detail=%r",
+                rejected.topic,
+                rejected.detail,
+            )

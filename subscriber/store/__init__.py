@@ -14,13 +14,14 @@ from subscriber.alerts.mute import Mute
 from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
 from subscriber.ingest import Heard
 from subscriber.store import alerts, housekeeping, outbox, past, reader, retention, silences, users, writer
-from subscriber.store.engine import Engine, Unstorable, connect
+from subscriber.store.engine import Engine, connect
+from subscriber.store.faults import Fault, Unstorable, Unusable, fault_of
 from subscriber.store.schema import migrate
 from subscriber.store.turn import Turn, turn_of
 from subscriber.store.work import Work
 from subscriber.store.writer import Verdict
 
-__all__ = ["Store", "Unstorable", "Verdict", "open_store"]
+__all__ = ["Fault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from subscriber.alerts.engine import Outcome, Start
 from subscriber.alerts.incident import Acknowledged, Incident
 from subscriber.alerts.trail import Trail
 from subscriber.store import marks, reader, silences
+from subscriber.store.texts import storable
 from subscriber.store.times import HOUR
 from subscriber.store.work import Row, Work
 
@@ -112,15 +113,14 @@ def save(work: Work, outcome: Outcome, next_decision: int) -> int:
     work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
     trails = [(node.site, node.node, _json(trail)) for node, trail in outcome.trails]
     work.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, trails)
-    numbered = list(enumerate(outcome.decisions, next_decision))
-    work.run_many(_SAVE_DECISION, [(n, each.incident, each.at, each.what, each.why[:1000]) for n, each in numbered])
-    return next_decision + len(numbered) - 1
+    decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
+    work.run_many(_SAVE_DECISION, decisions)
+    return next_decision + len(decisions) - 1
 
 
 def add_decision(work: Work, decision: Decision, number: int) -> None:
     """For what happens outside of a step: a message that was sent, or was not."""
-    row = (number, decision.incident, decision.at, decision.what, decision.why[:1000])
-    work.run_many(_SAVE_DECISION, [row])
+    work.run_many(_SAVE_DECISION, [_decision(decision, number)])
     marks.told(work)
 
 
@@ -192,6 +192,10 @@ def incidents(rows: Sequence[Row]) -> list[Incident]:
         incident = _incident.decode(detail)
         found.append(incident if at is None else replace(incident, acknowledged=Acknowledged(at, by, why or "")))
     return found
+
+
+def _decision(decision: Decision, number: int) -> Row:
+    return (number, decision.incident, decision.at, decision.what, storable(decision.why, 1000))
 
 
 def _row(incident: Incident) -> Row:

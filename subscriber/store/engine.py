@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psycopg
-from peewee import Database, DataError, IntegrityError, PeeweeException, PostgresqlDatabase, SqliteDatabase
+from peewee import Database, PeeweeException, PostgresqlDatabase, SqliteDatabase
 from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
+from subscriber.store.faults import Fault, Unusable, translated
 from subscriber.store.postgres import CONNECT, Guarded, GuardedPool
 from subscriber.store.work import POSTGRES, SQLITE, Dialect, Work
 
@@ -30,16 +31,6 @@ _PRAGMAS = {
     "wal_autocheckpoint": 8000,
     "journal_size_limit": 64 * 1024 * 1024,
 }
-
-# Each driver's way to say that a value does not fit; Peewee wraps only what passes through its own `execute_sql`.
-_UNSTORABLE = (
-    *(DataError, sqlite3.DataError, psycopg.DataError),
-    *(IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError),
-)
-
-
-class Unstorable(StoreError):
-    """The database works, but cannot hold what it was given; trying again will not help."""
 
 
 class Engine:
@@ -64,9 +55,10 @@ class Engine:
     def writing(self) -> Iterator[Work]:
         """All or nothing: committed on leaving, rolled back by an exception."""
         if self._identity() != self._file:
-            raise StoreError(
+            raise Unusable(
                 f"database {self.where}: the file was removed or replaced while in use, nothing is stored; put it back "
-                "or restart rigwatch to go on with what is there now"
+                "or restart rigwatch to go on with what is there now",
+                Fault.REMOVED,
             )
         with self.errors(), self.database.connection_context(), self.database.atomic(*self.dialect.begin):
             yield Work(self.database.cursor(), self.dialect)
@@ -85,10 +77,8 @@ class Engine:
     def errors(self) -> Iterator[None]:
         try:
             yield
-        except (*_UNSTORABLE, OverflowError) as exc:
-            raise Unstorable(f"database {self.where}: {first_line(exc)}") from exc
-        except (PeeweeException, sqlite3.Error, psycopg.Error, OSError) as exc:
-            raise StoreError(f"database {self.where}: {first_line(exc)}") from exc
+        except (PeeweeException, sqlite3.Error, psycopg.Error, OSError, OverflowError, UnicodeError) as exc:
+            raise translated(exc, self.where) from exc
 
     def close(self) -> None:
         """Ends every connection, also those of other threads."""
@@ -143,12 +133,6 @@ def sqlite_path(url: str, home: Home) -> Path:
     if not slashes or not name or name == ":memory:" or "?" in name:
         raise StoreError(f"database {url}: write sqlite:///file (in the home) or sqlite:////whole/path/file")
     return home.path / unquote(name)
-
-
-def first_line(exc: BaseException) -> str:
-    """Drivers append the statement and hints on further lines; those belong to the log of the database."""
-    text = str(exc).strip()
-    return text.splitlines()[0] if text else type(exc).__name__
 
 
 def without_password(url: str) -> str:

@@ -15,7 +15,8 @@ import psycopg
 
 from rigwatch.errors import StoreError
 from subscriber.legacy.rows import LogRow
-from subscriber.store.engine import BUSY_TIMEOUT_S, first_line, without_password
+from subscriber.store.engine import BUSY_TIMEOUT_S, without_password
+from subscriber.store.faults import first_line
 from subscriber.store.postgres import CONNECT
 
 PAGE: Final = 4000

@@ -9,6 +9,7 @@ from msgspec import Struct
 from rigwatch.clock import Millis
 from subscriber.alerts.letter import Letter
 from subscriber.store import marks
+from subscriber.store.texts import storable
 from subscriber.store.work import Row, Work
 
 
@@ -66,7 +67,15 @@ def add(work: Work, letters: Sequence[Letter], first: int, now: Millis) -> list[
     """As being sent already: whoever writes them hands them over next, and a second commit would only cost time."""
     posted = [
         Posted(
-            number, each.channel, each.kind.value, each.severity.value, each.title, each.body, each.incidents, now, 1
+            number,
+            each.channel,
+            each.kind.value,
+            each.severity.value,
+            storable(each.title),
+            storable(each.body),
+            each.incidents,
+            now,
+            1,
         )
         for number, each in enumerate(letters, first)
     ]
@@ -95,17 +104,17 @@ def sent(work: Work, numbers: Sequence[int], now: Millis) -> None:
 
 
 def again(work: Work, numbers: Sequence[int], at: Millis, error: str) -> None:
-    work.run_many(_AGAIN, [(at, error[:500], number) for number in numbers])
+    work.run_many(_AGAIN, [(at, storable(error, 500), number) for number in numbers])
 
 
 def failed(work: Work, numbers: Sequence[int], error: str) -> None:
-    work.run_many(_FAILED, [(error[:500], number) for number in numbers])
+    work.run_many(_FAILED, [(storable(error, 500), number) for number in numbers])
 
 
 def refuse(work: Work, channel: str, address: str, *, why: str, now: Millis) -> None:
     """The channel is not used any more until its address changes, or a test message gets through."""
     marks.touch(work)
-    work.run(_REFUSED, (channel, address, now, why[:500]))
+    work.run(_REFUSED, (channel, address, now, storable(why, 500)))
 
 
 def forgive(work: Work, channel: str) -> None:

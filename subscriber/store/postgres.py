@@ -19,6 +19,8 @@ CONNECT: Final[dict[str, Any]] = {
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": ANSWER_S * 1000,
+    # Whatever the environment says: names and errors may have any letter.
+    "client_encoding": "utf8",
 }
 """Parameters for `psycopg.connect`."""
 

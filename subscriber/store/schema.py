@@ -15,6 +15,7 @@ from subscriber.store.engine import Engine, single
 _DIRECTORY = Path(__file__).parent / "migrations"
 _HISTORY = "schema_migration"
 _SQLITE_MAGIC = b"SQLite format 3\0"
+_ENCODING = "UTF8"
 # Any number will do, as long as nothing else in the same PostgreSQL database locks it: "rigwatch" in hexadecimal.
 _ADVISORY_LOCK = 0x7269_6777_6174_6368
 
@@ -29,6 +30,7 @@ def migrate(engine: Engine) -> None:
     database = single(engine)
     runner = Runner(database, os.fspath(_DIRECTORY), table_name=_HISTORY)
     with engine.errors(), database.connection_context():
+        _check_encoding(database, engine.where)
         if _is_current(database, runner, engine.where):
             return
         if isinstance(database, SqliteDatabase):
@@ -62,11 +64,24 @@ def standing(engine: Engine) -> Standing:
     database = single(engine)
     runner = Runner(database, os.fspath(_DIRECTORY), table_name=_HISTORY)
     with engine.errors(), database.connection_context():
+        _check_encoding(database, engine.where)
         _is_current(database, runner, engine.where)
         status = runner.status()
     return Standing(
         tuple(each.name for each in status if each.applied), tuple(each.name for each in status if not each.applied)
     )
+
+
+def _check_encoding(database: Database, where: str) -> None:
+    """Before anything is made in it: a database of another encoding has no room for some name, of whichever rig."""
+    if isinstance(database, SqliteDatabase):
+        return
+    encoding = database.execute_sql("SHOW server_encoding").fetchone()[0]
+    if encoding != _ENCODING:
+        raise StoreError(
+            f"database {where}: its encoding is {encoding}, and rigwatch needs {_ENCODING}; make one with "
+            f"CREATE DATABASE name ENCODING '{_ENCODING}' TEMPLATE template0"
+        )
 
 
 def _is_current(database: Database, runner: Runner, where: str) -> bool:

@@ -12,7 +12,8 @@ from peewee import Database, SqliteDatabase
 
 from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.home import Home
-from subscriber.store.engine import Engine, connect, first_line, single
+from subscriber.store.engine import Engine, connect, single
+from subscriber.store.faults import first_line
 from subscriber.store.schema import Standing, migrate, standing
 
 _FAULTS = 10

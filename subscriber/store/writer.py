@@ -23,6 +23,7 @@ from subscriber.ingest import (
 from subscriber.store import changes, rollups
 from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, stored_number, to_row
+from subscriber.store.texts import storable
 from subscriber.store.times import HOUR
 from subscriber.store.work import Row, Work
 
@@ -115,7 +116,7 @@ class Draft:
         """The facts of a message; its samples follow once it is known which of them are new."""
         self.touched = True
         if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
-            self.reason = _clean(heard.body.reason) if isinstance(heard.body, Status) else ""
+            self.reason = storable(heard.body.reason) if isinstance(heard.body, Status) else ""
             if verdict.known.state is not None:
                 self.changes.append((self.id, verdict.known.state_at, verdict.known.state.value, self.reason))
         self.known = verdict.known
@@ -269,13 +270,8 @@ def _save(work: Work, batch: _Batch) -> None:
 
 def _identity(draft: Draft, status: Status) -> Row:
     tags, sources = _json.encode(status.tags).decode(), _json.encode(status.sources).decode()
-    name, host, version = map(_clean, (status.name, status.host, status.version))
+    name, host, version = map(storable, (status.name, status.host, status.version))
     return (name, host, version, tags, sources, draft.known.interval, draft.id)
-
-
-def _clean(text: str) -> str:
-    # PostgreSQL has no NUL in a text, SQLite ends some at it; no rig is called by one.
-    return text.replace("\0", "")
 
 
 def _facts(draft: Draft, kept: rollups.Sum) -> Row:

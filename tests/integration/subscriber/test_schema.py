@@ -5,6 +5,7 @@ import sqlite3
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -17,6 +18,7 @@ from subscriber.store import Store, open_store, schema
 from subscriber.store.models import MODELS
 from tests.integration.subscriber.conftest import OpenStore
 from tests.ports import free_port
+from tests.postgres import PostgresServer
 from tests.rigs import birth, rig
 
 MIGRATIONS = Path(schema.__file__).parent / "migrations"
@@ -62,6 +64,32 @@ def test_a_database_of_another_program_is_refused(open_another: OpenStore, datab
     with open_another()._engine.writing() as work:
         work.run("DROP TABLE schema_migration")
     assert "another program" in refusal(database_url, home)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_of_another_encoding_is_refused_and_left_empty(
+    postgres_server: PostgresServer, home: Home, encoding: str
+) -> None:
+    url = postgres_server.create_database(f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        for _ in range(2):
+            text = refusal(url, home)
+            assert f"its encoding is {encoding}, and rigwatch needs UTF8" in text
+            assert "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0" in text
+        with psycopg.connect(url) as connection:
+            found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert found == (0,)
+    finally:
+        postgres_server.drop_database(url)
+
+
+def test_whatever_encoding_the_environment_asks_for_a_name_may_have_any_letter(
+    postgres_url: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    with closing(open_store(postgres_url, home)) as store:
+        store.write([rig().heard(birth(name="Ωmega \U0001f600"))])
+        assert store.nodes()[0].name == "Ωmega \U0001f600"
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(

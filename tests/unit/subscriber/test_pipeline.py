@@ -10,7 +10,7 @@ import pytest
 
 from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.keys import NodeKey
-from rigwatch.messages import Ack, NodeState, decode
+from rigwatch.messages import Ack, NodeState, Report, decode
 from rigwatch.mqtt import Message
 from rigwatch.topics import NodeId
 from subscriber import pipeline as module
@@ -65,13 +65,16 @@ class Disk:
     allowed: asyncio.Event = field(default_factory=asyncio.Event)
     failures: list[StoreError] = field(default_factory=list)
     picky: bool = False
+    defect: Exception | None = None
 
     async def write(self, batch: Sequence[Heard]) -> list[Verdict]:
         await self.allowed.wait()
         if self.failures:
             raise self.failures.pop(0)
         if self.picky and any(heard.node.node == "bad" for heard in batch):
-            raise Unstorable("database: does not fit")
+            raise self.defect or Unstorable("database: does not fit")
+        if any(each.peers == 666 for heard in batch if isinstance(heard.body, Report) for each in heard.body.samples):
+            raise Unstorable("database: 666 does not fit")
         self.batches.append(list(batch))
         return [judge(heard, KNOWN) for heard in batch]
 
@@ -237,6 +240,24 @@ async def test_one_message_the_database_cannot_hold_is_left_out_and_not_acknowle
         await it.pipeline.drained()
         topics = [topic for topic, _ in it.wire.acks]
         assert topics == [f"rigwatch/v1/main/{name}/ack" for name in "abc"]
+        assert it.pipeline.rejections.counts == {Reason.UNSTORABLE: 1}
+
+
+async def test_one_sample_the_database_cannot_hold_costs_that_sample_and_no_other_of_its_report() -> None:
+    async with running() as it:
+        wanted = [sample(n=n, peers=666 if n == 5 else 1) for n in range(1, 11)]
+        it.receive(rig().sealed(report(*wanted, session=5)))
+        await it.pipeline.drained()
+        assert it.wire.opened(rig()) == [Ack(5, (1, 2, 3, 4, 6, 7, 8, 9, 10))]
+        assert it.pipeline.rejections.counts == {Reason.UNSTORABLE: 1}
+
+
+async def test_a_defect_that_one_message_brings_to_light_leaves_out_that_message() -> None:
+    async with running() as it:
+        it.disk.picky, it.disk.defect = True, RuntimeError("a defect")
+        it.receive(*(rig(name).sealed(report(session=5)) for name in ("a", "bad", "c")))
+        await it.pipeline.drained()
+        assert len(it.wire.acks) == 2
         assert it.pipeline.rejections.counts == {Reason.UNSTORABLE: 1}
 
 

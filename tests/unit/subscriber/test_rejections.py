@@ -35,6 +35,15 @@ def test_each_reason_has_its_own_line(caplog: pytest.LogCaptureFixture) -> None:
     assert len(lines(caplog)) == 2
 
 
+def test_each_node_whose_values_the_database_cannot_hold_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    rejections = Rejections()
+    for second in range(0, 6000, 10):
+        for topic in ("a/topic", "b/topic"):
+            rejections.add(Rejected(topic, Reason.UNSTORABLE, "does not fit"), second)
+    assert [line.count("a/topic") for line in lines(caplog)] == [1, 0]
+    assert rejections.unstorable == {"a/topic": 600, "b/topic": 600}
+
+
 def test_a_topic_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         Rejections().add(Rejected("x\nERROR all is lost", Reason.TOPIC), 0)
