@@ -11,7 +11,7 @@ from typing import Final
 
 from broker.accounts import AccountFile, account_of, verify
 from broker.encoding import ConnectCode
-from broker.packets import Connect
+from broker.packets import Connect, Will
 from broker.rights import Account, Action, Role, allowed
 from rigwatch.clock import Clock
 from rigwatch.errors import TopicError
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 SERVICES: Final = {"subscriber": Role.SUBSCRIBER, "watch": Role.WATCH}
 # Checks of argon2 hashes that may wait for the one thread that does them; more are told to come back.
 _QUEUE: Final = 32
+_STRICT: Final = {Role.NODE, Role.SUBSCRIBER, Role.WATCH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Admitted:
     key: str
     proof: bytes = field(repr=False)
     """What the password was checked against; when that changes, the login is no longer good."""
+    will: Will | None = None
+    """The will that counts. One outside the rights of a third party is left out, and its login stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +158,14 @@ class Access:
         return self._admit(account, f"{connect.user}:{client_id}", _proof(stored.password), connect)
 
     def _admit(self, account: Account, key: str, proof: bytes, connect: Connect) -> Verdict:
-        if connect.will is not None and not allowed(account, Action.PUBLISH, connect.will.topic):
-            return _WILL
-        return Admitted(account, key, proof)
+        will = connect.will
+        if will is not None and not allowed(account, Action.PUBLISH, will.topic):
+            # What others wrote has a will as a matter of course: Home Assistant, a bridge. What rigwatch is made of is
+            # judged by its promise, and a node that would speak for another is none.
+            if account.role in _STRICT:
+                return _WILL
+            will = None
+        return Admitted(account, key, proof, will)
 
     def _keys(self, node: NodeId) -> tuple[NodeKey, ...]:
         return self._nodes.accepted_keys(node, self._clock.now())

@@ -5,10 +5,12 @@ import logging
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from broker.allowance import Allowance
 from broker.counters import Counters
 from broker.dialogue import Dialogue
 from broker.encoding import ConnectCode, connack
 from broker.frames import FrameReader, Violation
+from broker.lines import Lines, network_of
 from broker.packets import Connect, Kind, UnknownProtocol, read_connect
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,12 @@ _WRITE_BUFFER: Final = 64 * 1024
 _WRITE_BUFFER_MAX: Final = 1024 * 1024
 # A peer that does not take the last packets is not waited for.
 _LINGER: Final = 2.0
+# What one client may have done before all others have their turn: packets, or 16 KiB of one; a few milliseconds.
+_TURN: Final = 256
+_BYTES_A_STEP: Final = 14
+_WORK: Final = 32
+_PROTOCOL: Final = "protocol: "
+_REASON: Final = 200
 _MAY_BE_CONNECT: Final = (Kind.CONNECT << 4, None)
 _FOREVER: Final = float("inf")
 # PUBACK to PUBCOMP: as many as the broker asked for, so they are not counted against the sender.
@@ -39,20 +47,32 @@ class State(Enum):
     """Over as far as MQTT goes; the socket may still be closing."""
 
 
+class HoldsPart(Protocol):
+    """Something that collects bytes until they are whole."""
+
+    @property
+    def has_partial(self) -> bool: ...
+
+
 class House(Protocol):
     """What a connection needs of the broker around it."""
 
     counters: Counters
+    lines: Lines
     tick: float
     """Broker time in seconds: it stands still while the broker does, so that nobody is called silent for that."""
-    rate: float
-    """Packets a second that one client may send."""
     first_patience: float
     """Seconds from the accept to a login that is decided."""
 
     def flush_soon(self, connection: "Connection") -> None: ...
 
-    def throttle(self, connection: "Connection") -> None: ...
+    def throttle(self, connection: "Connection") -> None:
+        """Has it read on when time has passed."""
+        ...
+
+    def take_turns(self, connection: "Connection") -> None:
+        """Has it read on when the others had their turn."""
+        ...
 
     def knock(self, connection: "Connection", connect: Connect) -> None:
         """Decides about a CONNECT, now or later, by `welcome` or `refuse`."""
@@ -71,8 +91,8 @@ class Connection(asyncio.Protocol):
     """Frames are handled in the call that brings them; nothing here waits, so nobody can hold up anybody else."""
 
     __slots__ = (
-        "_house", "_out", "_out_size", "_paused", "_rate", "_reader", "_tokens", "_tokens_at", "_transport", "address",
-        "dialogue", "opening", "partial_at", "patience", "seen", "state", "writable",
+        "_allowance", "_house", "_out", "_out_size", "_paused", "_reader", "_transport", "address", "dialogue",
+        "opening", "outer", "partial_at", "patience", "seen", "state", "writable",
     )  # fmt: skip
 
     def __init__(self, house: House, address: str, packet_size: int) -> None:
@@ -82,8 +102,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._out_size = 0
         self._paused = False
-        self._rate = self._tokens = house.rate
-        self._tokens_at = house.tick
+        self._allowance: Allowance | None = None
         self.address = address
         self.state = State.SILENT
         self.dialogue: Dialogue | None = None
@@ -96,6 +115,8 @@ class Connection(asyncio.Protocol):
         self.partial_at: float | None = None
         """Since when the sweeper has seen half a packet; it watches clients without a keep-alive for that."""
         self.writable = True
+        self.outer: HoldsPart | None = None
+        """What unwraps the bytes before they come here, if anything does."""
 
     # From the transport
 
@@ -111,7 +132,9 @@ class Connection(asyncio.Protocol):
             return
         self._house.counters.bytes_received += len(data)
         self._reader.feed(data)
-        self._read_on()
+        # Paused, and this was under way already: it waits for its turn like the rest.
+        if not self._paused:
+            self._read_on()
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -141,34 +164,48 @@ class Connection(asyncio.Protocol):
         except UnknownProtocol:
             self.refuse(ConnectCode.WRONG_PROTOCOL)
         except Violation as violation:
-            self.end(f"protocol: {violation}")
+            self.end(f"{_PROTOCOL}{violation}")
 
     def _handle_frames(self) -> None:
-        """Handles the frames that are there, until there is none, the login has to be checked, or it is too fast."""
+        """Handles the frames that are there, until there is none, the login has to be checked, it is too fast, or it
+        is time for the others."""
         house = self._house
-        if self._tokens_at != house.tick:
-            self._tokens = min(self._rate, self._tokens + (house.tick - self._tokens_at) * self._rate)
-            self._tokens_at = house.tick
+        turn = 0
         if self.state is State.SILENT and self._reader.first_byte not in _MAY_BE_CONNECT:
             # Whoever speaks HTTP or TLS here must not be waited for until "their packet" is complete.
             raise Violation("not MQTT")
         while self.state is State.LIVE or self.state is State.SILENT:
-            if self._tokens < 1:
+            allowance, dialogue = self._allowance, self.dialogue
+            if allowance is not None and allowance.is_spent(house.tick):
                 self._pause()
                 house.throttle(self)
                 return
+            if turn >= _TURN:
+                self._pause()
+                house.take_turns(self)
+                return
+            if dialogue is not None and dialogue.is_busy:
+                dialogue.work()
+                turn += _WORK
+                self._charge(0, 0)
+                continue
             frame = self._reader.next()
             if frame is None:
                 return
             first, body = frame
-            if first not in _ACKNOWLEDGEMENTS:
-                self._tokens -= 1
-            if self.dialogue is None:
+            turn += 1 + (len(body) >> _BYTES_A_STEP)
+            if dialogue is None:
                 self._handle_first(body)
                 continue
             self.seen = house.tick
-            if not self.dialogue.handle(first, body):
+            if not dialogue.handle(first, body):
                 self.end("")
+            self._charge(first not in _ACKNOWLEDGEMENTS, len(body) + 2)
+
+    def _charge(self, packets: float, size: int) -> None:
+        if self._allowance is not None and self.dialogue is not None:
+            self._allowance.spend(packets + self.dialogue.cost, size)
+            self.dialogue.cost = 0.0
 
     def _handle_first(self, body: bytes) -> None:
         connect = read_connect(body)
@@ -184,6 +221,11 @@ class Connection(asyncio.Protocol):
             self.seen = self._house.tick
             self._resume()
 
+    def go_on(self) -> None:
+        """Called when the others had their turn."""
+        if self.state is State.LIVE:
+            self._resume()
+
     def _pause(self) -> None:
         self._paused = True
         if self._transport is not None and not self._transport.is_closing():
@@ -197,17 +239,18 @@ class Connection(asyncio.Protocol):
 
     @property
     def has_partial(self) -> bool:
-        return self._reader.has_partial
+        return self._reader.has_partial or (self.outer is not None and self.outer.has_partial)
 
     # The decision about a CONNECT
 
-    def welcome(self, dialogue: Dialogue, *, packet_size: int, session_present: bool) -> None:
+    def welcome(self, dialogue: Dialogue, *, allowance: Allowance, packet_size: int, session_present: bool) -> None:
         """The login is right: answers, sends what waited, and reads on."""
         self.dialogue = dialogue
         self.state = State.LIVE
         self.seen = self._house.tick
         self.patience = dialogue.keep_alive * 1.5 or _FOREVER
-        self._rate = self._tokens = dialogue.rate or self._house.rate
+        self._allowance = allowance
+        allowance.connections += 1
         self._reader.limit = packet_size
         self.send(connack(ConnectCode.ACCEPTED, session_present=session_present))
         dialogue.session.outgoing.resume(self)
@@ -244,8 +287,14 @@ class Connection(asyncio.Protocol):
         transport.write(out[0] if len(out) == 1 else b"".join(out))
         self._house.counters.bytes_sent += size
         if not self.writable and transport.get_write_buffer_size() > _WRITE_BUFFER_MAX:
-            log.warning("client does not read, closed address=%s", self.address)
-            transport.abort()
+            self.unread()
+
+    def unread(self) -> None:
+        """The peer has asked for more than it takes."""
+        if self._transport is not None and not self._transport.is_closing():
+            lines = self._house.lines
+            lines.warning(log, "client does not read, closed", self.address, "address=%s", self.address)
+            self._transport.abort()
 
     # Ending
 
@@ -262,8 +311,11 @@ class Connection(asyncio.Protocol):
         if dialogue is not None:
             self._house.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
             dialogue.end(reason)
-        elif reason:
-            log.debug("connection ended address=%s reason=%s", self.address, reason)
+        elif reason.startswith(_PROTOCOL):
+            who = network_of(self.address)
+            self._house.lines.info(
+                log, "not understood, closed", who, "address=%s reason=%s", self.address, reason[:_REASON]
+            )
 
     def rights_changed(self) -> None:
         if self.dialogue is not None:
@@ -290,5 +342,8 @@ class Connection(asyncio.Protocol):
 
     def _over(self) -> None:
         self.state = State.ENDED
+        if self._allowance is not None:
+            self._allowance.connections -= 1
+            self._allowance = None
         self.seen, self.patience = self._house.tick, _LINGER
         self._house.left(self)

@@ -1,6 +1,9 @@
 """What a client that is logged in says, and what the broker does about it: one method a kind of packet."""
 
 import logging
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from broker.embedded import REFUSED, EmbeddedBroker
@@ -9,8 +12,9 @@ from broker.frames import Violation
 from broker.message import Message
 from broker.outgoing import Wire
 from broker.packets import (
-    Connect,
+    MAX_FILTERS,
     Kind,
+    Will,
     read_packet_id,
     read_subscribe,
     read_topic,
@@ -28,38 +32,61 @@ _KNOWN_LENGTH: Final = 512
 # QoS 2 messages that a client may begin without finishing one.
 _HALF_RECEIVED: Final = 1_000
 _PUBLISH: Final = Kind.PUBLISH << 4
-# The server's own services answer for many clients at once.
-_UNLIMITED: Final = float("inf")
+NODE_FILTERS: Final = 8
+"""Filters in one packet of a node, which needs a single one."""
+# Kept messages that are looked at in one go, some tenths of a millisecond; and as many as cost what a packet does.
+_LOOKS: Final = 256
+_LOOKS_A_PACKET: Final = 16
 
 
 class Dialogue:
     """One connection's part of a session: ends with the connection, and takes its will along."""
 
-    __slots__ = ("_broker", "_known", "_told", "_will", "_wire", "address", "keep_alive", "session")
+    __slots__ = (
+        "_broker", "_kept", "_known", "_will", "_wire", "address", "cost", "keep_alive", "session",
+    )  # fmt: skip
 
     def __init__(
-        self, broker: EmbeddedBroker, wire: Wire, session: ClientSession, *, connect: Connect, address: str
+        self,
+        broker: EmbeddedBroker,
+        wire: Wire,
+        session: ClientSession,
+        *,
+        will: Will | None,
+        keep_alive: int,
+        address: str,
     ) -> None:
         self._broker = broker
         self._wire = wire
-        self._will = connect.will
+        self._will = will
         self._known: dict[bytes, str | None] = {}
-        self._told = False
+        self._kept: deque[Iterator[None]] = deque()
         self.address = address
-        self.keep_alive = connect.keep_alive
+        self.keep_alive = keep_alive
         self.session = session
+        self.cost = 0.0
+        """What the packets so far have cost beside themselves, in packets; taken from here by the connection."""
 
     @property
-    def rate(self) -> float | None:
-        """Packets a second that the client may send, where the setting does not decide."""
-        return _UNLIMITED if self.session.account.role is Role.SUBSCRIBER else None
+    def is_busy(self) -> bool:
+        """Whether a subscription has still to be served with what is kept: by `work`, before the next packet."""
+        return bool(self._kept)
+
+    def work(self) -> None:
+        """A part of it."""
+        kept = self._kept[0]
+        looks = sum(1 for _ in islice(kept, _LOOKS))
+        self.cost += looks / _LOOKS_A_PACKET
+        if looks < _LOOKS:
+            self._kept.popleft()
 
     def handle(self, first: int, body: bytes) -> bool:
         """Acts on one packet; False: the client said goodbye. Raises `Violation`."""
         if first & 0xF0 == _PUBLISH:
             self._publish(first, body)
         elif first == _PUBACK:
-            self.session.outgoing.acknowledged(read_packet_id(body))
+            if not self.session.outgoing.acknowledged(read_packet_id(body)):
+                self.cost += 1
         elif first == _PINGREQ:
             self._wire.send(PINGRESP)
         elif first == _DISCONNECT:
@@ -74,6 +101,7 @@ class Dialogue:
         elif first == _UNSUBSCRIBE:
             self._unsubscribe(body)
         elif first == _PUBREC:
+            self.cost += 1
             self.session.outgoing.received(read_packet_id(body))
         elif first == _PUBREL:
             self._release(read_packet_id(body))
@@ -84,9 +112,17 @@ class Dialogue:
 
     def end(self, reason: str) -> None:
         """The connection is over. Without a reason the client said goodbye, and its will is void (§3.14)."""
+        session, will = self.session, self._will if reason else None
         if reason:
-            log.info("client lost client=%s address=%s reason=%s", self.session.client_id, self.address, reason)
-        self._broker.close_session(self.session, self._will if reason else None)
+            self._broker.lines.info(
+                log, "client lost", session.account.name,
+                "client=%s address=%s reason=%s", session.client_id, self.address, reason,
+            )  # fmt: skip
+        if will is not None and not allowed(session.account, Action.PUBLISH, will.topic):
+            # The account's rights have changed since the login.
+            self._broker.counters.drop("will outside the account's rights")
+            will = None
+        self._broker.close_session(session, will)
 
     def rights_changed(self) -> None:
         """Topics are judged anew."""
@@ -125,7 +161,7 @@ class Dialogue:
         topic: str | None = read_topic(raw)
         assert topic is not None
         if not allowed(self.session.account, Action.PUBLISH, topic):
-            self._tell_once("publish", topic)
+            self._tell("publish", topic)
             topic = None
         if len(self._known) >= _KNOWN_TOPICS:
             self._known.clear()
@@ -139,30 +175,35 @@ class Dialogue:
         self._wire.send(pubcomp(packet_id))
 
     def _subscribe(self, body: bytes) -> None:
-        packet_id, wanted = read_subscribe(body)
+        packet_id, wanted = read_subscribe(body, self._most_filters)
+        self.cost += len(wanted) - 1
         codes = [self._broker.subscribe(self.session, topic_filter, qos) for topic_filter, qos in wanted]
         self._wire.send(suback(packet_id, codes))
         for (topic_filter, _), code in zip(wanted, codes, strict=True):
             if code == REFUSED:
                 self._broker.counters.refused["subscription"] += 1
-                self._tell_once("subscribe", topic_filter)
+                self._tell("subscribe", topic_filter)
             else:
-                self._broker.send_retained(self.session, topic_filter, code)
+                self._kept.append(self._broker.retained_for(self.session, topic_filter, code))
 
     def _unsubscribe(self, body: bytes) -> None:
-        packet_id, unwanted = read_unsubscribe(body)
+        packet_id, unwanted = read_unsubscribe(body, self._most_filters)
+        self.cost += len(unwanted) - 1
         for topic_filter in unwanted:
             self._broker.unsubscribe(self.session, topic_filter)
         self._wire.send(unsuback(packet_id))
 
-    def _tell_once(self, action: str, topic: str) -> None:
-        """One line a connection: a client that is refused is refused again and again."""
-        if not self._told:
-            self._told = True
-            log.warning(
-                "not allowed client=%s address=%s action=%s topic=%r",
-                self.session.client_id, self.address, action, topic[:200],
-            )  # fmt: skip
+    @property
+    def _most_filters(self) -> int:
+        return NODE_FILTERS if self.session.account.role is Role.NODE else MAX_FILTERS
+
+    def _tell(self, action: str, topic: str) -> None:
+        """A client that is refused is refused again and again, and one that connects anew begins anew."""
+        client = self.session.client_id
+        self._broker.lines.warning(
+            log, "not allowed", self.session.account.name,
+            "client=%s address=%s action=%s topic=%r", client, self.address, action, topic[:200],
+        )  # fmt: skip
 
 
 # First bytes with their fixed flags (§2.2.2): any other value is a violation.

@@ -6,31 +6,36 @@ test_amqtt_rows.py` notices a change).
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
-from amqtt.broker import Broker, RetainedApplicationMessage
+from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.events import BrokerEvents
 from amqtt.session import Session
 
 from broker.access import Admitted
 from broker.counters import Counters
+from broker.lines import Lines
 from broker.message import Message
-from broker.outgoing import Wire
+from broker.outgoing import Outgoing, Wire
 from broker.packets import Will
-from broker.rights import Account, Action, allowed
+from broker.retained import Retained, RetainedStore
+from broker.rights import Account, Action, Role, allowed
 from broker.routing import Routes
-from broker.session import ClientSession, new_session
+from broker.session import ClientSession
 from broker.shared import SHARE, Shares, filter_of
-from broker.topics import is_exact, is_filter, matches
+from broker.topics import is_filter
+from broker.waiting import Room
 from rigwatch.clock import Clock
 from rigwatch.settings.server import BrokerLimits
 
 log = logging.getLogger(__name__)
 
 REFUSED = 0x80
+# Acks are all that a node is sent, some kilobytes each at most.
+_NODE_QUEUE: Final = 1024 * 1024
 
 
 class Handler(Wire, Protocol):
@@ -45,20 +50,10 @@ class Handler(Wire, Protocol):
         ...
 
 
-class Retained(RetainedApplicationMessage):
-    """A retained message in amqtt's table, with the packet that is sent for it."""
-
-    __slots__ = ("message",)
-
-    def __init__(self, source: Session | None, message: Message) -> None:
-        super().__init__(source, message.topic, message.payload, message.qos)
-        self.message = message
-
-
 class EmbeddedBroker(Broker):
     """Every method that a packet can lead to is synchronous: a message is delivered, or queued, when it returns."""
 
-    def __init__(self, *, limits: BrokerLimits, counters: Counters, clock: Clock) -> None:
+    def __init__(self, *, limits: BrokerLimits, counters: Counters, clock: Clock, lines: Lines | None = None) -> None:
         # Listeners are our own, so amqtt gets one that binds nothing; an empty `plugins` keeps its defaults
         # (anonymous access among them) out.
         external = ListenerConfig(type=ListenerType.EXTERNAL, bind="external")
@@ -67,12 +62,14 @@ class EmbeddedBroker(Broker):
         self.counters = counters
         # The same objects as amqtt's, which only ever changes them in place.
         self.clients = cast("dict[str, tuple[ClientSession, Handler]]", self._sessions)
-        self.retained = cast("dict[str, Retained]", self._retained_messages)
+        table = cast("dict[str, Retained]", self._retained_messages)
+        self.store = RetainedStore(table, limits, counters)
         self.routes: Routes[ClientSession] = Routes()
         self.shares: Shares[ClientSession] = Shares()
         self._by_account: dict[str, set[str]] = {}
+        self._rooms: dict[str, Room] = {}
+        self.lines = lines or Lines(clock)
         self._clock = clock
-        self._full = False
 
     # Sessions
 
@@ -88,8 +85,8 @@ class EmbeddedBroker(Broker):
             session = None
         present = session is not None
         if session is None:
-            session = new_session(key, account, clean=clean, limits=self.limits, counters=self.counters)
             self._make_room(account.name)
+            session = ClientSession(key, account, clean=clean, outgoing=self._outgoing_of(key, account))
             self._by_account.setdefault(account.name, set()).add(key)
         self.adopt(session, account)
         session.proof = admitted.proof
@@ -116,12 +113,14 @@ class EmbeddedBroker(Broker):
             self._unroute(topic_filter, session)
         self.counters.subscriptions -= len(session.subscriptions)
         session.subscriptions.clear()
+        session.outgoing.discard()
         if self.clients.get(session.client_id, (None, None))[0] is session:
             del self.clients[session.client_id]
             keys = self._by_account[session.username]
             keys.discard(session.client_id)
             if not keys:
                 del self._by_account[session.username]
+                del self._rooms[session.username]
         self.counters.sessions = len(self.clients)
 
     def absent_sessions(self) -> list[ClientSession]:
@@ -139,6 +138,13 @@ class EmbeddedBroker(Broker):
             or len(own) < self.limits.sessions_per_account
             or any(self.clients[key][0].outgoing.wire is None for key in own)
         )
+
+    def _outgoing_of(self, key: str, account: Account) -> Outgoing:
+        size = self.limits.queue_bytes
+        if account.role is Role.NODE:
+            size = min(size, _NODE_QUEUE)
+        room = self._rooms.setdefault(account.name, Room())
+        return Outgoing(self.limits, self.counters, name=key, queue_bytes=size, room=room, lines=self.lines)
 
     def _take_over(self, key: str) -> ClientSession | None:
         session, handler = self.clients.get(key, (None, None))
@@ -166,9 +172,10 @@ class EmbeddedBroker(Broker):
     # Subscriptions
 
     def subscribe(self, session: ClientSession, topic_filter: str, qos: int) -> int:
-        """The granted QoS, or `REFUSED`. Retained messages are sent by `send_retained`, after the SUBACK."""
+        """The granted QoS, or `REFUSED`. Retained messages are sent by `retained_for`, after the SUBACK."""
         matched = filter_of(topic_filter)
-        if not (is_filter(topic_filter) and matched and allowed(session.account, Action.SUBSCRIBE, matched)):
+        # The rights first: most of what is refused is refused by the first level that differs.
+        if not (matched and allowed(session.account, Action.SUBSCRIBE, matched) and is_filter(topic_filter)):
             return REFUSED
         if topic_filter not in session.subscriptions:
             if len(session.subscriptions) >= self.limits.subscriptions:
@@ -188,64 +195,51 @@ class EmbeddedBroker(Broker):
     def _unroute(self, topic_filter: str, session: ClientSession) -> None:
         (self.shares if topic_filter.startswith(SHARE) else self.routes).remove(topic_filter, session)
 
-    def send_retained(self, session: ClientSession, topic_filter: str, qos: int) -> None:
-        """What is retained under the filter, to this session alone. A wildcard costs a look at every topic."""
-        for retained in self._retained_under(topic_filter):
-            message: Message = retained.message
-            if not session.account.deny or allowed(session.account, Action.RECEIVE, message.topic):
+    def retained_for(self, session: ClientSession, topic_filter: str, qos: int) -> Iterator[None]:
+        """Sends what is retained under the filter, to this session alone; one step is one look at a kept message."""
+        for message in self.store.under(topic_filter):
+            if message is not None and self._may_have(session, message):
                 session.outgoing.deliver(message, min(qos, message.qos))
+            yield
 
-    def _retained_under(self, topic_filter: str) -> Iterable[Retained]:
-        if is_exact(topic_filter):
-            retained = self.retained.get(topic_filter)
-            return () if retained is None else (retained,)
-        return [each for topic, each in self.retained.items() if matches(topic_filter, topic)]
+    @staticmethod
+    def _may_have(session: ClientSession, message: Message) -> bool:
+        return not session.account.deny or allowed(session.account, Action.RECEIVE, message.topic)
 
     # Messages
 
     def publish(self, message: Message, *, retain: bool, source: Session | None = None) -> None:
         """Keeps the message if it is to be retained, and gives it to everybody who subscribed."""
+        kept = None
         if retain:
             message.is_state = True
-            self._retain(message, source)
+            kept = self.store.keep(message, source)
         for session, qos in self.routes.match(message.topic):
-            if session.account.deny and not allowed(session.account, Action.RECEIVE, message.topic):
+            if session.account.deny and not self._may_have(session, message):
+                continue
+            if session.is_bridge:
+                self._cross(session, message, qos, kept=kept, source=source)
                 continue
             session.outgoing.deliver(message, min(qos, message.qos))
         if self.shares:
             self._publish_shared(message)
 
+    @staticmethod
+    def _cross(session: ClientSession, message: Message, qos: int, *, kept: Message | None, source: object) -> None:
+        """To a bridge: with the mark of what is kept, for the other broker to keep it too, and never back."""
+        if session is not source:
+            session.outgoing.deliver(kept or message, min(qos, message.qos))
+
     def _publish_shared(self, message: Message) -> None:
         """To one of each group: one who is connected, else one for whom messages are kept."""
 
         def may(session: ClientSession) -> bool:
-            return not session.account.deny or allowed(session.account, Action.RECEIVE, message.topic)
+            return self._may_have(session, message)
 
         for group in self.shares.match(message.topic):
             taker = group.take(lambda one: one.outgoing.wire is not None and may(one)) or group.take(may)
             if taker is not None:
                 taker[0].outgoing.deliver(message, min(taker[1], message.qos))
-
-    def _retain(self, message: Message, source: Session | None) -> None:
-        """An empty payload clears (§3.3.1.3). `$SYS` topics are the broker's own and do not count."""
-        store = self.retained
-        own = message.topic.startswith("$")
-        if not message.payload:
-            self.counters.retained -= store.pop(message.topic, None) is not None and not own
-            return
-        if message.topic not in store and not own:
-            if self.counters.retained >= self.limits.retained:
-                self.counters.drop("retained store full")
-                self._say_full()
-                return
-            self.counters.retained += 1
-        kept = Message(message.topic, message.payload, qos=message.qos, retain=True)
-        store[message.topic] = Retained(source, kept)
-
-    def _say_full(self) -> None:
-        if not self._full:
-            self._full = True
-            log.warning("retained messages at their limit, further topics are not kept limit=%s", self.limits.retained)
 
     # What amqtt and its plugins call
 
@@ -283,7 +277,7 @@ class EmbeddedBroker(Broker):
         qos: int | None = None,
     ) -> None:
         if topic_name:
-            self._retain(Message(topic_name, bytes(data or b""), qos=qos or 0), source_session)
+            self.store.keep(Message(topic_name, bytes(data or b""), qos=qos or 0), source_session)
 
     async def _broadcast_message(
         self,

@@ -7,11 +7,13 @@ from typing import Final
 
 from broker.access import Access, Admitted, Refused, Verdict
 from broker.admission import Admission
+from broker.allowance import Allowances, packet_size_of
 from broker.connection import Connection, State
 from broker.counters import Counters
 from broker.dialogue import Dialogue
 from broker.embedded import EmbeddedBroker
 from broker.encoding import ConnectCode
+from broker.lines import network_of
 from broker.packets import Connect
 from broker.refusals import Refusals
 from rigwatch.clock import Clock
@@ -26,6 +28,9 @@ PERIOD: Final = 0.25
 _STEP_MAX: Final = 2 * PERIOD
 _PARTIAL_MAX: Final = 60.0
 _CROWDED: Final = Refused(ConnectCode.UNAVAILABLE, "too many clients of one account")
+_HASTY: Final = Refused(ConnectCode.UNAVAILABLE, "too many logins of one account")
+_HASTY_DELAY: Final = 1.0
+_NO_LONGER: Final = Refused(ConnectCode.WRONG_LOGIN, "login no longer good")
 _FAILED: Final = Refused(ConnectCode.UNAVAILABLE, "the check itself failed")
 
 
@@ -39,7 +44,8 @@ class Hub:
         self.counters: Counters = broker.counters
         self.tick = 0.0
         self.first_patience = limits.connect_timeout.total_seconds()
-        self.rate = float(limits.messages_per_second)
+        self.lines = broker.lines
+        self._allowances = Allowances(limits)
         self._admission = Admission(limits)
         self.clock = clock
         self._looked_at = clock.monotonic()
@@ -48,6 +54,7 @@ class Hub:
         # In the order in which they came; the first is the one that has been silent longest.
         self._pending: dict[Connection, None] = {}
         self._throttled: set[Connection] = set()
+        self._waiting_turn: list[Connection] = []
         # Logged in since the last look at the rights: what they logged in by may have gone before anybody saw it there.
         self._newcomers: set[str] = set()
         self._unflushed: list[Connection] = []
@@ -57,11 +64,12 @@ class Hub:
     def enter(self, address: str) -> Connection | None:
         """A protocol for a socket that was just accepted; None: close it, there are too many."""
         self.counters.accepted += 1
-        objection = self._admission.objection(address)
+        who = network_of(address)
+        objection = self._admission.objection(who)
         if objection is not None:
             self._say_turned_away(address, objection)
             return None
-        self._admission.enter(address)
+        self._admission.enter(who)
         self.counters.connections += 1
         connection = Connection(self, address, self.limits.packet_size)
         self._open.add(connection)
@@ -78,9 +86,9 @@ class Hub:
 
     def _say_turned_away(self, address: str, reason: str) -> None:
         self.counters.turned_away[reason] += 1
-        times = self._refusals.times_to_say(address, reason, self.tick)
-        if times:
-            log.warning("connection closed before a login address=%s reason=%s times=%s", address, reason, times)
+        self.lines.warning(
+            log, "connection closed before a login", network_of(address), "address=%s reason=%s", address, reason
+        )
 
     def left(self, connection: Connection) -> None:
         self._pending.pop(connection, None)
@@ -91,11 +99,21 @@ class Hub:
     def closed(self, connection: Connection) -> None:
         if connection in self._open:
             self._open.discard(connection)
-            self._admission.leave(connection.address)
+            self._admission.leave(network_of(connection.address))
             self.counters.connections -= 1
 
     def throttle(self, connection: Connection) -> None:
         self._throttled.add(connection)
+
+    def take_turns(self, connection: Connection) -> None:
+        if not self._waiting_turn:
+            self._loop.call_soon(self._next_turn)
+        self._waiting_turn.append(connection)
+
+    def _next_turn(self) -> None:
+        waiting, self._waiting_turn = self._waiting_turn, []
+        for connection in waiting:
+            connection.go_on()
 
     # Writing
 
@@ -125,7 +143,7 @@ class Hub:
         task.add_done_callback(self._deciding.discard)
 
     async def _decide_slowly(self, connection: Connection, connect: Connect) -> None:
-        if self._refusals.is_hot(connection.address, self.tick):
+        if self._refusals.is_hot(network_of(connection.address), self.tick):
             await self.clock.sleep(1.0)
         try:
             verdict = await self.access.check_slowly(connect)
@@ -134,11 +152,9 @@ class Hub:
             verdict = self._failed(exc)
         self._settle(connection, connect, verdict)
 
-    def _failed(self, exc: Exception) -> Verdict:
+    def _failed(self, exc: Exception) -> Refused:
         """Logged now and then only, since anybody who knocks can cause the next."""
-        times = self._refusals.times_to_say("", "check", self.tick)
-        if times:
-            log.error("logins cannot be checked and are refused times=%s", times, exc_info=exc)
+        self.lines.write(log, logging.ERROR, "logins cannot be checked and are refused", "", "", (), exc)
         return _FAILED
 
     def _settle(self, connection: Connection, connect: Connect, verdict: Verdict) -> None:
@@ -148,18 +164,41 @@ class Hub:
             verdict = _CROWDED
         if isinstance(verdict, Refused):
             self._refuse(connection, connect, verdict)
+            return
+        wait = self._allowances.of(verdict.account, self.tick).login_wait(self.tick)
+        if wait is None:
+            self._refuse(connection, connect, _HASTY)
+        elif wait:
+            self._loop.call_later(wait, self._welcome_late, connection, connect, verdict)
         else:
             self._welcome(connection, connect, verdict)
+
+    def _welcome_late(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
+        """The login was right some seconds ago; it may have become wrong, and its client may have given up."""
+        if connection.state is State.ENDED:
+            return
+        try:
+            account = self.access.account_now(admitted.account, admitted.proof)
+        except RigwatchError as exc:
+            self._refuse(connection, connect, self._failed(exc))
+            return
+        if account is None:
+            self._refuse(connection, connect, _NO_LONGER)
+        elif not self.broker.has_room(admitted):
+            self._refuse(connection, connect, _CROWDED)
+        else:
+            self._welcome(connection, connect, admitted)
 
     def _refuse(self, connection: Connection, connect: Connect, refused: Refused) -> None:
         self.counters.refused[refused.reason] += 1
         user = (connect.user or "")[:64]
-        times = self._refusals.times_to_say(connection.address, user, self.tick)
-        if times and refused is not _FAILED:
-            log.warning(
-                "login refused address=%s user=%r reason=%s times=%s", connection.address, user, refused.reason, times
+        who = network_of(connection.address)
+        if refused is not _FAILED:
+            self.lines.warning(
+                log, "login refused", who, "address=%s user=%r reason=%s", connection.address, user, refused.reason
             )
-        delay = self._refusals.delay(connection.address, self.tick)
+        # Too many right logins are no guesses: the others behind that address do not wait for them.
+        delay = _HASTY_DELAY if refused is _HASTY else self._refusals.delay(who, self.tick)
         if delay:
             self._loop.call_later(delay, connection.refuse, refused.code)
         else:
@@ -168,12 +207,34 @@ class Hub:
     def _welcome(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
         self._pending.pop(connection, None)
         session, present = self.broker.open_session(admitted, clean=connect.clean_session, handler=connection)
-        dialogue = Dialogue(self.broker, connection, session, connect=connect, address=connection.address)
+        session.is_bridge = connect.bridge
+        if connect.will is not None and admitted.will is None:
+            self._say_will_left_out(connection, admitted, connect.will.topic)
+        dialogue = Dialogue(
+            self.broker,
+            connection,
+            session,
+            will=admitted.will,
+            keep_alive=connect.keep_alive,
+            address=connection.address,
+        )
         self._newcomers.add(admitted.account.name)
         self.counters.logins += 1
         self.counters.clients += 1
         self.counters.clients_maximum = max(self.counters.clients_maximum, self.counters.clients)
-        connection.welcome(dialogue, packet_size=self.limits.packet_size, session_present=present)
+        connection.welcome(
+            dialogue,
+            allowance=self._allowances.of(admitted.account, self.tick),
+            packet_size=packet_size_of(admitted.account, self.limits),
+            session_present=present,
+        )
+
+    def _say_will_left_out(self, connection: Connection, admitted: Admitted, topic: str) -> None:
+        self.counters.drop("will outside the account's rights")
+        self.lines.warning(
+            log, "will left out, it is outside the account's rights", admitted.account.name,
+            "client=%s address=%s topic=%r", admitted.key, connection.address, topic[:200],
+        )  # fmt: skip
 
     # Time
 
@@ -192,6 +253,8 @@ class Hub:
 
     def end_unfinished(self) -> None:
         """Without a keep-alive a client may be silent for ever, but not in the middle of a packet."""
+        self._allowances.forget_idle(self.tick)
+        self.lines.sum_up()
         for connection in self._open:
             if not connection.has_partial:
                 connection.partial_at = None
@@ -232,7 +295,9 @@ class Hub:
                 self.broker.adopt(session, account)
                 handler.rights_changed()
                 continue
-            log.warning("login no longer good, client closed client=%s", session.client_id)
+            self.lines.warning(
+                log, "login no longer good, client closed", session.username, "client=%s", session.client_id
+            )
             handler.end("login no longer good")
             self.broker.forget(session)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from broker.connection import Connection
 from broker.hub import Hub
+from broker.lines import network_of
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +100,17 @@ class Listener:
         failure = None if task.cancelled() else task.exception()
         if failure is None and not task.cancelled():
             return
-        # Handshakes fail all day on the open internet: counted, not logged.
         connection.never_opened()
-        if failure is not None and not isinstance(failure, OSError):
-            log.error("connection could not be opened address=%s", connection.address, exc_info=failure)
+        self._say_failed(connection.address, failure)
+
+    def _say_failed(self, address: str, failure: BaseException | None) -> None:
+        """Handshakes fail all day on the open internet; a rig that trusts another authority is seen here only."""
+        lines, who = self._hub.lines, network_of(address)
+        if isinstance(failure, ssl.SSLError):
+            lines.info(log, "TLS handshake failed", who, "address=%s reason=%s", address, failure.reason)
+        elif failure is not None and not isinstance(failure, OSError):
+            what = "connection could not be opened"
+            lines.write(log, logging.ERROR, what, who, "address=%s", (address,), failure)
 
 
 def _set_options(accepted: socket.socket) -> None:

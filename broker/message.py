@@ -1,12 +1,17 @@
 """One application message on its way through the broker, encoded at most once for each way it can leave."""
 
+from typing import Final
+
 from broker.encoding import publish_head
+from rigwatch.topics import PREFIX, Channel
+
+_LIFE: Final = (f"{PREFIX}/", f"/{Channel.STATUS.value}")
 
 
 class Message:
     """What was published. Shared by everybody who gets it, so what it says never changes."""
 
-    __slots__ = ("_heads", "_unnumbered", "is_state", "payload", "qos", "retain", "topic")
+    __slots__ = ("_heads", "_unnumbered", "is_life", "is_state", "payload", "qos", "retain", "topic")
 
     def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
         self.topic = topic
@@ -15,7 +20,9 @@ class Message:
         # Set on what is sent because it was retained, clear on what is sent because it was published (§3.3.1.3).
         self.retain = retain
         self.is_state = retain
-        """Whether it was published to be kept: of all that waits for a client it is given up last."""
+        """Whether it was published to be kept: of what waits for a client it is given up after what was not."""
+        self.is_life = topic.endswith(_LIFE[1]) and topic.startswith(_LIFE[0])
+        """Whether it is of a node's birth, death or goodbye: nothing makes it wait, and it is given up last."""
         self._unnumbered = b""
         self._heads = [b"", b"", b""]
 

@@ -9,6 +9,7 @@ from broker.topics import is_topic
 
 # A SUBSCRIBE costs memory and a search in the retained messages for each filter in it.
 MAX_FILTERS: Final = 1000
+_BRIDGE: Final = 0x80
 
 
 class Kind(IntEnum):
@@ -50,6 +51,8 @@ class Connect:
     user: str | None
     password: bytes | None = field(repr=False)
     will: Will | None
+    bridge: bool = False
+    """Another broker that passes messages on, and says so."""
 
 
 class _Body:
@@ -94,7 +97,9 @@ def read_connect(data: bytes) -> Connect:
     """§3.1. Raises `UnknownProtocol` for another version of MQTT, `Violation` for anything else that is wrong."""
     body = _Body(data)
     name, level = body.binary(), body.byte()
-    if (name, level) != (b"MQTT", 4):
+    # Not in the standard: Mosquitto, RSMB and others mark a bridge by the highest bit.
+    bridge = level == 4 | _BRIDGE
+    if name != b"MQTT" or not (bridge or level == 4):
         if name not in {b"MQTT", b"MQIsdp"}:
             raise Violation("not MQTT")
         raise UnknownProtocol(f"MQTT level {level}, only 4 (MQTT 3.1.1) is spoken here")
@@ -107,7 +112,7 @@ def read_connect(data: bytes) -> Connect:
     password = body.binary() if flags & 0x40 else None
     if body:
         raise Violation("CONNECT is longer than its fields")
-    return Connect(client_id, bool(flags & 0x02), keep_alive, user, password, will)
+    return Connect(client_id, bool(flags & 0x02), keep_alive, user, password, will, bridge)
 
 
 def _check_connect_flags(flags: int) -> None:
@@ -171,7 +176,7 @@ def read_packet_id(body: bytes) -> int:
     return body[0] << 8 | body[1]
 
 
-def read_subscribe(data: bytes) -> tuple[int, list[tuple[str, int]]]:
+def read_subscribe(data: bytes, most: int = MAX_FILTERS) -> tuple[int, list[tuple[str, int]]]:
     """§3.8: the packet id, and filters with the QoS asked for. Filters may be malformed: each is answered by itself."""
     body = _Body(data)
     packet_id = _numbered(body)
@@ -181,20 +186,20 @@ def read_subscribe(data: bytes) -> tuple[int, list[tuple[str, int]]]:
         if qos > 2:
             raise Violation("SUBSCRIBE with a QoS above 2")
         wanted.append((topic_filter, qos))
-        _check_count(wanted)
+        _check_count(wanted, most)
     if not wanted:
         raise Violation("SUBSCRIBE without a filter")
     return packet_id, wanted
 
 
-def read_unsubscribe(data: bytes) -> tuple[int, list[str]]:
+def read_unsubscribe(data: bytes, most: int = MAX_FILTERS) -> tuple[int, list[str]]:
     """§3.10."""
     body = _Body(data)
     packet_id = _numbered(body)
     unwanted: list[str] = []
     while body:
         unwanted.append(body.text())
-        _check_count(unwanted)
+        _check_count(unwanted, most)
     if not unwanted:
         raise Violation("UNSUBSCRIBE without a filter")
     return packet_id, unwanted
@@ -207,6 +212,6 @@ def _numbered(body: _Body) -> int:
     return packet_id
 
 
-def _check_count(filters: list[tuple[str, int]] | list[str]) -> None:
-    if len(filters) > MAX_FILTERS:
-        raise Violation(f"more than {MAX_FILTERS} filters in one packet")
+def _check_count(filters: list[tuple[str, int]] | list[str], most: int) -> None:
+    if len(filters) > most:
+        raise Violation(f"more than {most} filters in one packet")

@@ -1,4 +1,4 @@
-"""Logins that were refused: how long the answer is held back, and which of them are worth a line. Pure."""
+"""Logins that were refused: how long the answer to the next is held back. Pure."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ _FREE: Final = 3
 _DELAY: Final = 0.25
 _DELAY_MAX: Final = 5.0
 _FORGET_AFTER: Final = 60.0
-_SAY_EVERY: Final = 600.0
 # Addresses are the attacker's choice; the ones longest quiet are forgotten first.
 _ADDRESSES: Final = 10_000
 
@@ -19,18 +18,11 @@ class _Address:
     last: float
 
 
-@dataclass(slots=True)
-class _Said:
-    at: float
-    silent: int
-
-
 class Refusals:
-    """Remembers failures by address, and what was said about each (address, user). Times are broker time, seconds."""
+    """Remembers failures by address. Times are broker time, seconds."""
 
     def __init__(self) -> None:
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
-        self._said: OrderedDict[tuple[str, str], _Said] = OrderedDict()
 
     def delay(self, address: str, now: float) -> float:
         """Notes one more failure; returns seconds to hold the answer back: none for the first three, then doubling.
@@ -50,18 +42,3 @@ class Refusals:
         """Whether so many logins failed from there lately that a costly check has to wait its turn."""
         known = self._addresses.get(address)
         return known is not None and known.failures > _FREE and now - known.last < _FORGET_AFTER
-
-    def times_to_say(self, address: str, user: str, now: float) -> int:
-        """1 for the first refusal, 0 for one that is not worth a line, else how many there were since the last line."""
-        key = (address, user)
-        said = self._said.get(key)
-        if said is None:
-            self._said[key] = _Said(now, 0)
-            if len(self._said) > _ADDRESSES:
-                self._said.popitem(last=False)
-            return 1
-        said.silent += 1
-        if now - said.at < _SAY_EVERY:
-            return 0
-        times, said.at, said.silent = said.silent, now, 0
-        return times

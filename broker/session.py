@@ -7,10 +7,8 @@ from typing import Any, Final
 
 from amqtt.session import Session
 
-from broker.counters import Counters
 from broker.outgoing import Outgoing
 from broker.rights import Account
-from rigwatch.settings.server import BrokerLimits
 
 _CONTAINERS: Final[dict[str, Callable[[], Any]]] = {
     "attributes": dict,
@@ -77,6 +75,8 @@ class ClientSession(Session):
         """Packet ids of QoS 2 messages whose PUBREL has not come: a second copy of them is not published."""
         self.proof = b""
         """What the last login was accepted for; see `broker.access`."""
+        self.is_bridge = False
+        """Whether its client is another broker."""
         self.left_at = 0.0
         """Monotonic seconds at which the client went."""
 
@@ -111,7 +111,3 @@ class ClientSession(Session):
 
     def __eq__(self, other: object) -> bool:
         return self is other
-
-
-def new_session(key: str, account: Account, *, clean: bool, limits: BrokerLimits, counters: Counters) -> ClientSession:
-    return ClientSession(key, account, clean=clean, outgoing=Outgoing(limits, counters, name=key))

@@ -1,5 +1,6 @@
 """Topic names and filters: which are well formed, which match, which one covers another. Pure; knows no account."""
 
+from collections.abc import Callable
 from typing import Final
 
 # The standard sets no limit below 65,535 bytes; a topic of 65,535 slashes would cost milliseconds a message.
@@ -17,6 +18,8 @@ def is_filter(text: str) -> bool:
     """Whether this can be subscribed to: wildcards stand alone in their level, '#' in the last one."""
     if not text or len(text) > MAX_FILTER or "\0" in text or text.count("/") >= MAX_LEVELS:
         return False
+    if "+" not in text and "#" not in text:
+        return True
     levels = text.split("/")
     return "#" not in "".join(levels[:-1]) and all(
         level in {"+", "#"} or not {"+", "#"} & set(level) for level in levels
@@ -45,4 +48,11 @@ def covers(pattern: str, topic_filter: str) -> bool:
     return len(wanted) == len(pattern.split("/"))
 
 
-matches = covers
+def matcher(topic_filter: str) -> Callable[[str], bool]:
+    """For one filter and many topics: most of them are told by the number of their levels alone."""
+    if topic_filter == "#":
+        return lambda topic: not topic.startswith("$")
+    if topic_filter.endswith("/#"):
+        return lambda topic: covers(topic_filter, topic)
+    slashes = topic_filter.count("/")
+    return lambda topic: topic.count("/") == slashes and covers(topic_filter, topic)

@@ -25,16 +25,21 @@ class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
 
     connect_timeout: Annotated[timedelta, between(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=10)
     packet_size: Annotated[int, Meta(ge=256 * 1024, le=268_435_455)] = 2 * 1024 * 1024
+    node_packet_size: Annotated[int, Meta(ge=256 * 1024, le=268_435_455)] = 1024 * 1024
     connections: Annotated[int, Meta(ge=1)] = 20_000
     connections_per_address: Annotated[int, Meta(ge=1)] = 5_000
     pending: Annotated[int, Meta(ge=1)] = 1_000
     messages_per_second: Annotated[int, Meta(ge=1)] = 1_000
+    # Two days of a rig with eight cards, a sample a minute, are some five megabytes.
+    bytes_per_second: Annotated[int, Meta(ge=16 * 1024)] = 512 * 1024
+    logins_per_minute: Annotated[int, Meta(ge=1)] = 60
     # More than a fleet sends at once: a queue behind a full window does not drain while everybody publishes on.
     inflight: Annotated[int, Meta(ge=1, le=60_000)] = 1_000
     queue_messages: Annotated[int, Meta(ge=1)] = 100_000
     queue_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
     subscriptions: Annotated[int, Meta(ge=1)] = 1_000
     retained: Annotated[int, Meta(ge=1)] = 50_000
+    retained_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 128 * 1024 * 1024
     sessions_per_account: Annotated[int, Meta(ge=1)] = 50
     session_expiry: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=365))] = timedelta(hours=24)
 

@@ -189,9 +189,10 @@ async def test_a_client_that_asks_without_reading_the_answers_is_closed(tmp_path
         pings = b"\xc0\x00" * 100_000
 
         def is_gone() -> bool:
-            if greedy._writer.transport.get_write_buffer_size() < MEGABYTE:
+            transport = greedy._writer.transport
+            if not transport.is_closing() and transport.get_write_buffer_size() < MEGABYTE:
                 greedy.send(pings)
-            return greedy._writer.transport.is_closing()
+            return transport.is_closing()
 
         with memory_bounded(60 * MEGABYTE):
             assert await eventually_async(is_gone, timeout=20)

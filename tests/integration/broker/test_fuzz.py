@@ -82,7 +82,7 @@ class Target:
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        given_limits = limits(connections=200, connect_timeout=timedelta(seconds=1))
+        given_limits = limits(connections=200, connect_timeout=timedelta(seconds=1), logins_per_minute=1_000_000)
         running = broker_running(tmp_path_factory.mktemp("fuzz"), given_limits)
         house = runner.run(running.__aenter__())
         tasks = len(asyncio.all_tasks(runner.get_loop()))

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from rigwatch.registry import NodeAccess, Registry
 from rigwatch.settings.server import BrokerLimits
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock, settle
-from tests.integration.broker.peer import Login, connect, publish
+from tests.integration.broker.peer import Login, connect, packet, publish, text
 from tests.integration.broker.peer import Will as PeerWill
 from tests.waiting import eventually_async
 
@@ -215,6 +216,76 @@ async def test_a_client_that_is_too_fast_waits_and_is_not_called_silent(tmp_path
     readings.append(line.reading)
     assert readings == [False, True]
     assert b"".join(line.written).count(b"\xd0\x00") == 20
+
+
+async def test_bytes_are_limited_and_not_only_packets(tmp_path: Path) -> None:
+    street = Street(tmp_path, bytes_per_second=64 * 1024)
+    connection, line = street.join(keep_alive=1)
+    large = publish(REPORT1, bytes(200_000), qos=1, packet_id=7)
+    connection.data_received(large * 3)
+    await settle()
+    # Four seconds' worth goes at once; the third has to wait until the second is paid.
+    assert b"".join(line.written).count(b"\x40\x02") == 2
+    assert not line.reading
+    with nothing_ends(line):
+        street.wait(3)
+    await settle()
+    assert b"".join(line.written).count(b"\x40\x02") == 3
+
+
+async def test_who_comes_back_at_once_has_not_paid(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=4)
+    connection, _ = street.join()
+    connection.data_received(b"\xc0\x00" * 20)
+    connection.connection_lost(None)
+    connection, line = street.join()
+    connection.data_received(b"\xc0\x00")
+    await settle()
+    assert (b"".join(line.written), line.reading) == (b"\x20\x02\x00\x00", False)
+
+
+async def test_a_packet_costs_what_is_in_it(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=10)
+    connection, line = street.join()
+    filters = b"".join(text(f"t/{number}") + b"\0" for number in range(8))
+    for _ in range(3):
+        connection.data_received(packet(0x82, b"\0\1" + filters))
+    await settle()
+    assert b"".join(line.written).count(b"\x90\x0a") == 2
+    street.wait(0.5)
+    await settle()
+    assert b"".join(line.written).count(b"\x90\x0a") == 2
+
+
+async def test_acknowledgements_that_nobody_waits_for_count(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=100)
+    connection, line = street.join()
+    connection.data_received(b"\x40\x02\x00\x09" * 1000)
+    assert not line.reading
+
+
+async def test_one_client_does_not_hold_the_loop(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=100_000)
+    connection, line = street.join()
+    connection.data_received(b"\xc0\x00" * 2000)
+    turns = [len(b"".join(line.written))]
+    while turns[-1] < 4 + 2 * 2000:
+        await asyncio.sleep(0)
+        turns.append(len(b"".join(line.written)))
+    assert max(after - before for before, after in pairwise(turns)) <= 4 + 2 * 256
+    assert line.reading
+
+
+async def test_a_node_that_takes_itself_over_in_a_loop_is_slowed_down(tmp_path: Path) -> None:
+    street = Street(tmp_path, logins_per_minute=30)
+    for _ in range(30):
+        street.join(will=PeerWill(STATUS1))
+    connection, line = street.arrive()
+    password = street.master.node_key(RIG1).mqtt_password
+    connection.data_received(connect(Login(str(RIG1), password, str(RIG1))))
+    assert (connection.state, line.reading) == (State.DECIDING, False)
+    assert street.hub.counters.wills_sent == 29
+    await street.hub.close()
 
 
 async def test_the_will_of_a_connection_is_sent_once(tmp_path: Path) -> None:

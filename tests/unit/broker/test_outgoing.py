@@ -4,8 +4,8 @@ import pytest
 from broker.counters import Counters
 from broker.encoding import pubrel
 from broker.message import Message
-from broker.outgoing import Outgoing
-from broker.waiting import Waiting
+from broker.outgoing import WINDOW_BYTES, Outgoing
+from broker.waiting import Room, Waiting
 from rigwatch.settings.server import BrokerLimits
 
 
@@ -170,3 +170,49 @@ def test_a_full_queue_gives_up_a_state_last() -> None:
     for each, qos in ((will, 1), (message(2), 1), (message(3), 1), (message(4), 1), (message(5), 1)):
         waiting.push(each, qos)
     assert [waiting.pop()[0].payload for _ in range(len(waiting))] == [b"1", b"4", b"5"]
+
+
+def test_births_and_deaths_go_before_everything_else_that_waits() -> None:
+    out, line = live(inflight=1)
+    for number in range(1, 5):
+        out.deliver(message(number), 1)
+    death = Message("rigwatch/v1/main/rig1/status", b"lost", qos=1)
+    out.deliver(death, 1)
+    for packet_id in range(1, 6):
+        out.acknowledged(packet_id)
+    assert [packet[-1:] for packet in line.sent] == [b"1", b"t", b"2", b"3", b"4"]
+
+
+def test_births_and_deaths_keep_their_order_and_are_given_up_last() -> None:
+    waiting = Waiting(3, 10_000)
+    for text in (b"1", b"2", b"3"):
+        waiting.push(Message("rigwatch/v1/main/rig1/status", text, qos=1), 1)
+    will = message(4)
+    will.is_state = True
+    waiting.push(will, 1)
+    assert [waiting.pop()[0].payload for _ in range(len(waiting))] == [b"1", b"2", b"3"]
+
+
+def test_the_window_is_bounded_in_bytes_too() -> None:
+    out, line = live()
+    for number in range(5):
+        out.deliver(message(number, size=WINDOW_BYTES // 2), 1)
+    assert len(line.sent) == 1
+    out.acknowledged(1)
+    assert len(line.sent) == 2
+    out.deliver(Message("t", bytes(3 * WINDOW_BYTES), qos=1), 1)
+    for packet_id in range(2, 6):
+        out.acknowledged(packet_id)
+    assert len(line.sent) == 6
+
+
+def test_clients_of_one_account_share_what_may_wait_for_it() -> None:
+    room = Room()
+    waiting = [Waiting(1000, 10_000, room) for _ in range(10)]
+    for each in waiting:
+        for number in range(100):
+            each.push(message(number, size=500), 1)
+    assert room.used <= 10_000
+    for each in waiting:
+        each.drop_all()
+    assert room.used == 0

@@ -25,20 +25,11 @@ def test_a_quiet_minute_is_forgiveness() -> None:
     assert refusals.delay("a", 61) == 0
 
 
-def test_a_refusal_is_said_once_and_then_slowly_with_a_count() -> None:
-    refusals = Refusals()
-    said = [(second, refusals.times_to_say("a", "ann", second)) for second in range(1300)]
-    assert [each for each in said if each[1]] == [(0, 1), (600, 600), (1200, 600)]
-    assert refusals.times_to_say("a", "bob", 1) == 1
-    assert refusals.times_to_say("b", "ann", 1) == 1
-
-
 def test_its_memory_of_attackers_is_bounded() -> None:
     refusals = Refusals()
     for number in range(20_000):
         refusals.delay(f"address {number}", 0)
-        refusals.times_to_say(f"address {number}", "x", 0)
-    assert len(refusals._addresses) == len(refusals._said) == 10_000
+    assert len(refusals._addresses) == 10_000
 
 
 def test_connections_are_limited_in_all_and_by_address() -> None:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.routing import Routes
-from broker.topics import matches
+from broker.topics import covers
 from tests.unit.broker.test_topics import filters, topics
 
 steps = st.lists(
@@ -24,7 +24,7 @@ def test_it_finds_whom_a_search_through_all_filters_would(steps: list[tuple[str,
             model.pop((topic_filter, who), None)
         expected: dict[str, int] = {}
         for (each, subscriber), granted in model.items():
-            if matches(each, topic):
+            if covers(each, topic):
                 expected[subscriber] = max(granted, expected.get(subscriber, 0))
         assert dict(routes.match(topic)) == expected
     assert {(each, who): qos for each, who, qos in routes} == model

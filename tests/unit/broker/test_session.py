@@ -3,14 +3,16 @@ from typing import Any
 from amqtt.session import Session
 
 from broker.counters import Counters
+from broker.outgoing import Outgoing
 from broker.rights import Account, Role
-from broker.session import ClientSession, new_session
+from broker.session import ClientSession
 from rigwatch.settings.server import BrokerLimits
 
 
 def session() -> ClientSession:
     account = Account("ann", Role.ADMIN)
-    return new_session("ann:1", account, clean=True, limits=BrokerLimits(), counters=Counters())
+    outgoing = Outgoing(BrokerLimits(), Counters(), name="ann:1")
+    return ClientSession("ann:1", account, clean=True, outgoing=outgoing)
 
 
 def test_it_has_everything_that_amqtts_session_has() -> None:
