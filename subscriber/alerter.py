@@ -219,7 +219,7 @@ class Alerter:
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
         self._looked_at = self._usual_at = now
-        self._left_over = outbox.left(work)
+        self._left_over = outbox.take_over(work)
         # An address that was changed since, or taken away, is not refused any more, and the page should not say so.
         for name in outbox.refused(work).keys() - self.refused(work).keys():
             outbox.forgive(work, name)

@@ -15,6 +15,11 @@ from subscriber.facts import NodeFacts
 NAMED = 12
 """How many nodes one message names; the page has them all."""
 
+DIGESTED = 30
+"""How many messages one digest repeats the first line of."""
+
+COPY = "(may be a second copy)"
+
 _TROUBLE = {Scope.HOST: "the machine, or its power?", Scope.SITE: "uplink or power?", Scope.FLEET: "network, or pool?"}
 _TOGETHER = frozenset({Rule.LOST, Rule.SILENT, Rule.NO_PEERS, Rule.SOURCE_FAILING})
 
@@ -84,7 +89,16 @@ def digest(texts: Sequence[Text]) -> Text:
     """What waited for a channel's rate, as one message."""
     if len(texts) == 1:
         return texts[0]
-    return Text(f"{len(texts)} messages: {texts[0].title}", _lines([*(each.title for each in texts[:30])]))
+    more = f"and {len(texts) - DIGESTED} more" if len(texts) > DIGESTED else ""
+    return Text(f"{len(texts)} messages: {texts[0].title}", _lines([*(each.title for each in texts[:DIGESTED]), more]))
+
+
+def marked(text: Text, *, may_be_copy: bool, age: str) -> Text:
+    """With what people must know of the message itself, behind its first line."""
+    marks = [COPY] if may_be_copy else []
+    if age:
+        marks.append(f"(written {age} ago)")
+    return Text(" ".join([text.title, *marks]), text.body)
 
 
 def _title(said: Said) -> str:

@@ -1,7 +1,7 @@
 """A way to people as the postman sees it, and what can go wrong with one message. Nothing is sent here."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -43,15 +43,18 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`address` is a hash of the real one, which is a secret; `rate` messages in `per` seconds at most."""
+    """`address` is a hash of the real one, which is a secret; `rate` messages in `per` seconds at most. `former` is the
+    key under which older versions stored its messages.
+    """
 
     key: str
-    sender: Sender
+    sender: Sender = field(compare=False)
     route: Route
     address: str
     rate: int
     per: float
     timeout: float
+    former: str = ""
 
 
 def key_of(url: str) -> str:

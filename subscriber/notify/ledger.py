@@ -21,50 +21,55 @@ class StoredLedger:
 
     async def begin(self, posted: Sequence[Posted]) -> None:
         now = self._clock.now()
-        await self._change(lambda work: outbox.begin(work, _numbers(posted), now))
+        await self._change(posted, lambda work, stored: outbox.begin(work, _numbers(stored), now))
 
     async def sent(self, posted: Sequence[Posted], took: float) -> None:
         now = self._clock.now()
 
-        def change(work: Work) -> None:
-            outbox.sent(work, _numbers(posted), now)
-            self._note(work, posted, "sent", f"{posted[0].channel} took it in {took * 1000:.0f} ms")
+        def change(work: Work, stored: Sequence[Posted]) -> None:
+            outbox.sent(work, _numbers(stored), now)
+            self._note(work, stored, "sent", f"{stored[0].channel} took it in {took * 1000:.0f} ms")
 
-        await self._change(change)
+        await self._change(posted, change)
 
     async def again(self, posted: Sequence[Posted], at: Millis, why: str) -> None:
-        def change(work: Work) -> None:
-            outbox.again(work, _numbers(posted), at, why)
+        def change(work: Work, stored: Sequence[Posted]) -> None:
+            outbox.again(work, stored, at, why)
             # The same failure again is no news; how often is in the message's own row.
-            if any(each.error != why for each in posted) and posted[0].attempts <= 1:
-                self._note(work, posted, "not sent", f"{posted[0].channel}: {why}; tried again for a day")
+            if any(each.error != why for each in stored) and stored[0].attempts <= 1:
+                self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; tried again for a day")
 
-        await self._change(change)
+        await self._change(posted, change)
 
     async def failed(self, posted: Sequence[Posted], why: str) -> None:
-        def change(work: Work) -> None:
-            outbox.failed(work, _numbers(posted), why)
-            self._note(work, posted, "not sent", f"{posted[0].channel}: {why}; given up")
+        def change(work: Work, stored: Sequence[Posted]) -> None:
+            outbox.failed(work, _numbers(stored), why)
+            self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; given up")
 
-        await self._change(change)
+        await self._change(posted, change)
 
     async def refuse(self, channel: Channel, why: str) -> None:
         now = self._clock.now()
 
         def change(work: Work) -> None:
             outbox.refuse(work, channel.key, channel.address, why=why, now=now)
+            marks.told(work)
 
-        await self._change(change)
+        await self._worker.do(lambda store: store.change(change))
 
     def _note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
         self._alerter.note(work, posted, what, why)
 
-    async def _change(self, change: Callable[[Work], None]) -> None:
+    async def _change(self, posted: Sequence[Posted], change: Callable[[Work, Sequence[Posted]], None]) -> None:
+        """Of those that are stored; what was never in the database has no row to mark."""
+        stored = [each for each in posted if each.id > 0]
+
         def told(work: Work) -> None:
-            change(work)
+            change(work, stored)
             marks.told(work)
 
-        await self._worker.do(lambda store: store.change(told))
+        if stored:
+            await self._worker.do(lambda store: store.change(told))
 
 
 def _numbers(posted: Sequence[Posted]) -> list[int]:

@@ -63,6 +63,7 @@ class Notification(Model):
     created_at = BigIntegerField()
     next_at = BigIntegerField()
     attempts = IntegerField()
+    copies = IntegerField(default=0)  # attempts that may have arrived
     attempt_at = BigIntegerField(null=True)
     sent_at = BigIntegerField(null=True)
     error = TextField()
@@ -112,4 +113,15 @@ class Channel(Model):
         table_name = "channel"
 
 
-ALERT_MODELS: tuple[type[Model], ...] = (Incident, Decision, Notification, Silence, Trail, Channel)
+class MovedChat(Model):
+    """A Telegram group that became a supergroup, and so has another number."""
+
+    chat = BigIntegerField(primary_key=True)
+    moved_to = BigIntegerField()
+    moved_at = BigIntegerField()
+
+    class Meta:
+        table_name = "moved_chat"
+
+
+ALERT_MODELS: tuple[type[Model], ...] = (Incident, Decision, Notification, Silence, Trail, Channel, MovedChat)

@@ -23,8 +23,14 @@ class Progress(StrEnum):
     FAILED = "failed"
 
 
+COPIES_KNOWN = 3
+"""More that may have arrived are not held against a message that was found after a crash: it gets an attempt."""
+
+
 class Posted(Struct, frozen=True):
-    """A message with its number. `maybe_sent`: an earlier attempt may have arrived."""
+    """A message with its number; `copies` is how many earlier attempts may have arrived. One with a number of 0 or less
+    stands in no database, and nothing is written down about it.
+    """
 
     id: int
     channel: str
@@ -35,11 +41,11 @@ class Posted(Struct, frozen=True):
     incidents: tuple[int, ...]
     created_at: Millis
     attempts: int = 0
-    maybe_sent: bool = False
+    copies: int = 0
     error: str = ""
 
 
-_COLUMNS = "id, channel, kind, severity, title, body, incidents, created_at, attempts, state, error"
+_COLUMNS = "id, channel, kind, severity, title, body, incidents, created_at, attempts, state, copies, error"
 _ADD = """
 INSERT INTO notification (id, incident_id, channel, kind, severity, title, body, incidents, state, created_at,
     next_at, attempts, attempt_at, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'sending', ?, ?, 1, ?, '')
@@ -48,7 +54,8 @@ _LEFT = f"SELECT {_COLUMNS} FROM notification WHERE state = 'sending' ORDER BY i
 _WAITING = f"SELECT {_COLUMNS} FROM notification WHERE state = 'queued' ORDER BY id"  # noqa: S608 - constants
 _ATTEMPT = "UPDATE notification SET state = 'sending', attempts = attempts + 1, attempt_at = ? WHERE id = ?"
 _SENT = "UPDATE notification SET state = 'sent', sent_at = ?, error = '' WHERE id = ?"
-_AGAIN = "UPDATE notification SET state = 'queued', next_at = ?, error = ? WHERE id = ?"
+_AGAIN = "UPDATE notification SET state = 'queued', next_at = ?, error = ?, copies = ? WHERE id = ?"
+_FOUND = "UPDATE notification SET state = 'sending', copies = ? WHERE id = ?"
 _FAILED = "UPDATE notification SET state = 'failed', error = ? WHERE id = ?"
 _REFUSED = """
 INSERT INTO channel (name, address, refused_at, refused_why) VALUES (?, ?, ?, ?)
@@ -94,6 +101,13 @@ def left(work: Work) -> list[Posted]:
     return [_posted(row) for row in (*work.rows(_LEFT), *work.rows(_WAITING))]
 
 
+def take_over(work: Work) -> list[Posted]:
+    """The same, and it is in the hands of this process from now on, should that end as well."""
+    found = left(work)
+    work.run_many(_FOUND, [(each.copies, each.id) for each in found])
+    return found
+
+
 def begin(work: Work, numbers: Sequence[int], now: Millis) -> None:
     """Another attempt begins."""
     work.run_many(_ATTEMPT, [(now, number) for number in numbers])
@@ -103,8 +117,8 @@ def sent(work: Work, numbers: Sequence[int], now: Millis) -> None:
     work.run_many(_SENT, [(now, number) for number in numbers])
 
 
-def again(work: Work, numbers: Sequence[int], at: Millis, error: str) -> None:
-    work.run_many(_AGAIN, [(at, storable(error, 500), number) for number in numbers])
+def again(work: Work, posted: Sequence[Posted], at: Millis, error: str) -> None:
+    work.run_many(_AGAIN, [(at, storable(error, 500), each.copies, each.id) for each in posted])
 
 
 def failed(work: Work, numbers: Sequence[int], error: str) -> None:
@@ -134,10 +148,10 @@ def of_incident(work: Work, incident: int) -> list[Row]:
 
 
 def _posted(row: Row) -> Posted:
-    number, channel, kind, severity, title, body, incidents, created_at, attempts, state, error = row
-    maybe = state == Progress.SENDING.value or "time" in error
+    number, channel, kind, severity, title, body, incidents, created_at, attempts, state, copies, error = row
+    copies = min(copies + (state == Progress.SENDING.value), COPIES_KNOWN)
     return Posted(
-        number, channel, kind, severity, title, body, _incidents.decode(incidents), created_at, attempts, maybe, error
+        number, channel, kind, severity, title, body, _incidents.decode(incidents), created_at, attempts, copies, error
     )
 
 

@@ -151,7 +151,7 @@ def test_what_became_of_a_message_is_told(ada: FlaskClient, driver: Driver, what
     lose(driver, RIG)
     (posted,) = driver.store.look(outbox.left)
     if what == "again":
-        driver.store.change(lambda work: outbox.again(work, [posted.id], START + 5000, "HTTP 500"))
+        driver.store.change(lambda work: outbox.again(work, [posted], START + 5000, "HTTP 500"))
     elif what == "failed":
         driver.store.change(lambda work: outbox.failed(work, [posted.id], "HTTP 500"))
     assert said in text(ada, "/incidents/1")

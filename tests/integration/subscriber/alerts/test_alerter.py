@@ -141,7 +141,7 @@ def test_what_was_decided_survives_a_restart(driver: Driver, drive: Drive) -> No
     after.clock.move(60)
     # The message that nobody marked as sent is handed over again, as one that may be a copy.
     (posted,) = after.alerter.tick(after.store)
-    assert posted.maybe_sent
+    assert posted.copies
     assert after.hear(birth(2)) == ["OK: garage/rig1 back, after 1 min"]
 
 

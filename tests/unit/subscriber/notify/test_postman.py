@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from rigwatch.clock import Millis
 from subscriber.alerts.route import Route
-from subscriber.notify.channel import Channel, NotSent
-from subscriber.notify.postman import TRIED_FOR, Postman
+from subscriber.notify.channel import Channel, NotSent, Sender
+from subscriber.notify.parcels import TRIED_FOR
+from subscriber.notify.postman import Postman
 from subscriber.store.outbox import Posted
 from tests.fake_clock import START, FakeClock
 from tests.waiting import eventually_async
@@ -60,9 +63,14 @@ def message(number: int = 1, created_at: Millis = START) -> Posted:
 
 
 @asynccontextmanager
-async def a_postman(script: Script, book: Book, clock: FakeClock, *, rate: int = 100) -> AsyncIterator[Postman]:
+async def a_postman(script: Sender, book: Book, clock: FakeClock, *, rate: int = 100) -> AsyncIterator[Postman]:
     channel = Channel("web", script, Route("web"), "hash", rate, 60.0, 5.0)
-    postman = Postman([channel], book, clock=clock)
+    async with carrying(Postman([channel], book, clock=clock)) as postman:
+        yield postman
+
+
+@asynccontextmanager
+async def carrying(postman: Postman) -> AsyncIterator[Postman]:
     task = asyncio.create_task(postman.run())
     try:
         yield postman
@@ -134,3 +142,94 @@ async def test_what_does_not_fit_the_rate_goes_as_one() -> None:
         postman.hand_over([message(number) for number in range(2, 7)])
         await eventually_async(lambda: ("sent", (2, 3, 4, 5, 6)) in book.lines, what="the digest")
     assert script.titles[1] == "5 messages: message 2"
+
+
+@dataclass(slots=True)
+class Odd:
+    """Raises `exc`, whatever it is, for the messages named in `of`."""
+
+    exc: BaseException
+    of: str
+    titles: list[str] = field(default_factory=list)
+
+    def send(self, posted: Posted, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+        self.titles.append(posted.title)
+        if posted.title.startswith(self.of):
+            raise self.exc
+
+
+@pytest.mark.parametrize(
+    "exc", [RuntimeError("odd"), SystemExit(3), StopIteration(), RecursionError(), KeyboardInterrupt(), MemoryError()]
+)
+async def test_whatever_a_channel_raises_is_one_failed_attempt(
+    exc: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender, book, clock = Odd(exc, "message 1"), Book(), FakeClock()
+    async with a_postman(sender, book, clock) as postman:
+        postman.hand_over([message(1)])
+        await eventually_async(lambda: ("again", (1,)) in book.lines, what="the first attempt")
+        postman.hand_over([message(2)])
+        await clock.advance(2)
+        await eventually_async(lambda: ("sent", (2,)) in book.lines, what="the next goes on")
+        await clock.advance(3)
+        await eventually_async(lambda: sender.titles.count("message 1") > 1, what="the second attempt")
+    assert len([each for each in caplog.records if "not foreseen" in each.message]) == 1
+
+
+class Torn(Book):
+    """Cannot be written, for a reason nobody thought of."""
+
+    async def sent(self, posted: Sequence[Posted], took: float) -> None:  # noqa: ARG002 - the protocol's
+        raise OverflowError
+
+
+async def test_a_book_that_cannot_be_written_ends_nothing() -> None:
+    script = Script()
+    async with a_postman(script, Torn(), FakeClock()) as postman:
+        postman.hand_over([message(1)])
+        postman.hand_over([message(2)])
+        await eventually_async(lambda: script.titles == ["message 1", "message 2"], what="both are sent")
+
+
+async def test_what_was_taken_late_is_not_sent_again() -> None:
+    slow, book, clock = threading.Event(), Book(), FakeClock()
+
+    class Slow(Script):
+        def send(self, posted: Posted, *, timeout: float) -> None:
+            Script.send(self, posted, timeout=timeout)
+            slow.wait(30)
+
+    sender = Slow()
+    channel = Channel("web", sender, Route("web"), "hash", 100, 60.0, -1.95)
+    async with carrying(Postman([channel], book, clock=clock)) as postman:
+        postman.hand_over([message()])
+        await eventually_async(lambda: ("again", (1,)) in book.lines, what="the limit is over")
+        slow.set()
+        await eventually_async(lambda: ("sent", (1,)) in book.lines, what="it was taken after all")
+        await clock.advance(7200)
+    assert sender.titles == ["message 1"]
+
+
+async def test_channels_come_and_go_while_messages_are_on_their_way() -> None:
+    stays, goes, comes, book, clock = Script(), Script([NotSent("down")] * 9), Script(), Book(), FakeClock()
+    first = Channel("stays", stays, Route("stays"), "1", 100, 60.0, 5.0)
+    async with carrying(
+        Postman([first, Channel("goes", goes, Route("goes"), "2", 100, 60.0, 5.0)], book, clock=clock)
+    ) as postman:
+        postman.hand_over([replace(message(1), channel="goes")])
+        await eventually_async(lambda: ("again", (1,)) in book.lines, what="it waits")
+        postman.replace_channels([first, Channel("comes", comes, Route("comes"), "3", 100, 60.0, 5.0)])
+        assert [each.key for each in postman.channels] == ["stays", "comes"]
+        postman.hand_over([replace(message(2), channel="stays"), replace(message(3), channel="comes")])
+        await eventually_async(lambda: {("sent", (2,)), ("sent", (3,))} <= set(book.lines), what="both are sent")
+        await clock.advance(1.5)
+        await eventually_async(lambda: ("failed", (1,)) in book.lines, what="it is given back")
+    assert (stays.titles, comes.titles) == (["message 2"], ["message 3"])
+
+
+async def test_messages_stored_under_a_former_name_go_to_its_heir() -> None:
+    script, book = Script(), Book()
+    channel = Channel("telegram:1", script, Route("telegram:1"), "hash", 20, 60.0, 5.0, former="telegram")
+    async with carrying(Postman([channel], book, clock=FakeClock())) as postman:
+        postman.hand_over([replace(message(), channel="telegram")])
+        await eventually_async(lambda: ("sent", (1,)) in book.lines, what="it is sent")

@@ -1,0 +1,282 @@
+"""What waits for one channel, and what goes next: order, pace, back-off, copies. Pure; times are handed in.
+
+Back-off is a message's own. The channel has one as well, so that one that is down is not asked once a message; it is
+short for what was never tried, so that a message in trouble holds up nobody else's.
+"""
+
+import math
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+
+from rigwatch.clock import Millis
+from subscriber.alerts.letter import Text, digest, marked
+from subscriber.alerts.words import duration, plain
+from subscriber.notify.channel import Channel, NotSent
+from subscriber.store.outbox import Posted
+
+TRIED_FOR: Millis = 24 * 3_600_000
+"""Older than this nothing is sent any more, whether it was tried or lay in a copy of the database."""
+OLD_AFTER: Millis = 10 * 60_000
+"""From this age on a message says how old it is."""
+COPIES_MAX: Final = 4
+"""So often at most a message goes out that may have arrived each time; the last one waits until the channel has taken
+something else, or an hour."""
+_COPY_AFTER_S: Final = (4.0, 60.0, 3600.0)
+AT_ONCE: Final = 4
+"""Messages under way through one channel; two while it is in trouble."""
+_AT_ONCE_IN_TROUBLE: Final = 2
+# One after the other, as they were written, while none takes longer than this.
+_PATIENCE_S = 1.0
+_FIRST_S, _FRESH_MAX_S, _MAX_S = 2.0, 60.0, 600.0
+_RELEASES_MAX: Final = 3
+_TEXTS_REFUSED_MAX: Final = 3
+"""So many different messages refused for their text in a row, and none taken: it is the channel."""
+_BRIEF_MAX: Final = 200
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """Messages that go as one, oldest first. `due` is monotonic; `alone`: together with others it was refused;
+    `error`: why it failed last.
+    """
+
+    posted: list[Posted]
+    due: float = 0.0
+    tries: int = 0
+    released: int = 0
+    alone: bool = False
+    brief: bool = False
+    error: str = ""
+    begun: float = 0.0
+
+    @property
+    def incidents(self) -> set[int]:
+        return {number for each in self.posted for number in each.incidents}
+
+    @property
+    def numbers(self) -> set[int]:
+        return {each.id for each in self.posted}
+
+    def as_one(self, now: Millis) -> Posted:
+        """What is sent: a digest where there are several, with what has to be said about its age and its copies."""
+        text = digest([Text(each.title, each.body) for each in self.posted])
+        if self.brief:
+            text = Text(plain(text.title, _BRIEF_MAX), "")
+        age = max(now - min(each.created_at for each in self.posted), 0)
+        shown = marked(
+            text, may_be_copy=any(each.copies for each in self.posted), age=duration(age) if age >= OLD_AFTER else ""
+        )
+        return msgspec.structs.replace(self.posted[0], title=shown.title, body=shown.body)
+
+
+class Fate(Enum):
+    """What becomes of a parcel that was not sent."""
+
+    AGAIN = auto()
+    GIVEN_UP = auto()
+    # And so does everything that waits: the channel is not used any more.
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`posted` are the messages as they are now, `wait` the seconds until they are tried again."""
+
+    fate: Fate
+    why: str
+    posted: list[Posted]
+    wait: float = 0.0
+
+
+@dataclass(slots=True)
+class Parcels:
+    """Of one channel. Whoever takes one says later that it was sent or failed."""
+
+    channel: Channel
+    waiting: list[Parcel] = field(default_factory=list)
+    under_way: list[Parcel] = field(default_factory=list)
+    _sent_at: deque[float] = field(default_factory=deque)
+    _quiet_until: float = 0.0
+    _failed_at: float = 0.0
+    _strikes: int = 0
+    _failing: set[int] = field(default_factory=set)
+    _texts_refused: set[int] = field(default_factory=set)
+
+    def add(self, posted: Posted, now: float) -> None:
+        self.waiting.append(Parcel([posted], now))
+
+    def take(self, now: float) -> Parcel | None:
+        """The next to send now; it is under way then."""
+        left = self._left(now)
+        ready = [each for each in self.waiting if self._is_ready(each, now)]
+        if not ready or left < 1 or now < max(self._quiet_until, self._room_at()):
+            return None
+        first = min(ready, key=lambda each: (each.tries, each.posted[0].id))
+        crowd = [each for each in ready if not each.alone] if len(ready) > left and not first.alone else [first]
+        taken = self._joined(crowd)
+        self._sent_at.append(now)
+        taken.begun = now
+        self.under_way.append(taken)
+        return taken
+
+    def check_at(self, now: float) -> float | None:
+        """When there may be something to take; None: not before something is added or comes back."""
+        pace = 0.0 if self._left(now) > 0 else self._sent_at[0] + self.channel.per
+        ours = (max(each.due, self._allowed_at(each)) for each in self.waiting if not self._is_held(each))
+        at = max(min(ours, default=math.inf), pace, self._quiet_until, self._room_at())
+        return at if at < math.inf else None
+
+    def sent(self, parcel: Parcel, now: float) -> None:
+        """Also for one that was thought to have failed, and answered late."""
+        self._forget(parcel)
+        self._strikes = 0
+        self._failing.clear()
+        self._texts_refused.clear()
+        # What failed while the channel did need not wait for its own time; a few times, or one that always fails
+        # would go out with each message that does not.
+        for each in self.waiting:
+            if each.tries and each.released < _RELEASES_MAX and each.due > now:
+                each.due, each.released = now, each.released + 1
+
+    def failed(self, parcel: Parcel, exc: NotSent, *, now: float, wall: Millis) -> Outcome:
+        """What becomes of it; where it is tried again, it waits already."""
+        self._forget(parcel)
+        if exc.maybe:
+            parcel.posted = [msgspec.structs.replace(each, copies=each.copies + 1) for each in parcel.posted]
+        why = str(exc)
+        if exc.text:
+            return self._text_refused(parcel, why, now)
+        if exc.permanent:
+            return Outcome(Fate.REFUSED, why, parcel.posted)
+        self._strike(parcel, exc, now)
+        copies = max(each.copies for each in parcel.posted)
+        if copies >= COPIES_MAX:
+            return Outcome(Fate.GIVEN_UP, f"it may have arrived {copies} times, never confirmed: {why}", parcel.posted)
+        if is_stale(parcel, wall):
+            return Outcome(Fate.GIVEN_UP, f"given up after {duration(TRIED_FOR)}: {why}", parcel.posted)
+        parcel.tries += 1
+        wait = _jittered(_COPY_AFTER_S[copies - 1]) if exc.maybe else _back_off(parcel.tries, _MAX_S)
+        wait = max(wait, exc.retry_after)
+        self._wait_again(parcel, now + wait)
+        return Outcome(Fate.AGAIN, why, parcel.posted, wait)
+
+    def empty(self) -> list[Posted]:
+        """All that waits, which does not any more."""
+        waiting, self.waiting = self.waiting, []
+        return [posted for each in waiting for posted in each.posted]
+
+    def recover(self) -> None:
+        """After a defect: what was under way may have arrived, and waits again."""
+        for each in self.under_way:
+            each.posted = [msgspec.structs.replace(one, copies=one.copies + 1) for one in each.posted]
+        self.waiting += self.under_way
+        self.under_way = []
+
+    def use(self, channel: Channel, now: float) -> None:
+        """From now on; where it is another address, the old one's troubles are not its own."""
+        changed = channel.address != self.channel.address
+        self.channel = channel
+        if changed:
+            self._strikes, self._quiet_until = 0, 0.0
+            self._failing.clear()
+            for each in self.waiting:
+                each.due = now
+
+    def _left(self, now: float) -> int:
+        while self._sent_at and self._sent_at[0] <= now - self.channel.per:
+            self._sent_at.popleft()
+        return self.channel.rate - len(self._sent_at)
+
+    def _room_at(self) -> float:
+        """When one more may be under way."""
+        if not self.under_way:
+            return 0.0
+        if len(self.under_way) >= (_AT_ONCE_IN_TROUBLE if self._strikes else AT_ONCE):
+            return math.inf
+        return max(each.begun for each in self.under_way) + _PATIENCE_S
+
+    def _is_ready(self, parcel: Parcel, now: float) -> bool:
+        return max(parcel.due, self._allowed_at(parcel)) <= now and not self._is_held(parcel)
+
+    def _is_held(self, parcel: Parcel) -> bool:
+        """Whether an earlier message of the same incident is under way: its end is not told before its beginning."""
+        return any(not each.incidents.isdisjoint(parcel.incidents) for each in self.under_way)
+
+    def _allowed_at(self, parcel: Parcel) -> float:
+        """The channel's own back-off: of what failed already, and a shorter one of what was never tried."""
+        if not self._strikes:
+            return 0.0
+        if parcel.tries:
+            return self._failed_at + _bound(self._strikes, _MAX_S) / 2
+        return self._failed_at + _bound(len(self._failing), _FRESH_MAX_S) / 2
+
+    def _joined(self, chosen: Sequence[Parcel]) -> Parcel:
+        """With what waits of the same incidents, so that no story is told backwards."""
+        first = chosen[0]
+        incidents = {number for each in chosen for number in each.incidents}
+        together = [
+            each
+            for each in self.waiting
+            if each in chosen or not (first.alone or each.alone or each.incidents.isdisjoint(incidents))
+        ]
+        self.waiting = [each for each in self.waiting if each not in together]
+        if together == [first]:
+            return first
+        posted = sorted((posted for each in together for posted in each.posted), key=lambda each: each.id)
+        return Parcel(posted, first.due, max(each.tries for each in together), max(each.released for each in together))
+
+    def _text_refused(self, parcel: Parcel, why: str, now: float) -> Outcome:
+        """Each by itself, then only its first line; the others go on meanwhile."""
+        if len(parcel.posted) > 1:
+            for each in parcel.posted:
+                self._wait_again(Parcel([each], now, max(parcel.tries, 1), alone=True), now)
+            return Outcome(Fate.AGAIN, why, parcel.posted)
+        self._texts_refused |= parcel.numbers
+        if not parcel.brief:
+            parcel.tries += 1
+            parcel.alone = parcel.brief = True
+            self._wait_again(parcel, now)
+            return Outcome(Fate.AGAIN, why, parcel.posted)
+        if len(self._texts_refused) >= _TEXTS_REFUSED_MAX:
+            return Outcome(Fate.REFUSED, f"every text is refused: {why}", parcel.posted)
+        return Outcome(Fate.GIVEN_UP, f"its text is refused: {why}", parcel.posted)
+
+    def _strike(self, parcel: Parcel, exc: NotSent, now: float) -> None:
+        self._strikes += 1
+        self._failed_at = now
+        self._failing |= parcel.numbers
+        self._quiet_until = max(self._quiet_until, now + exc.retry_after if exc.retry_after else 0.0)
+
+    def _wait_again(self, parcel: Parcel, due: float) -> None:
+        parcel.due = due
+        self.waiting.append(parcel)
+        self.waiting.sort(key=lambda each: each.posted[0].id)
+
+    def _forget(self, parcel: Parcel) -> None:
+        for place in (self.under_way, self.waiting):
+            if parcel in place:
+                place.remove(parcel)
+
+
+def is_stale(parcel: Parcel, wall: Millis) -> bool:
+    """Whether all of it is too old to be told."""
+    return all(wall - each.created_at > TRIED_FOR for each in parcel.posted)
+
+
+def _bound(count: int, most: float) -> float:
+    return min(most, _FIRST_S * 2.0 ** min(max(count, 1) - 1, 16))
+
+
+def _back_off(count: int, most: float) -> float:
+    return _jittered(_bound(count, most))
+
+
+def _jittered(bound: float) -> float:
+    # Full jitter would allow no wait at all, and the other side is in trouble.
+    return random.uniform(bound / 2, bound)  # noqa: S311 - no secret

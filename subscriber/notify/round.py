@@ -1,0 +1,251 @@
+"""One channel's messages on their way. What hangs or fails delays no other channel, and no other message for long."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
+
+from rigwatch.clock import Clock, Millis
+from rigwatch.errors import RigwatchError
+from subscriber.notify.channel import Channel, NotSent
+from subscriber.notify.parcels import Fate, Outcome, Parcel, Parcels, is_stale
+from subscriber.notify.thread import start_thread
+from subscriber.store.outbox import Posted
+
+log = logging.getLogger(__name__)
+
+# What takes its time to fail is worth a little more than its own limit.
+_SLACK_S = 2.0
+# A book that cannot be written keeps nobody from being told.
+_BOOK_PATIENCE_S = 2.0
+_HANGING_MAX = 8
+_DEFECTS_MAX = 3
+_PAUSE_AFTER_DEFECT_S = 5.0
+_PAUSE_LEAST_S = 0.001
+
+
+Write = Callable[[], Awaitable[None]]
+"""Writes something down; raises `RigwatchError` while it cannot."""
+
+
+class Ledger(Protocol):
+    """Where it is written down what became of messages: `subscriber.notify.ledger.StoredLedger`."""
+
+    async def begin(self, posted: Sequence[Posted]) -> None: ...
+    async def sent(self, posted: Sequence[Posted], took: float) -> None: ...
+    async def again(self, posted: Sequence[Posted], at: Millis, why: str) -> None: ...
+    async def failed(self, posted: Sequence[Posted], why: str) -> None: ...
+    async def refuse(self, channel: Channel, why: str) -> None: ...
+
+
+class Round:
+    """`give_back` takes what is left when the channel is closed."""
+
+    def __init__(
+        self, channel: Channel, ledger: Ledger, *, clock: Clock, give_back: Callable[[Iterable[Posted]], None]
+    ) -> None:
+        self._parcels = Parcels(channel)
+        self._ledger = ledger
+        self._clock = clock
+        self._give_back = give_back
+        self._changed = asyncio.Event()
+        self._closed = False
+        # Under way, or waiting, or not yet written down as done.
+        self._in_hand: set[int] = set()
+        self._book: asyncio.Queue[_Line] = asyncio.Queue()
+        self._hanging = 0
+        self._failure = ""
+        self._defects: set[str] = set()
+
+    @property
+    def channel(self) -> Channel:
+        return self._parcels.channel
+
+    def add(self, posted: Posted) -> None:
+        # Whoever begins anew after a failure hands over all that is not marked as sent, also what is under way here.
+        if posted.id in self._in_hand:
+            return
+        self._in_hand.add(posted.id)
+        self._parcels.add(posted, self._clock.monotonic())
+        self._changed.set()
+
+    def use(self, channel: Channel) -> None:
+        """The same channel with other settings; what waits goes out through it."""
+        self._parcels.use(channel, self._clock.monotonic())
+        self._changed.set()
+
+    def close(self) -> None:
+        """Gives back what waits; what is under way still has its time."""
+        self._closed = True
+        self._give_back(self._parcels.empty())
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled, or closed and empty."""
+        self._parcels.recover()
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(self._write(), name=f"book of {self.channel.key}")
+            while not (self._closed and not self._parcels.under_way):
+                try:
+                    self._changed.clear()
+                    self._start(tasks)
+                    await self._pause()
+                except Exception:
+                    # A defect of ours in choosing what is next: what waits stays, and is looked at again.
+                    log.exception("messages wait for a while channel=%s", self.channel.key)
+                    await self._clock.sleep(_PAUSE_AFTER_DEFECT_S)
+            await self._book.join()
+            writing.cancel()
+
+    def _start(self, tasks: asyncio.TaskGroup) -> None:
+        while parcel := self._parcels.take(self._clock.monotonic()):
+            tasks.create_task(self._carry(parcel), name=f"message through {self.channel.key}")
+
+    async def _pause(self) -> None:
+        """Until something is due, added or over."""
+        at = self._parcels.check_at(self._clock.monotonic())
+        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._changed.wait())]
+        if at is not None:
+            waits.append(asyncio.create_task(self._clock.sleep(max(at - self._clock.monotonic(), _PAUSE_LEAST_S))))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+
+    async def _carry(self, parcel: Parcel) -> None:
+        """One attempt and what becomes of it."""
+        channel = self.channel
+        try:
+            if is_stale(parcel, self._clock.now()):
+                return self._give_up(parcel.posted, "written more than a day ago, never sent", parcel)
+            if parcel.tries:
+                await self._said(partial(self._ledger.begin, parcel.posted), patience=_BOOK_PATIENCE_S)
+            began = self._clock.monotonic()
+            await self._attempt(channel, parcel)
+        except NotSent as exc:
+            self._not_sent(channel, parcel, exc)
+        except Exception as exc:
+            # A defect of a plugin, of a library, or ours is one failed attempt: tried again, others unharmed.
+            kind = type(exc).__name__
+            if kind not in self._defects:
+                log.exception("a channel failed in a way that is not foreseen, tried again channel=%s", channel.key)
+            self._defects.add(kind)
+            parcel.error = f"{kind} in the sender itself, see the log"
+            self._not_sent(channel, parcel, NotSent(parcel.error))
+        else:
+            self._sent(parcel, self._clock.monotonic() - began)
+        finally:
+            self._changed.set()
+
+    async def _attempt(self, channel: Channel, parcel: Parcel) -> None:
+        if self._hanging >= _HANGING_MAX:
+            raise NotSent(f"{self._hanging} earlier attempts still hang")
+        message, limit = parcel.as_one(self._clock.now()), channel.timeout
+        sending = start_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
+        done, _ = await asyncio.wait({sending}, timeout=limit + _SLACK_S)
+        if not done:
+            self._hanging += 1
+            sending.add_done_callback(partial(self._ended_late, parcel, self._clock.monotonic()))
+            raise NotSent(f"timed out after {limit:g} s", maybe=True)
+        sending.result()
+
+    def _ended_late(self, parcel: Parcel, given_up_at: float, sending: "asyncio.Future[None]") -> None:
+        """What was taken after all, and is not under way again, is done."""
+        self._hanging -= 1
+        if not sending.cancelled() and sending.exception() is None and parcel in self._parcels.waiting:
+            self._sent(parcel, self._clock.monotonic() - given_up_at + self.channel.timeout)
+        self._changed.set()
+
+    def _sent(self, parcel: Parcel, took: float) -> None:
+        self._parcels.sent(parcel, self._clock.monotonic())
+        posted = list(parcel.posted)
+        self._note(partial(self._ledger.sent, posted, took), done_with=posted)
+        if self._failure:
+            log.warning("channel works again channel=%s", self.channel.key)
+            self._failure = ""
+
+    def _not_sent(self, channel: Channel, parcel: Parcel, exc: NotSent) -> None:
+        outcome = self._parcels.failed(parcel, exc, now=self._clock.monotonic(), wall=self._clock.now())
+        if outcome.fate is Fate.AGAIN:
+            self._try_again(parcel, outcome)
+        elif outcome.fate is Fate.GIVEN_UP:
+            self._give_up(outcome.posted, outcome.why)
+        else:
+            log.error(
+                "channel refuses for good channel=%s reason=%s; correct it, then run test-alert",
+                channel.key, outcome.why,
+            )  # fmt: skip
+            self._note(partial(self._ledger.refuse, channel, outcome.why))
+            lost = [*outcome.posted, *self._parcels.empty()]
+            self._note(partial(self._ledger.failed, lost, outcome.why), done_with=lost)
+
+    def _try_again(self, parcel: Parcel, outcome: Outcome) -> None:
+        # Of a message that fails while others do not, as of a channel that fails, it is said once.
+        if outcome.why not in (self._failure, parcel.error):
+            log.warning("message not sent, will try again channel=%s reason=%s", self.channel.key, outcome.why)
+            self._failure = outcome.why
+        parcel.error = outcome.why
+        if self._closed:
+            self._give_back(self._parcels.empty())
+            return
+        at = self._clock.now() + round(outcome.wait * 1000)
+        self._note(partial(self._ledger.again, outcome.posted, at, outcome.why))
+
+    def _give_up(self, posted: Sequence[Posted], why: str, parcel: Parcel | None = None) -> None:
+        if parcel is not None:
+            self._parcels.under_way.remove(parcel)
+        log.error("message given up channel=%s messages=%s reason=%s", self.channel.key, len(posted), why)
+        self._note(partial(self._ledger.failed, posted, why), done_with=posted)
+
+    def _note(
+        self, write: Callable[[], Awaitable[None]], *, done_with: Sequence[Posted] = ()
+    ) -> "asyncio.Future[None]":
+        line = _Line(write, frozenset(each.id for each in done_with))
+        self._book.put_nowait(line)
+        return line.written
+
+    async def _said(self, write: Write, *, patience: float) -> None:
+        await asyncio.wait({self._note(write)}, timeout=patience)
+
+    async def _write(self) -> None:
+        """The book, line by line in order, each until it stands there."""
+        while True:
+            line = await self._book.get()
+            await keep_trying(line.write)
+            self._in_hand -= line.done_with
+            line.written.set_result(None)
+            self._book.task_done()
+
+
+class _Line:
+    """One thing to be written down; then the messages that are done with are out of our hands."""
+
+    def __init__(self, write: Write, done_with: frozenset[int]) -> None:
+        self.write = write
+        self.done_with = done_with
+        self.written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+async def keep_trying(write: Write) -> None:
+    """Until the database is there again; what cannot be written because of a defect is left after a few times."""
+    pause, told, defects = 0.1, False, 0
+    while True:
+        try:
+            await write()
+        except RigwatchError as exc:
+            if not told:
+                log.error("what became of a message cannot be stored: %s", exc)
+                told = True
+        except Exception:
+            # The message stays as it was in the database, so after a start it may go out again, marked as a copy.
+            defects += 1
+            if defects == 1:
+                log.exception("what became of a message cannot be stored")
+            if defects >= _DEFECTS_MAX:
+                return
+        else:
+            return
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5.0)

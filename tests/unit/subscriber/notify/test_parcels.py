@@ -1,0 +1,208 @@
+"""What goes through a channel next, on a time that the test hands in."""
+
+from dataclasses import replace
+
+from rigwatch.clock import Millis
+from subscriber.alerts.route import Route
+from subscriber.notify.channel import Channel, NotSent
+from subscriber.notify.parcels import COPIES_MAX, TRIED_FOR, Fate, Outcome, Parcel, Parcels
+from subscriber.store.outbox import Posted
+from tests.fake_clock import START
+
+DOWN, HANGS, TEXT = NotSent("down"), NotSent("timed out", maybe=True), NotSent("too long", text=True)
+MINUTE: Millis = 60_000
+
+
+class Nothing:
+    def send(self, posted: Posted, *, timeout: float) -> None:
+        """Never called here."""
+
+
+CHANNEL = Channel("web", Nothing(), Route("web"), "hash", 100, 60.0, 20.0)
+
+
+def message(number: int, *incidents: int, created_at: Millis = START) -> Posted:
+    return Posted(number, "web", "first", "info", f"message {number}", "body", incidents or (number,), created_at, 1)
+
+
+def parcels(*messages: Posted, rate: int = 100) -> Parcels:
+    made = Parcels(replace(CHANNEL, rate=rate))
+    for each in messages:
+        made.add(each, 0.0)
+    return made
+
+
+def taken(made: Parcels, now: float) -> Parcel:
+    parcel = made.take(now)
+    assert parcel
+    return parcel
+
+
+def fail(made: Parcels, parcel: Parcel, exc: NotSent, now: float) -> Outcome:
+    return made.failed(parcel, exc, now=now, wall=START + round(now * 1000))
+
+
+def titles(parcel: Parcel, now: Millis = START) -> str:
+    return parcel.as_one(now).title
+
+
+def attempts_until(made: Parcels, exc: NotSent, until: float) -> list[tuple[float, set[int]]]:
+    """What is tried when, while all of it fails."""
+    tried: list[tuple[float, set[int]]] = []
+    now = 0.0
+    while now <= until:
+        parcel = made.take(now)
+        if parcel is None:
+            at = made.check_at(now)
+            if at is None:
+                break
+            now = max(at, now + 0.001)
+            continue
+        tried.append((now, parcel.numbers))
+        fail(made, parcel, exc, now)
+    return tried
+
+
+def test_they_go_one_after_the_other_while_none_takes_long() -> None:
+    made = parcels(message(1), message(2))
+    first = taken(made, 0)
+    assert made.take(0.5) is None
+    made.sent(first, 0.5)
+    assert taken(made, 0.5).numbers == {2}
+
+
+def test_one_that_takes_long_does_not_hold_up_the_next() -> None:
+    made = parcels(message(1), message(2))
+    taken(made, 0)
+    assert made.check_at(0) == 1.0
+    assert taken(made, 1.0).numbers == {2}
+
+
+def test_one_that_always_fails_does_not_hold_up_the_next() -> None:
+    made = parcels(message(1))
+    for now in (0, 100, 1000, 10_000):
+        fail(made, taken(made, now), DOWN, now)
+    made.add(message(2), 10_001)
+    at = made.check_at(10_001)
+    assert at
+    assert at <= 10_002
+    assert taken(made, at).numbers == {2}
+
+
+def test_a_channel_that_is_down_is_not_asked_once_a_message() -> None:
+    tried = attempts_until(parcels(*(message(number) for number in range(1, 51))), DOWN, 3600)
+    assert len(tried) < 90
+    assert len([at for at, _ in tried if at > 600]) / 50 < 1.5, "about one a minute"
+
+
+def test_all_that_failed_with_the_channel_goes_at_once_when_it_works() -> None:
+    made = parcels(*(message(number) for number in range(1, 6)))
+    attempts_until(made, DOWN, 30)
+    made.add(message(9), 31)
+    at = made.check_at(31)
+    assert at
+    made.sent(taken(made, at), at)
+    went = []
+    while parcel := made.take(at):
+        went.append(parcel.numbers)
+        made.sent(parcel, at)
+    assert [number for each in went for number in sorted(each)] == [1, 2, 3, 4, 5]
+
+
+def test_the_end_of_an_incident_is_not_told_before_its_beginning() -> None:
+    made = parcels(message(1, 7), message(2, 7))
+    first = taken(made, 0)
+    assert made.take(5) is None
+    fail(made, first, DOWN, 5)
+    at = made.check_at(5)
+    assert at
+    both = taken(made, at)
+    assert [each.id for each in both.posted] == [1, 2]
+    assert titles(both) == "2 messages: message 1"
+
+
+def test_at_most_four_copies_go_out_each_marked() -> None:
+    made = parcels(message(1))
+    now = 0.0
+    seen: list[str] = []
+    outcomes: list[Outcome] = []
+    for _ in range(COPIES_MAX):
+        parcel = taken(made, now)
+        seen.append(titles(parcel))
+        outcomes.append(fail(made, parcel, HANGS, now))
+        now = made.check_at(now) or now
+    assert seen == ["message 1"] + ["message 1 (may be a second copy)"] * 3
+    assert made.take(now) is None
+    assert outcomes[-1].fate is Fate.GIVEN_UP
+    assert "may have arrived 4 times" in outcomes[-1].why
+
+
+def test_copies_come_slowly() -> None:
+    tried = [at for at, _ in attempts_until(parcels(message(1)), HANGS, 6 * 60)]
+    assert len(tried) == 3
+    assert tried[2] - tried[1] >= 30
+
+
+def test_a_refused_text_is_sent_once_more_in_short_and_then_given_up() -> None:
+    made = parcels(message(1))
+    assert fail(made, taken(made, 0), TEXT, 0).fate is Fate.AGAIN
+    brief = taken(made, 0)
+    assert (brief.as_one(START).title, brief.as_one(START).body) == ("message 1", "")
+    outcome = fail(made, brief, TEXT, 0)
+    assert (outcome.fate, outcome.why) == (Fate.GIVEN_UP, "its text is refused: too long")
+    assert made.check_at(0) is None
+
+
+def test_of_several_refused_together_each_goes_by_itself() -> None:
+    made = parcels(*(message(number) for number in range(1, 4)), rate=1)
+    fail(made, taken(made, 0), TEXT, 0)
+    made.add(message(9), 0)
+    assert [titles(taken(made, at)) for at in (60, 120, 180, 240)] == [
+        "message 9", "message 1", "message 2", "message 3"
+    ]  # fmt: skip
+
+
+def test_one_refused_text_among_others_costs_that_text_only() -> None:
+    made = parcels(message(1), message(2))
+    fail(made, taken(made, 0), TEXT, 0)
+    second = taken(made, 0)
+    assert second.numbers == {2}
+    made.sent(second, 0)
+
+
+def test_a_channel_that_refuses_every_text_is_refused() -> None:
+    made = parcels(*(message(number) for number in range(1, 5)))
+    fates = []
+    while parcel := made.take(0):
+        fates.append(fail(made, parcel, TEXT, 0).fate)
+    assert Fate.REFUSED in fates
+
+
+def test_one_that_is_old_says_so_and_one_that_is_stale_is_given_up() -> None:
+    made = parcels(message(1, created_at=START - 25 * MINUTE))
+    parcel = taken(made, 0)
+    assert titles(parcel) == "message 1 (written 25 min ago)"
+    assert titles(parcel, START - 16 * MINUTE) == "message 1"
+    assert titles(parcel, START - 60 * MINUTE) == "message 1", "a clock that was put back makes nothing old"
+    assert made.failed(parcel, DOWN, now=0, wall=START + TRIED_FOR).fate is Fate.GIVEN_UP
+
+
+def test_what_is_asked_for_holds_for_the_whole_channel() -> None:
+    made = parcels(message(1), message(2))
+    fail(made, taken(made, 0), NotSent("slow down", retry_after=30), 0)
+    assert made.take(29) is None
+    assert taken(made, 30).numbers == {2}
+
+
+def test_another_address_is_not_blamed_for_the_old_one() -> None:
+    made = parcels(message(1))
+    fail(made, taken(made, 0), NotSent("slow down", retry_after=600), 0)
+    made.use(replace(CHANNEL, address="another"), 1)
+    assert taken(made, 1).numbers == {1}
+
+
+def test_more_than_the_rate_allows_goes_as_one_that_says_how_many() -> None:
+    made = parcels(*(message(number) for number in range(1, 41)), rate=2)
+    shown = taken(made, 0).as_one(START)
+    assert shown.title == "40 messages: message 1"
+    assert shown.body.splitlines()[-1] == "and 10 more"
