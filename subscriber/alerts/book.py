@@ -44,6 +44,8 @@ class Book:
         self.units = Agenda[int](self.incidents)
         self.changed: dict[int, Incident] = {}
         self.decisions: list[Decision] = []
+        self.begun_at: dict[Rule, Millis] = {}
+        """When the last incident of a rule began."""
 
     def of(self, subject: Subject) -> Mapping[Rule, int]:
         """Its open incidents, by rule."""
@@ -69,6 +71,7 @@ class Book:
             changes=self.recent.pop((subject, rule), ()),
         )
         self.open.setdefault(subject, {})[rule] = incident.id
+        self.begun_at[rule] = now
         self.save(incident)
         self.note(incident.id, now, "noticed", finding.evidence)
         return incident

@@ -32,6 +32,8 @@ from subscriber.facts import REVOKED, NodeFacts, ServerFacts
 
 _PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
 _THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
+_BY_TIME = frozenset({Rule.LOST, Rule.SILENT, Rule.BLOCK_STALLED, Rule.NO_SHARES})
+"""Rules that come to hold without a word of the node."""
 _FLEET_LOOK: Millis = SECOND
 _SERVER = Subject(Scope.SERVER)
 _NO_TRAIL = Trail()
@@ -116,6 +118,7 @@ class Engine:
             del self._fleet.facts[gone]
             for kept in (self._trails, self._saved_at, self._looks):
                 kept.pop(gone, None)
+            self._speaker.forget(gone)
             self._nodes.add(gone)
             self._fleet.moved()
         self.take(facts for facts in nodes if self._fleet.facts.get(facts.id) != facts)
@@ -155,7 +158,7 @@ class Engine:
         letters = self._speaker.speak(now)
         incidents, decisions = self._book.end_step()
         trails, self._walked = tuple(self._walked.items()), {}
-        planned = (self._nodes.next_at, self._book.units.next_at, self._server_at)
+        planned = (self._nodes.next_at, self._book.units.next_at, self._speaker.next_at, self._server_at)
         check_at = min((at for at in planned if at is not None), default=None)
         return Outcome(incidents, trails, decisions, letters, check_at)
 
@@ -207,13 +210,10 @@ class Engine:
     def _look_at(self, node: NodeId, now: Millis) -> None:
         facts = self._fleet.facts.get(node)
         subject = Subject(Scope.NODE, node.site, node.node)
-        if facts is None:
+        if facts is None or _is_revoked(facts):
+            why = "the node is no longer known" if facts is None else f"{REVOKED}, so nobody misses it"
             for rule in LOOKS:
-                self._book.close(subject, rule, "the node is no longer known", now)
-            return
-        if facts.reason.startswith(REVOKED) and facts.state is NodeState.OFFLINE:
-            for rule in LOOKS:
-                self._book.close(subject, rule, f"{REVOKED}, so nobody misses it", now)
+                self._book.close(subject, rule, why, now)
             return
         view = self._view(facts, now)
         looks = self._looks_of(node)
@@ -222,15 +222,19 @@ class Engine:
         for rule in opened.keys() - {rule for rule, _, _ in looks} if opened else ():
             self._book.close(subject, rule, "the rule was switched off", now)
         for rule, look, policy in looks:
-            number = opened.get(rule)
-            finding = look(view, policy, self._counts(number))
-            check_at = finding.check_at
-            if number is not None or finding.holds is Holds.YES:
-                check_at = self._judge(subject, rule, finding, policy, now)
+            check_at = self._look(subject, rule, look(view, policy, self._counts(opened.get(rule))), policy, now)
             if check_at is not None:
                 checks.append(check_at)
         if checks:
             self._nodes.plan(node, min(checks))
+
+    def _look(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Millis | None:  # noqa: PLR0917
+        """When time alone may change the answer."""
+        if finding.holds is Holds.YES or rule in self._book.of(subject):
+            return self._judge(subject, rule, finding, policy, now)
+        if rule in _BY_TIME:
+            self._speaker.foresee(rule, NodeId(subject.site, subject.name), finding.check_at)
+        return finding.check_at
 
     def _counts(self, number: int | None) -> bool:
         return number is not None and self._book.incidents[number].state is not State.PENDING
@@ -294,3 +298,7 @@ class Engine:
         windows = [each for each in self._fleet.mutes if each.kind is MuteKind.MAINTENANCE]
         target = Target(facts.id.site, facts.host, facts.id.node)
         return muted_by(windows, target, now, self._policy.zone) is not None
+
+
+def _is_revoked(facts: NodeFacts) -> bool:
+    return facts.reason.startswith(REVOKED) and facts.state is NodeState.OFFLINE

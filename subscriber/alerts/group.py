@@ -1,12 +1,16 @@
 """Which incidents are one: those of one host, site or fleet that begin together. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.alerts.incident import Incident, Kind, Scope, Subject
+from subscriber.alerts.incident import Incident, Scope, Subject
+
+FLOOD = 50
+"""So many at once are one thing, even where their messages take longer to read than anybody else would wait."""
 
 
 class Place(NamedTuple):
@@ -16,25 +20,59 @@ class Place(NamedTuple):
     site: str
 
 
-def release_at(
-    owing: Collection[Incident],
-    coming: Iterable[Millis],
-    *,
-    last_told_at: Millis | None,
-    wait: Millis,
-) -> Millis:
-    """When what several incidents of one rule owe is said; a moment in the past means now.
+class Release(NamedTuple):
+    """When something is said (a moment in the past is now), and of whom: those that owe it since `upto` or before."""
 
-    `coming` are the moments at which others may join: the ends of running holds. Nobody waits longer than `wait`, and
-    one that is alone does not wait at all, unless others were told of less than `wait` ago.
+    at: Millis
+    upto: Millis
+
+
+class Crowd(NamedTuple):
+    """What may be one message. `owed` are the moments since when each owes it, `coming` those at which others are
+    known to join unless they get well, `joined_at` when the last of all began, `told_at` when the last message of the
+    kind went out."""
+
+    owed: Collection[Millis]
+    coming: Collection[Millis] = ()
+    joined_at: Millis = 0
+    told_at: Millis | None = None
+
+
+def release(crowd: Crowd, wait: Millis) -> Release:
+    """What began together goes together, whatever else is on its way.
+
+    Nobody waits longer than `wait`, or three times that while a flood keeps coming in. Who is alone does not wait at
+    all, unless others were told of less than `wait` ago. Several go once all have come that can come in time, and
+    nobody new has for a while. Where not all can come in time, those before the widest gap go, so that what belongs
+    together stays together.
     """
-    first = min(incident.owed_at for incident in owing)
-    latest = first + wait
-    joining = [at for at in coming if at > first]
-    at = min(max(joining), latest) if joining else first
-    if last_told_at is not None and first < last_told_at + wait:
-        at = max(at, last_told_at + wait)
-    return min(at, latest) if joining or last_told_at is not None else first
+    first = min(crowd.owed)
+    moments = sorted([*crowd.owed, *(at for at in crowd.coming if at > first)])
+    longest = first + (3 * wait if len(moments) >= FLOOD else wait)
+    at = last = _before_the_gap(moments, _in_time(moments, first + wait, longest, wait // 5))
+    if sum(moment <= last for moment in moments) > 1:
+        at = max(at, crowd.joined_at + wait // 5)
+    if crowd.told_at is not None and first < crowd.told_at + wait:
+        at = max(at, crowd.told_at + wait)
+    return Release(min(at, longest), last)
+
+
+def _in_time(moments: Sequence[Millis], latest: Millis, longest: Millis, pause: Millis) -> Millis:
+    """Until when is waited: longer than `latest` only for those that follow one another without a pause."""
+    for before, after in pairwise(moments):
+        if latest < after <= longest and after - before <= pause:
+            latest = after
+    return latest
+
+
+def _before_the_gap(moments: Sequence[Millis], latest: Millis) -> Millis:
+    """The last of the moments that belong to the first, until `latest` at most."""
+    inside = [at for at in moments if at <= latest]
+    beyond = moments[len(inside) : len(inside) + 1]
+    if not beyond:
+        return inside[-1]
+    gaps = [(after - before, before) for before, after in pairwise([*inside, *beyond])]
+    return max(gaps)[1]
 
 
 def subject_of(members: Iterable[Incident], places: Mapping[NodeId, Place]) -> Subject:
@@ -58,11 +96,6 @@ def size_of(subject: Subject, places: Mapping[NodeId, Place]) -> int:
 def by_site(members: Iterable[Incident]) -> Counter[str]:
     """How many of them are at which site."""
     return Counter(each.subject.site for each in members)
-
-
-def has_parent(kind: Kind) -> bool:
-    """Only what is new becomes an incident of its own when it is many; the rest is said together and no more."""
-    return kind is Kind.FIRST
 
 
 def _within(subject: Subject, node: NodeId, place: Place) -> bool:

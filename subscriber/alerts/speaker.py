@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from subscriber.alerts.book import Book
-from subscriber.alerts.group import release_at, size_of, subject_of
+from subscriber.alerts.group import Crowd, release, size_of, subject_of
 from subscriber.alerts.incident import Incident, Kind, Scope, State
 from subscriber.alerts.letter import Letter, Said, Text, text_of, together
 from subscriber.alerts.notice import Notice, Reason, notice_of
@@ -17,6 +18,11 @@ from subscriber.alerts.quiet import Fleet, Peace
 from subscriber.alerts.route import Route
 from subscriber.alerts.rule import Rule, RulePolicy, worst
 from subscriber.alerts.words import duration
+
+_Key: TypeAlias = tuple[Rule, Kind]
+_Unit: TypeAlias = tuple[Incident, Notice]
+_SAID_AGAIN = frozenset({Kind.REMINDER, Kind.PROGRESS})
+_BEGINNINGS = frozenset({Kind.FIRST, Kind.FLAPPING})
 
 
 class Speaker:
@@ -29,25 +35,53 @@ class Speaker:
         self._peace = Peace(book, fleet, policy)
         self._routes = routes
         self._link = link
-        self._told_at: dict[Rule, Millis] = {}
+        # By rule, beginnings and ends apart.
+        self._told_at: dict[tuple[Rule, bool], Millis] = {}
+        self._gathering: defaultdict[_Key, set[int]] = defaultdict(set)
+        self._planned: dict[_Key, Millis] = {}
+        self._foreseen: defaultdict[Rule, dict[NodeId, Millis]] = defaultdict(dict)
         self._letters: list[Letter] = []
         self.refused: dict[str, str] = {}
+
+    @property
+    def next_at(self) -> Millis | None:
+        """When those that wait for others may go."""
+        return min(self._planned.values(), default=None)
+
+    def foresee(self, rule: Rule, node: NodeId, at: Millis | None) -> None:
+        """When time alone will make the rule hold for a node that nothing is wrong with so far; None = never."""
+        known = self._foreseen[rule]
+        if at is not None:
+            known[node] = at
+        else:
+            known.pop(node, None)
+
+    def forget(self, node: NodeId) -> None:
+        for known in self._foreseen.values():
+            known.pop(node, None)
 
     def speak(self, now: Millis) -> tuple[Letter, ...]:
         """The letters of this moment."""
         self._letters = []
-        owing: defaultdict[tuple[Rule, Kind], list[tuple[Incident, Notice]]] = defaultdict(list)
+        at_once: defaultdict[_Key, list[_Unit]] = defaultdict(list)
+        joined: defaultdict[_Key, set[int]] = defaultdict(set)
         for number in self._book.units.due(now):
             incident = self._book.incidents.get(number)
             if incident is None:
                 continue
             notice = self._notice(incident, now)
-            if notice.reason is Reason.OWED and notice.kind is not None:
-                owing[incident.rule, notice.kind].append((incident, notice))
-            else:
+            if notice.reason is not Reason.OWED or notice.kind is None:
                 self._hold_back(incident, notice, now)
-        for (rule, kind), units in owing.items():
-            self._release(rule, kind, units, now)
+            elif notice.kind in _SAID_AGAIN or incident.subject.scope is not Scope.NODE:
+                at_once[incident.rule, notice.kind].append((incident, notice))
+            else:
+                joined[incident.rule, notice.kind].add(number)
+        for (rule, kind), units in at_once.items():
+            self._tell(rule, kind, units, now)
+        due = [key for key, at in self._planned.items() if at <= now]
+        for key in dict.fromkeys([*due, *joined]):
+            self._gathering[key] |= joined[key]
+            self._release(key, joined[key], now)
         return tuple(self._letters)
 
     def _notice(self, incident: Incident, now: Millis) -> Notice:
@@ -73,39 +107,77 @@ class Speaker:
             self._book.save(replace(incident, told=max(notice.step, incident.told), came_back=count))
             self._book.units.add(incident.id)
 
-    def _release(self, rule: Rule, kind: Kind, units: list[tuple[Incident, Notice]], now: Millis) -> None:
-        owed = [incident for incident, _ in units]
-        if kind is not Kind.REMINDER and kind is not Kind.PROGRESS:
-            last = self._told_at.get(rule) if kind in (Kind.FIRST, Kind.FLAPPING) else None
-            wait = self._policy.group_wait if owed[0].subject.scope is Scope.NODE else 0
-            at = release_at(owed, self._coming(rule, kind, now), last_told_at=last, wait=wait)
-            if at > now:
-                for incident in owed:
-                    self._hold_back(incident, Notice(Reason.GROUPING, kind, at), now)
+    def _release(self, key: _Key, joined: set[int], now: Millis) -> None:
+        """Of those that owe the same: who has nobody to wait for any more speaks."""
+        self._planned.pop(key, None)
+        while owing := self._owing(key):
+            when = release(self._crowd(key, owing, now), self._policy.group_wait)
+            if when.at > now:
+                self._planned[key] = when.at
+                for incident in owing:
+                    if incident.id in joined:
+                        self._hold_back(incident, Notice(Reason.GROUPING, key[1]), now)
                 return
-        if kind is Kind.FIRST and len(owed) > 1 and owed[0].subject.scope is Scope.NODE:
-            parent = self._gather(rule, owed, now)
+            going = [incident for incident in owing if incident.owed_at <= when.upto]
+            self._gathering[key] -= {incident.id for incident in going}
+            self._say(key, going, now)
+
+    def _owing(self, key: _Key) -> list[Incident]:
+        """Those that still do: who got well, or speaks through a parent, has left."""
+        kind = key[1]
+        found = (self._book.incidents.get(number) for number in sorted(self._gathering[key]))
+        owing = [each for each in found if each is not None and each.owes is kind and each.parent is None]
+        self._gathering[key] = {each.id for each in owing}
+        return owing
+
+    def _crowd(self, key: _Key, owing: Sequence[Incident], now: Millis) -> Crowd:
+        rule, kind = key
+        hold = self._policy.of_site("", rule).hold
+        begins = kind in _BEGINNINGS and hold < self._policy.group_wait
+        joined_at = self._book.begun_at.get(rule, 0) if begins else max(incident.owed_at for incident in owing)
+        told_at = self._told_at.get((rule, kind in _BEGINNINGS))
+        return Crowd([incident.owed_at for incident in owing], self._coming(rule, kind, now), joined_at, told_at)
+
+    def _say(self, key: _Key, going: Sequence[Incident], now: Millis) -> None:
+        rule, kind = key
+        units: list[_Unit] = []
+        for incident in going:
+            # What keeps it quiet may have begun while it waited.
+            notice = self._notice(incident, now)
+            if notice.reason is Reason.OWED:
+                units.append((incident, notice))
+            else:
+                self._hold_back(incident, notice, now)
+        if kind is Kind.FIRST and len(units) > 1:
+            parent = self._gather(rule, [incident for incident, _ in units], now)
             # After a silence, steps of the schedule that are past are done with as well.
             units = [(parent, Notice(Reason.OWED, kind, step=max(notice.step for _, notice in units)))]
-        self._tell(rule, kind, units, now)
+        if units:
+            self._tell(rule, kind, units, now)
 
     def _coming(self, rule: Rule, kind: Kind, now: Millis) -> list[Millis]:
-        """When others may owe the same: ends of running holds, and of recoveries that go on."""
-        expected: list[Millis] = []
+        """When others will owe the same if nothing changes: ends of running holds, of recoveries, of calm; and nodes
+        that time alone brings to it. What is past has nothing to say: nobody knows whether it still holds."""
+        moments: list[Millis] = []
         for subject, rules in self._book.open.items():
             number = rules.get(rule)
             if number is None or subject.scope is not Scope.NODE:
                 continue
             incident = self._book.incidents[number]
-            if kind in (Kind.FIRST, Kind.FLAPPING):
-                if incident.state is State.PENDING:
-                    hold = self._policy.of_node(NodeId(subject.site, subject.name))[rule].hold
-                    expected.append(max(incident.since + hold, now + 1))
-            elif incident.parent is None and incident.state is (
-                State.CLEARING if kind is Kind.RECOVERY else State.FLAPPING
-            ):
-                expected.append(now + self._policy.group_wait)
-        return expected
+            if incident.parent is None or kind in _BEGINNINGS:
+                at = self._turns_at(incident, kind)
+                moments += [] if at is None else [at]
+        if kind is Kind.FIRST:
+            moments += [at + self._policy.of_node(node)[rule].hold for node, at in self._foreseen[rule].items()]
+        return [at for at in moments if at > now]
+
+    def _turns_at(self, incident: Incident, kind: Kind) -> Millis | None:
+        policy = self._policy_of(incident)
+        if kind in _BEGINNINGS:
+            return incident.since + policy.hold if incident.state is State.PENDING else None
+        if kind is Kind.RECOVERY:
+            return incident.turned_at + policy.clear_hold if incident.state is State.CLEARING else None
+        return incident.turned_at + self._policy.flap_within if incident.state is State.FLAPPING else None
 
     def _gather(self, rule: Rule, owed: Sequence[Incident], now: Millis) -> Incident:
         parent = Incident(
@@ -142,8 +214,8 @@ class Speaker:
             )
             self._book.save(told)
             self._book.units.add(incident.id)
-        if kind in (Kind.FIRST, Kind.FLAPPING):
-            self._told_at[rule] = now
+        if kind not in _SAID_AGAIN:
+            self._told_at[rule, kind in _BEGINNINGS] = now
         for route in self._routes:
             self._write(route, kind, [incident for incident, _ in units], now)
         self._note_unheard(kind, [incident for incident, _ in units], now)
