@@ -14,6 +14,7 @@ from broker.encoding import ConnectCode
 from broker.packets import Connect, Will
 from broker.rights import Account, Action, Role, allowed
 from rigwatch.clock import Clock
+from rigwatch.envelope import HEADER_LENGTH
 from rigwatch.errors import TopicError
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.registry import NodeAccess
@@ -119,6 +120,12 @@ class Access:
             return admitted
         stored = self._accounts.all().get(admitted.name)
         return account_of(admitted.name, stored) if stored and _proof(stored.password) == proof else None
+
+    def is_left_behind(self, node: NodeId, sealed: bytes) -> bool:
+        """Whether no key that counts sealed this, nor the one that was rotated away last and has something to tell."""
+        former = self._nodes.former_key(node)
+        keys = (*self._keys(node), *((former,) if former else ()))
+        return sealed[1:HEADER_LENGTH] not in {key.seal_key.key_id for key in keys}
 
     def _check_service(self, user: str, connect: Connect) -> Verdict:
         if not hmac.compare_digest(self._services[user], connect.password or b""):

@@ -14,11 +14,13 @@ from broker.dialogue import Dialogue
 from broker.embedded import EmbeddedBroker
 from broker.encoding import ConnectCode
 from broker.lines import network_of
+from broker.message import Message
 from broker.packets import Connect
 from broker.refusals import Refusals
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerLimits
+from rigwatch.topics import Channel, NodeId, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -284,7 +286,7 @@ class Hub:
 
     def recheck(self, names: Iterable[str]) -> None:
         """Closes whoever of these accounts, and of the newcomers, would be refused now; others get today's rights."""
-        newcomers, self._newcomers = self._newcomers, set()
+        newcomers, self._newcomers, names = self._newcomers, set(), set(names)
         for session, handler in [each for name in newcomers.union(names) for each in self.broker.sessions_of(name)]:
             try:
                 account = self.access.account_now(session.account, session.proof)
@@ -300,6 +302,20 @@ class Hub:
             )
             handler.end("login no longer good")
             self.broker.forget(session)
+        for name in names:
+            self._clear_status(name)
+
+    def _clear_status(self, name: str) -> None:
+        """What is kept of a node whose keys were revoked, its will included, is nobody's word any more."""
+        try:
+            node = NodeId.parse(name)
+            topic = topic_of(node, Channel.STATUS)
+            kept = next(self.broker.store.under(topic), None)
+            if kept is not None and self.access.is_left_behind(node, kept.payload):
+                self.broker.publish(Message(topic, b"", qos=1), retain=True)
+        except RigwatchError:
+            # No node's name, or a file that cannot be read, which is complained about where it is watched.
+            return
 
     def expire_sessions(self) -> None:
         """Forgets sessions whose clients have been away too long."""

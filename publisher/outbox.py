@@ -42,6 +42,8 @@ ERROR_NAME: Final = "outbox"
 _SOURCE_ERRORS_MAX: Final = 31
 """A sample takes 32 errors, and one of them is the outbox's."""
 
+_CENTURY: Final = 100 * 366 * 24 * 3_600_000
+
 _decoder = msgspec.json.Decoder(Sample)
 _encoder = msgspec.json.Encoder()
 
@@ -133,9 +135,14 @@ class Outbox:
             self._write()
 
     def next_session(self) -> int:
-        """A number above that of every session before, whatever the clock says."""
+        """A number above that of every session before, whatever the clock says.
+
+        But no clock has ever been a century ahead: who told of such a session had the node's key, and no good in mind.
+        """
         with self._lock:
-            self._count("session", max(self._last["session"] + 1, self._clock.now()))
+            now = self._clock.now()
+            last = self._last["session"]
+            self._count("session", now if last > now + _CENTURY else max(last + 1, now))
             self._write()
             return self._last["session"]
 

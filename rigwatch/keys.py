@@ -64,12 +64,16 @@ def decode_key(text: str) -> bytes:
 
 
 class NodeKey:
-    """What one node holds: its MQTT password and its sealing key are derived from it, each once."""
+    """What one node holds: its MQTT password and its sealing key are derived from it, each once.
 
-    def __init__(self, key: bytes) -> None:
+    `generation` is known to whoever derived the key; who got it with a join token does not need it.
+    """
+
+    def __init__(self, key: bytes, generation: int = 0) -> None:
         if len(key) != KEY_LENGTH:
             raise ValueError(f"a node key has {KEY_LENGTH} bytes")
         self._key = key
+        self.generation = generation
 
     def __repr__(self) -> str:
         return "NodeKey(…)"
@@ -146,7 +150,7 @@ class MasterKey:
 
     def node_key(self, node: NodeId, generation: int = 0) -> NodeKey:
         """The node's key; a higher generation is what revoking and rotating mean."""
-        return NodeKey(derive(self._key, f"node/{node.site}/{node.node}/{generation}"))
+        return NodeKey(derive(self._key, f"node/{node.site}/{node.node}/{generation}"), generation)
 
     def service_password(self, name: str) -> str:
         """The MQTT password of one of the server's own accounts ('subscriber', 'watch'). A secret."""

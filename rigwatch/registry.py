@@ -26,12 +26,26 @@ KEYS_CACHED = 16_384
 
 
 class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`generation` counts the node's keys. Until `previous_until` the key before it is accepted as well."""
+    """`generation` counts the node's keys. Until `previous_until` the key before it is accepted as well.
+
+    `since` is the generation with which the last revocation let the node begin anew.
+    """
 
     generation: int
     enrolled_at: Millis
     previous_until: Millis | None = None
     revoked: bool = False
+    since: int = 0
+
+    @property
+    def first_generation(self) -> int:
+        """No key from before this one counts for anything."""
+        return self.generation if self.revoked else self.since
+
+    def revoke(self) -> "Enrollment":
+        """None of the keys so far counts any more."""
+        following = self.generation + 1
+        return Enrollment(generation=following, enrolled_at=self.enrolled_at, revoked=True, since=following)
 
 
 class Registry:
@@ -89,8 +103,7 @@ class Registry:
     def revoke(self, node: NodeId, now: Millis) -> Enrollment:
         """From now on no key issued so far is accepted; enrolling again issues the next one."""
         with self._changing() as nodes:
-            known = nodes.get(node) or Enrollment(generation=0, enrolled_at=now)
-            successor = Enrollment(generation=known.generation + 1, enrolled_at=known.enrolled_at, revoked=True)
+            successor = (nodes.get(node) or Enrollment(generation=0, enrolled_at=now)).revoke()
             nodes[node] = successor
         return successor
 
@@ -101,7 +114,10 @@ class Registry:
             if known is None or known.revoked:
                 raise RigwatchError(f"node {node}: is not enrolled; run 'rigwatch enroll' first")
             successor = Enrollment(
-                generation=known.generation + 1, enrolled_at=known.enrolled_at, previous_until=previous_until
+                generation=known.generation + 1,
+                enrolled_at=known.enrolled_at,
+                previous_until=previous_until,
+                since=known.since,
             )
             nodes[node] = successor
         return successor
@@ -115,8 +131,7 @@ class Registry:
             elif taken.revoked:
                 nodes[successor] = msgspec.structs.replace(taken, revoked=False, enrolled_at=now)
             if left is None or not left.revoked:
-                left = left or Enrollment(generation=0, enrolled_at=now)
-                nodes[node] = Enrollment(generation=left.generation + 1, enrolled_at=left.enrolled_at, revoked=True)
+                nodes[node] = (left or Enrollment(generation=0, enrolled_at=now)).revoke()
 
     def _refresh(self) -> None:
         try:

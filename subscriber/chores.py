@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from rigwatch.clock import Clock, Millis
@@ -72,7 +73,17 @@ class Chores:
         now = self._clock.now()
         await self._worker.do(lambda store: store.set_enrolled(enrolled))
         await self._worker.do(lambda store: store.change(lambda work: _note_revoked(work, revoked, now)))
+        await self._begin_anew({node: each.first_generation for node, each in listed.items() if each.first_generation})
         self._noted = listed
+
+    async def _begin_anew(self, since: Mapping[NodeId, int]) -> None:
+        """Also for nodes that were revoked and enrolled again between two looks."""
+        now = self._clock.now()
+        left = await self._worker.do(lambda store: store.look(lambda work: housekeeping.behind(work, since)))
+        for node in left:
+            step = partial(housekeeping.begin_anew, node=node, since=since[node], now=now)
+            while not await self._worker.do(lambda store, step=step: store.change(step)):  # type: ignore[misc]
+                pass
 
     async def _prune(self, keep: timedelta) -> None:
         now = self._clock.now()

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from rigwatch.clock import Millis
 from rigwatch.envelope import key_id_of
@@ -21,6 +20,15 @@ from subscriber.facts import KEY_ENDED
 
 CLOCK_TOLERANCE: Millis = 2_000
 """A rig whose clock is off by no more than this is believed to the millisecond."""
+
+AHEAD: Millis = 24 * 3_600_000
+"""A session so far ahead of the server's clock may be of a rig whose clock is wrong by a zone: it counts as any other.
+
+One that is further ahead counts only against others of its kind, so that no session within this bound is ever too low.
+"""
+
+AHEAD_MOST: Millis = 100 * 366 * 24 * 3_600_000
+"""No clock is so wrong: a session that is further ahead than this is refused."""
 
 LIVE_INTERVALS = 2
 """A sample younger than this many intervals when it arrives is live; older ones are history."""
@@ -34,6 +42,8 @@ class Reason(StrEnum):
     SEAL = "not sealed by this node"
     CONTENT = "not a valid message"
     OLD_SESSION = "of an older session"
+    OLD_KEY = "sealed with an older key than the node has used since"
+    AHEAD = "of a session that no clock can have begun yet"
     OVERFLOW = "no room left, the database is too slow or away"
     UNSTORABLE = "the database cannot hold it"
 
@@ -66,6 +76,9 @@ class Heard(Struct, frozen=True):
 class Known(Struct, frozen=True):
     """What must be known of a node to judge its next message. `state` None and `session` 0: never heard of.
 
+    `session` is the current one. `other_session` is the highest of the other kind: of those further ahead of the
+    clock than `AHEAD` where the current one is not, and of those within it where the current one is ahead.
+    `generation` is that of the newest key the node was heard with; what older ones seal counts no more.
     `born_at` is when the first birth or report of a session came; a will alone tells of no birth.
     """
 
@@ -74,6 +87,8 @@ class Known(Struct, frozen=True):
     state_at: Millis | None = None
     interval: Millis = 60_000
     born_at: Millis | None = None
+    other_session: int = 0
+    generation: int = 0
 
 
 class Timed(Struct, frozen=True):
@@ -150,23 +165,44 @@ def judge(heard: Heard, known: Known) -> StatusTaken | ReportTaken | Rejected:
 
     A session above the known one is believed whatever message it comes with: its birth may have been lost, or may
     still be on its way through another subscriber. A will of a newer session is how a node is found that came and died
-    while the subscriber was away.
+    while the subscriber was away. With the first message of a newer key a node begins anew, as one nobody has heard of.
     """
-    body = heard.body
-    if body.session < known.session:
-        detail = f"session {body.session} is older than {known.session}"
-        return Rejected(heard.topic, Reason.OLD_SESSION, detail, known.session)
+    body, generation = heard.body, heard.key.generation
+    if generation < known.generation:
+        return Rejected(heard.topic, Reason.OLD_KEY, f"generation {generation} is older than {known.generation}")
+    if body.session > heard.received_at + AHEAD_MOST:
+        return Rejected(heard.topic, Reason.AHEAD, "session is a century ahead")
+    if generation > known.generation:
+        known = Known(interval=known.interval, generation=generation)
+    if body.session != known.session:
+        least = _least_session(body.session, known, heard.received_at + AHEAD)
+        if body.session < least:
+            # Above its own as well, so that the node that lives begins one above all that counts against it.
+            told = max(least - 1, body.session + 1)
+            return Rejected(heard.topic, Reason.OLD_SESSION, f"session {body.session} is older than {least - 1}", told)
     if isinstance(body, Status):
         return _take_status(body, known, heard.received_at)
     return _take_report(body, known, heard.received_at)
+
+
+def _least_session(session: int, known: Known, bound: Millis) -> int:
+    """The lowest that is new beside those of the same kind, ahead of the bound or within it."""
+    same = [each for each in (known.session, known.other_session) if (each > bound) is (session > bound)]
+    return max(same, default=0) + 1
+
+
+def _other_session(session: int, known: Known, bound: Millis) -> int:
+    """The highest of the other kind, once `session` is the current one."""
+    others = [each for each in (known.session, known.other_session) if (each > bound) is not (session > bound)]
+    return max(others, default=0)
 
 
 def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
     # A will that came out for a node which had said goodbye, or a birth replayed after either, is not news.
     stays = status.session == known.session and _RANK[status.state] <= _RANK[known.state]
     birth = status.state is NodeState.ONLINE
-    following = Known(
-        session=status.session,
+    following = structs.replace(
+        _begun(status.session, known, now),
         state=known.state if stays else status.state,
         state_at=known.state_at if stays else now,
         interval=round(status.interval * 1000) if birth or status.host else known.interval,
@@ -176,11 +212,16 @@ def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
     return StatusTaken(following, identity=birth or bool(status.host))
 
 
+def _begun(session: int, known: Known, now: Millis) -> Known:
+    """With this session as the current one."""
+    if session == known.session:
+        return known
+    return structs.replace(known, session=session, other_session=_other_session(session, known, now + AHEAD))
+
+
 def _take_report(report: Report, known: Known, now: Millis) -> ReportTaken:
-    if report.session > known.session:
-        known = msgspec.structs.replace(
-            known, session=report.session, state=NodeState.ONLINE, state_at=now, born_at=now
-        )
+    if report.session != known.session:
+        known = structs.replace(_begun(report.session, known, now), state=NodeState.ONLINE, state_at=now, born_at=now)
     offset = now - report.sent_at
     shift = offset if abs(offset) > CLOCK_TOLERANCE else 0
     live_from = now - LIVE_INTERVALS * known.interval

@@ -79,7 +79,7 @@ class Pipeline:
 
     def receive(self, message: Message) -> None:
         """Called on the loop for each message; never blocks, never raises for anything a sender can do."""
-        if self._finishing:
+        if self._finishing or _clears(message):
             return
         try:
             heard = open_message(message, self._access, self._clock.now())
@@ -224,7 +224,7 @@ class Pipeline:
         for heard, verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Rejected):
                 self.rejections.add(verdict, self._clock.monotonic())
-                if verdict.reason is Reason.OLD_SESSION:
+                if verdict.reason is Reason.OLD_SESSION and verdict.session:
                     outdated[heard.key] = heard, Ack(verdict.session)
             elif isinstance(verdict, ReportTaken):
                 _, numbers = taken.setdefault((heard.key, heard.body.session), (heard, []))
@@ -287,6 +287,11 @@ def _halves(heard: Heard) -> tuple[Heard, Heard]:
     half = len(report.samples) // 2
     first, second = replace(report, samples=report.samples[:half]), replace(report, samples=report.samples[half:])
     return replace(heard, body=first), replace(heard, body=second)
+
+
+def _clears(message: Message) -> bool:
+    """Whether it only says that the broker keeps nothing of the topic any more, as after a revocation."""
+    return not message.payload and message.topic.endswith(f"/{Channel.STATUS.value}")
 
 
 def _weight(heard: Heard) -> int:

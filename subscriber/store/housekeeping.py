@@ -7,7 +7,7 @@ from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from subscriber.facts import REVOKED
 from subscriber.ingest import CLOCK_TOLERANCE
-from subscriber.store import changes
+from subscriber.store import changes, marks, numbers
 from subscriber.store.work import Work
 from subscriber.store.writer import add_nodes
 
@@ -27,6 +27,8 @@ UPDATE node SET state_at = CASE WHEN state_at > ? THEN ? ELSE state_at END,
     last_report_at = CASE WHEN last_report_at > ? THEN ? ELSE last_report_at END
 WHERE state_at > ? OR last_report_at > ?
 """
+_KEYS = "SELECT site, node, id, generation FROM node"
+_BEGIN_ANEW = "UPDATE node SET generation = ?, session = 0, other_session = 0 WHERE id = ? AND generation < ?"
 _PRESENT = "SELECT site, node, id FROM node WHERE state IN ('online', 'lost')"
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
 
@@ -52,6 +54,32 @@ def set_revoked(work: Work, nodes: Iterable[NodeId], now: Millis) -> bool:
     work.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
     changes.record(work, [(present[node], now, NodeState.OFFLINE.value, REVOKED) for node in gone])
     return bool(gone)
+
+
+def behind(work: Work, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
+    """Which of these nodes, by their number, were heard last with a key from before this generation."""
+    generations = {NodeId(site, node): (number, at) for site, node, number, at in work.rows(_KEYS)} if since else {}
+    return {
+        node: generations[node][0]
+        for node, generation in since.items()
+        if node in generations and generations[node][1] < generation
+    }
+
+
+def begin_anew(work: Work, node: NodeId, since: int, now: Millis) -> bool:
+    """Ends what keys from before this generation left: session, presence, numbers not yet used; False: not all yet.
+
+    What they sealed and is still on its way counts no more.
+    """
+    number = behind(work, {node: since}).get(node)
+    if number is None:
+        return True
+    if not numbers.bring_back(work, number, now):
+        return False
+    work.run(_BEGIN_ANEW, (since, number, since))
+    set_revoked(work, [node], now)
+    marks.touch(work)
+    return True
 
 
 def beat(work: Work, name: str, *, now: Millis, connected_at: Millis | None) -> None:

@@ -51,6 +51,8 @@ class Node(Model):
     retired_at = BigIntegerField(null=True)  # from then on hidden, its history kept
     highest_n = BigIntegerField(default=0)  # of its samples, those that are forgotten included
     born_at = BigIntegerField(null=True)  # when its last session was first heard of alive
+    generation = IntegerField(default=0)  # of the newest key it was heard with
+    other_session = BigIntegerField(default=0)  # the highest of the other kind: see `ingest.Known`
 
     class Meta:
         table_name = "node"

@@ -28,8 +28,9 @@ _RETIRE = "UPDATE node SET retired_at = ? WHERE site = ? AND node = ? AND retire
 _RESTORE = "UPDATE node SET retired_at = NULL WHERE site = ? AND node = ? AND retired_at IS NOT NULL"
 _FORGET_UNSEEN = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL"
 _MOVE = """
-UPDATE node SET site = ?, enrolled_at = ?, state = CASE WHEN state IS NULL THEN NULL ELSE ? END, state_at = ?,
-    reason = ? WHERE site = ? AND node = ? RETURNING id, state
+UPDATE node SET site = ?, enrolled_at = ?, session = 0, other_session = 0, generation = 0,
+    state = CASE WHEN state IS NULL THEN NULL ELSE ? END, state_at = ?, reason = ?
+WHERE site = ? AND node = ? RETURNING id, state
 """
 _PAST_INCIDENTS = "SELECT id, detail FROM incident WHERE scope = 'node' AND site = ? AND name = ? AND live = 0"
 _MOVE_INCIDENT = "UPDATE incident SET site = ?, detail = ? WHERE id = ?"

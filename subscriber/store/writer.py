@@ -20,7 +20,7 @@ from subscriber.ingest import (
     Timed,
     judge,
 )
-from subscriber.store import changes, rollups
+from subscriber.store import changes, numbers, rollups
 from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, stored_number, to_row
 from subscriber.store.texts import storable
@@ -28,21 +28,24 @@ from subscriber.store.times import HOUR
 from subscriber.store.work import Row, Work
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
+Key: TypeAlias = tuple[int, int]
+"""Node and `n`."""
 
 _LOAD = """
 SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
        n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n,
-       n.born_at
+       n.born_at, n.other_session, n.generation
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
 """
 _ADD_NODE = """
 INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
-                  kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n)
-VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+                  kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n,
+                  generation, other_session)
+VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
 _REMOVE_UNHEARD = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL AND enrolled_at IS NULL"
 _EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
-_BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ?"
+_BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ? LIMIT ?"
 _SET_IDENTITY = """
 UPDATE node SET name = {name}, host = {host}, version = {version}, tags = {tags}, sources = {sources},
     interval = {interval} {from} WHERE node.id = {id}
@@ -57,7 +60,8 @@ _IDENTITY_COLUMNS = (
     ("id", "int4"),
 )
 _SET_FACTS = """
-UPDATE node SET session = {session}, state = {state}, state_at = {state_at}, reason = {reason},
+UPDATE node SET session = {session}, other_session = {other}, generation = {generation},
+    state = {state}, state_at = {state_at}, reason = {reason},
     first_seen_at = {first_seen_at}, last_report_at = {last_report_at}, clock_offset = {clock_offset},
     latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
     kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
@@ -67,6 +71,8 @@ UPDATE node SET session = {session}, state = {state}, state_at = {state_at}, rea
 """
 _FACTS_COLUMNS = (
     ("session", "int8"),
+    ("other", "int8"),
+    ("generation", "int4"),
     ("state", "text"),
     ("state_at", "int8"),
     ("reason", "text"),
@@ -143,8 +149,17 @@ class _Batch:
     """The samples of a batch on their way into the tables."""
 
     drafts: dict[NodeId, Draft]
-    rows: list[Row] = field(default_factory=list)
+    rows: dict[Key, Row] = field(default_factory=dict)
     added: rollups.Added = field(default_factory=rollups.Added)
+
+    def make_way(self, work: Work, row: Row, stored: Row | None) -> None:
+        """Another sample has this row's number: it gets a free one, be it stored or on its way."""
+        taken = {n for _, n in self.rows}
+        if stored is not None:
+            numbers.move(work, stored, taken)
+            return
+        moved = numbers.renumbered(work, self.rows.pop((row[0], row[1])), taken)
+        self.rows[moved[0], moved[1]] = moved
 
 
 class UnknownNodes(Exception):
@@ -175,7 +190,7 @@ def write(work: Work, batch: Sequence[Heard], *, look_for_all: bool = False) -> 
     collected = _Batch(drafts)
     _collect_samples(work, collected, zip(batch, verdicts, strict=True), look_for_all=look_for_all)
     if collected.rows:
-        work.load("sample", COLUMNS, collected.rows)
+        work.load("sample", COLUMNS, list(collected.rows.values()))
         rollups.write(work, collected.added)
     _save(work, collected)
     return verdicts
@@ -205,13 +220,13 @@ def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
 
 def _draft(row: Row) -> Draft:
     state = None if row[4] is None else NodeState(row[4])
-    known = Known(session=row[3], state=state, state_at=row[5], interval=row[6], born_at=row[14])
+    known = Known(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
     return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0, row[13])
 
 
 def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]], *, look_for_all: bool) -> None:
     reports = [(batch.drafts[heard.node], heard, report) for heard, report in judged if isinstance(report, ReportTaken)]
-    seen = _existing(work, reports, look_for_all=look_for_all)
+    stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
     for draft, heard, report in reports:
         latest, previous = draft.latest_sample(), None
         named = latest is not None and (latest.miner is not None or latest.pool is not None)
@@ -219,12 +234,14 @@ def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Ve
             sample = timed.sample
             key = (draft.id, sample.n)
             draft.highest = max(draft.highest, sample.n)
-            if key in seen:
-                continue
-            seen.add(key)
             row = to_row(draft.id, sample, timed.at, _near(sample, previous or latest, draft.known), named=named)
+            if key in batch.rows or key in stored:
+                there = batch.rows.get(key)
+                if not numbers.is_ahead(there or stored[key], row):
+                    continue
+                batch.make_way(work, row, None if there else stored.pop(key))
             previous = sample
-            batch.rows.append(row)
+            batch.rows[key] = row
             batch.added.add(draft.id, timed.at, row)
             draft.take_new(timed, heard.received_at, report.clock_offset)
 
@@ -240,23 +257,28 @@ def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(
-    work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]], *, look_for_all: bool
-) -> set[tuple[int, int]]:
-    """Which of the samples, by node and n, are stored; and some others."""
-    seen: set[tuple[int, int]] = set()
-    keys: list[tuple[int, int]] = []
+def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]], *, look_for_all: bool) -> list[Row]:
+    """Those of the samples that are stored already."""
+    found: list[Key] = []
+    keys: list[Key] = []
     for draft, _, report in reports:
         # Above the highest nothing is stored yet: nearly always.
-        numbers = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= draft.highest]
-        if len(numbers) < _MANY:
-            keys += [(draft.id, n) for n in numbers]
+        wanted = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= draft.highest]
+        between = _between(work, draft.id, wanted) if len(wanted) >= _MANY else None
+        if between is None:
+            keys += [(draft.id, n) for n in wanted]
         else:
-            # History: next to each other in the table, and there is hardly ever anything between them.
-            seen.update((draft.id, n) for (n,) in work.rows(_BETWEEN, (draft.id, min(numbers), max(numbers))))
+            found += [(draft.id, n) for n in between]
     if keys:
-        seen.update(map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),))))
-    return seen
+        found += map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),)))
+    return numbers.rows_of(work, found)
+
+
+def _between(work: Work, node: int, wanted: Sequence[int]) -> set[int] | None:
+    """Which are there, where there is hardly anything else between them, as with history; None where there is."""
+    most = 2 * len(wanted)
+    rows = work.rows(_BETWEEN, (node, min(wanted), max(wanted), most))
+    return None if len(rows) == most else {n for (n,) in rows}.intersection(wanted)
 
 
 def _save(work: Work, batch: _Batch) -> None:
@@ -278,6 +300,8 @@ def _facts(draft: Draft, kept: rollups.Sum) -> Row:
     known = draft.known
     return (
         known.session,
+        known.other_session,
+        known.generation,
         known.state.value if known.state else None,
         known.state_at,
         draft.reason,

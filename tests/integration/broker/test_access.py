@@ -136,6 +136,20 @@ async def test_revoking_closes_the_node_that_is_connected(tmp_path: Path) -> Non
             await node.ping()
 
 
+async def test_what_a_revoked_node_left_on_the_broker_is_gone_before_it_is_enrolled_again(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.watcher(STATUS1) as watcher:
+        async with await house.join(house.node(will=Will(STATUS1, retain=True))) as node:
+            await node.publish(STATUS1, b"birth", qos=1, retain=True)
+            assert (await watcher.receive()).payload == b"birth"
+            house.registry.revoke(RIG1, now=2)
+            house.registry.enroll(RIG1, now=3)
+            assert await node.is_closed(timeout=SOON)
+            assert (await watcher.receive()).payload == b"lost"
+            assert (await watcher.receive()).payload == b""
+        async with await house.watcher(STATUS1) as later:
+            assert await later.receive_all() == []
+
+
 async def test_a_session_of_a_revoked_node_is_not_kept(tmp_path: Path) -> None:
     async with broker_running(tmp_path) as house:
         login = replace(house.node(), clean=False)

@@ -214,7 +214,7 @@ def test_the_clock_s_offset_is_kept_and_the_latest_sample_is_put_right(store: St
 
 
 def test_a_batch_with_something_that_cannot_be_stored_leaves_nothing(store: Store) -> None:
-    good, bad = rig("good").heard(report(sample(hashrate=5))), rig("bad").heard(birth(2**70))
+    good, bad = rig("good").heard(report(sample(hashrate=5))), rig("bad").heard(report(sample(n=2**70)))
     with pytest.raises(Unstorable):
         store.write([good, bad])
     assert store.nodes() == []

@@ -69,6 +69,12 @@ def test_samples_stay_until_they_are_forgotten(tmp_path: Path) -> None:
         assert [sample.hashrate for sample in _all(outbox)] == [0.0, 2.0]
 
 
+def test_a_session_that_no_clock_can_have_begun_is_not_gone_on_from(tmp_path: Path) -> None:
+    with _open(tmp_path / "outbox.db", clock=FakeClock()) as outbox:
+        outbox.raise_session_above(2**53)
+        assert (outbox.next_session(), outbox.next_session()) == (START, START + 1)
+
+
 def test_sessions_rise_across_restarts_and_above_what_the_subscriber_knows(tmp_path: Path) -> None:
     clock = FakeClock()
     path = tmp_path / "outbox.db"

@@ -212,3 +212,76 @@ def test_a_sample_from_the_future_is_taken_as_past_history() -> None:
 def test_a_sample_from_before_1970_is_placed_at_its_beginning() -> None:
     taken = timed(sample(0, n=1), sent_at=START + MINUTE)
     assert taken.samples[0].at == 0
+
+
+YEAR = 365 * 24 * 3_600_000
+FUTURE = START + 14 * YEAR
+NEXT_KEY = MASTER.node_key(rig().id, 1)
+
+
+def said(body: object, known: Known, key: NodeKey | None = None, at: int = START) -> Known:
+    verdict = judge(Heard(rig().id, body, key or rig().key, at), known)  # type: ignore[arg-type]
+    assert not isinstance(verdict, Rejected), verdict
+    return verdict.known
+
+
+def refused(body: object, known: Known, key: NodeKey | None = None, at: int = START) -> Rejected:
+    verdict = judge(Heard(rig().id, body, key or rig().key, at), known)  # type: ignore[arg-type]
+    assert isinstance(verdict, Rejected)
+    return verdict
+
+
+def test_a_session_that_no_clock_can_have_begun_is_refused_and_changes_nothing() -> None:
+    for body in (birth(2**53), will(2**53), report(session=2**53)):
+        assert refused(body, ONLINE_5).reason is Reason.AHEAD
+
+
+def test_a_session_of_the_future_locks_out_no_session_of_today() -> None:
+    known = said(birth(FUTURE), said(birth(START), Known()))
+    assert known.session == FUTURE
+    known = said(birth(START + 1), known)
+    assert (known.session, known.other_session, known.state) == (START + 1, FUTURE, NodeState.ONLINE)
+    assert refused(will(FUTURE), known).reason is Reason.OLD_SESSION
+    assert refused(will(START), known).reason is Reason.OLD_SESSION
+
+
+def test_who_lives_in_a_session_that_one_of_the_future_ended_is_told_to_begin_the_next() -> None:
+    known = said(birth(FUTURE), said(birth(START), Known()))
+    told = refused(report(session=START), known).session
+    assert told == START + 1
+    assert said(birth(told + 1), known).session == told + 1
+
+
+def test_a_rig_whose_clock_is_years_ahead_is_heard_and_told_of_its_own_past() -> None:
+    known = said(birth(FUTURE), Known())
+    assert said(report(session=FUTURE), known).state is NodeState.ONLINE
+    assert refused(birth(FUTURE - 5), known).session == FUTURE
+    known = said(birth(FUTURE + 1), known)
+    # Its clock is set right, and later it is reinstalled.
+    known = said(birth(FUTURE + 2), known)
+    assert said(birth(START + 1), known).session == START + 1
+
+
+def test_a_server_whose_clock_was_wrong_and_is_set_right_hears_everybody_on() -> None:
+    for wrong in (0, 30 * YEAR, FUTURE):
+        known = said(birth(START), Known())
+        known = said(birth(START + 5), known, at=wrong)
+        assert said(report(session=START + 5), known, at=wrong).session == START + 5
+        known = said(birth(START + 9), known)
+        assert refused(will(START + 5), known).session == START + 9
+        assert said(will(START + 9), known).state is NodeState.LOST
+
+
+def test_with_a_new_key_a_node_begins_anew_and_the_old_one_counts_no_more() -> None:
+    known = said(birth(START + 3600), Known())
+    known = said(birth(START), known, NEXT_KEY)
+    assert (known.session, known.generation) == (START, 1)
+    for body in (will(START), will(START + 3600), birth(START + 7200), report(session=START + 7200)):
+        rejected = refused(body, known)
+        assert (rejected.reason, rejected.session) == (Reason.OLD_KEY, 0)
+
+
+def test_while_two_keys_are_accepted_the_old_one_counts_until_the_new_one_is_used() -> None:
+    known = said(birth(START + 1), said(birth(START), Known()))
+    assert known.generation == 0
+    assert said(will(START + 1), known).state is NodeState.LOST
