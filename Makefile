@@ -9,14 +9,21 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.rigwatch-run
 TEST := $(VENV)/.rigwatch-test
 # What decides what is installed. The code does not: it is used where it stands.
-INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcard _build/*.py)
+INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcard _build/*.py requirements/*.txt)
 # Finds what Windows lacks, though nobody here runs it: code behind a look at the platform may be out of reach there.
 AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable
 
 # Most tests wait for a process, a disk or a second to pass, so two take little longer than one.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
-.PHONY: help run demo test check format bench screenshots wheel clean
+.PHONY: help run demo test check format lock bench screenshots wheel clean
+
+# Every package in the version and with the hashes of the lock file; Node.js for this one build where there is no npm.
+install = $(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/$(1).txt && \
+	{ command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --require-hashes --target $(VENV)/node \
+		-r requirements/node.txt; } && \
+	PYTHONPATH=$(VENV)/node $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
+	rm -rf $(VENV)/node
 
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
@@ -47,6 +54,10 @@ format: $(TEST) ## let the formatter and the safe fixes do their work
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+lock: $(VENV)/pyvenv.cfg ## write the lock files in requirements/ anew, as after a change of setup.cfg
+	@$(BIN)/python -m pip install --quiet uv
+	@UV=$(BIN)/uv requirements/lock $(ARGS)
+
 bench: $(TEST) ## measure what docs/benchmarks.md states
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -72,10 +83,10 @@ $(VENV)/pyvenv.cfg:
 
 $(RUN): $(INPUTS) | $(VENV)/pyvenv.cfg
 	@echo "Installing rigwatch in $(VENV)"
-	@$(BIN)/python -m pip install --quiet --editable '.[server,publisher]'
+	@$(call install,server)
 	@touch $@
 
 $(TEST): $(INPUTS) | $(VENV)/pyvenv.cfg
 	@echo "Installing rigwatch and its tests' needs in $(VENV)"
-	@$(BIN)/python -m pip install --quiet --editable '.[server,publisher,test]'
+	@$(call install,test)
 	@touch $@ $(RUN)

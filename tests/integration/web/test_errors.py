@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from contextlib import closing
 
 import pytest
 from flask import Flask
@@ -63,13 +64,13 @@ def test_a_database_that_broke_is_503_and_is_served_again_when_it_is_back(
     ada: FlaskClient, home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert ada.get("/").status_code == 200
-    with sqlite3.connect(home.database) as database:
+    with closing(sqlite3.connect(home.database)) as database, database:
         database.execute("ALTER TABLE node RENAME TO away")
     with caplog.at_level(logging.WARNING):
         answer = ada.get("/")
     assert answer.status_code == 503
     assert b"The database does not answer" in answer.data
     assert "request failed path=/" in caplog.text
-    with sqlite3.connect(home.database) as database:
+    with closing(sqlite3.connect(home.database)) as database, database:
         database.execute("ALTER TABLE away RENAME TO node")
     assert ada.get("/").status_code == 200

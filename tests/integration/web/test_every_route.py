@@ -3,6 +3,7 @@ other sites' forms; and a refusal changes nothing."""
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 
 import pytest
@@ -38,7 +39,7 @@ def inhabited(app: Flask, store: Store, home: Home) -> Flask:
 
 def contents(home: Home) -> list[object]:
     """Every row of every table, and every file that is not the database's."""
-    with sqlite3.connect(home.database) as database:
+    with closing(sqlite3.connect(home.database)) as database, database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = [(name, _rows(database, name)) for name in sorted(tables)]
     files = [

@@ -1,6 +1,7 @@
 """What supervisors and load balancers are told, without a password and without a word about nodes."""
 
 import sqlite3
+from contextlib import closing
 
 from flask.testing import FlaskClient
 
@@ -34,12 +35,12 @@ def test_it_is_not_ready_without_a_subscriber_and_says_so(
 def test_it_is_not_ready_without_its_database_and_does_not_say_where_that_is(
     stranger: FlaskClient, home: Home, clock: FakeClock
 ) -> None:
-    with sqlite3.connect(home.database) as database:
+    with closing(sqlite3.connect(home.database)) as database, database:
         database.execute("ALTER TABLE heartbeat RENAME TO away")
     answer = stranger.get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["reasons"] == ["the database does not answer"]
-    with sqlite3.connect(home.database) as database:
+    with closing(sqlite3.connect(home.database)) as database, database:
         database.execute("ALTER TABLE away RENAME TO heartbeat")
     # The answer is kept for a second, so that strangers cannot keep the database busy.
     assert stranger.get("/readyz").status_code == 503

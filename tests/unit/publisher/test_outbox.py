@@ -28,11 +28,11 @@ def _all(outbox: Outbox) -> list[Sample]:
 
 
 def test_a_sample_is_numbered_and_dated_by_the_clock() -> None:
-    outbox = _open()
-    kept = outbox.append(Summary(Reading(hashrate=5.0), {"jsonrpc": "no answer"}))
-    (sample,) = _all(outbox)
-    assert (kept.n, sample.n, sample.at) == (START, START, START)
-    assert (sample.hashrate, sample.errors) == (5.0, {"jsonrpc": "no answer"})
+    with _open() as outbox:
+        kept = outbox.append(Summary(Reading(hashrate=5.0), {"jsonrpc": "no answer"}))
+        (sample,) = _all(outbox)
+        assert (kept.n, sample.n, sample.at) == (START, START, START)
+        assert (sample.hashrate, sample.errors) == (5.0, {"jsonrpc": "no answer"})
 
 
 def test_numbers_rise_whatever_the_clock_says(tmp_path: Path) -> None:
@@ -89,33 +89,33 @@ def test_sessions_rise_across_restarts_and_above_what_the_subscriber_knows(tmp_p
 
 
 def test_the_oldest_go_when_there_are_too_many_and_the_next_sample_says_so() -> None:
-    outbox = _open(limits=Limits(samples=3, bytes=1_000_000))
-    numbers = _fill(outbox, 3)
-    kept = outbox.append(Summary())
-    assert kept.dropped == (numbers[0],)
-    assert list(outbox.pending()) == [*numbers[1:], kept.n]
-    assert _all(outbox)[-1].errors == {ERROR_NAME: "1 oldest samples dropped, the outbox is full"}
+    with _open(limits=Limits(samples=3, bytes=1_000_000)) as outbox:
+        numbers = _fill(outbox, 3)
+        kept = outbox.append(Summary())
+        assert kept.dropped == (numbers[0],)
+        assert list(outbox.pending()) == [*numbers[1:], kept.n]
+        assert _all(outbox)[-1].errors == {ERROR_NAME: "1 oldest samples dropped, the outbox is full"}
 
 
 def test_the_oldest_go_when_there_are_too_many_bytes() -> None:
-    outbox = _open(limits=Limits(samples=1000, bytes=500))
-    _fill(outbox, 100)
-    assert sum(outbox.pending().values()) <= 500
-    assert len(outbox.pending()) > 1
+    with _open(limits=Limits(samples=1000, bytes=500)) as outbox:
+        _fill(outbox, 100)
+        assert sum(outbox.pending().values()) <= 500
+        assert len(outbox.pending()) > 1
 
 
 def test_a_sample_larger_than_the_limit_is_kept_alone() -> None:
-    outbox = _open(limits=Limits(samples=10, bytes=20))
-    _fill(outbox, 2)
-    assert len(outbox.pending()) == 1
+    with _open(limits=Limits(samples=10, bytes=20)) as outbox:
+        _fill(outbox, 2)
+        assert len(outbox.pending()) == 1
 
 
 def test_what_was_dropped_is_said_once() -> None:
-    outbox = _open(limits=Limits(samples=2, bytes=1_000_000))
-    numbers = _fill(outbox, 3)
-    outbox.forget(numbers)
-    outbox.append(Summary())
-    assert _all(outbox)[-1].errors == {}
+    with _open(limits=Limits(samples=2, bytes=1_000_000)) as outbox:
+        numbers = _fill(outbox, 3)
+        outbox.forget(numbers)
+        outbox.append(Summary())
+        assert _all(outbox)[-1].errors == {}
 
 
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
