@@ -14,8 +14,9 @@ from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
 from subscriber.ingest import Heard, ReportTaken, StatusTaken
 from subscriber.store import Store, Verdict, alerts, marks, outbox, reader, silences
+from subscriber.store import turn as turns
 from subscriber.store.outbox import Posted
-from subscriber.store.turn import Turn
+from subscriber.store.turn import Held, Turn
 from subscriber.store.work import Work
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,6 @@ class Alerter:
         self._name = name
         self._turn: Turn | None = None
         self._engine: Engine | None = None
-        self._term = 0
         self._changed = -1
         self._decision = 0
         self._message = 0
@@ -73,7 +73,12 @@ class Alerter:
     @property
     def drives(self) -> bool:
         """Whether it is this subscriber's turn."""
-        return self._engine is not None
+        return self._engine is not None and self._turn is not None and self._turn.is_fresh
+
+    @property
+    def term(self) -> int | None:
+        """Which of all turns is ours; None while it is another's."""
+        return self._turn.term if self._turn is not None else None
 
     def write(self, store: Store, batch: Sequence[Heard]) -> tuple[list[Verdict], list[Posted]]:
         """Stores a batch and, in the same transaction, what it means. Messages in the answer are committed."""
@@ -104,28 +109,34 @@ class Alerter:
 
     def tick(self, store: Store) -> list[Posted]:
         """What is due by the clock, and what people or other subscribers changed."""
-        if self._turn is None:
-            self._turn = store.turn()
+        turn = self._turn = self._turn or store.turn(self._name, self._clock.monotonic)
         if self._is_outdone(store):
-            self._turn.release()
-            self._forget()
+            self.release(store)
             return []
-        if not self._turn.holds():
-            self._forget()
+        held = store.look(turns.seen)
+        had = turn.term is not None
+        if not turn.may_begin(held):
+            self._lose(had=had)
             return []
         try:
-            store.change(self._step_by_clock)
+            number = store.change(lambda work: self._step_by_clock(work, turn, held))
         except BaseException:
             # What the engine thinks is stored is not: it begins anew from what is.
             self._forget()
             raise
+        if number is None:
+            self._lose(had=had)
+            return []
+        if number != turn.term:
+            turn.taken(number)
         return self._take()
 
-    def release(self) -> None:
+    def release(self, store: Store) -> None:
         """Lets another subscriber drive."""
         self._forget()
-        if self._turn is not None:
-            self._turn.release()
+        if self._turn is not None and self._turn.term is not None:
+            store.change(self._turn.release)
+            self._turn.lost()
 
     def note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
         """What became of messages, in the story of their incidents."""
@@ -138,9 +149,8 @@ class Alerter:
     def _after(self, work: Work, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> None:
         engine = self._engine
         assert engine is not None
-        if alerts.term(work) != self._term:
-            log.warning("another subscriber drives the alerts now")
-            self._engine = None
+        if self._turn is None or turns.term(work) != self._turn.term:
+            self._lose(had=True)
             return
         touched = self._touched(batch, verdicts)
         if touched:
@@ -175,14 +185,15 @@ class Alerter:
             self._reported[node] = now
         return nodes
 
-    def _step_by_clock(self, work: Work) -> None:
+    def _step_by_clock(self, work: Work, turn: Turn, held: Held) -> int | None:
+        """The term in which it was done; None where another's turn has begun, and nothing was done."""
         now = self._clock.now()
-        engine = self._engine
-        if engine is None:
-            engine = self._begin(work, now)
-        elif alerts.term(work) != self._term:
-            self._engine = None
-            return
+        number = turn.term if turn.renew(work) else turn.take(work, held)
+        if number is None:
+            return None
+        if number != turn.term:
+            self._forget()
+        engine = self._engine or self._begin(work, now)
         changed = marks.changed(work)
         if changed != self._changed:
             engine.set_mutes(silences.running(work, now))
@@ -206,6 +217,7 @@ class Alerter:
             self._forgot_at = now
             alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
         self._step(work, engine)
+        return number
 
     def refused(self, work: Work) -> dict[str, str]:
         """Channels that were refused for good, unless their address has changed since."""
@@ -214,7 +226,6 @@ class Alerter:
         }
 
     def _begin(self, work: Work, now: Millis) -> Engine:
-        self._term = alerts.new_term(work)
         start, (self._decision, self._message) = alerts.start(work, now, self._policy.flap_within)
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
@@ -251,6 +262,13 @@ class Alerter:
         posted, self._posted = [*self._left_over, *self._posted], []
         self._left_over = []
         return posted
+
+    def _lose(self, *, had: bool) -> None:
+        if had:
+            log.warning("another subscriber drives the alerts now")
+        self._forget()
+        if self._turn is not None:
+            self._turn.lost()
 
     def _forget(self) -> None:
         self._engine, self._posted, self._left_over = None, [], []

@@ -63,7 +63,11 @@ class Watch:
 
     async def release(self) -> None:
         """Another subscriber may drive the alerts from now on."""
-        await self._worker.do(lambda _store: self._alerter.release())
+        try:
+            await self._worker.do(self._alerter.release)
+        except RigwatchError as exc:
+            # The turn comes to its end by itself.
+            log.warning("the alerts are not handed over: %s", exc)
 
     async def _pause(self) -> None:
         """Until the next tick or, where something is due sooner, until then; a batch may bring the moment forward."""

@@ -1,5 +1,6 @@
 """The alerts of a subscriber over a store, without a broker, on a clock that a test moves."""
 
+import itertools
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -15,6 +16,7 @@ from tests.fake_clock import START, FakeClock
 from tests.rigs import Rig, rig
 
 RIG = rig("rig1", "garage")
+_numbers = itertools.count(1)
 
 
 class Driver:
@@ -27,7 +29,7 @@ class Driver:
         wanted: dict[str, Any] = {"hold": timedelta(0), "group_wait": timedelta(0), **settings}
         self.alerter = Alerter(
             Policy(AlertSettings(**wanted)), [Route("web")], addresses={"web": "x"}, link="", clock=self.clock,
-            connected_at=lambda: self.connected_at,
+            connected_at=lambda: self.connected_at, name=f"subscriber{next(_numbers)}",
         )  # fmt: skip
 
     def hear(self, body: Status | Report, node: Rig = RIG) -> list[str]:

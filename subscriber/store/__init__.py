@@ -17,7 +17,7 @@ from subscriber.store import alerts, housekeeping, outbox, past, reader, retenti
 from subscriber.store.engine import Engine, connect
 from subscriber.store.faults import Fault, Unstorable, Unusable, fault_of
 from subscriber.store.schema import migrate
-from subscriber.store.turn import Turn, turn_of
+from subscriber.store.turn import Turn
 from subscriber.store.work import Work
 from subscriber.store.writer import Verdict
 
@@ -137,9 +137,9 @@ class Store:
         with self._engine.reading() as work:
             return {name: why for name, (_, why) in outbox.refused(work).items()}
 
-    def turn(self) -> Turn:
+    def turn(self, name: str, monotonic: Callable[[], float]) -> Turn:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""
-        return turn_of(self._engine)
+        return Turn(self._engine, name, monotonic)
 
     def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
         """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""

@@ -48,6 +48,18 @@ class Decision(Model):
         table_name = "decision"
 
 
+class Lease(Model):
+    """Whose turn something is: `term` grows with each holder, `beat` moves while it works; see `store/turn.py`."""
+
+    name = CharField(64, primary_key=True)
+    holder = CharField(255, null=True)  # NULL = free
+    term = BigIntegerField()
+    beat = BigIntegerField()
+
+    class Meta:
+        table_name = "lease"
+
+
 class Notification(Model):
     """A message to one channel, written with the transition that caused it, marked after each attempt to send it."""
 

@@ -58,8 +58,6 @@ _USUAL = """
 SELECT n.site, n.node, h.hashrate / h.count FROM node_hour h JOIN node n ON n.id = h.node_id
 WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
 """
-_TERM = "SELECT n.value FROM mark n WHERE n.name = 'alerts_term'{share}"
-_NEW_TERM = "UPDATE mark SET value = value + 1 WHERE name = 'alerts_term'"
 _OTHERS = "SELECT count(*) FROM heartbeat WHERE name <> ? AND beat_at > ? AND connected_at IS NOT NULL"
 _STORY = "SELECT incident_id, at, what, why FROM decision WHERE incident_id = ? ORDER BY id"
 _LATEST = """
@@ -142,17 +140,6 @@ def acknowledge(work: Work, numbers: Iterable[int], ack: Acknowledged) -> int:
     changed = sum(work.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
     marks.touch(work)
     return changed
-
-
-def term(work: Work) -> int:
-    """Whose turn it is to drive the alerts; read in each step, so that a driver that was replaced notices."""
-    return int(work.rows(_TERM)[0][0])
-
-
-def new_term(work: Work) -> int:
-    """Begins a turn, and so ends that of whoever had one."""
-    work.run(_NEW_TERM)
-    return term(work)
 
 
 def others(work: Work, name: str, since: Millis) -> int:

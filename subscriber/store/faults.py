@@ -52,7 +52,7 @@ _POSTGRES: Final = {
     "XX002": Fault.DAMAGED,
     "58P01": Fault.DAMAGED,
     "28": Fault.REFUSED,
-    "3D000": Fault.REFUSED,
+    "3D000": Fault.AWAY,
     "42501": Fault.REFUSED,
     "53300": Fault.REFUSED,
     "57": Fault.AWAY,
@@ -81,7 +81,7 @@ _UNSTORABLE: Final = (
     *(OverflowError, UnicodeError),
 )
 # What libpq says of a login when there was no connection yet, and so no SQLSTATE.
-_REFUSALS: Final = ("authentication failed", "no pg_hba.conf entry", "does not exist", "not permitted to log in")
+_REFUSALS: Final = ("authentication failed", "no pg_hba.conf entry", 'FATAL:  role "', "not permitted to log in")
 
 
 def translated(exc: BaseException, where: str) -> StoreError:

@@ -29,7 +29,7 @@ CONNECT: Final[dict[str, Any]] = {
 _GUARD: Final = """
 SELECT set_config(wanted.name, wanted.value, false)
 FROM (VALUES ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '2'),
-             ('tcp_user_timeout', '15000'), ('idle_in_transaction_session_timeout', '30000')) AS wanted (name, value)
+             ('tcp_user_timeout', '15000'), ('idle_in_transaction_session_timeout', '5000')) AS wanted (name, value)
 JOIN pg_settings ON pg_settings.name = wanted.name
 """
 

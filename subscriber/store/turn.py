@@ -1,85 +1,126 @@
-"""Whose turn it is to drive the alerts: a lock that ends with its holder, however that ends."""
+"""Whose turn it is to drive the alerts: a row with an end, which its holder puts off by the work that it does.
 
+No clock of the wall has a say, nor any machine's against another's. The holder moves the row's `beat` in each of its
+steps; whoever has seen the beat stand still for `PATIENCE_S` of its own monotonic time takes the turn and raises the
+`term`. Whoever lost it while it was frozen finds another term in the transaction of its next step, and undoes that.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, NamedTuple
 
-import psycopg
 from filelock import FileLock, Timeout
 from peewee import SqliteDatabase
 
 from rigwatch.errors import StoreError
 from subscriber.store.engine import Engine
-from subscriber.store.postgres import CONNECT, guard
+from subscriber.store.work import Work
 
-# Any number will do that nothing else in the database locks: "rigalert" in hexadecimal.
-_ADVISORY_LOCK = 0x7269_6761_6C65_7274
-_TIMEOUT_S = 5
+PATIENCE_S: Final = 6.0
+"""How long the beat may stand still. A holder moves it every second, and may be that late on a machine in trouble."""
 
-
-class Turn(Protocol):
-    """Not to be shared by threads."""
-
-    def holds(self) -> bool:
-        """Whether it is ours, taking it where it is free. Raises `StoreError` when nobody can say."""
-        ...
-
-    def release(self) -> None:
-        """Lets another have it."""
-        ...
-
-
-def turn_of(engine: Engine) -> Turn:
-    if isinstance(engine.database, SqliteDatabase):
-        return _FileTurn(Path(engine.database.database))
-    return _AdvisoryTurn(engine.database.database)
+# Steps may follow one another in milliseconds; a commit for each would only wear the disk.
+_RENEW_S: Final = 0.9
+_NAME: Final = "alerts"
+_SEEN = "SELECT holder, term, beat FROM lease WHERE name = ?"
+_TERM = "SELECT n.term FROM lease n WHERE n.name = ?{share}"
+_RENEW = "UPDATE lease SET beat = beat + 1 WHERE name = ? AND term = ?"
+_TAKE = "UPDATE lease SET holder = ?, term = term + 1, beat = beat + 1 WHERE name = ? AND term = ? AND beat = ?"
+_RELEASE = "UPDATE lease SET holder = NULL WHERE name = ? AND term = ?"
+# What versions before the lease hold while they drive: an advisory lock, or one on a file beside the database.
+_FORMER_LOCK: Final = 0x7269_6761_6C65_7274
+_FORMER_FREE = "SELECT pg_try_advisory_xact_lock(?)"
 
 
-class _FileTurn:
-    """A lock on a file beside the database: the system gives it back when the process is gone."""
+class Held(NamedTuple):
+    """The row as it was seen; without a holder it is free."""
 
-    def __init__(self, database: Path) -> None:
-        self._lock = FileLock(database.with_name(f"{database.name}.alerts.lock"), timeout=0, thread_local=False)
+    holder: str | None
+    term: int
+    beat: int
 
-    def holds(self) -> bool:
-        if self._lock.is_locked:
+
+def seen(work: Work) -> Held:
+    return Held(*work.rows(_SEEN, (_NAME,))[0])
+
+
+def term(work: Work) -> int:
+    """Nobody takes the turn until this transaction has ended."""
+    return int(work.rows(_TERM, (_NAME,))[0][0])
+
+
+class Turn:
+    """One subscriber's claim, under a name that no other has. `monotonic` gives seconds."""
+
+    def __init__(self, engine: Engine, name: str, monotonic: Callable[[], float]) -> None:
+        self._engine = engine
+        self._name = name
+        self._monotonic = monotonic
+        self._last: tuple[Held, float] | None = None
+        self._renewed_at = 0.0
+        self._began = False
+        self.term: int | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nobody can have taken it over yet, as far as can be told without asking."""
+        return self.term is not None and self._monotonic() - self._renewed_at < PATIENCE_S
+
+    def may_begin(self, found: Held) -> bool:
+        """Whether it is ours, free, or has come to its end: that of whoever had our name before us at once."""
+        if self.term is not None and found.term == self.term:
             return True
-        try:
-            self._lock.acquire()
-        except Timeout:
+        first, self._began, self.term = not self._began, True, None
+        if found.holder is None or (first and found.holder == self._name):
+            return True
+        now = self._monotonic()
+        if self._last is None or self._last[0] != found:
+            self._last = found, now
+        return now - self._last[1] >= PATIENCE_S
+
+    def renew(self, work: Work) -> bool:
+        """Puts its end off, in the transaction of a step; False when another has it."""
+        if self.term is None:
             return False
-        except OSError as exc:
-            raise StoreError(f"{self._lock.lock_file}: cannot be locked ({exc.strerror or exc})") from exc
+        now = self._monotonic()
+        if now - self._renewed_at < _RENEW_S:
+            return term(work) == self.term
+        if not work.run(_RENEW, (_NAME, self.term)):
+            return False
+        self._renewed_at = now
         return True
 
-    def release(self) -> None:
-        self._lock.release()
+    def take(self, work: Work, found: Held) -> int | None:
+        """The new term, which counts once it is committed and told to `taken`; None when somebody else was faster."""
+        if self._older_version_drives(work) or not work.run(_TAKE, (self._name, _NAME, found.term, found.beat)):
+            return None
+        return found.term + 1
 
+    def taken(self, number: int) -> None:
+        self.term, self._last, self._renewed_at = number, None, self._monotonic()
 
-class _AdvisoryTurn:
-    """PostgreSQL's advisory lock of a session, on a connection of its own: it ends when the connection does."""
+    def release(self, work: Work) -> None:
+        """Lets another have it at once."""
+        if self.term is not None:
+            work.run(_RELEASE, (_NAME, self.term))
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._connection: psycopg.Connection | None = None
+    def lost(self) -> None:
+        """It is another's, or was given away."""
+        self.term = None
 
-    def holds(self) -> bool:
+    def _older_version_drives(self, work: Work) -> bool:
+        """While two machines are brought up to date one after the other."""
+        database = self._engine.database
+        if not isinstance(database, SqliteDatabase):
+            return not work.rows(_FORMER_FREE, (_FORMER_LOCK,))[0][0]
+        path = Path(database.database)
+        lock = FileLock(path.with_name(f"{path.name}.alerts.lock"), timeout=0, thread_local=False)
+        if not Path(lock.lock_file).exists():
+            return False
         try:
-            if self._connection is not None:
-                self._connection.execute("SELECT 1")
-                return True
-            connection = psycopg.connect(self._address, autocommit=True, connect_timeout=_TIMEOUT_S, **CONNECT)
-            guard(connection)
-            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()
-        except psycopg.Error as exc:
-            self.release()
-            raise StoreError(f"alerts: the database does not say whose turn it is ({exc.__class__.__name__})") from exc
-        if row and row[0]:
-            self._connection = connection
+            with lock:
+                return False
+        except Timeout:
             return True
-        connection.close()
-        return False
-
-    def release(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        except OSError as exc:
+            raise StoreError(f"{lock.lock_file}: cannot be locked ({exc.strerror or exc})") from exc

@@ -11,7 +11,7 @@ WANTED = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "2",
     "tcp_user_timeout": "15000",
-    "idle_in_transaction_session_timeout": "30s",
+    "idle_in_transaction_session_timeout": "5s",
 }
 
 

@@ -11,7 +11,7 @@ from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings.alerts import RuleSettings
 from subscriber.alerts.rule import Rule
-from subscriber.store import Fault, Store, Unstorable, Unusable, alerts, outbox
+from subscriber.store import Fault, Store, Unstorable, Unusable, alerts, outbox, turn
 from subscriber.store.faults import translated
 from tests.alerting import Driver
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
@@ -61,12 +61,12 @@ async def test_one_nodes_bad_value_is_set_aside_and_everybody_elses_is_stored(
 def test_a_value_that_no_column_has_does_not_make_the_alerts_begin_anew(store: Store) -> None:
     driver = Driver(store)
     driver.tick()
-    term = store.look(alerts.term)
+    term = store.look(turn.term)
     with pytest.raises(Unstorable):
         driver.hear(birth(2**70))
     driver.tick()
-    assert (driver.drives(), store.look(alerts.term)) == (True, term)
-    driver.alerter.release()
+    assert (driver.drives(), store.look(turn.term)) == (True, term)
+    driver.alerter.release(store)
 
 
 def test_a_nul_in_what_a_source_says_keeps_nobody_from_being_told(store: Store) -> None:
@@ -79,7 +79,7 @@ def test_a_nul_in_what_a_source_says_keeps_nobody_from_being_told(store: Store) 
     assert incident.rule is Rule.SOURCE_FAILING
     (left,) = store.look(outbox.left)
     assert "\0" not in left.body
-    driver.alerter.release()
+    driver.alerter.release(store)
 
 
 @pytest.mark.parametrize(

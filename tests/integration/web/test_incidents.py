@@ -32,7 +32,7 @@ def driver(store: Store, clock: FakeClock) -> Iterator[Driver]:
     made = Driver(store, clock)
     made.tick()
     yield made
-    made.alerter.release()
+    made.alerter.release(made.store)
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_group_and_its_nodes_lead_to_each_other(ada: FlaskClient, store: Store
     member = store.look(lambda work: alerts.one(work, 1))
     assert member
     assert f'told as part of <a href="/incidents/{group}"' in text(ada, "/incidents/1")
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
 
 
 def test_names_from_outside_cannot_become_markup(root: FlaskClient, driver: Driver) -> None:

@@ -17,7 +17,7 @@ def driver(store: Store) -> Iterator[Driver]:
     made = Driver(store)
     made.tick()
     yield made
-    made.alerter.release()
+    made.alerter.release(made.store)
 
 
 def open_rules(driver: Driver) -> list[Rule]:

@@ -1,8 +1,12 @@
 """The alerter on both databases: one transaction with the batch, one driver at a time, nothing lost in between."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import psycopg
 import pytest
+from filelock import FileLock
+from peewee import SqliteDatabase
 
 from subscriber import alerter as module
 from subscriber.alerts.incident import Acknowledged, State
@@ -18,7 +22,7 @@ OTHER = rig("rig2", "garage")
 
 
 @pytest.fixture
-def drive() -> Iterator[Drive]:
+def drive(database_url: str) -> Iterator[Drive]:  # noqa: ARG001 - which must not be gone before the turns are
     """Makes drivers; their turns end with the test."""
     drivers: list[Driver] = []
 
@@ -28,7 +32,7 @@ def drive() -> Iterator[Drive]:
 
     yield make
     for each in drivers:
-        each.alerter.release()
+        each.alerter.release(each.store)
 
 
 @pytest.fixture
@@ -136,7 +140,7 @@ def test_a_defect_of_the_rules_does_not_keep_reports_from_being_stored(
 def test_what_was_decided_survives_a_restart(driver: Driver, drive: Drive) -> None:
     driver.hear(birth())
     driver.hear(will())
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
     after = drive(driver.store)
     after.clock.move(60)
     # The message that nobody marked as sent is handed over again, as one that may be a copy.
@@ -156,7 +160,7 @@ def test_one_drives_and_another_takes_over_when_it_is_gone(open_another: OpenSto
     second.store.beat("other", second.clock.now(), START)
     second.store.beat("another", second.clock.now(), START)
     assert first.tick(1) == ["CRITICAL: garage/rig1 lost"]
-    first.alerter.release()
+    first.alerter.release(first.store)
     second.tick(1)
     assert second.alerter.drives
 
@@ -178,11 +182,75 @@ def test_one_without_a_broker_leaves_the_alerts_to_one_that_has_it(open_another:
     assert not first.drives()
 
 
-def test_a_driver_that_was_replaced_notices_and_decides_nothing(driver: Driver, open_another: OpenStore) -> None:
+def test_one_that_froze_is_replaced_within_10_s_and_decides_nothing_when_it_wakes(
+    driver: Driver, open_another: OpenStore, drive: Drive
+) -> None:
+    second = drive(open_another())
     driver.hear(birth())
-    open_another().change(alerts.new_term)
+    for _ in range(3):
+        driver.tick(1)
+        second.tick(1)
+    assert driver.drives()
+    # From here on the first one does nothing, and does not know it.
+    waited = 0
+    while not second.drives():
+        second.tick(1)
+        waited += 1
+    assert 5 < waited < 9
+    assert second.hear(will()) == ["CRITICAL: garage/rig1 lost"]
     assert driver.hear(will()) == []
-    assert not driver.alerter.drives
+    assert driver.tick() == []
+    assert not driver.drives()
+
+
+def test_the_clocks_of_the_wall_neither_steal_the_turn_nor_keep_it(
+    driver: Driver, open_another: OpenStore, drive: Drive
+) -> None:
+    second = drive(open_another())
+    second.tick()
+    for hours in (-30_000, 0, 30_000):
+        for each in (driver, second):
+            each.clock.set_wall(START + hours * 3_600_000)
+            for other in (second, driver):
+                other.tick(1)
+            assert (driver.drives(), second.drives()) == (True, False)
+    driver.clock.set_wall(START + 10**12)
+    for _ in range(8):
+        second.tick(1)
+    assert second.drives()
+
+
+def test_whoever_comes_after_one_of_the_same_name_does_not_wait(driver: Driver, open_another: OpenStore) -> None:
+    after = Driver(open_another())
+    after.alerter._name = driver.alerter._name
+    after.tick()
+    assert after.drives()
+    driver.tick(1)
+    assert (driver.drives(), after.drives()) == (False, True)
+    after.alerter.release(after.store)
+
+
+def test_one_that_an_older_version_drives_is_left_to_it(store: Store, drive: Drive) -> None:
+    late = drive(store)
+    with _held_by_an_older_version(store):
+        late.tick(1)
+        assert not late.drives()
+    late.tick(1)
+    assert late.drives()
+
+
+@contextmanager
+def _held_by_an_older_version(store: Store) -> Iterator[None]:
+    """The lock that versions hold which know of no lease."""
+    database = store._engine.database
+    if isinstance(database, SqliteDatabase):
+        with FileLock(f"{database.database}.alerts.lock"):
+            yield
+        return
+    with psycopg.connect(database.database, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (0x7269_6761_6C65_7274,))
+        yield
+        connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_another: OpenStore) -> None:

@@ -109,7 +109,7 @@ def test_the_messages_of_an_incident_are_those_that_spoke_of_it(store: Store) ->
         assert [each.kind for each in sent] == ["first", "recovery"]
         assert sent[0].incidents == (number,)
         assert sent[1].incidents == (1, 2)
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
 
 
 def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> None:
@@ -138,7 +138,7 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     driver.hear(report(sample(START, n=START, hashrate=1), session=2))
     driver.hear(report(sample(START + 1, n=START + 1, hashrate=2), session=2))
     assert not has_changed(), "reports alone are no news"
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
 
 
 def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(store: Store) -> None:
@@ -149,7 +149,7 @@ def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(sto
     before = store.stamp()
     driver.tick(2)
     assert store.stamp() != before
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
 
 
 def test_silences_are_told_by_when_they_were(store: Store) -> None:
@@ -180,7 +180,7 @@ def test_what_is_over_is_forgotten_with_its_silences_and_what_runs_is_kept(store
     assert store.look(lambda work: alerts.one(work, 1)) is None
     assert store.look(lambda work: alerts.story(work, 1)) == []
     assert [each.id for each in store.look(lambda work: silences.running(work, START))] == [2]
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
 
 
 def test_a_channel_whose_address_was_changed_is_not_called_refused_any_more(store: Store) -> None:
@@ -190,7 +190,7 @@ def test_a_channel_whose_address_was_changed_is_not_called_refused_any_more(stor
     driver.tick()
     assert store.refused_channels() == {}
     store.change(lambda work: outbox.refuse(work, "web", "x", why="no", now=START))
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
     driver.tick()
     assert store.refused_channels() == {"web": "no"}
-    driver.alerter.release()
+    driver.alerter.release(driver.store)
