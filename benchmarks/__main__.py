@@ -16,6 +16,7 @@ SHARED = {
     "brokers",
     "fuzz",
     "generator",
+    "hostile_load",
     "mqtt_load",
     "namespace",
     "page_load",

@@ -24,6 +24,7 @@ from tests.requirements import program
 from tests.waiting import eventually
 
 _LIMITS = "connections = 50000\nconnections_per_address = 50000\nmessages_per_second = 1000000\n"
+_LIMITS += "bytes_per_second = 1000000000\nlogins_per_minute = 1000000\n"
 _OURS = "import sys; sys.argv[0] = 'rigwatch'; from rigwatch.cli import main; main()"
 
 
@@ -37,6 +38,7 @@ class Measured:
     tls_port: int
     ca: str
     master: MasterKey
+    websocket_port: int = 0
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used."""
@@ -49,14 +51,17 @@ class Measured:
 
 
 @contextmanager
-def ours(*, uvloop: bool = True, plain_only: bool = False) -> Iterator[Measured]:
-    """rigwatch's own, closed enrolment, with its limits out of the way."""
+def ours(
+    *, uvloop: bool = True, plain_only: bool = False, websocket: bool = False, limits: str = _LIMITS
+) -> Iterator[Measured]:
+    """rigwatch's own, closed enrolment, with its limits out of the way unless others are given."""
     with tempfile.TemporaryDirectory(prefix="rigwatch-bench-") as folder:
         home, master = _home(Path(folder))
-        port, tls_port = free_ports(2)
+        port, tls_port, websocket_port = free_ports(3)
         home.server_toml.write_text(
             f"[broker]\nhost = '127.0.0.1'\nport = {0 if plain_only else tls_port}\nplain_port = {port}\n"
-            f"[broker.limits]\n{_LIMITS}[security]\nenrollment = 'open'\npassphrase = '{PASSPHRASE}'\n"
+            f"websocket_port = {websocket_port * websocket}\nwebsocket_tls = false\n"
+            f"[broker.limits]\n{limits}[security]\nenrollment = 'open'\npassphrase = '{PASSPHRASE}'\n"
         )
         code = (
             _OURS
@@ -66,7 +71,7 @@ def ours(*, uvloop: bool = True, plain_only: bool = False) -> Iterator[Measured]
         command = [sys.executable, "-c", code, f"--home={folder}", "broker"]
         name = "rigwatch" if uvloop else "rigwatch without uvloop"
         with _running(command, port) as process:
-            yield Measured(name, process, port, tls_port, ca_pem(home), master)
+            yield Measured(name, process, port, tls_port, ca_pem(home), master, websocket_port)
 
 
 @contextmanager

@@ -67,13 +67,13 @@ class Subscriber:
 
 
 @contextmanager
-def subscribing(broker: Measured, database: Database) -> Iterator[Subscriber]:
-    """`rigwatch subscribe` on that broker and that database."""
+def subscribing(broker: Measured, database: Database, *, more: str = "") -> Iterator[Subscriber]:
+    """`rigwatch subscribe` on that broker and that database; `more` are further settings."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rigwatch-bench-")))
         (home / "server.toml").write_text(
             f'[broker]\nmode = "external"\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
-            f'[security]\nenrollment = "open"\npassphrase = "{PASSPHRASE}"\n[database]\nurl = "{database.url}"\n'
+            f'[security]\nenrollment = "open"\npassphrase = "{PASSPHRASE}"\n[database]\nurl = "{database.url}"\n{more}'
         )
         log = home / "subscriber.log"
         command = [sys.executable, "-m", "rigwatch", f"--home={home}", "subscribe"]
