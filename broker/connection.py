@@ -20,7 +20,7 @@ CONNECT_SIZE: Final = 64 * 1024
 # Above this the transport says `pause_writing`, and messages wait in the session, where they are counted and bounded.
 _WRITE_BUFFER: Final = 64 * 1024
 # Acknowledgements and pings are written all the same; who does not read even those is closed.
-_WRITE_BUFFER_MAX: Final = 1024 * 1024
+WRITE_BUFFER_MAX: Final = 1024 * 1024
 # A peer that does not take the last packets is not waited for.
 _LINGER: Final = 2.0
 # What one client may have done before all others have their turn: packets, or 16 KiB of one; a few milliseconds.
@@ -54,6 +54,14 @@ class HoldsPart(Protocol):
     def has_partial(self) -> bool: ...
 
 
+class Reader(Protocol):
+    """Something that has stopped reading because its client sends too much."""
+
+    def unthrottle(self) -> None:
+        """Time has passed."""
+        ...
+
+
 class House(Protocol):
     """What a connection needs of the broker around it."""
 
@@ -66,7 +74,7 @@ class House(Protocol):
 
     def flush_soon(self, connection: "Connection") -> None: ...
 
-    def throttle(self, connection: "Connection") -> None:
+    def throttle(self, reader: "Reader") -> None:
         """Has it read on when time has passed."""
         ...
 
@@ -286,7 +294,7 @@ class Connection(asyncio.Protocol):
             return
         transport.write(out[0] if len(out) == 1 else b"".join(out))
         self._house.counters.bytes_sent += size
-        if not self.writable and transport.get_write_buffer_size() > _WRITE_BUFFER_MAX:
+        if not self.writable and transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
             self.unread()
 
     def unread(self) -> None:
@@ -302,20 +310,28 @@ class Connection(asyncio.Protocol):
         """Ends MQTT at once and closes; without a reason, because the client said goodbye. Safe to call at any time."""
         if self.state is State.ENDED:
             return
-        dialogue = self.dialogue
         if not reason:
             self._finish()
         else:
             self._over()
             self.abort()
-        if dialogue is not None:
+        self._tell_end(reason)
+
+    def hang_up(self, reason: str) -> None:
+        """As `end`, but what was sent goes out first."""
+        if self.state is not State.ENDED:
+            self._finish()
+            self._tell_end(reason)
+
+    def _tell_end(self, reason: str) -> None:
+        if self.dialogue is not None:
             self._house.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
-            dialogue.end(reason)
+            self.dialogue.end(reason)
         elif reason.startswith(_PROTOCOL):
-            who = network_of(self.address)
             self._house.lines.info(
-                log, "not understood, closed", who, "address=%s reason=%s", self.address, reason[:_REASON]
-            )
+                log, "not understood, closed", network_of(self.address),
+                "address=%s reason=%s", self.address, reason[:_REASON],
+            )  # fmt: skip
 
     def rights_changed(self) -> None:
         if self.dialogue is not None:

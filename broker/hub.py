@@ -8,7 +8,7 @@ from typing import Final
 from broker.access import Access, Admitted, Refused, Verdict
 from broker.admission import Admission
 from broker.allowance import Allowances, packet_size_of
-from broker.connection import Connection, State
+from broker.connection import Connection, Reader, State
 from broker.counters import Counters
 from broker.dialogue import Dialogue
 from broker.embedded import EmbeddedBroker
@@ -55,7 +55,7 @@ class Hub:
         self._open: set[Connection] = set()
         # In the order in which they came; the first is the one that has been silent longest.
         self._pending: dict[Connection, None] = {}
-        self._throttled: set[Connection] = set()
+        self._throttled: set[Reader] = set()
         self._waiting_turn: list[Connection] = []
         # Logged in since the last look at the rights: what they logged in by may have gone before anybody saw it there.
         self._newcomers: set[str] = set()
@@ -104,8 +104,8 @@ class Hub:
             self._admission.leave(network_of(connection.address))
             self.counters.connections -= 1
 
-    def throttle(self, connection: Connection) -> None:
-        self._throttled.add(connection)
+    def throttle(self, reader: Reader) -> None:
+        self._throttled.add(reader)
 
     def take_turns(self, connection: Connection) -> None:
         if not self._waiting_turn:
@@ -250,8 +250,8 @@ class Hub:
         for connection in [each for each in self._open if tick - each.seen > each.patience]:
             self._end_due(connection)
         throttled, self._throttled = self._throttled, set()
-        for connection in throttled:
-            connection.unthrottle()
+        for reader in throttled:
+            reader.unthrottle()
 
     def end_unfinished(self) -> None:
         """Without a keep-alive a client may be silent for ever, but not in the middle of a packet."""
