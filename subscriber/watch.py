@@ -10,6 +10,7 @@ from subscriber.alerter import Alerter
 from subscriber.ingest import Heard
 from subscriber.notify.postman import Postman
 from subscriber.store import Verdict
+from subscriber.store.outbox import Posted
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Watch:
         self._clock = clock
         self._sooner = asyncio.Event()
         self._failure = ""
+        self._term: int | None = None
 
     @property
     def drives(self) -> bool:
@@ -39,7 +41,7 @@ class Watch:
     async def write(self, batch: Sequence[Heard]) -> list[Verdict]:
         """A batch and what it means, in one transaction; then what must be said is on its way."""
         verdicts, posted = await self._worker.do(lambda store: self._alerter.write(store, batch))
-        self._postman.hand_over(posted)
+        self._hand_over(posted)
         self._sooner.set()
         return verdicts
 
@@ -48,7 +50,7 @@ class Watch:
         while True:
             self._sooner.clear()
             try:
-                self._postman.hand_over(await self._worker.do(self._alerter.tick))
+                self._hand_over(await self._worker.do(self._alerter.tick))
                 self._failure = ""
             except RigwatchError as exc:
                 if str(exc) != self._failure:
@@ -68,6 +70,12 @@ class Watch:
         except RigwatchError as exc:
             # The turn comes to its end by itself.
             log.warning("the alerts are not handed over: %s", exc)
+
+    def _hand_over(self, posted: Sequence[Posted]) -> None:
+        if self._alerter.term != self._term:
+            self._postman.let_go()
+            self._term = self._alerter.term
+        self._postman.hand_over(posted)
 
     async def _pause(self) -> None:
         """Until the next tick or, where something is due sooner, until then; a batch may bring the moment forward."""

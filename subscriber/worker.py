@@ -21,6 +21,10 @@ class Worker:
         """The result of `work`; it runs to its end even where nobody waits for it any more."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
 
+    async def ask(self, look: Callable[[Store], T]) -> T:
+        """What `look` reads, beside whatever is being written."""
+        return await asyncio.to_thread(look, self._store)
+
     async def close(self) -> None:
         """After everything asked for is done; also closes the store."""
         await self.do(lambda store: store.close())

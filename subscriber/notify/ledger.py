@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from rigwatch.clock import Clock, Millis
 from subscriber.alerter import Alerter
 from subscriber.notify.channel import Channel
-from subscriber.store import marks, outbox
+from subscriber.store import marks, outbox, turn
 from subscriber.store.outbox import Posted
 from subscriber.store.work import Work
 from subscriber.worker import Worker
@@ -18,6 +18,10 @@ class StoredLedger:
         self._worker = worker
         self._alerter = alerter
         self._clock = clock
+
+    async def is_ours(self) -> bool:
+        term = self._alerter.term
+        return term is not None and (await self._worker.ask(lambda store: store.look(turn.seen))).term == term
 
     async def begin(self, posted: Sequence[Posted]) -> None:
         now = self._clock.now()
@@ -52,21 +56,27 @@ class StoredLedger:
         now = self._clock.now()
 
         def change(work: Work) -> None:
-            outbox.refuse(work, channel.key, channel.address, why=why, now=now)
-            marks.told(work)
+            if self._holds(work):
+                outbox.refuse(work, channel.key, channel.address, why=why, now=now)
+                marks.told(work)
 
         await self._worker.do(lambda store: store.change(change))
 
     def _note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
         self._alerter.note(work, posted, what, why)
 
+    def _holds(self, work: Work) -> bool:
+        """Where another speaks now, what becomes of the messages is written down by that one alone."""
+        return self._alerter.term is not None and turn.term(work) == self._alerter.term
+
     async def _change(self, posted: Sequence[Posted], change: Callable[[Work, Sequence[Posted]], None]) -> None:
         """Of those that are stored; what was never in the database has no row to mark."""
         stored = [each for each in posted if each.id > 0]
 
         def told(work: Work) -> None:
-            change(work, stored)
-            marks.told(work)
+            if self._holds(work):
+                change(work, stored)
+                marks.told(work)
 
         if stored:
             await self._worker.do(lambda store: store.change(told))

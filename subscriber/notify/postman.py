@@ -40,6 +40,12 @@ class Postman:
             else:
                 self._gone.append(each)
 
+    def let_go(self) -> None:
+        """Another subscriber's turn has begun, or ours anew: what waits here will be handed over again to whoever it
+        is. Called on the loop; never blocks."""
+        for each in self._rounds.values():
+            each.let_go()
+
     def replace_channels(self, channels: Iterable[Channel]) -> None:
         """From now on these are used. Called on the loop; never blocks. One that stays goes on with what it has, also
         when its settings changed; what waits for one that is gone is marked as given up."""

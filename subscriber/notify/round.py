@@ -20,6 +20,8 @@ _SLACK_S = 2.0
 # A book that cannot be written keeps nobody from being told.
 _BOOK_PATIENCE_S = 2.0
 _HANGING_MAX = 8
+# A connection that broke meanwhile is made anew.
+_ASK_AGAIN_S = (0.05, 0.5, 1.5)
 _DEFECTS_MAX = 3
 _PAUSE_AFTER_DEFECT_S = 5.0
 _PAUSE_LEAST_S = 0.001
@@ -31,6 +33,10 @@ Write = Callable[[], Awaitable[None]]
 
 class Ledger(Protocol):
     """Where it is written down what became of messages: `subscriber.notify.ledger.StoredLedger`."""
+
+    async def is_ours(self) -> bool:
+        """Whether it is still this subscriber that speaks; raises `RigwatchError` where the database does not say."""
+        ...
 
     async def begin(self, posted: Sequence[Posted]) -> None: ...
     async def sent(self, posted: Sequence[Posted], took: float) -> None: ...
@@ -69,6 +75,12 @@ class Round:
         self._in_hand.add(posted.id)
         self._parcels.add(posted, self._clock.monotonic())
         self._changed.set()
+
+    def let_go(self) -> None:
+        """What waits is another's to carry; what is under way still has its time."""
+        kept = self._parcels.empty()
+        self._parcels.waiting += [Parcel([each], self._clock.monotonic()) for each in kept if each.id <= 0]
+        self._in_hand -= {each.id for each in kept if each.id > 0}
 
     def use(self, channel: Channel) -> None:
         """The same channel with other settings; what waits goes out through it."""
@@ -120,6 +132,8 @@ class Round:
         try:
             if is_stale(parcel, self._clock.now()):
                 return self._give_up(parcel.posted, "written more than a day ago, never sent", parcel)
+            if not await self._is_ours(parcel):
+                return self._leave(parcel)
             if parcel.tries:
                 await self._said(partial(self._ledger.begin, parcel.posted), patience=_BOOK_PATIENCE_S)
             began = self._clock.monotonic()
@@ -138,6 +152,23 @@ class Round:
             self._sent(parcel, self._clock.monotonic() - began)
         finally:
             self._changed.set()
+
+    async def _is_ours(self, parcel: Parcel) -> bool:
+        """Asked for each attempt: whoever was frozen may have been replaced, by one that carries what is stored."""
+        if all(each.id <= 0 for each in parcel.posted):
+            return True
+        for pause in _ASK_AGAIN_S:
+            try:
+                return await self._ledger.is_ours()
+            except RigwatchError:
+                await self._clock.sleep(pause)
+        # Nobody can say, so nobody can have carried it either.
+        return True
+
+    def _leave(self, parcel: Parcel) -> None:
+        """Another subscriber carries it, or we do again once it is handed over anew."""
+        self._parcels.under_way.remove(parcel)
+        self._in_hand -= parcel.numbers
 
     async def _attempt(self, channel: Channel, parcel: Parcel) -> None:
         if self._hanging >= _HANGING_MAX:

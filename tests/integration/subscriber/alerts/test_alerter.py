@@ -12,7 +12,9 @@ from subscriber import alerter as module
 from subscriber.alerts.incident import Acknowledged, State
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
 from subscriber.alerts.rule import Rule
+from subscriber.notify.ledger import StoredLedger
 from subscriber.store import Store, alerts, outbox, silences
+from subscriber.worker import Worker
 from tests.alerting import RIG, Drive, Driver
 from tests.fake_clock import START
 from tests.integration.subscriber.conftest import OpenStore
@@ -22,7 +24,7 @@ OTHER = rig("rig2", "garage")
 
 
 @pytest.fixture
-def drive(database_url: str) -> Iterator[Drive]:  # noqa: ARG001 - which must not be gone before the turns are
+def drive(open_another: OpenStore) -> Iterator[Drive]:  # noqa: ARG001 - stores are closed after the turns end
     """Makes drivers; their turns end with the test."""
     drivers: list[Driver] = []
 
@@ -218,6 +220,27 @@ def test_the_clocks_of_the_wall_neither_steal_the_turn_nor_keep_it(
     for _ in range(8):
         second.tick(1)
     assert second.drives()
+
+
+async def test_one_that_was_replaced_marks_no_message(driver: Driver, open_another: OpenStore, drive: Drive) -> None:
+    driver.hear(birth())
+    driver.hear(will())
+    worker = Worker(open_another())
+    ledger = StoredLedger(worker, driver.alerter, clock=driver.clock)
+    posted = driver.store.look(outbox.left)
+    assert await ledger.is_ours()
+    second = drive(open_another())
+    for _ in range(8):
+        second.tick(1)
+    assert not await ledger.is_ours()
+    before = driver.store.look(lambda work: work.rows("SELECT * FROM notification"))
+    await ledger.failed(posted, "no")
+    await ledger.again(posted, START, "no")
+    await ledger.sent(posted, 0.1)
+    assert driver.store.look(lambda work: work.rows("SELECT * FROM notification")) == before
+    await StoredLedger(worker, second.alerter, clock=second.clock).sent(posted, 0.1)
+    assert driver.store.look(outbox.left) == []
+    await worker.close()
 
 
 def test_whoever_comes_after_one_of_the_same_name_does_not_wait(driver: Driver, open_another: OpenStore) -> None:

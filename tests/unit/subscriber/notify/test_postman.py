@@ -6,11 +6,13 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 
 from rigwatch.clock import Millis
+from rigwatch.errors import StoreError
 from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent, Sender
 from subscriber.notify.parcels import TRIED_FOR
@@ -25,6 +27,14 @@ class Book:
     """Remembers what it was told, as (what, numbers)."""
 
     lines: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
+    ours: bool = True
+    silent: int = 0
+
+    async def is_ours(self) -> bool:
+        if self.silent:
+            self.silent -= 1
+            raise StoreError("the database is away")
+        return self.ours
 
     async def begin(self, posted: Sequence[Posted]) -> None:
         self._write("begin", posted)
@@ -40,6 +50,9 @@ class Book:
 
     async def refuse(self, channel: Channel, why: str) -> None:  # noqa: ARG002
         self.lines.append(("refused", ()))
+
+    def has(self, what: str) -> bool:
+        return what in [each for each, _ in self.lines]
 
     def _write(self, what: str, posted: Sequence[Posted]) -> None:
         self.lines.append((what, tuple(each.id for each in posted)))
@@ -86,6 +99,42 @@ async def test_a_message_that_is_handed_over_twice_is_sent_once() -> None:
         postman.hand_over([message(1), message(1), message(2)])
         await eventually_async(lambda: ("sent", (2,)) in book.lines, what="both are sent")
     assert script.titles == ["message 1", "message 2"]
+
+
+async def test_what_another_subscriber_carries_now_is_neither_sent_nor_marked() -> None:
+    script, book, clock = Script(), Book(ours=False), FakeClock()
+    async with a_postman(script, book, clock) as postman:
+        postman.hand_over([message(1)])
+        await clock.advance(1)
+        assert (script.titles, book.lines) == ([], [])
+        # Its turn has come again, and so has the message.
+        book.ours = True
+        postman.let_go()
+        postman.hand_over([message(1)])
+        await eventually_async(lambda: ("sent", (1,)) in book.lines, what="it is sent")
+    assert script.titles == ["message 1"]
+
+
+async def test_what_waits_is_let_go_with_the_turn() -> None:
+    script, book, clock = Script([NotSent("no", retry_after=60)]), Book(), FakeClock()
+    async with a_postman(script, book, clock) as postman:
+        postman.hand_over([message(1)])
+        await eventually_async(lambda: ("again", (1,)) in book.lines, what="the first attempt")
+        postman.hand_over([message(2)])
+        postman.let_go()
+        await clock.advance(3600)
+    assert script.titles == ["message 1"]
+
+
+async def test_a_database_that_does_not_say_whose_turn_it_is_is_asked_again_and_keeps_nobody_from_being_told() -> None:
+    for silent, asked in ((2, True), (9, False)):
+        script, book, clock = Script(), Book(silent=silent), FakeClock()
+        async with a_postman(script, book, clock) as postman:
+            postman.hand_over([message(1)])
+            await clock.advance(5)
+            await eventually_async(partial(book.has, "sent"))
+        assert script.titles == ["message 1"]
+        assert (book.silent == 0) is asked
 
 
 async def test_a_delay_that_the_other_side_asks_for_is_kept() -> None:
