@@ -19,6 +19,8 @@ DIGESTED = 30
 """How many messages one digest repeats the first line of."""
 
 COPY = "(may be a second copy)"
+MARKS = r"\((?:may be a second copy|written [^()]{1,30} ago)\)"
+"""What `marked` puts behind a title, as a regular expression."""
 
 _TROUBLE = {Scope.HOST: "the machine, or its power?", Scope.SITE: "uplink or power?", Scope.FLEET: "network, or pool?"}
 _TOGETHER = frozenset({Rule.LOST, Rule.SILENT, Rule.NO_PEERS, Rule.SOURCE_FAILING})

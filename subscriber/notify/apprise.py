@@ -3,25 +3,22 @@
 import logging
 import re
 import threading
-from typing import Any
+from collections import OrderedDict
+from typing import Any, Final
 
 from rigwatch.errors import SettingsError
-from subscriber.notify.channel import NotSent
+from subscriber.alerts.letter import MARKS, Text
+from subscriber.notify.channel import NotSent, scheme_of
+from subscriber.notify.fit import Room, fit, utf8, utf16
+from subscriber.notify.refusal import clean, refusal_of, secrets_of
 from subscriber.store.outbox import Posted
 
-# What a service says when the address itself is wrong: asking again would be the same question.
-_PERMANENT = re.compile(
-    r"error=(400|401|403|404|410)\b|unauthorized|forbidden|chat not found|bot was blocked", re.IGNORECASE
-)
-# 400 also stands for a text that one service does not like; it counts as permanent only with these words.
-_BAD_REQUEST = re.compile(r"error=400\b", re.IGNORECASE)
-_ADDRESS_WRONG = re.compile(
-    r"chat not found|blocked|deactivated|kicked|invalid token|not a valid|unauthorized", re.IGNORECASE
-)
-_WAIT = re.compile(r"retry[ -]after[^0-9]{0,5}(\d+)", re.IGNORECASE)
-_UNKNOWN = re.compile(r"time[d ]*out|connection error|exception", re.IGNORECASE)
-_TOO_MANY_S = 10.0
+_CONNECT_S = 15.0
+_REMEMBERED = 200
 _loading = threading.Lock()
+
+# Apprise knows more than these take: ntfy makes a file of what is longer.
+_BYTES: Final = {"ntfy": 3800, "ntfys": 3800}
 
 
 class AppriseSender:
@@ -30,7 +27,11 @@ class AppriseSender:
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._key = key
+        self._secrets = secrets_of(url)
         self._apprise: Any = None
+        self._tracker: Any = None
+        # Which of several targets in one address have a message: they do not get it again for the others' sake.
+        self._delivered: OrderedDict[tuple[int, str, str], set[Any]] = OrderedDict()
 
     def warm_up(self) -> None:
         """Loads Apprise (0.3 s), so that the first alert does not wait for it. Raises `SettingsError`."""
@@ -38,36 +39,69 @@ class AppriseSender:
             if self._apprise is not None:
                 return
             import apprise  # noqa: PLC0415 - 44 MB that a server without channels does not need
+            from apprise.plugins.base import _delivery_tracker  # noqa: PLC0415 - no public way to go on after a part
 
-            # What it has to say of a message is in its result; its own lines would say it twice.
-            logging.getLogger("apprise").propagate = False
-            loaded = apprise.Apprise()
-            if not loaded.add(self._url):
+            # What it has to say of a message is in its result; its own lines would say it twice, and hold addresses.
+            said = logging.getLogger("apprise")
+            said.propagate = False
+            said.addHandler(logging.NullHandler())
+            said.setLevel(logging.DEBUG)
+            # Its own time limits leave threads behind that the end of a process waits for; ours do not.
+            asset = apprise.AppriseAsset(service_timeout=0, app_id="rigwatch", app_desc="rigwatch")
+            loaded = apprise.Apprise(asset=asset)
+            if not loaded.add(self._url) or not len(loaded):
                 raise SettingsError(f"alerts: channel {self._key} is not an address that Apprise knows")
+            self._tracker = _delivery_tracker
             self._apprise = loaded
 
     def send(self, posted: Posted, *, timeout: float) -> None:
         """Names of nodes are text, whatever they look like: Apprise escapes it where the service has a markup."""
         try:
             self.warm_up()
-            result = self._apprise.notify(
-                title=posted.title, body=posted.body or posted.title, body_format="text", timeout=timeout
-            )
+            result, partly = self._notify(posted, timeout)
         except SettingsError as exc:
             raise NotSent(str(exc), permanent=True) from exc
         except Exception as exc:
             # A plugin's defect is one failed attempt; the message stays in the outbox and is tried again.
-            raise NotSent(f"{type(exc).__name__}: {exc}") from exc
+            raise NotSent(clean(f"{type(exc).__name__}: {exc}", self._secrets), maybe=True) from exc
         if not result:
-            raise _failure(" ".join(str(entry.message) for entry in result.logs()))
+            lines = [(str(entry.level), str(entry.message)) for entry in result.logs()]
+            raise refusal_of(lines, self._secrets, partly=partly)
 
+    def _notify(self, posted: Posted, timeout: float) -> tuple[Any, bool]:
+        """What Apprise says, and whether some targets have it."""
+        plugin = self._apprise[0]
+        self._limit(plugin, timeout)
+        text = fit(Text(posted.title, posted.body or posted.title), self._room(plugin))
+        delivered = self._remembered(posted)
+        token = self._tracker.set(delivered)
+        try:
+            result = self._apprise.notify(title=text.title, body=text.body, body_format="text", log_level=logging.DEBUG)
+        finally:
+            self._tracker.reset(token)
+        return result, bool(delivered)
 
-def _failure(said: str) -> NotSent:
-    why = " ".join(said.split())[:300] or "refused without a reason"
-    wait = _WAIT.search(why)
-    if "error=429" in why or "Too Many Requests" in why:
-        return NotSent(why, retry_after=float(wait.group(1)) if wait else _TOO_MANY_S)
-    permanent = bool(_PERMANENT.search(why))
-    if _BAD_REQUEST.search(why):
-        permanent = bool(_ADDRESS_WRONG.search(why))
-    return NotSent(why, permanent=permanent, maybe=bool(_UNKNOWN.search(why)))
+    def _remembered(self, posted: Posted) -> set[Any]:
+        key = (posted.id, re.sub(rf"(?: {MARKS})+$", "", posted.title), posted.body)
+        with _loading:
+            found = self._delivered.setdefault(key, set())
+            while len(self._delivered) > _REMEMBERED:
+                self._delivered.popitem(last=False)
+        return found
+
+    def _limit(self, plugin: Any, timeout: float) -> None:  # noqa: ANN401 - a plugin has no common type of use here
+        """Our time limits, but for those that stand in the address. Mail has one only, for each of its steps."""
+        if "rto=" not in self._url:
+            plugin.socket_read_timeout = timeout
+        if "cto=" not in self._url:
+            plugin.socket_connect_timeout = timeout if scheme_of(self._url).startswith("mailto") else _CONNECT_S
+        if "overflow=" not in self._url:
+            # What we cut may grow when it is written as the service's markup; that is cut there.
+            plugin.overflow_mode = type(plugin.overflow_mode)("truncate")
+
+    def _room(self, plugin: Any) -> Room:  # noqa: ANN401
+        title, body = int(plugin.title_maxlen), int(plugin.body_maxlen)
+        most = _BYTES.get(scheme_of(self._url))
+        if most is not None:
+            return Room(title, most, shared=True, measure=utf8)
+        return Room(title, body, shared=bool(plugin.overflow_amalgamate_title), measure=utf16)

@@ -21,11 +21,19 @@ class NotSent(RigwatchError):
     """The message did not go out, as far as anybody knows.
 
     `permanent`: trying again with the same address cannot help. `text`: it is this text that is refused, others may be
-    taken. `retry_after`: seconds the other side asked for. `maybe`: it may have arrived all the same.
+    taken. `retry_after`: seconds the other side asked for. `maybe`: it may have arrived all the same. `partly`: some of
+    the addresses in one have it.
     """
 
     def __init__(
-        self, why: str, *, permanent: bool = False, text: bool = False, retry_after: float = 0.0, maybe: bool = False
+        self,
+        why: str,
+        *,
+        permanent: bool = False,
+        text: bool = False,
+        retry_after: float = 0.0,
+        maybe: bool = False,
+        partly: bool = False,
     ) -> None:
         # Others' words, on their way to the log, the store and the pages.
         super().__init__(plain(why, WHY_MAX))
@@ -33,6 +41,7 @@ class NotSent(RigwatchError):
         self.text = text
         self.retry_after = retry_after
         self.maybe = maybe
+        self.partly = partly
 
 
 class Sender(Protocol):

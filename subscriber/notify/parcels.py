@@ -150,6 +150,8 @@ class Parcels:
         if exc.maybe:
             parcel.posted = [msgspec.structs.replace(each, copies=each.copies + 1) for each in parcel.posted]
         why = str(exc)
+        if exc.partly and (exc.permanent or exc.text):
+            return Outcome(Fate.GIVEN_UP, f"one of its addresses refuses, the others have it: {why}", parcel.posted)
         if exc.text:
             return self._text_refused(parcel, why, now)
         if exc.permanent:
