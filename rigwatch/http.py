@@ -12,7 +12,6 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from rigwatch.errors import RigwatchError
 
@@ -67,19 +66,6 @@ def ask(url: str, *, timeout: float, body: bytes | None = None, most: int = ANSW
     except (OSError, http.client.HTTPException, ValueError, AttributeError) as exc:
         # http.client's own defects on odd answers are ValueError and AttributeError.
         raise HttpError(_why(exc, timeout), sent=True) from None
-
-
-def check_url(url: str) -> None:
-    """Raises `ValueError` for what is no http or https address; never repeats it, for it may hold a secret."""
-    if not url.isprintable() or any(each.isspace() for each in url):
-        raise ValueError("holds a space or a control character; write a space as %20")
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not url.isascii():
-        raise ValueError("should look like https://monitor.example/path")
 
 
 def wait_asked_for(asked: object, now: float) -> float:

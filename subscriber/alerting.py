@@ -14,11 +14,13 @@ from subscriber.alerts.policy import Policy
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel
 from subscriber.notify.channels import channels_of
+from subscriber.notify.chats import Chats
 from subscriber.notify.heartbeat import Heartbeat
 from subscriber.notify.ledger import StoredLedger
 from subscriber.notify.listener import Listener
 from subscriber.notify.postman import Postman
 from subscriber.notify.telegram import bot_of
+from subscriber.notify.wishes import Wishes
 from subscriber.watch import Watch
 from subscriber.worker import Worker
 
@@ -34,7 +36,8 @@ def alerting(
 
     `name` is under which this subscriber's sign of life is kept.
     """
-    channels = channels_of(settings.alerts)
+    chats = Chats()
+    channels = channels_of(settings.alerts, chats)
     policy = Policy(settings.alerts, settings.web.timezone)
     alerter = Alerter(
         policy,
@@ -54,7 +57,8 @@ def alerting(
 
     heartbeat = Heartbeat(settings.alerts.heartbeat, is_well, clock=clock)
     bot = settings.alerts.telegram
-    listener = Listener(bot_of(bot), bot.chats, worker, turn=alerter, policy=policy, clock=clock)
+    wishes = Wishes(policy, clock=clock)
+    listener = Listener(bot_of(bot), bot.chats, worker, turn=alerter, wishes=wishes, chats=chats, clock=clock)
     return watch, {
         **({"telegram": listener.run} if bot.token else {}),
         "postman": postman.run,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from rigwatch.errors import TopicError
+from rigwatch.settings.addresses import check_channel, check_channel_name, check_chat, check_token, check_url
 from rigwatch.settings.loader import Secret, between
 from rigwatch.topics import NodeId, check_name
 
@@ -64,6 +65,7 @@ class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """One way to people, by an Apprise address. Without `severities` or `sites` it gets all of them.
 
     `rate` messages go out in `per` at most; what waits longer is put together into one. 0 is the kind's own limit.
+    `timeout` is how long an answer is waited for: some services take a message at once and answer after a minute.
     """
 
     url: Secret
@@ -71,7 +73,10 @@ class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
     sites: tuple[str, ...] = ()
     rate: Annotated[int, Meta(ge=0, le=10_000)] = 0
     per: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(minutes=1)
-    timeout: Annotated[timedelta, between(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=20)
+    timeout: Annotated[timedelta, between(timedelta(seconds=1), timedelta(minutes=5))] = timedelta(seconds=75)
+
+    def __post_init__(self) -> None:
+        check_channel(self.url, "url")
 
 
 class QuietSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,8 +99,11 @@ class TelegramSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.token and not self.chats:
             raise ValueError("a token without chats: name the chat ids that may ask and are told, such as [123456]")
-        if not self.api.startswith(("http://", "https://")):
-            raise ValueError("api should begin with https://")
+        if self.token:
+            check_token(self.token, "token")
+        for chat in self.chats:
+            check_chat(chat)
+        check_url(self.api, "api")
 
 
 class HeartbeatSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +111,10 @@ class HeartbeatSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Secret = Secret()
     every: Annotated[timedelta, between(timedelta(seconds=1), timedelta(hours=24))] = timedelta(minutes=1)
+
+    def __post_init__(self) -> None:
+        if self.url:
+            check_url(self.url, "url")
 
 
 class AlertSettings(Rules, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +141,10 @@ class AlertSettings(Rules, frozen=True, forbid_unknown_fields=True):
         return not (self.channels or self.channel or self.telegram.token)
 
     def __post_init__(self) -> None:
+        for number, url in enumerate(self.channels, 1):
+            check_channel(url, f"channels[{number}]")
+        for name in self.channel:
+            check_channel_name(name)
         try:
             for site in self.site:
                 check_name(site, "site")

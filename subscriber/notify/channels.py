@@ -1,16 +1,22 @@
 """The channels that the settings name, ready to send."""
 
-from rigwatch.settings.alerts import AlertSettings, ChannelSettings
+from rigwatch.settings.alerts import AlertSettings, ChannelSettings, TelegramSettings
 from subscriber.alerts.route import Route
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel, fingerprint, limit_of, named
+from subscriber.notify.chats import Chats
 from subscriber.notify.telegram import TELEGRAM, TelegramSender, bot_of
 
+_TIMEOUT_S = 75.0
 
-def channels_of(settings: AlertSettings) -> list[Channel]:
-    """Raises `SettingsError` for what is no address at all; what only Apprise can tell is told when it sends."""
+
+def channels_of(settings: AlertSettings, chats: Chats | None = None) -> list[Channel]:
+    """Raises `SettingsError` for what is no address at all; what only Apprise can tell is told when it sends.
+
+    `chats` is what is known, and learned on the way, of Telegram's groups that have moved.
+    """
     found = [_channel(key, each) for key, each in named(settings).items()]
-    return [*found, _telegram(settings)] if settings.telegram.token else found
+    return [*found, *_telegram(settings.telegram, chats or Chats())]
 
 
 def _channel(key: str, wanted: ChannelSettings) -> Channel:
@@ -20,9 +26,22 @@ def _channel(key: str, wanted: ChannelSettings) -> Channel:
     return Channel(key, sender, route, fingerprint(wanted.url), rate, per, wanted.timeout.total_seconds())
 
 
-def _telegram(settings: AlertSettings) -> Channel:
-    bot = settings.telegram
-    route = Route(TELEGRAM, frozenset(bot.severities), frozenset(bot.sites))
-    # 20 a minute to a group, and each message goes to every chat.
-    sender = TelegramSender(bot_of(bot), bot.chats)
-    return Channel(TELEGRAM, sender, route, fingerprint(bot.token), 20, 60.0, 20.0)
+def _telegram(bot: TelegramSettings, chats: Chats) -> list[Channel]:
+    """One a chat: whoever has blocked the bot keeps nobody else from being told."""
+    if not bot.token:
+        return []
+    made = []
+    for number, chat in enumerate(dict.fromkeys(bot.chats)):
+        key = f"{TELEGRAM}:{chat}"
+        made.append(
+            Channel(
+                key,
+                TelegramSender(bot_of(bot), chat, chats),
+                Route(key, frozenset(bot.severities), frozenset(bot.sites)),
+                fingerprint(f"{bot.api}/{bot.token}/{chat}"),
+                # 20 a minute to a group.
+                *(20, 60.0, _TIMEOUT_S),
+                former="" if number else TELEGRAM,
+            )
+        )
+    return made

@@ -1,141 +1,142 @@
 """Listens to a Telegram bot: buttons and questions of the listed chats, nobody else's."""
 
 import logging
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Iterable
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
-from subscriber.alerts.incident import Acknowledged
-from subscriber.alerts.mute import MuteKind
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.wish import Breadth, Wish, around, mute_of
-from subscriber.notify.answers import Known, answer
+from subscriber.notify.answers import answer
 from subscriber.notify.channel import NotSent
-from subscriber.notify.telegram import POLL_S, Bot
+from subscriber.notify.chats import Chats
+from subscriber.notify.fit import cut_lines, utf16
+from subscriber.notify.telegram import POLL_S, TEXT_MAX, Bot
 from subscriber.notify.thread import in_thread
-from subscriber.store import Store, alerts, reader, silences
-from subscriber.store.work import Work
+from subscriber.notify.updates import Asked, Pressed, Renumbered, Update, number_of, update_of
+from subscriber.notify.wishes import Turn, Wishes
+from subscriber.store import chats as stored
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)
 
-MUTE_FOR = "2h"
 _PAUSE_S = 1.0
+_LEAST_S = 0.2
 _PAUSE_MAX_S = 60.0
 _CALL_S = 10.0
-
-
-class Turn(Protocol):
-    """Whether it is this subscriber that drives the alerts: a bot may be asked for news by one at a time."""
-
-    @property
-    def drives(self) -> bool: ...
+_UPDATES_MAX = 100
+"""As many as Telegram brings at once."""
+_STRANGERS_MAX = 100
+_SAID_MAX = 200
 
 
 class Listener:
     """Long polling: the answer comes in the moment somebody writes, and no port is open."""
 
     def __init__(
-        self, bot: Bot, chats: tuple[int, ...], worker: Worker, *, turn: Turn, policy: Policy, clock: Clock
+        self, bot: Bot, listed: Iterable[int], worker: Worker, *, turn: Turn, wishes: Wishes, chats: Chats, clock: Clock
     ) -> None:
         self._bot = bot
-        self._chats = frozenset(chats)
+        self._listed = frozenset(listed)
         self._worker = worker
         self._turn = turn
-        self._policy = policy
+        self._wishes = wishes
+        self._chats = chats
         self._clock = clock
         self._offset = 0
         self._failure = ""
+        self._drove = False
+        self._strangers: set[int] = set()
+        # What stands between Telegram and us may bring the same again.
+        self._taken: deque[int] = deque(maxlen=2 * _UPDATES_MAX)
 
     async def run(self) -> None:
         """Until it is cancelled."""
         pause = _PAUSE_S
         while True:
-            if not self._turn.drives:
-                await self._clock.sleep(_PAUSE_S)
-                continue
+            wait = _PAUSE_S
             try:
-                for update in await self._updates():
-                    await self._take(update)
-                pause, self._failure = _PAUSE_S, ""
-            except (NotSent, TimeoutError) as exc:
-                why = str(exc) or "no answer in time"
-                if why != self._failure:
-                    log.warning("the Telegram bot cannot be asked for news: %s", why)
-                self._failure = why
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, _PAUSE_MAX_S)
-            except Exception:
+                if self._turn.drives:
+                    # One that answers at once with nothing would be asked without end.
+                    wait = 0.0 if await self._listen() else _LEAST_S
+                    pause, self._failure = _PAUSE_S, ""
+                self._drove = self._turn.drives
+            except (RigwatchError, TimeoutError) as exc:
+                self._tell(str(exc) or "no answer in time")
+                wait, pause = max(pause, getattr(exc, "retry_after", 0.0)), min(pause * 2, _PAUSE_MAX_S)
+            except Exception as exc:
                 # A defect here must not end the subscriber: reports and alerts matter more than answers.
-                log.exception("the Telegram bot is not listened to for a while")
-                await self._clock.sleep(_PAUSE_MAX_S)
+                if self._failure != type(exc).__name__:
+                    log.exception("the Telegram bot is not listened to for a while")
+                self._failure, wait = type(exc).__name__, _PAUSE_MAX_S
+            await self._clock.sleep(wait)
 
-    async def _updates(self) -> list[dict[str, Any]]:
-        return list(await self._call("getUpdates", POLL_S + _CALL_S, offset=self._offset, timeout=POLL_S))
+    def _tell(self, why: str) -> None:
+        if why != self._failure:
+            log.warning("the Telegram bot cannot be asked for news: %s", why)
+        self._failure = why
 
-    async def _take(self, update: dict[str, Any]) -> None:
-        self._offset = max(self._offset, int(update.get("update_id", 0)) + 1)
+    async def _listen(self) -> bool:
+        """Whether it brought anything new."""
+        if not self._drove:
+            self._chats.know(await self._worker.do(lambda store: store.look(stored.moved)))
+        await self._remember()
+        brought = await self._call("getUpdates", POLL_S + _CALL_S, offset=self._offset, timeout=POLL_S)
+        if not isinstance(brought, list):
+            raise NotSent("Telegram: what it brings is no list of updates")
+        new = [raw for raw in brought[:_UPDATES_MAX] if number_of(raw) not in (None, *self._taken)]
+        for raw in new:
+            await self._take(raw)
+        await self._remember()
+        return bool(new)
+
+    async def _remember(self) -> None:
+        """Groups that have moved, whoever noticed it."""
+        moves, now = dict(self._chats.unsaved), self._clock.now()
+        if moves:
+            await self._worker.do(lambda store: store.change(lambda work: stored.remember(work, moves, now)))
+            for chat, to in moves.items():
+                log.warning("a Telegram group became a supergroup, it is followed chat=%s now=%s", chat, to)
+                self._chats.unsaved.pop(chat, None)
+
+    async def _take(self, raw: object) -> None:
+        number, update = number_of(raw), update_of(raw)
+        if number is None:
+            return
+        # Not the highest so far: after a week without news Telegram begins anew at any number.
+        self._offset = number + 1
+        self._taken.append(number)
+        if update is None:
+            return
+        if update.chat not in self._chats.all(self._listed):
+            self._note_stranger(update.chat)
+            return
         try:
-            if "callback_query" in update:
-                await self._pressed(update["callback_query"])
-            elif "message" in update:
-                await self._asked(update["message"])
-        except RigwatchError as exc:
-            log.warning("a wish from Telegram was not fulfilled: %s", exc)
-        except (KeyError, TypeError, ValueError) as exc:
-            # Not what the Bot API promises; the next update is taken all the same.
-            log.warning("an update from Telegram was not understood error=%r", type(exc).__name__)
+            await self._fulfil(update)
+        except (RigwatchError, TimeoutError) as exc:
+            log.warning("a wish from Telegram was not fulfilled: %s", str(exc) or "no answer in time")
 
-    async def _asked(self, message: dict[str, Any]) -> None:
-        chat = message["chat"]["id"]
-        text = str(message.get("text", ""))
-        if chat not in self._chats:
-            log.warning("a Telegram chat that is not listed asked chat=%s", chat)
+    async def _fulfil(self, update: Update) -> None:
+        match update:
+            case Renumbered():
+                self._chats.move(update.chat, update.to)
+            case Asked() if update.text.startswith("/"):
+                known = await self._worker.do(self._wishes.known)
+                text = cut_lines(answer(update.text, known), TEXT_MAX, utf16)
+                await self._call("sendMessage", _CALL_S, chat_id=update.chat, text=text)
+            case Pressed():
+                said = await self._worker.do(lambda store: self._wishes.pressed(store, update))
+                await self._call("answerCallbackQuery", _CALL_S, callback_query_id=update.query, text=said[:_SAID_MAX])
+
+    def _note_stranger(self, chat: int) -> None:
+        """Once each, and not of everybody: whoever finds the bot could fill the log."""
+        if chat in self._strangers or len(self._strangers) >= _STRANGERS_MAX:
             return
-        if text.startswith("/"):
-            known = await self._worker.do(self._known)
-            await self._call("sendMessage", _CALL_S, chat_id=chat, text=answer(text, known))
+        self._strangers.add(chat)
+        more = "; further ones are not told of" if len(self._strangers) == _STRANGERS_MAX else ""
+        log.warning("a Telegram chat that is not listed gets no answer chat=%s%s", chat, more)
 
-    async def _pressed(self, query: dict[str, Any]) -> None:
-        chat = query["message"]["chat"]["id"]
-        if chat not in self._chats:
-            log.warning("a Telegram chat that is not listed pressed a button chat=%s", chat)
-            return
-        who = query["from"].get("username") or query["from"].get("first_name") or "somebody"
-        verb, _, number = str(query.get("data", "")).partition(" ")
-        do = {"ack": self._acknowledge, "mute": self._mute}[verb]
-        said = await self._worker.do(lambda store: do(store, int(number), f"{who} (Telegram)"))
-        await self._call("answerCallbackQuery", _CALL_S, callback_query_id=query["id"], text=said)
-
-    def _acknowledge(self, store: Store, number: int, who: str) -> str:
-        ack = Acknowledged(self._clock.now(), who)
-        return "acknowledged" if store.change(lambda work: alerts.acknowledge(work, [number], ack)) else "over already"
-
-    def _mute(self, store: Store, number: int, who: str) -> str:
-        now = self._clock.now()
-
-        def change(work: Work) -> str:
-            incident = alerts.one(work, number)
-            if incident is None:
-                return "no such incident"
-            about = around(incident, Breadth.RULE, "")
-            wish = Wish(MuteKind.SILENCE, about, MUTE_FOR, who, "muted for 2 h")
-            silences.add(work, mute_of(wish, now, self._policy.zone))
-            return "muted for 2 h"
-
-        return store.change(change)
-
-    def _known(self, store: Store) -> Known:
-        now = self._clock.now()
-        return store.look(
-            lambda work: Known(
-                reader.nodes(work), reader.server(work), alerts.live(work), silences.running(work, now),
-                self._policy.zone, now,
-            )
-        )  # fmt: skip
-
-    async def _call(self, method: str, limit: float, **arguments: object) -> Any:  # noqa: ANN401 - the API's answer
-        answered: list[Any] = []
+    async def _call(self, method: str, limit: float, **arguments: object) -> object:
+        answered: list[object] = []
         await in_thread(
             lambda: answered.append(self._bot.call(method, limit, **arguments)), timeout=limit + 2, name="telegram"
         )

@@ -34,7 +34,7 @@ class Postman:
     def hand_over(self, posted: Iterable[Posted]) -> None:
         """Called on the loop; never blocks."""
         for each in posted:
-            found = self._rounds.get(self._former.get(each.channel, each.channel))
+            found = self._rounds.get(each.channel) or self._rounds.get(self._former.get(each.channel, ""))
             if found is not None:
                 found.add(each)
             else:

@@ -10,14 +10,19 @@ import msgspec
 
 from rigwatch.http import Answer, HttpError, ask, wait_asked_for
 from rigwatch.settings.alerts import TelegramSettings
+from subscriber.alerts.letter import Text
 from subscriber.notify.channel import NotSent
+from subscriber.notify.chats import Chats
+from subscriber.notify.fit import Room, fit, utf16
 from subscriber.store.outbox import Posted
 
 TELEGRAM = "telegram"
-"""The key of its channel."""
+"""What the keys of its channels begin with, one channel a chat."""
 
 POLL_S = 25
-_TEXT_MAX = 4096
+TEXT_MAX = 4096
+"""UTF-16 code units of one message."""
+_ROOM = Room(0, TEXT_MAX, shared=True, measure=utf16)
 _ANSWERS = frozenset({"recovery", "settled", "test"})
 # What Telegram says with a 400 when it is the chat that cannot be written to; any other 400 is about the text.
 _CHAT_WRONG = re.compile(
@@ -107,26 +112,30 @@ def bot_of(settings: TelegramSettings) -> Bot:
 
 
 class TelegramSender:
-    """To every chat of the settings. Plain text: without a parse mode a node's name cannot be markup."""
+    """To one chat. Plain text: without a parse mode a node's name cannot be markup."""
 
-    def __init__(self, bot: Bot, chats: tuple[int, ...]) -> None:
+    def __init__(self, bot: Bot, chat: int, chats: Chats) -> None:
         self._bot = bot
+        self._chat = chat
         self._chats = chats
-        # By message: a chat that has it must not get it again because another was unreachable.
-        self._done: dict[int, set[int]] = {}
 
     def send(self, posted: Posted, *, timeout: float) -> None:
-        done = self._done.setdefault(posted.id, set())
-        for chat in self._chats:
-            if chat in done:
-                continue
-            text = f"{posted.title}\n\n{posted.body}".strip()[:_TEXT_MAX]
-            arguments: dict[str, Any] = {"chat_id": chat, "text": text, "disable_web_page_preview": True}
-            if posted.incidents and posted.kind not in _ANSWERS:
-                arguments["reply_markup"] = {"inline_keyboard": [_buttons(posted.incidents[0])]}
-            self._bot.call("sendMessage", timeout, **arguments)
-            done.add(chat)
-        self._done.pop(posted.id, None)
+        try:
+            self._say(posted, timeout)
+        except Moved as exc:
+            self._chats.move(self._chats.now(self._chat), exc.to)
+            self._say(posted, timeout)
+
+    def _say(self, posted: Posted, timeout: float) -> None:
+        text = fit(Text(posted.title, posted.body), _ROOM)
+        arguments: dict[str, Any] = {
+            "chat_id": self._chats.now(self._chat),
+            "text": f"{text.title}\n\n{text.body}".strip(),
+            "disable_web_page_preview": True,
+        }
+        if posted.incidents and posted.kind not in _ANSWERS:
+            arguments["reply_markup"] = {"inline_keyboard": [_buttons(posted.incidents[0])]}
+        self._bot.call("sendMessage", timeout, **arguments)
 
 
 def _buttons(incident: int) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rigwatch.http import WAIT_MAX_S, HttpError, ask, wait_asked_for
 from subscriber.notify.channel import NotSent
 from subscriber.notify.telegram import Bot
+from subscriber.notify.updates import Pressed, number_of, update_of
 from tests.fuzz.answers import answering, answers
 from tests.fuzz.target import Take, Target
 
@@ -82,6 +83,30 @@ def _retry_after() -> Iterator[Take]:
     yield take
 
 
+@contextmanager
+def _updates() -> Iterator[Take]:
+    def take(raw: object) -> None:
+        number, update = number_of(raw), update_of(raw)
+        assert number is None or 0 <= number < 2**53
+        if isinstance(update, Pressed):
+            assert update.who.name.isprintable()
+            assert update.incident < 2**63
+
+    yield take
+
+
+_CHAT = st.one_of(_ANY, st.fixed_dictionaries({}, optional={"id": _ANY}))
+_PERSON = st.one_of(_ANY, st.fixed_dictionaries({}, optional={"id": _ANY, "username": _ANY, "first_name": _ANY}))
+_MESSAGE = st.one_of(
+    _ANY, st.fixed_dictionaries({}, optional={"chat": _CHAT, "text": _ANY, "from": _PERSON, "migrate_to_chat_id": _ANY})
+)
+_DATA = st.one_of(_ANY, st.from_regex(r"(ack|mute) \d*"))
+_QUERY = st.one_of(
+    _ANY, st.fixed_dictionaries({}, optional={"id": _ANY, "from": _PERSON, "message": _MESSAGE, "data": _DATA})
+)
+_UPDATE = st.one_of(
+    _ANY, st.fixed_dictionaries({}, optional={"update_id": _ANY, "message": _MESSAGE, "callback_query": _QUERY})
+)
 _DATES = st.builds(
     "{}, {} {} {} {}:{}:{} {}".format,
     st.sampled_from(["Wed", "Foo", ""]),
@@ -94,6 +119,7 @@ _DATES = st.builds(
 
 TARGETS = (
     Target("telegram-answer", answers(_BOT_BODIES), _telegram),
+    Target("telegram-updates", _UPDATE, _updates),
     Target("heartbeat-answer", answers(st.binary(max_size=40)), _heartbeat),
     Target("retry-after", st.one_of(_DATES, st.text(max_size=60), _ANY, st.floats(), st.integers()), _retry_after),
 )

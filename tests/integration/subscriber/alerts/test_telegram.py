@@ -1,18 +1,22 @@
 """Telegram both ways, against a local server that speaks the Bot API's requests."""
 
 import json
-import queue
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
 from rigwatch.home import Home
-from rigwatch.settings.alerts import TelegramSettings
+from rigwatch.settings.alerts import AlertSettings, TelegramSettings
 from rigwatch.settings.loader import Secret
-from subscriber.store import Store, alerts, silences
+from subscriber.notify.channels import channels_of
+from subscriber.store import Store, alerts, audit, chats, outbox, silences
+from subscriber.store.outbox import Posted
 from tests.integration.subscriber.alerts.test_delivery import a_lost_node, configured
 from tests.integration.subscriber.running import prepare, subscribing
 from tests.mosquitto import Mosquitto
@@ -21,6 +25,7 @@ from tests.waiting import eventually_async
 from tests.webhook import Webhook
 
 TOKEN, CHAT = "123456:ABC", -1001
+ANN = {"id": 4242, "username": "ann"}
 
 
 @dataclass(slots=True)
@@ -29,23 +34,57 @@ class BotApi:
 
     port: int = 0
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    updates: "queue.Queue[dict[str, Any]]" = field(default_factory=queue.Queue)
+    updates: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    moved: dict[int, int] = field(default_factory=dict)
+    blocked: set[int] = field(default_factory=set)
     number: int = 0
 
     def sent(self) -> list[dict[str, Any]]:
         return [arguments for method, arguments in self.calls if method == "sendMessage"]
 
+    def texts(self, chat: int) -> list[str]:
+        """What a chat got."""
+        return [each["text"] for each in self.sent() if each["chat_id"] == chat and chat not in self.blocked]
+
+    def toasts(self) -> list[str]:
+        """What people who pressed a button read."""
+        return [arguments["text"] for method, arguments in self.calls if method == "answerCallbackQuery"]
+
     def say(self, text: str, chat: int = CHAT) -> None:
-        self._update({"message": {"chat": {"id": chat}, "from": {"username": "ann"}, "text": text}})
+        self._update({"message": {"chat": {"id": chat}, "from": ANN, "text": text}})
 
     def press(self, data: str, chat: int = CHAT) -> None:
-        person = {"username": "ann"}
-        self._update({"callback_query": {"id": "7", "from": person, "message": {"chat": {"id": chat}}, "data": data}})
+        self._update({"callback_query": {"id": "7", "from": ANN, "message": {"chat": {"id": chat}}, "data": data}})
 
     def _update(self, update: dict[str, Any]) -> None:
         self.number += 1
-        self.updates.put({"update_id": self.number, **update})
+        self.updates.append({"update_id": self.number, **update})
+
+    def brought(self, offset: int) -> list[dict[str, Any]]:
+        """What is not confirmed yet, as getUpdates has it; waits for a moment where there is none."""
+        until = time.monotonic() + 0.3
+        while not (found := [each for each in self.updates if each["update_id"] >= offset]):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.01)
+        return found[:100]
+
+    def answer(self, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """To a message, as https://core.telegram.org/bots/api has it."""
+        chat = arguments.get("chat_id")
+        if chat in self.moved:
+            words = "Bad Request: group chat was upgraded to a supergroup chat"
+            return 400, refused(400, words, migrate_to_chat_id=self.moved[chat])
+        if chat in self.blocked:
+            return 403, refused(403, "Forbidden: bot was blocked by the user")
+        if len(arguments.get("text", "").encode("utf-16-le")) > 2 * 4096:
+            return 400, refused(400, "Bad Request: message is too long")
+        return 200, {"ok": True, "result": {}}
+
+
+def refused(code: int, words: str, **parameters: object) -> dict[str, Any]:
+    return {"ok": False, "error_code": code, "description": words, "parameters": parameters}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,14 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         if token != TOKEN:
             return self._answer(401, {"ok": False, "description": "Unauthorized"})
         if method == "getUpdates":
-            try:
-                return self._answer(200, {"ok": True, "result": [api.updates.get(timeout=0.3)]})
-            except queue.Empty:
-                return self._answer(200, {"ok": True, "result": []})
+            return self._answer(200, {"ok": True, "result": api.brought(arguments["offset"])})
         api.calls.append((method, arguments))
-        if api.refusals:
-            return self._answer(*api.refusals.pop(0))
-        return self._answer(200, {"ok": True, "result": {}})
+        return self._answer(*(api.refusals.pop(0) if api.refusals else api.answer(arguments)))
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         raw = json.dumps(body).encode()
@@ -101,8 +135,8 @@ def bot_api() -> Iterator[BotApi]:
         thread.join()
 
 
-def telegram(api: BotApi, token: str = TOKEN) -> TelegramSettings:
-    return TelegramSettings(token=Secret(token), chats=(CHAT,), api=f"http://127.0.0.1:{api.port}")
+def telegram(api: BotApi, token: str = TOKEN, chats: tuple[int, ...] = (CHAT,)) -> TelegramSettings:
+    return TelegramSettings(token=Secret(token), chats=chats, api=f"http://127.0.0.1:{api.port}")
 
 
 async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosquitto, local: Store) -> None:
@@ -124,6 +158,12 @@ async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosqui
     assert message["text"].startswith("CRITICAL: garage/rig1 lost")
     assert "parse_mode" not in message
     assert [each.by for each in acknowledged.values()] == ["ann (Telegram)"]
+    entries = local.look(lambda work: audit.page(work, audit.Wanted(), 9))
+    assert [(each.who, each.action) for each in entries] == [
+        ("ann (Telegram)", "silence.add"), ("ann (Telegram)", "incident.acknowledge")
+    ]  # fmt: skip
+    assert all(f"from Telegram: user 4242, chat {CHAT}" in each.detail for each in entries)
+    assert "garage/rig1 lost" in entries[1].detail
     assert (muted.matcher.site, muted.matcher.node, muted.matcher.rule) == ("garage", "rig1", "lost")
 
 
@@ -158,3 +198,84 @@ async def test_too_many_requests_are_waited_for_as_long_as_telegram_says(home: H
             await a_lost_node(mosquitto.port)
             await eventually_async(lambda: len(api.sent()) == 2, what="the second attempt")
     assert "second copy" not in api.sent()[1]["text"]
+
+
+async def test_a_second_press_says_that_it_is_known_already(home: Home, mosquitto: Mosquitto, local: Store) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(api.sent, what="the message")
+            ack, mute = api.sent()[0]["reply_markup"]["inline_keyboard"][0]
+            for data in (*[ack["callback_data"]] * 2, *[mute["callback_data"]] * 2, "ack 999", "ack 9" + "9" * 30, "x"):
+                api.press(data)
+            await eventually_async(lambda: len(api.toasts()) == 7, what="every press is answered")
+    assert api.toasts() == [
+        "acknowledged", "acknowledged already, by ann (Telegram)", "muted for 2 h", "muted already",
+        "no such incident", "no such incident", "no such incident",
+    ]  # fmt: skip
+    assert len(local.look(lambda work: audit.page(work, audit.Wanted(), 9))) == 2
+
+
+async def test_one_who_has_blocked_the_bot_keeps_nobody_else_from_being_told(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        api.blocked.add(7)
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api, chats=(7, CHAT)))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            loud = "CRITICAL: rigwatch may not send through a channel: telegram:7"
+            await eventually_async(
+                lambda: any(text.startswith(loud) for text in api.texts(CHAT)), what="the other is told of both"
+            )
+    assert any(text.startswith("CRITICAL: garage/rig1 lost") for text in api.texts(CHAT))
+    assert list(local.look(outbox.refused)) == ["telegram:7"]
+    assert "bot was blocked by the user" in local.look(outbox.refused)["telegram:7"][1]
+
+
+async def test_a_group_that_became_a_supergroup_is_followed_and_remembered(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    new = -1002
+    with bot_api() as api:
+        api.moved[CHAT] = new
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: api.texts(new), what="the message in the new group")
+            api.say("/status", chat=new)
+            await eventually_async(lambda: len(api.texts(new)) == 2, what="who asks there is answered")
+            await eventually_async(lambda: local.look(chats.moved) == {CHAT: new}, what="it is remembered")
+        api.say("/status", chat=new)
+        async with subscribing(home, wanted):
+            await eventually_async(lambda: len(api.texts(new)) >= 3, what="also after a start")
+
+
+async def test_a_message_longer_than_telegram_takes_arrives_shortened() -> None:
+    with bot_api() as api:
+        (channel,) = channels_of(AlertSettings(telegram=telegram(api)))
+        body = "\n".join(f"garage/rig{number} lost 😀" for number in range(900))
+        channel.sender.send(Posted(1, channel.key, "first", "critical", "900 lost", body, (1,), 0), timeout=10)
+    (text,) = api.texts(CHAT)
+    assert text.startswith("900 lost\n\ngarage/rig0 lost")
+    assert "more lines" in text.splitlines()[-1]
+
+
+async def test_strangers_cannot_fill_the_log(
+    home: Home, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        for number in range(150):
+            api.say("/status", chat=1000 + number)
+            api.say("/status", chat=1000)
+        api.say("/what")
+        async with subscribing(home, configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))):
+            await eventually_async(lambda: api.texts(CHAT), timeout=30, what="all have been read")
+    told = [each for each in caplog.records if "not listed" in each.getMessage()]
+    assert len(told) == 100
+    assert "further ones are not told of" in told[-1].getMessage()

@@ -1,0 +1,86 @@
+"""What people in Telegram's chats may do and ask, done in the store, with a line in the audit list."""
+
+from typing import Protocol
+
+from rigwatch.clock import Clock
+from subscriber.alerts.incident import Acknowledged, Incident
+from subscriber.alerts.mute import MuteKind
+from subscriber.alerts.policy import Policy
+from subscriber.alerts.wish import Breadth, Wish, around, mute_of
+from subscriber.notify.answers import Known
+from subscriber.notify.updates import Pressed
+from subscriber.store import Store, alerts, audit, reader, silences
+from subscriber.store.work import Work
+
+MUTE_FOR = "2h"
+
+
+class Turn(Protocol):
+    """Whether it is this subscriber that drives the alerts: a bot may be asked for news by one at a time."""
+
+    @property
+    def drives(self) -> bool: ...
+
+
+class Wishes:
+    """Used by the store's one thread only."""
+
+    def __init__(self, policy: Policy, *, clock: Clock) -> None:
+        self._policy = policy
+        self._clock = clock
+
+    def known(self, store: Store) -> Known:
+        """What questions are answered from."""
+        now = self._clock.now()
+        return store.look(
+            lambda work: Known(
+                reader.nodes(work), reader.server(work), alerts.live(work), silences.running(work, now),
+                self._policy.zone, now,
+            )
+        )  # fmt: skip
+
+    def pressed(self, store: Store, button: Pressed) -> str:
+        """Does what the button says; the answer is what the person reads."""
+
+        def change(work: Work) -> str:
+            incident = alerts.one(work, button.incident) if button.verb else None
+            if incident is None:
+                return "no such incident"
+            return (
+                self._acknowledge(work, incident, button)
+                if button.verb == "ack"
+                else self._mute(work, incident, button)
+            )
+
+        return store.change(change)
+
+    def _acknowledge(self, work: Work, incident: Incident, button: Pressed) -> str:
+        now, by = self._clock.now(), _by(button)
+        if incident.acknowledged is not None:
+            return f"acknowledged already, by {incident.acknowledged.by}"
+        if not incident.is_open or not alerts.acknowledge(work, [incident.id], Acknowledged(now, by)):
+            return "over already"
+        detail = f"{incident.subject} {incident.rule.value}{_where(button)}"
+        audit.record(work, who=by, action="incident.acknowledge", subject=f"#{incident.id}", detail=detail, now=now)
+        return "acknowledged"
+
+    def _mute(self, work: Work, incident: Incident, button: Pressed) -> str:
+        now, by = self._clock.now(), _by(button)
+        wish = Wish(MuteKind.SILENCE, around(incident, Breadth.RULE, ""), MUTE_FOR, by, "muted for 2 h")
+        mute = mute_of(wish, now, self._policy.zone)
+        if any(each.matcher == mute.matcher and each.starts_at <= now for each in silences.running(work, now)):
+            return "muted already"
+        number = silences.add(work, mute)
+        detail = f"{mute.matcher} for {MUTE_FOR}{_where(button)}"
+        audit.record(work, who=by, action="silence.add", subject=f"quiet {number}", detail=detail, now=now)
+        return "muted for 2 h"
+
+
+def _by(button: Pressed) -> str:
+    return f"{button.who.name} (Telegram)"
+
+
+def _where(button: Pressed) -> str:
+    """Anybody may call himself anything: the numbers are Telegram's own."""
+    person = f" user {button.who.number}," if button.who.number else ""
+    return f", from Telegram:{person} chat {button.chat}"
