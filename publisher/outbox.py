@@ -171,7 +171,7 @@ class Outbox:
         if text := self._own_error():
             errors[ERROR_NAME] = text
         figures = {name: getattr(summary.figures, name) for name in FIGURES}
-        return _encoder.encode(Sample(n=n, at=at, errors=errors, **figures))
+        return _encoder.encode(Sample(n=n, at=at, errors=errors, odd=dict(summary.odd), **figures))
 
     def _own_error(self) -> str:
         texts = [self._loss] if self._loss else []

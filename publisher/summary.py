@@ -8,14 +8,16 @@ from typing import Any
 
 import msgspec
 
-from publisher.sources.reading import FIGURES, Reading
-from rigwatch.messages import GPUS_MAX, LINE_MAX, Gpu
+from publisher.sources.reading import FIGURES, Reading, named
+from publisher.team import together
+from rigwatch.messages import GPUS_MAX, LINE_MAX, Gpu, Work
 
 MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
 """Figures that a sample gives as the mean over its interval; of every other it gives the last."""
 
 _GPU_MEANS = ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization")
 _UNKNOWN = (None, "")
+_OF_ALGORITHM = frozenset({"hashrate", "algorithm", "algorithms", "gpus"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +43,32 @@ class Summary:
 
     figures: Reading = field(default_factory=Reading)
     errors: Mapping[str, str] = field(default_factory=dict)
+    odd: Mapping[str, str] = field(default_factory=dict)
 
 
 def summarise(gathered: Sequence[Gathered], unseen: Sequence[Gpu] = ()) -> Summary:
-    """The interval's figures. Where two sources give the same one, the source listed first in the settings wins.
+    """The interval's figures. Where two sources give the same one, the source listed first in the settings wins, but
+    for what several miners do: that adds up.
 
     A failing source gives none of its figures, only its error; one that could be read in part gives both. `gpus` are
     merged card by card; where any source tells of cards, those of `unseen` are there as well.
     """
     errors = {each.source: _line(error, tries(each.reads)) for each in gathered if (error := failure(each.reads))}
-    works = [_readings(each) for each in gathered if each.source not in errors]
+    works = {each.source for each in gathered if each.source not in errors}
     errors |= {
         each.source: _line(lacks, 0) for each in gathered if each.source not in errors and (lacks := _lacks(each))
     }
+    odd = {each.source: _line(what, 0) for each in gathered if each.source not in errors and (what := _odd(each))}
     merged: dict[str, Any] = {}
     lists: list[tuple[Gpu, ...]] = []
-    for readings in works:
-        figures = _figures(readings)
+    for figures in together([(each.source, _figures(_readings(each))) for each in gathered if each.source in works]):
         if "gpus" in figures:
             lists.append(figures.pop("gpus"))
         for name, value in figures.items():
             merged.setdefault(name, value)
     if lists:
         merged["gpus"] = merged_cards([*lists, unseen])
-    return Summary(Reading(**merged), errors)
+    return Summary(Reading(**merged), errors, odd)
 
 
 def merged_cards(lists: Sequence[Sequence[Gpu]]) -> tuple[Gpu, ...]:
@@ -113,15 +117,41 @@ def _lacks(gathered: Gathered) -> str:
     return readings[-1].lacks if readings else ""
 
 
+def _odd(gathered: Gathered) -> str:
+    readings = _readings(gathered)
+    return named(readings[-1].odd) if readings else ""
+
+
 def _figures(readings: Sequence[Reading]) -> dict[str, Any]:
-    known = {name: [v for reading in readings if (v := getattr(reading, name)) is not None] for name in FIGURES}
+    """Rates count from when the miner last turned to another algorithm: a mean of two is neither's."""
+    since = next((at for at in reversed(range(1, len(readings))) if _turned(readings[at - 1], readings[at])), 0)
+    known: dict[str, list[Any]] = {}
+    for name in FIGURES:
+        among = readings[since:] if name in _OF_ALGORITHM else readings
+        known[name] = [v for reading in among if (v := getattr(reading, name)) is not None]
     return {name: _reduce(name)(values) for name, values in known.items() if values}
+
+
+def _turned(before: Reading, after: Reading) -> bool:
+    return None not in (before.algorithm, after.algorithm) and before.algorithm != after.algorithm
 
 
 def _reduce(name: str) -> Callable[[Sequence[Any]], Any]:
     if name == "gpus":
         return _gpus
+    if name == "algorithms":
+        return _algorithms
     return fmean if name in MEANS else itemgetter(-1)
+
+
+def _algorithms(told: Sequence[Mapping[str, Work]]) -> dict[str, Work]:
+    """The algorithms of the last reading, each with the mean of its rate."""
+    return {name: _work(last, [each[name] for each in told if name in each]) for name, last in told[-1].items()}
+
+
+def _work(last: Work, works: Sequence[Work]) -> Work:
+    known = [work.hashrate for work in works if work.hashrate is not None]
+    return msgspec.structs.replace(last, hashrate=fmean(known)) if known else last
 
 
 def _gpus(lists: Sequence[tuple[Gpu, ...]]) -> tuple[Gpu, ...]:

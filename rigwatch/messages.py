@@ -17,12 +17,15 @@ SAMPLES_MAX = 500
 """The most samples in one report."""
 GPUS_MAX = 64
 """The most cards in one sample."""
+ALGORITHMS_MAX = 8
+"""The most algorithms of one node in one sample."""
 LINE_MAX = 200
 """The most characters of a text."""
 
 # Bounds keep a broken or hostile rig from storing what no column or chart can hold; they are wider than any machine.
 # 2^53 is where JSON numbers of other languages stop being exact.
-Count = Annotated[int, Meta(ge=0, le=2**53)]
+COUNT_MAX = 2**53
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 Moment = Annotated[Millis, Meta(ge=0, le=2**53)]
 Sequence = Annotated[int, Meta(ge=1, le=2**53)]
 Rate = Annotated[float, Meta(ge=0, le=1e24)]
@@ -53,6 +56,20 @@ class Gpu(Struct, frozen=True, omit_defaults=True):
     power: Watts | None = None
     fan: Percent | None = None
     utilization: Percent | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    invalid: Count | None = None
+    hardware_errors: Count | None = None
+
+
+class Work(Struct, frozen=True, omit_defaults=True):
+    """What a node does for one algorithm, where it mines several."""
+
+    hashrate: Rate | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    stale: Count | None = None
+    invalid: Count | None = None
 
 
 class Miner(Struct, frozen=True, omit_defaults=True):
@@ -64,7 +81,9 @@ class Miner(Struct, frozen=True, omit_defaults=True):
 
 class Sample(Struct, frozen=True, omit_defaults=True):
     """One node's figures over one interval that ended at `at`: hashrate in H/s, temperature in °C, power in W,
-    fan and cpu in %, uptime in s; `errors` maps a source's name to why it could not be read."""
+    fan and cpu in %, uptime in s; `errors` maps a source's name to why it could not be read, `odd` to the figures that
+    it told in a way that is none. Hashrate and shares are of `algorithm`; with several, `algorithms` has each one's.
+    """
 
     n: Sequence
     at: Moment
@@ -76,6 +95,10 @@ class Sample(Struct, frozen=True, omit_defaults=True):
     accepted: Count | None = None
     rejected: Count | None = None
     stale: Count | None = None
+    invalid: Count | None = None
+    hardware_errors: Count | None = None
+    algorithm: Line | None = None
+    algorithms: Annotated[dict[Line, Work], Meta(max_length=ALGORITHMS_MAX)] | None = None
     last_share_at: Moment | None = None
     temperature: Celsius | None = None
     power: Watts | None = None
@@ -86,6 +109,7 @@ class Sample(Struct, frozen=True, omit_defaults=True):
     pool: Line | None = None
     uptime: Seconds | None = None
     errors: Annotated[dict[Line, Line], Meta(max_length=32)] = {}
+    odd: Annotated[dict[Line, Line], Meta(max_length=32)] = {}
 
 
 class Status(Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from rigwatch.keys import MasterKey, NodeKey, decode_key, derive
-from rigwatch.messages import Ack, Gpu, Miner, NodeState, Report, Sample, Status, encode
+from rigwatch.messages import Ack, Gpu, Miner, NodeState, Report, Sample, Status, Work, encode
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import Channel, NodeId, topic_of
 
@@ -47,15 +47,31 @@ _FULL: Final = Report(
             accepted=1200,
             rejected=3,
             stale=1,
+            invalid=2,
+            hardware_errors=0,
+            algorithm="etchash",
+            algorithms={"etchash": Work(61_250_000.5, 1200, 3, 1, 2), "kaspa": Work(500e6, 7)},
             last_share_at=_AT + 119_000,
             temperature=61.5,
             power=850,
             fan=70,
             cpu=12.5,
-            gpus=(Gpu("GPU-3f6c", name="RTX 3070 Ti", hashrate=61_250_000.5, temperature=61.5, memory_temperature=88),),
+            gpus=(
+                Gpu(
+                    "GPU-3f6c",
+                    name="RTX 3070 Ti",
+                    hashrate=61_250_000.5,
+                    temperature=61.5,
+                    memory_temperature=88,
+                    accepted=1200,
+                    rejected=3,
+                    invalid=2,
+                ),
+            ),
             miner=Miner("geth", "1.13.0"),
             pool="pool.example:4444",
             uptime=86_400,
+            odd={"t-rex": "gpus[0].power: 429496736 cannot be"},
         ),
     ),
 )

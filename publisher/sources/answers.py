@@ -1,54 +1,75 @@
 """What the answers of miners have in common: JSON of a known shape, names with versions, pools, several algorithms."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-import msgspec
+from msgspec import structs
 
-from publisher.sources.reading import SourceError
+from publisher.sources.mending import CutShortError, NotJsonError, loads
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.tolerance import OtherShapeError, read
 from rigwatch.messages import LINE_MAX, Miner
 
-Answer = TypeVar("Answer")
+Shape = TypeVar("Shape")
+Value = TypeVar("Value")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,62})"
 _POOL: Final = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]{{0,30}}://)?(?:.*@)?(?P<host>{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9a-f:.]+\])"
     r":(?P<port>[0-9]{1,5})(?:[/?#][^@]*)?",
     re.IGNORECASE | re.ASCII,
 )
+_VERSION: Final = re.compile(r"v?\d", re.IGNORECASE)
 
 
-class NotJsonError(SourceError):
-    """The answer is of another kind altogether."""
+class Answers:
+    """What one read of `who` is told, taken tolerantly: what cannot be read is absent, and named at the end."""
 
+    def __init__(self, who: str) -> None:
+        self._who = who
+        self._odd: dict[str, None] = {}
 
-def decode(raw: bytes, kind: type[Answer], who: str, *, strict: bool = True) -> Answer:
-    """The answer; raises SourceError that says which of its fields is not as `who` would write it.
+    def note(self, what: str) -> None:
+        """Something could not be read though the rest could."""
+        self._odd[what] = None
 
-    Not `strict`: numbers may be written as texts.
-    """
-    try:
-        return msgspec.json.decode(raw, type=kind, strict=strict)
-    except msgspec.ValidationError as exc:
-        raise _not_of(who, exc) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise NotJsonError(f"the answer is not JSON; is this the port of {who}'s API?") from None
+    def decode(self, raw: bytes, kind: type[Shape]) -> Shape:
+        """The answer. Raises NotJsonError, CutShortError, or SourceError where this is no answer of `who`."""
+        try:
+            value = loads(raw)
+        except NotJsonError as exc:
+            raise NotJsonError(f"{exc}; is this the port of {self._who}'s API?") from None
+        except CutShortError as exc:
+            raise CutShortError(f"{exc} after {len(raw)} bytes") from None
+        return self.convert(value, kind)
 
+    def convert(self, value: object, kind: type[Shape]) -> Shape:
+        """The same of what is decoded already."""
+        try:
+            return read(value, kind, self.note)
+        except OtherShapeError as exc:
+            raise SourceError(f"not an answer of {self._who}: {exc}") from None
 
-def convert(value: object, kind: type[Answer], who: str) -> Answer:
-    """The same of a part that is decoded already; numbers may be written as texts."""
-    try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as exc:
-        raise _not_of(who, exc) from None
+    def section(self, name: str, ask: Callable[[], bytes], kind: type[Shape]) -> Shape | None:
+        """A further answer, without which the others are still worth a report: None where it cannot be had."""
+        try:
+            return self.decode(ask(), kind)
+        except SourceError as exc:
+            self.note(f"{name}: {exc}")
+            return None
+
+    def complete(self, reading: Reading) -> Reading:
+        """The reading with what could not be read."""
+        return structs.replace(reading, odd=(*self._odd, *reading.odd)) if self._odd else reading
 
 
 def miner_of(text: str | None, name: str) -> Miner:
-    """Of `lolMiner 1.92`; `name` is what it is called where the text is missing or has only the version."""
+    """Of `lolMiner 1.92`, `cgminer 4.9.0 rwglr`, `BOSminer+ 0.2.0-36c5` or `btminer`; `name` is what it is called where
+    the text is missing or begins with the version.
+    """
     words = (text or "").split()
-    if len(words) > 1:
-        return miner_named(" ".join(words[:-1]), words[-1])
-    return miner_named(name, words[0] if words else None)
+    at = next((at for at, word in enumerate(words) if _VERSION.match(word)), len(words))
+    return miner_named(" ".join(words[:at]) or name, " ".join(words[at:]).removeprefix("v"))
 
 
 def miner_named(name: str, version: str | None) -> Miner:
@@ -69,15 +90,22 @@ def chosen(names: Sequence[str | None], wanted: str) -> int:
     """Which of several algorithms is meant: the first, unless the settings name one. Two are never added up."""
     if not wanted:
         return 0
-    for at, name in enumerate(names):
-        if name is not None and name.strip().lower() == wanted.strip().lower():
-            return at
-    known = ", ".join(name.strip() for name in names if name) or "nothing"
-    raise SourceError(f"mines {known[:100]}, not the algorithm {wanted[:40]!r} of the settings")
+    known = [algorithm_of(name) for name in names]
+    if algorithm_of(wanted) in known:
+        return known.index(algorithm_of(wanted))
+    if known.count(None) == 1:
+        # The one whose name cannot be read, since the others are not meant.
+        return known.index(None)
+    told = ", ".join(name.strip() for name in names if name) or "nothing"
+    raise SourceError(f"mines {told[:100]}, not the algorithm {wanted[:40]!r} of the settings")
 
 
-def _not_of(who: str, exc: msgspec.ValidationError) -> SourceError:
-    what, _, where = str(exc).partition(" - at `$")
-    where = where.rstrip("`").lstrip(".")
-    place = f"{where}: " if where else ""
-    return SourceError(f"not an answer of {who}: {place}{what[:1].lower()}{what[1:]}")
+def algorithm_of(text: str | None) -> str | None:
+    """In small letters, so that miners that spell it differently mean the same."""
+    plain = " ".join((text or "").lower().split())
+    return plain[:LINE_MAX] or None
+
+
+def at_place(values: Sequence[Value | None] | None, place: int | None) -> Value | None:
+    """Of a list with one for each card or pool; None where it is shorter, or not there."""
+    return values[place] if values is not None and place is not None and 0 <= place < len(values) else None

@@ -2,22 +2,23 @@
 
 from base64 import b64encode
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from publisher.sources.answers import convert, decode
+from publisher.sources.answers import Answers
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.rpc import Reply, result_of
+from publisher.sources.rpc import NotOfferedError, Reply, result_of
 from publisher.sources.source import Context
-from rigwatch.messages import Line
+from rigwatch.messages import Count, Line, Seconds
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "bitcoind"
 _METHODS: Final = ("getblockchaininfo", "getnetworkinfo", "uptime")
 _COOKIE_MAX: Final = 1024
+Section = TypeVar("Section", bound=Struct)
 
 
 class BitcoindSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -28,17 +29,17 @@ class BitcoindSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class Chain(Struct):
-    blocks: Annotated[int, Meta(ge=0)]
+    blocks: Count | None
     bestblockhash: Line | None = None
     initialblockdownload: bool | None = None
 
 
 class Network(Struct):
-    connections: int | None = None
+    connections: Count | None = None
 
 
 class Uptime(Struct):
-    uptime: float | None = None
+    uptime: Seconds | None = None
 
 
 class BitcoindSource(ApiSource):
@@ -76,16 +77,30 @@ def read_cookie(path: Path) -> bytes:
 
 
 def parse(raw: bytes) -> Reading:
-    """The figures of one batch."""
-    replies = {reply.id: reply for reply in decode(raw, list[Reply], _TITLE)}
-    chain = result_of(replies.get("getblockchaininfo"), Chain, "getblockchaininfo", _TITLE)
-    network = result_of(replies.get("getnetworkinfo"), Network, "getnetworkinfo", _TITLE)
-    # Clients of before 0.15 answer this one with an error.
-    uptime = convert({"uptime": (replies.get("uptime") or Reply()).result}, Uptime, _TITLE).uptime
-    return Reading(
-        peers=network.connections,
-        block=chain.blocks,
-        block_hash=chain.bestblockhash,
-        syncing=chain.initialblockdownload,
-        uptime=uptime,
+    """The figures of one batch. What a client does not offer (Zebra had no `getnetworkinfo`) is absent."""
+    told = Answers(_TITLE)
+    replies = {reply.id: reply for reply in told.decode(raw, list[Reply])}
+
+    def optional(method: str, kind: type[Section], name: str = "") -> Section:
+        try:
+            result = result_of(replies.get(method), method)
+            return told.convert({name: result} if name else result, kind)
+        except NotOfferedError:
+            return kind()
+        except SourceError as exc:
+            told.note(str(exc))
+            return kind()
+
+    # A batch that is refused as a whole has one answer, without an id.
+    first = replies.get("getblockchaininfo") or replies.get(None)
+    chain = told.convert(result_of(first, "getblockchaininfo"), Chain)
+    network = optional("getnetworkinfo", Network)
+    return told.complete(
+        Reading(
+            peers=network.connections,
+            block=chain.blocks,
+            block_hash=chain.bestblockhash,
+            syncing=chain.initialblockdownload,
+            uptime=optional("uptime", Uptime, "uptime").uptime,
+        )
     )

@@ -1,21 +1,22 @@
 """BzMiner: its HTTP API gives each device's figures once for each pool that the device mines to."""
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_named, pool_of
+from publisher.sources.answers import Answers, at_place, chosen, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "BzMiner"
 _PROCESSOR: Final = 4
 """`vendor` of a device that is no card."""
-Value = TypeVar("Value")
 
 
 class BzminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,9 +27,10 @@ class Pool(Struct):
     algorithm: str | None = None
     id: int | None = None
     current_url: str | None = None
-    valid_solutions: int | None = None
-    rejected_solutions: int | None = None
-    stale_solutions: int | None = None
+    valid_solutions: Count | None = None
+    rejected_solutions: Count | None = None
+    stale_solutions: Count | None = None
+    invalid_solutions: Count | None = None
 
 
 class Device(Struct):
@@ -36,23 +38,24 @@ class Device(Struct):
 
     name: str | None = None
     vendor: int | None = None
-    pci_bus_id: int | None = None
+    pci_bus_id: Count | None = None
     pool: list[int | None] | None = None
-    hashrate: list[float | None] | None = None
-    valid_solutions: list[int | None] | None = None
-    rejected_solutions: list[int | None] | None = None
-    stale_solutions: list[int | None] | None = None
-    core_temp: float | None = None
-    mem_temp: float | None = None
-    fan: float | None = None
-    power: float | None = None
+    hashrate: list[Rate | None] | None = None
+    valid_solutions: list[Count | None] | None = None
+    rejected_solutions: list[Count | None] | None = None
+    stale_solutions: list[Count | None] | None = None
+    invalid_solutions: list[Count | None] | None = None
+    core_temp: Celsius | None = None
+    mem_temp: Celsius | None = None
+    fan: Percent | None = None
+    power: Watts | None = None
 
 
 class Status(Struct):
     devices: list[Device]
     pools: list[Pool]
     bzminer_version: str | None = None
-    uptime_s: float | None = None
+    uptime_s: Seconds | None = None
 
 
 class BzminerSource(MinerSource):
@@ -65,39 +68,50 @@ class BzminerSource(MinerSource):
 
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
-    """The figures of `/status`, of one pool: the first, or the first with the algorithm of the settings."""
-    answer = decode(raw, Status, _TITLE)
-    at = chosen([pool.algorithm for pool in answer.pools], algorithm)
-    pool = answer.pools[at] if answer.pools else Pool()
-    of = [(device, place) for device in answer.devices if (place := _place(device, pool, at)) is not None]
-    # A device that has no hashrate for the pool at all does not mine to it; one that has null is not measured yet.
-    rates = [device.hashrate[place] for device, place in of if device.hashrate and place < len(device.hashrate)]
+    """The figures of `/status`: of the first pool, or of the first with the algorithm of the settings."""
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Status)
+    pools = answer.pools or [Pool()]
+    at = chosen([pool.algorithm for pool in pools], algorithm)
     reading = Reading(
-        hashrate=total(rates),
-        accepted=_shares(pool.valid_solutions, [_at(device.valid_solutions, place) for device, place in of]),
-        rejected=_shares(pool.rejected_solutions, [_at(device.rejected_solutions, place) for device, place in of]),
-        stale=_shares(pool.stale_solutions, [_at(device.stale_solutions, place) for device, place in of]),
         miner=miner_named(_TITLE, (answer.bzminer_version or "").removeprefix("v")),
-        pool=pool_of(pool.current_url),
+        pool=pool_of(pools[at].current_url),
         uptime=answer.uptime_s,
     )
-    return with_cards(reading, cards(answer.devices, pool, at))
+    works = [(pool.algorithm, _work(answer.devices, pool, place)) for place, pool in enumerate(pools)]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, pools[at], at)))
+
+
+def _work(devices: Sequence[Device], pool: Pool, at: int) -> Work:
+    of = [(device, place) for device in devices if (place := _place(device, pool, at)) is not None]
+    # A device that has no hashrate for the pool at all does not mine to it; one that has null is not measured yet.
+    rates = [device.hashrate[place] for device, place in of if device.hashrate and place < len(device.hashrate)]
+    return Work(
+        hashrate=total(rates),
+        accepted=_shares(pool.valid_solutions, [at_place(device.valid_solutions, place) for device, place in of]),
+        rejected=_shares(pool.rejected_solutions, [at_place(device.rejected_solutions, place) for device, place in of]),
+        stale=_shares(pool.stale_solutions, [at_place(device.stale_solutions, place) for device, place in of]),
+        invalid=_shares(pool.invalid_solutions, [at_place(device.invalid_solutions, place) for device, place in of]),
+    )
 
 
 def cards(devices: Sequence[Device], pool: Pool, at: int) -> list[Card]:
-    return [
-        Card(
-            id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),
-            name=device.name,
-            hashrate=_at(device.hashrate, _place(device, pool, at)),
-            temperature=device.core_temp,
-            memory_temperature=device.mem_temp,
-            power=device.power,
-            fan=device.fan,
-        )
-        for device in devices
-        if device.vendor != _PROCESSOR
-    ]
+    return [_card(device, _place(device, pool, at)) for device in devices if device.vendor != _PROCESSOR]
+
+
+def _card(device: Device, place: int | None) -> Card:
+    return Card(
+        id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),
+        name=device.name,
+        hashrate=at_place(device.hashrate, place),
+        temperature=device.core_temp,
+        memory_temperature=device.mem_temp,
+        power=device.power,
+        fan=device.fan,
+        accepted=at_place(device.valid_solutions, place),
+        rejected=at_place(device.rejected_solutions, place),
+        invalid=at_place(device.invalid_solutions, place),
+    )
 
 
 def _place(device: Device, pool: Pool, at: int) -> int | None:
@@ -105,10 +119,6 @@ def _place(device: Device, pool: Pool, at: int) -> int | None:
     if device.pool is None or pool.id is None:
         return at
     return device.pool.index(pool.id) if pool.id in device.pool else None
-
-
-def _at(values: Sequence[Value | None] | None, place: int | None) -> Value | None:
-    return values[place] if values is not None and place is not None and place < len(values) else None
 
 
 def _shares(of_pool: int | None, of_devices: Sequence[int | None]) -> int | None:

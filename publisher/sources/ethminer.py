@@ -1,6 +1,5 @@
 """ethminer, and all that kept Claymore's protocol: PhoenixMiner, Claymore's own, and others since."""
 
-import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,12 +8,13 @@ import msgspec
 from msgspec import Struct, structs
 
 from publisher.sources import pci
-from publisher.sources.answers import decode, pool_of
+from publisher.sources.answers import Answers, miner_named, pool_of
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.tcp import TcpSettings, TcpSource
-from rigwatch.messages import LINE_MAX, Miner
+from publisher.sources.tolerance import UnreadableError, number_of
+from rigwatch.messages import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "ethminer"
@@ -23,8 +23,14 @@ _IN_HASHES: Final = re.compile(r"-\s*(ZEC|XMR|XMC|ETN)\b", re.IGNORECASE)
 """Claymore's miners for other coins use the same list and count in H/s."""
 _STAT1: Final = "miner_getstat1"
 _STAT2: Final = "miner_getstat2"
+_CLAYMORE: Final = re.compile(r"\d[\w.]* - ")
+"""Claymore's own writes the coin behind its version; ethminer writes its bare version from 0.19 on."""
+_NOTHING: Final = ("", "off", "n/a", "-")
 _BUSES: Final = 15
 """Where `miner_getstat2` has the PCI bus of each card; ethminer does not know that method, and not all fill it."""
+
+_TEXTS_LEAST: Final = 7
+_LARGEST: Final = 1e18
 
 
 class EthminerSettings(TcpSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,7 +59,7 @@ class EthminerSource(TcpSource):
     def read(self) -> Reading:
         by = self.deadline()
         raw = self._ask(self._method, by)
-        if self._method == _STAT2 and decode(raw, Answer, _TITLE).result is None:
+        if self._method == _STAT2 and Answers(_TITLE).decode(raw, Answer).result is None:
             raw = self._ask(_STAT1, by)
             reading = parse(raw)
             # Only now is it known that it was the method that the miner did not take.
@@ -65,35 +71,63 @@ class EthminerSource(TcpSource):
         call: dict[str, object] = {"id": 1, "jsonrpc": "2.0", "method": method}
         if self._password:
             call["psw"] = str(self._password)
-        return self.ask(msgspec.json.encode(call) + b"\n", end=b"\n", by=by)
+        return self.ask(msgspec.json.encode(call) + b"\n", by=by)
 
 
 def parse(raw: bytes) -> Reading:
     """The figures of `miner_getstat1` or `miner_getstat2`: a list of texts whose places have a meaning."""
-    answer = decode(raw, Answer, _TITLE)
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Answer)
     if answer.result is None:
         raise SourceError(f"miner_getstat1: {_why(answer.error)}")
-    texts = [text or "" for text in answer.result]
-    if len(texts) < 7:
-        raise SourceError(f"not an answer of {_TITLE}: the list has {len(texts)} texts, of at least 7")
+    texts = Texts([text or "" for text in answer.result], told)
+    if len(answer.result) < _TEXTS_LEAST:
+        raise SourceError(f"not an answer of {_TITLE}: the list has {len(answer.result)} texts, of at least 7")
     unit = 1.0 if _IN_HASHES.search(texts[0]) else _KILO
-    rate, shares, rejected = _numbers(texts[2], "2", 3)[:3]
-    minutes = _numbers(texts[1], "1", 1)[0]
+    rate, shares, rejected = texts.numbers(2, 3)[:3]
+    invalid = texts.numbers(8, 1)[0]
     reading = Reading(
         hashrate=_times(rate, unit),
         accepted=_whole(shares),
         rejected=_whole(rejected),
+        invalid=_whole(invalid),
         miner=_miner(texts[0]),
-        pool=pool_of(texts[7].partition(";")[0]) if len(texts) > 7 else None,
-        uptime=_times(minutes, 60.0),
+        pool=pool_of(texts[7].partition(";")[0]),
+        uptime=_times(texts.numbers(1, 1)[0], 60.0),
     )
-    buses = _numbers(texts[_BUSES], str(_BUSES), 0) if len(texts) > _BUSES else []
-    return with_cards(reading, cards(texts, [_times(rate, unit) for rate in _numbers(texts[3], "3", 0)], buses))
+    rates = [_times(each, unit) for each in texts.numbers(3, 0)]
+    return told.complete(with_cards(reading, cards(rates, texts.numbers(6, 0), texts.numbers(_BUSES, 0))))
 
 
-def cards(texts: Sequence[str], rates: Sequence[float | None], buses: Sequence[float | None]) -> list[Card]:
+class Texts:
+    """The list by places; one that is not there is empty."""
+
+    def __init__(self, texts: Sequence[str], told: Answers) -> None:
+        self._texts = texts
+        self._told = told
+
+    def __getitem__(self, place: int) -> str:
+        return self._texts[place] if place < len(self._texts) else ""
+
+    def numbers(self, place: int, least: int) -> list[float | None]:
+        """Of `87221;54;0`; `off` and nothing are not known. At least `least` of them."""
+        text = self[place]
+        found = [self._number(part.strip(), place) for part in text.split(";")] if text.strip() else []
+        return found + [None] * (least - len(found))
+
+    def _number(self, text: str, place: int) -> float | None:
+        if text.lower() in _NOTHING:
+            return None
+        try:
+            number = number_of(text)
+        except UnreadableError as exc:
+            self._told.note(f"result[{place}]: {exc}")
+            return None
+        return number if 0 <= number < _LARGEST else None
+
+
+def cards(rates: Sequence[float | None], sensors: Sequence[float | None], buses: Sequence[float | None]) -> list[Card]:
     """Temperature and fan stand in pairs: `53;90;50;90`. Buses count where there is one for every card."""
-    sensors = _numbers(texts[6], "6", 0)
     found = [
         Card(id=None, hashrate=rate, temperature=_at(sensors, 2 * at), fan=_at(sensors, 2 * at + 1))
         for at, rate in enumerate(rates)
@@ -104,24 +138,6 @@ def cards(texts: Sequence[str], rates: Sequence[float | None], buses: Sequence[f
         structs.replace(card, id=None if bus is None or not bus.is_integer() else pci.of_bus(int(bus)))
         for card, bus in zip(found, buses, strict=True)
     ]
-
-
-def _numbers(text: str, place: str, least: int) -> list[float | None]:
-    """Of `87221;54;0`; `off` and nothing are not known. At least `least` of them."""
-    found = [_number(part.strip(), place) for part in text.split(";")] if text.strip() else []
-    return found + [None] * (least - len(found))
-
-
-def _number(text: str, place: str) -> float | None:
-    if text in ("", "off", "n/a"):
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise SourceError(f"not an answer of {_TITLE}: result[{place}]: not a number: {text[:40]!r}")
-    return number
 
 
 def _times(number: float | None, factor: float) -> float | None:
@@ -137,14 +153,16 @@ def _at(numbers: Sequence[float | None], place: int) -> float | None:
 
 
 def _miner(text: str) -> Miner:
-    """Of `ethminer-0.16.0.dev0+commit.41639944`, `PM 5.6d - ETH` or, of Claymore's own, `9.3 - ETH`."""
-    plain = text.partition(" - ")[0].strip()[:LINE_MAX]
+    """Of `ethminer-0.16.0.dev0+commit.41639944`, `0.19.0-beta.0`, `nsfminer 1.3.7`, `PM 5.6d - ETH` or, of Claymore's
+    own, `9.3 - ETH`.
+    """
+    plain = text.partition(" - ")[0].strip()
     if plain.startswith("PM "):
-        return Miner(name="PhoenixMiner", version=plain.removeprefix("PM "))
+        return miner_named("PhoenixMiner", plain.removeprefix("PM "))
     if plain[:1].isdigit():
-        return Miner(name="Claymore", version=plain)
+        return miner_named("Claymore" if _CLAYMORE.match(text.strip()) else _TITLE, plain)
     name, _, version = plain.partition("-" if "-" in plain else " ")
-    return Miner(name=name or _TITLE, version=version)
+    return miner_named(name or _TITLE, version)
 
 
 def _why(error: object) -> str:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_of, pool_of
+from publisher.sources.answers import Answers, chosen, miner_of, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "GMiner"
@@ -23,12 +25,18 @@ class Device(Struct):
 
     bus_id: str | None = None
     name: str | None = None
-    speed: float | None = None
-    speed2: float | None = None
-    fan: float | None = None
-    temperature: float | None = None
-    memory_temperature: float | None = None
-    power_usage: float | None = None
+    speed: Rate | None = None
+    speed2: Rate | None = None
+    fan: Percent | None = None
+    temperature: Celsius | None = None
+    memory_temperature: Celsius | None = None
+    power_usage: Watts | None = None
+    accepted_shares: Count | None = None
+    accepted_shares2: Count | None = None
+    rejected_shares: Count | None = None
+    rejected_shares2: Count | None = None
+    invalid_shares: Count | None = None
+    invalid_shares2: Count | None = None
 
 
 class Stat(Struct):
@@ -36,16 +44,18 @@ class Stat(Struct):
 
     devices: list[Device]
     miner: str | None = None
-    uptime: float | None = None
+    uptime: Seconds | None = None
     algorithm: str | None = None
     server: str | None = None
     server2: str | None = None
-    total_accepted_shares: int | None = None
-    total_rejected_shares: int | None = None
-    total_stale_shares: int | None = None
-    total_accepted_shares2: int | None = None
-    total_rejected_shares2: int | None = None
-    total_stale_shares2: int | None = None
+    total_accepted_shares: Count | None = None
+    total_rejected_shares: Count | None = None
+    total_stale_shares: Count | None = None
+    total_invalid_shares: Count | None = None
+    total_accepted_shares2: Count | None = None
+    total_rejected_shares2: Count | None = None
+    total_stale_shares2: Count | None = None
+    total_invalid_shares2: Count | None = None
 
 
 class GminerSource(MinerSource):
@@ -58,31 +68,42 @@ class GminerSource(MinerSource):
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/stat`; two algorithms are written as `Ethash + kHeavyHash`."""
-    answer = decode(raw, Stat, _TITLE)
-    second = chosen((answer.algorithm or "").split("+")[:2], algorithm) == 1
-    speeds = [device.speed2 if second else device.speed for device in answer.devices]
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Stat)
+    names = [name.strip() or None for name in (answer.algorithm or "").split("+")[:2]]
+    at = chosen(names, algorithm)
     reading = Reading(
-        hashrate=total(speeds),
-        accepted=answer.total_accepted_shares2 if second else answer.total_accepted_shares,
-        rejected=answer.total_rejected_shares2 if second else answer.total_rejected_shares,
-        stale=answer.total_stale_shares2 if second else answer.total_stale_shares,
         miner=miner_of(answer.miner, _TITLE),
-        pool=pool_of(answer.server2 if second else answer.server),
+        pool=pool_of(answer.server2 if at else answer.server),
         uptime=answer.uptime,
     )
-    return with_cards(reading, cards(answer.devices, speeds))
+    works = [(name, _work(answer, second=bool(place))) for place, name in enumerate(names)]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, second=bool(at))))
 
 
-def cards(devices: Sequence[Device], speeds: Sequence[float | None]) -> list[Card]:
+def _work(of: Stat, *, second: bool) -> Work:
+    return Work(
+        hashrate=total([device.speed2 if second else device.speed for device in of.devices]),
+        accepted=of.total_accepted_shares2 if second else of.total_accepted_shares,
+        rejected=of.total_rejected_shares2 if second else of.total_rejected_shares,
+        stale=of.total_stale_shares2 if second else of.total_stale_shares,
+        invalid=of.total_invalid_shares2 if second else of.total_invalid_shares,
+    )
+
+
+def cards(devices: Sequence[Device], *, second: bool) -> list[Card]:
     return [
         Card(
             id=pci.address(device.bus_id or ""),
             name=device.name,
-            hashrate=speed,
+            hashrate=device.speed2 if second else device.speed,
             temperature=device.temperature,
             memory_temperature=device.memory_temperature,
             power=device.power_usage,
             fan=device.fan,
+            accepted=device.accepted_shares2 if second else device.accepted_shares,
+            rejected=device.rejected_shares2 if second else device.rejected_shares,
+            invalid=device.invalid_shares2 if second else device.invalid_shares,
         )
-        for device, speed in zip(devices, speeds, strict=True)
+        for device in devices
     ]

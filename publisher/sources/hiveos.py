@@ -9,12 +9,15 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import NotJsonError, convert, decode, miner_named
+from publisher.sources.answers import Answers, algorithm_of, at_place, miner_named
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.hashfile import read_settled
+from publisher.sources.mending import CutShortError, NotJsonError
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
+from publisher.sources.work import with_node
 from rigwatch.clock import Clock
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import between
 
 _TITLE: Final = "HiveOS"
@@ -43,35 +46,37 @@ class Request(Struct):
     params: dict[str, Any]
 
 
+class Stats(Struct):
+    """What a miner's script told the agent; every number may be written as a text."""
+
+    hs: list[Rate | None] | None = None
+    khs: list[Rate | None] | None = None
+    hs_units: str | None = None
+    temp: list[Celsius | None] | None = None
+    fan: list[Percent | None] | None = None
+    uptime: Seconds | None = None
+    algo: str | None = None
+    ver: str | None = None
+    ar: list[Count | str | None] | None = None
+    bus_numbers: list[int | None] | None = None
+
+
 class Slot(Struct):
     """One miner's place in the request."""
 
     name: str | None = None
-    total_khs: float | None = None
-
-
-class Stats(Struct):
-    """What a miner's script told the agent; every number may be written as a text."""
-
-    hs: list[float | None] | None = None
-    khs: list[float | None] | None = None
-    hs_units: str | None = None
-    temp: list[float | None] | None = None
-    fan: list[float | None] | None = None
-    uptime: float | None = None
-    ver: str | None = None
-    ar: list[int | str | None] | None = None
-    bus_numbers: list[int | None] | None = None
+    total_khs: Rate | None = None
+    miner_stats: Stats | None = None
 
 
 class Sensors(Struct):
     """Of all cards in the rig, by their place on the bus."""
 
     busids: list[str | None] | None = None
-    temp: list[float | None] | None = None
-    mtemp: list[float | None] | None = None
-    fan: list[float | None] | None = None
-    power: list[float | None] | None = None
+    temp: list[Celsius | None] | None = None
+    mtemp: list[Celsius | None] | None = None
+    fan: list[Percent | None] | None = None
+    power: list[Watts | None] | None = None
 
 
 class HiveosSource:
@@ -105,7 +110,7 @@ class HiveosSource:
             raise SourceError(f"{path}: written {age.total_seconds():.0f} s ago; Hive's agent seems to stand still")
         try:
             return parse(stats.encode(), self._sensors(), self._miner)
-        except NotJsonError:
+        except (NotJsonError, CutShortError):
             raise SourceError(f"{self._folder}: {_STATS} or {_SENSORS} is not JSON; does Hive's agent run?") from None
 
     def _sensors(self) -> bytes:
@@ -123,25 +128,27 @@ class HiveosSource:
 
 def parse(request: bytes, sensors: bytes = b"{}", miner: int = 1) -> Reading:
     """The figures of `last_stat.json`, with what `gpu-stats.json` knows of the miner's cards."""
-    params = decode(request, Request, _TITLE).params
+    told = Answers(_TITLE)
+    params = told.decode(request, Request).params
     number = "" if miner == 1 else str(miner)
-    slot = convert({"name": params.get(f"miner{number}"), "total_khs": params.get(f"total_khs{number}")}, Slot, _TITLE)
+    given = {name: params.get(f"{name}{number}") for name in ("total_khs", "miner_stats")}
+    slot = told.convert({"name": params.get(f"miner{number}"), **given}, Slot)
     if not slot.name:
         raise SourceError(f"Hive runs no miner {miner}")
-    raw = params.get(f"miner_stats{number}")
-    if not isinstance(raw, dict) or not raw:
+    if not given["miner_stats"]:
         # The agent then writes a total of 0, which nobody has measured.
         raise SourceError(f"Hive itself cannot read {slot.name[:40]}; see `miner log` on the rig")
-    stats = convert(raw, Stats, _TITLE)
+    stats = slot.miner_stats or Stats()
     counts = [_count(each) for each in stats.ar or ()]
-    reading = Reading(
+    work = Work(
         hashrate=None if slot.total_khs is None else 1e3 * slot.total_khs,
-        accepted=_at(counts, 0),
-        rejected=_at(counts, 1),
-        miner=miner_named(slot.name, stats.ver),
-        uptime=stats.uptime,
+        accepted=at_place(counts, 0),
+        rejected=at_place(counts, 1),
+        invalid=at_place(counts, 2),
     )
-    return with_cards(reading, cards(stats, decode(sensors, Sensors, _TITLE, strict=False)))
+    reading = Reading(algorithm=algorithm_of(stats.algo), miner=miner_named(slot.name, stats.ver), uptime=stats.uptime)
+    found = told.section(_SENSORS, lambda: sensors, Sensors) or Sensors()
+    return told.complete(with_cards(with_node(reading, work), cards(stats, found)))
 
 
 def cards(stats: Stats, sensors: Sensors) -> list[Card]:
@@ -153,16 +160,16 @@ def cards(stats: Stats, sensors: Sensors) -> list[Card]:
     for at, bus in enumerate(stats.bus_numbers or ()):
         if bus is None or (identity := pci.of_bus(bus)) is None:
             continue
-        rate, place = _at(rates, at), places.get(identity, -1)
-        temperature, fan = _at(sensors.temp, place), _at(sensors.fan, place)
+        rate, place = at_place(rates, at), places.get(identity, -1)
+        temperature, fan = at_place(sensors.temp, place), at_place(sensors.fan, place)
         found.append(
             Card(
                 id=identity,
                 hashrate=None if rate is None or unit is None else rate * unit,
-                temperature=_at(stats.temp, at) if temperature is None else temperature,
-                memory_temperature=_at(sensors.mtemp, place),
-                power=_at(sensors.power, place),
-                fan=_at(stats.fan, at) if fan is None else fan,
+                temperature=at_place(stats.temp, at) if temperature is None else temperature,
+                memory_temperature=at_place(sensors.mtemp, place),
+                power=at_place(sensors.power, place),
+                fan=at_place(stats.fan, at) if fan is None else fan,
             )
         )
     return found
@@ -178,7 +185,3 @@ def _count(value: int | str | None) -> int | None:
     if isinstance(value, str):
         return int(value) if value.isdecimal() and len(value) < _DIGITS_MAX else None
     return value
-
-
-def _at(values: Sequence[Any] | None, place: int) -> Any:  # noqa: ANN401 - of whatever is in the list
-    return values[place] if values is not None and 0 <= place < len(values) else None

@@ -10,19 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
+from publisher.sources.mending import Tail, unpacked
 from publisher.sources.reading import SourceError
 
 ANSWER_MAX: Final = 4 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _WORDS_MAX: Final = 80
+_GOOD: Final = range(200, 300)
 
 
 class StatusError(SourceError):
-    """The server answered, with an HTTP status that is not 200."""
+    """The server answered, with an HTTP status that is not of success."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, body: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
+        self.body = body
 
 
 class RefusedError(SourceError):
@@ -65,8 +68,8 @@ class Address:
 def request(
     address: Address, *, timeout: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """The body of the answer (POST with a `body`, else GET); raises SourceError, for a status other than 200 its
-    StatusError. No proxy is used and no redirect followed. `timeout` is in seconds, for everything together.
+    """The body of the answer (POST with a `body`, else GET); raises SourceError, for a status that is none of success
+    its StatusError. No proxy is used and no redirect followed. `timeout` is in seconds, for everything together.
     """
     deadline = time.monotonic() + timeout
     kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
@@ -79,7 +82,7 @@ def request(
         connection.request("POST" if body is not None else "GET", address.path, body=body, headers=all_headers)
         with connection.getresponse() as response:
             status, reason = response.status, response.reason
-            data = _read(response)
+            data = unpacked(_read(response), response.headers.get("Content-Encoding", ""))
     except TimeoutError:
         raise TooLateError(f"{address}: no answer within {timeout:g} s") from None
     except ConnectionRefusedError as exc:
@@ -88,8 +91,8 @@ def request(
         raise SourceError(f"{address}: {_why(exc)}") from exc
     finally:
         connection.close()
-    if status != http.client.OK:
-        raise StatusError(f"{address}: HTTP status {status} {reason}".strip(), status)
+    if status not in _GOOD:
+        raise StatusError(f"{address}: HTTP status {status} {reason}".strip(), status, data)
     return data
 
 
@@ -131,13 +134,21 @@ def _until(deadline: float) -> type[http.client.HTTPResponse]:
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    """The whole body."""
-    data = bytearray()
-    while piece := response.read1(_CHUNK):
+    """The whole body. JSON ends where it ends: some leave the connection open, or promise more bytes than they send."""
+    data, tail = bytearray(), Tail()
+    while True:
+        try:
+            piece = response.read1(_CHUNK)
+        except (TimeoutError, ConnectionResetError, http.client.IncompleteRead):
+            if not data.strip():
+                raise
+            # What came says more than that it was late: it is cut short, or of another kind.
+            return bytes(data)
         data += piece
         if len(data) > ANSWER_MAX:
             raise OSError(f"answer larger than {ANSWER_MAX} bytes")
-    return bytes(data)
+        if not piece or tail.ended(piece):
+            return bytes(data)
 
 
 def _basic(user: str | None, password: str | None) -> str:

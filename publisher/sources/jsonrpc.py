@@ -8,17 +8,22 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Struct
 
+from publisher.sources.answers import Answers
 from publisher.sources.http import Address, StatusError, request
+from publisher.sources.mending import NotJsonError, loads
 from publisher.sources.reading import Reading, SourceError
+from publisher.sources.rpc import NotOfferedError, Reply, result_of
 from publisher.sources.source import Context
+from publisher.sources.tolerance import UnreadableError
 from rigwatch.clock import Clock
+from rigwatch.messages import COUNT_MAX
 from rigwatch.settings.loader import Secret, between
 
-METHOD_NOT_FOUND: Final = -32601
-"""JSON-RPC 2.0 §5.1; geth answers it for the methods of a module that is switched off as well."""
 ASK_AGAIN: Final = 3600.0
 """Seconds until a method that was not offered is asked for again: the client may have been restarted with it."""
 _NO_LOGIN: Final = (401, 403)
+_TITLE: Final = "a chain client"
+_DIGITS_MAX: Final = 16
 
 
 class Method(Enum):
@@ -27,6 +32,7 @@ class Method(Enum):
     PEERS = "net_peerCount"
     BLOCK = "eth_blockNumber"
     HASHRATE = "eth_hashrate"
+    MINING = "eth_mining"
     SYNCING = "eth_syncing"
     LATEST = "eth_getBlockByNumber"
 
@@ -45,7 +51,7 @@ class JsonRpcSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class JsonRpcSource:
     """Asks in one batch, and by single calls once a client turned out not to take batches.
 
-    A method that the client does not offer leaves its figure unknown; every other error fails the read.
+    A method that the client does not offer leaves its figure unknown; one that fails costs its figure and is named.
     """
 
     blocking = True
@@ -61,18 +67,22 @@ class JsonRpcSource:
     def read(self) -> Reading:
         now = self._clock.monotonic()
         methods = [method for method in Method if now >= self._not_offered.get(method, now)]
-        answers = self._ask(methods) if methods else {}
+        replies = self._ask(methods) if methods else {}
+        told = Answers(_TITLE)
+        answers = results(replies, told)
         for method in methods:
             if method in answers:
                 self._not_offered.pop(method, None)
-            else:
+            elif method not in answers.failed:
                 self._not_offered[method] = now + ASK_AGAIN
         if len(self._not_offered) == len(Method):
             raise SourceError(f"{self._address}: offers none of the methods; start it with the modules eth and net")
-        return parse(answers)
+        if not answers and answers.failed:
+            raise SourceError(next(iter(answers.failed.values())))
+        return parse(answers, told)
 
     def _ask(self, methods: Sequence[Method]) -> dict[Method, object]:
-        """The results; a method that is not offered is missing."""
+        """The reply to each."""
         if self._takes_batches:
             try:
                 replies = self._batch(methods)
@@ -81,12 +91,11 @@ class JsonRpcSource:
                     raise
                 replies = None
             if replies is not None:
-                return results(methods, replies)
-        replies = [self._post(request_of(method)) for method in methods]
-        answers = results(methods, replies)
+                return dict(zip(methods, replies, strict=True))
+        singly = {method: self._post(request_of(method)) for method in methods}
         # Only now is it known that it was the batch that the client did not take.
         self._takes_batches = False
-        return answers
+        return singly
 
     def _batch(self, methods: Sequence[Method]) -> list[object] | None:
         """The replies in the order asked, or None where the client answers something else than a batch."""
@@ -98,16 +107,32 @@ class JsonRpcSource:
         return None if None in found else found
 
     def _post(self, body: object) -> object:
-        raw = request(
-            self._address,
-            timeout=self.timeout.total_seconds(),
-            body=msgspec.json.encode(body),
-            headers={"Content-Type": "application/json"},
-        )
         try:
-            return msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raw = request(
+                self._address,
+                timeout=self.timeout.total_seconds(),
+                body=msgspec.json.encode(body),
+                headers={"Content-Type": "application/json"},
+            )
+        except StatusError as exc:
+            # Some say so by HTTP as well that a method is not theirs.
+            if (refusal := _refusal(exc.body)) is None or exc.status in _NO_LOGIN:
+                raise
+            return refusal
+        try:
+            found: object = loads(raw)
+        except NotJsonError:
             raise SourceError(f"{self._address}: the answer is not JSON; is this the port of the JSON-RPC?") from None
+        return found
+
+
+def _refusal(body: bytes) -> object:
+    """The reply of JSON-RPC in it, if it is one."""
+    try:
+        found = loads(body)
+    except SourceError:
+        return None
+    return found if isinstance(found, dict) and "error" in found and "jsonrpc" in found else None
 
 
 def request_of(method: Method) -> dict[str, Any]:
@@ -116,78 +141,82 @@ def request_of(method: Method) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": method.value, "method": method.value, "params": parameters}
 
 
-def results(methods: Sequence[Method], replies: Sequence[object]) -> dict[Method, object]:
-    """What was answered, without the methods that are not offered; raises SourceError for any other error."""
-    found: dict[Method, object] = {}
-    for method, reply in zip(methods, replies, strict=True):
-        if not isinstance(reply, dict) or ("result" not in reply and "error" not in reply):
-            raise SourceError(f"{method.value}: the answer is not JSON-RPC")
-        error = reply.get("error")
-        if error is None:
-            found[method] = reply.get("result")
-        elif not isinstance(error, dict) or error.get("code") != METHOD_NOT_FOUND:
-            raise SourceError(f"{method.value}: {_error_text(error)}")
+class Results(dict[Method, object]):
+    """What was answered. `failed` are the methods that failed, with why; one that is in neither is not offered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: dict[Method, str] = {}
+
+
+def results(replies: Mapping[Method, object], told: Answers) -> Results:
+    """What came of each reply."""
+    found = Results()
+    for method, raw in replies.items():
+        try:
+            if not isinstance(raw, dict) or ("result" not in raw and "error" not in raw):
+                raise SourceError(f"{method.value}: the answer is not JSON-RPC")
+            found[method] = result_of(told.convert(raw, Reply), method.value)
+        except NotOfferedError:
+            continue
+        except SourceError as exc:
+            found.failed[method] = str(exc)
+            told.note(f"block: {exc}" if method is Method.BLOCK else str(exc))
     return found
 
 
-def parse(answers: Mapping[Method, object]) -> Reading:
+def parse(answers: Mapping[Method, object], told: Answers) -> Reading:
     """The figures; block and block_hash are both of the latest block, where it is known, so that they fit together."""
+
+    def quantity(method: Method) -> int | None:
+        try:
+            return None if answers.get(method) is None else _number(answers[method])
+        except UnreadableError as exc:
+            told.note(f"block: {exc}" if method is Method.BLOCK else f"{method.value}: {exc}")
+            return None
+
     height, block_hash = _latest(answers.get(Method.LATEST))
-    if height is None:
-        height = _quantity(answers, Method.BLOCK)
-    return Reading(
-        peers=_quantity(answers, Method.PEERS),
-        block=height,
-        block_hash=block_hash,
-        hashrate=_quantity(answers, Method.HASHRATE),
-        syncing=_syncing(answers.get(Method.SYNCING)),
+    hashrate = quantity(Method.HASHRATE)
+    if not hashrate and answers.get(Method.MINING) is not True:
+        # A full node that is not told to mine answers 0.
+        hashrate = None
+    return told.complete(
+        Reading(
+            peers=quantity(Method.PEERS),
+            block=quantity(Method.BLOCK) if height is None else height,
+            block_hash=block_hash,
+            hashrate=hashrate,
+            syncing=_syncing(answers.get(Method.SYNCING)),
+        )
     )
 
 
 def _latest(block: object) -> tuple[int | None, str | None]:
-    if block is None:
-        return None, None
     if not isinstance(block, dict):
-        raise SourceError(f"{Method.LATEST.value}: not a block: {_short(block)}")
-    block_hash = block.get("hash")
-    number = block.get("number")
-    if number is None or not isinstance(block_hash, str):
         return None, None
-    return _number(number, Method.LATEST), block_hash
+    block_hash = block.get("hash")
+    try:
+        number = _number(block.get("number"))
+    except UnreadableError:
+        return None, None
+    return (number, block_hash) if isinstance(block_hash, str) else (None, None)
 
 
-def _quantity(answers: Mapping[Method, object], method: Method) -> int | None:
-    value = answers.get(method)
-    return None if value is None else _number(value, method)
-
-
-def _number(value: object, method: Method) -> int:
+def _number(value: object) -> int:
     """A hex quantity such as "0x4b7"; some clients send a plain number instead."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX:
         return value
     if isinstance(value, str) and value[:2] in ("0x", "0X"):
         try:
-            return int(value[2:] or "0", 16)
+            if (number := int(value[2:] or "0", 16)) <= COUNT_MAX:
+                return number
         except ValueError:
             pass
-    raise SourceError(f"{method.value}: not a quantity: {_short(value)}")
+    if isinstance(value, str) and value.isdecimal() and len(value) < _DIGITS_MAX:
+        return int(value)
+    raise UnreadableError("not a quantity")
 
 
 def _syncing(value: object) -> bool | None:
     """False, or an object that tells how far it is."""
-    if value is None or value is False or value is True:
-        return value
-    if isinstance(value, dict):
-        return True
-    raise SourceError(f"{Method.SYNCING.value}: neither false nor an object: {_short(value)}")
-
-
-def _error_text(error: object) -> str:
-    if isinstance(error, dict):
-        return f"error {error.get('code')}: {_short(error.get('message'))}"
-    return f"error {_short(error)}"
-
-
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 100 else f"{text[:99]}…"
+    return value if isinstance(value, bool) else (True if isinstance(value, dict) else None)

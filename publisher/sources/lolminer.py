@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_of, pool_of
+from publisher.sources.answers import Answers, at_place, chosen, miner_of, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
-from publisher.sources.reading import Reading, SourceError
+from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "lolMiner"
@@ -24,7 +26,7 @@ def _spelt(name: str) -> str:
 
 
 class Session(Struct, rename=_spelt):
-    uptime: float | None = None
+    uptime: Seconds | None = None
 
 
 class Worker(Struct, rename=_spelt):
@@ -32,21 +34,25 @@ class Worker(Struct, rename=_spelt):
 
     name: str | None = None
     pcie_address: str | None = field(name="PCIE_Address", default=None)
-    core_temp: float | None = None
-    mem_temp: float | None = None
-    fan_speed: float | None = None
-    power: float | None = None
+    core_temp: Celsius | None = None
+    mem_temp: Celsius | None = None
+    fan_speed: Percent | None = None
+    power: Watts | None = None
 
 
 class Algorithm(Struct, rename=_spelt):
-    performance_factor: float
+    performance_factor: Rate | None = None
     algorithm: str | None = None
     pool: str | None = None
-    total_performance: float | None = None
-    total_accepted: int | None = None
-    total_rejected: int | None = None
-    total_stales: int | None = None
-    worker_performance: list[float | None] | None = None
+    total_performance: Rate | None = None
+    total_accepted: Count | None = None
+    total_rejected: Count | None = None
+    total_stales: Count | None = None
+    total_errors: Count | None = None
+    worker_accepted: list[Count | None] | None = None
+    worker_rejected: list[Count | None] | None = None
+    worker_errors: list[Count | None] | None = None
+    worker_performance: list[Rate | None] | None = None
 
 
 class Summary(Struct, rename=_spelt):
@@ -66,37 +72,48 @@ class LolminerSource(MinerSource):
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/summary`, as lolMiner writes it since about 1.4."""
-    answer = decode(raw, Summary, _TITLE)
-    if not answer.algorithms:
-        raise SourceError("lolMiner says of no algorithm that it mines it")
-    this = answer.algorithms[chosen([each.algorithm for each in answer.algorithms], algorithm)]
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Summary)
+    of = answer.algorithms or [Algorithm()]
+    at = chosen([each.algorithm for each in of], algorithm)
     reading = Reading(
-        hashrate=_times(this.total_performance, this.performance_factor),
-        accepted=this.total_accepted,
-        rejected=this.total_rejected,
-        stale=this.total_stales,
+        lacks="" if answer.algorithms else f"{_TITLE} says of no algorithm that it mines it",
         miner=miner_of(answer.software, _TITLE),
-        pool=pool_of(this.pool),
+        pool=pool_of(of[at].pool),
         uptime=answer.session.uptime if answer.session else None,
     )
-    return with_cards(reading, cards(answer.workers, this))
+    works = [(each.algorithm, _work(each)) for each in of]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.workers, of[at])))
+
+
+def _work(of: Algorithm) -> Work:
+    """`Total_Errors` are shares that the miner itself found to be wrong."""
+    return Work(
+        hashrate=_times(of.total_performance, of.performance_factor),
+        accepted=of.total_accepted,
+        rejected=of.total_rejected,
+        stale=of.total_stales,
+        invalid=of.total_errors,
+    )
 
 
 def cards(workers: Sequence[Worker], algorithm: Algorithm) -> list[Card]:
-    rates = algorithm.worker_performance or []
     return [
         Card(
             id=pci.decimal(worker.pcie_address or ""),
             name=worker.name,
-            hashrate=_times(rates[at], algorithm.performance_factor) if at < len(rates) else None,
+            hashrate=_times(at_place(algorithm.worker_performance, at), algorithm.performance_factor),
             temperature=worker.core_temp,
             memory_temperature=worker.mem_temp,
             power=worker.power,
             fan=worker.fan_speed,
+            accepted=at_place(algorithm.worker_accepted, at),
+            rejected=at_place(algorithm.worker_rejected, at),
+            invalid=at_place(algorithm.worker_errors, at),
         )
         for at, worker in enumerate(workers)
     ]
 
 
-def _times(rate: float | None, factor: float) -> float | None:
-    return None if rate is None else rate * factor
+def _times(rate: float | None, factor: float | None) -> float | None:
+    return None if rate is None or factor is None else rate * factor

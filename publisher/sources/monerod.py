@@ -1,21 +1,23 @@
 """monerod: block, peers, syncing, and the hashrate where it mines itself."""
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
-from publisher.sources.answers import decode, miner_named
+from publisher.sources.answers import Answers, algorithm_of, miner_named
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import Reply, result_of
 from rigwatch.clock import Millis
-from rigwatch.messages import Line
+from rigwatch.messages import Count, Line, Rate, Seconds
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "monerod"
-_OK: Final = "OK"
+_UNREADY: Final = frozenset(("BUSY", "FAILED", "PAYMENT REQUIRED"))
+"""Beside these the figures are none."""
 _NOT_OFFERED: Final = (403, 404)
 
 
@@ -26,20 +28,21 @@ class MonerodSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_o
 class Info(Struct):
     """`height` counts the blocks, so the last one's number is one less."""
 
-    height: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1, le=2**53)] | None
     status: str | None = None
     top_block_hash: Line | None = None
-    incoming_connections_count: int | None = None
-    outgoing_connections_count: int | None = None
+    incoming_connections_count: Count | None = None
+    outgoing_connections_count: Count | None = None
     synchronized: bool | None = None
     restricted: bool | None = None
-    start_time: float | None = None
+    start_time: Seconds | None = None
     version: str | None = None
 
 
 class Mining(Struct):
     active: bool | None = None
-    speed: float | None = None
+    speed: Rate | None = None
+    pow_algorithm: str | None = None
 
 
 class MonerodSource(ApiSource):
@@ -54,29 +57,35 @@ class MonerodSource(ApiSource):
         call = {"jsonrpc": "2.0", "id": "0", "method": "get_info"}
         headers = {"Content-Type": "application/json"}
         info = self.ask("/json_rpc", body=msgspec.json.encode(call), headers=headers, by=by)
+        return parse(info, lambda: self._mining(by), now=self.clock.now())
+
+    def _mining(self, by: float) -> bytes:
         try:
-            mining = self.ask("/mining_status", by=by)
+            return self.ask("/mining_status", by=by)
         except StatusError as exc:
             if exc.status not in _NOT_OFFERED:
                 raise
-            mining = b"{}"
-        return parse(info, mining, now=self.clock.now())
+            return b"{}"
 
 
-def parse(info: bytes, mining: bytes = b"{}", *, now: Millis) -> Reading:
+def parse(info: bytes, mining: Callable[[], bytes] = lambda: b"{}", *, now: Millis) -> Reading:
     """The figures of `get_info` and `/mining_status`. A client that is not told to mine has no hashrate, not 0."""
-    answer = result_of(decode(info, Reply, _TITLE), Info, "get_info", _TITLE)
-    if answer.status != _OK:
-        raise SourceError(f"get_info: monerod says {(answer.status or 'nothing of its status')[:40]}")
-    work = decode(mining, Mining, _TITLE)
-    return Reading(
-        peers=_peers(answer),
-        block=answer.height - 1,
-        block_hash=answer.top_block_hash or None,
-        syncing=None if answer.synchronized is None else not answer.synchronized,
-        hashrate=work.speed if work.active else None,
-        miner=miner_named(_TITLE, answer.version) if work.active else None,
-        uptime=max(0.0, now / 1000 - answer.start_time) if answer.start_time else None,
+    told = Answers(_TITLE)
+    answer = told.convert(result_of(told.decode(info, Reply), "get_info"), Info)
+    if (answer.status or "").upper() in _UNREADY:
+        raise SourceError(f"get_info: monerod says {answer.status}")
+    work = told.section("hashrate of mining_status", mining, Mining) or Mining()
+    return told.complete(
+        Reading(
+            peers=_peers(answer),
+            block=None if answer.height is None else answer.height - 1,
+            block_hash=answer.top_block_hash or None,
+            syncing=None if answer.synchronized is None else not answer.synchronized,
+            hashrate=work.speed if work.active else None,
+            algorithm=algorithm_of(work.pow_algorithm) if work.active else None,
+            miner=miner_named(_TITLE, answer.version) if work.active else None,
+            uptime=max(0.0, now / 1000 - answer.start_time) if answer.start_time else None,
+        )
     )
 
 

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_named, pool_of
+from publisher.sources.answers import Answers, chosen, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
 from rigwatch.clock import Millis
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "NBMiner"
@@ -21,19 +23,25 @@ class NbminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw
 
 class Device(Struct):
     info: str | None = None
-    pci_bus_id: int | None = None
-    hashrate_raw: float | None = None
-    hashrate2_raw: float | None = None
-    temperature: float | None = None
-    memory_temperature: float | None = field(name="memTemperature", default=None)
-    fan: float | None = None
-    power: float | None = None
+    pci_bus_id: Count | None = None
+    hashrate_raw: Rate | None = None
+    hashrate2_raw: Rate | None = None
+    temperature: Celsius | None = None
+    memory_temperature: Celsius | None = field(name="memTemperature", default=None)
+    fan: Percent | None = None
+    power: Watts | None = None
+    accepted_shares: Count | None = None
+    accepted_shares2: Count | None = None
+    rejected_shares: Count | None = None
+    rejected_shares2: Count | None = None
+    invalid_shares: Count | None = None
+    invalid_shares2: Count | None = None
 
 
 class Cards(Struct):
-    devices: list[Device]
-    total_hashrate_raw: float | None = None
-    total_hashrate2_raw: float | None = None
+    devices: list[Device] = field(default_factory=list)
+    total_hashrate_raw: Rate | None = None
+    total_hashrate2_raw: Rate | None = None
 
 
 class Stratum(Struct):
@@ -43,16 +51,18 @@ class Stratum(Struct):
     dual_mine: bool | None = None
     url: str | None = None
     url2: str | None = None
-    accepted_shares: int | None = None
-    accepted_shares2: int | None = None
-    rejected_shares: int | None = None
-    rejected_shares2: int | None = None
+    accepted_shares: Count | None = None
+    accepted_shares2: Count | None = None
+    rejected_shares: Count | None = None
+    rejected_shares2: Count | None = None
+    invalid_shares: Count | None = None
+    invalid_shares2: Count | None = None
 
 
 class Status(Struct):
     miner: Cards
     stratum: Stratum
-    start_time: float | None = None
+    start_time: Seconds | None = None
     version: str | None = None
 
 
@@ -66,21 +76,30 @@ class NbminerSource(MinerSource):
 
 def parse(raw: bytes, algorithm: str = "", *, now: Millis) -> Reading:
     """The figures of `/api/v1/status`; two algorithms are written as `hns_ethash`."""
-    answer = decode(raw, Status, _TITLE)
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Status)
     stratum = answer.stratum
-    names = [stratum.algorithm or ""]
+    names = [stratum.algorithm or None]
     if stratum.dual_mine:
-        names = names[0].rsplit("_", maxsplit=1)
-    second = chosen(names, algorithm) == 1
+        names = [*(stratum.algorithm or "").rsplit("_", maxsplit=1), None, None][:2]
+    at = chosen(names, algorithm)
     reading = Reading(
-        hashrate=answer.miner.total_hashrate2_raw if second else answer.miner.total_hashrate_raw,
-        accepted=stratum.accepted_shares2 if second else stratum.accepted_shares,
-        rejected=stratum.rejected_shares2 if second else stratum.rejected_shares,
         miner=miner_named(_TITLE, answer.version),
-        pool=pool_of(stratum.url2 if second else stratum.url),
+        pool=pool_of(stratum.url2 if at else stratum.url),
         uptime=_since(answer.start_time, now),
     )
-    return with_cards(reading, cards(answer.miner.devices, second=second))
+    works = [(name, _work(answer, second=bool(place))) for place, name in enumerate(names)]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.miner.devices, second=bool(at))))
+
+
+def _work(of: Status, *, second: bool) -> Work:
+    shares = of.stratum
+    return Work(
+        hashrate=of.miner.total_hashrate2_raw if second else of.miner.total_hashrate_raw,
+        accepted=shares.accepted_shares2 if second else shares.accepted_shares,
+        rejected=shares.rejected_shares2 if second else shares.rejected_shares,
+        invalid=shares.invalid_shares2 if second else shares.invalid_shares,
+    )
 
 
 def cards(devices: Sequence[Device], *, second: bool) -> list[Card]:
@@ -93,6 +112,9 @@ def cards(devices: Sequence[Device], *, second: bool) -> list[Card]:
             memory_temperature=device.memory_temperature,
             power=device.power,
             fan=device.fan,
+            accepted=device.accepted_shares2 if second else device.accepted_shares,
+            rejected=device.rejected_shares2 if second else device.rejected_shares,
+            invalid=device.invalid_shares2 if second else device.invalid_shares,
         )
         for device in devices
     ]

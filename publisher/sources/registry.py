@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from publisher.sources.axeos import AxeosSettings, AxeosSource
 from publisher.sources.bitcoind import BitcoindSettings, BitcoindSource
 from publisher.sources.bzminer import BzminerSettings, BzminerSource
 from publisher.sources.cgminer import CgminerSettings, CgminerSource
@@ -20,6 +21,7 @@ from publisher.sources.lolminer import LolminerSettings, LolminerSource
 from publisher.sources.monerod import MonerodSettings, MonerodSource
 from publisher.sources.nbminer import NbminerSettings, NbminerSource
 from publisher.sources.nvml import NvmlSettings, NvmlSource
+from publisher.sources.onezerominer import OneZeroMinerSettings, OneZeroMinerSource
 from publisher.sources.rigel import RigelSettings, RigelSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
@@ -49,10 +51,12 @@ KINDS: Mapping[str, Kind[Any]] = {
     "lolminer": Kind(LolminerSettings, LolminerSource),
     "gminer": Kind(GminerSettings, GminerSource),
     "cgminer": Kind(CgminerSettings, CgminerSource),
+    "axeos": Kind(AxeosSettings, AxeosSource),
     "nbminer": Kind(NbminerSettings, NbminerSource),
     "srbminer": Kind(SrbminerSettings, SrbminerSource),
     "rigel": Kind(RigelSettings, RigelSource),
     "bzminer": Kind(BzminerSettings, BzminerSource),
+    "onezerominer": Kind(OneZeroMinerSettings, OneZeroMinerSource),
     "ethminer": Kind(EthminerSettings, EthminerSource),
     "hiveos": Kind(HiveosSettings, HiveosSource),
     "bitcoind": Kind(BitcoindSettings, BitcoindSource),

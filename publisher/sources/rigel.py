@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_named, pool_of
+from publisher.sources.answers import Answers, chosen, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "Rigel"
@@ -18,23 +20,25 @@ class RigelSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_o
     url: Secret = Secret("http://127.0.0.1:5000")
 
 
+class Solutions(Struct):
+    accepted: Count | None = None
+    rejected: Count | None = None
+    invalid: Count | None = None
+
+
 class Sensors(Struct):
-    core_temperature: float | None = None
-    memory_temperature: float | None = None
-    fan_speed: float | None = None
-    power_usage: float | None = None
+    core_temperature: Celsius | None = None
+    memory_temperature: Celsius | None = None
+    fan_speed: Percent | None = None
+    power_usage: Watts | None = None
 
 
 class Device(Struct):
     name: str | None = None
     pci_address: str | None = None
     sensors: Sensors | None = field(name="monitoring_info", default=None)
-    hashrate: dict[str, float | None] | None = None
-
-
-class Solutions(Struct):
-    accepted: int | None = None
-    rejected: int | None = None
+    hashrate: dict[str, Rate | None] | None = None
+    solution_stat: dict[str, Solutions | None] | None = None
 
 
 class Connection(Struct):
@@ -47,13 +51,13 @@ class Pool(Struct):
 
 
 class Stat(Struct):
-    algorithm: str
+    algorithm: str | None
     devices: list[Device]
-    hashrate: dict[str, float | None] | None = None
+    hashrate: dict[str, Rate | None] | None = None
     solution_stat: dict[str, Solutions | None] | None = None
     pools: dict[str, list[Pool] | None] | None = None
     version: str | None = None
-    uptime: float | None = None
+    uptime: Seconds | None = None
 
 
 class RigelSource(MinerSource):
@@ -66,19 +70,28 @@ class RigelSource(MinerSource):
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/stat`; two algorithms are written as `etchash+kaspa`."""
-    answer = decode(raw, Stat, _TITLE)
-    names = answer.algorithm.split("+")
-    name = names[chosen(names, algorithm)]
-    solutions = (answer.solution_stat or {}).get(name) or Solutions()
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Stat)
+    # Everything goes by the names, so they can be read there as well.
+    names = (answer.algorithm or "+".join(answer.hashrate or ())).split("+")
+    at = chosen(names, algorithm)
     reading = Reading(
-        hashrate=(answer.hashrate or {}).get(name),
-        accepted=solutions.accepted,
-        rejected=solutions.rejected,
         miner=miner_named(_TITLE, answer.version),
-        pool=_pool((answer.pools or {}).get(name) or []),
+        pool=_pool((answer.pools or {}).get(names[at]) or []),
         uptime=answer.uptime,
     )
-    return with_cards(reading, cards(answer.devices, name))
+    works = [(name, _work(answer, name)) for name in names]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, names[at])))
+
+
+def _work(of: Stat, name: str) -> Work:
+    solutions = (of.solution_stat or {}).get(name) or Solutions()
+    return Work(
+        hashrate=(of.hashrate or {}).get(name),
+        accepted=solutions.accepted,
+        rejected=solutions.rejected,
+        invalid=solutions.invalid,
+    )
 
 
 def cards(devices: Sequence[Device], algorithm: str) -> list[Card]:
@@ -86,6 +99,7 @@ def cards(devices: Sequence[Device], algorithm: str) -> list[Card]:
 
 
 def _card(device: Device, sensors: Sensors, algorithm: str) -> Card:
+    solutions = (device.solution_stat or {}).get(algorithm) or Solutions()
     return Card(
         id=pci.address(device.pci_address or ""),
         name=device.name,
@@ -94,6 +108,9 @@ def _card(device: Device, sensors: Sensors, algorithm: str) -> Card:
         memory_temperature=sensors.memory_temperature,
         power=sensors.power_usage,
         fan=sensors.fan_speed,
+        accepted=solutions.accepted,
+        rejected=solutions.rejected,
+        invalid=solutions.invalid,
     )
 
 

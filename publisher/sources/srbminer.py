@@ -6,11 +6,13 @@ from http import HTTPStatus
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_named, pool_of
+from publisher.sources.answers import Answers, chosen, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.http import StatusError
-from publisher.sources.reading import Reading, SourceError
+from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "SRBMiner-MULTI"
@@ -25,10 +27,11 @@ class Device(Struct):
 
     device: str | None = None
     model: str | None = None
-    bus_id: int | None = None
-    temperature: float | None = None
-    fan: float | None = field(name="fan_speed_percent", default=None)
-    power: float | None = field(name="asic_power", default=None)
+    bus_id: Count | None = None
+    temperature: Celsius | None = None
+    compute_errors: Count | None = None
+    fan: Percent | None = field(name="fan_speed_percent", default=None)
+    power: Watts | None = field(name="asic_power", default=None)
 
 
 class Pool(Struct):
@@ -36,30 +39,33 @@ class Pool(Struct):
 
 
 class Shares(Struct):
-    accepted: int | None = None
-    rejected: int | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    invalid: Count | None = None
 
 
 class Hashrate(Struct):
     """H/s by device, with a `total` in each; `now` is what a version before 0.5 had instead of the two."""
 
-    cpu: dict[str, float | None] | None = None
-    gpu: dict[str, float | None] | None = None
-    now: float | None = None
+    cpu: dict[str, Rate | None] | None = None
+    gpu: dict[str, Rate | None] | None = None
+    now: Rate | None = None
 
 
 class Algorithm(Struct):
-    hashrate: Hashrate
+    hashrate: Hashrate | None = None
     name: str | None = None
     pool: Pool | None = None
     shares: Shares | None = None
+    accepted_by: dict[str, Count | None] | None = field(name="gpu_accepted_shares", default=None)
+    rejected_by: dict[str, Count | None] | None = field(name="gpu_rejected_shares", default=None)
 
 
 class Status(Struct):
     algorithms: list[Algorithm]
     gpu_devices: list[Device] | None = None
     miner_version: str | None = None
-    mining_time: float | None = None
+    mining_time: Seconds | None = None
 
 
 class SrbminerSource(MinerSource):
@@ -81,20 +87,29 @@ class SrbminerSource(MinerSource):
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/api/v2/status`, or of `/`, which has the same fields."""
-    answer = decode(raw, Status, _TITLE)
-    if not answer.algorithms:
-        raise SourceError(f"{_TITLE} says of no algorithm that it mines it")
-    this = answer.algorithms[chosen([each.name for each in answer.algorithms], algorithm)]
-    shares = this.shares or Shares()
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Status)
+    of = answer.algorithms or [Algorithm()]
+    at = chosen([each.name for each in of], algorithm)
+    pool = of[at].pool
     reading = Reading(
-        hashrate=hashrate(this.hashrate),
-        accepted=shares.accepted,
-        rejected=shares.rejected,
+        lacks="" if answer.algorithms else f"{_TITLE} says of no algorithm that it mines it",
         miner=miner_named(_TITLE, answer.miner_version),
-        pool=pool_of(this.pool.pool if this.pool else None),
+        pool=pool_of(pool.pool if pool else None),
         uptime=answer.mining_time,
     )
-    return with_cards(reading, cards(answer.gpu_devices or [], this.hashrate.gpu or {}))
+    works = [(each.name, _work(each)) for each in of]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.gpu_devices or [], of[at])))
+
+
+def _work(of: Algorithm) -> Work:
+    shares = of.shares or Shares()
+    return Work(
+        hashrate=hashrate(of.hashrate or Hashrate()),
+        accepted=shares.accepted,
+        rejected=shares.rejected,
+        invalid=shares.invalid,
+    )
 
 
 def hashrate(of: Hashrate) -> float | None:
@@ -103,7 +118,8 @@ def hashrate(of: Hashrate) -> float | None:
     return total(parts) if parts else of.now
 
 
-def cards(devices: Sequence[Device], rates: dict[str, float | None]) -> list[Card]:
+def cards(devices: Sequence[Device], of: Algorithm) -> list[Card]:
+    rates = (of.hashrate or Hashrate()).gpu or {}
     return [
         Card(
             id=None if device.bus_id is None else pci.of_bus(device.bus_id),
@@ -112,6 +128,9 @@ def cards(devices: Sequence[Device], rates: dict[str, float | None]) -> list[Car
             temperature=device.temperature,
             power=device.power,
             fan=device.fan,
+            accepted=(of.accepted_by or {}).get(device.device or ""),
+            rejected=(of.rejected_by or {}).get(device.device or ""),
+            hardware_errors=device.compute_errors,
         )
         for device in devices
     ]

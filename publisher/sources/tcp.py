@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from publisher.sources.mending import Tail
 from publisher.sources.reading import SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
@@ -16,6 +17,7 @@ from rigwatch.settings.loader import between
 
 ANSWER_MAX: Final = 1024 * 1024
 _CHUNK: Final = 64 * 1024
+_PADDING: Final = b"\0 \r\n\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,10 @@ class TcpSource:
         """By when a read that begins now should be over."""
         return time.monotonic() + self.timeout.total_seconds()
 
-    def ask(self, question: bytes, *, end: bytes, by: float) -> bytes:
-        """What comes before the byte `end` or the end of the connection; raises SourceError."""
+    def ask(self, question: bytes, *, by: float) -> bytes:
+        """What comes until its JSON ends, or the connection does; raises SourceError."""
         try:
-            return exchange(self.endpoint, question, end=end, by=by)
+            return exchange(self.endpoint, question, by=by)
         except ConnectionRefusedError as exc:
             how = f"{self.title} listens there when started with {self.switch}"
             raise SourceError(f"{self.endpoint}: {exc.strerror}; {how}") from None
@@ -85,23 +87,31 @@ class TcpSource:
             ) from exc
 
 
-def exchange(endpoint: Endpoint, question: bytes, *, end: bytes, by: float) -> bytes:
-    """Sends the question and reads the answer; raises OSError, and TimeoutError when `by` (monotonic) has passed.
+def exchange(endpoint: Endpoint, question: bytes, *, by: float) -> bytes:
+    """Sends the question and reads the answer, until its JSON ends, a NUL follows a text, or the connection ends.
+    Raises OSError, and TimeoutError when `by` (monotonic) has passed and nothing came.
 
     A limit on each piece would not do: a server may send a byte a second.
     """
-    data = bytearray()
+    data, tail = bytearray(), Tail()
     with socket.create_connection((endpoint.host, endpoint.port), timeout=_left(by)) as connection:
         connection.sendall(question)
-        while end not in data:
-            connection.settimeout(_left(by))
-            piece = connection.recv(_CHUNK)
+        while True:
+            try:
+                connection.settimeout(_left(by))
+                piece = connection.recv(_CHUNK)
+            except (TimeoutError, ConnectionResetError):
+                if not data.strip(_PADDING):
+                    raise
+                # What came says more than that it was late: it is cut short, or of another kind.
+                return bytes(data)
             if not piece:
-                break
+                return bytes(data)
             data += piece
             if len(data) > ANSWER_MAX:
                 raise OSError(f"answer larger than {ANSWER_MAX} bytes")
-    return bytes(data).partition(end)[0]
+            if tail.ended(piece) or (piece.endswith(b"\0") and data.strip(_PADDING)):
+                return bytes(data)
 
 
 def _left(by: float) -> float:

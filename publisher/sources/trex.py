@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from publisher.sources import pci
-from publisher.sources.answers import chosen, decode, miner_named, pool_of
+from publisher.sources.answers import Answers, chosen, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
+from publisher.sources.work import with_work
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "T-Rex"
@@ -20,36 +22,44 @@ class TrexSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_on
 
 class Pool(Struct):
     url: str | None = None
-    last_submit_ts: int | None = None
+    last_submit_ts: Seconds | None = None
+
+
+class CardShares(Struct):
+    accepted_count: Count | None = None
+    rejected_count: Count | None = None
+    invalid_count: Count | None = None
 
 
 class TrexCard(Struct):
     gpu_id: int | None = None
     name: str | None = None
-    pci_domain: int | None = None
-    pci_bus: int | None = None
-    pci_id: int | None = None
-    hashrate: float | None = None
-    temperature: float | None = None
-    memory_temperature: float | None = None
-    fan_speed: float | None = None
-    power: float | None = None
+    pci_domain: Count | None = None
+    pci_bus: Count | None = None
+    pci_id: Count | None = None
+    hashrate: Rate | None = None
+    temperature: Celsius | None = None
+    memory_temperature: Celsius | None = None
+    fan_speed: Percent | None = None
+    power: Watts | None = None
+    shares: CardShares | None = None
 
 
 class Algorithm(Struct):
     """What is there once for each algorithm: in the answer itself, and in its `dual_stat` for the second."""
 
     gpus: list[TrexCard]
-    hashrate: float | None = None
-    accepted_count: int | None = None
-    rejected_count: int | None = None
+    hashrate: Rate | None = None
+    accepted_count: Count | None = None
+    rejected_count: Count | None = None
+    invalid_count: Count | None = None
     algorithm: str | None = None
     active_pool: Pool | None = None
 
 
 class Summary(Algorithm):
     version: str | None = None
-    uptime: float | None = None
+    uptime: Seconds | None = None
     paused: bool | None = None
     dual_stat: Algorithm | None = None
 
@@ -64,37 +74,50 @@ class TrexSource(MinerSource):
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/summary`."""
-    answer = decode(raw, Summary, _TITLE)
+    told = Answers(_TITLE)
+    answer = told.decode(raw, Summary)
     of = [answer, answer.dual_stat] if answer.dual_stat else [answer]
-    this = of[chosen([each.algorithm for each in of], algorithm)]
-    pool = this.active_pool or Pool()
+    at = chosen([each.algorithm for each in of], algorithm)
+    pool = of[at].active_pool or Pool()
     reading = Reading(
-        hashrate=0.0 if answer.paused else this.hashrate,
-        accepted=this.accepted_count,
-        rejected=this.rejected_count,
-        last_share_at=1000 * pool.last_submit_ts if pool.last_submit_ts else None,
+        last_share_at=int(1000 * pool.last_submit_ts) if pool.last_submit_ts else None,
         miner=miner_named(_TITLE, answer.version),
         pool=pool_of(pool.url),
         uptime=answer.uptime,
     )
-    return with_cards(reading, cards(answer.gpus, this.gpus))
+    works = [(each.algorithm, _work(each, paused=bool(answer.paused))) for each in of]
+    return told.complete(with_cards(with_work(reading, works, at), cards(answer.gpus, of[at].gpus)))
+
+
+def _work(of: Algorithm, *, paused: bool) -> Work:
+    return Work(
+        hashrate=0.0 if paused else of.hashrate,
+        accepted=of.accepted_count,
+        rejected=of.rejected_count,
+        invalid=of.invalid_count,
+    )
 
 
 def cards(measured: Sequence[TrexCard], mining: Sequence[TrexCard]) -> list[Card]:
     """`measured` has the sensors, which a second algorithm's list may lack; `mining` has the hashrates."""
-    hashrates = {card.gpu_id: card.hashrate for card in mining}
-    return [
-        Card(
-            id=_place(card),
-            name=card.name,
-            hashrate=hashrates.get(card.gpu_id),
-            temperature=card.temperature,
-            memory_temperature=card.memory_temperature,
-            power=card.power,
-            fan=card.fan_speed,
-        )
-        for card in measured
-    ]
+    by_number = {card.gpu_id: card for card in mining}
+    return [_card(card, by_number.get(card.gpu_id, TrexCard())) for card in measured]
+
+
+def _card(measured: TrexCard, mining: TrexCard) -> Card:
+    shares = mining.shares or CardShares()
+    return Card(
+        id=_place(measured),
+        name=measured.name,
+        hashrate=mining.hashrate,
+        temperature=measured.temperature,
+        memory_temperature=measured.memory_temperature,
+        power=measured.power,
+        fan=measured.fan_speed,
+        accepted=shares.accepted_count,
+        rejected=shares.rejected_count,
+        invalid=shares.invalid_count,
+    )
 
 
 def _place(card: TrexCard) -> str | None:

@@ -1,20 +1,23 @@
 """XMRig, on processors and cards: its HTTP API gives hashrate, shares, pool, and each card's own figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import decode, miner_named, pool_of
+from publisher.sources.answers import Answers, algorithm_of, miner_named, pool_of
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.cards import Card, highest, total, with_cards
 from publisher.sources.http import StatusError
-from publisher.sources.reading import Reading, SourceError
+from publisher.sources.reading import Reading
 from publisher.sources.source import Context
+from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "XMRig"
+_PROXY_TITLE = "xmrig-proxy"
+_PROXY = "proxy"
 
 
 class XmrigSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,16 +35,28 @@ class XmrigSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_onl
 class Hashrate(Struct):
     """H/s over 10 s, 60 s and 15 min; null until a window is full."""
 
-    total: list[float | None]
+    total: list[Rate | None] = field(default_factory=list)
 
 
 class Results(Struct):
-    shares_good: int | None = None
-    shares_total: int | None = None
+    shares_good: Count | None = None
+    shares_total: Count | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+    invalid: Count | None = None
+    expired: Count | None = None
 
 
 class Connection(Struct):
     pool: str | None = None
+    accepted: Count | None = None
+    rejected: Count | None = None
+
+
+class Miners(Struct):
+    """Of a proxy: how many are connected to it."""
+
+    now: Count | None = None
 
 
 class Summary(Struct):
@@ -50,20 +65,22 @@ class Summary(Struct):
     connection: Connection | None = None
     version: str | None = None
     kind: str | None = None
-    uptime: float | None = None
+    algo: str | None = None
+    miners: Miners | None = None
+    uptime: Seconds | None = None
     paused: bool | None = None
 
 
 class Health(Struct):
-    temperature: float | None = None
-    power: float | None = None
-    fan_speed: list[float | None] | None = None
+    temperature: Celsius | None = None
+    power: Watts | None = None
+    fan_speed: list[Percent | None] | None = None
 
 
 class Thread(Struct):
     """Several may share one card."""
 
-    hashrate: list[float | None] | None = None
+    hashrate: list[Rate | None] | None = None
     bus_id: str | None = None
     name: str | None = None
     health: Health | None = None
@@ -87,35 +104,69 @@ class XmrigSource(ApiSource):
 
     def read(self) -> Reading:
         by = self.deadline()
-        summary = self.ask("/2/summary", headers=self._headers, by=by)
+        summary = self._ask_either("/2/summary", "/1/summary", by)
+        return parse(summary, lambda: self._backends(by))
+
+    def _backends(self, by: float) -> bytes:
         try:
-            backends = self.ask("/2/backends", headers=self._headers, by=by)
+            return self.ask("/2/backends", headers=self._headers, by=by)
         except StatusError as exc:
             if exc.status != HTTPStatus.NOT_FOUND:
                 raise
-            backends = b"[]"
-        return parse(summary, backends)
+            return b"[]"
+
+    def _ask_either(self, path: str, older: str, by: float) -> bytes:
+        try:
+            return self.ask(path, headers=self._headers, by=by)
+        except StatusError as exc:
+            if exc.status != HTTPStatus.NOT_FOUND:
+                raise
+            return self.ask(older, headers=self._headers, by=by)
 
 
-def parse(summary: bytes, backends: bytes = b"[]") -> Reading:
-    """The figures of `/2/summary` and `/2/backends`."""
-    answer = decode(summary, Summary, _TITLE)
-    if answer.kind == "proxy":
-        # It counts in kH/s what others mine.
-        raise SourceError("this is an xmrig-proxy; name the miners behind it")
-    results, windows = answer.results, answer.hashrate.total
-    rejected = None
-    if results.shares_total is not None and results.shares_good is not None:
-        rejected = results.shares_total - results.shares_good
+def parse(summary: bytes, backends: Callable[[], bytes] = lambda: b"[]") -> Reading:
+    """The figures of `/2/summary` and `/2/backends`; of a proxy those of all miners behind it."""
+    told = Answers(_TITLE)
+    answer = told.decode(summary, Summary)
+    if answer.kind == _PROXY:
+        return told.complete(_of_proxy(answer))
+    accepted, rejected = _shares(answer.results, answer.connection or Connection())
     reading = Reading(
-        hashrate=0.0 if answer.paused else _first(windows),
-        accepted=results.shares_good,
+        hashrate=0.0 if answer.paused else _first(answer.hashrate.total),
+        accepted=accepted,
         rejected=rejected,
+        algorithm=algorithm_of(answer.algo),
         miner=miner_named(_TITLE, answer.version),
         pool=pool_of(answer.connection.pool if answer.connection else None),
         uptime=answer.uptime,
     )
-    return with_cards(reading, cards(decode(backends, list[Backend], _TITLE)))
+    found = told.section("backends", backends, list[Backend])
+    return told.complete(with_cards(reading, cards(found or [])))
+
+
+def _shares(results: Results, connection: Connection) -> tuple[int | None, int | None]:
+    """Accepted and rejected since the start, or else since this connection began."""
+    good, count = results.shares_good, results.shares_total
+    if good is None or count is None:
+        return connection.accepted if good is None else good, connection.rejected
+    # Counted one after the other, so that the sum may lag behind.
+    return good, max(0, count - good)
+
+
+def _of_proxy(answer: Summary) -> Reading:
+    """It counts in kH/s, the last minute first; the miners that are connected to it are its peers."""
+    rate, results = _first(answer.hashrate.total), answer.results
+    return Reading(
+        hashrate=None if rate is None else 1000 * rate,
+        accepted=results.accepted,
+        rejected=results.rejected,
+        stale=results.expired,
+        invalid=results.invalid,
+        algorithm=algorithm_of(answer.algo),
+        peers=answer.miners.now if answer.miners else None,
+        miner=miner_named(_PROXY_TITLE, answer.version),
+        uptime=answer.uptime,
+    )
 
 
 def cards(backends: Sequence[Backend]) -> list[Card]:
@@ -141,4 +192,5 @@ def _card(bus: str, threads: Sequence[Thread]) -> Card:
 
 
 def _first(windows: Sequence[float | None]) -> float | None:
-    return windows[0] if windows else None
+    """The shortest window that is known: where hashes are slow, the first ones are never full."""
+    return next((window for window in windows if window is not None), None)

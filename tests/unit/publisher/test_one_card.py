@@ -18,6 +18,8 @@ from tests.nvml import FakeDriver, card, place
 NO_DRIVER = 18
 RTX = card(10, name="NVIDIA GeForce RTX 3070", temperature_v=71, power_mw=190_500, utilization={"gpu": 99})
 
+SHARES = {"accepted": 1, "rejected": 0, "invalid": 0}
+
 
 def _nvml(driver: FakeDriver) -> NvmlSource:
     return NvmlSource(NvmlSettings(), Context(NodeId("garage", "rig1"), FakeClock()), load=lambda: driver)
@@ -54,13 +56,33 @@ def test_a_card_of_miner_and_driver_is_one_with_the_hashrate_of_the_one_and_the_
     hashrate = 50287688
     summary = _summary(("trex", _trex), ("nvml", driver.read))
     assert summary.figures.gpus == (
-        Gpu(place(10), "RTX 3070", hashrate, temperature=74, memory_temperature=36, power=195, fan=68, utilization=99),
+        Gpu(
+            place(10),
+            "RTX 3070",
+            hashrate,
+            temperature=74,
+            memory_temperature=36,
+            power=195,
+            fan=68,
+            utilization=99,
+            **SHARES,
+        ),
     )
     assert (summary.figures.hashrate, summary.figures.temperature, summary.figures.power) == (hashrate, 74, 195)
     turned = _summary(("nvml", driver.read), ("trex", _trex))
     name = "NVIDIA GeForce RTX 3070"
     assert turned.figures.gpus == (
-        Gpu(place(10), name, hashrate, temperature=71, memory_temperature=36, power=190.5, fan=68, utilization=99),
+        Gpu(
+            place(10),
+            name,
+            hashrate,
+            temperature=71,
+            memory_temperature=36,
+            power=190.5,
+            fan=68,
+            utilization=99,
+            **SHARES,
+        ),
     )
     assert (turned.figures.hashrate, turned.figures.temperature, turned.figures.power) == (hashrate, 71, 190.5)
     assert summary.errors == turned.errors == {}

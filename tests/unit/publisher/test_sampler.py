@@ -175,12 +175,12 @@ async def test_a_read_that_hangs_at_the_end_does_not_keep_the_publisher() -> Non
     assert thread.daemon, "another kind would be joined at the end of the process"
 
 
-async def test_an_impossible_figure_fails_its_source() -> None:
+async def test_an_impossible_figure_costs_that_figure_and_is_named() -> None:
     clock = FakeClock()
-    async with sampling(clock, ("a", Given(lambda: Reading(hashrate=-5.0)))) as kept:
+    async with sampling(clock, ("a", Given(lambda: Reading(power=-5.0, peers=2)))) as kept:
         await clock.advance(0)
-        assert kept[0].figures == Reading()
-        assert kept[0].errors["a"].startswith("hashrate: expected")
+        assert (kept[0].figures, kept[0].errors) == (Reading(peers=2), {})
+        assert kept[0].odd == {"a": "power: -5.0 cannot be"}
 
 
 async def test_a_failure_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:

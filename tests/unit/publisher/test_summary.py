@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 
-from publisher.sources.reading import FIGURES, Reading, SourceError, checked
+from publisher.sources.reading import FIGURES, Reading, checked
 from publisher.summary import Gathered, Read, failure, merged_cards, summarise
-from rigwatch.messages import GPUS_MAX, Gpu, Miner, Sample
+from rigwatch.messages import GPUS_MAX, Gpu, Miner, Sample, Work
 
 CARD = "0000:01:00.0"
 
@@ -13,7 +15,7 @@ def _gathered(source: str, *readings: Reading | str) -> Gathered:
 
 
 def test_a_reading_has_every_figure_of_a_sample() -> None:
-    assert {*FIGURES} == {*Sample.__struct_fields__} - {"n", "at", "errors"}
+    assert {*FIGURES} == {*Sample.__struct_fields__} - {"n", "at", "errors", "odd"}
 
 
 def test_hashrate_temperature_power_fan_and_cpu_are_means() -> None:
@@ -127,11 +129,89 @@ def test_what_was_lacking_and_is_back_by_the_end_of_the_interval_is_no_error() -
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), 1e30])
-def test_a_figure_that_cannot_be_one_is_an_error_of_its_source(value: float) -> None:
-    with pytest.raises(SourceError, match=r"^hashrate: expected"):
-        checked(Reading(hashrate=value))
+def test_a_figure_that_cannot_be_one_is_left_out_and_the_rest_stays(value: float) -> None:
+    reading = checked(Reading(power=value, peers=3))
+    assert (reading.power, reading.peers, reading.lacks) == (None, 3, "")
+    assert reading.odd == (f"power: {value!r} cannot be",)
 
 
-def test_a_wrong_figure_of_a_card_is_named() -> None:
-    with pytest.raises(SourceError, match=r"^gpus\[0\]\.fan: expected"):
-        checked(Reading(gpus=(Gpu(id="a", fan=-1.0),)))
+def test_that_the_hashrate_cannot_be_read_is_a_failure_as_well() -> None:
+    reading = checked(Reading(hashrate=-5.0, temperature=60.0))
+    assert (reading.hashrate, reading.temperature) == (None, 60)
+    assert reading.lacks == "hashrate: -5.0 cannot be"
+
+
+def test_a_miner_whose_hashrate_is_not_known_fails_with_what_could_not_be_read() -> None:
+    odd = ("Algorithms[0].Total_Performance: not a number",)
+    assert checked(Reading(miner=Miner("lolMiner"), accepted=3, odd=odd)).lacks == odd[0]
+    assert checked(Reading(miner=Miner("lolMiner"), hashrate=1.0, odd=odd)).lacks == ""
+
+
+@pytest.mark.parametrize("warmth", [127.0, 255.0, 511.0, 999.0, -99.0])
+def test_what_no_sensor_measures_is_no_temperature(warmth: float) -> None:
+    assert checked(Reading(temperature=warmth, peers=1)).temperature is None
+
+
+def test_a_wrong_figure_of_a_card_costs_that_figure_and_is_named() -> None:
+    reading = checked(Reading(gpus=(Gpu(id="a", fan=-1.0, power=120.0),)))
+    assert reading.gpus == (Gpu(id="a", power=120.0),)
+    assert reading.odd == ("gpus[a].fan: -1.0 cannot be",)
+
+
+def test_what_is_odd_is_told_of_its_source_and_no_error() -> None:
+    summary = summarise([_gathered("trex", Reading(peers=1, odd=("power: 429496736 cannot be",)))])
+    assert summary.errors == {}
+    assert summary.odd == {"trex": "power: 429496736 cannot be"}
+
+
+def _mining(rate: float, algorithm: str | None = None, **figures: Any) -> Reading:  # noqa: ANN401 - a Reading's own
+    return Reading(hashrate=rate, algorithm=algorithm, **figures)
+
+
+def test_rates_and_shares_of_one_algorithm_add_up_and_power_does() -> None:
+    first = _mining(
+        60e6, "etchash", accepted=10, rejected=1, power=200.0, temperature=60.0, gpus=(Gpu("a", power=200),)
+    )
+    second = _mining(30e6, "etchash", accepted=5, power=100.0, temperature=70.0, gpus=(Gpu("b", power=100),))
+    figures = summarise([_gathered("trex", first), _gathered("trex-2", second)]).figures
+    assert (figures.hashrate, figures.accepted, figures.rejected) == (90e6, 15, 1)
+    assert (figures.power, figures.temperature, figures.algorithm, figures.algorithms) == (300, 70, "etchash", None)
+    assert [gpu.id for gpu in figures.gpus or ()] == ["a", "b"]
+
+
+def test_rates_of_two_algorithms_do_not_add_up_and_each_has_its_own() -> None:
+    xmrig = _mining(9000.0, "rx/0", accepted=3)
+    trex = _mining(60e6, "etchash", accepted=10, power=200.0)
+    figures = summarise([_gathered("trex", trex), _gathered("xmrig", xmrig)]).figures
+    assert (figures.hashrate, figures.algorithm, figures.power) == (60e6, "etchash", 200)
+    assert figures.algorithms == {"etchash": Work(60e6, 10), "rx/0": Work(9000.0, 3)}
+
+
+def test_dual_mining_and_a_miner_of_one_of_the_two_add_up_where_they_are_the_same() -> None:
+    works = {"etchash": Work(60e6, 10), "kaspa": Work(500e6, 20)}
+    dual = _mining(60e6, "etchash", accepted=10, algorithms=works)
+    figures = summarise([_gathered("rigel", dual), _gathered("bzminer", _mining(200e6, "kaspa", accepted=7))]).figures
+    assert figures.algorithms == {"etchash": Work(60e6, 10), "kaspa": Work(700e6, 27)}
+    assert (figures.hashrate, figures.accepted) == (60e6, 10)
+
+
+def test_a_card_that_two_miners_work_on_draws_its_power_once() -> None:
+    both = [_mining(rate, name, power=200.0, gpus=(Gpu("a", power=200),)) for rate, name in ((1.0, "x"), (2.0, "y"))]
+    assert summarise([_gathered("trex", both[0]), _gathered("rigel", both[1])]).figures.power == 200
+
+
+@pytest.mark.parametrize("label", ["hiveos", "jsonrpc", "monerod"])
+def test_who_tells_of_anothers_miner_does_not_add_to_it(label: str) -> None:
+    figures = summarise([_gathered("trex", _mining(60e6, "etchash")), _gathered(label, _mining(60e6))]).figures
+    assert (figures.hashrate, figures.algorithms) == (60e6, None)
+
+
+def test_each_miner_is_seen_to_fail_by_itself_and_the_others_are_told_of() -> None:
+    summary = summarise([_gathered("trex", "Connection refused"), _gathered("trex-2", _mining(30e6, "etchash"))])
+    assert (summary.figures.hashrate, summary.errors) == (30e6, {"trex": "Connection refused"})
+
+
+def test_a_rate_is_the_mean_since_the_miner_turned_to_another_algorithm() -> None:
+    readings = [_mining(60e6, "etchash"), _mining(500e6, "kaspa"), _mining(520e6, "kaspa")]
+    figures = summarise([_gathered("nicehash", *readings)]).figures
+    assert (figures.hashrate, figures.algorithm) == (510e6, "kaspa")

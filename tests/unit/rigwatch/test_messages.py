@@ -114,6 +114,7 @@ def sample_with(**fields: object) -> Sample:
 FIGURES = [
     *("hashrate", "peers", "block", "block_hash", "syncing", "accepted", "rejected", "stale", "last_share_at"),
     *("temperature", "power", "fan", "cpu", "gpus", "miner", "pool", "uptime"),
+    *("invalid", "hardware_errors", "algorithm", "algorithms"),
 ]
 
 
@@ -124,7 +125,7 @@ def test_null_and_absent_both_mean_not_known(name: str) -> None:
 
 
 def test_the_list_of_figures_is_whole() -> None:
-    assert set(FIGURES) == {field.name for field in msgspec.structs.fields(Sample)} - {"n", "at", "errors"}
+    assert set(FIGURES) == {field.name for field in msgspec.structs.fields(Sample)} - {"n", "at", "errors", "odd"}
 
 
 @pytest.mark.parametrize("name", ["hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "uptime"])

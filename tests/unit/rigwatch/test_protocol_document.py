@@ -7,13 +7,13 @@ from typing import get_args
 import msgspec
 import pytest
 
-from rigwatch.messages import SAMPLES_MAX, Ack, Gpu, Miner, NodeState, Report, Sample, Status
+from rigwatch.messages import SAMPLES_MAX, Ack, Gpu, Miner, NodeState, Report, Sample, Status, Work
 from rigwatch.topics import Channel, NodeId, topic_of
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", [Status, Report, Ack, Sample, Gpu, Miner])
+@pytest.mark.parametrize("kind", [Status, Report, Ack, Sample, Gpu, Miner, Work])
 def test_every_field_of_a_message_is_documented(kind: type[msgspec.Struct]) -> None:
     documented = set(re.findall(r'[`"](\w+)[`"]', TEXT))
     assert {field.encode_name for field in msgspec.structs.fields(kind)} <= documented

@@ -177,11 +177,40 @@ def test_an_xmrig_that_knows_no_backends_has_no_cards() -> None:
     assert (reading.hashrate, reading.gpus) == (296.24, None)
 
 
-def test_backends_that_cannot_be_read_are_a_failure() -> None:
+def test_backends_that_cannot_be_read_cost_the_cards_and_are_named() -> None:
     with miner_server(_bodies(CASES["xmrig"])) as server:
         server.answers["/2/backends"] = (500, b"")
-        with pytest.raises(SourceError, match="HTTP status 500"):
-            _source("xmrig", server.url).read()
+        reading = _source("xmrig", server.url).read()
+    assert (reading.hashrate, reading.gpus) == (296.24, None)
+    assert reading.odd == (f"backends: 127.0.0.1:{server.port}: HTTP status 500 Internal Server Error",)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nConnection: keep-alive\r\n\r\n",
+    ],
+)
+def test_an_answer_ends_where_its_json_ends_though_the_connection_stays_open(head: bytes) -> None:
+    given_up = threading.Event()
+
+    def serve(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(head + captured("trex-0.25.9.json"))
+        given_up.wait(10)
+
+    with tcp_server(serve) as port:
+        assert _source("trex", f"http://127.0.0.1:{port}", timeout="8s").read().hashrate == 50287688
+        given_up.set()
+
+
+def test_an_answer_that_is_cut_short_says_so_and_does_not_ask_for_the_port() -> None:
+    def serve(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1606\r\n\r\n" + captured("trex-0.25.9.json")[:700])
+
+    with tcp_server(serve) as port, pytest.raises(SourceError, match=r"^the answer is cut short after 700 bytes$"):
+        _source("trex", f"http://127.0.0.1:{port}").read()
 
 
 def test_a_srbminer_that_does_not_know_the_newer_path_is_asked_at_the_root() -> None:

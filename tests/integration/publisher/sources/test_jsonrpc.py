@@ -20,6 +20,7 @@ FIGURES = {
     "net_peerCount": "0x19",
     "eth_blockNumber": "0x4b7",
     "eth_hashrate": "0x1fbb",
+    "eth_mining": True,
     "eth_syncing": False,
     "eth_getBlockByNumber": {"number": "0x4b7", "hash": "0xabc"},
 }
@@ -47,7 +48,7 @@ def test_it_asks_one_by_one_where_batches_are_not_taken_and_remembers_it() -> No
         source = _source(server.url)
         assert source.read() == ALL
         assert source.read() == ALL
-        assert [isinstance(body, list) for body in server.asked] == [True] + [False] * 10
+        assert [isinstance(body, list) for body in server.asked] == [True] + [False] * 12
 
 
 def test_it_asks_one_by_one_where_a_batch_is_a_bad_request() -> None:
@@ -79,6 +80,32 @@ def test_a_method_that_is_not_offered_is_absent_and_not_asked_for_again_for_an_h
         assert source.read() == ALL
 
 
+def test_a_method_that_fails_costs_its_figure_and_is_asked_again() -> None:
+    def answer(body: object) -> tuple[int, bytes]:
+        status, raw = geth(FIGURES)(body)
+        return status, raw.replace(b'"result": "0x19"', b'"error": {"code": -32000, "message": "busy"}')
+
+    with chain_server(answer) as server:
+        source = _source(server.url)
+        for _ in range(2):
+            reading = source.read()
+            assert (reading.peers, reading.block, reading.hashrate) == (None, 1207, 8123)
+            assert reading.odd == ("net_peerCount: error -32000: busy",)
+
+
+def test_a_method_may_be_refused_by_the_status_of_http_as_well() -> None:
+    single = geth(_without("eth_hashrate"))
+
+    def answer(body: object) -> tuple[int, bytes]:
+        if isinstance(body, list):
+            return 400, b""
+        status, raw = single(body)
+        return (404 if b"error" in raw else status), raw
+
+    with chain_server(answer) as server:
+        assert _source(server.url).read().hashrate is None
+
+
 def test_a_client_that_offers_none_of_it_is_a_failure_that_says_what_to_do() -> None:
     with chain_server(geth({})) as server:
         source = _source(server.url)
@@ -93,8 +120,9 @@ def test_a_client_that_offers_none_of_it_is_a_failure_that_says_what_to_do() -> 
     [
         (200, b"<html>it works</html>", "the answer is not JSON"),
         (200, b"", "the answer is not JSON"),
-        (200, b"[1, 2", "the answer is not JSON"),
-        (200, b'"hello"', "not JSON-RPC"),
+        (200, b"[1, 2", "the answer is cut short"),
+        (200, b'"hello"', "the answer is not JSON"),
+        (200, b"{}", "not JSON-RPC"),
         (401, b"", "HTTP status 401"),
         (403, b"", "HTTP status 403"),
         (404, b"", "HTTP status 404"),

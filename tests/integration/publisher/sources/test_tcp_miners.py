@@ -21,6 +21,7 @@ from tests.ports import free_port
 
 SWITCHES = {"cgminer": "--api-listen", "ethminer": "--api-bind"}
 KINDS = tuple(SWITCHES)
+REFUSED = b'{"STATUS":[{"STATUS":"E","When":1,"Code":14,"Msg":"Invalid command"}],"id":1}'
 
 
 def _source(kind: str, port: int, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
@@ -32,7 +33,8 @@ def _source(kind: str, port: int, **settings: Any) -> Source:  # noqa: ANN401 - 
 
 def _cgminer(connection: socket.socket, asked: bytes) -> None:
     name = json.loads(asked)["command"]
-    connection.sendall(captured(f"cgminer-4.11.1-{name}.json") + b"\0")
+    answer = captured(f"cgminer-4.11.1-{name}.json") if name in ("summary", "devs", "pools") else REFUSED
+    connection.sendall(answer + b"\0")
 
 
 def test_it_reads_cgminer() -> None:
@@ -49,6 +51,46 @@ def test_a_cgminer_that_keeps_the_connection_open_is_not_waited_for() -> None:
 
     with tcp_server(serve) as port:
         assert _source("cgminer", port).read().accepted == 11330
+
+
+def test_an_answer_ends_where_its_json_ends_though_no_nul_follows_and_the_connection_stays_open() -> None:
+    def serve(connection: socket.socket, asked: bytes) -> None:
+        name = json.loads(asked)["command"]
+        answer = captured(f"cgminer-4.11.1-{name}.json") if name in ("summary", "devs", "pools") else REFUSED
+        connection.sendall(answer.rstrip(b"\0\n"))
+        connection.recv(1)
+
+    with tcp_server(serve) as port:
+        assert _source("cgminer", port, timeout="8s").read().accepted == 11330
+
+
+def test_a_command_that_is_refused_is_left_alone_for_an_hour() -> None:
+    asked: list[str] = []
+    clock = FakeClock()
+
+    def serve(connection: socket.socket, question: bytes) -> None:
+        asked.append(json.loads(question)["command"])
+        _cgminer(connection, question)
+
+    with tcp_server(serve) as port:
+        context = Context(NodeId("main", "rig07"), clock)
+        raw = {"kind": "cgminer", "address": f"127.0.0.1:{port}"}
+        ((_, source),) = build_sources([raw], Place("publisher.toml"), context)
+        for _ in range(3):
+            source.read()
+        assert asked.count("summary") == 3
+        assert asked.count("stats") == 1
+        clock.move(3601)
+        source.read()
+        assert asked.count("stats") == 2
+
+
+def test_an_answer_that_is_cut_short_says_so_and_does_not_ask_for_the_port() -> None:
+    def serve(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(captured("cgminer-4.11.1-summary.json")[:100])
+
+    with tcp_server(serve) as port, pytest.raises(SourceError, match=r"^the answer is cut short after 100 bytes$"):
+        _source("cgminer", port).read()
 
 
 def test_a_cgminer_that_lets_nobody_in_is_a_failure_that_says_where_to_look() -> None:

@@ -38,15 +38,32 @@ def test_one_that_is_starting_is_an_error_with_its_words() -> None:
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
-        (b'{"result":null,"error":{"code":-32700}}', "not an answer of bitcoind: expected `array`, got `object`"),
+        (b'{"result":null,"error":{"code":-32700}}', "getblockchaininfo: error -32700: "),
         (b"[]", "getblockchaininfo: no answer among those that came"),
-        (b'[{"id":"getblockchaininfo","result":{}}]', "not an answer of bitcoind to getblockchaininfo: object missing"),
-        (b'[{"id":"getblockchaininfo","result":{"blocks":-1}}]', "blocks: expected `int` >= 0"),
+        (
+            b'[{"id":"getblockchaininfo","result":{}}]',
+            "not an answer of bitcoind: object missing required field `blocks`",
+        ),
     ],
 )
 def test_another_answer_is_an_error(raw: bytes, text: str) -> None:
     with pytest.raises(SourceError, match=text):
         parse(raw)
+
+
+def test_one_that_does_not_know_its_peers_leaves_them_out() -> None:
+    answer = json.loads(ANSWER)
+    answer[1] = {"id": "getnetworkinfo", "error": {"code": -32601, "message": "Method not found"}}
+    reading = parse(json.dumps(answer).encode())
+    assert (reading.block, reading.peers, reading.odd) == (820311, None, ())
+
+
+def test_a_question_that_fails_costs_its_figure_and_is_named() -> None:
+    answer = json.loads(ANSWER)
+    answer[1] = {"id": "getnetworkinfo", "error": {"code": -1, "message": "out of memory"}}
+    reading = parse(json.dumps(answer).encode())
+    assert (reading.block, reading.peers) == (820311, None)
+    assert reading.odd == ("getnetworkinfo: error -1: out of memory",)
 
 
 def test_a_cookie_is_user_and_password(tmp_path: Path) -> None:

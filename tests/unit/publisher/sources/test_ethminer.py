@@ -19,6 +19,7 @@ def test_it_reads_ethminer_in_hashes_a_second() -> None:
         hashrate=87_221_000,
         accepted=54,
         rejected=0,
+        invalid=0,
         temperature=61,
         fan=90,
         miner=Miner("ethminer", "0.16.0.dev0+commit.41639944"),
@@ -63,9 +64,29 @@ def test_without_sensors_there_is_no_temperature() -> None:
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1e999", "many", "0x10"])
-def test_what_is_no_number_is_an_error_that_names_its_place(text: str) -> None:
-    with pytest.raises(SourceError, match=r"not an answer of ethminer: result\[2\]: not a number: "):
-        parse(_with(2, f"{text};1;2"))
+def test_what_is_no_number_costs_that_number_and_its_place_is_named(text: str) -> None:
+    reading = parse(_with(2, f"{text};1;2"))
+    assert (reading.hashrate, reading.accepted, reading.rejected, reading.temperature) == (None, 1, 2, 61)
+    assert reading.odd in (("result[2]: not a number",), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "miner"),
+    [
+        ("0.19.0-beta.0+nhfix", Miner("ethminer", "0.19.0-beta.0+nhfix")),
+        ("nsfminer 1.3.7", Miner("nsfminer", "1.3.7")),
+        ("9.3 - ETH", Miner("Claymore", "9.3")),
+        ("PM 5.6d - ETH", Miner("PhoenixMiner", "5.6d")),
+    ],
+)
+def test_a_bare_version_is_ethminers_and_one_with_its_coin_is_claymores(text: str, miner: Miner) -> None:
+    assert parse(_with(0, text)).miner == miner
+
+
+def test_without_the_sensors_library_a_fan_at_0_is_not_known() -> None:
+    reading = parse(_with(6, "0;0; 0;0;0;0;0;0;0;0;0;0"))
+    assert (reading.temperature, reading.fan) == (None, None)
+    assert parse(_with(6, "60;0;0;0;0;0;0;0;0;0;0;0")).fan == 0
 
 
 @pytest.mark.parametrize(
@@ -74,7 +95,7 @@ def test_what_is_no_number_is_an_error_that_names_its_place(text: str) -> None:
         (b'{"id":1,"result":["ethminer","1"]}', "not an answer of ethminer: the list has 2 texts, of at least 7"),
         (b'{"id":1,"error":{"code":-401,"message":"Invalid password"}}', "miner_getstat1: .*Invalid password"),
         (b'{"id":1}', "miner_getstat1: no result in the answer"),
-        (b'{"id":1,"result":true}', "not an answer of ethminer: result: expected `array | null`, got `bool`"),
+        (b'{"id":1,"result":true}', "not an answer of ethminer: the list has 1 texts, of at least 7"),
         (b'{"id":1,"error":"' + b"x" * 1000 + b'"}', "miner_getstat1: .{99}…$"),
     ],
 )

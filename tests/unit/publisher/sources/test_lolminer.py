@@ -14,10 +14,24 @@ def test_it_reads_what_lolminer_answers_in_hashes_a_second() -> None:
         accepted=68,
         rejected=0,
         stale=0,
+        invalid=0,
+        algorithm="nexapow",
         temperature=65,
         power=86.118,
         fan=38,
-        gpus=(Gpu("0000:0b:00.0", "NVIDIA GeForce GTX 1060 3GB", 5.6549 * 1e6, 65, power=86.118, fan=38),),
+        gpus=(
+            Gpu(
+                "0000:0b:00.0",
+                "NVIDIA GeForce GTX 1060 3GB",
+                5.6549 * 1e6,
+                65,
+                power=86.118,
+                fan=38,
+                accepted=68,
+                rejected=0,
+                invalid=0,
+            ),
+        ),
         miner=Miner("lolMiner", "1.92"),
         pool="pool.example:3400",
         uptime=3710,
@@ -50,6 +64,7 @@ def test_an_answer_of_years_ago_is_an_error_that_names_what_is_missing() -> None
         parse(captured("lolminer-1.29.json"))
 
 
-def test_one_that_mines_nothing_is_an_error() -> None:
-    with pytest.raises(SourceError, match="lolMiner says of no algorithm that it mines it"):
-        parse(b'{"Software":"lolMiner 1.92","Workers":[],"Algorithms":[]}')
+def test_one_that_mines_nothing_lacks_its_hashrate() -> None:
+    reading = parse(b'{"Software":"lolMiner 1.92","Workers":[],"Algorithms":[]}')
+    assert reading.lacks == "lolMiner says of no algorithm that it mines it"
+    assert reading.hashrate is None

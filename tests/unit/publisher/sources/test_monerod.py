@@ -21,12 +21,13 @@ def _info(**changes: Any) -> bytes:  # noqa: ANN401 - JSON
 
 
 def test_it_reads_a_monerod_that_mines() -> None:
-    assert parse(INFO, MINING, now=NOW) == Reading(
+    assert parse(INFO, lambda: MINING, now=NOW) == Reading(
         peers=0,
         block=1067,
         block_hash="02f43a543e53291e98e8e72167e91533c7b6e7e24e089a9b34e7edcb1a535cdd",
         syncing=False,
         hashrate=84,
+        algorithm="randomx",
         miner=Miner("monerod", "0.18.0.0-unknown"),
         uptime=240,
     )
@@ -40,7 +41,7 @@ def test_the_block_is_the_last_one_and_not_the_number_of_blocks() -> None:
 
 @pytest.mark.parametrize("mining", [IDLE, b"{}"])
 def test_one_that_is_not_told_to_mine_has_no_hashrate_and_not_0(mining: bytes) -> None:
-    reading = parse(INFO, mining, now=NOW)
+    reading = parse(INFO, lambda: mining, now=NOW)
     assert (reading.hashrate, reading.miner) == (None, None)
 
 
@@ -62,15 +63,25 @@ def test_one_that_catches_up_is_syncing() -> None:
     ("raw", "text"),
     [
         (_info(status="BUSY"), "get_info: monerod says BUSY"),
-        (_info(status=None), "get_info: monerod says nothing of its status"),
-        (_info(height=0), "not an answer of monerod to get_info: height: expected `int` >= 1"),
         (
             b'{"id":"0","error":{"code":-32601,"message":"Method not found"}}',
             "get_info: error -32601: Method not found",
         ),
-        (b"{}", "not an answer of monerod to get_info: expected `object`, got `null`"),
+        (b"{}", "not an answer of monerod: expected object, got null"),
     ],
 )
 def test_another_answer_is_an_error(raw: bytes, text: str) -> None:
     with pytest.raises(SourceError, match=text):
         parse(raw, now=NOW)
+
+
+@pytest.mark.parametrize("height", [0, -1, "many", None])
+def test_a_height_that_is_none_costs_the_block(height: object) -> None:
+    reading = parse(_info(height=height), now=NOW)
+    assert (reading.block, reading.peers) == (None, 0)
+
+
+def test_a_status_of_mining_that_cannot_be_read_costs_the_hashrate() -> None:
+    reading = parse(INFO, lambda: b"oops", now=NOW)
+    assert (reading.block, reading.hashrate) == (1067, None)
+    assert reading.odd == ("hashrate of mining_status: the answer is not JSON; is this the port of monerod's API?",)

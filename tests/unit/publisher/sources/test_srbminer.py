@@ -1,6 +1,6 @@
 import pytest
 
-from publisher.sources.reading import Reading, SourceError
+from publisher.sources.reading import Reading
 from publisher.sources.srbminer import Hashrate, hashrate, parse
 from rigwatch.messages import Gpu, Miner
 from tests.miners import captured
@@ -14,10 +14,22 @@ def test_it_reads_what_srbminer_answers() -> None:
         hashrate=63404632916632.73,
         accepted=64,
         rejected=0,
+        algorithm="pearlhash",
         temperature=74,
         power=149,
         fan=86,
-        gpus=(Gpu("0000:0a:00.0", "nvidia_geforce_rtx_3070", 63404632916632.73, temperature=74, power=149, fan=86),),
+        gpus=(
+            Gpu(
+                "0000:0a:00.0",
+                "nvidia_geforce_rtx_3070",
+                63404632916632.73,
+                temperature=74,
+                power=149,
+                fan=86,
+                accepted=64,
+                rejected=0,
+            ),
+        ),
         miner=Miner("SRBMiner-MULTI", "3.6.4"),
         pool="pool.example:7048",
         uptime=11080,
@@ -55,6 +67,6 @@ def test_processors_and_cards_add_up_for_one_algorithm(of: Hashrate, rate: float
     assert hashrate(of) == rate
 
 
-def test_one_that_mines_nothing_is_an_error() -> None:
-    with pytest.raises(SourceError, match="SRBMiner-MULTI says of no algorithm that it mines it"):
-        parse(b'{"algorithms":[]}')
+def test_one_that_mines_nothing_lacks_its_hashrate() -> None:
+    reading = parse(b'{"algorithms":[]}')
+    assert reading.lacks == "SRBMiner-MULTI says of no algorithm that it mines it"

@@ -5,7 +5,7 @@ import pytest
 
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.trex import parse
-from rigwatch.messages import Gpu, Miner
+from rigwatch.messages import Gpu, Miner, Work
 from tests.miners import captured
 
 ANSWER = captured("trex-0.25.9.json")
@@ -22,11 +22,25 @@ def test_it_reads_what_trex_answers() -> None:
         hashrate=50287688,
         accepted=1,
         rejected=0,
+        invalid=0,
+        algorithm="ethash",
         last_share_at=1655999199000,
         temperature=74,
         power=195,
         fan=68,
-        gpus=(Gpu(CARD, "RTX 3070", hashrate=50287688, temperature=74, power=195, fan=68),),
+        gpus=(
+            Gpu(
+                CARD,
+                "RTX 3070",
+                hashrate=50287688,
+                temperature=74,
+                power=195,
+                fan=68,
+                accepted=1,
+                rejected=0,
+                invalid=0,
+            ),
+        ),
         miner=Miner("T-Rex", "0.25.9"),
         pool="stratum+tcp://pool.example:4444",
         uptime=116,
@@ -72,6 +86,17 @@ def test_an_answer_of_another_program_is_an_error() -> None:
         parse(captured("gminer-2.70.json"))
 
 
-def test_a_field_of_another_type_is_named() -> None:
-    with pytest.raises(SourceError, match=r"gpus\[0\].power: expected `float | null`, got `str`"):
-        parse(_answer(gpus=[{"power": "195 W"}]))
+def test_a_field_of_another_type_costs_that_field_and_is_named() -> None:
+    reading = parse(_answer(gpus=[{"gpu_id": 0, "pci_bus": 10, "power": "lots", "temperature": 61}]))
+    assert reading.odd == ("gpus[0].power: not a number",)
+    assert reading.gpus == (Gpu(CARD, temperature=61),)
+
+
+def test_both_algorithms_have_their_figures() -> None:
+    reading = parse(DUAL)
+    assert reading.algorithm == "ethash"
+    assert reading.algorithms == {
+        "ethash": Work(50287688, 12, 1, invalid=0),
+        "autolykos2": Work(60100200, 7, 0, invalid=0),
+    }
+    assert parse(DUAL, "autolykos2").algorithm == "autolykos2"

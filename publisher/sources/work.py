@@ -1,0 +1,58 @@
+"""What is done for each algorithm, as the figures of a node. Rates of different algorithms are never added up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import structs
+
+from publisher.sources.answers import algorithm_of
+from publisher.sources.reading import Reading
+from rigwatch.messages import ALGORITHMS_MAX, Work
+
+_COUNTS = ("accepted", "rejected", "stale", "invalid")
+
+
+def with_work(reading: Reading, works: Sequence[tuple[str | None, Work]], at: int) -> Reading:
+    """The reading of a miner that does these: the figures of the node are those of the one `at`, and where there are
+    several algorithms each has its own.
+    """
+    name, work = works[at]
+    merged = merged_works((algorithm_of(each), done) for each, done in works)
+    named = {each: done for each, done in merged.items() if each is not None}
+    own = merged[algorithm_of(name)] if algorithm_of(name) else work
+    return structs.replace(with_node(reading, own), algorithm=algorithm_of(name), algorithms=listed(named))
+
+
+def with_node(reading: Reading, work: Work) -> Reading:
+    """The reading with these as the figures of the node."""
+    return structs.replace(
+        reading,
+        hashrate=work.hashrate,
+        accepted=work.accepted,
+        rejected=work.rejected,
+        stale=work.stale,
+        invalid=work.invalid,
+    )
+
+
+def listed(works: Mapping[str, Work]) -> dict[str, Work] | None:
+    """What `algorithms` says: nothing where there is one, whose figures are the node's."""
+    return dict(list(works.items())[:ALGORITHMS_MAX]) if len(works) > 1 else None
+
+
+def merged_works(works: Iterable[tuple[str | None, Work]]) -> dict[str | None, Work]:
+    """By algorithm, in the order they come; those of one algorithm are added up."""
+    merged: dict[str | None, Work] = {}
+    for name, work in works:
+        merged[name] = _added(merged[name], work) if name in merged else work
+    return merged
+
+
+def _added(first: Work, second: Work) -> Work:
+    """A rate is known where both are; a miner that does not count something adds nothing to it."""
+    both = first.hashrate is not None and second.hashrate is not None
+    counts = {name: _sum(getattr(first, name), getattr(second, name)) for name in _COUNTS}
+    return Work(hashrate=(first.hashrate or 0) + (second.hashrate or 0) if both else None, **counts)
+
+
+def _sum(first: int | None, second: int | None) -> int | None:
+    return (first or 0) + (second or 0) if first is not None or second is not None else None
