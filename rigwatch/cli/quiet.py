@@ -8,7 +8,7 @@ import typer
 
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.people import Author, Why, author_of
-from rigwatch.clock import Millis, as_datetime
+from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
     from subscriber.alerts.mute import Mute, MuteKind
@@ -120,11 +120,12 @@ def _add(
 
 
 def _when(mute: "Mute", now: Millis, zone: ZoneInfo) -> str:
-    begins = f"from {_moment(mute.starts_at, zone)} " if mute.starts_at > now else ""
-    if not mute.every:
-        return f"{begins}until {_moment(mute.ends_at, zone)}"
+    from subscriber.alerts.wall import shown
     from subscriber.alerts.words import duration
 
+    begins = f"from {shown(mute.starts_at, zone)} " if mute.starts_at > now else ""
+    if not mute.every:
+        return f"{begins}until {shown(mute.ends_at, zone)}"
     return f"{begins}every {mute.every} for {duration(mute.lasts)}"
 
 
@@ -137,7 +138,3 @@ def _zone(call: Invocation) -> ZoneInfo:
 
     settings = call.server()
     return Policy(settings.alerts, settings.web.timezone).zone
-
-
-def _moment(at: Millis, zone: ZoneInfo) -> str:
-    return f"{as_datetime(at).astimezone(zone):%Y-%m-%d %H:%M}"

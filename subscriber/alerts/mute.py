@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import time, timedelta, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -11,10 +11,11 @@ from msgspec import Struct
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.settings.alerts import QuietSettings
 from subscriber.alerts.rule import Severity
+from subscriber.alerts.wall import end_of, moment_of
 from subscriber.facts import NodeFacts
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_EVERY = re.compile(rf"(?:({'|'.join(DAYS)})|day) ([01]\d|2[0-3]):([0-5]\d)")
+_EVERY = re.compile(rf"({'|'.join(DAYS)}|day) ([01]\d|2[0-3]):([0-5]\d)")
 
 
 class MuteKind(StrEnum):
@@ -134,29 +135,18 @@ def quiet_until(quiet: QuietSettings, severity: Severity, now: Millis, zone: tzi
     """The end of the quiet hours that are running for this severity; None while there are none."""
     if severity.value not in quiet.severities or quiet.start == quiet.end:
         return None
-    here = as_datetime(now).astimezone(zone)
-    start, end = time.fromisoformat(quiet.start), time.fromisoformat(quiet.end)
-    clock = here.time()
-    within = start <= clock < end if start < end else clock >= start or clock < end
-    if not within:
-        return None
-    day = here.date() if clock < end else here.date() + timedelta(days=1)
-    return _millis(datetime.combine(day, end, zone))
+    return end_of(time.fromisoformat(quiet.start), time.fromisoformat(quiet.end), now, zone)
 
 
 def _last_begin(every: str, now: Millis, zone: tzinfo) -> Millis:
     match = _EVERY.fullmatch(every)
     assert match  # checked when it was made
     day, hour, minute = match.groups()
-    here = as_datetime(now).astimezone(zone)
-    date = here.date()
-    for _ in range(8):
-        begun = datetime.combine(date, time(int(hour), int(minute)), zone)
-        if begun <= here and (day is None or DAYS[begun.weekday()] == day):
-            return _millis(begun)
+    # The clock may have been put back over midnight since it began; and a time that is skipped may come on the next day.
+    date = as_datetime(now).astimezone(zone).date() + timedelta(days=1)
+    for _ in range(10):
+        begun = moment_of(date, time(int(hour), int(minute)), zone)
+        if begun <= now and (day == "day" or DAYS[date.weekday()] == day):
+            return begun
         date -= timedelta(days=1)
-    raise AssertionError  # within eight days there is every day of the week
-
-
-def _millis(moment: datetime) -> Millis:
-    return int(moment.timestamp() * 1000)
+    raise AssertionError  # one of the last two of each day of the week is past

@@ -7,12 +7,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from rigwatch.clock import Millis, as_datetime
+from rigwatch.clock import Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.durations import parse_duration
 from subscriber.alerts.incident import Incident, Scope
 from subscriber.alerts.mute import DAYS, Matcher, Mute, MuteKind, check_every
 from subscriber.alerts.rule import Rule, Severity
+from subscriber.alerts.wall import next_moment_of, shown
 
 KEYS: Mapping[MuteKind, tuple[str, ...]] = {
     MuteKind.SILENCE: ("site", "host", "node", "rule", "severity"),
@@ -21,6 +22,7 @@ KEYS: Mapping[MuteKind, tuple[str, ...]] = {
 """What each may be about. A node in maintenance is so with all its rules."""
 
 FOREVER: Millis = 100 * 365 * 86_400_000
+_MINUTE: Millis = 60_000
 _DAY: Millis = 86_400_000
 _LONGEST: Millis = 366 * _DAY
 _LATEST: Millis = 366 * _DAY
@@ -114,12 +116,11 @@ def start_of(text: str, now: Millis, zone: tzinfo) -> Millis:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise WishError("start", f"begin: write it as '2026-11-24 03:00' (got {text[:40]!r})") from None
-    at = round((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000)
     # The minute that is running can be chosen, and has begun already.
-    if at < now - 60_000:
-        raise WishError(
-            "start", f"begin: {text[:40]} is past, it is {as_datetime(now).astimezone(zone):%Y-%m-%d %H:%M}"
-        )
+    earliest = now - _MINUTE
+    at = round(moment.timestamp() * 1000) if moment.tzinfo else next_moment_of(moment, earliest, zone)
+    if at < earliest:
+        raise WishError("start", f"begin: {text[:40]} is past, it is {shown(now, zone)}")
     if at > now + _LATEST:
         raise WishError("start", "begin: is more than a year ahead")
     return max(at, now)

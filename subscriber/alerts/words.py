@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.messages import Sample
+from subscriber.alerts.wall import shown
 
 NAME_MAX = 80
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -41,7 +42,7 @@ def plain(text: str, longest: int = 200) -> str:
 def moment(at: Millis, zone: ZoneInfo, now: Millis) -> str:
     """The time of day, with the date where it is not today's."""
     there, here = as_datetime(at).astimezone(zone), as_datetime(now).astimezone(zone)
-    return f"{there:%H:%M:%S}" if _same_day(there, here) else f"{there:%Y-%m-%d %H:%M:%S}"
+    return shown(at, zone, "%H:%M:%S" if _same_day(there, here) else "%Y-%m-%d %H:%M:%S")
 
 
 def figures(sample: Sample) -> str:
