@@ -34,6 +34,9 @@ LIVE_INTERVALS = 2
 """A sample younger than this many intervals when it arrives is live; older ones are history."""
 
 
+_LATEST: Millis = 2**53
+
+
 class Reason(StrEnum):
     """Why a message was not taken."""
 
@@ -225,8 +228,15 @@ def _take_report(report: Report, known: Known, now: Millis) -> ReportTaken:
     offset = now - report.sent_at
     shift = offset if abs(offset) > CLOCK_TOLERANCE else 0
     live_from = now - LIVE_INTERVALS * known.interval
-    samples = tuple(_time(sample, sample.at + shift, live_from, now) for sample in report.samples)
+    samples = tuple(_time(_put_right(sample, shift), sample.at + shift, live_from, now) for sample in report.samples)
     return ReportTaken(known, offset, samples)
+
+
+def _put_right(sample: Sample, shift: Millis) -> Sample:
+    """What the rig's clock told beside `at`, which is put right by whoever stores it."""
+    if not shift or not sample.last_share_at:
+        return sample
+    return structs.replace(sample, last_share_at=min(max(sample.last_share_at + shift, 0), _LATEST))
 
 
 def _time(sample: Sample, at: Millis, live_from: Millis, now: Millis) -> Timed:

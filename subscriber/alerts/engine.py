@@ -230,11 +230,10 @@ class Engine:
 
     def _look(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Millis | None:  # noqa: PLR0917
         """When time alone may change the answer."""
-        if finding.holds is Holds.YES or rule in self._book.of(subject):
-            return self._judge(subject, rule, finding, policy, now)
+        is_known = finding.holds is Holds.YES or rule in self._book.of(subject)
         if rule in _BY_TIME:
-            self._speaker.foresee(rule, NodeId(subject.site, subject.name), finding.check_at)
-        return finding.check_at
+            self._speaker.foresee(rule, NodeId(subject.site, subject.name), None if is_known else finding.check_at)
+        return self._judge(subject, rule, finding, policy, now) if is_known else finding.check_at
 
     def _counts(self, number: int | None) -> bool:
         return number is not None and self._book.incidents[number].state is not State.PENDING

@@ -50,16 +50,19 @@ def hashrate_floor(view: View, policy: RulePolicy, is_open: bool) -> Finding:  #
     return no(lambda: hashrate(rate))
 
 
-def no_shares(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
-    """Against its own rhythm: with shares that come by chance, ten times the usual wait happens once in 22,000."""
-    share_at, rhythm = view.trail.share_at, view.trail.rhythm
-    if view.fresh is None or view.fresh.accepted is None or share_at is None or rhythm is None:
+def no_shares(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+    """Against its own rhythm, as far as that is known: see `rhythm`."""
+    trail, share_at = view.trail, view.trail.share_at
+    if view.fresh is None or view.fresh.accepted is None or share_at is None:
         return UNKNOWN
-    patience = round(policy.threshold * rhythm)
+    if is_open and not trail.shared:
+        return Finding(Holds.UNKNOWN, "the miner was started anew, and has no share yet")
+    patience = trail.rhythm.patience(policy.threshold)
     waited = view.now - share_at
     if waited > patience:
-        evidence = f"no accepted share for {duration(waited)}, usually one every {duration(round(rhythm))}"
-        return yes(evidence, share_at + patience)
+        known = f"{trail.rhythm.count:.0f} share{'' if trail.rhythm.count == 1 else 's'}"
+        usual = f"usually one every {duration(round(trail.rhythm.usual))} (by {known})"
+        return yes(f"no accepted share for {duration(waited)}, {usual}", share_at + patience)
     return no(lambda: f"last accepted share {duration(waited)} ago", check_at=share_at + patience + 1)
 
 

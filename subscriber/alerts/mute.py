@@ -142,7 +142,7 @@ def _last_begin(every: str, now: Millis, zone: tzinfo) -> Millis:
     match = _EVERY.fullmatch(every)
     assert match  # checked when it was made
     day, hour, minute = match.groups()
-    # The clock may have been put back over midnight since it began; and a time that is skipped may come on the next day.
+    # The clock may have been put back over midnight since it began; a time that is skipped may come on the next day.
     date = as_datetime(now).astimezone(zone).date() + timedelta(days=1)
     for _ in range(10):
         begun = moment_of(date, time(int(hour), int(minute)), zone)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
+from subscriber.alerts.rhythm import Rhythm
 from subscriber.alerts.rule import HOUR, MINUTE
 
 BLOCKS_KEPT = 12
@@ -16,7 +17,6 @@ CARD_KNOWN_AFTER: Millis = 10 * MINUTE
 """A card counts as belonging to the node when it was there for so long."""
 CARD_FORGOTTEN_AFTER: Millis = 24 * HOUR
 """A card that is away for so long was taken out on purpose."""
-_RHYTHM_WEIGHT = 0.1
 
 
 class Card(Struct, frozen=True, omit_defaults=True):
@@ -37,7 +37,8 @@ class Shares(Struct, frozen=True):
 
 
 class Trail(Struct, frozen=True, omit_defaults=True):
-    """`rhythm` is the usual ms between two accepted shares; `share_at` when the last one was noticed."""
+    """`rhythm` is how often shares were accepted. `share_at` is from when on the next one is waited for: since the last
+    (`shared`), or since the miner was started or found."""
 
     at: Millis = 0
     block: int | None = None
@@ -45,7 +46,9 @@ class Trail(Struct, frozen=True, omit_defaults=True):
     blocks: tuple[tuple[int, str], ...] = ()
     shares: tuple[Shares, ...] = ()
     share_at: Millis | None = None
-    rhythm: float | None = None
+    shared: bool = False
+    rhythm: Rhythm = Rhythm()
+    pool: str = ""
     cards: tuple[Card, ...] = ()
 
 
@@ -77,20 +80,33 @@ def _follow_shares(trail: Trail, sample: Sample) -> Trail:
     last = trail.shares[-1] if trail.shares else None
     # Counters that go back belong to a miner that was started anew: what came before says nothing of it.
     if last is None or now.accepted < last.accepted or now.rejected < last.rejected:
-        return replace(trail, shares=(now,), share_at=sample.last_share_at or sample.at)
+        rhythm = trail.rhythm.broken_off(trail.at - trail.share_at) if trail.share_at is not None else trail.rhythm
+        trail = replace(trail, shares=(now,), share_at=sample.at, shared=False, rhythm=rhythm)
+        return _follow_pool(trail, sample)
     gained = now.accepted - last.accepted
+    found_at = _last_share_at(trail, sample, gained)
     if gained:
-        trail = replace(trail, share_at=sample.last_share_at or sample.at, rhythm=_rhythm(trail, now.at, gained))
-    elif sample.last_share_at is not None and sample.last_share_at > (trail.share_at or 0):
-        trail = replace(trail, share_at=sample.last_share_at)
-    return replace(trail, shares=_kept(trail.shares, now))
+        rhythm = trail.rhythm.after(found_at - (trail.share_at or trail.at), gained)
+        trail = replace(trail, share_at=found_at, shared=True, rhythm=rhythm)
+    elif found_at > (trail.share_at or 0):
+        trail = replace(trail, share_at=found_at, shared=True)
+    return _follow_pool(replace(trail, shares=_kept(trail.shares, now)), sample)
 
 
-def _rhythm(trail: Trail, at: Millis, gained: int) -> float:
-    waited = (at - (trail.share_at or trail.at)) / gained
-    if trail.rhythm is None:
-        return max(waited, 1.0)
-    return max(trail.rhythm + _RHYTHM_WEIGHT * (waited - trail.rhythm), 1.0)
+def _last_share_at(trail: Trail, sample: Sample, gained: int) -> Millis:
+    """Where the miner does not say: the last of so many within the time since the sample before, on average."""
+    # By a clock of its own, a miner may tell of a moment long before or after.
+    if sample.last_share_at and sample.last_share_at <= sample.at:
+        return max(sample.last_share_at, trail.at) if gained else sample.last_share_at
+    return trail.at + (sample.at - trail.at) * gained // (gained + 1) if gained else 0
+
+
+def _follow_pool(trail: Trail, sample: Sample) -> Trail:
+    """Another pool asks for harder or easier shares."""
+    pool = sample.pool or trail.pool
+    if pool == trail.pool:
+        return trail
+    return replace(trail, pool=pool, rhythm=Rhythm(), share_at=sample.at) if trail.pool else replace(trail, pool=pool)
 
 
 def _kept(shares: Sequence[Shares], now: Shares) -> tuple[Shares, ...]:

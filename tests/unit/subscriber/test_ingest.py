@@ -1,5 +1,6 @@
 """What is opened, what counts, and when samples were taken."""
 
+import msgspec
 import pytest
 
 from rigwatch.keys import NodeKey
@@ -196,6 +197,18 @@ def test_a_clock_that_is_further_off_is_put_right(offset: int) -> None:
     taken = timed(sample(START - offset - 500), sent_at=START - offset)
     assert taken.samples[0].at == START - 500
     assert taken.clock_offset == offset
+
+
+@pytest.mark.parametrize("offset", [-7_200_000, -2001, 2001, 86_400_000])
+def test_the_moment_of_the_last_share_is_put_right_with_the_sample(offset: int) -> None:
+    said = msgspec.structs.replace(sample(START - offset - 500), last_share_at=START - offset - 900)
+    assert timed(said, sent_at=START - offset).samples[0].sample.last_share_at == START - 900
+
+
+@pytest.mark.parametrize(("told", "kept"), [(None, None), (0, 0), (5, 0), (2**53, 2**53 - 5000)])
+def test_a_last_share_that_is_unknown_or_beyond_all_bounds_stays_storable(told: int | None, kept: int | None) -> None:
+    said = msgspec.structs.replace(sample(START + 5000), last_share_at=told)
+    assert timed(said, sent_at=START + 5000).samples[0].sample.last_share_at == kept
 
 
 def test_a_sample_younger_than_two_intervals_is_live() -> None:

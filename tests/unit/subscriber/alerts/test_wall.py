@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -19,7 +19,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE, HOUR = 60_000, 3_600_000
 WEEK = 7 * 24 * HOUR
 STEP = 15 * MINUTE
-QUIET = ("warning",)
+QUIET: tuple[Literal["info", "warning", "critical"], ...] = ("warning",)
 
 
 class Turn(NamedTuple):
