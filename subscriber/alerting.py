@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from rigwatch.address import web_url
@@ -15,11 +16,12 @@ from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel
 from subscriber.notify.channels import channels_of
 from subscriber.notify.chats import Chats
-from subscriber.notify.heartbeat import Heartbeat
+from subscriber.notify.heartbeat import Facts, Heartbeat, Standing
 from subscriber.notify.ledger import StoredLedger
 from subscriber.notify.listener import Listener
 from subscriber.notify.postman import Postman
 from subscriber.notify.telegram import bot_of
+from subscriber.notify.unending import unending
 from subscriber.notify.wishes import Wishes
 from subscriber.watch import Watch
 from subscriber.worker import Worker
@@ -51,20 +53,22 @@ def alerting(
     postman = Postman(channels, StoredLedger(worker, alerter, clock=clock), clock=clock)
     watch = Watch(worker, alerter, postman, clock=clock)
 
-    def is_well() -> bool:
+    def facts() -> Facts:
         at = alerter.stepped_at
-        return connected_at() is not None and at is not None and clock.now() - at < _WELL_FOR
+        steps = at is not None and clock.now() - at < _WELL_FOR
+        return Facts(leads=alerter.term is not None, connected=connected_at() is not None, steps=steps)
 
-    heartbeat = Heartbeat(settings.alerts.heartbeat, is_well, clock=clock)
+    heartbeat = Heartbeat(settings.alerts.heartbeat, Standing(facts), clock=clock)
     bot = settings.alerts.telegram
     wishes = Wishes(policy, clock=clock)
     listener = Listener(bot_of(bot), bot.chats, worker, turn=alerter, wishes=wishes, chats=chats, clock=clock)
-    return watch, {
+    beside: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
         **({"telegram": listener.run} if bot.token else {}),
         "postman": postman.run,
         "heartbeat": heartbeat.run,
         "channels": lambda: _warm_up(channels),
     }
+    return watch, {name: partial(unending, name, run, clock=clock) for name, run in beside.items()}
 
 
 async def _warm_up(channels: list[Channel]) -> None:

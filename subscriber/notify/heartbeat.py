@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
@@ -11,14 +14,43 @@ from subscriber.notify.thread import in_thread
 
 log = logging.getLogger(__name__)
 
+LOOK_S: Final = 1.0
+DOUBTS_MAX: Final = 30
+"""Looks in a row that find it not well, before that is known."""
 _TIMEOUT_S = 10.0
-_LOOK_AGAIN_S = 1.0
 _REFUSED_FROM = 300
+
+
+class Facts(Struct, frozen=True):
+    """`leads`: this subscriber drives the alerts, as far as it knows; `steps`: they have been decided of late."""
+
+    leads: bool
+    connected: bool
+    steps: bool
+
+
+class Standing:
+    """What there is to say now. Asked every `LOOK_S`; the looks are counted, not the time, so that a process that was
+    frozen, and does not know yet that another leads, cries over nothing.
+    """
+
+    def __init__(self, facts: Callable[[], Facts]) -> None:
+        self._facts = facts
+        self._doubts = 0
+
+    def __call__(self) -> bool | None:
+        """Whether all is well; None: it is another subscriber's to say, or not known yet, as after a start."""
+        facts = self._facts()
+        if not facts.leads or (facts.connected and facts.steps):
+            self._doubts = 0
+            return True if facts.leads else None
+        self._doubts += 1
+        return False if self._doubts >= DOUBTS_MAX else None
 
 
 class Heartbeat:
     """Asks the address while all is well, and the same with `/fail` behind it while it is not (as healthchecks.io
-    has it). `well` says which; None: nothing is known yet, or it is another subscriber's to say, so nothing is said.
+    has it); at once when that changes, and not at all while `well` is None.
     """
 
     def __init__(self, settings: HeartbeatSettings, well: Callable[[], bool | None], *, clock: Clock) -> None:
@@ -29,13 +61,15 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Until it is cancelled; at once without an address."""
-        while self._settings.url:
+        url, every = self._settings.url, self._settings.every.total_seconds()
+        said: bool | None = None
+        due = self._clock.monotonic()
+        while url:
             well = self._well()
-            if well is None:
-                await self._clock.sleep(_LOOK_AGAIN_S)
-                continue
-            await self._beat(self._settings.url if well else _failing(self._settings.url))
-            await self._clock.sleep(self._settings.every.total_seconds())
+            if well is not None and (well is not said or self._clock.monotonic() >= due):
+                said, due = well, self._clock.monotonic() + every
+                await self._beat(url if well else _failing(url))
+            await self._clock.sleep(min(LOOK_S, every))
 
     async def _beat(self, url: str) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.process import run
-from rigwatch.settings.alerts import AlertSettings, ChannelSettings
+from rigwatch.settings.alerts import AlertSettings, ChannelSettings, HeartbeatSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from subscriber.alerts.rule import Rule
@@ -167,6 +167,20 @@ async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it
             await eventually_async(lambda: len(hook.deliveries) >= 2, what="the message after the restart")
         local.close()
     assert hook.titles[1] == "CRITICAL: garage/rig1 lost (may be a second copy)"
+
+
+async def test_the_heartbeat_says_nothing_until_it_knows_and_then_that_all_is_well(
+    home: Home, mosquitto: Mosquitto
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with webhook() as hook, webhook() as elsewhere:
+        url = Secret(f"http://127.0.0.1:{elsewhere.port}/ping")
+        beats = HeartbeatSettings(url=url, every=timedelta(seconds=1))
+        for start in (1, 2):
+            elsewhere.deliveries.clear()
+            async with subscribing(home, configured(mosquitto.port, hook, heartbeat=beats)):
+                await eventually_async(lambda: elsewhere.deliveries, what=f"a beat after start {start}")
+            assert {each.path for each in elsewhere.deliveries} == {"/ping"}
 
 
 @contextlib.contextmanager
