@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from broker.rights import Account, Role
 from broker.topics import is_filter
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home, write_private
+from rigwatch.lock import private_lock
 
 # OWASP's figures for argon2id with 19 MiB: some 20 ms a check, so that a flood of logins stays cheap to answer.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -83,12 +84,14 @@ class AccountFile:
     @contextmanager
     def _changing(self) -> Iterator[dict[str, StoredAccount]]:
         try:
-            with FileLock(self.path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT):
+            with private_lock(self.path.with_suffix(".lock"), timeout=_LOCK_TIMEOUT):
                 accounts = dict(self.all())
                 yield accounts
                 write_private(self.path, _HEAD + "".join(_table(name, accounts[name]) for name in sorted(accounts)))
         except Timeout:
             raise RigwatchError(f"{self.path}: another command has been changing it for {_LOCK_TIMEOUT} s") from None
+        except OSError as exc:
+            raise RigwatchError(f"{self.path}: cannot be locked ({exc.strerror or exc})") from exc
 
 
 def account_of(name: str, stored: StoredAccount) -> Account:

@@ -1,6 +1,7 @@
 """The SQLite file behind one node's outbox: opening, locking, reading, writing. What to keep is decided in `outbox`."""
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -66,6 +67,8 @@ class OutboxFile:
         Raises OutboxBusyError, OutboxUnusableError, FileDamagedError, or DiskRefusedError (a full disk, say).
         """
         where = ":memory:" if path is None else str(path)
+        if path is not None:
+            _make_private(path)
         with _translated(where):
             connection = sqlite3.connect(where, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -166,11 +169,24 @@ def _prepare(connection: sqlite3.Connection, where: str) -> None:
         raise OutboxUnusableError(f"{where}: was written by a newer rigwatch; install that one again, or move the file")
 
 
+def _make_private(path: Path) -> None:
+    """SQLite would make the file readable by everybody, and whoever can read it can lock it.
+
+    A file that is there is not opened: closing it again would let go of the lock that this process may have on it.
+    What the disk refuses here it refuses SQLite as well, which says it better.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
 def _takes_no_file(path: Path) -> bool:
     """Whether the disk is full, or the user's part of it, for files beside this one that are not there yet."""
     probe = path.with_name(f"{path.name}.room")
     try:
-        probe.touch()
+        probe.touch(mode=0o600)
         probe.unlink()
     except OSError as exc:
         return exc.errno in _FULL

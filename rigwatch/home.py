@@ -1,6 +1,7 @@
 """The one directory that holds a machine's whole state, and how a file in it is written: privately and whole."""
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from rigwatch.errors import RigwatchError
+from rigwatch.errors import RigwatchError, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,72 @@ class Home:
     def find(cls, option: str | None, environ: Mapping[str, str]) -> Self:
         """`--home`, else `$RIGWATCH_HOME`, else the platform's user data directory. Nothing is created."""
         chosen = option or environ.get("RIGWATCH_HOME")
-        return cls(Path(chosen).expanduser().resolve() if chosen else _user_data(environ) / "rigwatch")
+        try:
+            return cls(Path(chosen).expanduser().resolve() if chosen else _user_data(environ) / "rigwatch")
+        except (OSError, RuntimeError) as exc:
+            # A folder that was removed under us, links in a circle, a user without a folder of its own.
+            named = chosen or "(none named)"
+            raise SettingsError(f"home {named}: cannot be found ({exc}); name one with --home") from exc
 
     def check_owner(self) -> None:
         """Raises `RigwatchError` for root in somebody else's home: the service could not read what root leaves there,
         and whoever owns the home could lead root's writing elsewhere."""
-        if sys.platform == "win32" or os.geteuid() != 0 or not self.path.exists():
-            return
-        owner = self.path.stat().st_uid
-        if owner != 0:
-            raise RigwatchError(f"home {self.path}: belongs to {_user(owner)}; run this as that user, with 'sudo -u'")
+        found = self._stat()
+        if sys.platform != "win32" and found is not None and os.geteuid() == 0 and found.st_uid != 0:
+            owner = _user(found.st_uid)
+            raise RigwatchError(f"home {self.path}: belongs to {owner}; run this as that user, with 'sudo -u'")
+
+    def check_access(self) -> None:
+        """Raises `RigwatchError` for a home that is no folder, or that this user cannot open."""
+        found = self._stat()
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise RigwatchError(f"home {self.path}: cannot be written (it is a file); choose another with --home")
+        if found is not None and not os.access(self.path, os.R_OK | os.X_OK):
+            advice = "run this as that user, with 'sudo -u', or name another with --home"
+            raise RigwatchError(f"home {self.path}: may not be read; it belongs to {_user(found.st_uid)}; {advice}")
+
+    def close_to_others(self) -> str:
+        """Takes away what others may do in a home that is there: what was changed, for people, or "".
+
+        Raises `RigwatchError` where that is not ours to take away: others could replace what stands in it, and hold its
+        locks for ever.
+        """
+        found = self._stat()
+        if found is None or sys.platform == "win32" or not found.st_mode & 0o077 or not self._is_marked():
+            return ""
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        advice = f"choose a folder of its own with --home, or run: chmod 700 {self.path}"
+        if found.st_mode & stat.S_ISVTX:
+            raise RigwatchError(f"home {self.path}: is a folder for everybody (mode {mode}); {advice}")
+        try:
+            self.path.chmod(0o700)
+        except OSError as exc:
+            if not found.st_mode & 0o007:
+                # A group that was given it on purpose, as containers' volumes are.
+                return ""
+            raise RigwatchError(f"home {self.path}: others may open it (mode {mode}); {advice}") from exc
+        return f"home {self.path}: others could open it (mode {mode}); it is private now (0700)"
+
+    def _stat(self) -> os.stat_result | None:
+        """None where nothing is; raises `RigwatchError` where nobody can say."""
+        try:
+            return self.path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            # A file stands in the way of the one, the rights of a folder above it in that of the other.
+            verb = "written" if isinstance(exc, NotADirectoryError) else "opened"
+            why = exc.strerror or exc
+            raise RigwatchError(f"home {self.path}: cannot be {verb} ({why}); choose another with --home") from exc
+
+    def _is_marked(self) -> bool:
+        """Whether it is a home, or an empty folder: any other folder's mode is none of our business."""
+        marks = (self.server_toml, self.publisher_toml, self.secret_key, self.nodes_json)
+        return any(each.exists() for each in marks) or not any(self.path.iterdir())
 
     def prepare(self) -> None:
-        """Creates the directory, readable by its owner alone; raises `RigwatchError` when it cannot be written."""
+        """Creates the directory, readable by its owner alone; raises `RigwatchError` when it cannot be written, or when
+        others use it as well."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
@@ -41,6 +95,9 @@ class Home:
         except OSError as exc:
             why = exc.strerror or exc
             raise RigwatchError(f"home {self.path}: cannot be written ({why}); choose another with --home") from exc
+        if sys.platform != "win32" and self.path.stat().st_mode & 0o007 and not self._is_marked():
+            held = "holds other things, and others may open it"
+            raise RigwatchError(f"home {self.path}: {held}; choose a folder of its own with --home")
 
     @property
     def server_toml(self) -> Path:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,25 @@ SUPERVISED = "RIGWATCH_SUPERVISED"
 ECHO = 1.0
 """Seconds in which a second signal is the same wish twice: make, timeout and terminals signal a whole group, and the
 one at its head passes the signal on."""
+
+
+def own_command(*arguments: str) -> list[str]:
+    """The command line that runs `rigwatch ARGUMENTS` with this same Python.
+
+    `-P`: without it Python looks for every module in the folder one stands in first, and would run what lies there.
+    """
+    return [sys.executable, "-P", "-m", "rigwatch", *arguments]
+
+
+def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for such a process: an entry of PYTHONPATH that is empty or relative is the folder one stands in
+    again, left out here. Whoever writes `PYTHONPATH=$PYTHONPATH:/x` has one without knowing."""
+    kept = dict(environ)
+    if path := kept.pop("PYTHONPATH", ""):
+        whole = [each for each in path.split(os.pathsep) if os.path.isabs(each)]  # noqa: PTH117 - a text, not a file
+        if whole:
+            kept["PYTHONPATH"] = os.pathsep.join(whole)
+    return kept
 
 
 def run(
@@ -27,10 +46,19 @@ def run(
     A second signal ends the process at once, as an impatient user expects, unless it comes within `ECHO` of the first.
     Errors of `main` pass through. `loop` makes the event loop, where a part needs one of its own kind.
     """
-    # paho's sockets are watched with add_reader, which only selector loops have (Windows' default has not).
-    usual = asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=loop or usual) as runner:
+    with asyncio.Runner(loop_factory=loop or _usual_loop()) as runner:
         runner.run(_until_stopped(main))
+
+
+def ask(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs something short inside a command to its end; Ctrl-C ends it, and the command, as everywhere else."""
+    with asyncio.Runner(loop_factory=_usual_loop()) as runner:
+        runner.run(work())
+
+
+def _usual_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    # paho's sockets are watched with add_reader, which only selector loops have (Windows' default has not).
+    return asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
 
 
 def raise_file_limit() -> None:

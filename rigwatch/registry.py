@@ -11,12 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from rigwatch.clock import Millis
 from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.home import write_private
 from rigwatch.keys import MasterKey, NodeKey
+from rigwatch.lock import private_lock
 from rigwatch.topics import NodeId
 
 LOCK_TIMEOUT = 10
@@ -152,7 +153,7 @@ class Registry:
         """Read, change, write, under a lock: two commands at once must not lose each other's node."""
         lock = self._path.with_suffix(".lock")
         try:
-            with FileLock(lock, timeout=LOCK_TIMEOUT):
+            with private_lock(lock, timeout=LOCK_TIMEOUT):
                 self._refresh()
                 nodes = dict(self._nodes)
                 yield nodes

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
-from rigwatch.process import SUPERVISED
+from rigwatch.process import SUPERVISED, own_command, own_environment
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Supervisor:
         self._parts = parts
         self._clock = clock
         self._stop_within = stop_within
-        self._environ = {**environ, SUPERVISED: "1"}
+        self._environ = {**own_environment(environ), SUPERVISED: "1"}
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[], None]) -> None:
         """Starts the parts one after the other, calls `started`, and returns once all have stopped.
@@ -196,7 +196,7 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
 
 def part_command(arguments: Sequence[str], name: str) -> list[str]:
     """The command line that runs `rigwatch ARGUMENTS NAME` with this same Python."""
-    return [sys.executable, "-m", "rigwatch", *arguments, name]
+    return own_command(*arguments, name)
 
 
 def port_answers(host: str, port: int, *, clock: Clock, within: float = 20.0) -> Callable[[], Awaitable[None]]:

@@ -67,6 +67,9 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     if call.home.publisher_toml.exists():
         yield _check("publisher", lambda: _publisher(call))
         yield from _cards(call)
+        if not call.home.server_toml.exists():
+            # A rig: what follows is a server's.
+            return
     try:
         settings = call.server()
     except RigwatchError as exc:
@@ -184,7 +187,7 @@ def _broker(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
     host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
     if not _listening(address.reachable(host), port):
         return Verdict.WARNING, f"nothing listens on port {port}; start 'rigwatch up' or 'rigwatch broker'"
-    process.run(lambda _stop: _log_in(call, settings))
+    process.ask(lambda: _log_in(call, settings))
     return Verdict.OK, f"{address.broker_url(broker)}, and it knows our key"
 
 

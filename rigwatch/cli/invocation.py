@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import rigwatch
 from rigwatch import logs, process
+from rigwatch.cli import extras
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher, load_server
@@ -47,6 +48,8 @@ class Invocation:
 
     home: Home
     debug: bool
+    name: str
+    """Of the command, as it is typed: `publish`, `db`."""
 
     @property
     def clock(self) -> SystemClock:
@@ -54,6 +57,9 @@ class Invocation:
 
     def server(self) -> ServerSettings:
         """`server.toml` with the environment over it; raises `SettingsError`."""
+        if not self.home.server_toml.exists():
+            # Where there are no settings, and nothing to make them with, that is what to say.
+            extras.check_server(self.name)
         return load_server(self.home, os.environ)
 
     def publisher(self) -> PublisherSettings:
@@ -76,7 +82,7 @@ class Invocation:
         """How to type another command that works in the same place, for advice that can be copied."""
         typed = Path(sys.argv[0])
         name = "rigwatch" if shutil.which("rigwatch") == str(typed.absolute()) else str(typed)
-        program = f"{sys.executable} -m rigwatch" if typed.name == "__main__.py" else name
+        program = f"{sys.executable} -P -m rigwatch" if typed.name == "__main__.py" else name
         named = self.home != Home.find(None, os.environ)
         return f"{program} --home {shlex.quote(str(self.home.path))}" if named else program
 
@@ -85,12 +91,24 @@ class Invocation:
         return [f"--home={self.home.path}", *(["--debug"] if self.debug else [])]
 
 
-_debug = False
+@dataclass(slots=True)
+class _Asked:
+    debug: bool = False
+    command: str = ""
+
+
+_asked = _Asked()
+"""What the outermost error handler, which has no context, must know of the command line."""
 
 
 def wants_debug() -> bool:
-    """Whether a traceback is wanted: asked for where no invocation is at hand, in the outermost error handler."""
-    return _debug
+    """Whether a traceback is wanted."""
+    return _asked.debug
+
+
+def asked_for() -> str:
+    """The command that was typed; "" before that is known."""
+    return _asked.command
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
@@ -113,14 +131,20 @@ def _globals(
     _version: Version = False,  # noqa: FBT002
 ) -> None:
     """Watches mining nodes over MQTT."""
-    global _debug  # noqa: PLW0603 - the outermost error handler has no context to read it from
-    _debug = debug
-    found = Home.find(home, os.environ)
-    found.check_owner()
-    context.obj = Invocation(found, debug)
+    _asked.debug, _asked.command = debug, context.invoked_subcommand or ""
+    context.obj = Invocation(Home.find(home, os.environ), debug, _asked.command)
 
 
 def invocation(context: typer.Context) -> Invocation:
-    """The call that a command is part of."""
-    assert isinstance(context.obj, Invocation)
-    return context.obj
+    """The call that a command is part of, once it is clear that it can work here. Raises `RigwatchError`.
+
+    Not before: `--help` of a command is for everybody.
+    """
+    call = context.obj
+    assert isinstance(call, Invocation)
+    extras.check_installed(call.name)
+    call.home.check_owner()
+    call.home.check_access()
+    if mended := call.home.close_to_others():
+        typer.echo(f"rigwatch: {mended}", err=True)
+    return call

@@ -2,21 +2,22 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from rigwatch import address
+from rigwatch.cli import pasted
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.setup import Access, default_settings, has_cards, prepare, prepare_publisher, publisher_toml
 from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home, write_private
 from rigwatch.listening import check_free
+from rigwatch.lock import private_lock
 from rigwatch.settings import ServerSettings
 from rigwatch.supervisor import Part, Supervisor, part_command, port_answers
 from rigwatch.tokens import JoinToken
@@ -111,12 +112,13 @@ def publish(
 
     call = invocation(context)
     if join is not None:
-        _store_token(call, join)
+        node = _store_token(call, join)
+        typer.echo(f"rigwatch: joined as {node}; from now on '{call.command} publish' is enough", err=True)
     settings = call.publisher()
     call.run("publisher", lambda stop: run_publisher(call.home, settings, clock=call.clock, stop=stop))
 
 
-def _store_token(call: Invocation, join: str) -> None:
+def _store_token(call: Invocation, join: str) -> NodeId:
     """Keeps the token in the home, for a start without it. A node that is there already gets its new token, also one
     that was moved to another site; other nodes' settings are never overwritten.
 
@@ -126,14 +128,14 @@ def _store_token(call: Invocation, join: str) -> None:
     call.home.prepare()
     if not path.exists():
         write_private(path, publisher_toml(token.encode(), cards=has_cards()))
-        return
+        return token.node
     known = [(node.token, JoinToken.decode(node.token)) for node in call.publisher().nodes if node.token]
     same = [each for each in known if each[1].node == token.node]
     moved = [each for each in known if (each[1].node.node, each[1].url) == (token.node.node, token.url)]
     for written, former in same or (moved if len(moved) == 1 else []):
         _take_outbox_along(call.home, former.node, token.node)
         write_private(path, path.read_text("utf-8").replace(written, token.encode()))
-        return
+        return token.node
     advice = "add a [[nodes]] table with this token, or use another --home"
     raise SettingsError(f"{path}: names other nodes already; {advice}")
 
@@ -154,7 +156,7 @@ def _take_outbox_along(home: Home, former: NodeId, node: NodeId) -> None:
 
 def _read_token(join: str) -> str:
     if join == "-":
-        return sys.stdin.read()
+        return pasted.read_token()
     if join.startswith("rw1."):
         return join
     try:
@@ -195,7 +197,7 @@ def _alone(home: Home) -> Iterator[None]:
     """Holds the home for this supervisor: the parts of a second one would take the first one's connections away."""
     home.prepare()
     try:
-        with FileLock(home.supervisor_lock, timeout=0):
+        with private_lock(home.supervisor_lock, timeout=0):
             yield
     except Timeout:
         advice = "stop it first, or use another --home"

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from peewee import SqliteDatabase
 
 from rigwatch.errors import StoreError
+from rigwatch.lock import private_lock
 from subscriber.store.engine import Engine
 from subscriber.store.work import Work
 
@@ -114,7 +115,7 @@ class Turn:
         if not isinstance(database, SqliteDatabase):
             return not work.rows(_FORMER_FREE, (_FORMER_LOCK,))[0][0]
         path = Path(database.database)
-        lock = FileLock(path.with_name(f"{path.name}.alerts.lock"), timeout=0, thread_local=False)
+        lock = private_lock(path.with_name(f"{path.name}.alerts.lock"), timeout=0, thread_local=False)
         if not Path(lock.lock_file).exists():
             return False
         try:

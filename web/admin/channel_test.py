@@ -2,7 +2,6 @@
 
 import logging
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,6 +11,7 @@ import msgspec
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import NotDone
 from rigwatch.home import Home
+from rigwatch.process import own_command
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class ChannelTest:
             self._latest = replace(ended, ended_at=self._clock.now())
 
     def _tested(self, begun: Test) -> Test:
-        command = [sys.executable, "-m", "rigwatch", f"--home={self._home.path}", "test-alert", "--json"]
+        command = own_command(f"--home={self._home.path}", "test-alert", "--json")
         problem = ""
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False)

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.legacy.report import Report
 from rigwatch.errors import RigwatchError, SettingsError, TopicError
+from rigwatch.lock import private_lock
 from rigwatch.topics import check_name
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _alone(call: Invocation, *, dry: bool) -> Iterator[None]:
         return
     call.home.prepare()
     try:
-        with FileLock(call.home.legacy_json.with_suffix(".lock"), timeout=0):
+        with private_lock(call.home.legacy_json.with_suffix(".lock"), timeout=0):
             yield
     except Timeout:
         raise RigwatchError(f"home {call.home.path}: another import runs here; wait for its end") from None

@@ -2,13 +2,13 @@
 
 import os
 import re
-import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rigwatch.cli import pasted
 from rigwatch.cli.invocation import Invocation
 from rigwatch.cli.legacy import ids
 from rigwatch.cli.legacy.report import Report
@@ -217,7 +217,7 @@ def _nodes_in(path: Path, text: str) -> Iterator[NodeId]:
 
 def _read(join: str) -> str:
     if join == "-":
-        return sys.stdin.read()
+        return pasted.read_tokens()
     if join.startswith("rw1."):
         return join
     try:

@@ -67,7 +67,7 @@ def test_a_client_becomes_the_node_that_its_token_is_for(rigwatch: Rigwatch) -> 
 
 
 def test_what_is_in_the_file_stays_to_the_letter_and_a_second_time_nothing_is_added(rigwatch: Rigwatch) -> None:
-    rigwatch.home.mkdir()
+    rigwatch.home.mkdir(mode=0o700)
     file = rigwatch.home / "publisher.toml"
     mine = f'# Mine.\n[[nodes]]\ntoken = "{token("other")}"   # the other\n'
     file.write_text(mine)
@@ -197,7 +197,7 @@ def test_a_rig_needs_nothing_that_only_servers_have(rigwatch: Rigwatch) -> None:
 
 @pytest.mark.parametrize("garbled", [b'name = "\xff"\n', b"[[nodes]\n"])
 def test_a_publisher_toml_that_is_none_is_named_and_left_alone(rigwatch: Rigwatch, garbled: bytes) -> None:
-    rigwatch.home.mkdir()
+    rigwatch.home.mkdir(mode=0o700)
     file = rigwatch.home / "publisher.toml"
     file.write_bytes(garbled)
     done = rigwatch.run("import-legacy", str(write_client(rigwatch.folder / "client")), "--join", token("comp-1"))
