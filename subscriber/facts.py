@@ -84,11 +84,15 @@ class Average(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """A node came or went: from `at` on it was in that state, until its next change. A new birth is one as well."""
+    """A node came or went: from `at` on it was in that state, until its next change. A new birth is one as well.
+
+    `interval` is at which it reports from then on; None = that was not noted.
+    """
 
     at: Millis
     state: NodeState
     reason: str = ""
+    interval: Millis | None = None
 
 
 class Point(Struct, frozen=True):
@@ -128,7 +132,8 @@ class FleetPoint(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MinuteTotal:
-    """The fleet in one minute: the sum over nodes of each node's mean hashrate (H/s), and how many nodes that were."""
+    """The fleet in one minute: the sum over nodes of each node's mean hashrate (H/s), or its last one while that is
+    fresh, and how many nodes that were."""
 
     minute: Millis
     hashrate: float

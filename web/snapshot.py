@@ -40,7 +40,7 @@ Version: TypeAlias = tuple[object, ...]
 class Snapshot:
     """Everything the overview shows, at one moment. Two with the same `version` show the same but for ages in words.
 
-    `hour_ago` is the fleet's mean hashrate over five minutes then, in H/s; `incidents` counts those that are open,
+    `hour_ago` is each node's hashrate then, in H/s, of those that counted; `incidents` counts those that are open,
     a group as one; `troubles` are they themselves, groups and their members.
     """
 
@@ -49,7 +49,7 @@ class Snapshot:
     server: ServerFacts
     averages: Mapping[NodeId, Average]
     totals: Sequence[MinuteTotal]
-    hour_ago: float | None
+    hour_ago: Mapping[NodeId, float]
     incidents: Mapping[Severity, int]
     troubles: Sequence[Trouble]
     valid_until: Millis
@@ -76,6 +76,7 @@ class Snapshots:
         self._look = Look(colours, zone)
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
+        self._hour_ago: tuple[Millis, Mapping[NodeId, float]] = (-1, {})
 
     def lately(self, now: Millis) -> Snapshot:
         """As `at`, or up to `PAUSE` older: for whoever asks again soon, so that viewers cost the same however many."""
@@ -108,18 +109,24 @@ class Snapshots:
         troubles = self._troubles(Scene(self._look, by_id(nodes), mutes, now))
         is_maintained = at_work(mutes, now, self._look.zone.tz)
         fleet = fleet_at(nodes, server, now, is_maintained=is_maintained, troubles=by_node(troubles))
-        begin = now - _HOUR - _AROUND // 2
         return Snapshot(
             version=(*seen, now),
             fleet=fleet,
             server=server,
             averages=self._store.averages(now - self._keep),
             totals=self._store.totals(MINUTES, now),
-            hour_ago=self._store.look(lambda work: series.fleet_mean(work, since=begin, until=begin + _AROUND)),
+            hour_ago=self._rates_of_an_hour_ago(now),
             incidents=self._store.look(incidents.open_by_severity),
             troubles=troubles,
             valid_until=next_change_at(fleet, server, self._borders),
         )
+
+    def _rates_of_an_hour_ago(self, now: Millis) -> Mapping[NodeId, float]:
+        minute, rates = self._hour_ago
+        if minute != now // 60_000:
+            rates = self._store.look(lambda work: series.rates_around(work, now - _HOUR, _AROUND))
+            self._hour_ago = now // 60_000, rates
+        return rates
 
     def _troubles(self, scene: Scene) -> list[Trouble]:
         return [trouble(each, scene) for each in self._store.look(incidents.counting)]

@@ -113,6 +113,17 @@ def next_change_at(fleet: Fleet, server: ServerFacts, borders: Sequence[Millis])
     return soonest
 
 
+def against(standings: Iterable[Standing], before: Mapping[NodeId, float]) -> tuple[float | None, float | None]:
+    """What those nodes hash now that hashed `before` as well, and what they did: so that one which joined or went is no
+    change of the others."""
+    both = [
+        (sample.hashrate, before[each.facts.id])
+        for each in standings
+        if each.counted and (sample := each.facts.sample) and sample.hashrate is not None and each.facts.id in before
+    ]
+    return (sum(now for now, _ in both), sum(then for _, then in both)) if both else (None, None)
+
+
 def is_running(server: ServerFacts, now: Millis) -> bool:
     """Whether the subscriber gave a sign of life lately, with a broker or without."""
     return server.beat_at is not None and now - server.beat_at <= milliseconds(BLIND_AFTER)

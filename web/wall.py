@@ -16,7 +16,7 @@ from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import Parts
 from web.row import Look
 from web.snapshot import Snapshot, Snapshots
-from web.standing import Standing
+from web.standing import Standing, against
 from web.tiles import of_node, tiles
 from web.units import Quantity
 from web.zone import Zone
@@ -80,7 +80,7 @@ class Wall:
             "site": listing.site,
             "nodes": len(shown),
             "hashrate": units.hashrate(total),
-            "change": "" if listing.narrows else units.change(total, snapshot.hour_ago).replace(units.UNKNOWN, ""),
+            "change": units.change(*against(shown, snapshot.hour_ago)).replace(units.UNKNOWN, ""),
             "counts": [(status.value, by_status[status]) for status in SEVERITY if by_status[status]],
             "lost": by_status[NodeStatus.LOST],
             "incidents": sum(snapshot.incidents.values()),

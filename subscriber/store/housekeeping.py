@@ -29,7 +29,7 @@ WHERE state_at > ? OR last_report_at > ?
 """
 _KEYS = "SELECT site, node, id, generation FROM node"
 _BEGIN_ANEW = "UPDATE node SET generation = ?, session = 0, other_session = 0 WHERE id = ? AND generation < ?"
-_PRESENT = "SELECT site, node, id FROM node WHERE state IN ('online', 'lost')"
+_PRESENT = "SELECT site, node, id, interval FROM node WHERE state IN ('online', 'lost')"
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
 
 
@@ -49,10 +49,11 @@ def set_revoked(work: Work, nodes: Iterable[NodeId], now: Millis) -> bool:
 
     Their last words are not taken either, so without this they would be taken for silent, and missed for ever.
     """
-    present = {NodeId(site, node): number for site, node, number in work.rows(_PRESENT)}
+    present = {NodeId(site, node): (number, interval) for site, node, number, interval in work.rows(_PRESENT)}
     gone = sorted(present.keys() & set(nodes))
     work.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
-    changes.record(work, [(present[node], now, NodeState.OFFLINE.value, REVOKED) for node in gone])
+    said = now, NodeState.OFFLINE.value, REVOKED
+    changes.record(work, [(present[node][0], *said, present[node][1]) for node in gone])
     return bool(gone)
 
 

@@ -50,6 +50,10 @@ class Node(Model):
     given_tags = TextField(null=True)  # JSON list, besides `tags`
     retired_at = BigIntegerField(null=True)  # from then on hidden, its history kept
     highest_n = BigIntegerField(default=0)  # of its samples, those that are forgotten included
+    tail_at = BigIntegerField(null=True)  # when its last sample was taken, live or not; see `carried`
+    tail_rate = DoubleField(null=True)  # thousandths of H/s
+    tail_until = BigIntegerField(null=True)  # fresh until then
+    stray = BigIntegerField(default=0)  # the furthest that `n` and the time of any of its samples were apart, ms
     born_at = BigIntegerField(null=True)  # when its last session was first heard of alive
     generation = IntegerField(default=0)  # of the newest key it was heard with
     other_session = BigIntegerField(default=0)  # the highest of the other kind: see `ingest.Known`
@@ -95,6 +99,7 @@ class NodeChange(Model):
     at = BigIntegerField()
     state = CharField(16)
     reason = TextField()
+    interval = BigIntegerField(null=True)  # ms, from then on; NULL = of before that was noted
 
     class Meta:
         table_name = "node_change"
@@ -131,7 +136,8 @@ class NodeHour(Model):
 
 
 class FleetMinute(Model):
-    """The whole fleet in one minute: the sum of each node's mean, and how many nodes had one."""
+    """The whole fleet in one minute: the sum of each node's mean, or of its last sample while that is fresh, and how
+    many nodes that were. Without what nodes count for after their last sample: see `carried`."""
 
     minute = IntegerField(primary_key=True)  # since 1970
     hashrate = DoubleField()  # thousandths of H/s; each mean is rounded to one, so that the order of adding is nothing
@@ -153,7 +159,8 @@ class Heartbeat(Model):
 
 
 class Mark(Model):
-    """How far housekeeping has come. `minutes_from`: `node_minute` has every row from this minute on."""
+    """How far housekeeping has come. `minutes_from`: `node_minute` has every row from this minute on.
+    `carried_from`: from this minute on `fleet_minute` has what is between samples."""
 
     name = CharField(64, primary_key=True)
     value = BigIntegerField()

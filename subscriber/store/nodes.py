@@ -30,7 +30,7 @@ _FORGET_UNSEEN = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at
 _MOVE = """
 UPDATE node SET site = ?, enrolled_at = ?, session = 0, other_session = 0, generation = 0,
     state = CASE WHEN state IS NULL THEN NULL ELSE ? END, state_at = ?, reason = ?
-WHERE site = ? AND node = ? RETURNING id, state
+WHERE site = ? AND node = ? RETURNING id, state, interval
 """
 _PAST_INCIDENTS = "SELECT id, detail FROM incident WHERE scope = 'node' AND site = ? AND name = ? AND live = 0"
 _MOVE_INCIDENT = "UPDATE incident SET site = ?, detail = ? WHERE id = ?"
@@ -107,7 +107,7 @@ def move(work: Work, node: NodeId, site: str, now: Millis) -> None:
         raise NotDone(f"node {target}: is there already; choose another site, or retire and rename that one first")
     reason = f"{REVOKED}: moved here from {node.site}, it waits for its new join token"
     moved = work.rows(_MOVE, (site, now, NodeState.OFFLINE.value, now, reason, node.site, node.node))
-    changes.record(work, [(number, now, state, reason) for number, state in moved if state])
+    changes.record(work, [(number, now, state, reason, interval) for number, state, interval in moved if state])
     for number, detail in work.rows(_PAST_INCIDENTS, (node.site, node.node)):
         incident = _incident.decode(detail)
         renamed = msgspec.structs.replace(incident, subject=incident.subject._replace(site=site))

@@ -12,14 +12,15 @@ import msgspec
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from subscriber.store import rollups
+from subscriber.store import carried, rollups
 from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, stored_number, to_row
 from subscriber.store.work import Row, Work
 from subscriber.store.writer import UnknownNodes, add_nodes
 
 _LOAD = """
-SELECT n.id, n.site, n.node, n.latest, n.session, (SELECT min(c.at) FROM node_change c WHERE c.node_id = n.id)
+SELECT n.id, n.site, n.node, n.latest, n.session, (SELECT min(c.at) FROM node_change c WHERE c.node_id = n.id),
+       n.interval, n.state_at, n.latest_at, n.tail_at, n.tail_rate, n.tail_until, n.stray
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id
 """
 _BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ?"
@@ -28,7 +29,8 @@ _SET = """
 UPDATE node SET first_seen_at = CASE WHEN first_seen_at <= {first} THEN first_seen_at ELSE {first} END,
     kept_samples = kept_samples + {samples}, kept_count = kept_count + {count},
     kept_hashrate = kept_hashrate + {hashrate}, kept_peers_count = kept_peers_count + {peers_count},
-    kept_peers = kept_peers + {peers}, highest_n = CASE WHEN highest_n < {last} THEN {last} ELSE highest_n END
+    kept_peers = kept_peers + {peers}, tail_at = {tail_at}, tail_rate = {tail_rate}, tail_until = {tail_until},
+    stray = {stray}, highest_n = CASE WHEN highest_n < {last} THEN {last} ELSE highest_n END
 {from} WHERE node.id = {id}
 """
 _SET_COLUMNS = (
@@ -39,8 +41,13 @@ _SET_COLUMNS = (
     ("hashrate", "float8"),
     ("peers_count", "int8"),
     ("peers", "float8"),
+    ("tail_at", "int8"),
+    ("tail_rate", "float8"),
+    ("tail_until", "int8"),
+    ("stray", "int8"),
     ("id", "int4"),
 )
+_NOBODY = (None, "", "", None, 0, None, 60_000, None, None, None, None, None, None)
 _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
 
@@ -59,6 +66,7 @@ class _Sorted:
     """One node's samples of a batch; `heard`: it has told of itself, at whatever time by its own clock."""
 
     id: int | None
+    tail: carried.Tail
     heard: bool = False
     named: bool = False
     new: list[Sample] = field(default_factory=list)
@@ -102,9 +110,14 @@ def add(work: Work, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, 
         spans[each.id] = min(sample.at for sample in each.new), max(sample.n for sample in each.new)
     if rows:
         work.load("sample", COLUMNS, rows)
-        rollups.write(work, added, near={each.id for each in found.values() if each.id and not each.heard})
+        tails = {each.id: each.tail for each in found.values() if each.id and each.new}
+        rollups.write(work, added, rows, tails, near={each.id for each in found.values() if each.id and not each.heard})
         kept = added.by_node()
-        work.run_rows(_SET, _SET_COLUMNS, [(*span, *_sums(kept[node]), node) for node, span in sorted(spans.items())])
+        work.run_rows(
+            _SET,
+            _SET_COLUMNS,
+            [(*span, *_sums(kept[node]), *tails[node].row, node) for node, span in sorted(spans.items())],
+        )
     return {node: each.taken for node, each in found.items()}
 
 
@@ -113,9 +126,13 @@ def _sort(work: Work, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> 
     known = {node_id(site, node): row for row in work.rows(load, (names,)) for site, node in [row[1:3]]}
     found: dict[NodeId, _Sorted] = {}
     for node, several in samples.items():
-        number, _, _, latest, session, own_since = known.get(node, (None, "", "", None, 0, None))
+        number, _, _, latest, session, own_since, *rest = known.get(node, _NOBODY)
+        interval, since, latest_at, *tail = rest
         each = found[node] = _Sorted(
-            number, session > 0, named=latest is not None and _is_named(_latest.decode(latest))
+            number,
+            carried.Tail.of(tuple(tail), interval=interval, since=since, stored_at=latest_at or 0),
+            session > 0,
+            named=latest is not None and _is_named(_latest.decode(latest)),
         )
         stored: set[int] = set()
         if number is not None and several:

@@ -10,6 +10,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.facts import Average, MinuteTotal, NodeFacts, ServerFacts
+from subscriber.store.carried import Steps, open_spans
 from subscriber.store.rows import COLUMNS, Names, from_row
 from subscriber.store.times import HOUR, MINUTE, as_interval
 from subscriber.store.work import Row, Work
@@ -54,7 +55,9 @@ FROM node n LEFT JOIN (
     FROM node_hour WHERE hour < ? GROUP BY node_id) h ON h.node_id = n.id
 WHERE n.kept_samples > coalesce(h.samples, 0)
 """
-_TOTALS = "SELECT minute, hashrate, nodes FROM fleet_minute WHERE minute <= ? ORDER BY minute DESC LIMIT ?"
+_TOTALS = """
+SELECT minute, hashrate, nodes FROM fleet_minute WHERE minute <= ? AND nodes > 0 ORDER BY minute DESC LIMIT ?
+"""
 _SAMPLES = f"""
 SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
     AND n + lag >= ? AND n + lag < ? ORDER BY n
@@ -119,8 +122,18 @@ def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
 
 def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
     """The last minutes up to `now` in which any node had a hashrate, newest first; the first may be still running."""
-    rows = work.rows(_TOTALS, (now // MINUTE, minutes))
-    return [MinuteTotal(minute * MINUTE, hashrate / 1000, count) for minute, hashrate, count in rows]
+    running = now // MINUTE
+    found = {minute: (rate, nodes) for minute, rate, nodes in work.rows(_TOTALS, (running, minutes))}
+    steps = Steps()
+    for span in open_spans(work):
+        # No more than so many of one span can be among the last.
+        last = min(span.last, running)
+        steps.add(span._replace(first=max(span.first, last - minutes + 1), last=last))
+    for minute, rate, nodes in steps.minutes():
+        before = found.get(minute, (0, 0))
+        found[minute] = before[0] + rate, before[1] + nodes
+    latest = sorted(found.items(), reverse=True)[:minutes]
+    return [MinuteTotal(minute * MINUTE, rate / 1000, nodes) for minute, (rate, nodes) in latest]
 
 
 def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:

@@ -4,13 +4,14 @@ All sums are of whole thousandths of H/s and stay exact up to 2^53 of them, what
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
 
 from rigwatch.clock import Millis
+from subscriber.store.carried import Tail, settle
 from subscriber.store.rows import stored_number
 from subscriber.store.times import HOUR, MINUTE
 from subscriber.store.work import Row, Work
@@ -113,9 +114,11 @@ class Added:
         return sums
 
 
-def write(work: Work, added: Added, *, near: Collection[int] = ()) -> None:
-    """Adds to the hours, minutes and the fleet's minutes. The samples are stored already, their nodes locked.
-
+def write(
+    work: Work, added: Added, rows: Iterable[Row], tails: Mapping[int, Tail], *, near: Collection[int] = ()
+) -> None:
+    """Adds to the hours, minutes and the fleet's minutes what the `rows` add, which are stored already, their nodes
+    locked. `tails` are those of the nodes, and are moved; the caller stores them.
     `near` are nodes of which no sample's `n` and `at` are further apart than `NEAR`: their minutes long past cost a
     look at the samples around, instead of a walk over all that the node has.
     """
@@ -127,14 +130,16 @@ def write(work: Work, added: Added, *, near: Collection[int] = ()) -> None:
             for key, s in sorted(added.hours.items())
         ],
     )
-    if not added.minutes:
-        return
-    minutes_from = work.rows(_MARK)[0][0]
-    recent = {key: delta for key, delta in added.minutes.items() if key[0] >= minutes_from}
-    late = {key: delta for key, delta in added.minutes.items() if key[0] < minutes_from}
     fleet: defaultdict[int, list[float]] = defaultdict(lambda: [0, 0])
-    _add_recent(work, recent, fleet)
-    _add_late(work, late, fleet, near)
+    if added.minutes:
+        minutes_from = work.rows(_MARK)[0][0]
+        recent = {key: delta for key, delta in added.minutes.items() if key[0] >= minutes_from}
+        late = {key: delta for key, delta in added.minutes.items() if key[0] < minutes_from}
+        _add_recent(work, recent, fleet)
+        _add_late(work, late, fleet, near)
+    for minute, rate, nodes in settle(work, tails, rows):
+        fleet[minute][0] += rate
+        fleet[minute][1] += nodes
     # In order of the minute: two subscribers that store at once wait for each other rather than deadlock.
     work.run_rows(
         _ADD_FLEET,

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Sample
+from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.facts import Cards, FleetPoint, Point
+from subscriber.store.carried import FRESH, Steps, open_spans
 from subscriber.store.rows import COLUMNS, extra_of, from_row
 from subscriber.store.times import HOUR, MINUTE
 from subscriber.store.work import Row, Work
@@ -47,10 +48,25 @@ SELECT (n + lag) / ? AS slot, max(block) FROM sample
 WHERE node_id = ? AND n >= ? AND n + lag >= ? AND n + lag < ? AND block IS NOT NULL GROUP BY 1
 """
 _FLEET = """
-SELECT minute / ?, avg(hashrate), avg(nodes) FROM fleet_minute WHERE minute >= ? AND minute < ? GROUP BY 1 ORDER BY 1
+SELECT minute / ?, sum(hashrate), sum(nodes), count(*) FROM fleet_minute
+WHERE minute >= ? AND minute < ? AND nodes > 0 GROUP BY 1
 """
-_FLEET_OLDEST = "SELECT min(minute) FROM fleet_minute"
-_MEAN = "SELECT avg(hashrate) FROM fleet_minute WHERE minute >= ? AND minute < ?"
+_FLEET_HAS = "SELECT f.minute FROM {ids} k CROSS JOIN fleet_minute f WHERE f.minute = k.a AND f.nodes > 0"
+_FLEET_OLDEST = "SELECT min(minute) FROM fleet_minute WHERE nodes > 0"
+_MEANS = """
+SELECT n.site, n.node, m.rate FROM (SELECT node_id, sum(hashrate) / sum(count) AS rate FROM node_minute
+    WHERE minute >= ? AND minute < ? AND count > 0 GROUP BY node_id) m JOIN node n ON n.id = m.node_id
+"""
+_LAST = """
+SELECT q.site, q.node, s.n + s.lag, s.hashrate, coalesce(c.interval, q.interval), c.state FROM (
+    SELECT n.id, n.site, n.node, n.interval,
+        (SELECT s.n FROM sample s WHERE s.node_id = n.id AND s.n <= ? + n.stray AND s.n + s.lag <= ?
+         ORDER BY s.n DESC LIMIT 1) AS last,
+        (SELECT max(c.at) FROM node_change c WHERE c.node_id = n.id AND c.at <= ?) AS changed
+    FROM node n WHERE n.retired_at IS NULL AND n.kept_samples > 0) q
+JOIN sample s ON s.node_id = q.id AND s.n = q.last
+LEFT JOIN node_change c ON c.node_id = q.id AND c.at = q.changed
+"""
 _NODES = "SELECT id, site, node FROM node"
 _DAY = "SELECT node_id, hour, hashrate / count FROM node_hour WHERE hour >= ? AND hour <= ? AND count > 0"
 
@@ -113,9 +129,25 @@ def latest(work: Work, node: NodeId, count: int) -> list[Sample]:
 
 def fleet(work: Work, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
     """Means over `step` (whole minutes) of the fleet's minutes, in order; the minute of `until` is not in it."""
-    minutes = max(1, step // MINUTE)
-    rows = work.rows(_FLEET, (minutes, since // MINUTE, until // MINUTE))
-    return [FleetPoint(int(slot) * minutes * MINUTE, float(rate) / 1000, float(n)) for slot, rate, n in rows]
+    minutes, first, after = max(1, step // MINUTE), since // MINUTE, until // MINUTE
+    slots = {
+        int(slot): [float(rate), nodes, count]
+        for slot, rate, nodes, count in work.rows(_FLEET, (minutes, first, after))
+    }
+    steps = Steps()
+    for span in open_spans(work):
+        steps.add(span._replace(first=max(span.first, first), last=min(span.last, after - 1)))
+    carried = list(steps.minutes())
+    stored = {minute for (minute,) in work.rows(_FLEET_HAS, (_json([minute for minute, *_ in carried]),))}
+    for minute, rate, nodes in carried:
+        slot = slots.setdefault(minute // minutes, [0, 0, 0])
+        slot[0] += rate
+        slot[1] += nodes
+        slot[2] += minute not in stored
+    return [
+        FleetPoint(slot * minutes * MINUTE, rate / count / 1000, float(nodes / count))
+        for slot, (rate, nodes, count) in sorted(slots.items())
+    ]
 
 
 def fleet_oldest(work: Work) -> Millis | None:
@@ -123,10 +155,17 @@ def fleet_oldest(work: Work) -> Millis | None:
     return None if minute is None else minute * MINUTE
 
 
-def fleet_mean(work: Work, *, since: Millis, until: Millis) -> float | None:
-    """The fleet's mean hashrate (H/s) over whole minutes; None where none is known."""
-    mean = work.rows(_MEAN, (since // MINUTE, until // MINUTE))[0][0]
-    return None if mean is None else float(mean) / 1000
+def rates_around(work: Work, at: Millis, span: Millis) -> dict[NodeId, float]:
+    """Each node's hashrate (H/s) at a moment of the last two hours: the mean of its minutes in the `span` around it, or
+    its last sample before where that still counted. About 10 µs a node."""
+    begin = at - span // 2
+    known = work.rows(_MEANS, (begin // MINUTE, (begin + span) // MINUTE))
+    rates = {NodeId(site, node): rate / 1000 for site, node, rate in known}
+    for site, node, taken_at, rate, interval, state in work.rows(_LAST, (at, at, at)):
+        is_there = state is None or state == NodeState.ONLINE.value
+        if rate is not None and is_there and taken_at + FRESH * interval > at:
+            rates.setdefault(NodeId(site, node), rate / 1000)
+    return rates
 
 
 def by_hour(work: Work, hours: int, now: Millis) -> dict[NodeId, list[float | None]]:

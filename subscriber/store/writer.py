@@ -20,7 +20,7 @@ from subscriber.ingest import (
     Timed,
     judge,
 )
-from subscriber.store import changes, numbers, rollups
+from subscriber.store import carried, changes, numbers, rollups
 from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, stored_number, to_row
 from subscriber.store.texts import storable
@@ -34,14 +34,14 @@ Key: TypeAlias = tuple[int, int]
 _LOAD = """
 SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
        n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n,
-       n.born_at, n.other_session, n.generation
+       n.born_at, n.other_session, n.generation, n.tail_at, n.tail_rate, n.tail_until, n.stray
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
 """
 _ADD_NODE = """
 INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
                   kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n,
-                  generation, other_session)
-VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+                  generation, other_session, stray)
+VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 """
 _REMOVE_UNHEARD = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL AND enrolled_at IS NULL"
 _EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
@@ -66,7 +66,7 @@ UPDATE node SET session = {session}, other_session = {other}, generation = {gene
     latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
     kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
     kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}, highest_n = {highest},
-    born_at = {born_at}
+    born_at = {born_at}, tail_at = {tail_at}, tail_rate = {tail_rate}, tail_until = {tail_until}, stray = {stray}
 {from} WHERE node.id = {id}
 """
 _FACTS_COLUMNS = (
@@ -88,6 +88,10 @@ _FACTS_COLUMNS = (
     ("peers", "float8"),
     ("highest", "int8"),
     ("born_at", "int8"),
+    ("tail_at", "int8"),
+    ("tail_rate", "float8"),
+    ("tail_until", "int8"),
+    ("stray", "int8"),
     ("id", "int4"),
 )
 _MANY = 20
@@ -108,6 +112,7 @@ class Draft:
     latest: str | None
     latest_at: Millis
     highest: int
+    tail: carried.Tail
     identity: Status | None = None
     touched: bool = False
     changes: list[Row] = field(default_factory=list)
@@ -123,13 +128,20 @@ class Draft:
         self.touched = True
         if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
             self.reason = storable(heard.body.reason) if isinstance(heard.body, Status) else ""
-            if verdict.known.state is not None:
-                self.changes.append((self.id, verdict.known.state_at, verdict.known.state.value, self.reason))
+            self._note(verdict.known)
+        elif verdict.known.interval != self.known.interval:
+            # Its reports came first, or through another subscriber, and it was this birth that was to say so.
+            self._note(verdict.known)
         self.known = verdict.known
+        self.tail.interval, self.tail.since = verdict.known.interval, verdict.known.state_at
         if self.first_seen_at is None:
             self.first_seen_at = heard.received_at
         if isinstance(verdict, StatusTaken) and verdict.identity and isinstance(heard.body, Status):
             self.identity = heard.body
+
+    def _note(self, known: Known) -> None:
+        if known.state is not None:
+            self.changes.append((self.id, known.state_at, known.state.value, self.reason, known.interval))
 
     def take_new(self, timed: Timed, received_at: Millis, clock_offset: int) -> None:
         """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
@@ -189,9 +201,11 @@ def write(work: Work, batch: Sequence[Heard], *, look_for_all: bool = False) -> 
         verdicts.append(verdict)
     collected = _Batch(drafts)
     _collect_samples(work, collected, zip(batch, verdicts, strict=True), look_for_all=look_for_all)
+    changes.record(work, [change for draft in drafts.values() for change in draft.changes])
     if collected.rows:
-        work.load("sample", COLUMNS, list(collected.rows.values()))
-        rollups.write(work, collected.added)
+        rows = list(collected.rows.values())
+        work.load("sample", COLUMNS, rows)
+        rollups.write(work, collected.added, rows, {draft.id: draft.tail for draft in drafts.values()})
     _save(work, collected)
     return verdicts
 
@@ -221,7 +235,9 @@ def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
 def _draft(row: Row) -> Draft:
     state = None if row[4] is None else NodeState(row[4])
     known = Known(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
-    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], row[12] or 0, row[13])
+    latest_at = row[12] or 0
+    tail = carried.Tail.of(row[17:], interval=known.interval, since=known.state_at, stored_at=latest_at)
+    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail)
 
 
 def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]], *, look_for_all: bool) -> None:
@@ -286,7 +302,6 @@ def _save(work: Work, batch: _Batch) -> None:
     kept = batch.added.by_node()
     described = [_identity(draft, draft.identity) for draft in touched if draft.identity]
     work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
-    changes.record(work, [change for draft in touched for change in draft.changes])
     work.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
 
 
@@ -317,5 +332,6 @@ def _facts(draft: Draft, kept: rollups.Sum) -> Row:
         stored_number(kept.peers),
         draft.highest,
         known.born_at,
+        *draft.tail.row,
         draft.id,
     )

@@ -105,14 +105,24 @@ def _moment(args: Mapping[str, str], name: str) -> Millis:
 
 
 def node_lines(
-    points: Sequence[Point], seen: Window, interval: Millis, heights: Mapping[int, int] = _NOTHING
+    points: Sequence[Point],
+    seen: Window,
+    interval: Millis,
+    heights: Mapping[int, int] = _NOTHING,
+    *,
+    intervals: Sequence[Millis | None] = (),
 ) -> dict[str, object]:
     """`at` in seconds and each figure that the node has; a null where samples are missing, and at both ends.
 
     `heights` are those of other nodes of its chain, by step: how far it was behind them is a figure as well.
+    `intervals` are those that it had at each point, where that is known; `interval` is what it has now.
     """
-    patience = _patience([_spacing(early, late) for early, late in pairwise(points)], interval)
-    gaps = [late.first - early.last > patience for early, late in pairwise(points)]
+    usual = _patience([_spacing(early, late) for early, late in pairwise(points)], interval)
+    had = [SILENT_AFTER * each if each else usual for each in intervals] or [usual] * len(points)
+    gaps = [
+        late.first - early.last > max(before, then)
+        for (early, late), (before, then) in zip(pairwise(points), pairwise(had), strict=True)
+    ]
     ends = [point.last for point in points]
     lines = {name: _line([getattr(point, name) for point in points], gaps) for name in _FIGURES}
     lines["lag"] = _line(_lags(points, heights, seen, interval), gaps)

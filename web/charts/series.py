@@ -14,7 +14,7 @@ from subscriber.facts import NodeFacts
 from subscriber.store import Store, changes, series
 from web.charts.lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.colours import milliseconds
-from web.node.band import band, connected, late
+from web.node.band import band, intervals_at, stays, tally
 from web.parts import Parts
 from web.snapshot import Snapshots
 from web.standing import Fleet
@@ -61,18 +61,18 @@ class SeriesAnswers:
         others = _companions(self._snapshots.lately(now).fleet, facts)
         heights = self._store.look(lambda work: series.heights(work, others, seen.step, since=seen.since, until=until))
         past = self._store.look(lambda work: changes.of(work, name, seen.since))
-        spans = band(past, points, interval, since=seen.since, until=seen.until)
-        samples = sum(point.samples for point in points)
-        due = connected(spans) / interval
+        known = stays(past, points, interval, since=seen.since, until=seen.until)
+        counted = tally(known, points)
         answer = {
             "since": seen.since / 1000,
             "until": seen.until / 1000,
-            **node_lines(points, seen, interval, heights),
+            **node_lines(points, seen, interval, heights, intervals=intervals_at(known, points)),
             "gpus": card_lines(cards, seen, interval),
-            "band": [(each.status.value, each.since / 1000, each.until / 1000, each.why) for each in spans],
-            "samples": samples,
-            "late": late(spans, points),
-            "due": round(due),
+            "band": [
+                (each.status.value, each.since / 1000, each.until / 1000, each.why) for each in band(known, points)
+            ],
+            "samples": sum(point.samples for point in points),
+            **counted._asdict(),
         }
         return _json.encode(answer)
 

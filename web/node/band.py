@@ -2,6 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from statistics import median_low
 from typing import Final, NamedTuple
 
 from rigwatch.clock import Millis
@@ -36,42 +38,78 @@ class Span(NamedTuple):
     why: str = ""
 
 
-def band(
+class Stay(NamedTuple):
+    """From one change to the next, and the interval, in ms, at which samples are taken meanwhile."""
+
+    span: Span
+    interval: Millis
+
+
+class Tally(NamedTuple):
+    """How many samples were taken while the node was away (it kept them, and sent them when it was back), how many were
+    due while it was connected, and how many of those are missing."""
+
+    late: int
+    due: int
+    missing: int
+
+
+def stays(
     changes: Sequence[Change], points: Sequence[Point], interval: Millis, *, since: Millis, until: Millis
-) -> list[Span]:
-    """In order, from `since` to `until`. Nothing is said of the time before the first change: nobody knows.
+) -> list[Stay]:
+    """In order, from `since` to `until`; nothing before the first change: nobody knows of that time.
 
-    A connected node is silent where three intervals passed without a sample that has arrived by now, and degraded from
-    a sample of which a source failed to the next.
+    Each with the interval that the node had then. Where that was not noted, it is how far apart most of the samples of
+    that time are; without any, `interval`, which is the node's by now.
     """
-    spans: list[Span] = []
-    for each in _states(changes, since, until):
-        whole = _online(each, points, interval) if each.status is NodeStatus.ONLINE else [each]
-        for span in whole:
-            _add(spans, span)
-    return spans if len(spans) <= MOST else _coarse(spans, since, until)
-
-
-def connected(spans: Iterable[Span]) -> Millis:
-    """For how long samples were due."""
-    return sum(span.until - span.since for span in spans if span.status not in _AWAY)
-
-
-def late(spans: Iterable[Span], points: Iterable[Point]) -> int:
-    """How many samples were taken while the node was away: it kept them, and sent them when it was back."""
-    away = [(span.since, span.until) for span in spans if span.status in _AWAY]
-    starts = [since for since, _ in away]
-    return sum(
-        point.samples for point in points if (at := bisect_right(starts, point.at)) and point.at < away[at - 1][1]
-    )
-
-
-def _states(changes: Sequence[Change], since: Millis, until: Millis) -> Iterator[Span]:
     ends = [*(change.at for change in changes[1:]), until][: len(changes)]
+    found = []
     for change, end in zip(changes, ends, strict=True):
         span = Span(_STATUS[change.state], max(change.at, since), min(end, until), change.reason)
         if span.since < span.until:
-            yield span
+            found.append(Stay(span, change.interval or _usual(points, span) or interval))
+    return found
+
+
+def band(stays: Sequence[Stay], points: Sequence[Point]) -> list[Span]:
+    """A connected node is silent where three intervals passed without a sample that has arrived by now, and degraded
+    from a sample of which a source failed to the next."""
+    spans: list[Span] = []
+    for stay in stays:
+        is_there = stay.span.status is NodeStatus.ONLINE
+        for span in _online(stay.span, points, stay.interval) if is_there else [stay.span]:
+            _add(spans, span)
+    return spans if len(spans) <= MOST else _coarse(spans, stays[0].span.since, stays[-1].span.until)
+
+
+def intervals_at(stays: Sequence[Stay], points: Iterable[Point]) -> list[Millis | None]:
+    """The interval that the node had at each point; None before the first change."""
+    starts = [stay.span.since for stay in stays]
+    return [stays[at - 1].interval if (at := bisect_right(starts, point.at)) else None for point in points]
+
+
+def tally(stays: Sequence[Stay], points: Iterable[Point]) -> Tally:
+    starts = [stay.span.since for stay in stays]
+    taken = [0, 0]
+    for point in points:
+        at = bisect_right(starts, point.at) - 1
+        if at >= 0 and point.at < stays[at].span.until:
+            taken[stays[at].span.status in _AWAY] += point.samples
+    there = [stay for stay in stays if stay.span.status not in _AWAY]
+    due = sum((stay.span.until - stay.span.since) / stay.interval for stay in there)
+    # Where in its interval a sample is due, each time it connects, decides one more or less.
+    missing = round(due) - taken[0]
+    return Tally(late=taken[1], due=round(due), missing=missing if missing > len(there) else 0)
+
+
+def _usual(points: Sequence[Point], span: Span) -> Millis:
+    """How far apart most samples of that time are; 0 where there are too few to tell."""
+    own = [point for point in points if span.since <= point.at < span.until]
+    within = [(point.last - point.first) / (point.samples - 1) for point in own if point.samples > 1]
+    between = [late.first - early.last for early, late in pairwise(own)]
+    # Gaps are among those between the steps; within one there is hardly any.
+    spacings = within or between
+    return round(median_low(spacings)) if spacings else 0
 
 
 def _online(whole: Span, points: Sequence[Point], interval: Millis) -> Iterator[Span]:

@@ -19,7 +19,7 @@ from web.overview.spark import Sparks
 from web.parts import Parts, whole
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
-from web.standing import Fleet, is_running
+from web.standing import Fleet, against, is_running
 from web.zone import Zone
 
 _COLUMNS: Final = (
@@ -84,7 +84,7 @@ class Overview:
             "lost": fleet.by_status.get(NodeStatus.LOST, 0),
             "hashrate": units.hashrate(fleet.hashrate),
             "highest_block": units.count(fleet.highest_block),
-            "change": units.change(fleet.hashrate, snapshot.hour_ago),
+            "change": units.change(*against(fleet.standings, snapshot.hour_ago)),
             "incidents": sum(snapshot.incidents.values()),
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
             "facets": facets(fleet.standings),

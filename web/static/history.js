@@ -174,12 +174,10 @@ class History {
   }
 }
 
-// One more or less is how a clock ticks, and no loss.
-function samplesOf({ samples, late, due }) {
-  const missing = due - (samples - late);
+function samplesOf({ samples, late, missing }) {
   const parts = [`${count(samples)} samples`];
   if (late) parts.push(`${count(late)} taken while it was away and sent later`);
-  if (missing > 1) parts.push(`${count(missing)} of those due are missing`);
+  if (missing) parts.push(`${count(missing)} of those due are missing`);
   return parts.join(", ");
 }
 

@@ -12,10 +12,13 @@ from typing import Any, Protocol
 
 import psycopg
 
+from rigwatch.messages import NodeState
+from tests import reckoning
 from tests.e2e.faults.disk import SmallDisk
 from tests.e2e.faults.judge import Numbers
 from tests.ports import free_port
 from tests.postgres import initialise, server_account, server_programs
+from tests.reckoning import Came, Said, Taken
 from tests.waiting import eventually
 
 _STORED = "SELECT site, node, n FROM sample s JOIN node ON node.id = s.node_id"
@@ -24,10 +27,9 @@ _STANDING = "SELECT site, node, state, last_report_at FROM node"
 _FLEET = """
 SELECT minute, hashrate, nodes FROM fleet_minute WHERE nodes > 0
 """
-_MINUTES = """
-SELECT (n + lag) / 60000, sum(hashrate), count(hashrate)
-FROM sample WHERE hashrate IS NOT NULL GROUP BY (n + lag) / 60000, node_id
-"""
+_NODES = "SELECT id, interval FROM node"
+_TAKEN = "SELECT node_id, n + lag, n, hashrate FROM sample"
+_CAME = "SELECT node_id, at, state, interval FROM node_change ORDER BY node_id, at"
 
 
 class Connection(Protocol):
@@ -43,7 +45,7 @@ class Stored:
     numbers: Numbers
     counted: dict[str, int]
     fleet: dict[int, tuple[float, int]]
-    """The sum of the nodes' means and how many nodes that are, by minute, as it is kept."""
+    """The sum of the nodes' figures and how many nodes that are, by minute, as it is kept."""
     fleet_of_samples: dict[int, tuple[float, int]]
     """The same, from the samples."""
 
@@ -62,12 +64,19 @@ def stored(connection: Connection) -> Stored:
         numbers.setdefault(f"{site}/{node}", set()).add(n)
     counted = {f"{site}/{node}": int(total) for site, node, total in connection.execute(_COUNTED).fetchall()}
     fleet = {minute: (float(rate), nodes) for minute, rate, nodes in connection.execute(_FLEET).fetchall()}
-    again: dict[int, tuple[float, int]] = {}
-    for minute, total, count in connection.execute(_MINUTES).fetchall():
-        rate, nodes = again.get(minute, (0.0, 0))
-        # Rounded as the store rounds: SQLite's own `round` has another way with halves.
-        again[minute] = rate + round(total / count), nodes + 1
+    again = reckoning.fleet(_said(connection), 0, ends=False)
     return Stored(numbers, counted, fleet, again)
+
+
+def _said(connection: Connection) -> list[Said]:
+    nodes = {number: Said([], [], interval) for number, interval in connection.execute(_NODES).fetchall()}
+    taken: dict[int, list[Taken]] = {number: [] for number in nodes}
+    came: dict[int, list[Came]] = {number: [] for number in nodes}
+    for number, *sample in connection.execute(_TAKEN).fetchall():
+        taken[number].append(Taken(*sample))
+    for number, at, state, interval in connection.execute(_CAME).fetchall():
+        came[number].append(Came(at, NodeState(state), interval))
+    return [Said(taken[number], came[number], each.interval) for number, each in nodes.items()]
 
 
 def standing(database: Database) -> dict[str, tuple[str, int]]:

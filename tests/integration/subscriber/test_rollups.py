@@ -1,6 +1,5 @@
 """Whatever the order, the batches and the repetitions: the sums are those of the samples."""
 
-from collections import defaultdict
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -11,7 +10,8 @@ from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from subscriber.facts import Average, MinuteTotal
 from subscriber.ingest import Heard
-from subscriber.store import Store
+from subscriber.store import Store, changes
+from tests import reckoning
 from tests.rigs import report, rig
 
 MINUTE = 60_000
@@ -40,15 +40,22 @@ def heard(entry: Entry) -> Heard:
     return RIGS[which].heard(body, NOW)
 
 
-def expected_totals(samples: dict[str, list[Sample]]) -> list[MinuteTotal]:
-    rates: defaultdict[int, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for name, each in ((name, each) for name, of_node in samples.items() for each in of_node):
-        if each.hashrate is not None:
-            rates[each.at // MINUTE][name].append(round(each.hashrate * 1000))
-    return [
-        MinuteTotal(minute * MINUTE, sum(round(sum(r) / len(r)) for r in nodes.values()) / 1000, len(nodes))
-        for minute, nodes in sorted(rates.items(), reverse=True)
+def expected_totals(store: Store, samples: dict[str, list[Sample]], now: Millis) -> list[MinuteTotal]:
+    nodes = [
+        reckoning.Said(
+            [
+                reckoning.Taken(each.at, each.n, None if each.hashrate is None else round(each.hashrate * 1000))
+                for each in samples[of.id.node]
+            ],
+            [
+                reckoning.Came(each.at, each.state, each.interval)
+                for each in store.look(lambda work, node=of.id: changes.of(work, node, 0))  # type: ignore[misc]
+            ],
+        )
+        for of in RIGS
     ]
+    found = reckoning.fleet(nodes, now)
+    return [MinuteTotal(minute * MINUTE, rate / 1000, count) for minute, (rate, count) in sorted(found.items())[::-1]]
 
 
 def expected_average(samples: list[Sample], since: Millis) -> Average | None:
@@ -66,7 +73,7 @@ def expected_average(samples: list[Sample], since: Millis) -> Average | None:
 
 def check(store: Store) -> None:
     samples = {each.id.node: store.samples(each.id, since=0, until=NOW + HOUR) for each in RIGS}
-    assert store.totals(1000, NOW + HOUR) == expected_totals(samples)
+    assert store.totals(1000, NOW + HOUR) == expected_totals(store, samples, NOW + HOUR)
     for since in (0, NOW - 20 * HOUR, NOW - 2 * HOUR, NOW):
         averages = store.averages(since)
         assert {each.id.node: averages.get(each.id) for each in RIGS} == {
@@ -77,7 +84,7 @@ def check(store: Store) -> None:
 def empty(store: Store) -> None:
     """As if it were new; much faster than a new one for each of a property's many examples."""
     with store._engine.writing() as work:
-        for table in ("sample", "node_minute", "node_hour", "fleet_minute", "node"):
+        for table in ("sample", "node_minute", "node_hour", "fleet_minute", "node_change", "node"):
             work.run(f"DELETE FROM {table}")  # noqa: S608 - constants
         work.run("UPDATE mark SET value = 0")
 

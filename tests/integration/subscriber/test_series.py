@@ -98,8 +98,6 @@ def test_the_fleet_is_its_minutes_without_the_running_one(store: Store) -> None:
         tell(store, rig(name), *[sample(EVEN - ago * MINUTE, hashrate=rate) for ago in (0, 1, 2, 9)])
     found = store.look(lambda work: series.fleet(work, 5 * MINUTE, since=EVEN - HOUR, until=EVEN + 1))
     assert found == [FleetPoint(EVEN - 10 * MINUTE, 400, 2), FleetPoint(EVEN - 5 * MINUTE, 400, 2)]
-    assert store.look(lambda work: series.fleet_mean(work, since=EVEN - 2 * MINUTE, until=EVEN)) == 400
-    assert store.look(lambda work: series.fleet_mean(work, since=EVEN - HOUR, until=EVEN - HOUR // 2)) is None
     assert store.look(series.fleet_oldest) == EVEN - 9 * MINUTE
 
 
@@ -135,11 +133,11 @@ def test_every_coming_and_going_is_remembered(store: Store) -> None:
     store.write([rig().heard(report(session=3), START + 9)])
     online, lost, offline = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
     every = [
-        Change(START, online),
-        Change(START + 1, lost),
-        Change(START + 2, online),
-        Change(START + 3, offline, "updated"),
-        Change(START + 9, online),
+        Change(START, online, interval=MINUTE),
+        Change(START + 1, lost, interval=MINUTE),
+        Change(START + 2, online, interval=MINUTE),
+        Change(START + 3, offline, "updated", MINUTE),
+        Change(START + 9, online, interval=MINUTE),
     ]
     assert store.look(lambda work: changes.of(work, rig().id, 0)) == every
     # With what it was when the span began.
@@ -149,7 +147,7 @@ def test_every_coming_and_going_is_remembered(store: Store) -> None:
 
 def test_of_two_changes_at_one_moment_the_later_stays(store: Store) -> None:
     store.write([rig().heard(birth()), rig().heard(will())])
-    assert store.look(lambda work: changes.of(work, rig().id, 0)) == [Change(START, NodeState.LOST)]
+    assert store.look(lambda work: changes.of(work, rig().id, 0)) == [Change(START, NodeState.LOST, interval=MINUTE)]
 
 
 def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -> None:
@@ -158,5 +156,7 @@ def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -
             store.write([rig(name).heard(said, START + at)])
     store.write([rig("b").heard(will(2), START + 10)])
     assert store.change(lambda work: changes.forget(work, START + 5, 100)) == 4
-    assert store.look(lambda work: changes.of(work, rig("a").id, 0)) == [Change(START + 2, NodeState.ONLINE)]
+    assert store.look(lambda work: changes.of(work, rig("a").id, 0)) == [
+        Change(START + 2, NodeState.ONLINE, interval=MINUTE)
+    ]
     assert [each.at for each in store.look(lambda work: changes.of(work, rig("b").id, 0))] == [START + 2, START + 10]

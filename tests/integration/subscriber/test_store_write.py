@@ -236,7 +236,7 @@ def test_two_writers_at_once_lose_and_double_nothing(open_another: OpenStore) ->
     with ThreadPoolExecutor(2) as threads:
         for each in [threads.submit(write, stores[0], 1), threads.submit(write, stores[1], -1)]:
             each.result()
-    assert [(total.hashrate, total.nodes) for total in stores[0].totals(10, FAR)] == [(40, 20)]
+    assert [(total.hashrate, total.nodes) for total in stores[0].totals(10, START)] == [(40, 20)]
     assert {average.samples for average in stores[0].averages(START).values()} == {5}
 
 

@@ -20,7 +20,7 @@ def tell(store: Store, of: Rig, *samples: tuple[Millis, float | None]) -> None:
 def test_a_node_that_reports_twice_in_a_minute_counts_once(store: Store) -> None:
     tell(store, rig("a"), (-3, 10), (-2, 20))
     tell(store, rig("b"), (-1, 5))
-    assert store.totals(10, NOW) == [MinuteTotal(NOW - MINUTE, 20, 2)]
+    assert store.totals(10, NOW - 1) == [MinuteTotal(NOW - MINUTE, 20, 2)]
 
 
 def test_a_sample_without_a_hashrate_counts_nowhere(store: Store) -> None:
@@ -33,13 +33,14 @@ def test_a_sample_without_a_hashrate_counts_nowhere(store: Store) -> None:
 
 def test_a_miner_at_zero_counts(store: Store) -> None:
     tell(store, rig("a"), (-1, 0))
-    assert store.totals(10, NOW) == [MinuteTotal(NOW - MINUTE, 0, 1)]
+    assert store.totals(10, NOW - 1) == [MinuteTotal(NOW - MINUTE, 0, 1)]
 
 
 def test_totals_are_the_last_minutes_with_the_newest_first(store: Store) -> None:
     tell(store, rig("a"), *((-minute * MINUTE, minute) for minute in (1, 2, 3, 9)))
-    assert [total.hashrate for total in store.totals(3, NOW)] == [1, 2, 3]
-    assert [total.hashrate for total in store.totals(10, NOW - 2 * MINUTE)] == [2, 3, 9]
+    # In the minute that begins, and in the two after its sample of nine minutes ago, it counts with its last one.
+    assert [total.hashrate for total in store.totals(4, NOW)] == [1, 1, 2, 3]
+    assert [total.hashrate for total in store.totals(10, NOW - 2 * MINUTE)] == [2, 3, 9, 9, 9]
 
 
 def test_averages_begin_with_the_full_hour(store: Store) -> None:

@@ -191,3 +191,18 @@ def test_the_fleet_has_a_history_too(ada: FlaskClient, store: Store, clock: Fake
     assert ask(ada, etag, "/series")[0] == 304
     clock.move(60)
     assert ask(ada, etag, "/series")[0] == 200
+
+
+def test_samples_are_due_at_the_interval_that_the_node_had(ada: FlaskClient, store: Store) -> None:
+    day = START - 24 * 3_600_000
+    store.write([rig().heard(birth(interval=60), day)])
+    for first in range(0, 1440, 480):
+        kept = [sample(day + minute * 60_000, hashrate=1) for minute in range(first, first + 480)]
+        store.write([rig().heard(report(*kept, sent_at=kept[-1].at), kept[-1].at)])
+    # Just now somebody set it to report twice as often.
+    store.write([rig().heard(birth(2, interval=30), START - 1), rig().heard(goodbye(2), START)])
+    made = ada.get("/node/main/rig1/series?range=24h").get_json()
+    assert (made["samples"], made["due"], made["missing"]) == (1440, 1440, 0)
+    store.write([rig().heard(birth(3, interval=0.5), START)])
+    made = ada.get("/node/main/rig1/series?range=24h").get_json()
+    assert made["missing"] == 0

@@ -6,7 +6,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import Change, Point
-from web.node.band import MOST, Span, band, connected, late
+from web.node.band import MOST, Span, Tally, band, stays, tally
 
 MINUTE: Millis = 60_000
 ONLINE, LOST, OFFLINE = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
@@ -24,7 +24,7 @@ def history(
     changes: list[tuple[int, NodeState]], reports: list[Point], until: int = 60
 ) -> list[tuple[str, float, float]]:
     made = [Change(at * MINUTE, state) for at, state in changes]
-    return told(band(made, reports, MINUTE, since=0, until=until * MINUTE))
+    return told(band(stays(made, reports, MINUTE, since=0, until=until * MINUTE), reports))
 
 
 def test_it_follows_what_the_node_and_its_will_said() -> None:
@@ -84,23 +84,23 @@ def test_samples_of_a_lost_node_make_it_no_less_lost() -> None:
 def test_samples_taken_while_it_was_away_came_late() -> None:
     changes = [Change(at * MINUTE, state) for at, state in ((0, ONLINE), (10, LOST), (20, ONLINE), (50, OFFLINE))]
     reports = points(*range(60))
-    spans = band(changes, reports, MINUTE, since=0, until=60 * MINUTE)
-    assert late(spans, reports) == 20
-    assert late(spans, points(*range(10), *range(20, 50))) == 0
-    assert late([], reports) == 0
+    known = stays(changes, reports, MINUTE, since=0, until=60 * MINUTE)
+    assert tally(known, reports).late == 20
+    assert tally(known, points(*range(10), *range(20, 50))) == Tally(late=0, due=40, missing=0)
+    assert tally([], reports) == Tally(0, 0, 0)
 
 
 def test_the_reason_is_kept() -> None:
-    spans = band([Change(0, OFFLINE, "updated")], [], MINUTE, since=0, until=MINUTE)
+    spans = band(stays([Change(0, OFFLINE, "updated")], [], MINUTE, since=0, until=MINUTE), [])
     assert spans == [Span(NodeStatus.OFFLINE, 0, MINUTE, "updated")]
 
 
 def test_of_very_many_spans_the_worst_of_each_step_is_shown() -> None:
     changes = [Change(at, LOST if at % 2 else ONLINE) for at in range(10 * MOST)]
-    spans = band(changes, [], MINUTE, since=0, until=10 * MOST)
+    spans = band(stays(changes, [], MINUTE, since=0, until=10 * MOST), [])
     assert spans == [Span(NodeStatus.LOST, 0, 10 * MOST)]
     calm = [*changes, Change(10 * MOST, ONLINE)]
-    assert [each.status for each in band(calm, [], 10**9, since=0, until=20 * MOST)] == [
+    assert [each.status for each in band(stays(calm, [], 10**9, since=0, until=20 * MOST), [])] == [
         NodeStatus.LOST,
         NodeStatus.ONLINE,
     ]
@@ -108,5 +108,45 @@ def test_of_very_many_spans_the_worst_of_each_step_is_shown() -> None:
 
 @pytest.mark.parametrize(("state", "minutes"), [(ONLINE, 60), (LOST, 0), (OFFLINE, 0)])
 def test_samples_are_due_while_it_is_connected(state: NodeState, minutes: int) -> None:
-    spans = band([Change(0, state)], [], MINUTE, since=0, until=60 * MINUTE)
-    assert connected(spans) == minutes * MINUTE
+    known = stays([Change(0, state)], [], MINUTE, since=0, until=60 * MINUTE)
+    assert tally(known, []) == Tally(late=0, due=minutes, missing=minutes)
+
+
+DAY = 24 * 60 * MINUTE
+
+
+def every(step: Millis, since: Millis, until: Millis) -> list[Point]:
+    return [Point(at, at, at, 1) for at in range(since, until, step)]
+
+
+def test_samples_are_due_at_the_interval_that_each_session_had() -> None:
+    # A day at a minute; then somebody set it to thirty seconds.
+    changes = [Change(0, ONLINE, interval=MINUTE), Change(DAY, ONLINE, interval=MINUTE // 2)]
+    reports = [*every(MINUTE, 0, DAY), *every(MINUTE // 2, DAY, DAY + 60 * MINUTE)]
+    known = stays(changes, reports, MINUTE // 2, since=0, until=DAY + 60 * MINUTE)
+    assert tally(known, reports) == Tally(late=0, due=1440 + 120, missing=0)
+    del reports[100:110]
+    assert tally(known, reports) == Tally(late=0, due=1440 + 120, missing=10)
+    # And neither half is silent by the other's measure.
+    slower = [Change(0, ONLINE, interval=MINUTE), Change(DAY, ONLINE, interval=60 * MINUTE)]
+    later = [*every(MINUTE, 0, DAY), *every(60 * MINUTE, DAY, 2 * DAY)]
+    told_now = band(stays(slower, later, 60 * MINUTE, since=0, until=2 * DAY), later)
+    assert [each.status for each in told_now] == [NodeStatus.ONLINE]
+    gap = [each for each in later if not 10 * MINUTE < each.at < 40 * MINUTE]
+    assert NodeStatus.SILENT in {each.status for each in band(stays(slower, gap, 60 * MINUTE, since=0, until=DAY), gap)}
+
+
+def test_where_the_interval_was_not_noted_the_samples_tell_it() -> None:
+    changes = [Change(0, ONLINE), Change(DAY, ONLINE, interval=MINUTE // 2)]
+    reports = every(MINUTE, 0, DAY)
+    known = stays(changes, reports, MINUTE // 2, since=0, until=DAY)
+    assert tally(known, reports) == Tally(late=0, due=1440, missing=0)
+    # Also in points of several samples, and where some are missing.
+    steps = [Point(at + MINUTE, at, at + 2 * MINUTE, 3) for at in range(0, DAY, 3 * MINUTE) if at % (60 * MINUTE)]
+    assert tally(stays(changes, steps, MINUTE // 2, since=0, until=DAY), steps) == Tally(late=0, due=1440, missing=72)
+
+
+def test_what_was_before_anything_is_known_makes_up_for_nothing_that_is_missing() -> None:
+    changes = [Change(30 * MINUTE, ONLINE, interval=MINUTE)]
+    reports = points(*range(30), *range(40, 60))
+    assert tally(stays(changes, reports, MINUTE, since=0, until=60 * MINUTE), reports) == Tally(0, 30, 10)
