@@ -47,6 +47,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
     low_hashrate: RuleSettings = RuleSettings()
     hashrate_floor: RuleSettings = RuleSettings()
     block_lag: RuleSettings = RuleSettings()
+    block_ahead: RuleSettings = RuleSettings()
     block_stalled: RuleSettings = RuleSettings()
     fork: RuleSettings = RuleSettings()
     source_failing: RuleSettings = RuleSettings()

@@ -42,6 +42,7 @@ class Rule(StrEnum):
     LOW_HASHRATE = "low_hashrate"
     HASHRATE_FLOOR = "hashrate_floor"
     BLOCK_LAG = "block_lag"
+    BLOCK_AHEAD = "block_ahead"
     BLOCK_STALLED = "block_stalled"
     FORK = "fork"
     SOURCE_FAILING = "source_failing"
@@ -69,6 +70,7 @@ TITLES = {
     Rule.LOW_HASHRATE: "hashes less than usual",
     Rule.HASHRATE_FLOOR: "hashes too little",
     Rule.BLOCK_LAG: "lags behind the chain",
+    Rule.BLOCK_AHEAD: "is ahead of all others",
     Rule.BLOCK_STALLED: "is stuck at a block",
     Rule.FORK: "is on another chain",
     Rule.SOURCE_FAILING: "cannot be read in full",
@@ -95,6 +97,7 @@ OVER_AGAIN = {
     Rule.LOW_HASHRATE: "hashes as usual again",
     Rule.HASHRATE_FLOOR: "hashes enough again",
     Rule.BLOCK_LAG: "has caught up with the chain",
+    Rule.BLOCK_AHEAD: "is level with the others again",
     Rule.BLOCK_STALLED: "gets new blocks again",
     Rule.FORK: "is on the fleet's chain again",
     Rule.SOURCE_FAILING: "can be read in full again",
@@ -154,8 +157,10 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     Rule.LOW_HASHRATE: RulePolicy(threshold=70, clear=80, hold=10 * MINUTE, clear_hold=5 * MINUTE),
     # H/s; 0 = no floor
     Rule.HASHRATE_FLOOR: RulePolicy(hold=10 * MINUTE, clear_hold=5 * MINUTE),
-    # blocks behind the highest of the fleet
+    # blocks behind the highest that two hosts have
     Rule.BLOCK_LAG: RulePolicy(threshold=5, clear=2, hold=5 * MINUTE, clear_hold=2 * MINUTE),
+    # blocks in front of the highest of all others
+    Rule.BLOCK_AHEAD: RulePolicy(threshold=5, clear=2, hold=10 * MINUTE, clear_hold=2 * MINUTE),
     # minutes without a new block while the fleet has some
     Rule.BLOCK_STALLED: RulePolicy(threshold=10, clear=10),
     Rule.FORK: RulePolicy(hold=2 * MINUTE, clear_hold=5 * MINUTE, severity=Severity.CRITICAL),

@@ -20,6 +20,7 @@ LOOKS: dict[Rule, Look] = {
     Rule.LOW_HASHRATE: mining.low_hashrate,
     Rule.HASHRATE_FLOOR: mining.hashrate_floor,
     Rule.BLOCK_LAG: blocks.block_lag,
+    Rule.BLOCK_AHEAD: blocks.block_ahead,
     Rule.BLOCK_STALLED: blocks.block_stalled,
     Rule.FORK: blocks.fork,
     Rule.SOURCE_FAILING: machine.source_failing,

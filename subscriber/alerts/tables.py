@@ -13,6 +13,7 @@ _UNITS = {
     Rule.LOW_HASHRATE: "% of usual",
     Rule.HASHRATE_FLOOR: "H/s",
     Rule.BLOCK_LAG: "blocks",
+    Rule.BLOCK_AHEAD: "blocks",
     Rule.BLOCK_STALLED: "min",
     Rule.NO_SHARES: "times its usual wait",
     Rule.REJECTED_SHARES: "%",

@@ -11,6 +11,7 @@ from subscriber.alerts.rhythm import Rhythm
 from subscriber.alerts.rule import HOUR, MINUTE
 
 BLOCKS_KEPT = 12
+EARLIER: Millis = 5 * MINUTE
 SHARES_WINDOW: Millis = HOUR
 SHARES_STEP: Millis = 5 * MINUTE
 CARD_KNOWN_AFTER: Millis = 10 * MINUTE
@@ -38,11 +39,15 @@ class Shares(Struct, frozen=True):
 
 class Trail(Struct, frozen=True, omit_defaults=True):
     """`rhythm` is how often shares were accepted. `share_at` is from when on the next one is waited for: since the last
-    (`shared`), or since the miner was started or found."""
+    (`shared`), or since the miner was started or found. `earlier` is the block it had some minutes
+    ago, with its moment, `marked` what will be that next.
+    """
 
     at: Millis = 0
     block: int | None = None
     block_at: Millis | None = None
+    earlier: tuple[Millis, int] | None = None
+    marked: tuple[Millis, int] | None = None
     blocks: tuple[tuple[int, str], ...] = ()
     shares: tuple[Shares, ...] = ()
     share_at: Millis | None = None
@@ -67,6 +72,8 @@ def _follow_block(trail: Trail, sample: Sample) -> Trail:
     # A block that goes back is a reorganisation or a chain synced anew: movement as well.
     if sample.block != trail.block:
         trail = replace(trail, block=sample.block, block_at=sample.at)
+    if trail.marked is None or sample.at - trail.marked[0] >= EARLIER:
+        trail = replace(trail, earlier=trail.marked, marked=(sample.at, sample.block))
     if sample.block_hash and (sample.block, sample.block_hash) not in trail.blocks:
         kept = tuple(pair for pair in trail.blocks if pair[0] != sample.block)
         trail = replace(trail, blocks=(*kept, (sample.block, sample.block_hash))[-BLOCKS_KEPT:])

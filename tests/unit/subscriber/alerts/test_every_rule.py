@@ -38,6 +38,11 @@ def both_at_a_block(line: Timeline) -> None:
     line.at(690).report(RIG, block=1000).report(OTHER, block=1000)
 
 
+def three_at_a_block(line: Timeline) -> None:
+    both_at_a_block(line)
+    line.report(THIRD, block=1000)
+
+
 def both_cards(line: Timeline) -> None:
     # What is missing counts as missing since it was seen last.
     line.report(RIG, gpus=BOTH).at(WRONG_AT).report(RIG)
@@ -76,6 +81,7 @@ CASES = (
     Case(
         Rule.BLOCK_LAG, lambda line: line.report(OTHER, block=1020), reports(block=1020), both_at_a_block, tolerant=50
     ),
+    Case(Rule.BLOCK_AHEAD, reports(block=50_000), reports(block=1001), three_at_a_block, tolerant=100_000),
     Case(
         Rule.BLOCK_STALLED,
         lambda line: line.report(OTHER, block=1001),

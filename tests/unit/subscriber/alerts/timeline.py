@@ -43,6 +43,7 @@ class Timeline:
         self.letters: list[tuple[float, Letter]] = []
         self.decisions: list[Decision] = []
         self.stored: dict[int, Incident] = {}
+        self.steps: list[int] = []
         self._read = 0
         self._facts = {name: _facts(name, host(name)) for name in names}
         self._figures: dict[str, dict[str, Any]] = {name: dict(GOOD) for name in names}
@@ -193,6 +194,7 @@ class Timeline:
 
     def _step(self) -> "Timeline":
         server = replace_beat(self.server, self.now)
+        self.steps.append(self.now)
         outcome = self.engine.step(server, self.now)
         self.letters += [((self.now - START) / 1000, letter) for letter in outcome.letters]
         self.decisions += outcome.decisions
