@@ -64,12 +64,16 @@ class Rejected(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """An authentic message of a node. `key` is the one it was sealed with: the answer is sealed with the same."""
+    """An authentic message of a node. `key` is the one it was sealed with: the answer is sealed with the same.
+
+    `size` is that of its payload, in bytes.
+    """
 
     node: NodeId
     body: Status | Report
     key: NodeKey
     received_at: Millis
+    size: int = 0
 
     @property
     def topic(self) -> str:
@@ -160,7 +164,7 @@ def open_message(message: Message, access: Access, received_at: Millis) -> Heard
         return left_behind or Rejected(message.topic, Reason.SEAL, str(exc))
     except DecodeError as exc:
         return Rejected(message.topic, Reason.CONTENT, str(exc))
-    return Heard(node, body, key, received_at)
+    return Heard(node, body, key, received_at, len(message.payload))
 
 
 def judge(heard: Heard, known: Known) -> StatusTaken | ReportTaken | Rejected:

@@ -3,18 +3,18 @@
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from rigwatch.clock import Clock
-from rigwatch.errors import RigwatchError, StoreError
+from rigwatch.errors import RigwatchError, StoreError, TopicError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
 from rigwatch.mqtt import Message
-from rigwatch.topics import Channel, topic_of
+from rigwatch.topics import Channel, parse_topic, topic_of
+from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.ingest import Access, Heard, Reason, Rejected, ReportTaken, open_message
 from subscriber.rejections import Rejections
 from subscriber.store import Unstorable, Verdict
@@ -24,15 +24,23 @@ log = logging.getLogger(__name__)
 CAPACITY = 50_000
 """How many samples, and statuses, may wait for the database, about 1 kB each."""
 
+BATCH_S = 0.25
+"""A death waits for the batch before it: one that took longer makes the next ones smaller, down to `_BATCH_LEAST`."""
+
 _BATCH_MESSAGES = 1000
 _BATCH_SAMPLES = 4000
+_BATCH_LEAST = 1000
+# Of history beside a status, which is waited for.
+_BESIDE_STATUS = 500
 # Waiting this long for company makes a commit (one fsync) serve many reports. A status never waits: it may be a death.
 _LINGER_S = 0.02
 _COMPANY = 100
 _UNCONFIRMED_BATCHES = 4
-_PAUSE_MAX_S = 4.0
+# A death may be behind what is not read. Then as long is read, whatever comes: who sends most of it loses the most.
+_PAUSE_MAX_S = 0.25
 _RETRY_FIRST_S = 0.1
 _RETRY_MAX_S = 5.0
+_STATUS = f"/{Channel.STATUS.value}"
 
 
 class Outlet(Protocol):
@@ -61,16 +69,18 @@ class Pipeline:
         self._outlet = outlet
         self._clock = clock
         self._capacity = capacity
-        self._queue: deque[Heard] = deque()
+        self._queue = FairQueue(capacity)
+        self._batch_samples = _BATCH_SAMPLES
         self._stored: asyncio.Queue[tuple[list[Heard], list[Verdict]]] = asyncio.Queue(maxsize=1)
         self._unfinished = 0
-        self._waiting = 0
         self._filled = asyncio.Event()
         self._urgent = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._unconfirmed: set[asyncio.Future[None]] = set()
+        self._paused = asyncio.Event()
         self._paused_at: float | None = None
+        self._resumed_at: float | None = None
         self._statuses_missed = False
         self._failing = False
         self._defects: set[type[Exception]] = set()
@@ -82,24 +92,38 @@ class Pipeline:
         if self._finishing or _clears(message):
             return
         try:
-            heard = open_message(message, self._access, self._clock.now())
+            heard = self._open(message)
+        except TopicError as exc:
+            heard = Rejected(message.topic[:200], Reason.TOPIC, str(exc)[:200])
         except RigwatchError as exc:
             # The list of enrolled nodes cannot be read. The node keeps its samples and sends them again.
             heard = Rejected(message.topic, Reason.ACCESS, str(exc))
         if isinstance(heard, Rejected):
             self.rejections.add(heard, self._clock.monotonic())
-        elif self._has_room(heard):
+        else:
             self._enqueue(heard)
+
+    def _open(self, message: Message) -> Heard | Rejected:
+        """What there is no room for is not even opened: a node that floods must not cost more by being refused."""
+        if self._queue.is_full and self._queue.is_closed_to(parse_topic(message.topic)[0]):
+            # Not acknowledged, so its node keeps what was in it and sends it again; and the broker keeps every node's
+            # last status, and will be asked for them.
+            self._statuses_missed = self._statuses_missed or message.topic.endswith(_STATUS)
+            return Rejected(message.topic, Reason.OVERFLOW)
+        return open_message(message, self._access, self._clock.now())
 
     async def run(self) -> None:
         """Stores and acknowledges until it is cancelled; while one batch is acknowledged the next is being stored."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._acknowledge_all(), name="acknowledge")
+            tasks.create_task(self._end_pauses(), name="end pauses")
             while True:
                 await self._wait_for_work()
                 self._regulate()
                 batch = self._take()
+                began = self._clock.monotonic()
                 verdicts = await self._store(batch)
+                self._adapt(self._clock.monotonic() - began)
                 # Full while the broker does not take the acks, and then nothing more is stored.
                 await self._stored.put((batch, verdicts))
 
@@ -112,6 +136,13 @@ class Pipeline:
             self._unfinished -= len(batch)
             if not self._unfinished:
                 self._idle.set()
+
+    async def _end_pauses(self) -> None:
+        """In time also while a batch takes long."""
+        while True:
+            await self._paused.wait()
+            await self._clock.sleep(_PAUSE_MAX_S)
+            self._regulate()
 
     async def drained(self) -> None:
         """Returns when everything received so far is stored and its acks are handed to the connection."""
@@ -129,26 +160,16 @@ class Pipeline:
             await asyncio.wait(self._unconfirmed)
 
     def _enqueue(self, heard: Heard) -> None:
-        weight = _weight(heard)
-        self._queue.append(heard)
-        self._unfinished += 1
-        self._waiting += weight
+        gone = self._queue.put(heard)
+        self._unfinished += 1 - len(gone)
+        for each in gone:
+            self.rejections.add(Rejected(each.topic, Reason.OVERFLOW), self._clock.monotonic())
         self._filled.set()
         self._idle.clear()
         # History is a crowd by itself.
-        if isinstance(heard.body, Status) or len(self._queue) >= _BATCH_MESSAGES or weight >= _COMPANY:
+        if isinstance(heard.body, Status) or len(self._queue) >= _BATCH_MESSAGES or weight_of(heard) >= _COMPANY:
             self._urgent.set()
-        self._regulate()
-
-    def _has_room(self, heard: Heard) -> bool:
-        if self._waiting < self._capacity:
-            return True
-        if isinstance(heard.body, Status):
-            # The broker keeps every node's last status and will be asked for them.
-            self._statuses_missed = True
-        # Not acknowledged, so its node keeps what was in it and sends it again.
-        self.rejections.add(Rejected(heard.topic, Reason.OVERFLOW), self._clock.monotonic())
-        return False
+        self._hold_off()
 
     async def _wait_for_work(self) -> None:
         await self._filled.wait()
@@ -159,18 +180,20 @@ class Pipeline:
             pass
 
     def _take(self) -> list[Heard]:
-        batch: list[Heard] = []
-        samples = 0
-        while self._queue and len(batch) < _BATCH_MESSAGES and samples < _BATCH_SAMPLES:
-            heard = self._queue.popleft()
-            samples += _weight(heard)
-            batch.append(heard)
-        self._waiting -= samples
+        samples = min(self._batch_samples, _BESIDE_STATUS) if self._queue.has_status else self._batch_samples
+        batch = self._queue.take(_BATCH_MESSAGES, samples)
         if not self._queue:
             self._filled.clear()
         # What is left has lingered already.
         (self._urgent.set if self._queue else self._urgent.clear)()
         return batch
+
+    def _adapt(self, took: float) -> None:
+        """Batches that take as long as others can wait: it depends on the disk, and on how much history there is."""
+        if took > BATCH_S:
+            self._batch_samples = max(_BATCH_LEAST, self._batch_samples // 2)
+        elif took < BATCH_S / 2:
+            self._batch_samples = min(_BATCH_SAMPLES, self._batch_samples * 2)
 
     async def _store(self, batch: list[Heard]) -> list[Verdict]:
         """Tries until the database takes it: nothing here is acknowledged, so nothing is lost by waiting."""
@@ -203,7 +226,7 @@ class Pipeline:
             half = len(batch) // 2
             return await self._store(batch[:half]) + await self._store(batch[half:])
         (heard,) = batch
-        if _weight(heard) > 1:
+        if isinstance(heard.body, Report) and len(heard.body.samples) > 1:
             first, second = [(await self._store([part]))[0] for part in _halves(heard)]
             return [self._together(first, second)]
         return [Rejected(heard.topic, Reason.UNSTORABLE, why)]
@@ -251,7 +274,7 @@ class Pipeline:
     async def _catch_up(self) -> None:
         while len(self._unconfirmed) > _UNCONFIRMED_BATCHES:
             await asyncio.wait(self._unconfirmed, return_when=asyncio.FIRST_COMPLETED)
-        if self._statuses_missed and self._waiting < self._capacity // 2:
+        if self._statuses_missed and self._queue.waiting < self._capacity // 2:
             self._statuses_missed = False
             try:
                 await self._outlet.ask_for_statuses()
@@ -259,16 +282,27 @@ class Pipeline:
                 # The connection is ending; the next one begins with every retained status.
                 log.info("statuses not asked for reason=%s", exc)
 
-    def _regulate(self) -> None:
-        """Near the limit the broker is made to wait, but not until it takes us for dead; then reports are shed."""
+    def _hold_off(self) -> None:
+        """Near the limit the broker is made to wait, a moment at a time; what comes in between may be shed."""
         now = self._clock.monotonic()
-        if self._paused_at is None:
-            if self._waiting > self._capacity * 3 // 4 and not self._failing:
-                self._paused_at = now
-                self._outlet.pause()
-        elif self._failing or self._waiting < self._capacity // 2 or now - self._paused_at > _PAUSE_MAX_S:
-            self._paused_at = None
+        rested = self._resumed_at is None or now - self._resumed_at > _PAUSE_MAX_S
+        if self._paused_at is None and rested and not self._failing and self._is_nearly_full():
+            self._paused_at = now
+            self._paused.set()
+            self._outlet.pause()
+
+    def _regulate(self) -> None:
+        """Lets the broker go on when there is room again, or when it has waited for long enough."""
+        now = self._clock.monotonic()
+        if self._paused_at is not None and (
+            self._failing or now - self._paused_at >= _PAUSE_MAX_S or self._queue.waiting < self._capacity // 2
+        ):
+            self._paused_at, self._resumed_at = None, now
+            self._paused.clear()
             self._outlet.resume()
+
+    def _is_nearly_full(self) -> bool:
+        return self._queue.waiting > self._capacity * 3 // 4
 
     def _note_failure(self, exc: StoreError) -> None:
         if not self._failing:
@@ -291,9 +325,4 @@ def _halves(heard: Heard) -> tuple[Heard, Heard]:
 
 def _clears(message: Message) -> bool:
     """Whether it only says that the broker keeps nothing of the topic any more, as after a revocation."""
-    return not message.payload and message.topic.endswith(f"/{Channel.STATUS.value}")
-
-
-def _weight(heard: Heard) -> int:
-    """What a message takes of the room, and of a batch."""
-    return 1 if isinstance(heard.body, Status) else len(heard.body.samples)
+    return not message.payload and message.topic.endswith(_STATUS)

@@ -43,7 +43,8 @@ def refusal(message: Message, keys: Keys = OWN) -> Reason:
 
 
 def test_it_opens_a_message_with_the_node_s_key() -> None:
-    assert open_message(rig().sealed(birth()), OWN, START) == Heard(rig().id, birth(), rig().key, START)
+    sealed = rig().sealed(birth())
+    assert open_message(sealed, OWN, START) == Heard(rig().id, birth(), rig().key, START, len(sealed.payload))
 
 
 def test_it_opens_a_message_with_an_older_key_that_is_still_accepted() -> None:

@@ -12,7 +12,7 @@ from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, decode
 from rigwatch.mqtt import Message
-from rigwatch.topics import NodeId
+from rigwatch.topics import Channel, NodeId, topic_of
 from subscriber import pipeline as module
 from subscriber.ingest import Heard, Known, Reason, judge
 from subscriber.pipeline import Pipeline
@@ -51,7 +51,8 @@ class Wire:
         self.done.append("ask for statuses")
 
     def opened(self, of: Rig) -> list[Ack]:
-        return [decode(of.key.seal_key.open(topic, payload), Ack) for topic, payload in self.acks]
+        own = topic_of(of.id, Channel.ACK)
+        return [decode(of.key.seal_key.open(topic, payload), Ack) for topic, payload in self.acks if topic == own]
 
     def numbers(self, of: Rig) -> list[int]:
         return [n for ack in self.opened(of) for n in ack.n]
@@ -371,3 +372,61 @@ async def test_a_list_of_nodes_that_cannot_be_read_refuses_and_recovers(monkeypa
         it.receive(rig().sealed(report(session=5)))
         await it.pipeline.drained()
         assert len(it.wire.acks) == 1
+
+
+async def test_a_flood_of_history_keeps_nobody_s_death_and_nobody_s_report_waiting() -> None:
+    async with running(capacity=50_000, disk=Disk()) as it:
+        it.receive(rig().sealed(birth(5)))
+        await settle()
+        for start in range(0, 20_000, 500):
+            it.receive(rig("flood").sealed(report(*(sample(n=start + n) for n in range(1, 501)), session=5)))
+        it.receive(rig("quiet").sealed(report(session=5)), rig("dead").sealed(will(5)))
+        it.disk.allowed.set()
+        await it.pipeline.drained()
+        second, *others = it.disk.batches[1:]
+        assert [heard.node.node for heard in second] == ["dead", "flood"]
+        assert others[0][0].node.node == "quiet"
+        assert sum(len(heard.body.samples) for heard in others[0] if isinstance(heard.body, Report)) <= 4500
+
+
+async def test_a_flood_fills_the_room_for_nobody_but_its_own_node() -> None:
+    async with running(capacity=1000, disk=Disk()) as it:
+        it.receive(rig().sealed(birth(5)))
+        await settle()
+        for start in range(0, 5000, 500):
+            it.receive(rig("flood").sealed(report(*(sample(n=start + n) for n in range(1, 501)), session=5)))
+        it.receive(*(rig(name).sealed(body) for name in ("a", "b") for body in (birth(5), report(session=5))))
+        it.disk.allowed.set()
+        await it.pipeline.drained()
+        assert it.wire.numbers(rig("a")) == it.wire.numbers(rig("b")) != []
+        assert 0 < len(it.wire.numbers(rig("flood"))) <= 1000
+        assert "ask for statuses" not in it.wire.done
+
+
+async def test_what_there_is_no_room_for_is_not_opened() -> None:
+    async with running(capacity=10, disk=Disk()) as it:
+        it.receive(rig().sealed(report(*(sample(n=n) for n in range(1, 20)), session=5)))
+        it.receive(Message("rigwatch/v1/main/rig1/report", b"cannot be opened at all", retained=False))
+        assert it.pipeline.rejections.counts == {Reason.OVERFLOW: 1}
+
+
+async def test_the_broker_is_read_again_after_a_moment_though_there_is_no_room() -> None:
+    async with running(capacity=100, disk=Disk()) as it:
+        it.receive(*(rig().sealed(report(sample(n=n), session=5)) for n in range(1, 91)))
+        await it.pass_time(lambda: it.wire.done == ["pause", "resume"])
+        it.disk.allowed.set()
+
+
+async def test_batches_take_no_longer_than_a_death_can_wait() -> None:
+    async with running(capacity=50_000) as it:
+        slow = it.disk.write
+
+        async def write(batch: Sequence[Heard]) -> list[Verdict]:
+            await it.clock.advance(1.0)
+            return await slow(batch)
+
+        it.pipeline._write = write
+        for start in range(0, 20_000, 500):
+            it.receive(rig().sealed(report(*(sample(n=start + n) for n in range(1, 501)), session=5)))
+        await it.pipeline.drained()
+        assert [len(batch) for batch in it.disk.batches][:4] == [8, 4, 2, 2]

@@ -1,0 +1,114 @@
+"""What waits for the database, each node in a line of its own: no node's crowd stands in front of another's report.
+
+Statuses are first: a death must not wait for anybody's history. Then every node has one report a round. Where there is
+no room left, it is the node that has the most waiting which gives way, whoever came last.
+"""
+
+from collections import defaultdict, deque
+from operator import attrgetter
+from typing import Final
+
+from rigwatch.messages import Status
+from rigwatch.topics import NodeId
+from subscriber.ingest import Heard
+
+_BYTES_A_SAMPLE: Final = 1024
+"""A sample counts once for each of so many bytes that it takes: sixty cards weigh more than one."""
+
+
+def weight_of(heard: Heard) -> int:
+    """What a message takes of the room, and of a batch: as many samples, or as many as fit into its bytes."""
+    return 1 if isinstance(heard.body, Status) else max(len(heard.body.samples), heard.size // _BYTES_A_SAMPLE)
+
+
+class _Line:
+    """What one node has waiting; `held` is its weight."""
+
+    __slots__ = ("held", "reports", "statuses")
+
+    def __init__(self) -> None:
+        self.statuses: deque[Heard] = deque()
+        self.reports: deque[Heard] = deque()
+        self.held = 0
+
+
+class FairQueue:
+    """`capacity` is in samples of about 1 kB. `waiting` is what is taken of it."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        # One a node that was ever heard.
+        self._lines: defaultdict[NodeId, _Line] = defaultdict(_Line)
+        # Lines with a status, and with a report, in the order of their turns.
+        self._statuses: deque[_Line] = deque()
+        self._reports: deque[_Line] = deque()
+        self._count = self._holders = 0
+        self.waiting = 0
+
+    def __len__(self) -> int:
+        """How many messages."""
+        return self._count
+
+    @property
+    def has_status(self) -> bool:
+        return bool(self._statuses)
+
+    @property
+    def is_full(self) -> bool:
+        return self.waiting >= self._capacity
+
+    def is_closed_to(self, node: NodeId) -> bool:
+        """Whether there is no room, and this node has its share of it or more."""
+        return self.is_full and self._lines[node].held >= self._capacity // max(self._holders, 1)
+
+    def put(self, heard: Heard) -> list[Heard]:
+        """Adds it, and gives what had to go for it: the latest of whoever has the most waiting."""
+        gone: list[Heard] = []
+        while self.is_full and self._reports:
+            gone.append(self._drop_latest(max(self._reports, key=_held)))
+        line = self._lines[heard.node]
+        own, turns = (
+            (line.statuses, self._statuses) if isinstance(heard.body, Status) else (line.reports, self._reports)
+        )
+        if not own:
+            turns.append(line)
+        own.append(heard)
+        self._holders += not line.held
+        self._count_in(line, 1, weight_of(heard))
+        return gone
+
+    def take(self, messages: int, weight: int) -> list[Heard]:
+        """The next at most so many, of at most about so much; at least one, where there is one."""
+        batch: list[Heard] = []
+        while self._count and len(batch) < messages and weight > 0:
+            turns = self._statuses or self._reports
+            line = turns.popleft()
+            own = line.statuses if turns is self._statuses else line.reports
+            heard = own.popleft()
+            if own:
+                # Everybody else has a turn first.
+                turns.append(line)
+            taken = weight_of(heard)
+            weight -= taken
+            self._count_out(line, taken)
+            batch.append(heard)
+        return batch
+
+    def _drop_latest(self, line: _Line) -> Heard:
+        heard = line.reports.pop()
+        if not line.reports:
+            self._reports.remove(line)
+        self._count_out(line, weight_of(heard))
+        return heard
+
+    def _count_in(self, line: _Line, count: int, weight: int) -> None:
+        self._count += count
+        self.waiting += weight
+        line.held += weight
+
+    def _count_out(self, line: _Line, weight: int) -> None:
+        self._count_in(line, -1, -weight)
+        self._holders -= not line.held
+
+
+_held = attrgetter("held")
