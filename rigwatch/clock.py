@@ -9,7 +9,9 @@ Millis: TypeAlias = int
 """Milliseconds since 1970-01-01 UTC: what is sent and stored. Durations in settings are `timedelta`."""
 
 
-_LAST: Millis = 253_402_300_799_999
+_DAY: Millis = 86_400_000
+_FIRST: Millis = -62_135_596_800_000  # of the year 1
+_LAST: Millis = 253_402_300_799_999  # of the year 9999
 
 
 class Clock(Protocol):
@@ -42,12 +44,14 @@ class SystemClock:
 
 
 def as_datetime(moment: Millis) -> datetime:
-    """An aware UTC datetime, for showing and for calendars."""
-    return datetime.fromtimestamp(moment / 1000, UTC)
+    """An aware UTC datetime, for showing and for calendars; what no calendar has becomes the nearest that it has."""
+    # A day from the end, so that it can be written in every zone.
+    bounded = min(max(moment, _FIRST + _DAY), _LAST - _DAY)
+    return datetime.fromtimestamp(bounded / 1000, UTC)
 
 
 def as_iso(moment: Millis) -> str:
     """`2026-11-23T14:03:12.345Z`: for programs, always to the millisecond and in UTC; at most the end of 9999."""
     # What a rig sends may be any number, and must not make a page break that shows it.
-    seconds, rest = divmod(min(moment, _LAST), 1000)
+    seconds, rest = divmod(min(max(moment, _FIRST), _LAST), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"

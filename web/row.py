@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from rigwatch.clock import Millis, as_datetime
+from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
 from subscriber.alerts.rule import Rule
 from subscriber.alerts.status import NodeStatus
@@ -100,7 +100,7 @@ class Look:
     def moment(self, at: Millis) -> Moment:
         return Moment(
             # With its milliseconds, so that the browser counts on from the same age.
-            iso=f"{as_datetime(at):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z",
+            iso=as_iso(at),
             full=self.zone.full(at),
             clock=self.zone.clock(at),
         )

@@ -26,9 +26,11 @@ SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval,
        n.given_name, n.given_tags, n.born_at
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
 """
+# Of sessions only the last digits: a thousand of the largest there may be are more than SQLite adds up.
 _STAMP = """
-SELECT count(*), coalesce(sum(session), 0), coalesce(sum(state_at), 0), coalesce(sum(last_report_at), 0),
-       coalesce(sum(kept_samples), 0), coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
+SELECT count(*), coalesce(sum(session - session / 1000000 * 1000000), 0), coalesce(sum(state_at), 0),
+       coalesce(sum(last_report_at), 0), coalesce(sum(kept_samples), 0),
+       coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
        (SELECT value FROM mark WHERE name = 'alerts_changed'),
        (SELECT value FROM mark WHERE name = 'incidents_changed')
 FROM node WHERE retired_at IS NULL
