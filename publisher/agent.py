@@ -11,6 +11,7 @@ from publisher.outbox_file import path_of
 from publisher.plan import Plan, plans_of
 from rigwatch.clock import Clock
 from rigwatch.home import Home
+from rigwatch.process import ready
 from rigwatch.settings.publisher import OutboxSettings, PublisherSettings
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ async def publish(home: Home, settings: PublisherSettings, *, clock: Clock, stop
     with ExitStack() as outboxes:
         running = [(plan, outboxes.enter_context(_outbox(plan, home, settings.outbox, clock))) for plan in plans]
         log.info("publisher starts nodes=%s", len(running))
+        ready()
         async with asyncio.TaskGroup() as group:
             for plan, outbox in running:
                 work = run_node(plan, outbox, host=host_name(), clock=clock, random=Random(), stop=stop)  # noqa: S311 - jitter

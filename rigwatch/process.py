@@ -12,6 +12,10 @@ from typing import Any
 SUPERVISED = "RIGWATCH_SUPERVISED"
 """Set by the supervisor for its children: standard input is then a pipe whose end means that the supervisor died."""
 
+FAILED_LATER = 3
+"""What a supervised part ends with when it fails after it was ready: its supervisor starts it again, whereas 1 or 2 at
+once after the first start means that it could not start."""
+
 ECHO = 1.0
 """Seconds in which a second signal is the same wish twice: make, timeout and terminals signal a whole group, and the
 one at its head passes the signal on."""
@@ -59,6 +63,20 @@ def ask(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def _usual_loop() -> Callable[[], asyncio.AbstractEventLoop]:
     # paho's sockets are watched with add_reader, which only selector loops have (Windows' default has not).
     return asyncio.SelectorEventLoop if sys.platform == "win32" else asyncio.new_event_loop
+
+
+_ready = False
+
+
+def ready() -> None:
+    """Said by a part once it does its work; whatever ends it afterwards is no failure to start."""
+    global _ready  # noqa: PLW0603 - of this process, as its exit code is
+    _ready = True
+
+
+def code_of_failure(code: int) -> int:
+    """What to end with, for a failure that alone would be `code`."""
+    return FAILED_LATER if _ready and os.environ.get(SUPERVISED) else code
 
 
 def raise_file_limit() -> None:

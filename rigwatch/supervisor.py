@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
-from rigwatch.process import SUPERVISED, own_command, own_environment
+from rigwatch.process import FAILED_LATER, SUPERVISED, own_command, own_environment
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,9 @@ def restart_delay(deaths: int) -> float:
 
 
 def is_final(code: int, *, ran: float, starts: int) -> bool:
-    """Whether an exit means that starting again cannot help: it said no at its first start. A kill never does."""
-    return code > 0 and starts == 1 and ran < SETTLED
+    """Whether an exit means that starting again cannot help: it said no at its first start. A kill never does, nor does
+    what ends a part that was ready once, however soon."""
+    return code > 0 and code != FAILED_LATER and starts == 1 and ran < SETTLED
 
 
 class PartFailed(RigwatchError):

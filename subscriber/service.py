@@ -16,6 +16,7 @@ from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
+from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.settings.server import ServerSettings
 from subscriber.alerting import alerting
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _FINISH_S = 5.0
 _LIST_AGE_S = 0.05
+_LOOK_S = 0.1
 # A thread that wants to go on waits this long for one that computes. Of two that often ask the disk or the network,
 # each would otherwise wait 5 ms after every question, and both do nothing most of the time.
 _SWITCH_S = 0.0005
@@ -67,6 +69,7 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
                 running = [
                     tasks.create_task(pipeline.run(), name="pipeline"),
                     tasks.create_task(session.run(), name="session"),
+                    tasks.create_task(_say_ready(session, clock), name="ready"),
                     tasks.create_task(chores.beat(), name="beat"),
                     tasks.create_task(chores.prune(settings.database.keep), name="prune"),
                     tasks.create_task(watch.run(), name="alerts"),
@@ -84,6 +87,13 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
         finally:
             await chores.say_goodbye()
             await watch.release()
+
+
+async def _say_ready(session: Session, clock: Clock) -> None:
+    """Until then a certificate that is none, say, is a failure to start."""
+    while session.connected_at is None:
+        await clock.sleep(_LOOK_S)
+    ready()
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

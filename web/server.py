@@ -19,7 +19,7 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.listening import bind
-from rigwatch.process import raise_file_limit
+from rigwatch.process import raise_file_limit, ready
 from rigwatch.settings import ServerSettings
 from rigwatch.tls import certificate_paths, context_of, load_into
 from subscriber.store import open_store
@@ -52,6 +52,7 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
             server = _Server(_config(cast("WSGIApp", create_app(settings, store, clock=clock, home=home)), context))
             async with _certificate_kept(context, certificate, clock):
                 log.info("dashboard listening url=%s", web_url(web))
+                ready()
                 await _until(stop, server, listening)
 
 

@@ -24,6 +24,7 @@ from rigwatch.cli import (
 from rigwatch.cli.extras import why_missing
 from rigwatch.cli.invocation import app, asked_for, wants_debug
 from rigwatch.errors import RigwatchError
+from rigwatch.process import code_of_failure
 
 __all__ = [
     "accounts",
@@ -58,7 +59,7 @@ def main() -> None:
         _run()
     except* RigwatchError as group:
         # A part's tasks fail as a group; the first failure is the cause, the others follow from it.
-        sys.exit(_say(group))
+        sys.exit(code_of_failure(_say(group)))
     except* BrokenPipeError:
         # The reader of our output has gone (`rigwatch export | head`): there is nobody left to tell.
         _forget_output()
@@ -73,7 +74,10 @@ def main() -> None:
     except* OSError as group:
         # What nobody translated on the way: a disk that is full or read-only, a file that may not be read.
         _forget_output()
-        sys.exit(_say(group))
+        sys.exit(code_of_failure(_say(group)))
+    except* Exception as group:  # noqa: BLE001 - a defect, with all that is known of it
+        traceback.print_exception(group.exceptions[0] if len(group.exceptions) == 1 else group)
+        sys.exit(code_of_failure(1))
 
 
 def _run() -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -12,19 +12,12 @@ import typer
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.people import Author, Why, author_of
 from rigwatch.clock import Millis, as_datetime
-from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.errors import RigwatchError, SettingsError, StoreError
 from rigwatch.settings.durations import parse_duration
 
 if TYPE_CHECKING:
     from subscriber.alerts.incident import Incident
-    from subscriber.notify.channel import Channel
     from subscriber.store import Store
-
-
-class Say(Protocol):
-    """Tells what became of the test message to one channel."""
-
-    def __call__(self, channel: str, why: str, *, ok: bool) -> None: ...
 
 
 rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
@@ -38,43 +31,34 @@ def send_test(
 ) -> None:
     """Send a test message through every channel; exits 0 when all worked, else 1."""
     from subscriber.notify.channels import channels_of
+    from subscriber.notify.trial import LIMIT_S, try_all
 
     call = invocation(context)
     settings = call.server()
     channels = channels_of(settings.alerts)
     if not channels:
         raise SettingsError(f'{call.home.server_toml}: alerts.channels is empty; add one, such as "ntfy://my-topic"')
-    failed = [each for each in channels if not _works(call, each, _say_as_json if as_json else _say)]
+    failed = 0
+    for each in try_all(channels, now=call.clock.now(), limit=LIMIT_S):
+        typer.echo(
+            json.dumps(each.shown()) if as_json else f"{'ok' if each.ok else 'failed':<8} {each.channel:<20} {each.why}"
+        )
+        failed += not each.ok
+        if each.ok:
+            _forgive(call, each.channel)
     raise typer.Exit(1 if failed else 0)
 
 
-def _say(channel: str, why: str, *, ok: bool) -> None:
-    typer.echo(f"{'ok' if ok else 'failed':<8} {channel:<20} {why}")
-
-
-def _say_as_json(channel: str, why: str, *, ok: bool) -> None:
-    typer.echo(json.dumps({"channel": channel, "ok": ok, "why": why}))
-
-
-def _works(call: Invocation, channel: "Channel", say: Say) -> bool:
-    from subscriber.notify.channel import NotSent
+def _forgive(call: Invocation, channel: str) -> None:
+    """It may have been refused before; now it works, so it is used again."""
     from subscriber.store import outbox
-    from subscriber.store.outbox import Posted
 
-    now = call.clock.now()
-    text = "This is a test of rigwatch. If you can read it, this channel works."
     try:
-        message = Posted(0, channel.key, "test", "info", "TEST: rigwatch can reach you", text, (), now)
-        channel.sender.send(message, timeout=channel.timeout)
-    except NotSent as exc:
-        say(channel.key, str(exc), ok=False)
-        return False
-    say(channel.key, "took the message", ok=True)
-    with _store(call) as store:
-        if channel.key in store.look(outbox.refused):
-            # It was refused before; now it works, so it is used again.
-            store.change(lambda work: outbox.forgive(work, channel.key))
-    return True
+        with _store(call) as store:
+            if channel in store.look(outbox.refused):
+                store.change(lambda work: outbox.forgive(work, channel))
+    except StoreError as exc:
+        typer.echo(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
 
 
 @rules.command("test")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from filelock import Timeout
 
-from rigwatch import address
+from rigwatch import address, process
 from rigwatch.cli import pasted
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.setup import Access, default_settings, has_cards, prepare, prepare_publisher, publisher_toml
@@ -69,7 +69,7 @@ def broker(context: typer.Context) -> None:
         raise SettingsError(f"{call.home.server_toml}: broker.mode is 'external', so there is no broker to run here")
     call.run(
         "broker",
-        lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop),
+        lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop, ready=lambda _: process.ready()),
         loop=new_event_loop,
     )
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +116,17 @@ def test_a_signal_during_the_last_moments_does_no_harm() -> None:
         _, said = process.communicate(timeout=20)
         assert said == ""
         assert process.returncode in (0, 1)
+
+
+@pytest.mark.parametrize(("supervised", "ready", "code"), [(True, True, 3), (True, False, 2), (False, True, 2)])
+def test_a_part_that_was_ready_ends_with_a_code_that_says_so(
+    tmp_path: Path, *, supervised: bool, ready: bool, code: int
+) -> None:
+    script = (
+        "import sys; from rigwatch import process; from rigwatch.cli import main;"
+        f"{'process.ready();' if ready else ''}"
+        f"sys.argv = ['rigwatch', '--home', {str(tmp_path)!r}, 'test-alert']; main()"
+    )
+    env = clean_environment({"RIGWATCH_SUPERVISED": "1"} if supervised else {})
+    done = subprocess.run([sys.executable, "-c", script], env=env, check=False, timeout=60, capture_output=True)
+    assert done.returncode == code, done.stderr

@@ -1,5 +1,6 @@
 import pytest
 
+from rigwatch.process import FAILED_LATER
 from rigwatch.supervisor import DELAY_MOST, SETTLED, is_final, restart_delay
 
 
@@ -18,6 +19,7 @@ def test_it_waits_longer_after_each_death_up_to_half_a_minute(deaths: int, secon
         pytest.param(1, SETTLED, 1, False, id="an error of a part that had started is not final"),
         pytest.param(1, 0.2, 2, False, id="an error at a later start is not final"),
         pytest.param(-9, 0.2, 1, False, id="a kill never is"),
+        pytest.param(FAILED_LATER, 0.2, 1, False, id="an error of a part that was ready is not final, however soon"),
         pytest.param(0, 0.2, 1, False, id="an end without an error is not"),
     ],
 )
