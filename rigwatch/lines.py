@@ -13,6 +13,7 @@ COLUMNS = (
     *("site", "node", "n", "at", "time", "hashrate", "peers", "block", "block_hash", "syncing"),
     *("accepted", "rejected", "stale", "last_share_at", "temperature", "power", "fan", "cpu", "uptime"),
     *("miner", "pool", "gpus", "errors"),
+    *("algorithm", "algorithms", "invalid", "hardware_errors", "odd"),
 )
 """Of a CSV file: scripts read them by name, so new ones go to the end and none is renamed."""
 
@@ -35,7 +36,7 @@ def json_lines(node: NodeId, samples: list[Sample]) -> bytes:
 
 
 def csv_lines(node: NodeId, samples: list[Sample]) -> bytes:
-    """As RFC 4180 has it, but for line ends of one byte; what is not known is empty, `gpus` and `errors` are JSON."""
+    """As RFC 4180 has it, but for line ends of one byte; what is not known is empty, lists and tables are JSON."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(_cells(node, each) for each in samples)
     return text.getvalue().encode()
@@ -52,6 +53,10 @@ def _cells(node: NodeId, of: Sample) -> tuple[object, ...]:
         _text(of.pool),
         None if of.gpus is None else _json.encode(of.gpus).decode(),
         _json.encode(of.errors).decode() if of.errors else None,
+        _text(of.algorithm),
+        None if of.algorithms is None else _json.encode(of.algorithms).decode(),
+        *(of.invalid, of.hardware_errors),
+        _json.encode(of.odd).decode() if of.odd else None,
     )
 
 

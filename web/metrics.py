@@ -44,7 +44,7 @@ _FIGURES: Final = (
     _Figure("cpu_ratio", "Processor use, 1 = one full.", lambda sample: _hundredth(sample.cpu)),
     _Figure("failing_sources", "Sources that could not be read.", lambda sample: len(sample.errors)),
 )
-_SHARES: Final = ("accepted", "rejected", "stale")
+_SHARES: Final = ("accepted", "rejected", "stale", "invalid")
 
 
 class Metrics:
@@ -143,16 +143,32 @@ def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
             if value is not None:
                 metric.add_metric(name, value)
         yield metric
+    rates = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
+    errors = CounterMetricFamily("rigwatch_node_hardware_errors", "Errors of the hardware.", labels=_NODE)
     behind = _of_node("blocks_behind", "Blocks behind the highest of the fleet.")
     shares = CounterMetricFamily("rigwatch_node_shares", "Shares by what the pool said.", labels=(*_NODE, "result"))
     for name, sample, lag in named:
+        for algorithm, rate in _rates(sample):
+            rates.add_metric((*name, algorithm), rate)
+        if sample is not None and sample.hardware_errors is not None:
+            errors.add_metric(name, sample.hardware_errors)
         if lag is not None:
             behind.add_metric(name, lag)
         for result in _SHARES:
             value = getattr(sample, result)
             if value is not None:
                 shares.add_metric((*name, result), value)
-    yield from (behind, shares)
+    yield from (behind, shares, rates, errors)
+
+
+def _rates(sample: Sample | None) -> Iterator[tuple[str, float]]:
+    """By algorithm, where it is told of."""
+    if sample is None:
+        return
+    if sample.algorithms is not None:
+        yield from ((name, work.hashrate) for name, work in sample.algorithms.items() if work.hashrate is not None)
+    elif sample.algorithm is not None and sample.hashrate is not None:
+        yield sample.algorithm, sample.hashrate
 
 
 def _of_node(name: str, text: str, *, extra: tuple[str, ...] = ()) -> GaugeMetricFamily:

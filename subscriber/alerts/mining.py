@@ -1,5 +1,8 @@
 """The rules about work: peers, hashrate, shares. Pure."""
 
+from collections.abc import Iterator
+
+from subscriber.alerts.pace import rates
 from subscriber.alerts.rule import MINUTE, RulePolicy
 from subscriber.alerts.view import UNKNOWN, Finding, Holds, View, either, no, yes
 from subscriber.alerts.words import duration, hashrate
@@ -31,14 +34,31 @@ def no_hashrate(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noq
 
 
 def low_hashrate(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
-    if view.fresh is None or not view.fresh.hashrate or not view.usual:
+    """Like with like: each algorithm with what the node usually makes of it."""
+    known = [(rate / usual, rate, usual, name) for name, rate, usual in _compared(view)]
+    if not known:
         return UNKNOWN
-    rate, usual = view.fresh.hashrate, view.usual
-    share = 100 * rate / usual
+    share, rate, usual, name = min(known)
+    words = f" for {name}" if len(view.trail.paces) > 1 else ""
     return either(
-        share < (policy.clear if is_open else policy.threshold),
-        lambda: f"{hashrate(rate)}, {share:.0f} % of its usual {hashrate(usual)}",
+        100 * share < (policy.clear if is_open else policy.threshold),
+        lambda: f"{hashrate(rate)}, {100 * share:.0f} % of its usual {hashrate(usual)}{words}",
     )
+
+
+def _compared(view: View) -> Iterator[tuple[str, float, float]]:
+    """Each algorithm's rate of now beside its usual one; a rate of 0 is another rule's."""
+    sample = view.fresh
+    if sample is None:
+        return
+    usual = {pace.algorithm: pace.usual for pace in view.trail.paces}
+    if view.usual and len(usual) <= 1:
+        # It never did anything else, so that all its past is alike.
+        usual = dict.fromkeys(usual or ("",), view.usual)
+    told = rates(sample) or ([] if sample.hashrate is None else [("", sample.hashrate)])
+    for name, rate in told:
+        if rate and (likely := usual.get(name)):
+            yield name, rate, likely
 
 
 def hashrate_floor(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001

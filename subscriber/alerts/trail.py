@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
+from subscriber.alerts.pace import Pace, paced
 from subscriber.alerts.rhythm import Rhythm
 from subscriber.alerts.rule import HOUR, MINUTE
 
@@ -55,6 +56,7 @@ class Trail(Struct, frozen=True, omit_defaults=True):
     rhythm: Rhythm = Rhythm()
     pool: str = ""
     cards: tuple[Card, ...] = ()
+    paces: tuple[Pace, ...] = ()
 
 
 def follow(trail: Trail, sample: Sample) -> Trail:
@@ -63,6 +65,8 @@ def follow(trail: Trail, sample: Sample) -> Trail:
         return trail
     trail = _follow_block(trail, sample)
     trail = _follow_shares(trail, sample)
+    if sample.algorithm is not None:
+        trail = replace(trail, paces=paced(trail.paces, sample))
     return replace(_follow_cards(trail, sample), at=sample.at)
 
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Sample
+from rigwatch.messages import Gpu, Sample, Work
 from rigwatch.topics import Channel, topic_of
 from subscriber.alerts.status import NodeStatus, status_at
 from subscriber.facts import NodeFacts, ServerFacts
@@ -30,6 +30,9 @@ _SAMPLE: Final[Mapping[str, str]] = {
     "accepted_shares": "accepted",
     "rejected_shares": "rejected",
     "stale_shares": "stale",
+    "invalid_shares": "invalid",
+    "hardware_errors": "hardware_errors",
+    "algorithm": "algorithm",
     "temperature_c": "temperature",
     "power_w": "power",
     "fan_percent": "fan",
@@ -43,6 +46,13 @@ _GPU: Final[Mapping[str, str]] = {
     "power_w": "power",
     "fan_percent": "fan",
     "utilization_percent": "utilization",
+}
+_WORK: Final[Mapping[str, str]] = {
+    "hashrate_hs": "hashrate",
+    "accepted_shares": "accepted",
+    "rejected_shares": "rejected",
+    "stale_shares": "stale",
+    "invalid_shares": "invalid",
 }
 _NOT_IN_A_KEY: Final = re.compile(r"[^a-z0-9]+")
 # Of a PCI address as of a UUID: enough to tell the cards of one host apart, and the same after a card drops out.
@@ -72,6 +82,8 @@ def state_of(facts: NodeFacts, status: NodeStatus) -> dict[str, object]:
     if facts.sample is not None:
         state |= _figures(facts.sample, _SAMPLE, "")
         state["failing_sources"] = len(facts.sample.errors)
+        for name, work in (facts.sample.algorithms or {}).items():
+            state |= _figures(work, _WORK, f"algorithm_{_NOT_IN_A_KEY.sub('', name)}_")
         for gpu in facts.sample.gpus or ():
             state |= _figures(gpu, _GPU, f"{gpu_key(gpu)}_")
     return state
@@ -82,6 +94,6 @@ def gpu_key(gpu: Gpu) -> str:
     return "gpu_" + _NOT_IN_A_KEY.sub("", gpu.id.lower())[-_GPU_KEY_LENGTH:]
 
 
-def _figures(of: Sample | Gpu, keys: Mapping[str, str], prefix: str) -> dict[str, object]:
+def _figures(of: Sample | Gpu | Work, keys: Mapping[str, str], prefix: str) -> dict[str, object]:
     known = ((key, getattr(of, name)) for key, name in keys.items())
     return {prefix + key: value for key, value in known if value is not None}

@@ -85,7 +85,7 @@ class Sample(Model):
     fan = IntegerField(null=True)  # tenths of %
     cpu = IntegerField(null=True)  # tenths of %
     uptime = BigIntegerField(null=True)  # tenths of s
-    extra = TextField(null=True)  # JSON of what is rare: gpus, errors, block_hash; miner and pool when they changed
+    extra = TextField(null=True)  # JSON of what is rare: gpus, errors, block_hash …; the names when they changed
 
     class Meta:
         table_name = "sample"

@@ -12,7 +12,7 @@ import msgspec
 
 from rigwatch.clock import Millis
 from subscriber.ingest import CLOCK_TOLERANCE
-from subscriber.store.rows import COLUMNS, from_row
+from subscriber.store.rows import COLUMNS, from_row, without_names
 from subscriber.store.work import Row, Work
 
 _STEP: Final = 1000
@@ -84,5 +84,5 @@ def _free(work: Work, node: int, until: int, taken: Collection[int]) -> int:
 
 
 def _figures(row: Row) -> object:
-    """What does not depend on the time of its arrival. Miner and pool are in a row only where they changed."""
-    return msgspec.structs.replace(from_row(row), at=0, last_share_at=None, miner=None, pool=None)
+    """What does not depend on the time of its arrival. Names are in a row only where they changed."""
+    return msgspec.structs.replace(without_names(from_row(row)), at=0, last_share_at=None)

@@ -14,7 +14,7 @@ from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from subscriber.store import carried, rollups
 from subscriber.store.reader import node_id
-from subscriber.store.rows import COLUMNS, stored_number, to_row
+from subscriber.store.rows import COLUMNS, is_named, stored_number, to_row
 from subscriber.store.work import Row, Work
 from subscriber.store.writer import UnknownNodes, add_nodes
 
@@ -132,7 +132,7 @@ def _sort(work: Work, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> 
             number,
             carried.Tail.of(tuple(tail), interval=interval, since=since, stored_at=latest_at or 0),
             session > 0,
-            named=latest is not None and _is_named(_latest.decode(latest)),
+            named=latest is not None and is_named(_latest.decode(latest)),
         )
         stored: set[int] = set()
         if number is not None and several:
@@ -147,10 +147,6 @@ def _sort(work: Work, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> 
                 stored.add(sample.n)
                 each.new.append(sample)
     return found
-
-
-def _is_named(sample: Sample) -> bool:
-    return sample.miner is not None or sample.pool is not None
 
 
 def _sums(kept: rollups.Sum) -> Row:

@@ -146,7 +146,7 @@ def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[S
 def samples_after(work: Work, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
     """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`.
 
-    Each with its miner and pool, which the rows have only where they changed and once an hour.
+    Each with its miner, pool and algorithm, which the rows have only where they changed and once an hour.
     """
     rows = work.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
     names = Names()

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.messages import Gpu, Miner, Sample, Work
 from subscriber.store.work import Row
 
 COLUMNS = (
@@ -41,11 +41,17 @@ class Extra(Struct, frozen=True, omit_defaults=True):
     block_hash: str | None = None
     gpus: tuple[Gpu, ...] | None = None
     errors: dict[str, str] = {}
+    odd: dict[str, str] = {}
+    invalid: int | None = None
+    hardware_errors: int | None = None
+    algorithms: dict[str, Work] | None = None
     # Only where they differ from the sample before, or none is near; absent means "as before", null "not known".
     miner: Miner | UnsetType | None = UNSET
     pool: str | UnsetType | None = UNSET
+    algorithm: str | UnsetType | None = UNSET
 
 
+_NO_EXTRA = Extra()
 _extra_encoder = msgspec.json.Encoder()
 _extra_decoder = msgspec.json.Decoder(Extra)
 
@@ -63,7 +69,7 @@ def stored_number(whole: float) -> float:
 def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, named: bool = True) -> Row:
     """The row of a sample taken at `at` (server time); `before` is the one next before it, None where none is near.
 
-    `named`: some sample of this node has a miner or a pool.
+    `named`: some sample of this node has a miner, a pool or an algorithm.
     """
     hashrate, temperature, power, fan = sample.hashrate, sample.temperature, sample.power, sample.fan
     cpu, uptime = sample.cpu, sample.uptime
@@ -91,7 +97,7 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, name
 
 
 def from_row(row: Row) -> Sample:
-    """The sample of a row that was read with `COLUMNS`; `miner` and `pool` only where they changed."""
+    """The sample of a row that was read with `COLUMNS`; its names only where they changed."""
     extra = extra_of(row[16])
     at = row[1] + row[2]
     return Sample(
@@ -105,6 +111,10 @@ def from_row(row: Row) -> Sample:
         accepted=row[7],
         rejected=row[8],
         stale=row[9],
+        invalid=extra.invalid,
+        hardware_errors=extra.hardware_errors,
+        algorithm=None if extra.algorithm is UNSET else extra.algorithm,
+        algorithms=extra.algorithms,
         last_share_at=None if row[10] is None else at - row[10],
         temperature=_from_tenths(row[11]),
         power=_from_tenths(row[12]),
@@ -115,15 +125,27 @@ def from_row(row: Row) -> Sample:
         miner=None if extra.miner is UNSET else extra.miner,
         pool=None if extra.pool is UNSET else extra.pool,
         errors=extra.errors,
+        odd=extra.odd,
     )
 
 
+def is_named(sample: Sample) -> bool:
+    """Whether it has something that is stored only where it changed."""
+    return sample.miner is not None or sample.pool is not None or sample.algorithm is not None
+
+
+def without_names(sample: Sample) -> Sample:
+    """Without what a row has only where it changed."""
+    return msgspec.structs.replace(sample, miner=None, pool=None, algorithm=None)
+
+
 class Names:
-    """Which miner and pool a node had, for whoever walks its rows by `n`."""
+    """Which miner, pool and algorithm a node had, for whoever walks its rows by `n`."""
 
     def __init__(self) -> None:
         self._miner: Miner | None = None
         self._pool: str | None = None
+        self._algorithm: str | None = None
 
     def pass_by(self, extra: str | None) -> None:
         """The column of the next row."""
@@ -131,13 +153,15 @@ class Names:
             found = extra_of(extra)
             self._miner = self._miner if found.miner is UNSET else found.miner
             self._pool = self._pool if found.pool is UNSET else found.pool
+            self._algorithm = self._algorithm if found.algorithm is UNSET else found.algorithm
 
     def sample(self, row: Row) -> Sample:
         """The sample of the next row, with the names that it shares with those before it."""
         self.pass_by(row[16])
-        if self._miner is None and self._pool is None:
+        if self._miner is None and self._pool is None and self._algorithm is None:
             return from_row(row)
-        return msgspec.structs.replace(from_row(row), miner=self._miner, pool=self._pool)
+        named = {"miner": self._miner, "pool": self._pool, "algorithm": self._algorithm}
+        return msgspec.structs.replace(from_row(row), **named)
 
 
 def extra_of(column: str | None) -> Extra:
@@ -151,12 +175,23 @@ def _from_tenths(stored: int | None) -> float | None:
 def _extra(sample: Sample, before: Sample | None, *, named: bool) -> str | None:
     miner: Miner | UnsetType | None = sample.miner
     pool: str | UnsetType | None = sample.pool
+    algorithm: str | UnsetType | None = sample.algorithm
     if before is not None:
         miner = UNSET if miner == before.miner else miner
         pool = UNSET if pool == before.pool else pool
-    elif not named and miner is None and pool is None:
-        miner = pool = UNSET
-    if not (sample.block_hash or sample.errors or sample.gpus is not None or miner is not UNSET or pool is not UNSET):
-        return None
-    extra = Extra(block_hash=sample.block_hash, gpus=sample.gpus, errors=sample.errors, miner=miner, pool=pool)
-    return _extra_encoder.encode(extra).decode()
+        algorithm = UNSET if algorithm == before.algorithm else algorithm
+    elif not named and miner is None and pool is None and algorithm is None:
+        miner = pool = algorithm = UNSET
+    extra = Extra(
+        block_hash=sample.block_hash,
+        gpus=sample.gpus,
+        errors=sample.errors,
+        odd=sample.odd,
+        invalid=sample.invalid,
+        hardware_errors=sample.hardware_errors,
+        algorithms=sample.algorithms,
+        miner=miner,
+        pool=pool,
+        algorithm=algorithm,
+    )
+    return None if extra == _NO_EXTRA else _extra_encoder.encode(extra).decode()

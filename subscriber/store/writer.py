@@ -22,7 +22,7 @@ from subscriber.ingest import (
 )
 from subscriber.store import carried, changes, numbers, rollups
 from subscriber.store.reader import node_id
-from subscriber.store.rows import COLUMNS, stored_number, to_row
+from subscriber.store.rows import COLUMNS, is_named, stored_number, to_row
 from subscriber.store.texts import storable
 from subscriber.store.times import HOUR
 from subscriber.store.work import Row, Work
@@ -245,7 +245,7 @@ def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Ve
     stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
     for draft, heard, report in reports:
         latest, previous = draft.latest_sample(), None
-        named = latest is not None and (latest.miner is not None or latest.pool is not None)
+        named = latest is not None and is_named(latest)
         for timed in report.samples:
             sample = timed.sample
             key = (draft.id, sample.n)

@@ -9,7 +9,7 @@ from flask import Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rigwatch.clock import Clock
-from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.messages import Gpu, Miner, Sample, Work
 from rigwatch.topics import NAME_PATTERN, NodeId
 from subscriber.alerts.status import NodeStatus
 from web.api.moments import Moment, moment, moment_or_none
@@ -27,7 +27,9 @@ Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\u0000-\u0
 
 
 class Figures(Struct, frozen=True):
-    """A sample: hashrate in H/s, temperature in °C, power in W, fan and cpu in %, uptime in s."""
+    """A sample: hashrate in H/s, temperature in °C, power in W, fan and cpu in %, uptime in s. Hashrate and shares are
+    of `algorithm`; `odd` names by source the figures that it told in a way that is none.
+    """
 
     at: Moment
     hashrate: float | None
@@ -38,6 +40,10 @@ class Figures(Struct, frozen=True):
     accepted: int | None
     rejected: int | None
     stale: int | None
+    invalid: int | None
+    hardware_errors: int | None
+    algorithm: str | None
+    algorithms: dict[str, Work] | None
     last_share_at: Moment | None
     temperature: float | None
     power: float | None
@@ -48,6 +54,7 @@ class Figures(Struct, frozen=True):
     miner: Miner | None
     pool: str | None
     errors: dict[str, str]
+    odd: dict[str, str]
 
 
 class Node(Struct, frozen=True):

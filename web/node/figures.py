@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Sample
+from rigwatch.messages import Sample, Work
 from web import units
 from web.colours import Level, hashrate_level, lag_level, peers_level
 from web.row import Look, Moment
@@ -37,7 +37,7 @@ def figures(each: Standing, look: Look) -> list[Figure]:
     rate = hashrate_level(sample.hashrate, colours) if judged else Level.NONE
     peers = peers_level(sample.peers, colours) if judged else Level.NONE
     shown = [
-        Figure("Hashrate", units.hashrate(sample.hashrate), rate.value),
+        Figure("Hashrate", units.hashrate(sample.hashrate), rate.value, sample.algorithm or ""),
         Figure("Peers", _counted(sample.peers), peers.value),
         Figure("Block", _counted(sample.block), lag_level(each.lag, colours).value, block),
     ]
@@ -47,8 +47,11 @@ def figures(each: Standing, look: Look) -> list[Figure]:
         Figure("Fan", units.percent(sample.fan)),
         Figure("CPU", units.percent(sample.cpu)),
         Figure("Shares accepted", _counted(sample.accepted), note=_refused(sample)),
+        Figure("Hardware errors", _counted(sample.hardware_errors)),
         Figure("Up for", _uptime(sample.uptime)),
     ]
+    works = [] if sample.algorithms is None else sample.algorithms.items()
+    shown[1:1] = [_of_algorithm(name, work) for name, work in works if name != sample.algorithm]
     return shown + [figure for figure in optional if figure.value != units.NOT_KNOWN]
 
 
@@ -76,6 +79,7 @@ def facts_of(each: Standing, look: Look, now: Millis) -> list[Fact]:
         ("Pool", sample.pool or "" if sample else ""),
         ("Publisher", facts.version),
         ("Clock", _clock(facts.clock_offset)),
+        ("Not readable", _odd(sample) if sample else ""),
     ]
     moments = [
         ("Last report", facts.last_report_at),
@@ -91,6 +95,15 @@ def facts_of(each: Standing, look: Look, now: Millis) -> list[Fact]:
 def tags(each: Standing) -> list[str]:
     """But for the one that says that it is simulated, which is shown in its own way."""
     return [tag for tag in each.facts.tags if tag != SIMULATED]
+
+
+def _odd(sample: Sample) -> str:
+    return "; ".join(f"{source}: {what}" for source, what in sorted(sample.odd.items()))
+
+
+def _of_algorithm(name: str, work: Work) -> Figure:
+    shares = "" if work.accepted is None else f"{work.accepted:,} shares accepted"
+    return Figure(f"Hashrate, {name}", units.hashrate(work.hashrate), note=shares)
 
 
 def _counted(value: int | None) -> Quantity:
@@ -118,4 +131,5 @@ def _refused(sample: Sample) -> str:
     if sample.accepted is None or not (sample.rejected is not None or sample.stale is not None):
         return ""
     every = sample.accepted + refused
-    return f"{refused:,} refused ({refused / every:.1%})" if every else "none yet"
+    invalid = f", {sample.invalid:,} invalid" if sample.invalid else ""
+    return f"{refused:,} refused ({refused / every:.1%}){invalid}" if every else "none yet"

@@ -95,10 +95,18 @@ def gpu_rows(gpus: Sequence[Gpu]) -> list[GpuRow]:
                 units.power(each.power),
                 units.percent(each.fan),
                 units.percent(each.utilization),
+                _shares(each),
             ),
         )
         for each in gpus
     ]
+
+
+def _shares(gpu: Gpu) -> Quantity:
+    """Accepted, and behind a stroke those that were not."""
+    if gpu.accepted is None:
+        return units.NOT_KNOWN
+    return Quantity(f"{gpu.accepted:,}", f"/ {(gpu.rejected or 0) + (gpu.invalid or 0):,}")
 
 
 def change_rows(changes: Sequence[Change], look: Look, most: int) -> list[ChangeRow]:

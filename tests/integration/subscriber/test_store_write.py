@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Miner, NodeState, Sample
+from rigwatch.messages import Gpu, Miner, NodeState, Sample, Work
 from subscriber.facts import NodeFacts
 from subscriber.ingest import Reason, Rejected, ReportTaken
 from subscriber.store import Store, Unstorable
@@ -43,11 +43,16 @@ FULL = Sample(
     power=120.4,
     fan=0.0,
     cpu=99.9,
-    gpus=(Gpu(id="GPU-1", name="RTX", hashrate=0.0, temperature=61.25),),
+    gpus=(Gpu(id="GPU-1", name="RTX", hashrate=0.0, temperature=61.25, accepted=9, rejected=1, invalid=0),),
     miner=Miner("xmrig", "6.22"),
     pool="pool.example:4444",
     uptime=86_400.5,
     errors={"nvidia": "no driver"},
+    odd={"t-rex": "gpus[0].power: 429496736 cannot be"},
+    invalid=2,
+    hardware_errors=0,
+    algorithm="rx/0",
+    algorithms={"rx/0": Work(8123.4, 10, 0, 1, 2), "kaspa": Work(5e8)},
 )
 
 
@@ -70,6 +75,15 @@ def test_what_is_not_known_is_not_zero(store: Store) -> None:
 def test_a_hashrate_larger_than_any_integer_column_is_kept(store: Store) -> None:
     store.write([rig().heard(report(sample(hashrate=1e24)))])
     assert stored(store)[0].hashrate == pytest.approx(1e24)
+
+
+def test_an_algorithm_is_stored_where_it_changes_and_read_with_every_sample(store: Store) -> None:
+    names = ("rx/0", "rx/0", "kaspa", "kaspa")
+    samples = [Sample(n=n, at=START - 10 + n, algorithm=name) for n, name in enumerate(names, start=1)]
+    store.write([rig().heard(report(each)) for each in samples])
+    assert [each.algorithm for each in stored(store)] == ["rx/0", None, "kaspa", None]
+    (walked,) = store.history(rig().id)
+    assert [each.algorithm for each in walked] == [*names]
 
 
 def test_miner_and_pool_are_stored_where_they_change(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigwatch.messages import Gpu
+from rigwatch.messages import Gpu, Work
 from tests.unit.subscriber.alerts.timeline import Timeline
 
 RIG, OTHER, THIRD = "garage/rig1", "garage/rig2", "attic/rig3"
@@ -66,6 +66,46 @@ def test_low_hashrate_is_measured_against_the_nodes_own_median() -> None:
     line.at(2000).expect_nothing()
     line.report(RIG, hashrate=40e6)
     line.at(2400).expect("OK")
+
+
+def _hours(line: Timeline, begin: int, hours: int, **figures: object) -> None:
+    line.at(begin).report(RIG, **figures)
+    line.at(begin + hours * 3600)
+
+
+def test_a_switcher_is_compared_with_what_it_makes_of_the_same_algorithm() -> None:
+    line = Timeline(RIG)
+    _hours(line, 30, 5, algorithm="kaspa", hashrate=500e6)
+    _hours(line, 5 * 3600 + 40, 5, algorithm="etchash", hashrate=60e6)
+    line.expect_nothing()
+    line.at(11 * 3600).report(RIG, algorithm="kaspa", hashrate=490e6)
+    line.at(12 * 3600).expect_nothing()
+    line.report(RIG, algorithm="etchash", hashrate=30e6)
+    line.at(13 * 3600).expect("WARNING: garage/rig1 hashes less than usual")
+    assert "30 MH/s, 50 % of its usual 60 MH/s for etchash" in line.last().body
+
+
+def test_an_algorithm_that_is_new_is_not_judged_by_another() -> None:
+    line = Timeline(RIG).usually(RIG, 500e6)
+    _hours(line, 30, 5, algorithm="kaspa", hashrate=500e6)
+    line.at(5 * 3600 + 40).report(RIG, algorithm="etchash", hashrate=60e6)
+    line.at(7 * 3600).expect_nothing()
+
+
+def test_of_two_algorithms_at_a_time_each_is_compared_with_itself() -> None:
+    line = Timeline(RIG)
+    both = {"etchash": Work(60e6), "kaspa": Work(500e6)}
+    _hours(line, 30, 5, algorithm="etchash", hashrate=60e6, algorithms=both)
+    line.expect_nothing()
+    line.report(RIG, algorithms={"etchash": Work(60e6), "kaspa": Work(200e6)})
+    line.at(6 * 3600).expect("WARNING: garage/rig1 hashes less than usual")
+    assert "200 MH/s, 40 % of its usual 500 MH/s for kaspa" in line.last().body
+
+
+def test_a_node_that_ever_did_one_algorithm_is_compared_with_all_its_past() -> None:
+    line = Timeline(RIG).usually(RIG, 45e6)
+    line.at(30).report(RIG, algorithm="etchash", hashrate=30e6)
+    line.at(640).expect("WARNING: garage/rig1 hashes less than usual")
 
 
 def test_without_history_there_is_no_usual_hashrate() -> None:

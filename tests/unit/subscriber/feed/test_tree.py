@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rigwatch.messages import Gpu, NodeState, Sample
+from rigwatch.messages import Gpu, NodeState, Sample, Work
 from rigwatch.topics import NodeId
 from subscriber.facts import NodeFacts, ServerFacts
 from subscriber.feed.tree import OFFLINE, ONLINE, gpu_key, tree_of
@@ -43,6 +43,25 @@ def test_it_names_each_figure_with_its_unit_and_leaves_out_what_is_not_known() -
         "failing_sources": 0,
         "gpu_9b8a2f6f0a1b7c11_temperature_c": 61.0,
         "gpu_9b8a2f6f0a1b7c11_power_w": 0.0,
+    }
+
+
+def test_each_algorithm_has_keys_of_its_own() -> None:
+    sample = Sample(
+        n=1,
+        at=NOW - 5_000,
+        hashrate=60e6,
+        invalid=2,
+        hardware_errors=0,
+        algorithm="etchash",
+        algorithms={"etchash": Work(60e6, 10), "rx/0": Work(9000.0)},
+    )
+    read = state(replace(NODE, sample=sample))
+    assert (read["algorithm"], read["invalid_shares"], read["hardware_errors"]) == ("etchash", 2, 0)
+    assert {key: value for key, value in read.items() if key.startswith("algorithm_")} == {
+        "algorithm_etchash_hashrate_hs": 60e6,
+        "algorithm_etchash_accepted_shares": 10,
+        "algorithm_rx0_hashrate_hs": 9000.0,
     }
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from rigwatch.messages import Gpu, Miner, NodeState
+from rigwatch.messages import Gpu, Miner, NodeState, Work
 from rigwatch.settings import WebColours
 from subscriber.facts import Change
 from tests.fake_clock import START
@@ -44,6 +44,28 @@ def test_others_are_there_where_they_are_known_also_when_they_are_zero() -> None
     assert (shown["Block"].note, shown["Block"].level) == ("3 behind the highest", "yellow")
     assert shown["Shares accepted"].note == "2 refused (2.0%)"
     assert shown["Power"].note == "500.00 kH/s per W"
+
+
+def test_each_algorithm_has_its_own_hashrate_and_invalid_shares_are_told() -> None:
+    works = {"etchash": Work(60e6, 98), "kaspa": Work(500e6, 1234)}
+    facts = node(
+        hashrate=60e6, algorithm="etchash", algorithms=works, accepted=98, rejected=1, invalid=3, hardware_errors=0
+    )
+    shown = figures(standing(facts), LOOK)
+    assert [(each.label, str(each.value), each.note) for each in shown[:2]] == [
+        ("Hashrate", "60.00 MH/s", "etchash"),
+        ("Hashrate, kaspa", "500.00 MH/s", "1,234 shares accepted"),
+    ]
+    by_label = {each.label: each for each in shown}
+    assert by_label["Shares accepted"].note == "1 refused (1.0%), 3 invalid"
+    assert str(by_label["Hardware errors"].value) == "0"
+
+
+def test_what_could_not_be_read_is_told_and_no_warning() -> None:
+    told = standing(node(hashrate=1, odd={"t-rex": "gpus[0].power: 429496736 cannot be"}))
+    facts = {each.label: each.text for each in facts_of(told, LOOK, START)}
+    assert facts["Not readable"] == "t-rex: gpus[0].power: 429496736 cannot be"
+    assert warnings(told) == []
 
 
 def test_figures_of_the_past_are_not_judged() -> None:
@@ -90,7 +112,7 @@ def test_samples_of_another_day_have_a_date() -> None:
 
 
 def test_cards_have_their_figures_in_the_order_of_the_columns() -> None:
-    card = Gpu("id", "X", hashrate=2e6, temperature=60, memory_temperature=80, power=100, fan=50, utilization=99)
+    card = Gpu("id", "X", 2e6, 60, 80, power=100, fan=50, utilization=99, accepted=1200, rejected=2, invalid=1)
     assert [str(each) for each in gpu_rows([card])[0].figures] == [
         "2.00 MH/s",
         "60 °C",
@@ -98,7 +120,9 @@ def test_cards_have_their_figures_in_the_order_of_the_columns() -> None:
         "100 W",
         "50 %",
         "99 %",
+        "1,200 / 3",
     ]
+    assert str(gpu_rows([Gpu("id")])[0].figures[-1]) == UNKNOWN
 
 
 def test_comings_and_goings_tell_how_long_each_lasted() -> None:
