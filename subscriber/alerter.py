@@ -226,7 +226,8 @@ class Alerter:
         }
 
     def _begin(self, work: Work, now: Millis) -> Engine:
-        start, (self._decision, self._message) = alerts.start(work, now, self._policy.flap_within)
+        recent = max(self._policy.flap_within, self._policy.often_within)
+        start, (self._decision, self._message) = alerts.start(work, now, recent)
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
         self._looked_at = self._usual_at = now

@@ -14,6 +14,7 @@ from rigwatch.settings.loader import Secret, between
 from rigwatch.topics import NodeId, check_name
 
 SeverityName = Literal["info", "warning", "critical"]
+OFTEN_MAX = 50
 Wait = Annotated[timedelta, between(timedelta(0), timedelta(days=30))]
 
 
@@ -22,7 +23,8 @@ class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     `threshold` is where the rule begins to hold, `clear` where it ends again, both in the rule's own unit. `hold` is
     for how long it must hold before anybody is told, `clear_hold` for how long it must be over. `schedule` is when
-    people are told, counted from the moment the rule fired.
+    people are told, counted from the moment the rule fired. Trouble that comes and goes `often` times within
+    `often_within` without reaching its hold is told as that; 0 = never.
     """
 
     enabled: bool | None = None
@@ -33,6 +35,7 @@ class RuleSettings(Struct, frozen=True, forbid_unknown_fields=True):
     severity: SeverityName | None = None
     schedule: tuple[Wait, ...] | None = None
     recovery: bool | None = None
+    often: Annotated[int, Meta(ge=0, le=OFTEN_MAX)] | None = None
 
 
 class Rules(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,6 +132,7 @@ class AlertSettings(Rules, frozen=True, forbid_unknown_fields=True):
     grace: Annotated[timedelta, between(timedelta(0), timedelta(hours=1))] = timedelta(seconds=90)
     flap_changes: Annotated[int, Meta(ge=2, le=100)] = 3
     flap_within: Annotated[timedelta, between(timedelta(seconds=10), timedelta(days=1))] = timedelta(minutes=10)
+    often_within: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=1))] = timedelta(minutes=30)
     keep: Annotated[timedelta, between(timedelta(days=1), timedelta(days=3650))] = timedelta(days=90)
     link: str = ""
     quiet: QuietSettings = QuietSettings()

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from rigwatch.clock import Millis
 from subscriber.alerts.agenda import Agenda
 from subscriber.alerts.decide import Change, close
-from subscriber.alerts.incident import Incident, State, Subject
+from subscriber.alerts.incident import Incident, Spell, State, Subject
 from subscriber.alerts.rule import Rule, RulePolicy
 from subscriber.alerts.view import Finding
 
 _NONE: Mapping[Rule, int] = {}
+_CALM: tuple[tuple[Millis, ...], tuple[Spell, ...]] = ((), ())
 
 
 class Decision(Struct, frozen=True):
@@ -36,7 +37,7 @@ class Book:
         for each in incidents:
             if each.is_open:
                 self.open.setdefault(each.subject, {})[each.rule] = each.id
-        self.recent = {(each.subject, each.rule): each.changes for each in recent}
+        self.recent = {(each.subject, each.rule): (each.changes, each.spells) for each in recent}
         self.children: defaultdict[int, set[int]] = defaultdict(set)
         for each in incidents:
             if each.parent is not None:
@@ -60,6 +61,7 @@ class Book:
 
     def begin(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Incident:  # noqa: PLR0917
         since = min(finding.since if finding.since is not None else now, now)
+        changes, spells = self.recent.pop((subject, rule), _CALM)
         incident = Incident(
             next(self.ids),
             rule,
@@ -68,7 +70,8 @@ class Book:
             since,
             severity=policy.severity,
             evidence=finding.evidence,
-            changes=self.recent.pop((subject, rule), ()),
+            changes=changes,
+            spells=spells,
         )
         self.open.setdefault(subject, {})[rule] = incident.id
         self.begun_at[rule] = now
@@ -85,8 +88,8 @@ class Book:
         self.units.add(after.id)
         if not after.is_open:
             self._close(after)
-            if after.changes:
-                self.recent[after.subject, after.rule] = after.changes
+            if after.changes or after.spells:
+                self.recent[after.subject, after.rule] = (after.changes, after.spells)
         if before.parent is not None and (after.parent is None or not after.is_open):
             self.leave(before.parent, after, now)
 

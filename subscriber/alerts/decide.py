@@ -1,17 +1,20 @@
 """What a finding does to an incident: one step, with its reason and the next moment to look. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rigwatch.clock import Millis
-from subscriber.alerts.incident import OVER, Event, Incident, Kind, State, following
+from rigwatch.settings.alerts import OFTEN_MAX
+from subscriber.alerts.incident import OVER, Event, Incident, Kind, Spell, State, following
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.rule import RulePolicy
 from subscriber.alerts.view import Finding, Holds
-from subscriber.alerts.words import duration
+from subscriber.alerts.words import duration, spelled
+
+_COMES_AND_GOES = "comes and goes: "
 
 
 class Change(Struct, frozen=True):
@@ -69,6 +72,9 @@ def close(incident: Incident, reason: str, now: Millis) -> Step:
 def _pending(incident: Incident, case: _Case) -> _Next:
     finding, policy, general, now = case
     if finding.holds is Holds.NO:
+        spells = _spells(incident, case)
+        if policy.often and len(spells) >= policy.often:
+            return _Next(Event.ENDED_AGAIN, f"{_COMES_AND_GOES}{spelled(spells)}; the hold is {duration(policy.hold)}")
         lasted = duration(max(now - incident.since, 0))
         return _Next(Event.ENDED, f"over after {lasted}, less than the hold of {duration(policy.hold)}")
     if finding.holds is Holds.UNKNOWN:
@@ -101,8 +107,16 @@ def _clearing(incident: Incident, case: _Case) -> _Next:
 
 
 def _flapping(incident: Incident, case: _Case) -> _Next:
+    if case.finding.holds is Holds.UNKNOWN:
+        return _Next(None, check_at=case.finding.check_at)
     turned = _turned(incident, case)
-    due = turned.turned_at + case.general.flap_within
+    if turned.spells and turned.holding:
+        # It never held for so long before.
+        held = case.now - turned.turned_at
+        if held >= case.policy.hold:
+            return _Next(Event.HELD, f"held for {duration(held)}, the hold is {duration(case.policy.hold)}")
+        return _Next(None, check_at=turned.turned_at + case.policy.hold)
+    due = turned.turned_at + (case.general.often_within if turned.spells else case.general.flap_within)
     if case.now < due:
         return _Next(None, check_at=due)
     stable = duration(case.now - turned.turned_at)
@@ -130,7 +144,9 @@ def _nothing(_incident: Incident, _case: _Case) -> dict[str, Any]:
 
 def _held(incident: Incident, case: _Case) -> dict[str, Any]:
     changes = (*_recent(incident, case), case.now)
-    return {"fired_at": case.now, "changes": changes, "owes": Kind.FIRST, "owed_at": case.now}
+    since = _turned(incident, case).turned_at if incident.state is State.FLAPPING else incident.since
+    told = {"fired_at": case.now, "changes": changes, "owes": Kind.FIRST, "owed_at": case.now}
+    return {**told, "since": since, "holding": True, "spells": ()}
 
 
 def _held_again(incident: Incident, case: _Case) -> dict[str, Any]:
@@ -139,7 +155,15 @@ def _held_again(incident: Incident, case: _Case) -> dict[str, Any]:
 
 def _ended(incident: Incident, case: _Case) -> dict[str, Any]:
     ended = {"turned_at": case.now, "holding": False, "ended": case.finding.evidence}
-    return {**ended, "resolved_at": case.now} if incident.state is State.PENDING else ended
+    if incident.state is not State.PENDING:
+        return ended
+    return {**ended, "resolved_at": case.now, "spells": _spells(incident, case) if case.policy.often else ()}
+
+
+def _ended_again(incident: Incident, case: _Case) -> dict[str, Any]:
+    spells = _spells(incident, case)
+    told = {"owes": Kind.FLAPPING, "owed_at": case.now, "fired_at": case.now, "evidence": _evidence_of(spells)}
+    return {**told, "since": spells[0].since, "turned_at": case.now, "holding": False, "spells": spells}
 
 
 def _came_back(_incident: Incident, case: _Case) -> dict[str, Any]:
@@ -158,13 +182,21 @@ def _settled_bad(_incident: Incident, case: _Case) -> dict[str, Any]:
 
 def _settled_good(incident: Incident, case: _Case) -> dict[str, Any]:
     owes = Kind.SETTLED if incident.told_at is not None else None
-    return {"resolved_at": case.now, "ended": case.finding.evidence, "owes": owes, "owed_at": case.now, "changes": ()}
+    return {
+        "resolved_at": case.now,
+        "ended": case.finding.evidence,
+        "owes": owes,
+        "owed_at": case.now,
+        "changes": (),
+        "spells": (),
+    }
 
 
 _FIELDS: dict[Event, Callable[[Incident, _Case], dict[str, Any]]] = {
     Event.HELD: _held,
     Event.HELD_AGAIN: _held_again,
     Event.ENDED: _ended,
+    Event.ENDED_AGAIN: _ended_again,
     Event.CAME_BACK: _came_back,
     Event.STAYED_AWAY: _stayed_away,
     Event.SETTLED_BAD: _settled_bad,
@@ -177,7 +209,27 @@ def _turned(incident: Incident, case: _Case) -> Incident:
     if incident.state is not State.FLAPPING or case.finding.holds is Holds.UNKNOWN:
         return incident
     holding = case.finding.holds is Holds.YES
-    return incident if holding is incident.holding else replace(incident, holding=holding, turned_at=case.now)
+    if holding is incident.holding:
+        return incident
+    if incident.spells and holding:
+        since = case.finding.since if case.finding.since is not None else case.now
+        return replace(incident, holding=True, turned_at=max(min(since, case.now), incident.turned_at))
+    if incident.spells:
+        spells = _spells(incident, case)
+        evidence = _evidence_of(spells)
+        return replace(incident, holding=False, turned_at=case.now, spells=spells, evidence=evidence)
+    return replace(incident, holding=holding, turned_at=case.now)
+
+
+def _spells(incident: Incident, case: _Case) -> tuple[Spell, ...]:
+    """The recent ones, and the one that has just ended."""
+    since = incident.turned_at if incident.state is State.FLAPPING else incident.since
+    recent = [spell for spell in incident.spells if spell.until > case.now - case.general.often_within]
+    return (*recent, Spell(min(since, case.now), case.now))[-OFTEN_MAX:]
+
+
+def _evidence_of(spells: Sequence[Spell]) -> str:
+    return f"{_COMES_AND_GOES}{spelled(spells)}"
 
 
 def _recent(incident: Incident, case: _Case) -> tuple[Millis, ...]:

@@ -4,7 +4,8 @@ No database, no network and no clock: whoever drives it stores what `step` gives
 Cost follows what changed and what is due, not the size of the fleet: about 60 µs a node that reported.
 """
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -197,7 +198,10 @@ class Engine:
         if self._fleet.server.connected_at is not None:
             return None
         number = self._book.of(_SERVER).get(Rule.NO_BROKER)
-        return self._book.incidents[number].since if number is not None else now
+        if number is None or not self._book.incidents[number].holding:
+            return now
+        incident = self._book.incidents[number]
+        return incident.turned_at if incident.state is State.FLAPPING else incident.since
 
     def _look_at_fleet(self, now: Millis) -> None:
         if now - self._chains_at >= _FLEET_LOOK:
@@ -221,7 +225,7 @@ class Engine:
         opened = self._book.of(subject)
         for rule in opened.keys() - {rule for rule, _, _ in looks} if opened else ():
             self._book.close(subject, rule, "the rule was switched off", now)
-        for rule, look, policy in looks:
+        for rule, look, policy in _calmly(looks) if view.maintained else looks:
             check_at = self._look(subject, rule, look(view, policy, self._counts(opened.get(rule))), policy, now)
             if check_at is not None:
                 checks.append(check_at)
@@ -247,7 +251,8 @@ class Engine:
         return known
 
     def _view(self, facts: NodeFacts, now: Millis) -> View:
-        status = status_at(facts, self._fleet.server, now, maintained=self._maintained(facts, now))
+        maintained = self._maintained(facts, now)
+        status = status_at(facts, self._fleet.server, now, maintained=maintained)
         return View(
             facts=facts,
             server=self._fleet.server,
@@ -258,6 +263,7 @@ class Engine:
             chain=self._chains.get(chain_of(facts) if facts.tags else "", _NO_CHAIN),
             usual=self._usual.get(facts.id),
             grace=self._policy.grace,
+            maintained=maintained,
         )
 
     def _judge(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Millis | None:  # noqa: PLR0917
@@ -297,6 +303,11 @@ class Engine:
         windows = [each for each in self._fleet.mutes if each.kind is MuteKind.MAINTENANCE]
         target = Target(facts.id.site, facts.host, facts.id.node)
         return muted_by(windows, target, now, self._policy.zone) is not None
+
+
+def _calmly(looks: Iterable[tuple[Rule, Look, RulePolicy]]) -> Iterator[tuple[Rule, Look, RulePolicy]]:
+    """In maintenance, coming and going is what one expects."""
+    return ((rule, look, dataclasses.replace(policy, often=0)) for rule, look, policy in looks)
 
 
 def _is_revoked(facts: NodeFacts) -> bool:

@@ -34,6 +34,7 @@ class Event(StrEnum):
     HELD = "held for its hold time"
     HELD_AGAIN = "held again, too often of late"
     ENDED = "ended"
+    ENDED_AGAIN = "ended before its hold time, too often of late"
     CAME_BACK = "came back"
     STAYED_AWAY = "stayed away for its clear-hold time"
     SETTLED_BAD = "is stable, and still holds"
@@ -46,6 +47,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.HELD: State.FIRING,
         Event.HELD_AGAIN: State.FLAPPING,
         Event.ENDED: State.DISMISSED,
+        Event.ENDED_AGAIN: State.FLAPPING,
         Event.CLOSED: State.DISMISSED,
     },
     State.FIRING: {
@@ -58,6 +60,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         Event.CLOSED: State.RESOLVED,
     },
     State.FLAPPING: {
+        Event.HELD: State.FIRING,
         Event.SETTLED_BAD: State.FIRING,
         Event.SETTLED_GOOD: State.RESOLVED,
         Event.CLOSED: State.RESOLVED,
@@ -115,6 +118,13 @@ class Kind(StrEnum):
     SETTLED = "settled"
 
 
+class Spell(NamedTuple):
+    """A time for which a rule held, shorter than its hold."""
+
+    since: Millis
+    until: Millis
+
+
 class Acknowledged(Struct, frozen=True):
     """Somebody knows, and says so."""
 
@@ -129,6 +139,7 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     `since` is from when on it held, `fired_at` from when on it counted; `turned_at` when it last came or went, and
     `holding` which of the two. `changes` are the last moments at which people would have been told. `told` counts the
     steps of the schedule that are done with, `owes` is what people must still be told since `owed_at`.
+    `spells` are the last times it was over before it counted; an incident that flaps has them if it does so by them.
     `severity`, `evidence` and `members` are for showing; `came_back` counts what the last progress message said.
     """
 
@@ -145,6 +156,7 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     resolved_at: Millis | None = None
     ended: str = ""
     changes: tuple[Millis, ...] = ()
+    spells: tuple[Spell, ...] = ()
     parent: int | None = None
     members: int = 0
     came_back: int = 0

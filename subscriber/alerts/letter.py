@@ -9,7 +9,7 @@ from rigwatch.clock import Millis
 from subscriber.alerts.group import by_site
 from subscriber.alerts.incident import Incident, Kind, Scope, Subject
 from subscriber.alerts.rule import OVER_AGAIN, TITLES, Rule, Severity, plural
-from subscriber.alerts.words import NAME_MAX, duration, figures, moment, plain
+from subscriber.alerts.words import NAME_MAX, duration, figures, moment, plain, spelled
 from subscriber.facts import NodeFacts
 
 NAMED = 12
@@ -114,10 +114,14 @@ def _title(said: Said) -> str:
         Kind.RECOVERY: f"CLOSED: {name} {what} for {duration(end - incident.since)}, {incident.ended}"
         if _is_closed(incident)
         else f"OK: {name} {OVER_AGAIN[incident.rule]}, after {duration(end - incident.since)}",
-        Kind.FLAPPING: f"FLAPPING: {name} {what} again and again",
+        Kind.FLAPPING: f"FLAPPING: {name} {what} again and again{_how_often(incident)}",
         Kind.SETTLED: f"STABLE: {name} still {what}" if incident.is_open else f"OK: {name} is stable again",
         Kind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}",
     }.get(said.kind, f"{incident.severity.value.upper()}: {name} {what}")
+
+
+def _how_often(incident: Incident) -> str:
+    return f": {spelled(incident.spells)}" if incident.spells else ""
 
 
 def _is_closed(incident: Incident) -> bool:
@@ -131,6 +135,10 @@ def _server_title(said: Said) -> str:
     about = f": {plain(incident.subject.name, NAME_MAX)}" if incident.subject.name else ""
     if said.kind is Kind.RECOVERY:
         return f"OK: {OVER_AGAIN[incident.rule]}{about}, after {lasted}"
+    if said.kind is Kind.FLAPPING:
+        return f"FLAPPING: {TITLES[incident.rule]}{about}, again and again{_how_often(incident)}"
+    if said.kind is Kind.SETTLED and not incident.is_open:
+        return f"OK: {OVER_AGAIN[incident.rule]}{about}, and stable"
     urgency = f"STILL, for {lasted}" if said.kind is Kind.REMINDER else incident.severity.value.upper()
     return f"{urgency}: {TITLES[incident.rule]}{about}"
 
@@ -152,7 +160,7 @@ def _single_lines(said: Said) -> list[str]:
         return [f"{since} to {until} {_zone(said)}: {incident.evidence}", f"now: {incident.ended}", *_last(said)]
     lines = [f"since {since} {_zone(said)}, {incident.severity.value}: {incident.evidence}", *_last(said)]
     if said.kind is Kind.FLAPPING:
-        lines.append("next message when it has been stable")
+        lines.append(f"next message when it {'stays, or ' if incident.spells else ''}has been stable")
     elif said.kind is Kind.FIRST:
         lines.append(_tried(said))
     return lines

@@ -22,6 +22,7 @@ class Policy:
         self.grace: Millis = in_millis(settings.grace)
         self.flap_changes = settings.flap_changes
         self.flap_within: Millis = in_millis(settings.flap_within)
+        self.often_within: Millis = in_millis(settings.often_within)
         self.quiet: QuietSettings = settings.quiet
         self._zone = zone
         self._of_nodes: dict[NodeId, Mapping[Rule, RulePolicy]] = {}

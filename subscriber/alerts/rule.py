@@ -132,7 +132,8 @@ def plural(words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RulePolicy:
-    """A rule's figures for one node. `threshold` and `clear` are in the rule's unit, times in ms."""
+    """A rule's figures for one node. `threshold` and `clear` are in the rule's unit, times in ms. What comes and goes
+    `often` times without reaching its hold is told as that; 0 = never."""
 
     enabled: bool = True
     threshold: float = 0.0
@@ -142,6 +143,7 @@ class RulePolicy:
     severity: Severity = Severity.WARNING
     schedule: tuple[Millis, ...] = ONCE
     recovery: bool = True
+    often: int = 6
 
 
 BUILT_IN: dict[Rule, RulePolicy] = {
@@ -163,7 +165,8 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     Rule.BLOCK_AHEAD: RulePolicy(threshold=5, clear=2, hold=10 * MINUTE, clear_hold=2 * MINUTE),
     # minutes without a new block while the fleet has some
     Rule.BLOCK_STALLED: RulePolicy(threshold=10, clear=10),
-    Rule.FORK: RulePolicy(hold=2 * MINUTE, clear_hold=5 * MINUTE, severity=Severity.CRITICAL),
+    # Two chain clients that differ for a block or two are no news.
+    Rule.FORK: RulePolicy(hold=2 * MINUTE, clear_hold=5 * MINUTE, severity=Severity.CRITICAL, often=20),
     Rule.SOURCE_FAILING: RulePolicy(hold=3 * MINUTE, clear_hold=MINUTE, schedule=(0, HOUR)),
     # times its own usual wait for a share
     Rule.NO_SHARES: RulePolicy(threshold=10, clear=10, hold=10 * MINUTE),

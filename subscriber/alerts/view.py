@@ -27,6 +27,7 @@ class View(Struct, frozen=True):
     chain: Chain = Chain()
     usual: float | None = None
     grace: Millis = 0
+    maintained: bool = False
 
 
 class Holds(StrEnum):

@@ -1,10 +1,12 @@
 """Figures as messages say them: short, with units. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.messages import Sample
+from subscriber.alerts.incident import Spell
 from subscriber.alerts.wall import shown
 
 NAME_MAX = 80
@@ -43,6 +45,12 @@ def moment(at: Millis, zone: ZoneInfo, now: Millis) -> str:
     """The time of day, with the date where it is not today's."""
     there, here = as_datetime(at).astimezone(zone), as_datetime(now).astimezone(zone)
     return shown(at, zone, "%H:%M:%S" if _same_day(there, here) else "%Y-%m-%d %H:%M:%S")
+
+
+def spelled(spells: Sequence[Spell]) -> str:
+    """'14 times in 30 min, longest 8 s', of at least one."""
+    longest = max(spell.until - spell.since for spell in spells)
+    return f"{len(spells)} times in {duration(spells[-1].until - spells[0].since)}, longest {duration(longest)}"
 
 
 def figures(sample: Sample) -> str:

@@ -30,7 +30,7 @@ FROM incident p JOIN incident c ON c.parent_id = p.id WHERE p.live = 1 AND c.liv
 """
 _RECENT = """
 SELECT detail, NULL, NULL, NULL FROM incident
-WHERE live = 0 AND since > ? AND resolved_at > ? AND state = 'resolved' AND scope = 'node' ORDER BY id
+WHERE live = 0 AND since > ? AND resolved_at > ? AND state IN ('resolved', 'dismissed') AND scope = 'node' ORDER BY id
 """
 _ACKNOWLEDGED = """
 SELECT id, acknowledged_at, acknowledged_by, acknowledged_why FROM incident
@@ -88,14 +88,17 @@ _incident = msgspec.json.Decoder(Incident)
 _trail = msgspec.json.Decoder(Trail)
 
 
-def start(work: Work, now: Millis, flap_within: Millis) -> tuple[Start, tuple[int, int]]:
-    """All that an engine needs to go on where the last one was, and the last numbers of decisions and messages."""
+def start(work: Work, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
+    """All that an engine needs to go on where the last one was, and the last numbers of decisions and messages.
+
+    What ended within the `recent` ms may be flapping.
+    """
     numbers = work.rows(_NUMBERS)[0]
     begin = Start(
         nodes=reader.nodes(work),
         trails={NodeId(site, node): _trail.decode(detail) for site, node, detail in work.rows(_TRAILS)},
         incidents=[*incidents(work.rows(_LIVE)), *incidents(work.rows(_CHILDREN))],
-        recent=incidents(work.rows(_RECENT, (now - 30 * flap_within, now - flap_within))),
+        recent=incidents(work.rows(_RECENT, (now - 30 * recent, now - recent))),
         mutes=silences.running(work, now),
         usual=usual(work, now),
         next_id=numbers[0] + 1,

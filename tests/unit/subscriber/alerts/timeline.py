@@ -207,7 +207,7 @@ class Timeline:
         open_ones = [each for each in self.stored.values() if each.is_open or each.owes]
         parents = {each.id for each in open_ones}
         open_ones += [each for each in self.stored.values() if each.parent in parents and not each.is_open]
-        recent = [each for each in self.stored.values() if each.state.value == "resolved"]
+        recent = [each for each in self.stored.values() if each.state.value in {"resolved", "dismissed"}]
         start = Start(
             tuple(self._facts.values()), self._trails, open_ones, recent, self._mutes, self._usual,
             max(self.stored, default=0) + 1,
