@@ -5,6 +5,7 @@ import logging
 from contextlib import ExitStack
 from random import Random
 
+from publisher.boot import Boot
 from publisher.node import host_name, run_node
 from publisher.outbox import Limits, Outbox
 from publisher.outbox_file import path_of
@@ -36,4 +37,5 @@ async def publish(home: Home, settings: PublisherSettings, *, clock: Clock, stop
 def _outbox(plan: Plan, home: Home, settings: OutboxSettings, clock: Clock) -> Outbox:
     limits = Limits(settings.samples, round(settings.megabytes * 1_000_000))
     # A dot is not allowed in names, so no two nodes share a file.
-    return Outbox(path_of(home.outbox, plan.node), plan.node, limits=limits, clock=clock)
+    path, boot = path_of(home.outbox, plan.node), Boot.of_machine(clock)
+    return Outbox(path, plan.node, limits=limits, clock=clock, boot=boot, interval=plan.interval)

@@ -56,6 +56,8 @@ class Dispatch:
     async def next(self) -> Outgoing | None:
         """The next report to send now, or None."""
         async with self._lock:
+            if self._outbox.is_set_free():
+                self._delivery.restart(await on_disk(self._outbox, self._outbox.pending))
             while batch := self._delivery.next(self._clock.monotonic()):
                 samples = await on_disk(self._outbox, partial(self._outbox.load, batch.samples))
                 # What the disk does not give is asked for again with the next connection.

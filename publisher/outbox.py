@@ -10,13 +10,17 @@ import errno
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
 import msgspec
 
+from publisher.boot import Boot
+from publisher.moments import Here, Moment, Stored, body_of, moment_of, moved, sample_of
 from publisher.outbox_file import (
     Changes,
     DiskRefusedError,
@@ -28,6 +32,7 @@ from publisher.outbox_file import (
 )
 from publisher.sources.reading import FIGURES
 from publisher.summary import Summary
+from publisher.timekeeper import Timekeeper
 from rigwatch.clock import Clock
 from rigwatch.messages import LINE_MAX, Sample
 from rigwatch.topics import NodeId
@@ -43,9 +48,6 @@ _SOURCE_ERRORS_MAX: Final = 31
 """A sample takes 32 errors, and one of them is the outbox's."""
 
 _CENTURY: Final = 100 * 366 * 24 * 3_600_000
-
-_decoder = msgspec.json.Decoder(Sample)
-_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,18 @@ class Outbox:
     Raises OutboxBusyError when another process publishes this node, OutboxUnusableError when the file cannot be had.
     """
 
-    def __init__(self, path: Path | None, node: NodeId, *, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        node: NodeId,
+        *,
+        limits: Limits,
+        clock: Clock,
+        boot: Boot | None = None,
+        interval: timedelta = timedelta(minutes=1),
+    ) -> None:
         self._path, self._node, self._limits, self._clock = path, node, limits, clock
+        self._times = Timekeeper(clock, boot or Boot.of_process(clock), interval)
         self._lock = threading.Lock()
         self._unwritten = Changes()
         self._sizes: dict[int, int] = {}
@@ -103,18 +115,20 @@ class Outbox:
     def append(self, summary: Summary) -> Kept:
         """Numbers the sample, keeps it, and drops the oldest ones where there is no room."""
         with self._lock:
-            now = self._clock.now()
-            n = max(self._last["n"] + 1, now)
+            self._put_right()
+            here = self._times.here()
+            n = max(self._last["n"] + 1, here.now)
             dropped: list[int] = []
-            body = self._body(summary, n, now)
+            body = self._body(summary, n, here)
             while self._sizes and not self._has_room(len(body)):
                 dropped.append(self._drop_oldest())
-                body = self._body(summary, n, now)
+                body = self._body(summary, n, here)
             self._count("n", n)
             self._count("dropped", 0)
             self._loss = ""
             self._sizes[n] = len(body)
             self._bytes += len(body)
+            self._times.note(Moment(n, here.now, here.boot, here.elapsed))
             self._unwritten.new[n] = body
             self._write()
             # With this line and the store it can be counted, in both directions, that no sample was lost on its way.
@@ -122,11 +136,19 @@ class Outbox:
             return Kept(n, len(body), tuple(dropped))
 
     def load(self, numbers: Sequence[int]) -> list[Sample]:
-        """These samples, oldest first; those that are gone, or that the disk does not give, are missing."""
+        """These samples, oldest first; those that are gone, that the disk does not give or that wait for the clock to
+        be set are missing."""
         with self._lock:
+            self._put_right()
+            numbers = self._times.ready(numbers)
             bodies = {n: self._unwritten.new[n] for n in numbers if n in self._unwritten.new}
             bodies |= self._read([n for n in numbers if n in self._sizes and n not in bodies])
             return [sample for n in sorted(bodies) if (sample := self._decode(n, bodies[n])) is not None]
+
+    def is_set_free(self) -> bool:
+        """Whether samples that `load` held back can be had now; said once."""
+        with self._lock:
+            return self._times.is_set_free()
 
     def forget(self, numbers: Collection[int]) -> None:
         """Removes samples that are safe on the server."""
@@ -166,12 +188,39 @@ class Outbox:
             self._file.close()
             self._file = None
 
-    def _body(self, summary: Summary, n: int, at: int) -> bytes:
+    def _put_right(self) -> None:
+        """Writes down when samples were really taken, once the clock was set; costs nothing while it was not."""
+        corrected = self._times.corrections()
+        if not corrected:
+            return
+        bodies = {n: self._unwritten.new[n] for n in corrected if n in self._unwritten.new}
+        bodies |= self._read([n for n in corrected if n not in bodies])
+        for n, body in bodies.items():
+            # One that cannot be read is told and dropped when it is to be sent.
+            with suppress(msgspec.DecodeError):
+                self._unwritten.new[n] = moved(body, corrected[n].at)
+                self._times.note(corrected[n])
+                self._bytes += len(self._unwritten.new[n]) - self._sizes[n]
+                self._sizes[n] = len(self._unwritten.new[n])
+        log.info("clock was set, samples put right node=%s count=%s", self._node, len(bodies))
+        self._write()
+
+    def _body(self, summary: Summary, n: int, here: Here) -> bytes:
         errors = dict(islice(summary.errors.items(), _SOURCE_ERRORS_MAX))
         if text := self._own_error():
             errors[ERROR_NAME] = text
         figures = {name: getattr(summary.figures, name) for name in FIGURES}
-        return _encoder.encode(Sample(n=n, at=at, errors=errors, odd=dict(summary.odd), **figures))
+        return body_of(
+            Stored(
+                n=n,
+                at=here.now,
+                errors=errors,
+                odd=dict(summary.odd),
+                boot=here.boot,
+                since=here.elapsed,
+                **figures,
+            )
+        )
 
     def _own_error(self) -> str:
         texts = [self._loss] if self._loss else []
@@ -191,12 +240,14 @@ class Outbox:
         return oldest
 
     def _remove(self, numbers: Collection[int]) -> None:
+        self._times.forget(numbers)
         for n in numbers:
             size = self._sizes.pop(n, None)
             if size is not None:
                 self._bytes -= size
-                if self._unwritten.new.pop(n, None) is None:
-                    self._unwritten.gone.add(n)
+                # One that is not written yet may be on the disk all the same, with another time.
+                self._unwritten.new.pop(n, None)
+                self._unwritten.gone.add(n)
 
     def _count(self, name: str, value: int) -> None:
         if self._last[name] != value:
@@ -205,7 +256,7 @@ class Outbox:
 
     def _decode(self, n: int, body: bytes) -> Sample | None:
         try:
-            return _decoder.decode(body)
+            return sample_of(body)
         except msgspec.DecodeError:
             log.error("sample lost, its row is unreadable node=%s n=%s", self._node, n)
             self._remove([n])
@@ -278,8 +329,18 @@ class Outbox:
         sizes = {n: size for n, size in file.sizes().items() if n not in self._unwritten.gone}
         self._sizes = dict(sorted((sizes | {n: len(body) for n, body in self._unwritten.new.items()}).items()))
         self._bytes = sum(self._sizes.values())
+        self._recall_moments(file)
         for name, value in file.counters().items():
             self._last[name] = max(self._last.get(name, 0), value)
+
+    def _recall_moments(self, file: OutboxFile) -> None:
+        self._times.keep_only(self._sizes)
+        moments = []
+        for body in file.read(self._times.unknown(self._sizes)).values():
+            # One that cannot be read is told and dropped when it is to be sent.
+            with suppress(msgspec.DecodeError):
+                moments.append(moment_of(body))
+        self._times.learn(moments)
 
     def _start_again(self, why: FileDamagedError) -> None:
         """The file was damaged while in use: what is not yet written goes to a new one, with the counters."""
@@ -291,6 +352,7 @@ class Outbox:
         self._unwritten.gone.clear()
         self._unwritten.counters.update(self._last)
         self._sizes = {n: len(body) for n, body in self._unwritten.new.items()}
+        self._times.keep_only(self._sizes)
         self._bytes = sum(self._sizes.values())
         try:
             self._set_aside(self._path, why)
