@@ -26,8 +26,9 @@ from publisher.sources.rigel import RigelSettings, RigelSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
 from publisher.sources.srbminer import SrbminerSettings, SrbminerSource
+from publisher.sources.sysfs import AmdSource, IntelSource, SysfsSettings
 from publisher.sources.trex import TrexSettings, TrexSource
-from publisher.sources.xmrig import XmrigSettings, XmrigSource
+from publisher.sources.xmrig import ProxySettings, ProxySource, XmrigSettings, XmrigSource
 from rigwatch.errors import SettingsError
 from rigwatch.settings.loader import Place, build
 
@@ -47,6 +48,7 @@ class Kind(Generic[Settings]):
 
 KINDS: Mapping[str, Kind[Any]] = {
     "xmrig": Kind(XmrigSettings, XmrigSource),
+    "xmrig-proxy": Kind(ProxySettings, ProxySource),
     "trex": Kind(TrexSettings, TrexSource),
     "lolminer": Kind(LolminerSettings, LolminerSource),
     "gminer": Kind(GminerSettings, GminerSource),
@@ -65,6 +67,8 @@ KINDS: Mapping[str, Kind[Any]] = {
     "hashfile": Kind(HashfileSettings, HashfileSource),
     "host": Kind(HostSettings, HostSource),
     "nvml": Kind(NvmlSettings, NvmlSource),
+    "amd": Kind(SysfsSettings, AmdSource),
+    "intel": Kind(SysfsSettings, IntelSource),
     "simulated": Kind(SimulatedSettings, SimulatedSource),
 }
 

@@ -32,6 +32,10 @@ class XmrigSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_onl
             raise ValueError("token should be of ASCII characters that can be seen")
 
 
+class ProxySettings(XmrigSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    url: Secret = Secret("http://127.0.0.1:44445")
+
+
 class Hashrate(Struct):
     """H/s over 10 s, 60 s and 15 min; null until a window is full."""
 
@@ -122,6 +126,14 @@ class XmrigSource(ApiSource):
             if exc.status != HTTPStatus.NOT_FOUND:
                 raise
             return self.ask(older, headers=self._headers, by=by)
+
+
+class ProxySource(XmrigSource):
+    """What all miners behind an xmrig-proxy do together, and how many they are."""
+
+    title = _PROXY_TITLE
+    switch = "--http-port=44445"
+    login = "`token` should be what xmrig-proxy's --http-access-token says"
 
 
 def parse(summary: bytes, backends: Callable[[], bytes] = lambda: b"[]") -> Reading:
