@@ -1,6 +1,7 @@
 """A web server that plays a channel's other side: it keeps what it gets, and answers as it is told."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -79,10 +80,13 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def webhook() -> Iterator[Webhook]:
+def webhook(tls: ssl.SSLContext | None = None) -> Iterator[Webhook]:
     """Listens while the block runs."""
     hook = Webhook()
     server = _Server(hook)
+    if tls is not None:
+        # The handshake belongs to the thread of the client: one that refuses it must not keep others out.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     hook.port = int(server.server_address[1])
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()

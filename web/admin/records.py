@@ -69,7 +69,7 @@ class RecordsDesk:
             done="",
             configured=len(self._desk.settings.alerts.channels)
             + len(self._desk.settings.alerts.channel)
-            + bool(self._desk.settings.alerts.telegram.token),
+            + len(set(self._desk.settings.alerts.telegram.chats)),
             refused=sorted(self._desk.store.refused_channels().items()),
             test=self._test.latest(),
             zone=self._desk.zone,

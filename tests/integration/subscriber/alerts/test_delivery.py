@@ -15,10 +15,15 @@ from rigwatch.process import run
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings, HeartbeatSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
-from subscriber.alerts.rule import Rule
+from subscriber.alerts.incident import Kind
+from subscriber.alerts.letter import Letter
+from subscriber.alerts.rule import Rule, Severity
+from subscriber.notify.channels import channels_of
 from subscriber.service import subscribe
 from subscriber.store import Store, alerts, open_store, outbox
+from subscriber.store.work import Row
 from tests.integration.subscriber.running import Node, prepare, subscribing
+from tests.mail import mail_server
 from tests.mosquitto import Mosquitto
 from tests.rigs import birth, rig, will
 from tests.waiting import eventually_async
@@ -43,6 +48,11 @@ async def a_lost_node(port: int, name: str = "rig1") -> None:
 def about_the_node(store: Store) -> int:
     """The number of the incident; until the broker answers there may be one about that before it. 0: not yet."""
     return next((each.id for each in store.incidents(9) if each.rule is Rule.LOST), 0)
+
+
+def progress(store: Store, incident: int) -> list[Row]:
+    """What became of the messages about it."""
+    return store.look(lambda work: outbox.of_incident(work, incident))
 
 
 async def test_a_will_becomes_a_message_with_its_evidence(home: Home, mosquitto: Mosquitto) -> None:
@@ -167,6 +177,68 @@ async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it
             await eventually_async(lambda: len(hook.deliveries) >= 2, what="the message after the restart")
         local.close()
     assert hook.titles[1] == "CRITICAL: garage/rig1 lost (may be a second copy)"
+
+
+async def test_a_mail_server_that_refuses_is_told_of_through_the_others_in_its_own_words(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    said = "535 5.7.8 Username and Password not accepted"
+    with mail_server({"AUTH": said}) as mail, webhook() as good:
+        more = {
+            "mail": ChannelSettings(url=Secret(mail.url("ann@y.example"))),
+            "good": ChannelSettings(url=Secret(good.url)),
+        }
+        async with subscribing(home, configured(mosquitto.port, good, channels=(), channel=more)):
+            await a_lost_node(mosquitto.port)
+            loud = "CRITICAL: rigwatch may not send through a channel: mail"
+            await eventually_async(lambda: loud in good.titles, what="the others are told")
+    (message,) = [each.body["message"] for each in good.deliveries if each.title == loud]
+    assert said in message
+    assert said in local.look(outbox.refused)["mail"][1]
+
+
+async def test_what_was_unsent_in_a_restored_copy_says_how_old_it_is_or_is_given_up(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    now = SystemClock().now()
+    with webhook() as hook:
+        wanted = configured(mosquitto.port, hook)
+        (channel,) = channels_of(wanted.alerts)
+        for number, age in enumerate((49 * 3_600_000, 25 * 60_000, 0), 1):
+            letter = Letter(channel.key, Kind.FIRST, Severity.CRITICAL, f"message {number}", "body", (number,))
+            local.change(lambda work, n=number, at=now - age, x=letter: outbox.add(work, [x], n, at))  # type: ignore[misc]
+        async with subscribing(home, wanted):
+            await eventually_async(lambda: len(hook.deliveries) == 2, what="what is young enough")
+            await eventually_async(
+                lambda: local.look(lambda work: outbox.of_incident(work, 1))[0][2] == "failed",
+                what="the rest is marked",
+            )
+    assert hook.titles == ["message 2 (may be a second copy) (written 25 min ago)", "message 3 (may be a second copy)"]
+
+
+async def test_a_channel_that_takes_it_and_never_answers_gets_few_copies_and_holds_up_nothing(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"), rig("rig2", "garage"))
+    with webhook() as hook:
+        hook.hold = threading.Event()
+        slow = {"slow": ChannelSettings(url=Secret(hook.url), timeout=timedelta(seconds=1))}
+        async with subscribing(home, configured(mosquitto.port, hook, channels=(), channel=slow)):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: len(hook.deliveries) == 2, what="a copy of the first")
+            await a_lost_node(mosquitto.port, "rig2")
+            await eventually_async(lambda: any("rig2" in each for each in hook.titles), what="the next is under way")
+            await eventually_async(
+                lambda: any(
+                    row[5] == 2 for row in local.look(lambda work: outbox.of_incident(work, about_the_node(local)))
+                ),
+                what="its attempts are counted",
+            )
+            hook.hold.set()
+    first = [each for each in hook.titles if "rig1" in each]
+    assert first == ["CRITICAL: garage/rig1 lost", "CRITICAL: garage/rig1 lost (may be a second copy)"]
 
 
 async def test_the_heartbeat_says_nothing_until_it_knows_and_then_that_all_is_well(
