@@ -1,14 +1,18 @@
 """Drives the alerts: feeds the engine what a batch or the clock brought, and stores each step with what caused it."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+
+from msgspec import structs
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
+from subscriber.alerts.blackout import Known, Past
 from subscriber.alerts.book import Decision
-from subscriber.alerts.engine import Engine
+from subscriber.alerts.engine import Engine, Outcome
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
@@ -67,6 +71,10 @@ class Alerter:
         self._reported: dict[NodeId, Millis] = {}
         # In the order in which they came.
         self._waiting: dict[NodeId, None] = {}
+        self._heir = False
+        self._past: deque[Past] = deque()
+        self._recorded = 0
+        self.known = Known()
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
 
@@ -74,6 +82,15 @@ class Alerter:
     def drives(self) -> bool:
         """Whether it is this subscriber's turn."""
         return self._engine is not None and self._turn is not None and self._turn.is_fresh
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it was our turn when the database last said so, or would be if it could be written."""
+        return self._turn is not None and (self._turn.term is not None or self._heir)
+
+    def record(self, past: Past) -> None:
+        """What was decided and told from memory, to be stored for the record. From any thread."""
+        self._past.append(past)
 
     @property
     def term(self) -> int | None:
@@ -115,6 +132,7 @@ class Alerter:
             return []
         held = store.look(turns.seen)
         had = turn.term is not None
+        self._heir = False
         if not turn.may_begin(held):
             self._lose(had=had)
             return []
@@ -123,12 +141,16 @@ class Alerter:
         except BaseException:
             # What the engine thinks is stored is not: it begins anew from what is.
             self._forget()
+            self._heir = held.holder in (None, self._name)
             raise
         if number is None:
             self._lose(had=had)
             return []
         if number != turn.term:
             turn.taken(number)
+        for _ in range(self._recorded):
+            self._past.popleft()
+        self._recorded = 0
         return self._take()
 
     def release(self, store: Store) -> None:
@@ -194,11 +216,14 @@ class Alerter:
         if number != turn.term:
             self._forget()
         engine = self._engine or self._begin(work, now)
+        self._store_past(work, engine)
         changed = marks.changed(work)
         if changed != self._changed:
-            engine.set_mutes(silences.running(work, now))
+            mutes, refused = silences.running(work, now), self.refused(work)
+            self.known = Known(mutes, refused)
+            engine.set_mutes(mutes)
             engine.set_acknowledged(alerts.acknowledged(work))
-            engine.set_refused(self.refused(work))
+            engine.set_refused(refused)
             self._changed = changed
             engine.take_all(reader.nodes(work))
             self._looked_at = now
@@ -218,6 +243,14 @@ class Alerter:
             alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
         self._step(work, engine)
         return number
+
+    def _store_past(self, work: Work, engine: Engine) -> None:
+        self._recorded = len(self._past)
+        for past in islice(self._past, self._recorded):
+            number = engine.next_id()
+            story = tuple(structs.replace(each, incident=number) for each in past.decisions)
+            outcome = Outcome(incidents=(structs.replace(past.incident, id=number),), decisions=story)
+            self._decision = alerts.save(work, outcome, self._decision + 1)
 
     def refused(self, work: Work) -> dict[str, str]:
         """Channels that were refused for good, unless their address has changed since."""

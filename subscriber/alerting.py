@@ -11,7 +11,9 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import ServerSettings
 from subscriber.alerter import Alerter
+from subscriber.alerts.blackout import Blackout
 from subscriber.alerts.policy import Policy
+from subscriber.emergency import Emergency
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel
 from subscriber.notify.channels import channels_of
@@ -23,6 +25,7 @@ from subscriber.notify.postman import Postman
 from subscriber.notify.telegram import bot_of
 from subscriber.notify.unending import unending
 from subscriber.notify.wishes import Wishes
+from subscriber.outage import Outage
 from subscriber.watch import Watch
 from subscriber.worker import Worker
 
@@ -32,7 +35,13 @@ _WELL_FOR: Millis = 15_000
 
 
 def alerting(
-    settings: ServerSettings, worker: Worker, *, clock: Clock, connected_at: Callable[[], Millis | None], name: str = ""
+    settings: ServerSettings,
+    worker: Worker,
+    outage: Outage,
+    *,
+    clock: Clock,
+    connected_at: Callable[[], Millis | None],
+    name: str = "",
 ) -> tuple[Watch, Mapping[str, Callable[[], Coroutine[Any, Any, None]]]]:
     """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address.
 
@@ -51,12 +60,14 @@ def alerting(
         name=name,
     )
     postman = Postman(channels, StoredLedger(worker, alerter, clock=clock), clock=clock)
-    watch = Watch(worker, alerter, postman, clock=clock)
+    watch = Watch(worker, alerter, postman, outage=outage, clock=clock)
+    blackout = Blackout(policy, [each.route for each in channels])
+    emergency = Emergency(outage, blackout, worker=worker, alerter=alerter, postman=postman, clock=clock)
 
     def facts() -> Facts:
         at = alerter.stepped_at
-        steps = at is not None and clock.now() - at < _WELL_FOR
-        return Facts(leads=alerter.term is not None, connected=connected_at() is not None, steps=steps)
+        steps = at is not None and clock.now() - at < _WELL_FOR and outage.since is None
+        return Facts(leads=alerter.speaks, connected=connected_at() is not None, steps=steps)
 
     heartbeat = Heartbeat(settings.alerts.heartbeat, Standing(facts), clock=clock)
     bot = settings.alerts.telegram
@@ -66,6 +77,7 @@ def alerting(
         **({"telegram": listener.run} if bot.token else {}),
         "postman": postman.run,
         "heartbeat": heartbeat.run,
+        "emergency": emergency.run,
         "channels": lambda: _warm_up(channels),
     }
     return watch, {name: partial(unending, name, run, clock=clock) for name, run in beside.items()}

@@ -11,7 +11,8 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
-from subscriber.store import housekeeping, marks
+from subscriber.outage import Outage
+from subscriber.store import Unusable, housekeeping, marks
 from subscriber.store.work import Work
 from subscriber.worker import Worker
 
@@ -33,10 +34,13 @@ class Link(Protocol):
 class Chores:
     """`name` is under which this subscriber's sign of life is kept."""
 
-    def __init__(self, worker: Worker, link: Link, registry: Registry, *, clock: Clock, name: str) -> None:
+    def __init__(
+        self, worker: Worker, link: Link, registry: Registry, *, outage: Outage, clock: Clock, name: str
+    ) -> None:
         self._worker = worker
         self._link = link
         self._registry = registry
+        self._outage = outage
         self._clock = clock
         self._name = name
         self._noted: dict[NodeId, Enrollment] | None = None
@@ -95,11 +99,14 @@ class Chores:
         """A database or a file that cannot be used now is named once; the chore is tried again when it is next due."""
         try:
             await chore()
+        except Unusable as exc:
+            self._outage.failed(what, exc)
         except RigwatchError as exc:
             if what not in self._failing:
                 log.warning("not done chore=%r: %s", what, exc)
             self._failing.add(what)
         else:
+            self._outage.worked(what)
             if what in self._failing:
                 log.info("done again chore=%r", what)
             self._failing.discard(what)

@@ -16,6 +16,7 @@ from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, parse_topic, topic_of
 from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.ingest import Access, Heard, Reason, Rejected, ReportTaken, open_message
+from subscriber.outage import Outage
 from subscriber.rejections import Rejections
 from subscriber.store import Unstorable, Verdict
 
@@ -61,12 +62,14 @@ class Pipeline:
         access: Access,
         outlet: Outlet,
         *,
+        outage: Outage,
         clock: Clock,
         capacity: int = CAPACITY,
     ) -> None:
         self._write = write
         self._access = access
         self._outlet = outlet
+        self._outage = outage
         self._clock = clock
         self._capacity = capacity
         self._queue = FairQueue(capacity)
@@ -202,10 +205,12 @@ class Pipeline:
             try:
                 verdicts = await self._write(batch)
             except Unstorable as exc:
+                self._note_success()
                 return await self._store_apart(batch, str(exc))
             except StoreError as exc:
                 failures += 1
-                self._note_failure(exc)
+                self._failing = True
+                self._outage.failed("reports", exc)
                 self._regulate()
                 delay = random.uniform(0, min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(failures, 16)))  # noqa: S311
                 await self._clock.sleep(delay)
@@ -218,6 +223,10 @@ class Pipeline:
             else:
                 self._note_success()
                 return verdicts
+
+    def _note_success(self) -> None:
+        self._failing = False
+        self._outage.worked("reports")
 
     async def _store_apart(self, batch: list[Heard], why: str) -> list[Verdict]:
         """What the database cannot hold must not keep the rest from being stored: neither others' messages nor, within
@@ -303,16 +312,6 @@ class Pipeline:
 
     def _is_nearly_full(self) -> bool:
         return self._queue.waiting > self._capacity * 3 // 4
-
-    def _note_failure(self, exc: StoreError) -> None:
-        if not self._failing:
-            log.error("database does not take reports, they are kept where they come from and tried again: %s", exc)
-        self._failing = True
-
-    def _note_success(self) -> None:
-        if self._failing:
-            log.warning("database takes reports again")
-        self._failing = False
 
 
 def _halves(heard: Heard) -> tuple[Heard, Heard]:

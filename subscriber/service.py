@@ -23,6 +23,7 @@ from subscriber.alerting import alerting
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
 from subscriber.login import endpoint_of, login_of
+from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
 from subscriber.session import Session
 from subscriber.store import open_store
@@ -55,11 +56,12 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
             pipeline.receive(message)
 
         session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared)
+        outage = Outage(clock)
         watch, others = alerting(
-            settings, worker, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id
+            settings, worker, outage, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id
         )
-        pipeline = Pipeline(watch.write, access, session, clock=clock)
-        chores = Chores(worker, session, registry, clock=clock, name=login.client_id)
+        pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock)
+        chores = Chores(worker, session, registry, outage=outage, clock=clock, name=login.client_id)
         feed = Feed(
             settings.feed, worker, open_connection=partial(_open_feed, endpoint, login), turn=watch, clock=clock,
             link=settings.alerts.link or web_url(settings.web),

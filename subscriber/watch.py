@@ -9,7 +9,8 @@ from rigwatch.errors import RigwatchError
 from subscriber.alerter import Alerter
 from subscriber.ingest import Heard
 from subscriber.notify.postman import Postman
-from subscriber.store import Verdict
+from subscriber.outage import Outage
+from subscriber.store import Unusable, Verdict
 from subscriber.store.outbox import Posted
 from subscriber.worker import Worker
 
@@ -24,10 +25,11 @@ LEAST_S = 0.01
 class Watch:
     """`write` is what the pipeline stores through."""
 
-    def __init__(self, worker: Worker, alerter: Alerter, postman: Postman, *, clock: Clock) -> None:
+    def __init__(self, worker: Worker, alerter: Alerter, postman: Postman, *, outage: Outage, clock: Clock) -> None:
         self._worker = worker
         self._alerter = alerter
         self._postman = postman
+        self._outage = outage
         self._clock = clock
         self._sooner = asyncio.Event()
         self._failure = ""
@@ -52,6 +54,10 @@ class Watch:
             try:
                 self._hand_over(await self._worker.do(self._alerter.tick))
                 self._failure = ""
+                self._outage.worked("alerts")
+            except Unusable as exc:
+                self._failure = str(exc)
+                self._outage.failed("alerts", exc)
             except RigwatchError as exc:
                 if str(exc) != self._failure:
                     log.error("alerts are not decided: %s", exc)

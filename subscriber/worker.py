@@ -1,6 +1,7 @@
 """The one thread that writes to the store, so that the loop goes on receiving while the disk is busy."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -13,13 +14,28 @@ T = TypeVar("T")
 class Worker:
     """A batch, a sign of life and a step of forgetting take turns, in the order they were asked for."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._monotonic = monotonic
+        self._began: float | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def do(self, work: Callable[[Store], T]) -> T:
         """The result of `work`; it runs to its end even where nobody waits for it any more."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._store)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._done, work)
+
+    @property
+    def busy_for(self) -> float:
+        """For how many seconds it has been at one piece of work."""
+        began = self._began
+        return 0.0 if began is None else self._monotonic() - began
+
+    def _done(self, work: Callable[[Store], T]) -> T:
+        self._began = self._monotonic()
+        try:
+            return work(self._store)
+        finally:
+            self._began = None
 
     async def ask(self, look: Callable[[Store], T]) -> T:
         """What `look` reads, beside whatever is being written."""

@@ -133,6 +133,10 @@ def _server_title(said: Said) -> str:
     incident = said.incident
     lasted = duration((incident.resolved_at or said.now) - incident.since)
     about = f": {plain(incident.subject.name, NAME_MAX)}" if incident.subject.name else ""
+    if incident.rule is Rule.NO_DATABASE:
+        # Its name is the fault, which is over.
+        over = said.kind is Kind.RECOVERY or not incident.is_open
+        about = "" if over else f"{about} since {moment(incident.since, said.zone, said.now)}"
     if said.kind is Kind.RECOVERY:
         return f"OK: {OVER_AGAIN[incident.rule]}{about}, after {lasted}"
     if said.kind is Kind.FLAPPING:
@@ -176,6 +180,7 @@ def _tried(said: Said) -> str:
         Rule.SILENT: "its connection answers the broker all the while: the machine lives, its publisher may hang",
         Rule.OFFLINE: in_vain,
         Rule.SOURCE_FAILING: f"read again and again for {span}; its machine reports all the while",
+        Rule.NO_DATABASE: f"tried again and again for {span}; what comes is kept, and what dies meanwhile is told then",
         Rule.NO_BROKER: f"tried to connect again and again for {span}",
         Rule.CHANNEL_REFUSED: "put its address right in [alerts] of server.toml, then run 'rigwatch test-alert'",
     }.get(said.incident.rule, always)

@@ -55,10 +55,11 @@ class Rule(StrEnum):
     SAMPLES_LOST = "samples_lost"
     # of rigwatch itself, never of a node
     NO_BROKER = "no_broker"
+    NO_DATABASE = "no_database"
     CHANNEL_REFUSED = "channel_refused"
 
 
-OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.CHANNEL_REFUSED})
+OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.NO_DATABASE, Rule.CHANNEL_REFUSED})
 
 TITLES = {
     Rule.LOST: "lost",
@@ -82,6 +83,7 @@ TITLES = {
     Rule.CLOCK_OFF: "has a wrong clock",
     Rule.SAMPLES_LOST: "loses samples",
     Rule.NO_BROKER: "rigwatch has no broker, nobody watches the nodes",
+    Rule.NO_DATABASE: "rigwatch cannot store",
     Rule.CHANNEL_REFUSED: "rigwatch may not send through a channel",
 }
 """What is said of a node, after its name; of the server, alone."""
@@ -109,6 +111,7 @@ OVER_AGAIN = {
     Rule.CLOCK_OFF: "has the right time again",
     Rule.SAMPLES_LOST: "loses no more samples",
     Rule.NO_BROKER: "rigwatch has its broker again",
+    Rule.NO_DATABASE: "rigwatch stores again",
     Rule.CHANNEL_REFUSED: "a channel may send again",
 }
 """What is said when it is over."""
@@ -180,6 +183,7 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     Rule.CLOCK_OFF: RulePolicy(threshold=30, clear=5, hold=5 * MINUTE, severity=Severity.INFO),
     Rule.SAMPLES_LOST: RulePolicy(severity=Severity.INFO),
     Rule.NO_BROKER: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
+    Rule.NO_DATABASE: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.CHANNEL_REFUSED: RulePolicy(severity=Severity.CRITICAL, schedule=(0, HOUR)),
 }
 """What a rule starts from. `hot` and `cold` speak of the node's figure, or of its hottest card."""

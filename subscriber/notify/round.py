@@ -267,7 +267,8 @@ async def keep_trying(write: Write) -> None:
             await write()
         except RigwatchError as exc:
             if not told:
-                log.error("what became of a message cannot be stored: %s", exc)
+                # Why nothing can be stored is said once, and not for each message.
+                log.debug("what became of a message cannot be stored: %s", exc)
                 told = True
         except Exception:
             # The message stays as it was in the database, so after a start it may go out again, marked as a copy.

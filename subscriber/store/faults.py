@@ -20,6 +20,7 @@ class Fault(StrEnum):
     REMOVED = "its file was removed or replaced"
     REFUSED = "it refuses the login"
     AWAY = "it cannot be reached"
+    STALLED = "it does not answer"
     OTHER = "it does not work"
 
 

@@ -1,6 +1,9 @@
 """What one node sends and the database cannot hold: it costs that node's value, and nobody else anything."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -58,12 +61,13 @@ async def test_one_nodes_bad_value_is_set_aside_and_everybody_elses_is_stored(
             await node.connection.close()
 
 
-def test_a_value_that_no_column_has_does_not_make_the_alerts_begin_anew(store: Store) -> None:
+def test_a_value_that_does_not_fit_does_not_make_the_alerts_begin_anew(store: Store) -> None:
     driver = Driver(store)
     driver.tick()
+    refuse_666_peers(store)
     term = store.look(turn.term)
     with pytest.raises(Unstorable):
-        driver.hear(birth(2**70))
+        driver.hear(report(sample(peers=666)))
     driver.tick()
     assert (driver.drives(), store.look(turn.term)) == (True, term)
     driver.alerter.release(store)
@@ -80,6 +84,28 @@ def test_a_nul_in_what_a_source_says_keeps_nobody_from_being_told(store: Store) 
     (left,) = store.look(outbox.left)
     assert "\0" not in left.body
     driver.alerter.release(store)
+
+
+def test_sqlite_on_a_read_only_or_damaged_file_says_which(tmp_path: Path) -> None:
+    file = tmp_path / "some.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        assert _fault(connection) is Fault.READ_ONLY
+    file.write_bytes(file.read_bytes()[:4096] + bytes(range(256)) * 16)
+    with closing(sqlite3.connect(file)) as connection:
+        assert _fault(connection) is Fault.DAMAGED
+    file.write_bytes(b"no database at all" * 300)
+    with closing(sqlite3.connect(file)) as connection:
+        assert _fault(connection) is Fault.DAMAGED
+
+
+def _fault(connection: sqlite3.Connection) -> Fault:
+    with pytest.raises(sqlite3.Error) as caught:
+        connection.execute("INSERT INTO t VALUES (1)")
+    found = translated(caught.value, "some.db")
+    assert isinstance(found, Unusable)
+    return found.fault
 
 
 @pytest.mark.parametrize(

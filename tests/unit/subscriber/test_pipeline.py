@@ -15,6 +15,7 @@ from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, NodeId, topic_of
 from subscriber import pipeline as module
 from subscriber.ingest import Heard, Known, Reason, judge
+from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
 from subscriber.store import Unstorable, Verdict
 from tests.fake_clock import START, FakeClock, settle
@@ -118,7 +119,9 @@ async def running(*, capacity: int = 100, disk: Disk | None = None) -> AsyncIter
     if disk is None:
         disk = Disk()
         disk.allowed.set()
-    setup = Setup(Pipeline(disk.write, Everybody(), wire, clock=clock, capacity=capacity), wire, disk, clock)
+    setup = Setup(
+        Pipeline(disk.write, Everybody(), wire, outage=Outage(clock), clock=clock, capacity=capacity), wire, disk, clock
+    )
     task = asyncio.create_task(setup.pipeline.run())
     try:
         yield setup
@@ -229,9 +232,9 @@ async def test_a_database_that_is_away_is_tried_again_and_named_once(caplog: pyt
         await it.pass_time(lambda: it.disk.failures == [])
         await it.pass_time(it.pipeline._idle.is_set)
         assert len(it.wire.acks) == 1
-    lines = [record.getMessage() for record in caplog.records if record.name == "subscriber.pipeline"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "subscriber.outage"]
     assert len([line for line in lines if "is locked" in line]) == 1
-    assert "takes reports again" in lines[-1]
+    assert lines[-1] == "stores again"
 
 
 async def test_one_message_the_database_cannot_hold_is_left_out_and_not_acknowledged() -> None:
