@@ -43,7 +43,7 @@ class Sampler:
 
     def _summary(self) -> Summary:
         gathered = [reader.take() for reader in self._readers]
-        summary = summarise(gathered, self._roll.unseen(gathered))
+        summary = summarise(gathered, self._roll.unseen(gathered), failing=self._failing)
         self._log_changes(summary)
         return summary
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -46,14 +47,18 @@ class Summary:
     odd: Mapping[str, str] = field(default_factory=dict)
 
 
-def summarise(gathered: Sequence[Gathered], unseen: Sequence[Gpu] = ()) -> Summary:
+def summarise(
+    gathered: Sequence[Gathered], unseen: Sequence[Gpu] = (), *, failing: Mapping[str, str] = MappingProxyType({})
+) -> Summary:
     """The interval's figures. Where two sources give the same one, the source listed first in the settings wins, but
     for what several miners do: that adds up.
 
     A failing source gives none of its figures, only its error; one that could be read in part gives both. `gpus` are
-    merged card by card; where any source tells of cards, those of `unseen` are there as well.
+    merged card by card; where any source tells of cards, those of `unseen` are there as well. What was `failing` before
+    and was not read in this interval has not worked since, and still fails.
     """
     errors = {each.source: _line(error, tries(each.reads)) for each in gathered if (error := failure(each.reads))}
+    errors |= {each.source: failing[each.source] for each in gathered if not each.reads and each.source in failing}
     works = {each.source for each in gathered if each.source not in errors}
     errors |= {
         each.source: _line(lacks, 0) for each in gathered if each.source not in errors and (lacks := _lacks(each))

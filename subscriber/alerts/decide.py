@@ -49,6 +49,8 @@ class _Next(NamedTuple):
 
 def decide(incident: Incident, finding: Finding, policy: RulePolicy, *, general: Policy, now: Millis) -> Step:
     """Applies a finding, as many transitions as it takes. An incident that is over stays as it is."""
+    if finding.holds is Holds.MOOT:
+        return close(incident, finding.evidence, now) if incident.is_open else Step(incident)
     case = _Case(finding, policy, general, now)
     changes: list[Change] = []
     if finding.holds is Holds.YES:
@@ -63,7 +65,7 @@ def decide(incident: Incident, finding: Finding, policy: RulePolicy, *, general:
 
 
 def close(incident: Incident, reason: str, now: Millis) -> Step:
-    """The rule was switched off, or the node is gone."""
+    """The rule was switched off, the node is gone, or what it was about has become another thing."""
     after = following(incident.state, Event.CLOSED)
     closed = replace(incident, state=after, resolved_at=now, ended=reason, owes=_owed_at_the_end(incident), owed_at=now)
     return Step(closed, (Change(after, reason),))

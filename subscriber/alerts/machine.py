@@ -5,12 +5,11 @@ from operator import itemgetter
 
 from rigwatch.messages import Gpu, Sample
 from subscriber.alerts.rule import RulePolicy
-from subscriber.alerts.trail import CARD_FORGOTTEN_AFTER, Card
-from subscriber.alerts.view import UNKNOWN, Finding, View, either, no, yes
+from subscriber.alerts.trail import CARD_FORGOTTEN_AFTER, OUTBOX, Card
+from subscriber.alerts.view import UNKNOWN, Finding, View, either, moot, no, yes
 from subscriber.alerts.words import duration, plain
 
-OUTBOX = "outbox"
-"""Under this name among a sample's errors the publisher says what became of its own storage."""
+_FIGURES = ("hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "cpu", "gpus", "uptime")
 
 
 def source_failing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
@@ -18,7 +17,13 @@ def source_failing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # 
         return UNKNOWN
     errors = sorted(view.fresh.errors.items()) if view.fresh.errors else ()
     failing = [f"{plain(name, 40)}: {plain(why)}" for name, why in errors if name != OUTBOX]
-    return yes("; ".join(failing)) if failing else no("all sources answer")
+    if failing:
+        return yes("; ".join(failing))
+    known = set(view.facts.sources)
+    if known and view.trail.failing and known.isdisjoint(view.trail.failing):
+        return moot(f"{', '.join(plain(name, 40) for name in view.trail.failing)}: not read any more")
+    # Neither a figure nor an error: nothing was read.
+    return no("all sources answer") if _says_anything(view.fresh) else UNKNOWN
 
 
 def gpu_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
@@ -81,6 +86,10 @@ def samples_lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # no
         return UNKNOWN
     trouble = view.fresh.errors.get(OUTBOX)
     return yes(plain(trouble)) if trouble else no("its outbox has room")
+
+
+def _says_anything(sample: Sample) -> bool:
+    return any(getattr(sample, name) is not None for name in _FIGURES)
 
 
 def _temperatures(sample: Sample | None) -> list[tuple[float, Gpu | None]]:

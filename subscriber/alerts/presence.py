@@ -7,7 +7,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from subscriber.alerts.rule import SECOND, RulePolicy
 from subscriber.alerts.status import NodeStatus, is_blind
-from subscriber.alerts.view import UNKNOWN, Finding, Holds, View, no, yes
+from subscriber.alerts.view import UNKNOWN, Finding, Holds, View, moot, no, yes
 from subscriber.alerts.words import duration
 from subscriber.facts import KEY_ENDED
 
@@ -26,6 +26,8 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
     facts = view.facts
     if facts.state is None or is_blind(view.server, view.now):
         return UNKNOWN
+    if facts.state is NodeState.OFFLINE:
+        return moot("it said goodbye")
     if facts.state is not NodeState.LOST:
         return no(_state(facts.state))
     came_at, connected_at = facts.state_at or 0, view.server.connected_at or 0
@@ -43,7 +45,7 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
 def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
     facts = view.facts
     if facts.state is not NodeState.ONLINE or is_blind(view.server, view.now):
-        return no(_state(facts.state)) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
+        return moot(_state(facts.state)()) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
     connected_at, reported_at = view.server.connected_at or 0, facts.last_report_at or 0
     heard_at = max(reported_at, facts.state_at or 0, connected_at)
     patience = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // _MILLISECOND)))
@@ -60,6 +62,8 @@ def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: F
     facts = view.facts
     if facts.state is None or view.status is NodeStatus.UNKNOWN:
         return UNKNOWN
+    if facts.state is NodeState.LOST:
+        return moot(_state(facts.state)())
     if facts.state is not NodeState.OFFLINE:
         return no(_state(facts.state))
     if view.status is NodeStatus.MAINTENANCE:

@@ -21,6 +21,10 @@ CARD_FORGOTTEN_AFTER: Millis = 24 * HOUR
 """A card that is away for so long was taken out on purpose."""
 
 
+OUTBOX = "outbox"
+"""Under this name among a sample's errors the publisher says what became of its own storage."""
+
+
 class Card(Struct, frozen=True, omit_defaults=True):
     """A GPU by its id."""
 
@@ -40,8 +44,8 @@ class Shares(Struct, frozen=True):
 
 class Trail(Struct, frozen=True, omit_defaults=True):
     """`rhythm` is how often shares were accepted. `share_at` is from when on the next one is waited for: since the last
-    (`shared`), or since the miner was started or found. `earlier` is the block it had some minutes
-    ago, with its moment, `marked` what will be that next.
+    (`shared`), or since the miner was started or found; `work` is its algorithm and pool. `earlier` is the block it had
+    some minutes ago, with its moment, `marked` what will be that next. `failing` are the sources that failed last.
     """
 
     at: Millis = 0
@@ -54,9 +58,10 @@ class Trail(Struct, frozen=True, omit_defaults=True):
     share_at: Millis | None = None
     shared: bool = False
     rhythm: Rhythm = Rhythm()
-    pool: str = ""
+    work: tuple[str, str] = ("", "")
     cards: tuple[Card, ...] = ()
     paces: tuple[Pace, ...] = ()
+    failing: tuple[str, ...] = ()
 
 
 def follow(trail: Trail, sample: Sample) -> Trail:
@@ -65,6 +70,8 @@ def follow(trail: Trail, sample: Sample) -> Trail:
         return trail
     trail = _follow_block(trail, sample)
     trail = _follow_shares(trail, sample)
+    if sample.errors:
+        trail = replace(trail, failing=tuple(sorted(sample.errors.keys() - {OUTBOX})))
     if sample.algorithm is not None:
         trail = replace(trail, paces=paced(trail.paces, sample))
     return replace(_follow_cards(trail, sample), at=sample.at)
@@ -93,7 +100,7 @@ def _follow_shares(trail: Trail, sample: Sample) -> Trail:
     if last is None or now.accepted < last.accepted or now.rejected < last.rejected:
         rhythm = trail.rhythm.broken_off(trail.at - trail.share_at) if trail.share_at is not None else trail.rhythm
         trail = replace(trail, shares=(now,), share_at=sample.at, shared=False, rhythm=rhythm)
-        return _follow_pool(trail, sample)
+        return _follow_work(trail, sample)
     gained = now.accepted - last.accepted
     found_at = _last_share_at(trail, sample, gained)
     if gained:
@@ -101,7 +108,7 @@ def _follow_shares(trail: Trail, sample: Sample) -> Trail:
         trail = replace(trail, share_at=found_at, shared=True, rhythm=rhythm)
     elif found_at > (trail.share_at or 0):
         trail = replace(trail, share_at=found_at, shared=True)
-    return _follow_pool(replace(trail, shares=_kept(trail.shares, now)), sample)
+    return _follow_work(replace(trail, shares=_kept(trail.shares, now)), sample)
 
 
 def _last_share_at(trail: Trail, sample: Sample, gained: int) -> Millis:
@@ -112,12 +119,16 @@ def _last_share_at(trail: Trail, sample: Sample, gained: int) -> Millis:
     return trail.at + (sample.at - trail.at) * gained // (gained + 1) if gained else 0
 
 
-def _follow_pool(trail: Trail, sample: Sample) -> Trail:
-    """Another pool asks for harder or easier shares."""
-    pool = sample.pool or trail.pool
-    if pool == trail.pool:
+def _follow_work(trail: Trail, sample: Sample) -> Trail:
+    """Another pool, or another algorithm, has harder or easier shares."""
+    before, told = trail.work, (sample.algorithm or "", sample.pool or "")
+    work = (told[0] or before[0], told[1] or before[1])
+    if work == before:
         return trail
-    return replace(trail, pool=pool, rhythm=Rhythm(), share_at=sample.at) if trail.pool else replace(trail, pool=pool)
+    is_other = any(old and old != new for old, new in zip(before, work, strict=True))
+    if not is_other:
+        return replace(trail, work=work)
+    return replace(trail, work=work, rhythm=Rhythm(), share_at=sample.at, shared=False)
 
 
 def _kept(shares: Sequence[Shares], now: Shares) -> tuple[Shares, ...]:

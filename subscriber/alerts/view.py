@@ -36,6 +36,8 @@ class Holds(StrEnum):
     YES = "yes"
     NO = "no"
     UNKNOWN = "unknown"
+    # nobody will ever know: what it was about has become another thing
+    MOOT = "moot"
 
 
 Words: TypeAlias = str | Callable[[], str]
@@ -65,6 +67,11 @@ def yes(words: Words, since: Millis | None = None) -> Finding:
 
 def no(words: Words = "", check_at: Millis | None = None) -> Finding:
     return Finding(Holds.NO, words, check_at=check_at)
+
+
+def moot(why: str) -> Finding:
+    """Closes what is open, which is no recovery."""
+    return Finding(Holds.MOOT, why)
 
 
 def either(holds: bool, words: Words) -> Finding:  # noqa: FBT001 - the question itself

@@ -215,3 +215,11 @@ def test_a_rate_is_the_mean_since_the_miner_turned_to_another_algorithm() -> Non
     readings = [_mining(60e6, "etchash"), _mining(500e6, "kaspa"), _mining(520e6, "kaspa")]
     figures = summarise([_gathered("nicehash", *readings)]).figures
     assert (figures.hashrate, figures.algorithm) == (510e6, "kaspa")
+
+
+def test_a_source_that_failed_and_was_not_read_since_still_fails() -> None:
+    failing = {"a": "refused", "gone": "refused"}
+    unread = summarise([_gathered("a"), _gathered("b", Reading(peers=2))], failing=failing)
+    assert (unread.errors, unread.figures) == ({"a": "refused"}, Reading(peers=2))
+    assert summarise([_gathered("a", Reading(peers=3))], failing=failing).errors == {}
+    assert summarise([_gathered("a", "timed out")], failing=failing).errors == {"a": "timed out"}

@@ -90,6 +90,11 @@ class Timeline:
         self._facts[name] = replace(self._facts[name], tags=tags)
         return self._changed(name)
 
+    def reads(self, name: str, *sources: str) -> "Timeline":
+        """The sources that its birth named."""
+        self._facts[name] = replace(self._facts[name], sources=sources)
+        return self._changed(name)
+
     def reports_stop(self, name: str) -> "Timeline":
         self._due[name] = 2**62
         return self
