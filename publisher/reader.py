@@ -23,7 +23,11 @@ class Reader:
         # Once an interval at least, and known to have failed before the interval ends.
         self._every = min(source.every, interval).total_seconds()
         self._timeout = min(source.timeout, interval * 0.9).total_seconds()
+        # A read is due within the first, and known to have failed within the second.
+        self._fresh = 2 * self._every + self._timeout
         self._reads: list[Read] = []
+        self._last: tuple[Read, ...] = ()
+        self._last_at = 0.0
         self._hanging_since: float | None = None
         self._answered = asyncio.Event()
         self._defect_logged = False
@@ -33,6 +37,8 @@ class Reader:
         due = self._clock.monotonic()
         while True:
             self._reads.append(await self._read())
+            self._last = (*self._last[-1:], self._reads[-1])
+            self._last_at = self._clock.monotonic()
             self._answered.set()
             # A machine that was asleep does not catch up on the reads it missed.
             due = max(due + self._every, self._clock.monotonic())
@@ -43,9 +49,16 @@ class Reader:
         await self._answered.wait()
 
     def take(self) -> Gathered:
-        """What was read since the last call."""
+        """What was read since the last call; where that is nothing, the last readings once more while they are fresh.
+
+        Of a source that is read once an interval, one read in this interval and the next in the one after the next are
+        as good as one in each.
+        """
         taken, self._reads = tuple(self._reads), []
-        return Gathered(self.label, taken)
+        if taken:
+            return Gathered(self.label, taken)
+        age = self._clock.monotonic() - self._last_at
+        return Gathered(self.label, self._last if age <= self._fresh else (Read(error=f"not read for {age:.0f} s"),))
 
     async def _read(self) -> Read:
         began = self._clock.monotonic()

@@ -4,9 +4,11 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from random import Random
 
 import pytest
 
+from publisher.reader import Reader
 from publisher.sampler import Sampler
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Source
@@ -216,3 +218,49 @@ async def test_a_short_interval_bounds_the_wait_for_a_source() -> None:
         await eventually_async(lambda: kept)
         assert kept[0].errors == {"stuck": "no answer within 0.9 s"}
         gate.event.set()
+
+
+class LateClock(FakeClock):
+    """A machine that wakes whoever sleeps a little late, as all machines do."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._random = Random(seed)  # noqa: S311 - no secret
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds + self._random.uniform(0, 0.3) if seconds > 0 else seconds)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("interval", "every"), [(10, 10), (5, 10), (10, 7), (1, 60), (20, 10)])
+async def test_no_sample_is_without_figures_and_without_an_error(interval: float, every: float, seed: int) -> None:
+    clock = LateClock(seed)
+    source = Given(lambda: Reading(hashrate=7.0), every=every)
+    async with sampling(clock, ("a", source), interval=timedelta(seconds=interval)) as kept:
+        await clock.advance(interval * 40)
+        assert len(kept) >= 30
+        assert [summary for summary in kept if summary.figures.hashrate != 7.0] == []
+        assert [summary.errors for summary in kept if summary.errors] == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_source_that_fails_has_its_error_in_every_sample_however_short_the_interval(seed: int) -> None:
+    clock = LateClock(seed)
+    async with sampling(clock, ("a", Given(_fail)), interval=timedelta(seconds=10)) as kept:
+        await clock.advance(400)
+        assert len(kept) >= 30
+        assert [summary for summary in kept if "a" not in summary.errors] == []
+
+
+async def test_a_reading_that_is_not_fresh_is_not_given_again() -> None:
+    clock = FakeClock()
+    reader = Reader("a", Given(lambda: Reading(hashrate=7.0), every=10), interval=MINUTE, clock=clock)
+    reading = asyncio.create_task(reader.run())
+    await clock.advance(0)
+    assert [each.reading for each in reader.take().reads] == [Reading(hashrate=7.0)]
+    reading.cancel()
+    clock.move(25)
+    assert [each.reading for each in reader.take().reads] == [Reading(hashrate=7.0)]
+    clock.move(1)
+    assert [(each.reading, each.error) for each in reader.take().reads] == [(None, "not read for 26 s")]
+    await asyncio.gather(reading, return_exceptions=True)
