@@ -1,17 +1,19 @@
 """What a part writes about itself: one event, one line, on standard error."""
 
 import logging
+import re
 import sys
 import time
-from typing import Final
+from typing import Any, Final
 
 _NOISY = ("amqtt", "transitions", "asyncio", "uvicorn.access", "peewee", "websockets")
 
-# Control characters of both sets, line and paragraph separators, and what turns the direction of writing round.
-_UNSEEN: Final = {
-    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-    for code in (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
-}
+# Control characters of both sets, line and paragraph separators, what turns the direction of writing round, what has no
+# width, and halves of letters, which no terminal can be sent.
+_UNSEEN: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f"
+    "\\ud800-\\udfff\\ufeff\\ufff9-\\ufffb\\U000e0000-\\U000e007f]"
+)
 
 
 def visible(text: str) -> str:
@@ -19,7 +21,14 @@ def visible(text: str) -> str:
 
     Client ids, the answers of miners and topics are other people's words.
     """
-    return text.translate(_UNSEEN)
+    return _UNSEEN.sub(_written_out, text)
+
+
+def _written_out(unseen: re.Match[str]) -> str:
+    code = ord(unseen[0])
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class _Lines(logging.Formatter):
@@ -35,6 +44,9 @@ class _Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - logging's
+        return "\n".join(visible(line) for line in super().formatException(ei).split("\n"))
 
 
 def to_stderr(part: str, *, debug: bool = False) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 
 from rigwatch.cli import (
@@ -24,6 +25,7 @@ from rigwatch.cli import (
 from rigwatch.cli.extras import why_missing
 from rigwatch.cli.invocation import app, asked_for, wants_debug
 from rigwatch.errors import RigwatchError
+from rigwatch.logs import visible
 from rigwatch.process import code_of_failure
 
 __all__ = [
@@ -94,6 +96,10 @@ def _hold_streams() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(number)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal of another encoding cannot show every letter that a rig's name may have.
+            stream.reconfigure(errors="backslashreplace")
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
 
@@ -110,7 +116,8 @@ def _say(error: BaseException) -> int:
         traceback.print_exception(error)
     cause = _first_leaf(error)
     text = _of_system(cause) if isinstance(cause, OSError) else str(cause)
-    sys.stderr.write(f"rigwatch: {text}\n")
+    # A value that is wrong may be others' words.
+    sys.stderr.write(f"rigwatch: {visible(text)}\n")
     return cause.exit_code if isinstance(cause, RigwatchError) else 1
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rigwatch.mqtt import Connection, Message
 
 ACCOUNT = "watch"
+SHOWN_MOST = 131_072
+"""Bytes of a message that are shown: more than rigwatch's own reports have, and less than fills a terminal for long."""
 
 
 @app.command()
@@ -65,7 +67,10 @@ async def connect(call: Invocation, settings: ServerSettings, on_message: "Calla
 
 
 def line_of(message: "Message", access: NodeAccess, clock: Clock) -> str:
-    """`time topic text`; a message that cannot be opened says why instead. Control characters are made visible."""
+    """`time topic text`; a message that cannot be opened says why instead. Control characters are made visible.
+
+    Whatever the message is, it is a line: a stranger's bytes must not end the look at all others.
+    """
     now = clock.now()
     stamp = f"{as_datetime(now):%H:%M:%S.%f}"[:-3]
     mark = " (retained)" if message.retained else ""
@@ -80,7 +85,11 @@ def _text(message: "Message", access: NodeAccess, now: int) -> str:
     if not message.payload.startswith(b"\x01"):
         return _visible(message.payload)
     why = "no key of this node is accepted now"
-    for key in access.accepted_keys(node, now):
+    try:
+        keys = access.accepted_keys(node, now)
+    except RigwatchError as exc:
+        keys, why = (), str(exc)
+    for key in keys:
         try:
             return _visible(key.seal_key.open(message.topic, message.payload))
         except WireError as exc:
@@ -89,7 +98,10 @@ def _text(message: "Message", access: NodeAccess, now: int) -> str:
 
 
 def _visible(payload: bytes) -> str:
+    if len(payload) > SHOWN_MOST:
+        return f"{ascii(payload[:SHOWN_MOST])[2:-1]}… ({len(payload)} bytes)"
     try:
         return json.dumps(json.loads(payload), ensure_ascii=False, separators=(",", ":"))
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Not JSON, or nested deeper than anything that anybody means.
         return ascii(payload)[2:-1]
