@@ -17,7 +17,7 @@ from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import ServerFacts
 from subscriber.ingest import Heard, ReportTaken, StatusTaken
-from subscriber.store import Store, Verdict, alerts, marks, outbox, reader, silences
+from subscriber.store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
 from subscriber.store import turn as turns
 from subscriber.store.outbox import Posted
 from subscriber.store.turn import Held, Turn
@@ -241,6 +241,7 @@ class Alerter:
         if not 0 <= now - self._forgot_at < _FORGET_EVERY:
             self._forgot_at = now
             alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
+            crowds.forget(work)
         self._step(work, engine)
         return number
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu, NodeState, Sample
 from rigwatch.topics import NodeId
+from subscriber.quota import DayUse
 
 DEFAULT_INTERVAL = timedelta(seconds=60)
 """What a node is taken to report at until its birth says otherwise."""
@@ -31,7 +32,8 @@ class NodeFacts(Struct, frozen=True):
     0 until then. `sample` holds the latest live values, its `at` put right by the server; None = no report yet.
     `clock_offset` is by how many ms the node's clock was behind at its last report (negative: ahead); None = not known.
     `given` is the name that an administrator gave it on the server; `tags` has those given there after its own.
-    `born_at` is when its last session was first heard of alive; None = before anybody noted it.
+    `born_at` is when its last session was first heard of alive; None = before anybody noted it. `today` is what it has
+    taken of its daily quota, on the last day on which samples came.
     """
 
     id: NodeId
@@ -52,6 +54,7 @@ class NodeFacts(Struct, frozen=True):
     clock_offset: int | None = None
     given: str = ""
     born_at: Millis | None = None
+    today: DayUse = DayUse()
 
     @property
     def title(self) -> str:

@@ -18,13 +18,14 @@ from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
 from rigwatch.process import ready
 from rigwatch.registry import Registry
-from rigwatch.settings.server import ServerSettings
+from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from subscriber.alerting import alerting
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
 from subscriber.login import endpoint_of, login_of
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
+from subscriber.quota import Quota
 from subscriber.session import Session
 from subscriber.store import open_store
 from subscriber.worker import Worker
@@ -50,7 +51,7 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
     registry = Registry(home.nodes_json)
     access = node_access(home, settings, master, patience=_LIST_AGE_S)
     endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master, home)
-    async with _opened(settings.database.url, home) as worker:
+    async with _opened(settings.database, home) as worker:
 
         def receive(message: Message) -> None:
             pipeline.receive(message)
@@ -123,8 +124,10 @@ def _tune() -> None:
 
 
 @asynccontextmanager
-async def _opened(url: str, home: Home) -> AsyncIterator[Worker]:
-    worker = Worker(await asyncio.to_thread(open_store, url, home))
+async def _opened(settings: DatabaseSettings, home: Home) -> AsyncIterator[Worker]:
+    store = await asyncio.to_thread(open_store, settings.url, home)
+    store.quota = Quota(settings.daily_samples, settings.daily_bytes)
+    worker = Worker(store)
     try:
         yield worker
     finally:

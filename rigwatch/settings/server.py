@@ -90,10 +90,12 @@ class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatabaseSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The store, and how long samples are kept."""
+    """The store, how long samples are kept, and how much of one node is taken a day (UTC): samples, and bytes."""
 
     url: Secret = Secret("sqlite:///rigwatch.db")
     keep: Annotated[timedelta, between(timedelta(hours=1), timedelta(days=36500))] = timedelta(hours=48)
+    daily_samples: Annotated[int, Meta(ge=1000)] = 1_000_000
+    daily_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 1024 * 1024 * 1024
 
 
 class WebColours(Struct, frozen=True, forbid_unknown_fields=True):

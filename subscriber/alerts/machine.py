@@ -92,6 +92,17 @@ def _says_anything(sample: Sample) -> bool:
     return any(getattr(sample, name) is not None for name in _FIGURES)
 
 
+def quota(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+    used = view.facts.today.on(view.now)
+    if not used.refused:
+        return no("what it sends is stored")
+    taken = f"{used.samples:,} samples of {used.bytes / 1e6:,.0f} MB are stored of today"
+    return yes(
+        f"{taken}, {used.refused:,} more were not taken and wait on the rig for tomorrow (UTC); if the rig is yours, "
+        "raise daily_samples or daily_bytes of [database], else revoke its key"
+    )
+
+
 def _temperatures(sample: Sample | None) -> list[tuple[float, Gpu | None]]:
     """Of its cards; where none tells, the node's own."""
     if sample is None:

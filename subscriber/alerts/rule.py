@@ -53,6 +53,7 @@ class Rule(StrEnum):
     COLD = "cold"
     CLOCK_OFF = "clock_off"
     SAMPLES_LOST = "samples_lost"
+    QUOTA = "quota"
     # of rigwatch itself, never of a node
     NO_BROKER = "no_broker"
     NO_DATABASE = "no_database"
@@ -82,6 +83,7 @@ TITLES = {
     Rule.COLD: "is cold while it should work",
     Rule.CLOCK_OFF: "has a wrong clock",
     Rule.SAMPLES_LOST: "loses samples",
+    Rule.QUOTA: "sends more than its quota",
     Rule.NO_BROKER: "rigwatch has no broker, nobody watches the nodes",
     Rule.NO_DATABASE: "rigwatch cannot store",
     Rule.CHANNEL_REFUSED: "rigwatch may not send through a channel",
@@ -110,6 +112,7 @@ OVER_AGAIN = {
     Rule.COLD: "is warm again",
     Rule.CLOCK_OFF: "has the right time again",
     Rule.SAMPLES_LOST: "loses no more samples",
+    Rule.QUOTA: "keeps to its quota again",
     Rule.NO_BROKER: "rigwatch has its broker again",
     Rule.NO_DATABASE: "rigwatch stores again",
     Rule.CHANNEL_REFUSED: "a channel may send again",
@@ -124,6 +127,8 @@ _PLURALS = {
     "misses": "miss",
     "gets": "get",
     "loses": "lose",
+    "sends": "send",
+    "keeps": "keep",
 }
 
 
@@ -182,6 +187,7 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     # seconds
     Rule.CLOCK_OFF: RulePolicy(threshold=30, clear=5, hold=5 * MINUTE, severity=Severity.INFO),
     Rule.SAMPLES_LOST: RulePolicy(severity=Severity.INFO),
+    Rule.QUOTA: RulePolicy(),
     Rule.NO_BROKER: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.NO_DATABASE: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.CHANNEL_REFUSED: RulePolicy(severity=Severity.CRITICAL, schedule=(0, HOUR)),

@@ -31,6 +31,7 @@ LOOKS: dict[Rule, Look] = {
     Rule.COLD: machine.cold,
     Rule.CLOCK_OFF: machine.clock_off,
     Rule.SAMPLES_LOST: machine.samples_lost,
+    Rule.QUOTA: machine.quota,
 }
 
 

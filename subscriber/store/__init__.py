@@ -13,6 +13,7 @@ from subscriber.alerts.incident import Incident
 from subscriber.alerts.mute import Mute
 from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
 from subscriber.ingest import Heard
+from subscriber.quota import Quota
 from subscriber.store import alerts, housekeeping, outbox, past, reader, retention, silences, users, writer
 from subscriber.store.engine import Engine, connect
 from subscriber.store.faults import Fault, Unstorable, Unusable, fault_of
@@ -31,6 +32,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.quota: Quota | None = None
+        """How much one node may have stored a day; None: as much as it sends."""
 
     def close(self) -> None:
         self._engine.close()
@@ -88,7 +91,7 @@ class Store:
         while True:
             try:
                 with self._engine.writing() as work:
-                    verdicts = writer.write(work, batch, look_for_all=look_for_all)
+                    verdicts = writer.write(work, batch, look_for_all=look_for_all, quota=self.quota)
                     written = True
                     if then is not None:
                         then(work, verdicts)

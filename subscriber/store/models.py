@@ -57,6 +57,10 @@ class Node(Model):
     born_at = BigIntegerField(null=True)  # when its last session was first heard of alive
     generation = IntegerField(default=0)  # of the newest key it was heard with
     other_session = BigIntegerField(default=0)  # the highest of the other kind: see `ingest.Known`
+    day = IntegerField(default=0)  # the last on which samples came, since 1970; with the next three see `quota.DayUse`
+    day_samples = BigIntegerField(default=0)
+    day_bytes = BigIntegerField(default=0)
+    day_refused = BigIntegerField(default=0)
 
     class Meta:
         table_name = "node"

@@ -20,6 +20,7 @@ from subscriber.ingest import (
     Timed,
     judge,
 )
+from subscriber.quota import DayUse, Quota
 from subscriber.store import carried, changes, numbers, rollups
 from subscriber.store.reader import node_id
 from subscriber.store.rows import COLUMNS, is_named, stored_number, to_row
@@ -30,11 +31,13 @@ from subscriber.store.work import Row, Work
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 Key: TypeAlias = tuple[int, int]
 """Node and `n`."""
+Taken: TypeAlias = tuple["Draft", Heard, ReportTaken]
 
 _LOAD = """
 SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
        n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n,
-       n.born_at, n.other_session, n.generation, n.tail_at, n.tail_rate, n.tail_until, n.stray
+       n.born_at, n.other_session, n.generation, n.tail_at, n.tail_rate, n.tail_until, n.stray,
+       n.day, n.day_samples, n.day_bytes, n.day_refused
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
 """
 _ADD_NODE = """
@@ -66,7 +69,8 @@ UPDATE node SET session = {session}, other_session = {other}, generation = {gene
     latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
     kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
     kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}, highest_n = {highest},
-    born_at = {born_at}, tail_at = {tail_at}, tail_rate = {tail_rate}, tail_until = {tail_until}, stray = {stray}
+    born_at = {born_at}, tail_at = {tail_at}, tail_rate = {tail_rate}, tail_until = {tail_until}, stray = {stray},
+    day = {day}, day_samples = {day_samples}, day_bytes = {day_bytes}, day_refused = {day_refused}
 {from} WHERE node.id = {id}
 """
 _FACTS_COLUMNS = (
@@ -92,6 +96,10 @@ _FACTS_COLUMNS = (
     ("tail_rate", "float8"),
     ("tail_until", "int8"),
     ("stray", "int8"),
+    ("day", "int4"),
+    ("day_samples", "int8"),
+    ("day_bytes", "int8"),
+    ("day_refused", "int8"),
     ("id", "int4"),
 )
 _MANY = 20
@@ -113,6 +121,7 @@ class Draft:
     latest_at: Millis
     highest: int
     tail: carried.Tail
+    today: DayUse
     identity: Status | None = None
     touched: bool = False
     changes: list[Row] = field(default_factory=list)
@@ -161,6 +170,7 @@ class _Batch:
     """The samples of a batch on their way into the tables."""
 
     drafts: dict[NodeId, Draft]
+    quota: Quota | None = None
     rows: dict[Key, Row] = field(default_factory=dict)
     added: rollups.Added = field(default_factory=rollups.Added)
 
@@ -186,7 +196,9 @@ class UnknownNodes(Exception):
         self.nodes = nodes
 
 
-def write(work: Work, batch: Sequence[Heard], *, look_for_all: bool = False) -> list[Verdict]:
+def write(
+    work: Work, batch: Sequence[Heard], *, look_for_all: bool = False, quota: Quota | None = None
+) -> list[Verdict]:
     """What became of each message, in order. Everything is stored when the transaction around this is committed.
 
     Raises `UnknownNodes` before anything is changed. `look_for_all`: a node's highest `n` is not taken for granted.
@@ -199,8 +211,15 @@ def write(work: Work, batch: Sequence[Heard], *, look_for_all: bool = False) -> 
         if not isinstance(verdict, Rejected):
             draft.take(heard, verdict)
         verdicts.append(verdict)
-    collected = _Batch(drafts)
-    _collect_samples(work, collected, zip(batch, verdicts, strict=True), look_for_all=look_for_all)
+    collected = _Batch(drafts, quota)
+    reports = [
+        (drafts[heard.node], heard, report)
+        for heard, report in zip(batch, verdicts, strict=True)
+        if isinstance(report, ReportTaken)
+    ]
+    stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
+    taken = iter([_collect(work, collected, report, stored) for report in reports])
+    verdicts = [next(taken) if isinstance(verdict, ReportTaken) else verdict for verdict in verdicts]
     changes.record(work, [change for draft in drafts.values() for change in draft.changes])
     if collected.rows:
         rows = list(collected.rows.values())
@@ -236,30 +255,43 @@ def _draft(row: Row) -> Draft:
     state = None if row[4] is None else NodeState(row[4])
     known = Known(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
     latest_at = row[12] or 0
-    tail = carried.Tail.of(row[17:], interval=known.interval, since=known.state_at, stored_at=latest_at)
-    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail)
+    tail = carried.Tail.of(row[17:21], interval=known.interval, since=known.state_at, stored_at=latest_at)
+    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail, DayUse(*row[21:25]))
 
 
-def _collect_samples(work: Work, batch: _Batch, judged: Iterable[tuple[Heard, Verdict]], *, look_for_all: bool) -> None:
-    reports = [(batch.drafts[heard.node], heard, report) for heard, report in judged if isinstance(report, ReportTaken)]
-    stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
-    for draft, heard, report in reports:
-        latest, previous = draft.latest_sample(), None
-        named = latest is not None and is_named(latest)
-        for timed in report.samples:
-            sample = timed.sample
-            key = (draft.id, sample.n)
-            draft.highest = max(draft.highest, sample.n)
-            row = to_row(draft.id, sample, timed.at, _near(sample, previous or latest, draft.known), named=named)
-            if key in batch.rows or key in stored:
-                there = batch.rows.get(key)
-                if not numbers.is_ahead(there or stored[key], row):
-                    continue
-                batch.make_way(work, row, None if there else stored.pop(key))
+def _collect(work: Work, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
+    """The report with those of its samples that are stored with the batch, or were before."""
+    draft, heard, report = taken
+    draft.today = draft.today.on(heard.received_at)
+    size, kept, new = heard.size // len(report.samples), [], 0
+    room = draft.today.room(batch.quota, size)
+    latest, previous = draft.latest_sample(), None
+    named = latest is not None and is_named(latest)
+    for timed in report.samples:
+        sample = timed.sample
+        key = (draft.id, sample.n)
+        is_highest, draft.highest = sample.n > draft.highest, max(draft.highest, sample.n)
+        row = to_row(draft.id, sample, timed.at, _near(sample, previous or latest, draft.known), named=named)
+        there = batch.rows.get(key) or stored.get(key)
+        if there is not None and not numbers.is_ahead(there, row):
+            kept.append(timed)
+            continue
+        if new < room:
+            if there is not None:
+                batch.make_way(work, row, stored.pop(key, None))
             previous = sample
             batch.rows[key] = row
             batch.added.add(draft.id, timed.at, row)
-            draft.take_new(timed, heard.received_at, report.clock_offset)
+            kept.append(timed)
+            new += 1
+        elif not is_highest:
+            continue
+        # One that is over the quota is not stored, but its node is watched all the same.
+        draft.take_new(timed, heard.received_at, report.clock_offset)
+    left = len(report.samples) - len(kept)
+    if new or left:
+        draft.today = draft.today.add(new, new * size, left)
+    return msgspec.structs.replace(report, samples=tuple(kept)) if left else report
 
 
 def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
@@ -273,7 +305,7 @@ def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(work: Work, reports: Iterable[tuple[Draft, Heard, ReportTaken]], *, look_for_all: bool) -> list[Row]:
+def _existing(work: Work, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
     """Those of the samples that are stored already."""
     found: list[Key] = []
     keys: list[Key] = []
@@ -333,5 +365,6 @@ def _facts(draft: Draft, kept: rollups.Sum) -> Row:
         draft.highest,
         known.born_at,
         *draft.tail.row,
+        *msgspec.structs.astuple(draft.today),
         draft.id,
     )

@@ -10,6 +10,7 @@ from rigwatch.messages import Gpu
 from subscriber.alerts.incident import Kind
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.rule import OF_THE_SERVER, Rule
+from subscriber.quota import DAY, DayUse
 from tests.unit.subscriber.alerts.timeline import Timeline
 
 RIG, OTHER, THIRD = "garage/rig1", "attic/rig2", "attic/rig3"
@@ -65,6 +66,10 @@ def reports(**figures: Any) -> Callable[[Timeline], object]:  # noqa: ANN401 - a
     return lambda line: line.report(RIG, **figures)
 
 
+def over_quota(line: Timeline) -> None:
+    line.report(RIG, today=DayUse(line.now // DAY, samples=1000, bytes=5_000_000, refused=7))
+
+
 def usually(line: Timeline) -> None:
     line.usually(RIG, 45e6)
 
@@ -98,6 +103,7 @@ CASES = (
     Case(Rule.COLD, reports(temperature=5), reports(temperature=60), tolerant=1),
     Case(Rule.CLOCK_OFF, reports(clock_offset=40_000), reports(clock_offset=0), tolerant=100),
     Case(Rule.SAMPLES_LOST, reports(errors={"outbox": "full"}), reports(errors={})),
+    Case(Rule.QUOTA, over_quota, reports(today=DayUse())),
     Case(Rule.NO_BROKER, lambda line: line.broker_goes(), lambda line: line.broker_comes()),
     Case(Rule.CHANNEL_REFUSED, refused("bad"), refused()),
 )

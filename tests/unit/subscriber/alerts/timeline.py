@@ -19,6 +19,7 @@ from subscriber.alerts.mute import Matcher, Mute, MuteKind
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import KEY_ENDED, NodeFacts, ServerFacts
+from subscriber.quota import DayUse
 from tests.fake_clock import START
 
 LONG_AGO = START - 24 * 3_600_000
@@ -80,9 +81,13 @@ class Timeline:
         known = {key: value for key, value in self._figures[name].items() if value is not None}
         facts = self._facts[name]
         self._due[name] = self.now + 60_000
-        offset = known.pop("clock_offset", 0)
+        offset, today = known.pop("clock_offset", 0), known.pop("today", DayUse())
         self._facts[name] = replace(
-            facts, last_report_at=self.now, clock_offset=offset, sample=Sample(n=self.now, at=self.now, **known)
+            facts,
+            last_report_at=self.now,
+            clock_offset=offset,
+            today=today,
+            sample=Sample(n=self.now, at=self.now, **known),
         )
         return self._changed(name)
 
