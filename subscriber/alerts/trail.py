@@ -17,6 +17,8 @@ SHARES_WINDOW: Millis = HOUR
 SHARES_STEP: Millis = 5 * MINUTE
 CARD_KNOWN_AFTER: Millis = 10 * MINUTE
 """A card counts as belonging to the node when it was there for so long."""
+CARDS_MAX = 128
+"""Those remembered of a node: twice as many as it can have. Whoever invents ever new ones fills nothing."""
 CARD_FORGOTTEN_AFTER: Millis = 24 * HOUR
 """A card that is away for so long was taken out on purpose."""
 
@@ -148,7 +150,7 @@ def _follow_cards(trail: Trail, sample: Sample) -> Trail:
         first = before.first_at if before else sample.at
         known[gpu.id] = Card(gpu.id, first, sample.at, gpu.name)
     here = {gpu.id for gpu in sample.gpus}
-    kept = tuple(card for card in known.values() if card.id in here or _is_missed(card, sample.at))
+    kept = tuple(card for card in known.values() if card.id in here or _is_missed(card, sample.at))[-CARDS_MAX:]
     return trail if kept == trail.cards else replace(trail, cards=kept)
 
 
