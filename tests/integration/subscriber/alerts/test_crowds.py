@@ -21,7 +21,7 @@ def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
     monkeypatch.setattr(crowds, "INCIDENTS_MAX", 10)
 
     def fill(work: Work) -> None:
-        work.run_many(_INCIDENT, [(number, "flaps", number, number == 1) for number in range(1, 31)])
+        work.run_many(_INCIDENT, [(number, "flaps", number, int(number == 1)) for number in range(1, 31)])
         work.run_many(_INCIDENT, [(number, "quiet", number, 0) for number in range(31, 41)])
         work.run_many(
             "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, 1, 'fired', '')",
