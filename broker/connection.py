@@ -12,6 +12,7 @@ from broker.encoding import ConnectCode, connack
 from broker.frames import FrameReader, Violation
 from broker.lines import Lines, network_of
 from broker.packets import Connect, Kind, UnknownProtocol, read_connect
+from rigwatch.takeover import Place
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,10 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_allowance", "_house", "_out", "_out_size", "_paused", "_reader", "_transport", "address", "dialogue",
-        "opening", "outer", "partial_at", "patience", "seen", "state", "writable",
+        "opening", "outer", "partial_at", "patience", "place", "seen", "state", "writable",
     )  # fmt: skip
 
-    def __init__(self, house: House, address: str, packet_size: int) -> None:
+    def __init__(self, house: House, place: Place, packet_size: int) -> None:
         self._house = house
         self._reader = FrameReader(min(CONNECT_SIZE, packet_size))
         self._transport: asyncio.Transport | None = None
@@ -111,7 +112,8 @@ class Connection(asyncio.Protocol):
         self._out_size = 0
         self._paused = False
         self._allowance: Allowance | None = None
-        self.address = address
+        self.place = place
+        self.address = place[0]
         self.state = State.SILENT
         self.dialogue: Dialogue | None = None
         self.opening: asyncio.Task[None] | None = None

@@ -5,10 +5,13 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from broker.access import Access, Admitted, Refused, Verdict
 from broker.admission import Admission
 from broker.allowance import Allowances, packet_size_of
 from broker.connection import Connection, Reader, State
+from broker.contest import Takeovers
 from broker.counters import Counters
 from broker.dialogue import Dialogue
 from broker.embedded import EmbeddedBroker
@@ -20,6 +23,7 @@ from broker.refusals import Refusals
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerLimits
+from rigwatch.takeover import Takeover, topic_of_takeover
 from rigwatch.topics import Channel, NodeId, topic_of
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,7 @@ class Hub:
         self.clock = clock
         self._looked_at = clock.monotonic()
         self._refusals = Refusals()
+        self._takeovers = Takeovers()
         self._open: set[Connection] = set()
         # In the order in which they came; the first is the one that has been silent longest.
         self._pending: dict[Connection, None] = {}
@@ -63,7 +68,7 @@ class Hub:
         self._deciding: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
-    def enter(self, address: str) -> Connection | None:
+    def enter(self, address: str, port: int = 0) -> Connection | None:
         """A protocol for a socket that was just accepted; None: close it, there are too many."""
         self.counters.accepted += 1
         who = network_of(address)
@@ -73,7 +78,7 @@ class Hub:
             return None
         self._admission.enter(who)
         self.counters.connections += 1
-        connection = Connection(self, address, self.limits.packet_size)
+        connection = Connection(self, (address, port), self.limits.packet_size)
         self._open.add(connection)
         self._pending[connection] = None
         if len(self._pending) > self.limits.pending:
@@ -208,7 +213,10 @@ class Hub:
 
     def _welcome(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
         self._pending.pop(connection, None)
+        before = self._there(admitted)
         session, present = self.broker.open_session(admitted, clean=connect.clean_session, handler=connection)
+        if before is not None:
+            self._tell_takeover(admitted.account.node, before, connection)
         session.is_bridge = connect.bridge
         if connect.will is not None and admitted.will is None:
             self._say_will_left_out(connection, admitted, connect.will.topic)
@@ -230,6 +238,27 @@ class Hub:
             packet_size=packet_size_of(admitted.account, self.limits),
             session_present=present,
         )
+
+    def _there(self, admitted: Admitted) -> tuple[Connection, float] | None:
+        """The connection of a node that this login ends, and for how long it has said nothing."""
+        session, handler = self.broker.clients.get(admitted.key, (None, None))
+        if session is None or session.outgoing.wire is None or not isinstance(handler, Connection):
+            return None
+        return handler, self.tick - handler.seen
+
+    def _tell_takeover(self, node: NodeId | None, before: tuple[Connection, float], new: Connection) -> None:
+        """The subscriber is told, before the birth comes: it knows whether these are two."""
+        if node is None:
+            return
+        old, silent = before
+        contested = self._takeovers.note(str(node), silent=silent, now=self.tick)
+        if contested:
+            self.lines.warning(
+                log, "node is published from two places", str(node),
+                "node=%s from=%s:%s and=%s:%s", node, *old.place, *new.place,
+            )  # fmt: skip
+        told = msgspec.json.encode(Takeover(self.clock.now(), old.place, new.place, contested))
+        self.broker.publish(Message(topic_of_takeover(node), told, qos=1), retain=True)
 
     def _say_will_left_out(self, connection: Connection, admitted: Admitted, topic: str) -> None:
         self.counters.drop("will outside the account's rights")

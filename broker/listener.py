@@ -62,7 +62,7 @@ class Listener:
             except OSError as exc:
                 await self._pause_for(exc)
                 return
-            self._enter(accepted, str(address[0]))
+            self._enter(accepted, str(address[0]), int(address[1]))
 
     async def _pause_for(self, exc: OSError) -> None:
         """A connection that broke before it was accepted is nothing; without free descriptors all must wait."""
@@ -73,8 +73,8 @@ class Listener:
             log.error("cannot accept connections, will go on trying error=%s", exc.strerror)
         await self._hub.clock.sleep(0.25)
 
-    def _enter(self, accepted: socket.socket, address: str) -> None:
-        connection = self._hub.enter(address)
+    def _enter(self, accepted: socket.socket, address: str, port: int) -> None:
+        connection = self._hub.enter(address, port)
         if connection is None:
             accepted.close()
             return

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from broker.topics import covers
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS, PREFIX, SERVER_STATUS, Channel, NodeId, every, topic_of
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, PREFIX, SERVER_STATUS, TAKEOVERS, Channel, NodeId, every, topic_of
 
 
 class Role(StrEnum):
@@ -52,7 +52,7 @@ _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
 }
 _READS: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
-    Role.SUBSCRIBER: (ALL_STATUS, ALL_REPORTS, *_PLAIN),
+    Role.SUBSCRIBER: (ALL_STATUS, ALL_REPORTS, f"{TAKEOVERS}+/+", *_PLAIN),
     Role.WATCH: (f"{PREFIX}/#",),
     Role.CONSUMER: _PLAIN,
     Role.ADMIN: ("#", "$SYS/#"),

@@ -64,5 +64,8 @@ class _Counted:
     def outdated(self, _session: int) -> None:
         self._census.went(self._node)
 
+    def contested(self, rival: str) -> None:
+        self._census.went(self._node, f"another publisher uses its key, from {rival or 'unknown'}")
+
     def offline(self) -> None:
         self._census.went(self._node)

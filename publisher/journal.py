@@ -17,6 +17,7 @@ class Journal(Protocol):
     def unreachable(self, why: str, /) -> None: ...
     def refused(self, why: str, /) -> None: ...
     def outdated(self, session: int, /) -> None: ...
+    def contested(self, rival: str, /) -> None: ...
     def offline(self) -> None: ...
 
 
@@ -28,6 +29,7 @@ class LogJournal:
         self._endpoint = endpoint
         self._said = ""
         self._times = 0
+        self._rival: str | None = None
 
     def online(self, session: int) -> None:
         log.info(
@@ -51,6 +53,18 @@ class LogJournal:
 
     def outdated(self, session: int) -> None:
         log.warning("subscriber knows a later session, starting one above it node=%s session=%s", self._node, session)
+
+    def contested(self, rival: str) -> None:
+        """Said once for each address: the two take turns, and each hears of it at every turn, with another port."""
+        address = rival.partition(" ")[0]
+        if address != self._rival:
+            self._rival = address
+            log.warning(
+                "another publisher uses this node's key: give one of the two machines a node of its own "
+                "('rigwatch enroll' on the server, 'rigwatch publish --join' there) node=%s from=%s",
+                self._node,
+                rival or "unknown",
+            )
 
     def offline(self) -> None:
         log.info("node said goodbye node=%s", self._node)

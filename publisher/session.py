@@ -5,12 +5,13 @@ What is sent when is decided in `delivery`; what is kept, in `outbox`.
 
 import asyncio
 import logging
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from publisher.backoff import Backoff, Comeback
 from publisher.dispatch import Dispatch, Outgoing
@@ -30,6 +31,9 @@ RETRY_MOST: Final = 20.0
 REFUSED_LEAST: Final = 60.0
 REFUSED_FIRST: Final = 120.0
 REFUSED_MOST: Final = 600.0
+RIVAL_LEAST: Final = 30.0
+RIVAL_MOST: Final = 90.0
+"""Each of two publishers with one key is connected for a minute in turn, and all their samples arrive."""
 STABLE: Final = 60.0
 """Seconds after which a connection counts as a good one."""
 ANSWER: Final = 10.0
@@ -68,10 +72,13 @@ class Session:
         random: Random,
         journal: Journal | None = None,
     ) -> None:
-        self._account, self._about, self._dispatch, self._clock = account, about, dispatch, clock
+        self._account, self._dispatch, self._clock = account, dispatch, clock
+        # Not from `random`, which may have a seed that another machine has as well.
+        self._about = structs.replace(about, instance=secrets.token_hex(8))
         self._login = Login(str(account.node), account.key.mqtt_password, client_id=str(account.node))
         self._journal = journal or LogJournal(account.node, account.endpoint)
-        self._retry = Comeback(Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random), stable=STABLE)
+        rival = Backoff(first=RIVAL_MOST, most=RIVAL_MOST, least=RIVAL_LEAST, random=random)
+        self._retry = Comeback(Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random), stable=STABLE, rival=rival)
         self._refusal = Backoff(first=REFUSED_FIRST, most=REFUSED_MOST, least=REFUSED_LEAST, random=random)
         self._acks: list[Ack] = []
         self._bad_acks = 0
@@ -167,9 +174,10 @@ class Session:
             wake.clear()
             if stop.is_set():
                 return
+            # First what came before the end: it may say why it ended.
+            await self._take_acks(session)
             if connection.lost.done():
                 raise MqttError(connection.lost.result())
-            await self._take_acks(session)
             while outgoing := await self._dispatch.next():
                 self._send(connection, session, outgoing)
             await self._until(wake, self._dispatch.wakes_at())
@@ -179,6 +187,9 @@ class Session:
         # At once: each time the disk is asked costs as long as writing some hundred samples.
         await self._dispatch.acked([n for ack in acks for n in ack.n])
         for ack in acks:
+            if ack.rival is not UNSET:
+                self._journal.contested(ack.rival)
+                self._retry.contested()
             if not ack.n and ack.session > session:
                 raise _Outdated(ack.session)
 

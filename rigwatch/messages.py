@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rigwatch.clock import Millis
 from rigwatch.errors import DecodeError
@@ -113,7 +113,11 @@ class Sample(Struct, frozen=True, omit_defaults=True):
 
 
 class Status(Struct, frozen=True, omit_defaults=True):
-    """Birth, will or goodbye. `interval` is in seconds; `reason` says why a goodbye was said."""
+    """Birth, will or goodbye. `interval` is in seconds; `reason` says why a goodbye was said.
+
+    `instance` is made up at the start of each publisher and kept nowhere: one that comes again after another was there
+    has been running all the time, so there are two.
+    """
 
     state: NodeState
     session: Sequence
@@ -124,6 +128,7 @@ class Status(Struct, frozen=True, omit_defaults=True):
     sources: Annotated[tuple[Line, ...], Meta(max_length=32)] = ()
     tags: Annotated[tuple[Line, ...], Meta(max_length=32)] = ()
     reason: Line = ""
+    instance: Line = ""
 
 
 class Report(Struct, frozen=True):
@@ -135,10 +140,14 @@ class Report(Struct, frozen=True):
 
 
 class Ack(Struct, frozen=True):
-    """These samples are committed. With no `n`: your session is older than `session`, start one above it."""
+    """These samples are committed. With no `n`: your session is older than `session`, start one above it.
+
+    `rival` is where another publisher with the same key connects from, as far as that is known.
+    """
 
     session: Sequence
     n: Annotated[tuple[Sequence, ...], Meta(max_length=SAMPLES_MAX)] = ()
+    rival: Line | UnsetType = UNSET
 
 
 Message = TypeVar("Message", Status, Report, Ack)

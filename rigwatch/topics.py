@@ -74,6 +74,8 @@ def every(channel: Channel) -> str:
 
 ALL_STATUS = every(Channel.STATUS)
 ALL_REPORTS = every(Channel.REPORT)
+TAKEOVERS = "$SYS/rigwatch/takeover/"
+"""Below it the embedded broker tells of each node whose connection was taken over, in plain: nobody else may."""
 SHARED_REPORTS = f"$share/rigwatch/{ALL_REPORTS}"
 """The same for a group of subscribers, of which one gets each report."""
 

@@ -34,6 +34,7 @@ class NodeFacts(Struct, frozen=True):
     `given` is the name that an administrator gave it on the server; `tags` has those given there after its own.
     `born_at` is when its last session was first heard of alive; None = before anybody noted it. `today` is what it has
     taken of its daily quota, on the last day on which samples came.
+    `contested_at` is when two publishers of it were last seen, and `contest` by what.
     """
 
     id: NodeId
@@ -55,6 +56,8 @@ class NodeFacts(Struct, frozen=True):
     given: str = ""
     born_at: Millis | None = None
     today: DayUse = DayUse()
+    contested_at: Millis | None = None
+    contest: str = ""
 
     @property
     def title(self) -> str:

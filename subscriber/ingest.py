@@ -16,6 +16,7 @@ from rigwatch.errors import DecodeError, OpenError, TopicError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, decode
 from rigwatch.topics import Channel, NodeId, parse_topic, topic_of
+from subscriber.contest import Contest
 from subscriber.facts import KEY_ENDED
 
 CLOCK_TOLERANCE: Millis = 2_000
@@ -66,7 +67,7 @@ class Rejected(Struct, frozen=True):
 class Heard(Struct, frozen=True):
     """An authentic message of a node. `key` is the one it was sealed with: the answer is sealed with the same.
 
-    `size` is that of its payload, in bytes.
+    `size` is that of its payload, in bytes. `contest` is set on the birth of a second publisher.
     """
 
     node: NodeId
@@ -74,6 +75,7 @@ class Heard(Struct, frozen=True):
     key: NodeKey
     received_at: Millis
     size: int = 0
+    contest: Contest | None = None
 
     @property
     def topic(self) -> str:

@@ -9,13 +9,15 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from rigwatch.clock import Clock
-from rigwatch.errors import RigwatchError, StoreError, TopicError
+from rigwatch.errors import RigwatchError, StoreError, TopicError, WireError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
 from rigwatch.mqtt import Message
+from rigwatch.takeover import decode_takeover
 from rigwatch.topics import Channel, parse_topic, topic_of
+from subscriber.contest import Contests
 from subscriber.fair_queue import FairQueue, weight_of
-from subscriber.ingest import Access, Heard, Reason, Rejected, ReportTaken, open_message
+from subscriber.ingest import AHEAD, Access, Heard, Reason, Rejected, ReportTaken, StatusTaken, open_message
 from subscriber.outage import Outage
 from subscriber.rejections import Rejections
 from subscriber.store import Unstorable, Verdict
@@ -88,6 +90,7 @@ class Pipeline:
         self._failing = False
         self._defects: set[type[Exception]] = set()
         self._finishing = False
+        self._contests = Contests()
         self.rejections = Rejections()
 
     def receive(self, message: Message) -> None:
@@ -104,7 +107,22 @@ class Pipeline:
         if isinstance(heard, Rejected):
             self.rejections.add(heard, self._clock.monotonic())
         else:
-            self._enqueue(heard)
+            self._enqueue(self._compared(heard))
+
+    def tell(self, message: Message) -> None:
+        """Called on the loop with what the embedded broker says of connections that were taken over."""
+        try:
+            self._contests.tell(*decode_takeover(message.topic, message.payload))
+        except WireError as exc:
+            self.rejections.add(Rejected(message.topic, Reason.CONTENT, str(exc)), self._clock.monotonic())
+
+    def _compared(self, heard: Heard) -> Heard:
+        """With what is known of who else publishes the node."""
+        # A session of the far future is that of a wrong clock, and would make all later ones look old.
+        if not isinstance(heard.body, Status) or heard.body.session > heard.received_at + AHEAD:
+            return heard
+        contest = self._contests.birth(heard.node, heard.body, heard.received_at)
+        return heard if contest is None else replace(heard, contest=contest)
 
     def _open(self, message: Message) -> Heard | Rejected:
         """What there is no room for is not even opened: a node that floods must not cost more by being refused."""
@@ -250,19 +268,24 @@ class Pipeline:
         return taken
 
     def _answers(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> list[tuple[Heard, Ack]]:
-        """One ack for all that a node sent in one session, and one for each node that is outdated."""
+        """One ack for all that a node sent in one session, one for each node that is outdated, and one for each that is
+        not alone with its key."""
         taken: dict[tuple[NodeKey, int], tuple[Heard, list[int]]] = {}
         outdated: dict[NodeKey, tuple[Heard, Ack]] = {}
+        contested: list[tuple[Heard, Ack]] = []
         for heard, verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Rejected):
                 self.rejections.add(verdict, self._clock.monotonic())
                 if verdict.reason is Reason.OLD_SESSION and verdict.session:
                     outdated[heard.key] = heard, Ack(verdict.session)
+            elif isinstance(verdict, StatusTaken) and heard.contest is not None:
+                contested.append((heard, Ack(heard.body.session, rival=heard.contest.rival)))
             elif isinstance(verdict, ReportTaken):
                 _, numbers = taken.setdefault((heard.key, heard.body.session), (heard, []))
                 numbers.extend(timed.sample.n for timed in verdict.samples)
         return [
             *outdated.values(),
+            *contested,
             *(
                 (heard, Ack(session, tuple(numbers[start : start + SAMPLES_MAX])))
                 for (_, session), (heard, numbers) in taken.items()

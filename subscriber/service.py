@@ -19,6 +19,7 @@ from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
 from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
+from rigwatch.topics import TAKEOVERS
 from subscriber.alerting import alerting
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
@@ -54,9 +55,11 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
     async with _opened(settings.database, home) as worker:
 
         def receive(message: Message) -> None:
-            pipeline.receive(message)
+            (pipeline.tell if message.topic.startswith(TAKEOVERS) else pipeline.receive)(message)
 
-        session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared)
+        # Others' brokers refuse what they do not have.
+        more = (f"{TAKEOVERS}+/+",) if settings.broker.mode == "embedded" else ()
+        session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared, more=more)
         outage = Outage(clock)
         watch, others = alerting(
             settings, worker, outage, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
@@ -27,6 +27,8 @@ _REPORT = f"/{Channel.REPORT.value}"
 class Session:
     """One connection at a time. `connected_at` is since when it is there, None while it is not.
 
+    `more` are further filters, for a broker that is known to grant them.
+
     With `shared` each report goes to one of all subscribers. A status goes to every one all the same: it is a death,
     or what the broker keeps for whoever connects next.
     """
@@ -39,12 +41,14 @@ class Session:
         clock: Clock,
         on_message: Callable[[Message], None],
         shared: bool = False,
+        more: Sequence[str] = (),
     ) -> None:
         self._endpoint = endpoint
         self._login = login
         self._clock = clock
         self._on_message = on_message
         self._shared = shared
+        self._more = more
         self._reports_come = False
         self._connection: Connection | None = None
         self._failure = ""
@@ -99,7 +103,9 @@ class Session:
         asked_at = self._clock.now()
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await connection.subscribe(ALL_STATUS, SHARED_REPORTS if self._shared else ALL_REPORTS)
+                # In this order: who took over whom is known before the births that tell of it.
+                reports = SHARED_REPORTS if self._shared else ALL_REPORTS
+                await connection.subscribe(*self._more, ALL_STATUS, reports)
         except TimeoutError:
             raise Unreachable(f"{self._endpoint}: no answer to SUBSCRIBE within {_ANSWER_S:g} s") from None
         self._connected.begin(asked_at)

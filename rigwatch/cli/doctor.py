@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DISK_LOW = 500_000_000
 """Bytes free in the home under which people should act."""
+CONTESTED_SHOWN = 5
 PLAUSIBLE = 1_767_225_600
 """2026-01-01: a clock before it was never set."""
 
@@ -80,6 +81,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("key", lambda: _key(call, settings))
     yield _check("nodes", lambda: _nodes(call))
     yield _check("database", lambda: _database(call, settings))
+    yield _check("machines", lambda: _machines(call, settings))
     yield _check("broker", lambda: _broker(call, settings))
     yield _check("dashboard", lambda: _dashboard(settings))
     yield _check("channels", lambda: _channels(call, settings))
@@ -173,6 +175,18 @@ def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
     if is_blind(server, call.clock.now()):
         return Verdict.WARNING, f"{nodes} nodes; the subscriber is not running or has no broker; start 'rigwatch up'"
     return Verdict.OK, f"{nodes} nodes; the subscriber is at work"
+
+
+def _machines(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.alerts.presence import is_contested
+    from subscriber.store import open_store
+
+    with closing(open_store(settings.database.url, call.home)) as store:
+        contested = [facts for facts in store.nodes() if is_contested(facts, call.clock.now())]
+    if contested:
+        found = "; ".join(f"{facts.id}: {facts.contest}" for facts in contested[:CONTESTED_SHOWN])
+        return Verdict.FAILED, f"{found}; run 'rigwatch enroll' for one of them and 'rigwatch publish --join' there"
+    return Verdict.OK, "each node is published from one"
 
 
 def _broker(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:

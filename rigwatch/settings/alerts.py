@@ -62,6 +62,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
     clock_off: RuleSettings = RuleSettings()
     samples_lost: RuleSettings = RuleSettings()
     quota: RuleSettings = RuleSettings()
+    two_publishers: RuleSettings = RuleSettings()
     no_broker: RuleSettings = RuleSettings()
     no_database: RuleSettings = RuleSettings()
     channel_refused: RuleSettings = RuleSettings()

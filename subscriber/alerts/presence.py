@@ -5,17 +5,20 @@ from datetime import timedelta
 
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
-from subscriber.alerts.rule import SECOND, RulePolicy
+from subscriber.alerts.rule import MINUTE, SECOND, RulePolicy
 from subscriber.alerts.status import NodeStatus, is_blind
 from subscriber.alerts.view import UNKNOWN, Finding, Holds, View, moot, no, yes
 from subscriber.alerts.words import duration
-from subscriber.facts import KEY_ENDED
+from subscriber.facts import KEY_ENDED, NodeFacts
 
 RETAINED_WITHIN = 5 * SECOND
 """A will that comes so soon after our own connect was most likely kept by the broker from before."""
 
 
 _MILLISECOND = timedelta(milliseconds=1)
+
+CONTESTED_FOR = 10 * MINUTE
+"""After so long without a second publisher there is none."""
 
 BROKER_NOTICED = 25 * SECOND
 """When the broker hangs, nobody reports. Our own keep-alive has found that by then (20 s at most), and tells it as one
@@ -70,6 +73,18 @@ def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: F
         return no("it said goodbye in its maintenance")
     why = f" ({facts.reason})" if facts.reason else ""
     return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
+
+
+def two_publishers(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+    facts = view.facts
+    if facts.contested_at is None or not is_contested(facts, view.now):
+        return no("one publisher uses its key")
+    return Finding(Holds.YES, facts.contest, check_at=facts.contested_at + CONTESTED_FOR)
+
+
+def is_contested(facts: NodeFacts, now: Millis) -> bool:
+    """Whether it was published from two places within the last minutes; the two take turns of a minute or so."""
+    return facts.contested_at is not None and now < facts.contested_at + CONTESTED_FOR
 
 
 def _came_back(view: View) -> bool:

@@ -54,6 +54,7 @@ class Rule(StrEnum):
     CLOCK_OFF = "clock_off"
     SAMPLES_LOST = "samples_lost"
     QUOTA = "quota"
+    TWO_PUBLISHERS = "two_publishers"
     # of rigwatch itself, never of a node
     NO_BROKER = "no_broker"
     NO_DATABASE = "no_database"
@@ -84,6 +85,7 @@ TITLES = {
     Rule.CLOCK_OFF: "has a wrong clock",
     Rule.SAMPLES_LOST: "loses samples",
     Rule.QUOTA: "sends more than its quota",
+    Rule.TWO_PUBLISHERS: "is published from two places",
     Rule.NO_BROKER: "rigwatch has no broker, nobody watches the nodes",
     Rule.NO_DATABASE: "rigwatch cannot store",
     Rule.CHANNEL_REFUSED: "rigwatch may not send through a channel",
@@ -113,6 +115,7 @@ OVER_AGAIN = {
     Rule.CLOCK_OFF: "has the right time again",
     Rule.SAMPLES_LOST: "loses no more samples",
     Rule.QUOTA: "keeps to its quota again",
+    Rule.TWO_PUBLISHERS: "is published from one place again",
     Rule.NO_BROKER: "rigwatch has its broker again",
     Rule.NO_DATABASE: "rigwatch stores again",
     Rule.CHANNEL_REFUSED: "a channel may send again",
@@ -188,6 +191,8 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     Rule.CLOCK_OFF: RulePolicy(threshold=30, clear=5, hold=5 * MINUTE, severity=Severity.INFO),
     Rule.SAMPLES_LOST: RulePolicy(severity=Severity.INFO),
     Rule.QUOTA: RulePolicy(),
+    # While it is so, the death of one of the two goes unseen.
+    Rule.TWO_PUBLISHERS: RulePolicy(severity=Severity.CRITICAL, schedule=(0, HOUR)),
     Rule.NO_BROKER: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.NO_DATABASE: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.CHANNEL_REFUSED: RulePolicy(severity=Severity.CRITICAL, schedule=(0, HOUR)),

@@ -32,6 +32,7 @@ LOOKS: dict[Rule, Look] = {
     Rule.CLOCK_OFF: machine.clock_off,
     Rule.SAMPLES_LOST: machine.samples_lost,
     Rule.QUOTA: machine.quota,
+    Rule.TWO_PUBLISHERS: presence.two_publishers,
 }
 
 

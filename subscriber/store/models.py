@@ -61,6 +61,8 @@ class Node(Model):
     day_samples = BigIntegerField(default=0)
     day_bytes = BigIntegerField(default=0)
     day_refused = BigIntegerField(default=0)
+    contested_at = BigIntegerField(null=True)  # when two publishers of it were last seen
+    contest = TextField(default="")  # by what
 
     class Meta:
         table_name = "node"

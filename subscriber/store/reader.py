@@ -19,13 +19,14 @@ from subscriber.store.work import Row, Work
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
        enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags, born_at,
-       day, day_samples, day_bytes, day_refused
+       day, day_samples, day_bytes, day_refused, contested_at, contest
 FROM node WHERE retired_at IS NULL
 """
 _SOME = """
 SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
        n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest,
-       n.given_name, n.given_tags, n.born_at, n.day, n.day_samples, n.day_bytes, n.day_refused
+       n.given_name, n.given_tags, n.born_at, n.day, n.day_samples, n.day_bytes, n.day_refused,
+       n.contested_at, n.contest
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
 """
 # Of sessions only the last digits: a thousand of the largest there may be are more than SQLite adds up.
@@ -182,6 +183,8 @@ def _node(row: Row) -> NodeFacts:
         given=row[17] or "",
         born_at=row[19],
         today=DayUse(*row[20:24]),
+        contested_at=row[24],
+        contest=row[25],
     )
 
 

@@ -102,6 +102,7 @@ _FACTS_COLUMNS = (
     ("day_refused", "int8"),
     ("id", "int4"),
 )
+_SET_CONTEST = "UPDATE node SET contested_at = ?, contest = ? WHERE id = ?"
 _MANY = 20
 _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
@@ -123,6 +124,7 @@ class Draft:
     tail: carried.Tail
     today: DayUse
     identity: Status | None = None
+    contested: tuple[Millis, str] | None = None
     touched: bool = False
     changes: list[Row] = field(default_factory=list)
     sample: Sample | None = None
@@ -143,6 +145,8 @@ class Draft:
             self._note(verdict.known)
         self.known = verdict.known
         self.tail.interval, self.tail.since = verdict.known.interval, verdict.known.state_at
+        if heard.contest is not None:
+            self.contested = heard.received_at, storable(heard.contest.evidence)
         if self.first_seen_at is None:
             self.first_seen_at = heard.received_at
         if isinstance(verdict, StatusTaken) and verdict.identity and isinstance(heard.body, Status):
@@ -334,6 +338,9 @@ def _save(work: Work, batch: _Batch) -> None:
     kept = batch.added.by_node()
     described = [_identity(draft, draft.identity) for draft in touched if draft.identity]
     work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
+    contested = [(*draft.contested, draft.id) for draft in touched if draft.contested]
+    if contested:
+        work.run_many(_SET_CONTEST, contested)
     work.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
 
 

@@ -141,6 +141,36 @@ async def test_an_ack_of_an_older_session_without_samples_changes_nothing(mosqui
         assert server.states(NODE) == [NodeState.ONLINE]
 
 
+async def test_one_of_two_publishers_says_so_once_and_stays_away_for_half_a_minute(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    endpoint = endpoint_of(mosquitto)
+    async with serving(endpoint, {NODE: KEY}) as server, rigging(endpoint, clock=clock) as first:
+        await eventually_async(lambda: _has_births(server, 1))
+        for port in (1, 2):
+            server.ack(NODE, Ack(session=1, rival=f"192.0.2.9 port {port}"))
+        await eventually_async(lambda: "from=192.0.2.9" in caplog.text)
+        await first.measure(1.0)
+        await eventually_async(lambda: server.reports)
+        async with rigging(endpoint):
+            await eventually_async(lambda: NodeState.LOST in server.states(NODE))
+            await eventually_async(lambda: _has_births(server, 2))
+        await eventually_async(lambda: server.states(NODE)[-1] is NodeState.OFFLINE)
+        await clock.advance(29)
+        assert server.states(NODE)[-1] is NodeState.OFFLINE
+        await clock.advance(61)
+        await eventually_async(lambda: _has_births(server, 3))
+    assert (
+        _said(caplog).count(
+            "another publisher uses this node's key: give one of the two machines a node of its own "
+            "('rigwatch enroll' on the server, 'rigwatch publish --join' there)"
+        )
+        == 1
+    )
+    assert "from=192.0.2.9 port 1" in caplog.text
+
+
 async def test_it_drops_an_ack_that_was_not_sealed_for_it(
     mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:

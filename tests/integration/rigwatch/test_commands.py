@@ -2,14 +2,21 @@ import json
 import os
 import re
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from rigwatch.clock import SystemClock
+from rigwatch.home import Home
 from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
+from subscriber.contest import Contest
+from subscriber.store import open_store
 from tests.processes import Rigwatch
+from tests.rigs import birth, rig
 
 
 def test_init_prints_the_password_once_and_makes_a_private_home(rigwatch: Rigwatch) -> None:
@@ -166,6 +173,18 @@ def test_doctor_finds_nothing_failed_in_a_home_that_is_not_running(rigwatch: Rig
     assert examined.returncode == 0, examined.stdout
     assert "failed" not in examined.stdout
     assert "start 'rigwatch up'" in examined.stdout
+
+
+def test_doctor_names_a_node_that_is_published_from_two_places(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    now = SystemClock().now()
+    contest = Contest("two publishers use its key, from 192.0.2.7 and 198.51.100.9")
+    heard = replace(rig().heard(birth(now), received_at=now), contest=contest)
+    with closing(open_store("sqlite:///rigwatch.db", Home(rigwatch.home))) as store:
+        store.write([heard])
+    examined = rigwatch.run("doctor")
+    assert examined.returncode == 1
+    assert "failed   machines   main/rig1: two publishers use its key, from 192.0.2.7 and" in examined.stdout
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can act as somebody else")

@@ -79,3 +79,21 @@ def test_a_connection_that_lasted_begins_anew() -> None:
     assert backoff.attempts == 5
     after.lost(60)
     assert backoff.attempts == 1
+
+
+def test_who_shares_its_key_with_another_publisher_stays_away_for_half_a_minute_at_least() -> None:
+    rival = Backoff(first=90.0, most=90.0, least=30.0, random=Random(3))  # noqa: S311 - jitter
+    after = Comeback(_backoff(), stable=60, rival=rival)
+    for lasted in (0.5, 1.0, 100.0):
+        after.online()
+        after.contested()
+        assert 30.0 <= after.lost(lasted) <= 90.0
+
+
+def test_who_is_alone_again_comes_back_as_ever() -> None:
+    rival = Backoff(first=90.0, most=90.0, least=30.0, random=Random(3))  # noqa: S311 - jitter
+    after = Comeback(_backoff(), stable=60, rival=rival)
+    after.contested()
+    after.lost(1.0)
+    after.online()
+    assert after.lost(1.0) <= 4.0

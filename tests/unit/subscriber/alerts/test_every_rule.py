@@ -104,6 +104,12 @@ CASES = (
     Case(Rule.CLOCK_OFF, reports(clock_offset=40_000), reports(clock_offset=0), tolerant=100),
     Case(Rule.SAMPLES_LOST, reports(errors={"outbox": "full"}), reports(errors={})),
     Case(Rule.QUOTA, over_quota, reports(today=DayUse())),
+    # It is over by itself, ten minutes after the second was last seen.
+    Case(
+        Rule.TWO_PUBLISHERS,
+        lambda line: line.is_published_twice(RIG, until=RIGHT_AT - 600),
+        lambda line: line,
+    ),
     Case(Rule.NO_BROKER, lambda line: line.broker_goes(), lambda line: line.broker_comes()),
     Case(Rule.CHANNEL_REFUSED, refused("bad"), refused()),
 )

@@ -125,6 +125,12 @@ class Timeline:
     def comes_back(self, *names: str) -> "Timeline":
         return self._become(NodeState.ONLINE, names)
 
+    def is_published_twice(self, name: str, *, until: float) -> "Timeline":
+        """The two take turns until then."""
+        seen_at = START + round(until * 1000)
+        self._facts[name] = replace(self._facts[name], contested_at=seen_at, contest="two publishers use its key")
+        return self._changed(name)
+
     def broker_goes(self) -> "Timeline":
         self.server = ServerFacts()
         return self._step()

@@ -1,0 +1,133 @@
+"""A copied disk: two real publishers with one key, on the embedded broker and on Mosquitto, and the real subscriber."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from broker.service import serve
+from rigwatch.clock import SystemClock
+from rigwatch.home import Home
+from rigwatch.messages import NodeState
+from rigwatch.mqtt import Endpoint
+from subscriber.alerts.incident import Incident
+from subscriber.alerts.rule import Rule, Severity
+from subscriber.facts import NodeFacts
+from subscriber.store import Store, alerts
+from tests.integration.publisher.rig import rigging
+from tests.integration.subscriber.running import prepare, settings, subscribing
+from tests.mosquitto import Mosquitto
+from tests.ports import free_port
+from tests.rigs import rig
+from tests.waiting import eventually_async
+
+RIG = rig()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A home in which the rig is enrolled, and its database."""
+
+    home: Home
+    store: Store
+    url: str
+
+    def facts(self) -> NodeFacts:
+        return next(each for each in self.store.nodes() if each.id == RIG.id)
+
+    def incident(self) -> Incident | None:
+        return next((each for each in self.store.look(alerts.live) if each.rule is Rule.TWO_PUBLISHERS), None)
+
+    async def evidence(self) -> str:
+        """Of the incident, once there is one."""
+        await eventually_async(lambda: self.incident() is not None, timeout=30, what="an incident")
+        found = self.incident()
+        assert found is not None
+        assert found.severity is Severity.CRITICAL
+        assert (found.subject.site, found.subject.name) == (RIG.id.site, RIG.id.node)
+        return found.evidence
+
+    @asynccontextmanager
+    async def watching(self, port: int) -> AsyncIterator[None]:
+        async with subscribing(self.home, settings(port, self.url)):
+            await eventually_async(lambda: self.store.server().connected_at, what="the subscriber has a broker")
+            yield
+
+
+@pytest.fixture
+def server(home: Home, store: Store, database_url: str) -> Server:
+    prepare(home, RIG)
+    return Server(home, store, database_url)
+
+
+@asynccontextmanager
+async def broker_of(home: Home, port: int) -> AsyncIterator[None]:
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(
+        serve(home, settings(port), clock=SystemClock(), stop=stop, ready=lambda _bound: ready.set())
+    )
+    await ready.wait()
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each for each in caplog.messages if each.startswith("another publisher uses this node's key")]
+
+
+async def test_a_copied_disk_is_an_incident_with_both_addresses_and_both_machines_are_told(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    port = free_port()
+    here = Endpoint("127.0.0.1", port)
+    async with (
+        broker_of(server.home, port),
+        server.watching(port),
+        rigging(here, node=RIG.id, key=RIG.key),
+        rigging(here, node=RIG.id, key=RIG.key),
+    ):
+        evidence = await server.evidence()
+        assert evidence.startswith("two publishers use its key, from 127.0.0.1 port ")
+        assert evidence.count("127.0.0.1 port ") == 2
+        # Each hears it when it is its turn; from then on a turn lasts half a minute at least.
+        await eventually_async(lambda: len(told(caplog)) == 2, timeout=30, what="both are told")
+        assert all("from=127.0.0.1 port " in each for each in told(caplog))
+        assert server.facts().contested_at is not None
+
+
+async def test_where_the_broker_is_another_the_births_alone_say_it(
+    mosquitto: Mosquitto, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    here = Endpoint("127.0.0.1", mosquitto.port)
+    async with (
+        server.watching(mosquitto.port),
+        rigging(here, node=RIG.id, key=RIG.key),
+        rigging(here, node=RIG.id, key=RIG.key),
+    ):
+        assert await server.evidence() == "two publishers use its key; each machine needs a node of its own"
+        await eventually_async(lambda: len(told(caplog)) == 2, timeout=30, what="both are told")
+
+
+async def test_one_publisher_that_is_stopped_and_started_is_none(mosquitto: Mosquitto, server: Server) -> None:
+    here = Endpoint("127.0.0.1", mosquitto.port)
+    async with server.watching(mosquitto.port):
+        before = 0
+        for _ in range(3):
+            async with rigging(here, node=RIG.id, key=RIG.key):
+                await eventually_async(lambda: _is_online_since(server, before), what="a birth")  # noqa: B023
+                before = server.facts().session
+        assert server.incident() is None
+        assert server.facts().contested_at is None
+
+
+def _is_online_since(server: Server, before: int) -> bool:
+    found = [each for each in server.store.nodes() if each.id == RIG.id]
+    return bool(found) and found[0].state is NodeState.ONLINE and found[0].session > before
