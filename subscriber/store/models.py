@@ -106,6 +106,8 @@ class NodeChange(Model):
     state = CharField(16)
     reason = TextField()
     interval = BigIntegerField(null=True)  # ms, from then on; NULL = of before that was noted
+    times = IntegerField(default=1)  # how many changes the row stands for
+    until = BigIntegerField(null=True)  # the last of them, where they are several
 
     class Meta:
         table_name = "node_change"
