@@ -30,6 +30,7 @@ class AppriseSender:
         self._secrets = secrets_of(url)
         self._apprise: Any = None
         self._tracker: Any = None
+        self._answers: Any = None
         # Which of several targets in one address have a message: they do not get it again for the others' sake.
         self._delivered: OrderedDict[tuple[int, str, str], set[Any]] = OrderedDict()
 
@@ -41,12 +42,16 @@ class AppriseSender:
             import apprise  # noqa: PLC0415 - 44 MB that a server without channels does not need
             from apprise.plugins.base import _delivery_tracker  # noqa: PLC0415 - no public way to go on after a part
 
+            from subscriber.notify import bounded  # noqa: PLC0415 - it needs requests, as Apprise does
+
             # What it has to say of a message is in its result; its own lines would say it twice, and hold addresses.
             said = logging.getLogger("apprise")
             said.propagate = False
             said.addHandler(logging.NullHandler())
             said.setLevel(logging.DEBUG)
             # Its own time limits leave threads behind that the end of a process waits for; ours do not.
+            bounded.bound()
+            self._answers = bounded
             asset = apprise.AppriseAsset(service_timeout=0, app_id="rigwatch", app_desc="rigwatch")
             loaded = apprise.Apprise(asset=asset)
             if not loaded.add(self._url) or not len(loaded):
@@ -66,7 +71,7 @@ class AppriseSender:
             raise NotSent(clean(f"{type(exc).__name__}: {exc}", self._secrets), maybe=True) from exc
         if not result:
             lines = [(str(entry.level), str(entry.message)) for entry in result.logs()]
-            raise refusal_of(lines, self._secrets, partly=partly)
+            raise refusal_of(lines, self._secrets, partly=partly, wait=self._answers.wait())
 
     def _notify(self, posted: Posted, timeout: float) -> tuple[Any, bool]:
         """What Apprise says, and whether some targets have it."""
@@ -74,6 +79,7 @@ class AppriseSender:
         self._limit(plugin, timeout)
         text = fit(Text(posted.title, posted.body or posted.title), self._room(plugin))
         delivered = self._remembered(posted)
+        self._answers.begin()
         token = self._tracker.set(delivered)
         try:
             result = self._apprise.notify(title=text.title, body=text.body, body_format="text", log_level=logging.DEBUG)

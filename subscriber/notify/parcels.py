@@ -29,8 +29,8 @@ COPIES_MAX: Final = 4
 something else, or an hour."""
 _COPY_AFTER_S: Final = (4.0, 60.0, 3600.0)
 AT_ONCE: Final = 4
-"""Messages under way through one channel; two while it is in trouble."""
-_AT_ONCE_IN_TROUBLE: Final = 2
+"""Messages under way through one channel. While it is in trouble, those that were tried leave room for others."""
+_AT_ONCE_AGAIN: Final = 2
 # One after the other, as they were written, while none takes longer than this.
 _PATIENCE_S = 1.0
 _FIRST_S, _FRESH_MAX_S, _MAX_S = 2.0, 60.0, 600.0
@@ -114,8 +114,8 @@ class Parcels:
     def take(self, now: float) -> Parcel | None:
         """The next to send now; it is under way then."""
         left = self._left(now)
-        ready = [each for each in self.waiting if self._is_ready(each, now)]
-        if not ready or left < 1 or now < max(self._quiet_until, self._room_at()):
+        ready = [each for each in self.waiting if self._ready_at(each) <= now]
+        if not ready or left < 1 or now < self._quiet_until:
             return None
         first = min(ready, key=lambda each: (each.tries, each.posted[0].id))
         crowd = [each for each in ready if not each.alone] if len(ready) > left and not first.alone else [first]
@@ -128,8 +128,8 @@ class Parcels:
     def check_at(self, now: float) -> float | None:
         """When there may be something to take; None: not before something is added or comes back."""
         pace = 0.0 if self._left(now) > 0 else self._sent_at[0] + self.channel.per
-        ours = (max(each.due, self._allowed_at(each)) for each in self.waiting if not self._is_held(each))
-        at = max(min(ours, default=math.inf), pace, self._quiet_until, self._room_at())
+        ours = (self._ready_at(each) for each in self.waiting)
+        at = max(min(ours, default=math.inf), pace, self._quiet_until)
         return at if at < math.inf else None
 
     def sent(self, parcel: Parcel, now: float) -> None:
@@ -195,16 +195,20 @@ class Parcels:
             self._sent_at.popleft()
         return self.channel.rate - len(self._sent_at)
 
-    def _room_at(self) -> float:
-        """When one more may be under way."""
+    def _ready_at(self, parcel: Parcel) -> float:
+        """When it may go; infinite: not before one that is under way is back."""
+        if self._is_held(parcel):
+            return math.inf
+        return max(parcel.due, self._allowed_at(parcel), self._room_at(parcel))
+
+    def _room_at(self, parcel: Parcel) -> float:
+        """When it may be one more that is under way."""
         if not self.under_way:
             return 0.0
-        if len(self.under_way) >= (_AT_ONCE_IN_TROUBLE if self._strikes else AT_ONCE):
+        most = _AT_ONCE_AGAIN if self._strikes and parcel.tries else AT_ONCE
+        if len(self.under_way) >= most:
             return math.inf
         return max(each.begun for each in self.under_way) + _PATIENCE_S
-
-    def _is_ready(self, parcel: Parcel, now: float) -> bool:
-        return max(parcel.due, self._allowed_at(parcel)) <= now and not self._is_held(parcel)
 
     def _is_held(self, parcel: Parcel) -> bool:
         """Whether an earlier message of the same incident is under way: its end is not told before its beginning."""

@@ -16,7 +16,6 @@ Line = tuple[str, str]
 """Level and text of what was logged."""
 
 _HTTP = re.compile(r"error=(\d{3,6})\b")
-_WAIT = re.compile(r"retry[ -]after[^0-9]{0,5}(\d{1,6})", re.IGNORECASE)
 # smtplib's exceptions as text: (535, b'5.7.8 …'), or {'ann@…': (550, b'5.1.1 …')}.
 _SMTP = re.compile(r"\((\d{3}), b(?P<quote>['\"])(.*?)(?P=quote)", re.DOTALL)
 _SMTP_REFUSED = re.compile(r"was refused: (\d{3}) b(?P<quote>['\"])(.*?)(?P=quote)", re.DOTALL)
@@ -64,21 +63,20 @@ _WORDS_MAX = 160
 _SECRET_LEAST = 3
 
 
-def refusal_of(lines: Sequence[Line], secrets: Iterable[str], *, partly: bool = False) -> NotSent:
-    """`partly`: some of the channel's addresses have the message."""
+def refusal_of(lines: Sequence[Line], secrets: Iterable[str], *, partly: bool = False, wait: float = 0.0) -> NotSent:
+    """`partly`: some of the channel's addresses have the message. `wait`: seconds that the service asked for."""
     said = _Said(lines)
     why = clean(said.words, secrets) or "refused without a reason"
     if said.smtp is not None:
         return _of_mail(why, said.smtp, partly=partly)
     status = said.status
     if status == _TOO_MANY or "Too Many Requests" in said.warnings:
-        wait = _WAIT.search(said.everything)
-        return NotSent(why, retry_after=float(wait.group(1)) if wait else _TOO_MANY_S, partly=partly)
+        return NotSent(why, retry_after=wait or _TOO_MANY_S, partly=partly)
     address = status in _ADDRESS or (status is not None and status < 500 and bool(_ADDRESS_WORDS.search(said.words)))
     if address:
         return NotSent(why, permanent=True, partly=partly)
     maybe = status == _GATEWAY_TIMEOUT or (status is None and said.was_out)
-    return NotSent(why, text=status in _TEXT, maybe=maybe, partly=partly)
+    return NotSent(why, text=status in _TEXT, maybe=maybe, partly=partly, retry_after=wait)
 
 
 def _of_mail(why: str, said: tuple[int, str], *, partly: bool) -> NotSent:

@@ -20,6 +20,7 @@ _SLACK_S = 2.0
 # A book that cannot be written keeps nobody from being told.
 _BOOK_PATIENCE_S = 2.0
 _HANGING_MAX = 8
+_HANGING_FOR_S = 3600.0
 # A connection that broke meanwhile is made anew.
 _ASK_AGAIN_S = (0.05, 0.5, 1.5)
 _DEFECTS_MAX = 3
@@ -60,7 +61,8 @@ class Round:
         # Under way, or waiting, or not yet written down as done.
         self._in_hand: set[int] = set()
         self._book: asyncio.Queue[_Line] = asyncio.Queue()
-        self._hanging = 0
+        # When those began to hang that still do.
+        self._hanging: list[float] = []
         self._failure = ""
         self._defects: set[str] = set()
 
@@ -171,20 +173,23 @@ class Round:
         self._in_hand -= parcel.numbers
 
     async def _attempt(self, channel: Channel, parcel: Parcel) -> None:
-        if self._hanging >= _HANGING_MAX:
-            raise NotSent(f"{self._hanging} earlier attempts still hang")
+        # One that hangs for ever is not waited for for ever.
+        of_late = sum(at > self._clock.monotonic() - _HANGING_FOR_S for at in self._hanging)
+        if of_late >= _HANGING_MAX:
+            raise NotSent(f"{of_late} earlier attempts still hang")
         message, limit = parcel.as_one(self._clock.now()), channel.timeout
         sending = start_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
         done, _ = await asyncio.wait({sending}, timeout=limit + _SLACK_S)
         if not done:
-            self._hanging += 1
-            sending.add_done_callback(partial(self._ended_late, parcel, self._clock.monotonic()))
+            given_up_at = self._clock.monotonic()
+            self._hanging.append(given_up_at)
+            sending.add_done_callback(partial(self._ended_late, parcel, given_up_at))
             raise NotSent(f"timed out after {limit:g} s", maybe=True)
         sending.result()
 
     def _ended_late(self, parcel: Parcel, given_up_at: float, sending: "asyncio.Future[None]") -> None:
         """What was taken after all, and is not under way again, is done."""
-        self._hanging -= 1
+        self._hanging.remove(given_up_at)
         if not sending.cancelled() and sending.exception() is None and parcel in self._parcels.waiting:
             self._sent(parcel, self._clock.monotonic() - given_up_at + self.channel.timeout)
         self._changed.set()

@@ -91,7 +91,7 @@ async def test_the_incident_the_message_and_the_story_are_stored(
 
             await eventually_async(lambda: "sent" in told(), what="the message is marked as sent")
     assert told() == ["noticed", "firing", "told", "sent"]
-    (row,) = local.look(lambda work: outbox.of_incident(work, about_the_node(local)))
+    (row,) = progress(local, about_the_node(local))
     assert row[2] == "sent"
 
 
@@ -211,10 +211,7 @@ async def test_what_was_unsent_in_a_restored_copy_says_how_old_it_is_or_is_given
             local.change(lambda work, n=number, at=now - age, x=letter: outbox.add(work, [x], n, at))  # type: ignore[misc]
         async with subscribing(home, wanted):
             await eventually_async(lambda: len(hook.deliveries) == 2, what="what is young enough")
-            await eventually_async(
-                lambda: local.look(lambda work: outbox.of_incident(work, 1))[0][2] == "failed",
-                what="the rest is marked",
-            )
+            await eventually_async(lambda: progress(local, 1)[0][2] == "failed", what="the rest is marked")
     assert hook.titles == ["message 2 (may be a second copy) (written 25 min ago)", "message 3 (may be a second copy)"]
 
 
@@ -230,12 +227,8 @@ async def test_a_channel_that_takes_it_and_never_answers_gets_few_copies_and_hol
             await eventually_async(lambda: len(hook.deliveries) == 2, what="a copy of the first")
             await a_lost_node(mosquitto.port, "rig2")
             await eventually_async(lambda: any("rig2" in each for each in hook.titles), what="the next is under way")
-            await eventually_async(
-                lambda: any(
-                    row[5] == 2 for row in local.look(lambda work: outbox.of_incident(work, about_the_node(local)))
-                ),
-                what="its attempts are counted",
-            )
+            number = about_the_node(local)
+            await eventually_async(lambda: any(row[5] == 2 for row in progress(local, number)), what="it is counted")
             hook.hold.set()
     first = [each for each in hook.titles if "rig1" in each]
     assert first == ["CRITICAL: garage/rig1 lost", "CRITICAL: garage/rig1 lost (may be a second copy)"]

@@ -1,11 +1,16 @@
 """Refusals of real mail dialogues and web servers through Apprise: whose fault they are, and in whose words."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
+from subscriber.alerts.letter import Text
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
+from subscriber.notify.fit import fit
 from subscriber.store.outbox import Posted
 from tests.fake_clock import START
 from tests.mail import CLOSE, HANG, MailServer, mail_server
@@ -176,3 +181,58 @@ def test_ntfy_gets_text_and_never_a_file() -> None:
     (delivery,) = hook.deliveries
     assert len(delivery.body["message"].encode()) <= 4096
     assert "more lines" in delivery.body["message"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_that_asks_for_patience_gets_it(status: int) -> None:
+    with webhook() as hook:
+        hook.status, hook.headers = status, {"Retry-After": "77"}
+        assert refusal(JSON.format(f"127.0.0.1:{hook.port}")).retry_after == 77
+
+
+def test_an_answer_without_end_is_left_and_its_status_counts() -> None:
+    with streaming(b"HTTP/1.1 200 OK\r\n\r\n") as port:
+        AppriseSender(JSON.format(f"127.0.0.1:{port}"), "x").send(MESSAGE, timeout=10)
+    with streaming(b"HTTP/1.1 403 No\r\n\r\n", pause=0.05) as port:
+        assert refusal(JSON.format(f"127.0.0.1:{port}"), timeout=0.5).permanent
+
+
+@contextmanager
+def streaming(head: bytes, pause: float = 0.0) -> Iterator[int]:
+    """A server that never comes to an end, as fast as it can or in drops."""
+    stop = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(head)
+            while not stop.wait(pause):
+                connection.sendall(b"x" if pause else b"x" * 65_536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        yield int(listening.getsockname()[1])
+        stop.set()
+    thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "discord://123456789012345678/AbC-d_f-gh", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#rigs",
+        "pover://uuuuuuuuuuuuuuuuuuuuuuuuuuuuuu@aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "tgram://123456789:abcdefg_hij/-1001",
+        "ntfy://rigs", "mmost://h.example/abcdefghijklmnopqrstuvwx", "mailto://a:b@x.example", "gotify://h/Gotify-Token-1",
+    ],
+)  # fmt: skip
+def test_every_service_gets_no_more_than_it_takes(url: str) -> None:
+    sender = AppriseSender(url, "x")
+    sender.warm_up()
+    plugin = sender._apprise[0]
+    message = long_message()
+    text = fit(Text(message.title, message.body), sender._room(plugin))
+    together = plugin.overflow_amalgamate_title or plugin.title_maxlen <= 0
+    assert len(text.body.encode("utf-16-le")) // 2 + (len(text.title) if together else 0) <= plugin.body_maxlen
+    assert len(text.title) <= (plugin.title_maxlen or plugin.body_maxlen)
+    assert text.title.endswith("(may be a second copy)")
