@@ -60,7 +60,9 @@ class Contests:
         takeover = record.takeover
         if takeover is not None and not 0 <= now - takeover.at < _ADDRESS_FOR:
             takeover = None
-        if not came_again and not (takeover is not None and takeover.contested):
+        # A flapping network may take over as fast as two publishers do; what the publisher says of itself decides.
+        by_the_broker = not status.instance and takeover is not None and takeover.contested
+        if not came_again and not by_the_broker:
             return None
         return Contest(_evidence(record, takeover), _rival(takeover))
 

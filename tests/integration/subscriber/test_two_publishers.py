@@ -11,12 +11,14 @@ import pytest
 from broker.service import serve
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
-from rigwatch.messages import NodeState
+from rigwatch.messages import NodeState, Status
 from rigwatch.mqtt import Endpoint
+from rigwatch.topics import Channel, topic_of
 from subscriber.alerts.incident import Incident
 from subscriber.alerts.rule import Rule, Severity
 from subscriber.facts import NodeFacts
 from subscriber.store import Store, alerts
+from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
 from tests.integration.subscriber.running import prepare, settings, subscribing
 from tests.mosquitto import Mosquitto
@@ -36,7 +38,7 @@ class Server:
     url: str
 
     def facts(self) -> NodeFacts:
-        return next(each for each in self.store.nodes() if each.id == RIG.id)
+        return next((each for each in self.store.nodes() if each.id == RIG.id), NodeFacts(RIG.id))
 
     def incident(self) -> Incident | None:
         return next((each for each in self.store.look(alerts.live) if each.rule is Rule.TWO_PUBLISHERS), None)
@@ -116,6 +118,33 @@ async def test_where_the_broker_is_another_the_births_alone_say_it(
         await eventually_async(lambda: len(told(caplog)) == 2, timeout=30, what="both are told")
 
 
+async def test_one_publisher_whose_network_flaps_is_none_however_fast_and_from_wherever(server: Server) -> None:
+    port = free_port()
+    async with broker_of(server.home, port), server.watching(port):
+        lines = []
+        for turn in range(12):
+            # Its old connections are never closed, as when an address goes away.
+            session = SystemClock().now() + turn
+            lines.append(await _come(port, session, f"127.0.0.{1 + turn % 3}"))
+            await eventually_async(lambda: server.facts().session == session, what="the birth")  # noqa: B023
+        assert server.incident() is None
+        assert server.facts().contested_at is None
+        for line in lines:
+            line.transport.abort()
+
+
+async def _come(port: int, session: int, address: str) -> asyncio.StreamWriter:
+    """A connection of the same publisher, with its birth, from that address."""
+    status = Status(NodeState.ONLINE, session, host="rig", instance="made up once")
+    topic = topic_of(RIG.id, Channel.STATUS)
+    login = peer.Login(str(RIG.id), RIG.key.mqtt_password, str(RIG.id))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+    writer.write(peer.connect(login))
+    assert (await reader.readexactly(4))[3] == 0
+    writer.write(peer.publish(topic, RIG.sealed(status).payload, qos=1, retain=True, packet_id=1))
+    return writer
+
+
 async def test_one_publisher_that_is_stopped_and_started_is_none(mosquitto: Mosquitto, server: Server) -> None:
     here = Endpoint("127.0.0.1", mosquitto.port)
     async with server.watching(mosquitto.port):
@@ -129,5 +158,4 @@ async def test_one_publisher_that_is_stopped_and_started_is_none(mosquitto: Mosq
 
 
 def _is_online_since(server: Server, before: int) -> bool:
-    found = [each for each in server.store.nodes() if each.id == RIG.id]
-    return bool(found) and found[0].state is NodeState.ONLINE and found[0].session > before
+    return server.facts().state is NodeState.ONLINE and server.facts().session > before

@@ -71,7 +71,8 @@ def test_three_machines_are_known_as_well() -> None:
 def test_a_network_that_flaps_is_one_publisher_whatever_its_addresses() -> None:
     door = Door()
     for number in range(200):
-        door.takeover(("192.0.2.7", number), ("2001:db8::7" if number % 2 else "192.0.2.8", number))
+        here, there = ("192.0.2.7", number), ("2001:db8::7" if number % 2 else "192.0.2.8", number)
+        door.takeover(here, there, contested=number % 3 == 0)
         assert door.birth("a") is None
 
 
