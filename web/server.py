@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
 from typing import Final, cast
 
@@ -23,13 +23,14 @@ from rigwatch.process import raise_file_limit, ready
 from rigwatch.settings import ServerSettings
 from rigwatch.tls import certificate_paths, context_of, load_into
 from subscriber.store import open_store
+from web.access.proxy import trusts
 from web.app import create_app
+from web.door import Door
 from web.patience import PatientProtocol
 
 log = logging.getLogger(__name__)
 
 _THREADS: Final = 8
-_CONNECTIONS_MAX: Final = 2000
 _FINISH_S: Final = 5
 _RENEW_S: Final = 600.0
 
@@ -49,7 +50,8 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
             log.warning("dashboard speaks plain HTTP to other machines, as tls = 'off' says host=%s", web.host)
         store = await asyncio.to_thread(open_store, settings.database.url, home)
         with contextlib.closing(store):
-            server = _Server(_config(cast("WSGIApp", create_app(settings, store, clock=clock, home=home)), context))
+            app = cast("WSGIApp", create_app(settings, store, clock=clock, home=home))
+            server = _Server(_config(app), context, clock, is_proxy=trusts(web.trusted_proxies))
             async with _certificate_kept(context, certificate, clock):
                 log.info("dashboard listening url=%s", web_url(web))
                 ready()
@@ -57,7 +59,28 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers: the process has its own, and they set `stop`."""
+    """uvicorn's server behind a door of our own, which alone knows who has come, and without its signal handlers: the
+    process has its own, and they set `stop`."""
+
+    def __init__(
+        self, config: uvicorn.Config, context: ssl.SSLContext | None, clock: Clock, *, is_proxy: Callable[[str], bool]
+    ) -> None:
+        super().__init__(config)
+        self._door = Door(self._protocol, context, clock, is_exempt=is_proxy)
+        self._accepting: list[asyncio.Task[None]] = []
+
+    def _protocol(self) -> PatientProtocol:
+        return PatientProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        self._accepting = [asyncio.create_task(self._door.serve(each), name="dashboard door") for each in sockets or []]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self._accepting:
+            each.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await super().shutdown(sockets=sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -75,9 +98,9 @@ async def _until(stop: asyncio.Event, server: uvicorn.Server, listening: socket.
         await serving
 
 
-def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _config(app: WSGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        _with_plain_names(cast("ASGI3Application", WSGIMiddleware(app, workers=_THREADS))),
+        _strict(cast("ASGI3Application", WSGIMiddleware(app, workers=_THREADS))),
         interface="asgi3",
         http=PatientProtocol,
         ws="none",
@@ -89,18 +112,26 @@ def _config(app: WSGIApp, context: ssl.SSLContext | None) -> uvicorn.Config:
         server_header=False,
         # Whose X-Forwarded-For is believed, the application decides by the settings (web/access/proxy.py).
         proxy_headers=False,
-        limit_concurrency=_CONNECTIONS_MAX,
         timeout_graceful_shutdown=_FINISH_S,
-        ssl_context_factory=(lambda _config, _default: context) if context else None,
     )
 
 
-def _with_plain_names(app: ASGI3Application) -> ASGI3Application:
-    """Drops headers with an underscore in their name: WSGI would take anybody's X_Forwarded_For for X-Forwarded-For."""
+def _strict(app: ASGI3Application) -> ASGI3Application:
+    """Drops headers with an underscore in their name: WSGI would take anybody's X_Forwarded_For for X-Forwarded-For.
+
+    Two lengths for one body are refused, and the connection ends: a proxy in front may have believed the other one, and
+    what it took for the body would be the next request here.
+    """
 
     async def served(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "http":
             scope["headers"] = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+                headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+                await send({"type": "http.response.start", "status": 400, "headers": headers, "trailers": False})
+                body = b"Content-Length and Transfer-Encoding do not go together."
+                await send({"type": "http.response.body", "body": body, "more_body": False})
+                return
         await app(scope, receive, send)
 
     return served

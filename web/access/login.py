@@ -11,7 +11,8 @@ How often a stranger may guess is decided here too.
 import functools
 import ipaddress
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from typing import Final, ParamSpec, TypeVar
 
 from flask import Flask, Response, current_app, g, request
@@ -19,7 +20,7 @@ from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from werkzeug.exceptions import MethodNotAllowed, TooManyRequests
+from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, TooManyRequests
 
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
@@ -28,6 +29,7 @@ from subscriber.store import Store, tokens
 from web import errors
 from web.access import csrf
 from web.access.passwords import Passwords
+from web.access.room import Busy, Gone
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +39,19 @@ R = TypeVar("R")
 PUBLIC: Final = frozenset({"health.healthz", "health.readyz"})
 """Endpoints that answer without a password; they tell nothing of the nodes."""
 
+GONE: Final = "rigwatch.gone"
+"""Under this name the server says in a request's state whether its connection is closed: a `threading.Event`."""
+
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
 
 GUESSES: Final = RateLimitItemPerMinute(10)
+"""At one account from one address."""
+
+GUESSES_IN_ALL: Final = RateLimitItemPerMinute(30)
+"""From one address, at whatever accounts; wrong tokens count as well."""
+
+_SAID: Final = RateLimitItemPerMinute(60)
 _PASSWORD_MAX: Final = 1024
 _NAME_MAX: Final = 200
 _REALM: Final = "rigwatch"
@@ -65,20 +76,30 @@ def current_user() -> User | None:
 
 
 class Guesses:
-    """Counts wrong passwords and tokens by address over the last minute, in this process."""
+    """Counts guesses by address and account over the last minute, in this process.
+
+    A guess counts before it is checked: of many at once no more are checked than of as many one after the other.
+    """
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def allowed(self, address: str) -> bool:
-        return self._limiter.test(GUESSES, source_of(address))
-
-    def count(self, address: str) -> None:
+    def take(self, address: str, account: str) -> bool:
+        """Whether there is one left; then it is one less."""
         source = source_of(address)
-        self._limiter.hit(GUESSES, source)
-        log.info("wrong password address=%s", source)
-        if not self._limiter.test(GUESSES, source):
-            log.warning("too many wrong passwords, refusing for a minute address=%s", source)
+        return self._limiter.hit(GUESSES, source, account) and self._limiter.hit(GUESSES_IN_ALL, source)
+
+    def was_right(self, address: str, account: str) -> None:
+        """Who knows the password has not guessed it; those at other accounts stay counted."""
+        self._limiter.clear(GUESSES, source_of(address), account)
+
+    def was_wrong(self, address: str, account: str) -> None:
+        source = source_of(address)
+        # Of many addresses together, so many lines are enough to see what is going on.
+        if self._limiter.hit(_SAID, "said"):
+            log.info("wrong password address=%s", source)
+            if not self._limiter.test(GUESSES, source, account):
+                log.warning("too many wrong passwords, refusing for a minute address=%s", source)
 
 
 class Login:
@@ -91,18 +112,29 @@ class Login:
         self._guesses = Guesses()
 
     def verify(self, name: str, password: str) -> User | None:
-        """Raises `TooManyRequests` once an address has guessed too often; who is logged in already is let through."""
+        """Raises `TooManyRequests` once an address has guessed too often; who was logged in before is let through."""
         # scrypt fills a short password up with zero bytes, so "secret" and "secret\0" would be one.
         if not name or len(name) > _NAME_MAX or len(password) > _PASSWORD_MAX or "\0" in name + password:
             return None
         user = self._store.user(name)
         if user and self._passwords.remembers(name, password, user.password_hash):
             return user
-        self._may_guess()
-        if self._passwords.check(name, password, user.password_hash if user else None):
-            return user
-        self._guesses.count(_address())
-        return None
+        if user and self._passwords.recognises(name, password, user.password_hash):
+            return user if self._passwords.confirm(name, password, user.password_hash) else None
+        return user if self._is_right(name, password, user.password_hash if user else None) else None
+
+    def _is_right(self, name: str, password: str, stored: str | None) -> bool:
+        address = _address()
+        self._take(name)
+        try:
+            right = self._passwords.check(name, password, stored, source=source_of(address), is_gone=_is_gone)
+        except Busy:
+            raise TooManyRequests("Many passwords wait to be checked; try again in a moment.", retry_after=3) from None
+        except Gone:
+            # Nobody reads this.
+            raise ClientDisconnected from None
+        (self._guesses.was_right if right else self._guesses.was_wrong)(address, name)
+        return right
 
     def verify_token(self, token: str) -> User | None:
         """As `verify`. Looking a token up costs next to nothing, so a right one is let through in any case."""
@@ -110,8 +142,8 @@ class Login:
         hashed = tokens.hash_of(token)
         found = self._store.look(lambda work: tokens.find(work, hashed)) if hashed else None
         if found is None or found.is_over(now):
-            self._may_guess()
-            self._guesses.count(_address())
+            self._take("")
+            self._guesses.was_wrong(_address(), "")
             return None
         g.by_token = True
         if found.wants_note(now):
@@ -125,8 +157,8 @@ class Login:
             # It is only for whoever looks at the list; the request itself may not need to write anything.
             log.warning("use of a token not noted token=%s why=%s", found.name, exc)
 
-    def _may_guess(self) -> None:
-        if not self._guesses.allowed(_address()):
+    def _take(self, account: str) -> None:
+        if not self._guesses.take(_address(), account):
             raise TooManyRequests("Too many wrong passwords came from your address; wait a minute.", retry_after=60)
 
 
@@ -144,6 +176,8 @@ def register(app: Flask, store: Store, clock: Clock) -> None:
             raise MethodNotAllowed(["GET", "HEAD"])
         if request.endpoint in PUBLIC:
             return None
+        if _is_gone():
+            raise ClientDisconnected
         # An unknown address has no endpoint and is refused as well: what exists is nobody's business.
         refused = guards[programs if _offers_token() else people]()
         if refused is not None or request.url_rule is None:
@@ -203,6 +237,13 @@ _NO_CSRF: Final = (
 def _csrf_token() -> str:
     user = current_user()
     return csrf.token_for(user) if user else ""
+
+
+def _is_gone() -> bool:
+    """Whether the connection that asks is closed by now, where the server tells (`web/patience.py`)."""
+    state: Mapping[str, object] = request.environ.get("asgi.scope", {}).get("state", {})
+    gone = state.get(GONE)
+    return isinstance(gone, threading.Event) and gone.is_set()
 
 
 def _address() -> str:

@@ -4,15 +4,16 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from werkzeug.security import check_password_hash, gen_salt, generate_password_hash
 
 from rigwatch.clock import Clock
+from web.access.room import AT_ONCE, Room
 
 REMEMBERED_S: Final = 300.0
 _METHOD: Final = "scrypt:32768:8:1"
-_AT_ONCE: Final = 2
 # Nobody's password: it has no preimage that anyone knows, and costs what a real one costs to check.
 _NOBODY: Final = f"{_METHOD}${gen_salt(16)}${secrets.token_hex(64)}"
 
@@ -27,25 +28,49 @@ class Passwords:
 
     A browser sends its password with every request, and scrypt is slow by design; so what was right a moment ago is
     remembered for `REMEMBERED_S`, as a keyed hash of name, password and stored hash. A changed password, a changed hash
-    or a new process therefore never matches. Only right passwords are remembered, one a user.
+    or a new process therefore never matches. Only right passwords are remembered, one a user. After that time it is
+    checked again, but not taken for a guess: it waits behind nobody's.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._right: dict[str, tuple[bytes, float]] = {}
-        # Each check takes 32 MiB and a core; more at once would only let strangers fill the machine.
-        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._room = Room()
+        self._known = threading.BoundedSemaphore(AT_ONCE)
 
     def remembers(self, name: str, password: str, stored: str) -> bool:
         """Whether this was found right lately; microseconds."""
         digest, until = self._right.get(name, (b"", 0.0))
         return self._clock.monotonic() < until and hmac.compare_digest(digest, self._digest(name, password, stored))
 
-    def check(self, name: str, password: str, stored: str | None) -> bool:
-        """Whether the password is right; takes as long for a user that does not exist (`stored` None)."""
-        with self._slots:
-            right = check_password_hash(stored or _NOBODY, password) and stored is not None
+    def recognises(self, name: str, password: str, stored: str) -> bool:
+        """Whether this was found right at any time since the process began; microseconds."""
+        return hmac.compare_digest(self._right.get(name, (b"", 0.0))[0], self._digest(name, password, stored))
+
+    def confirm(self, name: str, password: str, stored: str) -> bool:
+        """As `check`, for what `recognises` knows."""
+        with self._known:
+            return self.remembers(name, password, stored) or self._is_right(name, password, stored)
+
+    def check(
+        self,
+        name: str,
+        password: str,
+        stored: str | None,
+        *,
+        source: str = "",
+        is_gone: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Whether the password is right; takes as long for a user that does not exist (`stored` None).
+
+        Raises `Busy` where too many wait already, `Gone` where nobody waits for the answer any more.
+        """
+        guess = (source, name, self._digest(name, password, stored or ""))
+        return self._room.check(guess, lambda: self._is_right(name, password, stored), is_gone)
+
+    def _is_right(self, name: str, password: str, stored: str | None) -> bool:
+        right = check_password_hash(stored or _NOBODY, password) and stored is not None
         if right and stored is not None:
             self._right[name] = (self._digest(name, password, stored), self._clock.monotonic() + REMEMBERED_S)
         return right

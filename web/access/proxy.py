@@ -1,7 +1,8 @@
 """Whom a request comes from when a proxy stands in front: its word is taken where the settings name it, only there."""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -19,6 +20,25 @@ _SAID_BY_PROXIES: Final = (
 )
 
 
+_SENSE: Final = {
+    "HTTP_X_FORWARDED_PROTO": re.compile("https?"),
+    "HTTP_X_FORWARDED_HOST": re.compile(r"[A-Za-z0-9._-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?"),
+    "HTTP_X_FORWARDED_PREFIX": re.compile(r"(/[A-Za-z0-9._~-]+)+/?"),
+}
+"""What makes sense as scheme, host and path of an address; anything else is as if it had not been said."""
+
+
+def trusts(proxies: Sequence[str]) -> Callable[[str], bool]:
+    """Whether an address is one of these, or in one of these networks."""
+    networks: tuple[Network, ...] = tuple(ipaddress.ip_network(each) for each in proxies)
+
+    def is_trusted(text: str) -> bool:
+        address = _parsed(text)
+        return address is not None and any(address in network for network in networks)
+
+    return is_trusted
+
+
 class TrustedProxies:
     """Puts the client's address, scheme, host and prefix in the place of a trusted proxy's; takes away what others say.
 
@@ -28,7 +48,7 @@ class TrustedProxies:
 
     def __init__(self, app: "WSGIApplication", trusted: Sequence[str]) -> None:
         self._app = app
-        self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(each) for each in trusted)
+        self._is_trusted = trusts(trusted)
         self._fixed = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -37,6 +57,10 @@ class TrustedProxies:
                 environ.pop(name, None)
             return self._app(environ, start_response)
         environ["REMOTE_ADDR"] = self._client(environ.get(_FOR, ""), environ["REMOTE_ADDR"])
+        for name, sense in _SENSE.items():
+            # The one nearest to us is the last; a proxy that does not write it lets the client's own pass.
+            if not sense.fullmatch(environ.get(name, "").rpartition(",")[2].strip()):
+                environ.pop(name, None)
         return self._fixed(environ, start_response)
 
     def _client(self, chain: str, nearest: str) -> str:
@@ -50,10 +74,6 @@ class TrustedProxies:
             if not self._is_trusted(known):
                 return known
         return known
-
-    def _is_trusted(self, text: str) -> bool:
-        address = _parsed(text)
-        return address is not None and any(address in network for network in self._trusted)
 
 
 def _parsed(text: str) -> Address | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.access.login import GUESSES, Guesses, source_of
+from web.access.login import GUESSES, GUESSES_IN_ALL, Guesses, source_of
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,23 @@ def test_a_source_is_an_address_or_an_ipv6_network(address: str, source: str) ->
     assert source_of(address) == source
 
 
-def test_one_address_may_guess_ten_times_a_minute() -> None:
+def test_one_address_may_guess_ten_times_a_minute_at_one_account() -> None:
     guesses = Guesses()
     for _ in range(GUESSES.amount):
-        assert guesses.allowed("192.0.2.7")
-        guesses.count("192.0.2.7")
-    assert not guesses.allowed("192.0.2.7")
-    assert guesses.allowed("192.0.2.8")
+        assert guesses.take("192.0.2.7", "ada")
+    assert not guesses.take("192.0.2.7", "ada")
+    assert guesses.take("192.0.2.7", "bob")
+    assert guesses.take("192.0.2.8", "ada")
+
+
+def test_one_address_may_guess_thirty_times_a_minute_at_all_accounts() -> None:
+    guesses = Guesses()
+    assert sum(guesses.take("192.0.2.7", f"user{number}") for number in range(100)) == GUESSES_IN_ALL.amount
+    assert guesses.take("192.0.2.8", "user1")
+
+
+def test_a_right_password_was_no_guess_at_its_account() -> None:
+    guesses = Guesses()
+    for _ in range(GUESSES.amount * 2):
+        assert guesses.take("192.0.2.7", "ada")
+        guesses.was_right("192.0.2.7", "ada")

@@ -1,0 +1,152 @@
+"""The dashboard's door: accepts connections, a bounded number in all and of each address; the oldest idle makes room.
+
+Counted before the TLS handshake, so that whoever only connects takes no place from anybody for long.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rigwatch.clock import Clock
+from web.patience import PatientProtocol
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS: Final = 2000
+PER_ADDRESS: Final = 100
+"""A browser opens six; an office behind one address, or a proxy that is not trusted, a few dozen."""
+
+HANDSHAKE_S: Final = 10.0
+_BURST: Final = 32
+_PAUSE_S: Final = 0.25
+
+
+@dataclass(eq=False, slots=True)
+class Guest:
+    """A connection; `protocol` once it is open."""
+
+    address: str
+    since: float
+    opening: "asyncio.Task[None] | None" = None
+    protocol: PatientProtocol | None = None
+
+    def idle_since(self) -> float | None:
+        """None while it is being answered."""
+        return self.since if self.protocol is None or not self.protocol.is_open else self.protocol.idle_since
+
+    def show_out(self) -> None:
+        if self.opening is not None:
+            self.opening.cancel()
+        elif self.protocol is not None:
+            self.protocol.transport.abort()
+
+
+class Door:
+    """Accepts on one socket while `serve` runs; the socket stays its owner's. `is_exempt` addresses speak for many."""
+
+    def __init__(
+        self,
+        make: Callable[[], PatientProtocol],
+        context: ssl.SSLContext | None,
+        clock: Clock,
+        *,
+        is_exempt: Callable[[str], bool] = lambda _address: False,
+    ) -> None:
+        self._make = make
+        self._context = context
+        self._clock = clock
+        self._is_exempt = is_exempt
+        self._guests: defaultdict[str, set[Guest]] = defaultdict(set)
+        self._total = 0
+        self._says_full = False
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Until it is cancelled; connections that are open then stay open."""
+        loop = asyncio.get_running_loop()
+        listening.setblocking(False)
+        try:
+            while True:
+                for _ in range(_BURST):
+                    try:
+                        # The address comes from accept(): after a reset, asking the socket for it fails.
+                        accepted, address = await loop.sock_accept(listening)
+                    except OSError as exc:
+                        await self._pause_for(exc)
+                        break
+                    self._enter(accepted, str(address[0]))
+                await asyncio.sleep(0)
+        finally:
+            opening = [guest.opening for guests in self._guests.values() for guest in guests if guest.opening]
+            for task in opening:
+                task.cancel()
+            await asyncio.gather(*opening, return_exceptions=True)
+
+    async def _pause_for(self, exc: OSError) -> None:
+        """Without free descriptors all must wait; a connection that broke before it was accepted is nothing."""
+        if not self._says_full:
+            self._says_full = True
+            log.warning("dashboard cannot accept a connection, goes on trying why=%s", exc.strerror)
+        await self._clock.sleep(_PAUSE_S)
+
+    def _enter(self, accepted: socket.socket, address: str) -> None:
+        if not self._make_room(address):
+            accepted.close()
+            return
+        guest = Guest(address, asyncio.get_running_loop().time())
+        self._guests[address].add(guest)
+        self._total += 1
+        guest.opening = asyncio.create_task(self._open(accepted, guest), name="dashboard connection")
+        # Whatever became of it: a task that is cancelled before it begins runs nothing of its own.
+        guest.opening.add_done_callback(lambda _task: self._opened(accepted, guest))
+
+    def _make_room(self, address: str) -> bool:
+        of_address = self._guests.get(address, set())
+        if len(of_address) >= PER_ADDRESS and not self._is_exempt(address):
+            return self._show_out_oldest(of_address)
+        if self._total >= CONNECTIONS:
+            return self._show_out_oldest(max(self._guests.values(), key=len))
+        return True
+
+    def _show_out_oldest(self, guests: set[Guest]) -> bool:
+        idle = [(since, guest) for guest in guests if (since := guest.idle_since()) is not None]
+        if not idle:
+            return False
+        _, oldest = min(idle, key=lambda pair: pair[0])
+        oldest.show_out()
+        self._leave(oldest)
+        return True
+
+    async def _open(self, accepted: socket.socket, guest: Guest) -> None:
+        """A handshake that fails is nobody's news: they do all day on the open internet."""
+
+        def made() -> PatientProtocol:
+            protocol = self._make()
+            protocol.when_gone = lambda: self._leave(guest)
+            guest.protocol = protocol
+            return protocol
+
+        seconds = HANDSHAKE_S if self._context else None
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                made, accepted, ssl=self._context, ssl_handshake_timeout=seconds
+            )
+
+    def _opened(self, accepted: socket.socket, guest: Guest) -> None:
+        guest.opening = None
+        if guest.protocol is None or not guest.protocol.is_open:
+            accepted.close()
+            self._leave(guest)
+
+    def _leave(self, guest: Guest) -> None:
+        guests = self._guests.get(guest.address, set())
+        if guest in guests:
+            guests.remove(guest)
+            self._total -= 1
+            if not guests:
+                del self._guests[guest.address]
