@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
@@ -26,6 +27,7 @@ _ASK_AGAIN_S = (0.05, 0.5, 1.5)
 _DEFECTS_MAX = 3
 _PAUSE_AFTER_DEFECT_S = 5.0
 _PAUSE_LEAST_S = 0.001
+_FIGURES = re.compile(r"\d+")
 
 
 Write = Callable[[], Awaitable[None]]
@@ -148,8 +150,9 @@ class Round:
             if kind not in self._defects:
                 log.exception("a channel failed in a way that is not foreseen, tried again channel=%s", channel.key)
             self._defects.add(kind)
-            parcel.error = f"{kind} in the sender itself, see the log"
-            self._not_sent(channel, parcel, NotSent(parcel.error))
+            why = f"{kind} in the sender itself, see the log"
+            parcel.error = _FIGURES.sub("", why)
+            self._not_sent(channel, parcel, NotSent(why))
         else:
             self._sent(parcel, self._clock.monotonic() - began)
         finally:
@@ -179,12 +182,14 @@ class Round:
             raise NotSent(f"{of_late} earlier attempts still hang")
         message, limit = parcel.as_one(self._clock.now()), channel.timeout
         sending = start_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
-        done, _ = await asyncio.wait({sending}, timeout=limit + _SLACK_S)
+        # The limit is for each step of the sender's, such as making a connection and waiting for the answer, and it
+        # knows better than we do how far it came.
+        done, _ = await asyncio.wait({sending}, timeout=2 * limit + _SLACK_S)
         if not done:
             given_up_at = self._clock.monotonic()
             self._hanging.append(given_up_at)
             sending.add_done_callback(partial(self._ended_late, parcel, given_up_at))
-            raise NotSent(f"timed out after {limit:g} s", maybe=True)
+            raise NotSent(f"no end after twice {limit:g} s", maybe=True)
         sending.result()
 
     def _ended_late(self, parcel: Parcel, given_up_at: float, sending: "asyncio.Future[None]") -> None:
@@ -218,11 +223,13 @@ class Round:
             self._note(partial(self._ledger.failed, lost, outcome.why), done_with=lost)
 
     def _try_again(self, parcel: Parcel, outcome: Outcome) -> None:
-        # Of a message that fails while others do not, as of a channel that fails, it is said once.
-        if outcome.why not in (self._failure, parcel.error):
+        # Of a message that fails while others do not, as of a channel that fails, it is said once, whatever figures
+        # are in it.
+        gist = _FIGURES.sub("", outcome.why)
+        if gist not in (self._failure, parcel.error):
             log.warning("message not sent, will try again channel=%s reason=%s", self.channel.key, outcome.why)
-            self._failure = outcome.why
-        parcel.error = outcome.why
+            self._failure = gist
+        parcel.error = gist
         if self._closed:
             self._give_back(self._parcels.empty())
             return

@@ -8,13 +8,17 @@ import msgspec
 from hypothesis import strategies as st
 
 from rigwatch.http import WAIT_MAX_S, HttpError, ask, wait_asked_for
+from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
 from subscriber.notify.telegram import Bot
 from subscriber.notify.updates import Pressed, number_of, update_of
+from subscriber.store.outbox import Posted
 from tests.fuzz.answers import answering, answers
 from tests.fuzz.target import Take, Target
+from tests.mail import CLOSE, mail_server
 
 TOKEN = "123456:fuzz-Token_of-this-test"
+_SECRET = "fuzz-Secret-in-the-address"
 
 _NUMBERS = st.one_of(st.integers(-(2**64), 2**64), st.floats(allow_nan=False, allow_infinity=False), st.none())
 _ANY = st.recursive(
@@ -84,6 +88,59 @@ def _retry_after() -> Iterator[Take]:
 
 
 @contextmanager
+def _apprise() -> Iterator[Take]:
+    with answering() as server:
+        senders = [
+            AppriseSender(url.format(f"127.0.0.1:{server.port}"), "x")
+            for url in (f"json://{{}}/{_SECRET}", "ntfy://{}/t")
+        ]
+
+        def take(answer: bytes) -> None:
+            server.answer = answer
+            for sender in senders:
+                _check(_tried(sender))
+
+        yield take
+
+
+@contextmanager
+def _mail() -> Iterator[Take]:
+    with mail_server() as server:
+        sender = AppriseSender(server.url("ann@y.example"), "mail")
+
+        def take(answers: dict[str, str]) -> None:
+            server.answers = answers
+            _check(_tried(sender))
+
+        yield take
+
+
+def _tried(sender: AppriseSender) -> NotSent | None:
+    try:
+        sender.send(Posted(0, "x", "first", "info", "title", "body", (), 0), timeout=5)
+    except NotSent as exc:
+        return exc
+    return None
+
+
+def _check(refused: NotSent | None) -> None:
+    if refused:
+        assert str(refused).isprintable()
+        assert _SECRET not in str(refused)
+        assert 0 <= refused.retry_after <= WAIT_MAX_S
+
+
+_SAID = st.one_of(
+    st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=40),
+    st.builds(
+        "{}{}{}".format, st.integers(0, 999), st.sampled_from([" ", "-", ""]), st.text(st.characters(codec="ascii"))
+    ),
+    st.just(CLOSE),
+)
+_COMMANDS = ("EHLO", "HELO", "AUTH", "MAIL", "RCPT", "DATA", ".", "RSET", "QUIT")
+
+
+@contextmanager
 def _updates() -> Iterator[Take]:
     def take(raw: object) -> None:
         number, update = number_of(raw), update_of(raw)
@@ -119,6 +176,8 @@ _DATES = st.builds(
 
 TARGETS = (
     Target("telegram-answer", answers(_BOT_BODIES), _telegram),
+    Target("apprise-answer", answers(st.binary(max_size=60)), _apprise),
+    Target("mail-answer", st.dictionaries(st.sampled_from(_COMMANDS), _SAID, max_size=4), _mail),
     Target("telegram-updates", _UPDATE, _updates),
     Target("heartbeat-answer", answers(st.binary(max_size=40)), _heartbeat),
     Target("retry-after", st.one_of(_DATES, st.text(max_size=60), _ANY, st.floats(), st.integers()), _retry_after),

@@ -1,6 +1,10 @@
 """What goes through a channel next, on a time that the test hands in."""
 
 from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rigwatch.clock import Millis
 from subscriber.alerts.route import Route
@@ -206,3 +210,46 @@ def test_more_than_the_rate_allows_goes_as_one_that_says_how_many() -> None:
     shown = taken(made, 0).as_one(START)
     assert shown.title == "40 messages: message 1"
     assert shown.body.splitlines()[-1] == "and 10 more"
+
+
+_FAILURES = st.sampled_from(
+    [DOWN, HANGS, TEXT, NotSent("slow down", retry_after=30), NotSent("half", maybe=True, partly=True)]
+)
+_EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.lists(st.integers(1, 4), min_size=1, max_size=2, unique=True)),
+        st.tuples(st.just("fail"), st.tuples(st.integers(0, 3), _FAILURES)),
+        st.tuples(st.just("sent"), st.integers(0, 3)),
+        st.tuples(st.just("wait"), st.floats(0, 700)),
+    ),
+    max_size=40,
+)
+
+
+@given(_EVENTS, st.integers(1, 5))
+def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any]], rate: int) -> None:
+    made, now, added = parcels(rate=rate), 0.0, 0
+    over: list[int] = []
+    for kind, what in events:
+        if kind == "add":
+            added += 1
+            made.add(message(added, *what), now)
+        elif kind == "wait":
+            now += what
+        elif made.under_way:
+            number, exc = what if kind == "fail" else (what, None)
+            parcel = made.under_way[number % len(made.under_way)]
+            if exc is None:
+                made.sent(parcel, now)
+                over += [each.id for each in parcel.posted]
+            elif (outcome := fail(made, parcel, exc, now)).fate is not Fate.AGAIN:
+                over += [each.id for each in outcome.posted]
+                over += [each.id for each in made.empty()] if outcome.fate is Fate.REFUSED else []
+        made.take(now)
+        held = [number for each in (*made.waiting, *made.under_way) for number in each.numbers]
+        assert sorted([*held, *over]) == list(range(1, added + 1))
+        under_way = [number for each in made.under_way for number in each.incidents]
+        assert len(under_way) == len(set(under_way)), "one incident's messages go one after the other"
+        assert all(each.copies < COPIES_MAX for parcel in made.waiting for each in parcel.posted)
+        at = made.check_at(now)
+        assert at is None or at > now or made.take(at) or made.under_way

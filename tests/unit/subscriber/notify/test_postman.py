@@ -249,7 +249,7 @@ async def test_what_was_taken_late_is_not_sent_again() -> None:
             slow.wait(30)
 
     sender = Slow()
-    channel = Channel("web", sender, Route("web"), "hash", 100, 60.0, -1.95)
+    channel = Channel("web", sender, Route("web"), "hash", 100, 60.0, -0.975)
     async with carrying(Postman([channel], book, clock=clock)) as postman:
         postman.hand_over([message()])
         await eventually_async(lambda: ("again", (1,)) in book.lines, what="the limit is over")
