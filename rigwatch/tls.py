@@ -28,6 +28,7 @@ from rigwatch.settings.server import BrokerSettings
 
 # The authority is what every rig was told to trust: it has to outlive the installation.
 _AUTHORITY_LIFE: Final = timedelta(days=365 * 30)
+_AUTHORITY: Final = "authority.pem"
 # What browsers accept of a server.
 _CERTIFICATE_LIFE: Final = timedelta(days=397)
 _RENEW_BEFORE: Final = timedelta(days=60)
@@ -92,6 +93,19 @@ def ca_pem(home: Home, now: Millis | None = None) -> str:
     return _pem(_authority(home, moment).certificate).decode()
 
 
+def has_authority(home: Home) -> bool:
+    """Whether there is one; nothing is made."""
+    return (home.tls / _AUTHORITY).exists()
+
+
+def authority_made_at(home: Home) -> Millis:
+    """When the authority was made, by the clock of then. Raises `RigwatchError` when it cannot be read."""
+    known = _load(home.tls / _AUTHORITY)
+    if known is None:
+        raise RigwatchError(f"{home.tls / _AUTHORITY}: is not there")
+    return int((known.certificate.not_valid_before_utc + _BACKDATE).timestamp() * 1000)
+
+
 def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:
     """What a join token tells a rig to trust: our authority, that of the own certificate, or the system's (None).
 
@@ -111,7 +125,7 @@ def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:
 
 
 def _authority(home: Home, now: Millis) -> _Pair:
-    path = home.tls / "authority.pem"
+    path = home.tls / _AUTHORITY
     known = _load(path)
     if known is None:
         _create_once(path, _new_authority(as_datetime(now)).pem)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from rigwatch.cli import whole
 from rigwatch.cli.invocation import app, invocation
 from rigwatch.errors import RigwatchError
 
@@ -14,11 +15,15 @@ app.add_typer(db, name="db")
 
 @db.command()
 def check(context: typer.Context) -> None:
-    """Read the whole database and say whether it is sound; exits 0 when it is, else 1."""
+    """Read the whole database and say whether it is sound, and what the home lacks.
+
+    Exits 0 when all is well, else 1.
+    """
     from subscriber.store import upkeep
 
     call = invocation(context)
-    health = upkeep.check(call.server().database.url, call.home)
+    settings = call.server()
+    health = upkeep.check(settings.database.url, call.home)
     typer.echo(f"database  {health.where}, {_megabytes(health.size)}")
     typer.echo(f"schema    {health.standing.version}")
     for table, count in health.counts.items():
@@ -30,6 +35,11 @@ def check(context: typer.Context) -> None:
     if health.standing.missing:
         missing = ", ".join(health.standing.missing)
         raise RigwatchError(f"database {health.where}: lacks {missing}; 'rigwatch db upgrade' brings it up to date")
+    lacks = whole.missing(call.home, settings, enrolled=health.enrolled)
+    for each in lacks:
+        typer.echo(f"missing   {each}")
+    if lacks:
+        raise RigwatchError(f"home {call.home.path}: is not whole; restore what is missing before rigwatch is started")
     typer.echo("sound")
 
 
@@ -53,7 +63,7 @@ def backup(
 ) -> None:
     """Copy the SQLite database to a file, also while rigwatch is running.
 
-    Keys and settings are not in it: copy secret.key, nodes.json and server.toml as well.
+    Keys, settings and certificates are not in it: docs/operations.md says how to save the whole home.
     """
     from subscriber.store import upkeep
 

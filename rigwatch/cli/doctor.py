@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from rigwatch import address, process
+from rigwatch.cli import whole
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.watch import connect
 from rigwatch.errors import RigwatchError
@@ -80,6 +81,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("timezone", lambda: _timezone(settings))
     yield _check("key", lambda: _key(call, settings))
     yield _check("nodes", lambda: _nodes(call))
+    yield _check("files", lambda: _files(call, settings))
     yield _check("database", lambda: _database(call, settings))
     yield _check("machines", lambda: _machines(call, settings))
     yield _check("broker", lambda: _broker(call, settings))
@@ -134,6 +136,15 @@ def _nodes(call: Invocation) -> tuple[Verdict, str]:
     known = Registry(call.home.nodes_json).nodes().values()
     count = sum(not each.revoked for each in known)
     return Verdict.OK, f"{count} enrolled" + (f", {len(known) - count} revoked" if count < len(known) else "")
+
+
+def _files(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    if lacks := whole.missing(call.home, settings, enrolled=0):
+        return Verdict.FAILED, f"not there: {'; '.join(lacks)}; restore them from your backup"
+    if whole.is_replaced(call.home, settings):
+        told = "its authority is younger than nodes that were told to trust one, and refuse this one"
+        return Verdict.WARNING, f"{call.home.tls}: {told}; restore tls from your backup, or give each rig a new token"
+    return Verdict.OK, "all that the rigs count on is there"
 
 
 def _publisher(call: Invocation) -> tuple[Verdict, str]:

@@ -30,6 +30,8 @@ class Health:
     faults: tuple[str, ...]
     counts: dict[str, int]
     size: int
+    enrolled: int = 0
+    """Nodes that are known to be enrolled."""
 
     @property
     def is_sound(self) -> bool:
@@ -44,7 +46,8 @@ def check(url: str, home: Home) -> Health:
         faults = tuple(_faults(database)) if isinstance(database, SqliteDatabase) else ()
         # Without its tables there is nothing to count, and a broken one could not be.
         counts = {} if faults or at.missing else {table: _count(database, table) for table in _COUNTED}
-        return Health(engine.where, at, faults, counts, _size(database))
+        enrolled = _count(database, "node WHERE enrolled_at IS NOT NULL") if counts else 0
+        return Health(engine.where, at, faults, counts, _size(database), enrolled)
 
 
 def vacuum(url: str, home: Home) -> tuple[int, int]:

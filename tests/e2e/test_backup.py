@@ -1,0 +1,194 @@
+"""The backup that docs/operations.md describes, step by step, on a real home; restored elsewhere, a rig is at home."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rigwatch.home import Home
+from rigwatch.topics import NodeId
+from subscriber.store import open_store
+from tests.commands import free_addresses
+from tests.postgres import server_programs
+from tests.processes import ROOT, Rigwatch, clean_environment
+from tests.requirements import program
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the document's steps are a POSIX shell's")
+NODE = NodeId("main", "rig-7")
+SECTION = re.search(
+    r"## Backup and restore\n(.*?)\n## ", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.DOTALL
+)
+
+
+def steps(*, postgres: bool) -> tuple[str, str]:
+    """What the document says to type for a backup, and to restore it."""
+    assert SECTION is not None
+    backup, dump, restore, load = re.findall(r"```\n(.*?)```", SECTION[1], re.DOTALL)
+    assert "db backup" in backup
+    assert dump.startswith("pg_dump ")
+    assert "db check" in restore
+    assert load.startswith("pg_restore ")
+    if not postgres:
+        return backup, restore
+    saved, loaded = [
+        "".join(line for line in text.splitlines(keepends=True) if "rigwatch.db" not in line or "tar" in line)
+        for text in (backup, restore)
+    ]
+    checked = "rigwatch --home"
+    assert checked in loaded
+    return saved + dump, loaded.replace(checked, load + checked)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def databases(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The database, and an empty one on the machine where it is restored."""
+    if request.param == "sqlite":
+        return "sqlite:///rigwatch.db", ""
+    server = request.getfixturevalue("postgres_server")
+    return server.create_database(), server.create_database()
+
+
+@pytest.fixture
+def monitor(tmp_path: Path) -> Iterator[Rigwatch]:
+    """The machine that watches; everybody who is started on it is ended."""
+    here = Rigwatch(tmp_path, tmp_path / "home")
+    yield here
+    for each in reversed(here.started):
+        each.end()
+
+
+def shell(folder: Path, script: str, places: dict[str, str], database: str) -> str:
+    """Runs what the document says, with this test's places for the ones it names."""
+    for written, meant in places.items():
+        assert written in script, f"the document does not name {written} any more"
+        script = script.replace(written, meant)
+    commands = folder / "commands"
+    commands.mkdir(exist_ok=True)
+    (commands / "rigwatch").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m rigwatch "$@"\n')
+    (commands / "rigwatch").chmod(0o755)
+    path = os.pathsep.join(map(str, (commands, server_programs(folder / "postgres"), os.environ["PATH"])))
+    done = subprocess.run(
+        [program("bash"), "-euc", script],
+        env=clean_environment({"PATH": path, "database": database}),
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def set_up(monitor: Rigwatch, url: str) -> dict[str, str]:
+    """A server's home with an address that stays; its ports."""
+    ports = free_addresses()
+    assert monitor.run("init").returncode == 0
+    settings = (
+        f'[broker]\nhost = "127.0.0.1"\nport = {ports["RIGWATCH_BROKER__PORT"]}\n'
+        f'plain_port = {ports["RIGWATCH_BROKER__PLAIN_PORT"]}\n[database]\nurl = "{url}"\n'
+    )
+    (monitor.home / "server.toml").write_text(settings)
+    return ports
+
+
+def reports(home: Path, url: str) -> int:
+    with closing(open_store(url, Home(home))) as store:
+        return len([each for part in store.history(NODE) for each in part])
+
+
+@pytest.mark.timeout(300)
+def test_a_rig_connects_to_a_server_that_was_restored_by_the_book(
+    monitor: Rigwatch, tmp_path: Path, databases: tuple[str, str]
+) -> None:
+    url, empty = databases
+    set_up(monitor, url)
+    token = monitor.run("enroll", "rig-7").stdout.strip()
+    password = monitor.run("account", "add", "grafana").stdout
+    assert token.startswith("rw1.")
+    assert password
+    (monitor.home / "publisher.toml").write_text('[[nodes]]\nnode = "own"\n')
+    server = monitor.start("serve")
+    server.wait_for("broker  +mqtts")
+    rig = monitor.start("publish", "--join", token, home=tmp_path / "rig")
+    rig.wait_for("online")
+    eventually(lambda: reports(monitor.home, url) > 0, timeout=40)
+
+    saved, loaded = steps(postgres=bool(empty))
+    places = {"~/.local/share/rigwatch": str(monitor.home), "/backup/": f"{tmp_path}/backup/"}
+    shell(tmp_path, saved, places, url)
+    (backup,) = (tmp_path / "backup").iterdir()
+    assert not [path for path in (backup, *backup.iterdir()) if path.stat().st_mode & 0o077]
+    held = reports(monitor.home, url)
+    server.terminate()
+    before = {path.name for path in monitor.home.iterdir()}
+    shutil.rmtree(monitor.home)
+
+    elsewhere = tmp_path / "elsewhere"
+    places = {"~/.local/share/rigwatch": str(elsewhere), "/backup/rigwatch-2026-11-28": str(backup)}
+    said = shell(tmp_path, loaded, places, empty)
+    assert said.endswith("sound\n")
+    assert {"server.toml", "publisher.toml", "secret.key", "nodes.json", "accounts.toml", "tls"} <= before
+    there = {path.name for path in elsewhere.iterdir()}
+    assert before - {"outbox"} <= there | {name for name in before if name.startswith("rigwatch.db") or ".lock" in name}
+    if empty:
+        settings = elsewhere / "server.toml"
+        settings.write_text(settings.read_text().replace(url, empty))
+        url = empty
+    assert reports(elsewhere, url) <= held
+    kept = reports(elsewhere, url)
+    monitor.start("serve", home=elsewhere).wait_for("broker  +mqtts")
+    rig.terminate()
+    monitor.start("publish", home=tmp_path / "rig").wait_for("online")
+    eventually(lambda: reports(elsewhere, url) > kept, timeout=60)
+    assert "is there already" in monitor.run("account", "add", "grafana", home=elsewhere).stderr
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("tls", "rigs trust the authority"),
+        ("secret.key", "no key of any node"),
+        ("nodes.json", "none of them is let in"),
+    ],
+)
+def test_a_home_that_was_restored_in_part_is_told_before_it_is_started(
+    monitor: Rigwatch, left_out: str, said: str
+) -> None:
+    set_up(monitor, "sqlite:///rigwatch.db")
+    assert monitor.run("enroll", "rig-7").returncode == 0
+    with closing(open_store("sqlite:///rigwatch.db", Home(monitor.home))) as store, store._engine.writing() as work:
+        work.run(
+            "INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,"
+            " kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n)"
+            " VALUES ('main', 'rig-7', 1, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0)"
+        )
+    assert monitor.run("db", "check").stdout.endswith("sound\n")
+    path = monitor.home / left_out
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    checked, examined = monitor.run("db", "check"), monitor.run("doctor")
+    assert checked.returncode == 1
+    assert f"missing   {path}: " in checked.stdout
+    assert said in checked.stdout
+    assert "is not whole" in checked.stderr
+    if left_out != "nodes.json":
+        assert re.search(rf"^failed +files +not there: {path}: .*{said}", examined.stdout, re.MULTILINE)
+    assert not path.exists()
+
+
+def test_doctor_tells_an_authority_that_was_made_after_the_rigs_were_told_of_another(monitor: Rigwatch) -> None:
+    set_up(monitor, "sqlite:///rigwatch.db")
+    token = monitor.run("enroll", "rig-7").stdout
+    assert " files " in monitor.run("doctor").stdout
+    assert "younger" not in monitor.run("doctor").stdout
+    nodes = monitor.home / "nodes.json"
+    nodes.write_text(re.sub(r'("enrolled_at": )\d+', r"\g<1>1700000000000", nodes.read_text()))
+    shutil.rmtree(monitor.home / "tls")
+    assert monitor.run("enroll", "rig-8").stdout != token
+    assert re.search(r"^warning +files .*younger than nodes", monitor.run("doctor").stdout, re.MULTILINE)
