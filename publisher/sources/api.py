@@ -38,12 +38,13 @@ class MinerSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_onl
 
 class ApiSource:
     """Asks for paths below the URL. A kind of miner says in `title` what it is called, in `switch` the option that
-    turns its API on, and in `login` what to set where it wants to know who asks.
+    turns its API on (or in `refused` what else to look at), and in `login` what to set where it wants to know who asks.
     """
 
     blocking = True
     title: ClassVar[str]
     switch: ClassVar[str]
+    refused: ClassVar[str] = ""
     login: ClassVar[str] = "`url` can hold a login, http://user:password@host:port"
 
     def __init__(self, settings: ApiSettings, context: Context) -> None:
@@ -55,6 +56,9 @@ class ApiSource:
     def deadline(self) -> float:
         """By when a read that begins now should be over; for those that ask more than once."""
         return time.monotonic() + self.timeout.total_seconds()
+
+    def how_to_switch_on(self) -> str:
+        return self.refused or f"{self.title} listens there when started with {self.switch}"
 
     def ask(
         self,
@@ -70,7 +74,7 @@ class ApiSource:
         try:
             return request(address, timeout=left, body=body, headers=headers)
         except RefusedError as exc:
-            raise SourceError(f"{exc}; {self.title} listens there when started with {self.switch}") from None
+            raise SourceError(f"{exc}; {self.how_to_switch_on()}") from None
         except TooLateError:
             # What was left for this question says nothing to a reader.
             raise TooLateError(f"{address}: no answer within {self.timeout.total_seconds():g} s") from None

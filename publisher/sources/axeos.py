@@ -44,8 +44,9 @@ class Info(Struct, rename="camel"):
 
 
 class AxeosSource(ApiSource):
-    title = "the Bitaxe"
-    switch = "nothing more: its web page listens there"
+    title = "AxeOS"
+    switch = ""
+    refused = "is the miner on, and is this its address? Its web page answers at the same one"
 
     def read(self) -> Reading:
         return parse(self.ask("/api/system/info"))

@@ -20,6 +20,7 @@ _RATE: Final = re.compile(r"([KMGTP]?)HS ?([0-9]{1,5})([smh])", re.ASCII)
 _FACTORS: Final = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _CLOCKS_AGREE_MS: Final = 60_000
+_LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 ASK_AGAIN: Final = 3600.0
 """Seconds until a command that was refused is tried again, and until the model is asked for anew."""
 
@@ -99,7 +100,7 @@ class CgminerSource(TcpSource):
     """
 
     title = "the miner"
-    switch = "--api-listen (TeamRedMiner: --api_listen=4028); an ASIC listens there from the factory"
+    switch = "--api-listen (TeamRedMiner: --api_listen=4028)"
 
     def __init__(self, settings: CgminerSettings, context: Context) -> None:
         super().__init__(settings, context)
@@ -128,8 +129,18 @@ class CgminerSource(TcpSource):
     def _command(self, name: str, by: float) -> bytes:
         answer = self.ask(b'{"command":"%s"}' % name.encode(), by=by)
         if not answer.strip(b"\0 \r\n"):
-            raise SourceError(f"{self.endpoint}: hangs up without an answer; --api-allow says who may ask")
+            how = "its own pages say" if self._is_elsewhere() else "--api-allow says"
+            raise SourceError(f"{self.endpoint}: hangs up without an answer; {how} who may ask")
         return answer
+
+    def how_to_switch_on(self) -> str:
+        if self._is_elsewhere():
+            return "is the ASIC on, is this its address, and is the API switched on in its own pages?"
+        return super().how_to_switch_on()
+
+    def _is_elsewhere(self) -> bool:
+        """An ASIC is; its owner starts no program with options."""
+        return self.endpoint.host not in _LOOPBACK
 
 
 class RefusedCommandError(SourceError):

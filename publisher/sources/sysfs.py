@@ -93,9 +93,7 @@ class SysfsSource:
         title = self._seen.get(name) or title_of(device, self.maker)
         if _text(device / "power" / "runtime_status") == "suspended":
             return Card(id=name, name=title)
-        sensors = next(iter(sorted((device / "hwmon").glob("hwmon*"))), None)
-        if sensors is None:
-            return Card(id=name, name=title)
+        sensors = min((device / "hwmon").glob("hwmon*"))
         temperatures = temperatures_of(sensors)
         power = self._power(sensors)
         fan = fan_of(sensors)
@@ -141,7 +139,8 @@ def cards_of(root: Path, drivers: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for driver in drivers:
         for device in sorted((root / "bus" / "pci" / "drivers" / driver).glob("*:*:*.*")):
-            if (address := pci.address(device.name)) is not None:
+            # A processor's own graphics have no sensors of theirs.
+            if (address := pci.address(device.name)) is not None and any((device / "hwmon").glob("hwmon*")):
                 found[address] = device
     return found
 

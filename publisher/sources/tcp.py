@@ -72,13 +72,15 @@ class TcpSource:
         """By when a read that begins now should be over."""
         return time.monotonic() + self.timeout.total_seconds()
 
+    def how_to_switch_on(self) -> str:
+        return f"{self.title} listens there when started with {self.switch}"
+
     def ask(self, question: bytes, *, by: float) -> bytes:
         """What comes until its JSON ends, or the connection does; raises SourceError."""
         try:
             return exchange(self.endpoint, question, by=by)
         except ConnectionRefusedError as exc:
-            how = f"{self.title} listens there when started with {self.switch}"
-            raise SourceError(f"{self.endpoint}: {exc.strerror}; {how}") from None
+            raise SourceError(f"{self.endpoint}: {exc.strerror}; {self.how_to_switch_on()}") from None
         except TimeoutError:
             raise SourceError(f"{self.endpoint}: no answer within {self.timeout.total_seconds():g} s") from None
         except (OSError, UnicodeError) as exc:

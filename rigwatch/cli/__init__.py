@@ -19,6 +19,7 @@ from rigwatch.cli import (
     setup,
     show,
     simulate,
+    sources,
     tokens,
     watch,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "setup",
     "show",
     "simulate",
+    "sources",
     "tokens",
     "watch",
 ]

@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +23,7 @@ from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from publisher.sources.nvml import NvmlSource
+    from publisher.inspection import Look
 
 DISK_LOW = 500_000_000
 """Bytes free in the home under which people should act."""
@@ -68,7 +68,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("clock", _clock)
     if call.home.publisher_toml.exists():
         yield _check("publisher", lambda: _publisher(call))
-        yield from _cards(call)
+        yield from _sources(call)
         if not call.home.server_toml.exists():
             # A rig: what follows is a server's.
             return
@@ -154,27 +154,29 @@ def _publisher(call: Invocation) -> tuple[Verdict, str]:
     return Verdict.OK, ", ".join(f"{plan.node} to {plan.account.endpoint}" for plan in plans)
 
 
-def _cards(call: Invocation) -> Iterator[Finding]:
-    """Reads every source of cards once; nothing for a machine that has none, or whose settings are wrong anyway."""
-    from publisher.plan import plans_of
-    from publisher.sources.nvml import NvmlSource
+def _sources(call: Invocation) -> Iterator[Finding]:
+    """Reads every source once; nothing where the settings are wrong anyway."""
+    from rigwatch.cli.sources import read_all
 
     try:
-        plans = plans_of(call.publisher(), call.home, clock=call.clock)
+        looks = read_all(call)
     except RigwatchError:
         return
-    sources = [source for plan in plans for _, source in plan.sources if isinstance(source, NvmlSource)]
-    if sources:
-        yield _check("cards", lambda: _read_cards(sources))
+    several = len({look.node for look in looks}) > 1
+    yield from (_of_source(look, f"{look.node.node} {look.source}" if several else look.source) for look in looks)
 
 
-def _read_cards(sources: Sequence["NvmlSource"]) -> tuple[Verdict, str]:
-    readings = [source.read() for source in sources]
-    lacking = [reading.lacks for reading in readings if reading.lacks]
-    if lacking:
-        return Verdict.FAILED, "; ".join(lacking)
-    names = {gpu.id: f"{gpu.name} {gpu.id}".strip() for reading in readings for gpu in reading.gpus or ()}
-    return Verdict.OK, ", ".join(names.values())
+def _of_source(look: "Look", name: str) -> Finding:
+    """A source that lacks what it should have has failed, though the rest could be read."""
+    from publisher.inspection import lacks_of
+    from rigwatch.cli.sources import summary_of
+
+    if look.reading is None:
+        return Finding(name, Verdict.FAILED, look.error)
+    if look.reading.lacks:
+        return Finding(name, Verdict.FAILED, look.reading.lacks)
+    odd = "; ".join(lacks_of(look.reading))
+    return Finding(name, Verdict.OK, summary_of(look.reading) + (f" (not readable: {odd})" if odd else ""))
 
 
 def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:

@@ -13,7 +13,7 @@ from filelock import Timeout
 from rigwatch import address, process
 from rigwatch.cli import pasted
 from rigwatch.cli.invocation import Invocation, app, invocation
-from rigwatch.cli.setup import Access, default_settings, has_cards, prepare, prepare_publisher, publisher_toml
+from rigwatch.cli.setup import Access, default_settings, look_around, prepare, prepare_publisher, publisher_toml
 from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home, write_private
 from rigwatch.listening import check_free
@@ -127,7 +127,7 @@ def _store_token(call: Invocation, join: str) -> NodeId:
     token, path = JoinToken.decode(_read_token(join)), call.home.publisher_toml
     call.home.prepare()
     if not path.exists():
-        write_private(path, publisher_toml(token.encode(), cards=has_cards()))
+        write_private(path, publisher_toml(token.encode(), look_around(call)))
         return token.node
     known = [(node.token, JoinToken.decode(node.token)) for node in call.publisher().nodes if node.token]
     same = [each for each in known if each[1].node == token.node]

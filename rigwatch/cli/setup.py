@@ -5,19 +5,25 @@ import os
 import secrets
 import socket
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rigwatch.address import local_broker_url, web_url
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.nodes import join_token
+from rigwatch.cli.sources import announce, source_table
 from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.home import write_private
 from rigwatch.keys import MasterKey
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.loader import Place, build, overlay
 from rigwatch.topics import NodeId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from publisher.detection import Found
 
 ADMIN = "admin"
 PASSWORD_BYTES = 15
@@ -42,30 +48,13 @@ PUBLISHER_TOML = """\
 [[nodes]]
 token = "{token}"
 
-{cards}
-[[nodes.sources]]
+{found}[[nodes.sources]]
 kind = "host"
 
-# A miner on this machine (also trex, lolminer, gminer, cgminer, nbminer, srbminer, rigel, bzminer, ethminer, hiveos):
+# What is started later is found by 'rigwatch sources', and added here by 'rigwatch sources --write'; or name it:
 # [[nodes.sources]]
 # kind = "xmrig"
 # url = "http://127.0.0.1:44444"
-
-# A chain client on this machine (peers, block number, hashrate; also bitcoind, monerod):
-# [[nodes.sources]]
-# kind = "jsonrpc"
-# url = "http://127.0.0.1:8545"
-"""
-# Before the host, so that the node's temperature is the hottest card's.
-CARDS_HERE = """\
-# The NVIDIA cards of this machine; gpu = "GPU-…" for one of them:
-[[nodes.sources]]
-kind = "nvml"
-"""
-NO_CARDS = """\
-# NVIDIA cards (temperature, power, fan, use):
-# [[nodes.sources]]
-# kind = "nvml"
 """
 
 
@@ -123,20 +112,26 @@ def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
     node = NodeId("main", own_name())
     if not call.home.publisher_toml.exists():
         token = join_token(call, settings, node, url=local_broker_url(settings.broker))
-        write_private(call.home.publisher_toml, publisher_toml(token, cards=has_cards()))
+        write_private(call.home.publisher_toml, publisher_toml(token, look_around(call)))
     return node
 
 
-def publisher_toml(token: str, *, cards: bool) -> str:
-    """The first `publisher.toml` of a machine, with a source for its NVIDIA cards if it has any."""
-    return PUBLISHER_TOML.format(token=token, cards=CARDS_HERE if cards else NO_CARDS)
+def publisher_toml(token: str, found: "Sequence[Found]") -> str:
+    """The first `publisher.toml` of a machine, with a source for each thing that was found on it.
+
+    They come before the host, so that the node's temperature is the hottest card's.
+    """
+    tables = [f"{source_table(dict(each.settings), f'found on {each.where}')}\n\n" for each in found]
+    return PUBLISHER_TOML.format(token=token, found="".join(tables))
 
 
-def has_cards() -> bool:
-    """Whether this machine has NVIDIA cards now; about 20 ms where it has, 1 ms where it has not."""
-    from publisher.sources.nvml_library import has_cards as ask_driver
+def look_around(call: Invocation) -> "list[Found]":
+    """What can be read on this machine, said in a line each; milliseconds where there is nothing."""
+    from publisher.detection import detect, usual_candidates
 
-    return ask_driver()
+    found = detect(usual_candidates(), call.clock)
+    announce(found)
+    return found
 
 
 def own_name() -> str:

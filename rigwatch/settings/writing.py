@@ -74,6 +74,24 @@ def append_table(text: str, table: str) -> str | None:
     return after if _reads_as(after, expected) else None
 
 
+def append_sources(text: str, tables: Sequence[str]) -> str | None:
+    """`text` with more sources for its last node; None when it cannot take them."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    expected = tomllib.loads(text)
+    nodes = expected.get("nodes")
+    if not isinstance(nodes, list) or not nodes:
+        return None
+    # A table of another kind may stand behind the nodes; what follows is the last node's all the same.
+    after = "\n\n".join([text.rstrip(), *tables]).replace("\r\n", "\n").replace("\n", newline) + newline
+    added = [source for table in tables for node in _nodes_of(table) for source in node]
+    nodes[-1] = {**nodes[-1], "sources": [*nodes[-1].get("sources", []), *added]}
+    return after if _reads_as(after, expected) else None
+
+
+def _nodes_of(table: str) -> list[list[dict[str, Any]]]:
+    return [node["sources"] for node in tomllib.loads(f"[[nodes]]\n{table}")["nodes"]]
+
+
 def lines_for(wanted: Iterable[Setting]) -> list[str]:
     """What somebody has to write where `add_settings` could not; secrets are left for them to fill in."""
     return [f"{each.name} = {'…' if each.secret else toml_value(each.value)}" for each in wanted]

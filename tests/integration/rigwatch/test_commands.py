@@ -207,9 +207,9 @@ def test_doctor_reads_the_cards_that_the_machine_publishes(rigwatch: Rigwatch, t
     rig.mkdir(mode=0o700)
     settings = rig / "publisher.toml"
     settings.write_text(f'[[nodes]]\ntoken = "{token}"\n')
-    assert " cards " not in rigwatch.run("doctor", home=rig).stdout
+    assert " nvml " not in rigwatch.run("doctor", home=rig).stdout
     settings.write_text(settings.read_text() + '[[nodes.sources]]\nkind = "nvml"\ngpu = "ff:00.0"\n')
     examined = rigwatch.run("doctor", home=rig)
     # Where there is a driver, it knows no such card.
-    assert re.search(r"^failed +cards +(no NVIDIA driver here|.*is not in this machine)", examined.stdout, re.MULTILINE)
+    assert re.search(r"^failed +nvml +(no NVIDIA driver here|.*is not in this machine)", examined.stdout, re.MULTILINE)
     assert examined.returncode == 1

@@ -1,28 +1,37 @@
-import pytest
-
+from publisher.inspection import Look, look_at
 from publisher.sources.nvml import NvmlSettings, NvmlSource
-from publisher.sources.reading import SourceError
+from publisher.sources.reading import Reading
 from publisher.sources.source import Context
-from rigwatch.cli.doctor import Verdict, _read_cards
+from rigwatch.cli.doctor import Finding, Verdict, _of_source
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
-from tests.nvml import FakeDriver, card, place
+from tests.nvml import FakeDriver, card
+
+NODE = NodeId("main", "rig07")
 
 
-def _source(driver: FakeDriver) -> NvmlSource:
-    return NvmlSource(NvmlSettings(), Context(NodeId("main", "rig07"), FakeClock()), load=lambda: driver)
+def _found(driver: FakeDriver) -> Finding:
+    source = NvmlSource(NvmlSettings(), Context(NODE, FakeClock()), load=lambda: driver)
+    (look,) = look_at([(NODE, "nvml", source)])
+    return _of_source(look, "nvml")
 
 
-def test_it_names_each_card_once() -> None:
-    sources = [_source(FakeDriver(card(1), card(2))), _source(FakeDriver(card(2)))]
-    assert _read_cards(sources) == (Verdict.OK, f"NVIDIA H200 {place(1)}, NVIDIA H200 {place(2)}")
+def test_it_says_what_a_source_gives() -> None:
+    found = _found(FakeDriver(card(1), card(2)))
+    assert found.verdict is Verdict.OK
+    assert "2 cards" in found.text
 
 
 def test_a_card_that_is_lacking_is_a_failure() -> None:
-    verdict, text = _read_cards([_source(FakeDriver(card(1), card(2, lost=15)))])
-    assert (verdict, text) == (Verdict.FAILED, "cards in this machine that cannot be reached: 1; reboot it")
+    text = "cards in this machine that cannot be reached: 1; reboot it"
+    assert _found(FakeDriver(card(1), card(2, lost=15))) == Finding("nvml", Verdict.FAILED, text)
 
 
-def test_a_source_that_cannot_be_read_is_left_to_who_asked() -> None:
-    with pytest.raises(SourceError, match="reboot"):
-        _read_cards([_source(FakeDriver(refuses=18))])
+def test_a_source_that_cannot_be_read_is_a_failure_with_its_words() -> None:
+    found = _found(FakeDriver(refuses=18))
+    assert (found.verdict, "reboot" in found.text) == (Verdict.FAILED, True)
+
+
+def test_what_is_odd_is_told_and_no_failure() -> None:
+    look = Look(NODE, "trex", Reading(peers=3, odd=("power: 429496736 cannot be",)))
+    assert _of_source(look, "trex") == Finding("trex", Verdict.OK, "3 peers (not readable: power: 429496736 cannot be)")

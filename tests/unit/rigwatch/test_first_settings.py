@@ -2,15 +2,22 @@
 
 import tomllib
 
-import pytest
-
+from publisher.detection import Found
 from rigwatch.cli.setup import publisher_toml
 
 
-@pytest.mark.parametrize(("cards", "kinds"), [(True, ["nvml", "host"]), (False, ["host"])])
-def test_only_a_machine_with_cards_gets_a_source_for_them(cards: bool, kinds: list[str]) -> None:  # noqa: FBT001
-    text = publisher_toml("rw1.x", cards=cards)
+def test_a_machine_gets_a_source_for_each_thing_that_was_found_on_it_before_the_host() -> None:
+    url = "http://127.0.0.1:4067"
+    text = publisher_toml(
+        "rw1.x", [Found({"kind": "nvml"}, "driver"), Found({"kind": "trex", "url": url}, "port 4067")]
+    )
     (node,) = tomllib.loads(text)["nodes"]
     assert node["token"] == "rw1.x"
-    assert [source["kind"] for source in node["sources"]] == kinds
-    assert ('# kind = "nvml"' in text) != cards, "elsewhere it is proposed"
+    assert node["sources"] == [{"kind": "nvml"}, {"kind": "trex", "url": url}, {"kind": "host"}]
+    assert "# found on port 4067\n" in text
+
+
+def test_where_nothing_is_found_there_is_the_host_and_how_to_add_a_miner() -> None:
+    text = publisher_toml("rw1.x", [])
+    assert tomllib.loads(text)["nodes"][0]["sources"] == [{"kind": "host"}]
+    assert "rigwatch sources --write" in text
