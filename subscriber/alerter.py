@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _ALL_EVERY: Millis = 60_000
 _SEEN_WITHIN: Millis = 10_000
 _USUAL_EVERY: Millis = 600_000
+_USUAL_WITHIN: Millis = 90_000_000  # a day and the hour it begins in
 _FORGET_EVERY: Millis = 600_000
 # A node that reports more often than this is looked at by the clock, and so is who comes in a crowd: most reports
 # change nothing, and none of it may keep others from being stored. Births and deaths are never waited with.
@@ -236,7 +237,7 @@ class Alerter:
             engine.take_all(reader.nodes(work))
             self._looked_at = now
         if not 0 <= now - self._usual_at < _USUAL_EVERY:
-            engine.set_usual(alerts.usual(work, now))
+            engine.set_usual(alerts.usual(work, now, engine.machines_since(now - _USUAL_WITHIN)))
             self._usual_at = now
         if not 0 <= now - self._forgot_at < _FORGET_EVERY:
             self._forgot_at = now

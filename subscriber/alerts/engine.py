@@ -17,6 +17,7 @@ from subscriber.alerts.agenda import Agenda
 from subscriber.alerts.book import Book, Decision
 from subscriber.alerts.decide import decide
 from subscriber.alerts.fleet import Chain, chain_of, chains_of
+from subscriber.alerts.identity import identified
 from subscriber.alerts.incident import Acknowledged, Incident, Scope, State, Subject
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
@@ -78,7 +79,8 @@ class Engine:
         self._book = Book(start.incidents, start.recent, start.next_id)
         self._speaker = Speaker(self._book, self._fleet, policy, routes, link=link)
         self._trails = dict(start.trails)
-        self._usual = start.usual
+        self._usual = dict(start.usual)
+        self._renewed: set[NodeId] = set()
         self._chains: dict[str, Chain] = {}
         self._chains_at: Millis = 0
         self._nodes = Agenda[NodeId](self._fleet.facts)
@@ -100,13 +102,18 @@ class Engine:
             self._fleet.facts[node] = facts
             self._nodes.add(node)
             if facts.sample is not None:
-                self._follow(node, facts.sample)
+                self._follow(facts, facts.sample)
 
-    def _follow(self, node: NodeId, sample: Sample) -> None:
+    def _follow(self, facts: NodeFacts, sample: Sample) -> None:
+        node = facts.id
         before = self._trails.get(node, _NO_TRAIL)
-        after = follow(before, sample)
+        after = follow(identified(before, facts, sample), sample)
         if after is before:
             return
+        if after.machine_at != before.machine_at:
+            self._usual.pop(node, None)
+            self._renewed.add(node)
+            self._saved_at.pop(node, None)
         self._trails[node] = after
         if not 0 <= after.at - self._saved_at.get(node, 0) < _SAVE_EVERY:
             self._saved_at[node] = after.at
@@ -141,7 +148,11 @@ class Engine:
 
     def set_usual(self, usual: dict[NodeId, float]) -> None:
         """Each node's own median hashrate (H/s)."""
-        self._usual = usual
+        self._usual = dict(usual)
+
+    def machines_since(self, since: Millis) -> dict[NodeId, Millis]:
+        """Nodes whose name was given to another machine after that, and when."""
+        return {node: trail.machine_at for node, trail in self._trails.items() if trail.machine_at > since}
 
     def set_refused(self, refused: dict[str, str]) -> None:
         """Channels that may not send any more, and why."""
@@ -225,6 +236,10 @@ class Engine:
         opened = self._book.of(subject)
         for rule in opened.keys() - {rule for rule, _, _ in looks} if opened else ():
             self._book.close(subject, rule, "the rule was switched off", now)
+        if node in self._renewed:
+            self._renewed.discard(node)
+            for rule in opened.keys() - _PRESENCE:
+                self._book.close(subject, rule, "another machine has its name", now)
         for rule, look, policy in _calmly(looks) if view.maintained else looks:
             check_at = self._look(subject, rule, look(view, policy, self._counts(opened.get(rule))), policy, now)
             if check_at is not None:
@@ -258,7 +273,7 @@ class Engine:
             server=self._fleet.server,
             now=now,
             status=status,
-            fresh=facts.sample if status in _THERE else None,
+            fresh=facts.sample if status in _THERE and _has_reported(facts) else None,
             trail=self._trails.get(facts.id, _NO_TRAIL),
             chain=self._chains.get(chain_of(facts) if facts.tags else "", _NO_CHAIN),
             usual=self._usual.get(facts.id),
@@ -308,6 +323,11 @@ class Engine:
 def _calmly(looks: Iterable[tuple[Rule, Look, RulePolicy]]) -> Iterator[tuple[Rule, Look, RulePolicy]]:
     """In maintenance, coming and going is what one expects."""
     return ((rule, look, dataclasses.replace(policy, often=0)) for rule, look, policy in looks)
+
+
+def _has_reported(facts: NodeFacts) -> bool:
+    """Since its birth: what it said before it went says nothing of how it is now."""
+    return facts.last_report_at is not None and facts.last_report_at >= (facts.state_at or 0)
 
 
 def _is_revoked(facts: NodeFacts) -> bool:

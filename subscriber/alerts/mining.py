@@ -77,11 +77,11 @@ def no_shares(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa
         return UNKNOWN
     if is_open and not trail.shared:
         return Finding(Holds.UNKNOWN, "the miner was started anew, and has no share yet")
-    patience = trail.rhythm.patience(policy.threshold)
+    patience = trail.waits.patience(policy.threshold)
     waited = view.now - share_at
     if waited > patience:
-        known = f"{trail.rhythm.count:.0f} share{'' if trail.rhythm.count == 1 else 's'}"
-        usual = f"usually one every {duration(round(trail.rhythm.usual))} (by {known})"
+        known = f"{trail.waits.count:.0f} share{'' if trail.waits.count == 1 else 's'}"
+        usual = f"usually one every {duration(round(trail.waits.usual))} (by {known})"
         return yes(f"no accepted share for {duration(waited)}, {usual}", share_at + patience)
     return no(lambda: f"last accepted share {duration(waited)} ago", check_at=share_at + patience + 1)
 

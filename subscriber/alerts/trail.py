@@ -15,6 +15,7 @@ BLOCKS_KEPT = 12
 EARLIER: Millis = 5 * MINUTE
 SHARES_WINDOW: Millis = HOUR
 SHARES_STEP: Millis = 5 * MINUTE
+_AWAY_LEAST: Millis = 5 * MINUTE
 CARD_KNOWN_AFTER: Millis = 10 * MINUTE
 """A card counts as belonging to the node when it was there for so long."""
 CARDS_MAX = 128
@@ -45,12 +46,15 @@ class Shares(Struct, frozen=True):
 
 
 class Trail(Struct, frozen=True, omit_defaults=True):
-    """`rhythm` is how often shares were accepted. `share_at` is from when on the next one is waited for: since the last
-    (`shared`), or since the miner was started or found; `work` is its algorithm and pool. `earlier` is the block it had
-    some minutes ago, with its moment, `marked` what will be that next. `failing` are the sources that failed last.
+    """`spacing` is the time between the last two samples. `waits` is how often shares were accepted. `share_at` is from
+    when on the next one is waited for: since the last (`shared`), or since the miner was started or found; `work` is its
+    algorithm and pool. `earlier` is the block it had some minutes ago, with its moment, `marked` what will be that next.
+    `failing` are the sources that failed last. All of it is of the machine `host`, which has the node's name since
+    `machine_at` (0 = as long as is known).
     """
 
     at: Millis = 0
+    spacing: Millis = 0
     block: int | None = None
     block_at: Millis | None = None
     earlier: tuple[Millis, int] | None = None
@@ -59,11 +63,16 @@ class Trail(Struct, frozen=True, omit_defaults=True):
     shares: tuple[Shares, ...] = ()
     share_at: Millis | None = None
     shared: bool = False
-    rhythm: Rhythm = Rhythm()
+    waits: Rhythm = Rhythm()
     work: tuple[str, str] = ("", "")
     cards: tuple[Card, ...] = ()
     paces: tuple[Pace, ...] = ()
     failing: tuple[str, ...] = ()
+    host: str = ""
+    machine_at: Millis = 0
+
+    def on(self, host: str) -> "Trail":
+        return replace(self, host=host)
 
 
 def follow(trail: Trail, sample: Sample) -> Trail:
@@ -76,7 +85,7 @@ def follow(trail: Trail, sample: Sample) -> Trail:
         trail = replace(trail, failing=tuple(sorted(sample.errors.keys() - {OUTBOX})))
     if sample.algorithm is not None:
         trail = replace(trail, paces=paced(trail.paces, sample))
-    return replace(_follow_cards(trail, sample), at=sample.at)
+    return replace(_follow_cards(trail, sample), at=sample.at, spacing=sample.at - trail.at if trail.at else 0)
 
 
 def _follow_block(trail: Trail, sample: Sample) -> Trail:
@@ -100,16 +109,19 @@ def _follow_shares(trail: Trail, sample: Sample) -> Trail:
     last = trail.shares[-1] if trail.shares else None
     # Counters that go back belong to a miner that was started anew: what came before says nothing of it.
     if last is None or now.accepted < last.accepted or now.rejected < last.rejected:
-        rhythm = trail.rhythm.broken_off(trail.at - trail.share_at) if trail.share_at is not None else trail.rhythm
-        trail = replace(trail, shares=(now,), share_at=sample.at, shared=False, rhythm=rhythm)
+        rhythm = trail.waits.broken_off(trail.at - trail.share_at) if trail.share_at is not None else trail.waits
+        trail = replace(trail, shares=(now,), share_at=sample.at, shared=False, waits=rhythm)
         return _follow_work(trail, sample)
     gained = now.accepted - last.accepted
     found_at = _last_share_at(trail, sample, gained)
     if gained:
-        rhythm = trail.rhythm.after(found_at - (trail.share_at or trail.at), gained)
-        trail = replace(trail, share_at=found_at, shared=True, rhythm=rhythm)
+        rhythm = trail.waits.after(found_at - (trail.share_at or trail.at), gained)
+        trail = replace(trail, share_at=found_at, shared=True, waits=rhythm)
     elif found_at > (trail.share_at or 0):
         trail = replace(trail, share_at=found_at, shared=True)
+    elif trail.spacing and sample.at - trail.at > max(3 * trail.spacing, _AWAY_LEAST):
+        # The node, and perhaps its uplink, was away: nobody knows whether it could get a share in that time.
+        trail = replace(trail, share_at=sample.at)
     return _follow_work(replace(trail, shares=_kept(trail.shares, now)), sample)
 
 
@@ -130,7 +142,7 @@ def _follow_work(trail: Trail, sample: Sample) -> Trail:
     is_other = any(old and old != new for old, new in zip(before, work, strict=True))
     if not is_other:
         return replace(trail, work=work)
-    return replace(trail, work=work, rhythm=Rhythm(), share_at=sample.at, shared=False)
+    return replace(trail, work=work, waits=Rhythm(), share_at=sample.at, shared=False)
 
 
 def _kept(shares: Sequence[Shares], now: Shares) -> tuple[Shares, ...]:

@@ -1,8 +1,9 @@
 """Incidents, decisions and trails as rows: what the engine starts from, and what each of its steps leaves behind."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
+from types import MappingProxyType
 
 import msgspec
 from msgspec.structs import replace
@@ -55,7 +56,7 @@ SELECT (SELECT coalesce(max(id), 0) FROM incident), (SELECT coalesce(max(id), 0)
        (SELECT coalesce(max(id), 0) FROM notification)
 """
 _USUAL = """
-SELECT n.site, n.node, h.hashrate / h.count FROM node_hour h JOIN node n ON n.id = h.node_id
+SELECT n.site, n.node, h.hashrate / h.count, h.hour FROM node_hour h JOIN node n ON n.id = h.node_id
 WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
 """
 _OTHERS = "SELECT count(*) FROM heartbeat WHERE name <> ? AND beat_at > ? AND connected_at IS NOT NULL"
@@ -94,13 +95,14 @@ def start(work: Work, now: Millis, recent: Millis) -> tuple[Start, tuple[int, in
     What ended within the `recent` ms may be flapping.
     """
     numbers = work.rows(_NUMBERS)[0]
+    trails = {NodeId(site, node): _trail_of(detail) for site, node, detail in work.rows(_TRAILS)}
     begin = Start(
         nodes=reader.nodes(work),
-        trails={NodeId(site, node): _trail.decode(detail) for site, node, detail in work.rows(_TRAILS)},
+        trails=trails,
         incidents=[*incidents(work.rows(_LIVE)), *incidents(work.rows(_CHILDREN))],
         recent=incidents(work.rows(_RECENT, (now - 30 * recent, now - recent))),
         mutes=silences.running(work, now),
-        usual=usual(work, now),
+        usual=usual(work, now, {node: trail.machine_at for node, trail in trails.items() if trail.machine_at}),
         next_id=numbers[0] + 1,
     )
     return begin, (numbers[1], numbers[2])
@@ -125,11 +127,16 @@ def add_decision(work: Work, decision: Decision, number: int) -> None:
     marks.told(work)
 
 
-def usual(work: Work, now: Millis) -> dict[NodeId, float]:
-    """Each node's median over the hourly means of the last day (H/s), the running hour left out."""
+def usual(work: Work, now: Millis, machines: Mapping[NodeId, Millis] = MappingProxyType({})) -> dict[NodeId, float]:
+    """Each node's median over the hourly means of the last day (H/s), the running hour left out.
+
+    `machines` says from when on a node is the machine that it is now.
+    """
+    since = {(node.site, node.node): at // HOUR for node, at in machines.items()}
     rates: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for site, node, rate in work.rows(_USUAL, (now // HOUR - USUAL_HOURS, now // HOUR)):
-        rates[site, node].append(rate / 1000)
+    for site, node, rate, hour in work.rows(_USUAL, (now // HOUR - USUAL_HOURS, now // HOUR)):
+        if hour > since.get((site, node), -1):
+            rates[site, node].append(rate / 1000)
     return {NodeId(*name): median(known) for name, known in rates.items() if len(known) >= USUAL_LEAST}
 
 
@@ -186,6 +193,14 @@ def incidents(rows: Sequence[Row]) -> list[Incident]:
 
 def _decision(decision: Decision, number: int) -> Row:
     return (number, decision.incident, decision.at, decision.what, storable(decision.why, 1000))
+
+
+def _trail_of(detail: str) -> Trail:
+    """What another version wrote and this one cannot read is learned anew."""
+    try:
+        return _trail.decode(detail)
+    except msgspec.DecodeError:
+        return Trail()
 
 
 def _row(incident: Incident) -> Row:

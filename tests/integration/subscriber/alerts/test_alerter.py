@@ -306,6 +306,11 @@ def test_the_usual_hashrate_comes_from_the_stored_hours(store: Store, driver: Dr
         store.write([RIG.heard(report(sample(at, hashrate=40e6 + back), sent_at=at), at)])
     usual = store.look(lambda work: alerts.usual(work, START))
     assert usual[RIG.id] == pytest.approx(40e6, rel=1e-3)
+    # Hours of another machine that had the name do not count, nor the one in which it got it.
+    for hours_ago, known in ((3.9, True), (2.9, False)):
+        machines = {RIG.id: START - round(hours_ago * 3_600_000)}
+        found = store.look(lambda work, machines=machines: alerts.usual(work, START, machines))  # type: ignore[misc]
+        assert (RIG.id in found) is known
 
 
 def test_a_history_sample_fires_nothing(driver: Driver) -> None:
@@ -337,3 +342,15 @@ def test_the_trail_of_a_node_that_reports_every_second_is_saved_every_ten(driver
         return (begin.trails[RIG.id].at - first) // 1000
 
     assert [saved_after(seconds) for seconds in (1, 2, 10, 11, 20, 21, 60)] == [1, 1, 1, 11, 11, 21, 60]
+
+
+def test_what_another_version_remembered_of_a_node_does_not_keep_the_alerts_from_starting(
+    driver: Driver, drive: Drive
+) -> None:
+    driver.hear(birth())
+    driver.hear(report(sample(START, hashrate=1.0)))
+    driver.store.change(lambda work: work.run('UPDATE trail SET detail = \'{"at": "yesterday"}\''))
+    driver.alerter.release(driver.store)
+    after = drive(driver.store)
+    after.tick()
+    assert after.hear(will()) == ["CRITICAL: garage/rig1 lost"]

@@ -95,6 +95,11 @@ class Timeline:
         self._facts[name] = replace(self._facts[name], tags=tags)
         return self._changed(name)
 
+    def moves(self, name: str, host: str) -> "Timeline":
+        """Its next birth names another host."""
+        self._facts[name] = replace(self._facts[name], host=host)
+        return self._changed(name)
+
     def reads(self, name: str, *sources: str) -> "Timeline":
         """The sources that its birth named."""
         self._facts[name] = replace(self._facts[name], sources=sources)
@@ -160,6 +165,10 @@ class Timeline:
     def usually(self, name: str, hashrate: float) -> "Timeline":
         self._usual[self._facts[name].id] = hashrate
         self.engine.set_usual(self._usual)
+        return self
+
+    def usual_is_unknown(self, name: str) -> "Timeline":
+        self._usual.pop(self._facts[name].id, None)
         return self
 
     def server_restarts(self) -> "Timeline":
