@@ -47,10 +47,10 @@ class Shares(Struct, frozen=True):
 
 class Trail(Struct, frozen=True, omit_defaults=True):
     """`spacing` is the time between the last two samples. `waits` is how often shares were accepted. `share_at` is from
-    when on the next one is waited for: since the last (`shared`), or since the miner was started or found; `work` is its
-    algorithm and pool. `earlier` is the block it had some minutes ago, with its moment, `marked` what will be that next.
-    `failing` are the sources that failed last. All of it is of the machine `host`, which has the node's name since
-    `machine_at` (0 = as long as is known).
+    when on the next one is waited for: since the last (`shared`), or since the miner was started or found; `work` is
+    its algorithm and pool. `earlier` is the block it had some minutes ago, with its moment, `marked` what will be that
+    next. `failing` are the sources that failed last. All of it is of the machine `host`, which has the node's name
+    since `machine_at` (0 = as long as is known).
     """
 
     at: Millis = 0
@@ -114,14 +114,14 @@ def _follow_shares(trail: Trail, sample: Sample) -> Trail:
         return _follow_work(trail, sample)
     gained = now.accepted - last.accepted
     found_at = _last_share_at(trail, sample, gained)
-    if gained:
+    if trail.spacing and sample.at - trail.at > max(3 * trail.spacing, _AWAY_LEAST):
+        # The node, and perhaps its uplink, was away: nobody knows how long it could get shares in that time.
+        trail = replace(trail, share_at=sample.at, shared=trail.shared or gained > 0)
+    elif gained:
         rhythm = trail.waits.after(found_at - (trail.share_at or trail.at), gained)
         trail = replace(trail, share_at=found_at, shared=True, waits=rhythm)
     elif found_at > (trail.share_at or 0):
         trail = replace(trail, share_at=found_at, shared=True)
-    elif trail.spacing and sample.at - trail.at > max(3 * trail.spacing, _AWAY_LEAST):
-        # The node, and perhaps its uplink, was away: nobody knows whether it could get a share in that time.
-        trail = replace(trail, share_at=sample.at)
     return _follow_work(replace(trail, shares=_kept(trail.shares, now)), sample)
 
 
