@@ -15,7 +15,8 @@ from rigwatch.tls import certificate_paths, context_of, load_into
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY: Final = 600.0
+# A clock that is set makes what was valid something else.
+_LOOK_EVERY: Final = 60.0
 
 
 class Certificate:

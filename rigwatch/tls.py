@@ -5,6 +5,7 @@ not here: clients trust the authority through the join token.
 """
 
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -34,6 +35,14 @@ _CERTIFICATE_LIFE: Final = timedelta(days=397)
 _RENEW_BEFORE: Final = timedelta(days=60)
 # A rig whose clock is behind still accepts a certificate made a moment ago.
 _BACKDATE: Final = timedelta(days=2)
+# A clock before this was never set: this program is younger. What is made meanwhile counts from here on.
+_EARLIEST: Final = datetime(2025, 1, 1, tzinfo=UTC)
+# That of the authority says nothing, and a server whose clock was ahead at the first start must not be one that
+# no rig trusts for years.
+_AUTHORITY_BEGINS: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,9 @@ def certificate_paths(home: Home, names: Sequence[str], now: Millis) -> tuple[Pa
     """Certificate and key files, made or renewed if need be; both are the same file."""
     path = home.tls / "server.pem"
     authority = _authority(home, now)
-    wanted = _names(names)
-    if not _is_good(_load(path), authority, wanted, as_datetime(now)):
-        write_private(path, _issue(authority, wanted, as_datetime(now)).pem + _pem(authority.certificate))
+    wanted, moment = _names(names), max(as_datetime(now), _EARLIEST)
+    if not _is_good(_load(path), authority, wanted, moment):
+        write_private(path, _issue(authority, wanted, moment).pem + _pem(authority.certificate))
     return path, path
 
 
@@ -103,7 +112,8 @@ def authority_made_at(home: Home) -> Millis:
     known = _load(home.tls / _AUTHORITY)
     if known is None:
         raise RigwatchError(f"{home.tls / _AUTHORITY}: is not there")
-    return int((known.certificate.not_valid_before_utc + _BACKDATE).timestamp() * 1000)
+    # It begins long before, whatever the clock said.
+    return int((known.certificate.not_valid_after_utc - _AUTHORITY_LIFE).timestamp() * 1000)
 
 
 def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:
@@ -125,10 +135,19 @@ def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:
 
 
 def _authority(home: Home, now: Millis) -> _Pair:
-    path = home.tls / _AUTHORITY
+    path, moment = home.tls / _AUTHORITY, max(as_datetime(now), _EARLIEST)
     known = _load(path)
+    if known is not None and not _is_valid(known.certificate, moment):
+        log.warning(
+            "the authority's certificate is not valid, as after a first start with a wrong clock; it is signed anew "
+            "with the same key. Rigs that do not trust it need their token again (rigwatch enroll NODE) from=%s to=%s",
+            known.certificate.not_valid_before_utc.date(), known.certificate.not_valid_after_utc.date(),
+        )  # fmt: skip
+        known = _signed(known.key, known.certificate.subject, moment)
+        write_private(path, known.pem)
+        write_private(home.tls / "ca.pem", _pem(known.certificate))
     if known is None:
-        _create_once(path, _new_authority(as_datetime(now)).pem)
+        _create_once(path, _new_authority(moment).pem)
         # Broker and dashboard may start together for the first time: whoever came second takes the other's.
         known = _load(path)
         assert known is not None
@@ -171,8 +190,16 @@ def _load(path: Path) -> _Pair | None:
         ) from exc
 
 
+def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
+
 def _is_good(pair: _Pair | None, authority: _Pair, wanted: set[str], now: datetime) -> bool:
-    if pair is None or pair.certificate.not_valid_after_utc - now < _RENEW_BEFORE:
+    if pair is None or not _is_valid(pair.certificate, now):
+        return False
+    left = pair.certificate.not_valid_after_utc - now
+    # It cannot outlive the authority.
+    if left < _RENEW_BEFORE and pair.certificate.not_valid_after_utc < authority.certificate.not_valid_after_utc:
         return False
     try:
         pair.certificate.verify_directly_issued_by(authority.certificate)
@@ -187,12 +214,14 @@ def _is_good(pair: _Pair | None, authority: _Pair, wanted: set[str], now: dateti
 def _new_authority(now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     # Two installations' authorities must differ in name, or clients that trust both pick the wrong one.
-    serial = x509.random_serial_number()
-    name = _name(f"rigwatch authority {serial:x}"[:34])
+    return _signed(key, _name(f"rigwatch authority {x509.random_serial_number():x}"[:34]), now)
+
+
+def _signed(key: ec.EllipticCurvePrivateKey, name: x509.Name, now: datetime) -> _Pair:
     builder = (
-        _builder(name, name, key, serial)
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(now + _AUTHORITY_LIFE)
+        _builder(name, name, key, x509.random_serial_number())
+        .not_valid_before(_AUTHORITY_BEGINS)
+        .not_valid_after(_LAST if now > _LAST - _AUTHORITY_LIFE else now + _AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
     )

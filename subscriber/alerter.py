@@ -2,7 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 
 from msgspec import structs
@@ -15,6 +16,7 @@ from subscriber.alerts.book import Decision
 from subscriber.alerts.engine import Engine, Outcome
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
+from subscriber.alerts.rule import Rule
 from subscriber.facts import ServerFacts
 from subscriber.ingest import Heard, ReportTaken, StatusTaken
 from subscriber.store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
@@ -30,11 +32,16 @@ _SEEN_WITHIN: Millis = 10_000
 _USUAL_EVERY: Millis = 600_000
 _USUAL_WITHIN: Millis = 90_000_000  # a day and the hour it begins in
 _FORGET_EVERY: Millis = 600_000
+_VALIDITY_EVERY: Millis = 60_000
 # A node that reports more often than this is looked at by the clock, and so is who comes in a crowd: most reports
 # change nothing, and none of it may keep others from being stored. Births and deaths are never waited with.
 _REPORTS_EVERY: Millis = 1_000
 _LOOKS_A_BATCH = 200
 _LOOKS_A_TICK = 1000
+
+
+def _none_expires(_now: Millis, _before: timedelta) -> Mapping[str, str]:
+    return {}
 
 
 class Alerter:
@@ -49,6 +56,7 @@ class Alerter:
         link: str,
         clock: Clock,
         connected_at: Callable[[], Millis | None],
+        expiring: Callable[[Millis, timedelta], Mapping[str, str]] = _none_expires,
         name: str = "",
     ) -> None:
         self._policy = policy
@@ -57,6 +65,8 @@ class Alerter:
         self._link = link
         self._clock = clock
         self._connected_at = connected_at
+        self._expiring = expiring
+        self._validity_at: Millis = 0
         self._name = name
         self._turn: Turn | None = None
         self._engine: Engine | None = None
@@ -239,12 +249,18 @@ class Alerter:
         if not 0 <= now - self._usual_at < _USUAL_EVERY:
             engine.set_usual(alerts.usual(work, now, engine.machines_since(now - _USUAL_WITHIN)))
             self._usual_at = now
+        if not 0 <= now - self._validity_at < _VALIDITY_EVERY:
+            self._validity_at = now
+            engine.set_expiring(self._expiring(now, timedelta(days=self._days_before_expiry())))
         if not 0 <= now - self._forgot_at < _FORGET_EVERY:
             self._forgot_at = now
             alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
             crowds.forget(work)
         self._step(work, engine)
         return number
+
+    def _days_before_expiry(self) -> float:
+        return self._policy.of_site("", Rule.CERTIFICATE_EXPIRY).threshold
 
     def _store_past(self, work: Work, engine: Engine) -> None:
         self._recorded = len(self._past)
@@ -266,6 +282,7 @@ class Alerter:
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
         self._looked_at = self._usual_at = now
+        self._validity_at = 0
         self._left_over = outbox.take_over(work)
         # An address that was changed since, or taken away, is not refused any more, and the page should not say so.
         for name in outbox.refused(work).keys() - self.refused(work).keys():

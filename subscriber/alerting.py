@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -41,6 +42,7 @@ def alerting(
     *,
     clock: Clock,
     connected_at: Callable[[], Millis | None],
+    expiring: Callable[[Millis, timedelta], Mapping[str, str]],
     name: str = "",
 ) -> tuple[Watch, Mapping[str, Callable[[], Coroutine[Any, Any, None]]]]:
     """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address.
@@ -57,6 +59,7 @@ def alerting(
         link=settings.alerts.link or web_url(settings.web),
         clock=clock,
         connected_at=connected_at,
+        expiring=expiring,
         name=name,
     )
     postman = Postman(channels, StoredLedger(worker, alerter, clock=clock), clock=clock)

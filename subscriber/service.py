@@ -20,6 +20,7 @@ from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from rigwatch.topics import TAKEOVERS
+from rigwatch.validity import expiring
 from subscriber.alerting import alerting
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
@@ -62,8 +63,9 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
         session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared, more=more)
         outage = Outage(clock)
         watch, others = alerting(
-            settings, worker, outage, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id
-        )
+            settings, worker, outage, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id,
+            expiring=partial(expiring, home, settings),
+        )  # fmt: skip
         pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock)
         chores = Chores(worker, session, registry, outage=outage, clock=clock, name=login.client_id)
         feed = Feed(

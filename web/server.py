@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _THREADS: Final = 8
 _FINISH_S: Final = 5
-_RENEW_S: Final = 600.0
+_RENEW_S: Final = 60.0
 
 
 async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:

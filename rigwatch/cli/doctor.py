@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from rigwatch import address, process
 from rigwatch.cli import whole
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.watch import connect
+from rigwatch.clock import as_datetime
 from rigwatch.errors import RigwatchError
 from rigwatch.master import master_key
 from rigwatch.registry import Registry
@@ -25,11 +27,15 @@ from rigwatch.settings import ServerSettings
 if TYPE_CHECKING:
     from publisher.inspection import Look
 
+WARN_BEFORE = timedelta(days=21)
+"""So long before a certificate of the user's ends `doctor` says so."""
 DISK_LOW = 500_000_000
 """Bytes free in the home under which people should act."""
 CONTESTED_SHOWN = 5
 PLAUSIBLE = 1_767_225_600
 """2026-01-01: a clock before it was never set."""
+FAR_AHEAD = PLAUSIBLE + 10 * 365 * 86_400
+"""A clock behind it was set wrong, or this version has been in use for ten years."""
 
 
 class Verdict(StrEnum):
@@ -80,6 +86,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield Finding("settings", Verdict.OK, str(call.home.server_toml))
     yield _check("timezone", lambda: _timezone(settings))
     yield _check("key", lambda: _key(call, settings))
+    yield _check("tls", lambda: _certificates(call, settings))
     yield _check("nodes", lambda: _nodes(call))
     yield _check("files", lambda: _files(call, settings))
     yield _check("database", lambda: _database(call, settings))
@@ -116,7 +123,24 @@ def _clock() -> tuple[Verdict, str]:
             Verdict.FAILED,
             "the machine's clock was never set; set up NTP (on Debian: apt install systemd-timesyncd)",
         )
-    return Verdict.OK, f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"
+    shown = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"
+    if time.time() > FAR_AHEAD:
+        advice = "rigs refuse the certificate of a server that is ahead; set it, and set up NTP"
+        return Verdict.FAILED, f"the machine's clock says {shown}, far ahead of this version; {advice}"
+    return Verdict.OK, shown
+
+
+def _certificates(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from rigwatch.validity import validities
+
+    now = call.clock.now()
+    found = list(validities(call.home, settings))
+    troubles = [trouble for each in found if (trouble := each.trouble(now, WARN_BEFORE))]
+    if troubles:
+        ended = any(not each.begins <= as_datetime(now) < each.ends for each in found)
+        return Verdict.FAILED if ended else Verdict.WARNING, "; ".join(troubles)
+    ends = ", ".join(f"{each.what} until {each.ends:%Y-%m-%d}" for each in found)
+    return Verdict.OK, ends or "none is in use yet"
 
 
 def _timezone(settings: ServerSettings) -> tuple[Verdict, str]:

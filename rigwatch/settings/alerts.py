@@ -66,6 +66,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
     no_broker: RuleSettings = RuleSettings()
     no_database: RuleSettings = RuleSettings()
     channel_refused: RuleSettings = RuleSettings()
+    certificate_expiry: RuleSettings = RuleSettings()
 
 
 class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ Cost follows what changed and what is due, not the size of the fleet: about 60 Â
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,6 +85,7 @@ class Engine:
         self._chains_at: Millis = 0
         self._nodes = Agenda[NodeId](self._fleet.facts)
         self._server_at: Millis | None = None
+        self._expiring: Mapping[str, str] = {}
         self._walked: dict[NodeId, Trail] = {}
         self._saved_at: dict[NodeId, Millis] = {}
         self._looks: dict[NodeId, tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
@@ -158,6 +159,10 @@ class Engine:
         """Channels that may not send any more, and why."""
         self._speaker.refused = refused
 
+    def set_expiring(self, expiring: Mapping[str, str]) -> None:
+        """Certificates that end soon, or are not valid now, and what to do."""
+        self._expiring = expiring
+
     # what comes out
 
     def step(self, server: ServerFacts, now: Millis) -> Outcome:
@@ -197,13 +202,20 @@ class Engine:
         evidence = "no connection to the broker; every node's status is unknown" if since is not None else "connected"
         policy = self._policy.of_site("", Rule.NO_BROKER)
         checks = [self._judge(_SERVER, Rule.NO_BROKER, Finding(holds, evidence, since), policy, now)]
-        known = {subject.name for subject, rules in self._book.open.items() if Rule.CHANNEL_REFUSED in rules}
-        for name in known | self._speaker.refused.keys():
-            why = self._speaker.refused.get(name)
-            refused = Finding(Holds.YES, why) if why is not None else Finding(Holds.NO, "it sends again")
-            policy = self._policy.of_site("", Rule.CHANNEL_REFUSED)
-            checks.append(self._judge(Subject(Scope.SERVER, "", name), Rule.CHANNEL_REFUSED, refused, policy, now))
+        checks += self._troubles(Rule.CHANNEL_REFUSED, self._speaker.refused, "it sends again", now)
+        checks += self._troubles(Rule.CERTIFICATE_EXPIRY, self._expiring, "it is valid for longer now", now)
         self._server_at = min((at for at in checks if at is not None), default=None)
+
+    def _troubles(self, rule: Rule, found: Mapping[str, str], over: str, now: Millis) -> list[Millis | None]:
+        """Of parts of the server by name, each with what is wrong."""
+        policy = self._policy.of_site("", rule)
+        known = {subject.name for subject, rules in self._book.open.items() if rule in rules}
+        checks = []
+        for name in sorted(known | found.keys()):
+            why = found.get(name)
+            finding = Finding(Holds.YES, why) if why is not None else Finding(Holds.NO, over)
+            checks.append(self._judge(Subject(Scope.SERVER, "", name), rule, finding, policy, now))
+        return checks
 
     def _blind_since(self, now: Millis) -> Millis | None:
         if self._fleet.server.connected_at is not None:

@@ -181,6 +181,8 @@ def _tried(said: Said) -> str:
         Rule.OFFLINE: in_vain,
         Rule.SOURCE_FAILING: f"read again and again for {span}; its machine reports all the while",
         Rule.NO_DATABASE: f"tried again and again for {span}; what comes is kept, and what dies meanwhile is told then",
+        # What to do about it stands in the evidence.
+        Rule.CERTIFICATE_EXPIRY: "",
         Rule.NO_BROKER: f"tried to connect again and again for {span}",
         Rule.CHANNEL_REFUSED: "put its address right in [alerts] of server.toml, then run 'rigwatch test-alert'",
     }.get(said.incident.rule, always)

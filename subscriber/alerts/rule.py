@@ -59,9 +59,10 @@ class Rule(StrEnum):
     NO_BROKER = "no_broker"
     NO_DATABASE = "no_database"
     CHANNEL_REFUSED = "channel_refused"
+    CERTIFICATE_EXPIRY = "certificate_expiry"
 
 
-OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.NO_DATABASE, Rule.CHANNEL_REFUSED})
+OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.NO_DATABASE, Rule.CHANNEL_REFUSED, Rule.CERTIFICATE_EXPIRY})
 
 TITLES = {
     Rule.LOST: "lost",
@@ -89,6 +90,7 @@ TITLES = {
     Rule.NO_BROKER: "rigwatch has no broker, nobody watches the nodes",
     Rule.NO_DATABASE: "rigwatch cannot store",
     Rule.CHANNEL_REFUSED: "rigwatch may not send through a channel",
+    Rule.CERTIFICATE_EXPIRY: "a certificate ends",
 }
 """What is said of a node, after its name; of the server, alone."""
 
@@ -119,6 +121,7 @@ OVER_AGAIN = {
     Rule.NO_BROKER: "rigwatch has its broker again",
     Rule.NO_DATABASE: "rigwatch stores again",
     Rule.CHANNEL_REFUSED: "a channel may send again",
+    Rule.CERTIFICATE_EXPIRY: "a certificate was renewed",
 }
 """What is said when it is over."""
 
@@ -196,5 +199,7 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     Rule.NO_BROKER: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.NO_DATABASE: RulePolicy(hold=30 * SECOND, severity=Severity.CRITICAL, schedule=THREE_TIMES),
     Rule.CHANNEL_REFUSED: RulePolicy(severity=Severity.CRITICAL, schedule=(0, HOUR)),
+    # days before the end; of rigwatch's own authority a year, whatever stands here
+    Rule.CERTIFICATE_EXPIRY: RulePolicy(threshold=21, clear=21, schedule=(0, 168 * HOUR)),
 }
 """What a rule starts from. `hot` and `cold` speak of the node's figure, or of its hottest card."""

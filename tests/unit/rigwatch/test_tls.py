@@ -2,11 +2,13 @@ import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from rigwatch.clock import as_datetime
 from rigwatch.errors import RigwatchError
@@ -109,6 +111,59 @@ def test_it_is_renewed_long_before_it_ends_and_signed_by_the_same_authority(tmp_
     assert certificate(path).serial_number != before.serial_number
     assert certificate(path).not_valid_after_utc - as_datetime(later) > timedelta(days=390)
     assert ca_pem(place, later) == authority
+
+
+NOW = 1_795_000_000_000
+IN_1970, IN_2040 = 3_600_000, 2_210_000_000_000
+
+
+@pytest.mark.parametrize("wrong", [IN_1970, IN_2040])
+def test_a_first_start_with_a_wrong_clock_is_put_right_with_the_clock(tmp_path: Path, wrong: int) -> None:
+    place = home(tmp_path)
+    path, _ = certificate_paths(place, [], wrong)
+    trusted = ca_pem(place, wrong)
+    certificate_paths(place, [], NOW)
+    # What was given to rigs meanwhile goes on to be true.
+    assert ca_pem(place, NOW) == trusted
+    for each in (certificate(path), certificate(place.tls / "authority.pem")):
+        assert each.not_valid_before_utc < as_datetime(NOW) < each.not_valid_after_utc
+    assert certificate(path).not_valid_after_utc - as_datetime(NOW) < timedelta(days=398)
+    client = ssl.create_default_context(cadata=trusted)
+    if wrong == IN_1970:
+        assert shake_hands(context_of(path, path), client, "localhost") == "TLSv1.3"
+
+
+@pytest.mark.parametrize("ends", ["1999-12-24", "2070-01-01"])
+def test_an_authority_that_was_made_with_a_wrong_clock_is_signed_anew_with_the_same_key(
+    tmp_path: Path, ends: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = home(tmp_path)
+    certificate_paths(place, [], NOW)
+    before = certificate(place.tls / "authority.pem")
+    end = datetime.fromisoformat(ends).replace(tzinfo=UTC)
+    _made_at_another_time(place.tls / "authority.pem", end - timedelta(days=365 * 30), end)
+    (place.tls / "server.pem").unlink()
+    path, _ = certificate_paths(place, [], NOW)
+    after = certificate(place.tls / "authority.pem")
+    assert after.subject == before.subject
+    assert after.public_key() == before.public_key()
+    assert after.not_valid_before_utc < as_datetime(NOW) < after.not_valid_after_utc
+    certificate(path).verify_directly_issued_by(after)
+    assert (place.tls / "ca.pem").read_text() == ca_pem(place, NOW)
+    assert "rigwatch enroll" in caplog.text
+
+
+def _made_at_another_time(path: Path, begins: datetime, ends: datetime) -> None:
+    """As versions did that took the clock at its word."""
+    data = path.read_bytes()
+    key = serialization.load_pem_private_key(data, password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    old = x509.load_pem_x509_certificates(data)[0]
+    builder = x509.CertificateBuilder(old.issuer, old.subject, key.public_key(), old.serial_number, begins, ends)
+    for each in old.extensions:
+        builder = builder.add_extension(each.value, critical=each.critical)
+    pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    path.write_bytes(data[: data.index(b"-----BEGIN CERTIFICATE")] + pem)
 
 
 def test_it_is_made_anew_when_a_name_is_missing(tmp_path: Path) -> None:

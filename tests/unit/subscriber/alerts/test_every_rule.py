@@ -62,6 +62,14 @@ def refused(*names: str) -> Callable[[Timeline], object]:
     return change
 
 
+def expires(*names: str) -> Callable[[Timeline], object]:
+    def change(line: Timeline) -> None:
+        line.engine.set_expiring(dict.fromkeys(names, "it ends in 3 days; renew it"))
+        line.at(WRONG_AT if names else RIGHT_AT)
+
+    return change
+
+
 def reports(**figures: Any) -> Callable[[Timeline], object]:  # noqa: ANN401 - a sample's
     return lambda line: line.report(RIG, **figures)
 
@@ -112,6 +120,7 @@ CASES = (
     ),
     Case(Rule.NO_BROKER, lambda line: line.broker_goes(), lambda line: line.broker_comes()),
     Case(Rule.CHANNEL_REFUSED, refused("bad"), refused()),
+    Case(Rule.CERTIFICATE_EXPIRY, expires("the broker's certificate"), expires()),
 )
 OF_NODES = [case for case in CASES if case.rule not in OF_THE_SERVER]
 Told = list[tuple[float, Letter]]
