@@ -20,6 +20,7 @@ from subscriber.alerts.words import duration, plain
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.store.outbox import Posted
 
+_MINUTE: Millis = 60_000
 TRIED_FOR: Millis = 24 * 3_600_000
 """Older than this nothing is sent any more, whether it was tried or lay in a copy of the database."""
 OLD_AFTER: Millis = 10 * 60_000
@@ -69,9 +70,8 @@ class Parcel:
         if self.brief:
             text = Text(plain(text.title, _BRIEF_MAX), "")
         age = max(now - min(each.created_at for each in self.posted), 0)
-        shown = marked(
-            text, may_be_copy=any(each.copies for each in self.posted), age=duration(age) if age >= OLD_AFTER else ""
-        )
+        old = duration(age // _MINUTE * _MINUTE) if age >= OLD_AFTER else ""
+        shown = marked(text, may_be_copy=any(each.copies for each in self.posted), age=old)
         return msgspec.structs.replace(self.posted[0], title=shown.title, body=shown.body)
 
 

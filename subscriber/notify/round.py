@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from subscriber.notify.channel import Channel, NotSent
@@ -27,6 +29,8 @@ _ASK_AGAIN_S = (0.05, 0.5, 1.5)
 _DEFECTS_MAX = 3
 _PAUSE_AFTER_DEFECT_S = 5.0
 _PAUSE_LEAST_S = 0.001
+_CLOCK_WAS_WRONG: Millis = 1_704_067_200_000
+"""2024: before that there was no rigwatch."""
 _FIGURES = re.compile(r"\d+")
 
 
@@ -65,6 +69,7 @@ class Round:
         self._book: asyncio.Queue[_Line] = asyncio.Queue()
         # When those began to hang that still do.
         self._hanging: list[float] = []
+        self._begun_at, self._begun = clock.now(), clock.monotonic()
         self._failure = ""
         self._defects: set[str] = set()
 
@@ -77,8 +82,19 @@ class Round:
         if posted.id in self._in_hand:
             return
         self._in_hand.add(posted.id)
-        self._parcels.add(posted, self._clock.monotonic())
+        self._parcels.add(self._dated(posted), self._clock.monotonic())
         self._changed.set()
+
+    def _steady(self) -> Millis:
+        """The time of day by the start's, without a jump since: nothing grows old because a clock was put right."""
+        return self._begun_at + round((self._clock.monotonic() - self._begun) * 1000)
+
+    def _dated(self, posted: Posted) -> Posted:
+        """With its moment on that clock."""
+        now = self._clock.now()
+        # Written while this machine did not know the year: nobody knows how old that is.
+        created_at = now if posted.created_at < _CLOCK_WAS_WRONG <= now else posted.created_at
+        return replace(posted, created_at=created_at - now + self._steady())
 
     def let_go(self) -> None:
         """What waits is another's to carry; what is under way still has its time."""
@@ -134,7 +150,7 @@ class Round:
         """One attempt and what becomes of it."""
         channel = self.channel
         try:
-            if is_stale(parcel, self._clock.now()):
+            if is_stale(parcel, self._steady()):
                 return self._give_up(parcel.posted, "written more than a day ago, never sent", parcel)
             if not await self._is_ours(parcel):
                 return self._leave(parcel)
@@ -180,7 +196,7 @@ class Round:
         of_late = sum(at > self._clock.monotonic() - _HANGING_FOR_S for at in self._hanging)
         if of_late >= _HANGING_MAX:
             raise NotSent(f"{of_late} earlier attempts still hang")
-        message, limit = parcel.as_one(self._clock.now()), channel.timeout
+        message, limit = parcel.as_one(self._steady()), channel.timeout
         sending = start_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
         # The limit is for each step of the sender's, such as making a connection and waiting for the answer, and it
         # knows better than we do how far it came.
@@ -208,7 +224,7 @@ class Round:
             self._failure = ""
 
     def _not_sent(self, channel: Channel, parcel: Parcel, exc: NotSent) -> None:
-        outcome = self._parcels.failed(parcel, exc, now=self._clock.monotonic(), wall=self._clock.now())
+        outcome = self._parcels.failed(parcel, exc, now=self._clock.monotonic(), wall=self._steady())
         if outcome.fate is Fate.AGAIN:
             self._try_again(parcel, outcome)
         elif outcome.fate is Fate.GIVEN_UP:
@@ -242,9 +258,7 @@ class Round:
         log.error("message given up channel=%s messages=%s reason=%s", self.channel.key, len(posted), why)
         self._note(partial(self._ledger.failed, posted, why), done_with=posted)
 
-    def _note(
-        self, write: Callable[[], Awaitable[None]], *, done_with: Sequence[Posted] = ()
-    ) -> "asyncio.Future[None]":
+    def _note(self, write: Write, *, done_with: Sequence[Posted] = ()) -> "asyncio.Future[None]":
         line = _Line(write, frozenset(each.id for each in done_with))
         self._book.put_nowait(line)
         return line.written

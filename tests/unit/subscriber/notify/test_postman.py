@@ -282,3 +282,15 @@ async def test_messages_stored_under_a_former_name_go_to_its_heir() -> None:
     async with carrying(Postman([channel], book, clock=FakeClock())) as postman:
         postman.hand_over([replace(message(), channel="telegram")])
         await eventually_async(lambda: ("sent", (1,)) in book.lines, what="it is sent")
+
+
+async def test_a_clock_that_is_put_right_makes_no_message_old() -> None:
+    script, book, clock = Script([NotSent("no network yet")]), Book(), FakeClock(20_000)
+    async with a_postman(script, book, clock) as postman:
+        postman.hand_over([message(1, created_at=clock.now())])
+        await eventually_async(lambda: ("again", (1,)) in book.lines, what="the first attempt")
+        clock.set_wall(START)
+        postman.hand_over([message(2, created_at=20_000), message(3, created_at=START - 25 * 60_000)])
+        await clock.advance(10)
+        await eventually_async(lambda: ("sent", (3,)) in book.lines, what="all are sent")
+    assert sorted(script.titles[1:]) == ["message 1", "message 2", "message 3 (written 25 min ago)"]
