@@ -2,23 +2,30 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from publisher.sources.reading import FIGURES, Reading, named
 from publisher.team import together
-from rigwatch.messages import GPUS_MAX, LINE_MAX, Gpu, Work
+from rigwatch.messages import GPUS_MAX, LINE_MAX, Board, Fan, Gpu, Work
 
 MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
 """Figures that a sample gives as the mean over its interval; of every other it gives the last."""
 
-_GPU_MEANS = ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization")
+_Piece: TypeAlias = Gpu | Board | Fan
+_PIECES: Mapping[str, tuple[str, ...]] = {
+    "gpus": ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization"),
+    "boards": ("hashrate", "temperature", "chip_temperature"),
+    "fans": ("rpm",),
+}
+"""Lists of what a machine has several of, and which of their figures are means."""
 _UNKNOWN = (None, "")
-_OF_ALGORITHM = frozenset({"hashrate", "algorithm", "algorithms", "gpus"})
+_OF_ALGORITHM = frozenset({"hashrate", "algorithm", "algorithms", "gpus", "boards"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +149,8 @@ def _turned(before: Reading, after: Reading) -> bool:
 
 
 def _reduce(name: str) -> Callable[[Sequence[Any]], Any]:
-    if name == "gpus":
-        return _gpus
+    if name in _PIECES:
+        return partial(_pieces, means=_PIECES[name])
     if name == "algorithms":
         return _algorithms
     return fmean if name in MEANS else itemgetter(-1)
@@ -159,13 +166,13 @@ def _work(last: Work, works: Sequence[Work]) -> Work:
     return msgspec.structs.replace(last, hashrate=fmean(known)) if known else last
 
 
-def _gpus(lists: Sequence[tuple[Gpu, ...]]) -> tuple[Gpu, ...]:
-    """The cards of the last reading, each with its own means: a card that dropped out must not live on in a mean."""
-    return tuple(_gpu(card, [g for gpus in lists for g in gpus if g.id == card.id]) for card in lists[-1])
+def _pieces(lists: Sequence[tuple[_Piece, ...]], *, means: Sequence[str]) -> tuple[_Piece, ...]:
+    """Those of the last reading, each with its own means: a card that dropped out must not live on in a mean."""
+    return tuple(_piece(last, [p for told in lists for p in told if p.id == last.id], means) for last in lists[-1])
 
 
-def _gpu(last: Gpu, readings: Sequence[Gpu]) -> Gpu:
-    known = {name: [v for gpu in readings if (v := getattr(gpu, name)) is not None] for name in _GPU_MEANS}
+def _piece(last: _Piece, readings: Sequence[_Piece], means: Sequence[str]) -> _Piece:
+    known = {name: [v for piece in readings if (v := getattr(piece, name)) is not None] for name in means}
     return msgspec.structs.replace(last, **{name: fmean(values) for name, values in known.items() if values})
 
 

@@ -14,6 +14,7 @@ COLUMNS = (
     *("accepted", "rejected", "stale", "last_share_at", "temperature", "power", "fan", "cpu", "uptime"),
     *("miner", "pool", "gpus", "errors"),
     *("algorithm", "algorithms", "invalid", "hardware_errors", "odd"),
+    *("boards", "fans"),
 )
 """Of a CSV file: scripts read them by name, so new ones go to the end and none is renamed."""
 
@@ -57,6 +58,8 @@ def _cells(node: NodeId, of: Sample) -> tuple[object, ...]:
         None if of.algorithms is None else _json.encode(of.algorithms).decode(),
         *(of.invalid, of.hardware_errors),
         _json.encode(of.odd).decode() if of.odd else None,
+        None if of.boards is None else _json.encode(of.boards).decode(),
+        None if of.fans is None else _json.encode(of.fans).decode(),
     )
 
 

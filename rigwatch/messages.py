@@ -17,6 +17,8 @@ SAMPLES_MAX = 500
 """The most samples in one report."""
 GPUS_MAX = 64
 """The most cards in one sample."""
+BOARDS_MAX = 32
+"""The most hash boards in one sample, and the most fans."""
 ALGORITHMS_MAX = 8
 """The most algorithms of one node in one sample."""
 LINE_MAX = 200
@@ -33,6 +35,7 @@ Celsius = Annotated[float, Meta(ge=-100, le=1000)]
 Watts = Annotated[float, Meta(ge=0, le=1e7)]
 Percent = Annotated[float, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Rpm = Annotated[float, Meta(ge=0, le=1e6)]
 Interval = Annotated[float, Meta(ge=0.1, le=86400)]
 Line = Annotated[str, Meta(max_length=LINE_MAX)]
 
@@ -60,6 +63,26 @@ class Gpu(Struct, frozen=True, omit_defaults=True):
     rejected: Count | None = None
     invalid: Count | None = None
     hardware_errors: Count | None = None
+
+
+class Board(Struct, frozen=True, omit_defaults=True):
+    """A hash board of an ASIC, known by its place: `chips` that work, of `chips_expected`. One that is not `active`
+    hashes nothing, or is not there at all."""
+
+    id: Line
+    active: bool | None = None
+    hashrate: Rate | None = None
+    temperature: Celsius | None = None
+    chip_temperature: Celsius | None = None
+    chips: Count | None = None
+    chips_expected: Count | None = None
+
+
+class Fan(Struct, frozen=True, omit_defaults=True):
+    """A fan of an ASIC, known by its place."""
+
+    id: Line
+    rpm: Rpm | None = None
 
 
 class Work(Struct, frozen=True, omit_defaults=True):
@@ -105,6 +128,8 @@ class Sample(Struct, frozen=True, omit_defaults=True):
     fan: Percent | None = None
     cpu: Percent | None = None
     gpus: Annotated[tuple[Gpu, ...], Meta(max_length=GPUS_MAX)] | None = None
+    boards: Annotated[tuple[Board, ...], Meta(max_length=BOARDS_MAX)] | None = None
+    fans: Annotated[tuple[Fan, ...], Meta(max_length=BOARDS_MAX)] | None = None
     miner: Miner | None = None
     pool: Line | None = None
     uptime: Seconds | None = None

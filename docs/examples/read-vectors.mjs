@@ -73,9 +73,13 @@ const rate = maybe(number(0, 1e24)), celsius = maybe(number(-100, 1000)), watts 
 const percent = maybe(number(0, 1000)), count = maybe(integer(0));
 const gpu = record({ id: text, name: text, hashrate: rate, temperature: celsius, memory_temperature: celsius,
   power: watts, fan: percent, utilization: percent }, ["id"]);
+const board = record({ id: text, active: maybe(flag), hashrate: rate, temperature: celsius, chip_temperature: celsius,
+  chips: count, chips_expected: count }, ["id"]);
+const fan = record({ id: text, rpm: maybe(number(0, 1e6)) }, ["id"]);
 const sample = record({ n: integer(1), at: integer(0), hashrate: rate, peers: count, block: count, block_hash: maybe(text),
   syncing: maybe(flag), accepted: count, rejected: count, stale: count, last_share_at: count, temperature: celsius,
   power: watts, fan: percent, cpu: percent, gpus: maybe(list(gpu, 0, 64)),
+  boards: maybe(list(board, 0, 32)), fans: maybe(list(fan, 0, 32)),
   miner: maybe(record({ name: text, version: text }, ["name"])), pool: maybe(text), uptime: maybe(number(0, 1e11)),
   errors: texts }, ["n", "at"]);
 const KINDS = {

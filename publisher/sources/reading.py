@@ -9,10 +9,13 @@ from msgspec import Meta, Struct
 from rigwatch.errors import RigwatchError
 from rigwatch.messages import (
     ALGORITHMS_MAX,
+    BOARDS_MAX,
     GPUS_MAX,
     LINE_MAX,
+    Board,
     Celsius,
     Count,
+    Fan,
     Gpu,
     Line,
     Miner,
@@ -30,6 +33,7 @@ COLDEST: Final = -60.0
 _MARKS: Final = frozenset((6553.5, 32767.0, 65535.0, 4294967.295, 2147483647.0, 4294967295.0))
 """Watts that no meter shows: the highest numbers of 16 and 32 bits, some divided by ten or a thousand."""
 _NAMED_MAX: Final = 12
+_PARTS: Final = {"gpus": GPUS_MAX, "boards": BOARDS_MAX, "fans": BOARDS_MAX}
 
 
 class SourceError(RigwatchError):
@@ -64,6 +68,8 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fan: Percent | None = None
     cpu: Percent | None = None
     gpus: Annotated[tuple[Gpu, ...], Meta(max_length=GPUS_MAX)] | None = None
+    boards: Annotated[tuple[Board, ...], Meta(max_length=BOARDS_MAX)] | None = None
+    fans: Annotated[tuple[Fan, ...], Meta(max_length=BOARDS_MAX)] | None = None
     miner: Miner | None = None
     pool: Line | None = None
     uptime: Seconds | None = None
@@ -125,8 +131,8 @@ def _implausible(reading: Reading) -> list[str]:
 def _kept(told: Mapping[str, Any], types: Mapping[str, Any], place: str, note: Callable[[str], None]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in told.items():
-        if name == "gpus":
-            kept[name] = tuple(_part(gpu, f"{name}[{gpu.id}]", note) for gpu in value[:GPUS_MAX])
+        if name in _PARTS:
+            kept[name] = tuple(_part(each, f"{name}[{each.id}]", note) for each in value[: _PARTS[name]])
         elif name == "algorithms":
             few = list(value.items())[:ALGORITHMS_MAX]
             kept[name] = {each[:LINE_MAX]: _part(work, f"{name}[{each}]", note) for each, work in few}
@@ -146,4 +152,4 @@ def _part(part: Any, place: str, note: Callable[[str], None]) -> Any:  # noqa: A
     return type(part)(**kept)
 
 
-_TYPES: Final = {kind: get_type_hints(kind, include_extras=True) for kind in (Reading, Gpu, Work)}
+_TYPES: Final = {kind: get_type_hints(kind, include_extras=True) for kind in (Reading, Gpu, Board, Fan, Work)}

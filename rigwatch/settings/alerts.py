@@ -57,6 +57,8 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True):
     no_shares: RuleSettings = RuleSettings()
     rejected_shares: RuleSettings = RuleSettings()
     gpu_missing: RuleSettings = RuleSettings()
+    board_missing: RuleSettings = RuleSettings()
+    chips_missing: RuleSettings = RuleSettings()
     hot: RuleSettings = RuleSettings()
     cold: RuleSettings = RuleSettings()
     clock_off: RuleSettings = RuleSettings()

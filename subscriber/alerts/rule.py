@@ -49,6 +49,8 @@ class Rule(StrEnum):
     NO_SHARES = "no_shares"
     REJECTED_SHARES = "rejected_shares"
     GPU_MISSING = "gpu_missing"
+    BOARD_MISSING = "board_missing"
+    CHIPS_MISSING = "chips_missing"
     HOT = "hot"
     COLD = "cold"
     CLOCK_OFF = "clock_off"
@@ -81,6 +83,8 @@ TITLES = {
     Rule.NO_SHARES: "gets no share accepted",
     Rule.REJECTED_SHARES: "gets shares rejected",
     Rule.GPU_MISSING: "misses a GPU",
+    Rule.BOARD_MISSING: "misses a hash board",
+    Rule.CHIPS_MISSING: "misses chips",
     Rule.HOT: "is too hot",
     Rule.COLD: "is cold while it should work",
     Rule.CLOCK_OFF: "has a wrong clock",
@@ -112,6 +116,8 @@ OVER_AGAIN = {
     Rule.NO_SHARES: "gets shares accepted again",
     Rule.REJECTED_SHARES: "gets its shares accepted again",
     Rule.GPU_MISSING: "has all its GPUs again",
+    Rule.BOARD_MISSING: "has all its hash boards again",
+    Rule.CHIPS_MISSING: "has its chips again",
     Rule.HOT: "has cooled down",
     Rule.COLD: "is warm again",
     Rule.CLOCK_OFF: "has the right time again",
@@ -187,6 +193,9 @@ BUILT_IN: dict[Rule, RulePolicy] = {
     # % of the shares of the last hour
     Rule.REJECTED_SHARES: RulePolicy(threshold=5, clear=2, hold=5 * MINUTE, clear_hold=10 * MINUTE),
     Rule.GPU_MISSING: RulePolicy(hold=2 * MINUTE, severity=Severity.CRITICAL, schedule=(0, HOUR)),
+    Rule.BOARD_MISSING: RulePolicy(hold=5 * MINUTE, clear_hold=MINUTE, severity=Severity.CRITICAL, schedule=(0, HOUR)),
+    # % of the chips of a board
+    Rule.CHIPS_MISSING: RulePolicy(threshold=2, clear=1, hold=10 * MINUTE, clear_hold=5 * MINUTE),
     # degrees Celsius
     Rule.HOT: RulePolicy(threshold=85, clear=80, hold=MINUTE, clear_hold=2 * MINUTE, severity=Severity.CRITICAL),
     Rule.COLD: RulePolicy(threshold=25, clear=30, hold=10 * MINUTE, clear_hold=2 * MINUTE),

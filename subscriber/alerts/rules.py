@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from subscriber.alerts import blocks, machine, mining, presence
+from subscriber.alerts import blocks, boards, machine, mining, presence
 from subscriber.alerts.rule import Rule, RulePolicy
 from subscriber.alerts.view import Finding, View
 
@@ -27,6 +27,8 @@ LOOKS: dict[Rule, Look] = {
     Rule.NO_SHARES: mining.no_shares,
     Rule.REJECTED_SHARES: mining.rejected_shares,
     Rule.GPU_MISSING: machine.gpu_missing,
+    Rule.BOARD_MISSING: boards.board_missing,
+    Rule.CHIPS_MISSING: boards.chips_missing,
     Rule.HOT: machine.hot,
     Rule.COLD: machine.cold,
     Rule.CLOCK_OFF: machine.clock_off,

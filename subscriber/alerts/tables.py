@@ -17,6 +17,7 @@ _UNITS = {
     Rule.BLOCK_STALLED: "min",
     Rule.NO_SHARES: "times its usual wait",
     Rule.REJECTED_SHARES: "%",
+    Rule.CHIPS_MISSING: "% of a board",
     Rule.HOT: "°C",
     Rule.COLD: "°C",
     Rule.CLOCK_OFF: "s",

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Miner, Sample, Work
+from rigwatch.messages import Board, Fan, Gpu, Miner, Sample, Work
 from subscriber.store.work import Row
 
 COLUMNS = (
@@ -40,6 +40,8 @@ class Extra(Struct, frozen=True, omit_defaults=True):
 
     block_hash: str | None = None
     gpus: tuple[Gpu, ...] | None = None
+    boards: tuple[Board, ...] | None = None
+    fans: tuple[Fan, ...] | None = None
     errors: dict[str, str] = {}
     odd: dict[str, str] = {}
     invalid: int | None = None
@@ -122,6 +124,8 @@ def from_row(row: Row) -> Sample:
         cpu=_from_tenths(row[14]),
         uptime=_from_tenths(row[15]),
         gpus=extra.gpus,
+        boards=extra.boards,
+        fans=extra.fans,
         miner=None if extra.miner is UNSET else extra.miner,
         pool=None if extra.pool is UNSET else extra.pool,
         errors=extra.errors,
@@ -185,6 +189,8 @@ def _extra(sample: Sample, before: Sample | None, *, named: bool) -> str | None:
     extra = Extra(
         block_hash=sample.block_hash,
         gpus=sample.gpus,
+        boards=sample.boards,
+        fans=sample.fans,
         errors=sample.errors,
         odd=sample.odd,
         invalid=sample.invalid,

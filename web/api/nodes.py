@@ -9,7 +9,7 @@ from flask import Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rigwatch.clock import Clock
-from rigwatch.messages import Gpu, Miner, Sample, Work
+from rigwatch.messages import Board, Fan, Gpu, Miner, Sample, Work
 from rigwatch.topics import NAME_PATTERN, NodeId
 from subscriber.alerts.status import NodeStatus
 from web.api.moments import Moment, moment, moment_or_none
@@ -51,6 +51,8 @@ class Figures(Struct, frozen=True):
     cpu: float | None
     uptime: float | None
     gpus: tuple[Gpu, ...] | None
+    boards: tuple[Board, ...] | None
+    fans: tuple[Fan, ...] | None
     miner: Miner | None
     pool: str | None
     errors: dict[str, str]

@@ -15,7 +15,7 @@ from subscriber.store.incidents import Part, Wanted
 from web.charts.lines import Range, range_links
 from web.colours import milliseconds
 from web.node.figures import facts_of, figures, tags, warnings
-from web.node.past import awaited, change_rows, gpu_rows, incident_lines, sample_rows
+from web.node.past import awaited, board_rows, change_rows, fan_words, gpu_rows, incident_lines, sample_rows
 from web.parts import Parts
 from web.row import MEANING, Look
 from web.snapshot import Snapshot, Snapshots
@@ -95,6 +95,8 @@ class NodePage:
             "ranges": range_links(Range.parse(request.args)),
             "incidents": incident_lines(past, look),
             "gpus": gpu_rows(facts.sample.gpus or () if facts.sample else ()),
+            "boards": board_rows(facts.sample.boards or () if facts.sample else ()),
+            "fans": fan_words(facts.sample.fans or () if facts.sample else ()),
             "samples": sample_rows(samples, look, now),
             "changes": change_rows(self._changes(facts.id, now), look, _CHANGES),
             "awaited": awaited(milliseconds(facts.interval)),

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Sample
+from rigwatch.messages import Board, Fan, Gpu, Sample
 from subscriber.alerts.incident import Incident, State
 from subscriber.alerts.rule import TITLES
 from subscriber.alerts.words import duration
@@ -38,6 +38,14 @@ class GpuRow(NamedTuple):
 
     id: str
     name: str
+    figures: tuple[Quantity, ...]
+
+
+class BoardRow(NamedTuple):
+    """A hash board's latest figures in the order of the table's columns; `tone` marks one that misses something."""
+
+    id: str
+    tone: str
     figures: tuple[Quantity, ...]
 
 
@@ -100,6 +108,33 @@ def gpu_rows(gpus: Sequence[Gpu]) -> list[GpuRow]:
         )
         for each in gpus
     ]
+
+
+def board_rows(boards: Sequence[Board]) -> list[BoardRow]:
+    return [
+        BoardRow(
+            each.id,
+            "lost" if each.active is False else "",
+            (
+                units.hashrate(each.hashrate),
+                units.temperature(each.temperature),
+                units.temperature(each.chip_temperature),
+                _chips(each),
+            ),
+        )
+        for each in boards
+    ]
+
+
+def fan_words(fans: Sequence[Fan]) -> list[str]:
+    """Each fan in a few words."""
+    return [f"{each.id}: {'not known' if each.rpm is None else f'{each.rpm:,.0f} rpm'}" for each in fans]
+
+
+def _chips(board: Board) -> Quantity:
+    if board.chips is None:
+        return units.NOT_KNOWN
+    return Quantity(f"{board.chips:,}", f"of {board.chips_expected:,}" if board.chips_expected else "chips")
 
 
 def _shares(gpu: Gpu) -> Quantity:

@@ -114,7 +114,7 @@ def sample_with(**fields: object) -> Sample:
 FIGURES = [
     *("hashrate", "peers", "block", "block_hash", "syncing", "accepted", "rejected", "stale", "last_share_at"),
     *("temperature", "power", "fan", "cpu", "gpus", "miner", "pool", "uptime"),
-    *("invalid", "hardware_errors", "algorithm", "algorithms"),
+    *("invalid", "hardware_errors", "algorithm", "algorithms", "boards", "fans"),
 ]
 
 

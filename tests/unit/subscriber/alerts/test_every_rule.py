@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rigwatch.messages import Gpu
+from rigwatch.messages import Board, Gpu
 from subscriber.alerts.incident import Kind
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.rule import OF_THE_SERVER, Rule
@@ -47,6 +47,13 @@ def three_at_a_block(line: Timeline) -> None:
 def both_cards(line: Timeline) -> None:
     # What is missing counts as missing since it was seen last.
     line.report(RIG, gpus=BOTH).at(WRONG_AT).report(RIG)
+
+
+def boards(*chips: int | None) -> tuple[Board, ...]:
+    """Boards that should have 63 chips; None hashes nothing."""
+    return tuple(
+        Board(str(at), active=count is not None, chips=count, chips_expected=63) for at, count in enumerate(chips)
+    )
 
 
 def agreed(line: Timeline) -> None:
@@ -107,6 +114,10 @@ CASES = (
     Case(Rule.NO_SHARES, lambda line: line, reports(accepted=11), shares, tolerant=100),
     Case(Rule.REJECTED_SHARES, reports(accepted=100, rejected=10), reports(accepted=9000), shares, tolerant=50),
     Case(Rule.GPU_MISSING, reports(gpus=BOTH[:1]), reports(gpus=BOTH), both_cards),
+    Case(
+        Rule.BOARD_MISSING, reports(hashrate=2.0, boards=boards(63, None)), reports(hashrate=3.0, boards=boards(63, 63))
+    ),
+    Case(Rule.CHIPS_MISSING, reports(boards=boards(63, 60)), reports(boards=boards(63, 63)), tolerant=10),
     Case(Rule.HOT, reports(temperature=95), reports(temperature=60), tolerant=99),
     Case(Rule.COLD, reports(temperature=5), reports(temperature=60), tolerant=1),
     Case(Rule.CLOCK_OFF, reports(clock_offset=40_000), reports(clock_offset=0), tolerant=100),
