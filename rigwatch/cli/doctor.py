@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from rigwatch import address, process
-from rigwatch.cli import whole
+from rigwatch.cli import extras, whole
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.watch import connect
 from rigwatch.clock import as_datetime
@@ -75,9 +75,9 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     if call.home.publisher_toml.exists():
         yield _check("publisher", lambda: _publisher(call))
         yield from _sources(call)
-        if not call.home.server_toml.exists():
-            # A rig: what follows is a server's.
-            return
+    if not call.home.server_toml.exists() and (call.home.publisher_toml.exists() or not extras.has_server()):
+        # A rig: what follows is a server's.
+        return
     try:
         settings = call.server()
     except RigwatchError as exc:
@@ -209,9 +209,10 @@ def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
 
     with closing(open_store(settings.database.url, call.home)) as store:
         nodes, server = len(store.nodes()), store.server()
+    many = f"{nodes} node{'' if nodes == 1 else 's'}"
     if is_blind(server, call.clock.now()):
-        return Verdict.WARNING, f"{nodes} nodes; the subscriber is not running or has no broker; start 'rigwatch up'"
-    return Verdict.OK, f"{nodes} nodes; the subscriber is at work"
+        return Verdict.WARNING, f"{many}; the subscriber is not running or has no broker; start 'rigwatch up'"
+    return Verdict.OK, f"{many}; the subscriber is at work"
 
 
 def _machines(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:

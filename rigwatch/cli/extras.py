@@ -35,6 +35,11 @@ def check_server(command: str) -> None:
         raise PackagesMissing(command, ", ".join(missing), "server")
 
 
+def has_server() -> bool:
+    """Whether a server's packages are installed."""
+    return not _missing()
+
+
 def why_missing(exc: ModuleNotFoundError, command: str) -> PackagesMissing | None:
     """What to install for an import that failed; None for a module of our own, which is a defect."""
     name = (exc.name or "").partition(".")[0]

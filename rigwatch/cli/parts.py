@@ -227,7 +227,7 @@ def _greeting(call: Invocation, settings: ServerSettings, access: Access | None)
             f"  address   {address.web_url(settings.web)}",
             *login,
             "",
-            f"  next rig  {call.command} enroll NAME   prints its token, for 'rigwatch publish --join' on the rig",
+            f"  next rig  {call.command} enroll NAME   prints its token, for 'rigwatch publish --join -' on the rig",
             "",
         ]
     )

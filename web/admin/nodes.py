@@ -254,8 +254,9 @@ class NodesDesk:
             back=_address(node),
             secret=token,
             label="Its join token",
-            command=f"rigwatch publish --join {token}",
-            steps="Run this on the rig; it stores the token and reports from then on:",
+            # Not with the token: anyone on a machine can read what its programs were started with.
+            command="rigwatch publish --join -",
+            steps="Run this on the rig, paste the token and press Enter; it reports from then on, and after a restart:",
             hint="Who has the token can speak for this node: send it as you would send a password.",
         )
 
