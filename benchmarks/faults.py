@@ -1,7 +1,7 @@
 """Faults at random in whole installations on SQLite and PostgreSQL, side by side: what was lost, and how long it took.
 
 `python -m benchmarks.faults [--faults 100] [--seed N] [--short] [--write]`, as root: it mounts disks and pulls cables.
-Ends with 1 when a single sample was lost, doubled or invented.
+Ends with 1 when a single sample was lost, doubled or invented, a death was not told, or one that lived called dead.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from typing import Literal
 from benchmarks.tables import replace_between, table
 from tests.e2e.faults.judge import Account, count
 from tests.e2e.faults.plan import ON_POSTGRES, ON_SQLITE, Kind, make_plan
-from tests.e2e.faults.run import Report, close, inflict, settle
+from tests.e2e.faults.run import Report, close, cried_wolf, inflict, mourn, settle
+from tests.e2e.faults.told import Death, untold
 from tests.e2e.faults.world import Size, world
 
 _Database = Literal["sqlite", "postgres"]
@@ -33,6 +34,8 @@ _PATIENCE_S = 75.0
 class Ran:
     report: Report
     account: Account
+    deaths: list[Death]
+    complaints: list[str]
 
 
 def main() -> None:
@@ -48,7 +51,7 @@ def main() -> None:
     print(text)
     if options.write:
         replace_between("faults", text)
-    complaints = [line for each in ran.values() for line in each.account.complaints()]
+    complaints = [line for each in ran.values() for line in (*each.account.complaints(), *each.complaints)]
     if complaints:
         raise SystemExit("\n".join(complaints))
 
@@ -57,12 +60,15 @@ def _run(folder: Path, database: _Database, options: argparse.Namespace) -> Ran:
     def say(line: str) -> None:
         print(f"{_NAMES[database]}: {line}", flush=True)
 
-    plan = make_plan(options.seed, _KINDS[database], options.faults // 2, longest=5.0)
+    kinds = [kind for kind in _KINDS[database] if not options.only or kind.name in options.only.split(",")]
+    plan = make_plan(options.seed, kinds, options.faults // 2 if kinds else 0, longest=5.0)
     with world(folder, database, Size()) as made:
         made.start()
         report = inflict(made, plan, patience=_PATIENCE_S, say=say)
+        silence = mourn(made)
         settle(made)
-        return Ran(report, close(made))
+        wolf = cried_wolf(made, report)
+        return Ran(report, close(made), made.doomed.deaths, [*silence, *wolf])
 
 
 def _tell(ran: dict[_Database, Ran], options: argparse.Namespace, seconds: float) -> str:
@@ -82,6 +88,10 @@ def _tell(ran: dict[_Database, Ran], options: argparse.Namespace, seconds: float
             ("lost", *(count(each.account.lost) for each in ran.values())),
             ("doubled", *(sum(map(abs, each.account.doubled.values())) for each in ran.values())),
             ("refused by a full disk, and reported", *(count(each.account.refused) for each in ran.values())),
+            ("deaths of nodes during faults", *(len(each.deaths) for each in ran.values())),
+            ("deaths untold", *(len(untold(each.deaths)) for each in ran.values())),
+            ("from the end of the fault to the message, longest", *(_longest(each.deaths) for each in ran.values())),
+            ("false alerts", *(sum("false alert" in line for line in each.complaints) for each in ran.values())),
         ],
     )
     about = (
@@ -90,6 +100,11 @@ def _tell(ran: dict[_Database, Ran], options: argparse.Namespace, seconds: float
         f"{max(each.report.last for each in ran.values()):.0f} s."
     )
     return f"{about}\n\n{samples}\n\n{faults}"
+
+
+def _longest(deaths: Sequence[Death]) -> str:
+    waits = [max(death.told_at - death.freed_at, 0.0) for death in deaths if death.told_at is not None]
+    return f"{max(waits, default=0.0):.1f} s"
 
 
 def _row(kind: Kind, took: list[float | None]) -> tuple[str, int, str, str]:
@@ -105,6 +120,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=100, help="half of them on each database")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))  # noqa: S311 - no secret
     parser.add_argument("--short", action="store_true", help="16 faults, whatever else is said")
+    parser.add_argument("--only", default="", help="kinds of faults by name, such as THIEF,CLONE")
     parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
     options = parser.parse_args()
     if options.short:

@@ -13,11 +13,12 @@ from typing import Any
 
 @dataclass(slots=True)
 class Delivery:
-    """A request: when it came (`time.time()`), where to, and its JSON."""
+    """A request: when it came (`time.time()`), where to, and its JSON; `well`: it was answered as a channel does."""
 
     at: float
     path: str
     body: dict[str, Any]
+    well: bool = True
 
     @property
     def title(self) -> str:
@@ -26,19 +27,21 @@ class Delivery:
 
 @dataclass(slots=True)
 class Webhook:
-    """`status` is what is answered; `hold` is waited on first, where one is set."""
+    """`status` is what is answered, or `raw` as it is, where that is set; `hold` is waited on first, where one is."""
 
+    host: str = "127.0.0.1"
     port: int = 0
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     answer: bytes = b"{}"
+    raw: bytes | None = None
     hold: threading.Event | None = None
     deliveries: list[Delivery] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         """As an Apprise address."""
-        return f"json://127.0.0.1:{self.port}/hook"
+        return f"json://{self.host}:{self.port}/hook"
 
     @property
     def titles(self) -> list[str]:
@@ -51,9 +54,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         hook = self.server.hook
-        hook.deliveries.append(Delivery(time.time(), self.path, json.loads(raw or b"{}")))
+        well = hook.raw is None and hook.status < 300
+        hook.deliveries.append(Delivery(time.time(), self.path, json.loads(raw or b"{}"), well))
         if hook.hold is not None:
             hook.hold.wait(30)
+        if hook.raw is not None:
+            self.wfile.write(hook.raw)
+            self.close_connection = True
+            return
         self.send_response(hook.status)
         for name, value in hook.headers.items():
             self.send_header(name, value)
@@ -71,8 +79,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 200
 
-    def __init__(self, hook: Webhook) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, hook: Webhook, host: str) -> None:
+        super().__init__((host, 0), _Handler)
         self.hook = hook
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -80,10 +88,10 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def webhook(tls: ssl.SSLContext | None = None) -> Iterator[Webhook]:
+def webhook(tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1") -> Iterator[Webhook]:
     """Listens while the block runs."""
-    hook = Webhook()
-    server = _Server(hook)
+    hook = Webhook(host)
+    server = _Server(hook, host)
     if tls is not None:
         # The handshake belongs to the thread of the client: one that refuses it must not keep others out.
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

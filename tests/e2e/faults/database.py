@@ -13,8 +13,10 @@ from typing import Any, Protocol
 import psycopg
 
 from rigwatch.messages import NodeState
+from rigwatch.topics import NodeId
 from tests import reckoning
 from tests.e2e.faults.disk import SmallDisk
+from tests.e2e.faults.doomed import PREFIX
 from tests.e2e.faults.judge import Numbers
 from tests.ports import free_port
 from tests.postgres import initialise, server_account, server_programs
@@ -24,6 +26,10 @@ from tests.waiting import eventually
 _STORED = "SELECT site, node, n FROM sample s JOIN node ON node.id = s.node_id"
 _COUNTED = "SELECT site, node, sum(h.samples) FROM node_hour h JOIN node ON node.id = h.node_id GROUP BY site, node"
 _STANDING = "SELECT site, node, state, last_report_at FROM node"
+_ANY = f"""
+SELECT node_id, min(n) FROM sample WHERE node_id IN (SELECT id FROM node WHERE node NOT LIKE '{PREFIX}%')
+GROUP BY node_id LIMIT 1
+"""  # noqa: S608 - a constant
 _FLEET = """
 SELECT minute, hashrate, nodes FROM fleet_minute WHERE nodes > 0
 """
@@ -60,9 +66,9 @@ class Database(Protocol):
 
 def stored(connection: Connection) -> Stored:
     numbers: dict[str, set[int]] = {}
-    for site, node, n in connection.execute(_STORED).fetchall():
+    for site, node, n in _rigs(connection, _STORED):
         numbers.setdefault(f"{site}/{node}", set()).add(n)
-    counted = {f"{site}/{node}": int(total) for site, node, total in connection.execute(_COUNTED).fetchall()}
+    counted = {f"{site}/{node}": int(total) for site, node, total in _rigs(connection, _COUNTED)}
     fleet = {minute: (float(rate), nodes) for minute, rate, nodes in connection.execute(_FLEET).fetchall()}
     again = reckoning.fleet(_said(connection), 0, ends=False)
     return Stored(numbers, counted, fleet, again)
@@ -79,11 +85,26 @@ def _said(connection: Connection) -> list[Said]:
     return [Said(taken[number], came[number], each.interval) for number, each in nodes.items()]
 
 
+def _rigs(connection: Connection, sql: str) -> list[Any]:
+    """Rows that begin with a site and a node, without those of nodes that are there to die."""
+    return [row for row in connection.execute(sql).fetchall() if not row[1].startswith(PREFIX)]
+
+
+def state_of(database: Database, node: NodeId) -> str:
+    """What it said last; empty while the database does not say."""
+    try:
+        with database.opened() as connection:
+            rows = connection.execute(_STANDING).fetchall()
+    except (sqlite3.Error, psycopg.Error):
+        return ""
+    return next((state or "" for site, name, state, _ in rows if (site, name) == (node.site, node.node)), "")
+
+
 def standing(database: Database) -> dict[str, tuple[str, int]]:
     """Each node's state and the time of its last report; an AssertionError while the database does not say."""
     try:
         with database.opened() as connection:
-            rows = connection.execute(_STANDING).fetchall()
+            rows = _rigs(connection, _STANDING)
     except (sqlite3.Error, psycopg.Error) as exc:
         raise AssertionError(f"the database does not answer: {exc}") from exc
     return {f"{site}/{node}": (state or "", last or 0) for site, node, state, last in rows}
@@ -93,7 +114,7 @@ def without_one(database: Database) -> tuple[str, int, Stored]:
     """What the database would hold had one sample been lost, and which; nothing is changed."""
     with database.opened() as connection:
         connection.execute("BEGIN")
-        node_id, n = connection.execute("SELECT node_id, min(n) FROM sample GROUP BY node_id LIMIT 1").fetchone()
+        node_id, n = connection.execute(_ANY).fetchone()
         site, node = connection.execute(f"SELECT site, node FROM node WHERE id = {node_id}").fetchone()  # noqa: S608 - a number
         connection.execute(f"DELETE FROM sample WHERE node_id = {node_id} AND n = {n}")  # noqa: S608 - numbers
         less = stored(connection)

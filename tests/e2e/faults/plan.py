@@ -25,6 +25,15 @@ class Kind(StrEnum):
     FULL_OUTBOX = "rig's disk full"
     KILL_ON_FULL_OUTBOX = "publisher killed on a full disk"
     FULL_DATABASE = "database's disk full"
+    FULL_AND_DEATH = "database's disk full while nodes die"
+    ODD_ANSWERS = "channel answers oddly"
+    SLOW_CHANNEL = "channel answers after long"
+    SERVER_CLOCK = "server's clock set"
+    RIG_CLOCK = "rigs' clock set"
+    CLONE = "rigs cloned"
+    THIEF = "key stolen, and revoked"
+    MANY_LOST = "many nodes lost, one pending beside them"
+    FROZEN_LEADER = "driving subscriber frozen"
 
 
 ANYWHERE = (
@@ -39,11 +48,26 @@ ANYWHERE = (
     Kind.FULL_OUTBOX,
     Kind.KILL_ON_FULL_OUTBOX,
     Kind.FULL_DATABASE,
+    Kind.FULL_AND_DEATH,
+    Kind.ODD_ANSWERS,
+    Kind.SLOW_CHANNEL,
+    Kind.SERVER_CLOCK,
+    Kind.RIG_CLOCK,
+    Kind.CLONE,
+    Kind.THIEF,
+    Kind.MANY_LOST,
 )
 ON_SQLITE = (*ANYWHERE, Kind.LOCK_DATABASE)
-# Only there can the subscriber stand on another machine than its database.
-ON_POSTGRES = (*ANYWHERE, Kind.STOP_DATABASE, Kind.CRASH_DATABASE, Kind.CUT_SUBSCRIBER, Kind.POWER_CUT)
-ON_SMALL_DISKS = frozenset({Kind.FULL_OUTBOX, Kind.KILL_ON_FULL_OUTBOX, Kind.FULL_DATABASE})
+# Only there can the subscriber stand on another machine than its database, and a second one beside it.
+ON_POSTGRES = (
+    *ANYWHERE,
+    Kind.STOP_DATABASE,
+    Kind.CRASH_DATABASE,
+    Kind.CUT_SUBSCRIBER,
+    Kind.POWER_CUT,
+    Kind.FROZEN_LEADER,
+)
+ON_SMALL_DISKS = frozenset({Kind.FULL_OUTBOX, Kind.KILL_ON_FULL_OUTBOX, Kind.FULL_DATABASE, Kind.FULL_AND_DEATH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +85,11 @@ class Fault:
 
 
 def share(seed: int) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
-    """Each kind for one of the two databases: what can happen on both is dealt out, eight to SQLite."""
+    """Each kind for one of the two databases: what can happen on both is dealt out, a little more to SQLite."""
     chance = Random(seed)  # noqa: S311 - no secret
     dealt = chance.sample(ANYWHERE, len(ANYWHERE))
     only_sqlite, only_postgres = (kinds[len(ANYWHERE) :] for kinds in (ON_SQLITE, ON_POSTGRES))
-    return (*dealt[:7], *only_sqlite), (*dealt[7:], *only_postgres)
+    return (*dealt[:11], *only_sqlite), (*dealt[11:], *only_postgres)
 
 
 def make_plan(

@@ -1,9 +1,10 @@
 """Lets a plan happen to an installation, and gives the account of it."""
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from signal import SIGINT, SIGQUIT, Signals
 from typing import Final
@@ -11,13 +12,28 @@ from typing import Final
 import psycopg
 
 from tests.e2e.faults.database import Postgres, Sqlite, Stored, stored
+from tests.e2e.faults.hardships import (
+    cloned,
+    frozen_leader,
+    full_database,
+    many_lost,
+    odd_answers,
+    rig_clock,
+    server_clock,
+    slow_channel,
+    thief,
+    with_a_death,
+)
 from tests.e2e.faults.judge import Account, Numbers, count, less, union
 from tests.e2e.faults.part import Part
 from tests.e2e.faults.plan import ON_SMALL_DISKS, Fault, Kind
+from tests.e2e.faults.told import Excuse, false_alerts, hear, untold
 from tests.e2e.faults.world import World
 from tests.waiting import NeverHappenedError, eventually
 
 PATIENCE_S = 20.0
+TOLD_S = 180.0
+"""After an absence of the subscriber nodes have 90 s to come back; and a channel that failed is tried again later."""
 AT_THE_END_S = 120.0
 """A publisher tries a broker again after a minute at most, and a report without an ack after 20 s."""
 
@@ -36,6 +52,25 @@ class Report:
     last: float = 0.0
     """Seconds until everybody was well after the last fault."""
     seconds: float = 0.0
+    excuses: list[Excuse] = field(default_factory=list)
+
+
+def mourn(world: World, *, timeout: float = TOLD_S) -> list[str]:
+    """Waits until every death was told; a line for each that was not, though nothing keeps it from being told."""
+
+    def look() -> bool:
+        world.tend()
+        hear(world.doomed.deaths, list(world.channel.deliveries))
+        return not untold(world.doomed.deaths)
+
+    with suppress(NeverHappenedError):
+        eventually(look, timeout=timeout, what="every death is told")
+    return untold(world.doomed.deaths)
+
+
+def cried_wolf(world: World, report: Report) -> list[str]:
+    """A line for each message that called a node gone which was there."""
+    return list(false_alerts(list(world.channel.deliveries), world.doomed.deaths, report.excuses))
 
 
 def inflict(
@@ -58,8 +93,10 @@ def inflict(
             say(f"{number} {fault.kind}: left out, no disk of its own may be mounted here")
             continue
         world.let_pass(fault.after)
+        since = time.time()
         with _DO[fault.kind](world, fault):
             world.let_pass(fault.hold)
+        report.excuses.append(Excuse(_away(world, fault), since, time.time()))
         outcome = Outcome(fault)
         report.outcomes.append(outcome)
         if not fault.overlaps and number < len(plan):
@@ -67,6 +104,7 @@ def inflict(
         took = "goes on with the next" if outcome.took is None else f"well after {outcome.took:.1f} s"
         say(f"{number} {fault.kind} for {fault.hold:.1f} s: {took}")
     if restart:
+        report.excuses.append(Excuse(world.nodes_of(*world.publishers), time.time(), math.inf))
         for publisher in world.publishers:
             with _stopped_publisher(world, publisher):
                 pass
@@ -78,6 +116,7 @@ def inflict(
 def settle(world: World, *, timeout: float = AT_THE_END_S) -> None:
     """Waits until all that was accepted so far is stored."""
     due, _ = world.ledger.totals()
+    due = less(due, _left_behind(world))
 
     def look() -> bool:
         world.tend()
@@ -95,6 +134,7 @@ def close(world: World) -> Account:
     waiting: Numbers = {}
     for publisher in world.publishers:
         waiting = union(waiting, world.ledger.read_outboxes(publisher.home / "outbox"))
+    waiting = union(waiting, _left_behind(world))
     eventually(
         lambda: set(world.shown().values()) == {"offline"}, timeout=AT_THE_END_S, what="every node is shown as offline"
     )
@@ -104,6 +144,14 @@ def close(world: World) -> Account:
     wrong = set(found.fleet.items()).symmetric_difference(found.fleet_of_samples.items())
     assert not wrong, f"the fleet's minutes are not what the samples say: {sorted(wrong)}"
     return account(world, found, waiting)
+
+
+def _left_behind(world: World) -> Numbers:
+    """What waits in outboxes of machines that are no more."""
+    waiting: Numbers = {}
+    for outbox in world.left_behind:
+        waiting = union(waiting, world.ledger.read_outboxes(outbox))
+    return waiting
 
 
 def account(world: World, found: Stored, waiting: Numbers) -> Account:
@@ -221,17 +269,6 @@ def _killed_on_full_outbox(world: World) -> Iterator[None]:
     world.start_publisher(publisher)
 
 
-@contextmanager
-def _full_database(world: World) -> Iterator[None]:
-    if isinstance(world.database, Sqlite):
-        world.database.shrink_log()
-    world.database.disk.fill()
-    yield
-    world.database.disk.free()
-    # PostgreSQL ends itself where it cannot write its log.
-    world.database.start()
-
-
 _DO: Final[dict[Kind, Callable[[World, Fault], AbstractContextManager[None]]]] = {
     Kind.KILL_BROKER: lambda world, _: _killed(world.broker),
     Kind.STOP_BROKER: lambda world, _: _stopped(world.broker),
@@ -248,5 +285,29 @@ _DO: Final[dict[Kind, Callable[[World, Fault], AbstractContextManager[None]]]] =
     Kind.POWER_CUT: lambda world, _: _subscriber_without_power(world),
     Kind.FULL_OUTBOX: lambda world, _: _full_outbox(world),
     Kind.KILL_ON_FULL_OUTBOX: lambda world, _: _killed_on_full_outbox(world),
-    Kind.FULL_DATABASE: lambda world, _: _full_database(world),
+    Kind.FULL_DATABASE: full_database,
+    Kind.FULL_AND_DEATH: with_a_death(full_database),
+    Kind.ODD_ANSWERS: with_a_death(odd_answers),
+    Kind.SLOW_CHANNEL: with_a_death(slow_channel),
+    Kind.SERVER_CLOCK: with_a_death(server_clock),
+    Kind.RIG_CLOCK: with_a_death(rig_clock),
+    Kind.CLONE: with_a_death(cloned),
+    Kind.THIEF: thief,
+    Kind.MANY_LOST: many_lost,
+    Kind.FROZEN_LEADER: with_a_death(frozen_leader),
 }
+
+
+def _away(world: World, fault: Fault) -> frozenset[str]:
+    """Whose absence is no false alert."""
+    match fault.kind:
+        case Kind.KILL_PUBLISHER | Kind.STOP_PUBLISHER:
+            return world.nodes_of(_one_publisher(world, fault))
+        case Kind.KILL_ON_FULL_OUTBOX:
+            return world.nodes_of(world.publishers[0])
+        case Kind.CUT_RIGS:
+            return world.nodes_of(*world.publishers[1:])
+        case Kind.CLONE:
+            return world.nodes_of(world.publishers[-1])
+        case _:
+            return frozenset()

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.faults.database import without_one
 from tests.e2e.faults.judge import Account, count
 from tests.e2e.faults.plan import Fault, make_plan, share
-from tests.e2e.faults.run import account, close, inflict, settle
+from tests.e2e.faults.run import account, close, inflict, mourn, settle
 from tests.e2e.faults.world import Size, world
 
 SIZE = Size(publishers=2, nodes_each=25)
@@ -28,6 +28,7 @@ class Told:
     with_one_less: Account
     slowest: float
     crashes: list[str]
+    untold: list[str]
 
 
 def _say(line: str) -> None:
@@ -36,15 +37,17 @@ def _say(line: str) -> None:
 
 
 def _let_happen(folder: Path, database: Literal["sqlite", "postgres"], plan: tuple[Fault, ...]) -> Told:
-    with world(folder, database, SIZE) as made:
+    # Else a death while the subscriber is away is told a minute and a half after its return.
+    with world(folder, database, SIZE, grace="3s") as made:
         made.start()
         report = inflict(made, plan, patience=8, restart=True, say=lambda line: _say(f"{database}: {line}"))
+        silence = mourn(made, timeout=60)
         settle(made, timeout=30)
         found = close(made)
         node, number, less = without_one(made.database)
         took = [outcome.took for outcome in report.outcomes if outcome.took is not None]
         crashes = [text for part in (made.broker, *made.publishers) for text in part.ended_by_itself]
-        return Told(found, node, number, account(made, less, found.waiting), max(*took, report.last), crashes)
+        return Told(found, node, number, account(made, less, found.waiting), max(*took, report.last), crashes, silence)
 
 
 @pytest.fixture
@@ -70,6 +73,7 @@ def test_whatever_fails_every_accepted_sample_is_stored_exactly_once_and_every_n
     for name, told in (("SQLite", sqlite.result()), ("PostgreSQL", postgres.result())):
         assert told.account.complaints() == [], name
         assert told.crashes == [], name
+        assert told.untold == [], name
         record_property(f"samples stored on {name}", count(told.account.stored))
         record_property(f"refused by full disks on {name}", count(told.account.refused))
         record_property(f"longest recovery on {name}, s", round(told.slowest, 1))

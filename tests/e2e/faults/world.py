@@ -4,6 +4,7 @@ The harness takes the place of the service manager: a part that ends by itself i
 """
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,18 +12,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tests.e2e.faults.database import Postgres, Sqlite, postgres, standing
+from rigwatch.keys import MasterKey
+from rigwatch.topics import NodeId
+from tests.clocked import set_by
+from tests.e2e.faults.database import Postgres, Sqlite, postgres, standing, state_of
 from tests.e2e.faults.disk import SmallDisk, small_disk
+from tests.e2e.faults.doomed import PREFIX, Doomed
 from tests.e2e.faults.ledger import Ledger
 from tests.e2e.faults.part import Part
 from tests.e2e.page import fetch, read_page
 from tests.network import Cable, cable
 from tests.ports import free_ports
-from tests.processes import Rigwatch
+from tests.processes import ROOT, Rigwatch
 from tests.waiting import eventually
+from tests.webhook import Webhook, webhook
 
 PASSPHRASE = "a garage full of rigs that fail"
 _START_S = 60.0
+_ALERTS = """
+[alerts]
+channels = ["{url}"]
+grace = "{grace}"
+hold = "1s"
+group_wait = "1s"
+offline = {{ enabled = false }}
+clock_off = {{ enabled = false }}
+"""
 # A node's outbox keeps a log of 1 MB before it is copied into its file.
 _OUTBOX_MB_NODE = 2
 _SQLITE_MB = 96
@@ -50,23 +65,35 @@ class World:
     outbox_disk: SmallDisk
     rigs_cable: Cable
     server_cable: Cable | None
+    channel: Webhook
+    grace: str
     ports: list[int] = field(default_factory=lambda: free_ports(2))
     broker: Part = field(init=False)
     subscriber: Part = field(init=False)
     web: Part = field(init=False)
+    standby: Part = field(init=False)
     publishers: list[Part] = field(init=False)
     ledger: Ledger = field(init=False)
+    doomed: Doomed = field(init=False)
+    server_clock: Path = field(init=False)
+    rig_clock: Path = field(init=False)
+    left_behind: list[Path] = field(default_factory=list)
+    """Outboxes of machines that are no more: what is in them waits for ever, and is not lost."""
     _login: tuple[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.folder / "copies")
+        self.doomed = Doomed(MasterKey.from_passphrase(PASSPHRASE), self.ports[0])
+        self.server_clock, self.rig_clock = self.folder / "server.clock", self.folder / "rigs.clock"
+        for clock in (self.server_clock, self.rig_clock):
+            set_by(clock, 0)
         home = self.folder / "home"
         self.broker = Part(("broker",), self._rigwatch(home))
         self.web = Part(("web",), self._rigwatch(home))
         if self.server_cable is None:
-            self.subscriber = Part(("subscribe",), self._rigwatch(home))
+            self.subscriber = Part(("subscribe",), self._rigwatch(home, clock=self.server_clock))
         else:
-            elsewhere = self._rigwatch(home, self.server_cable)
+            elsewhere = self._rigwatch(home, self.server_cable, clock=self.server_clock)
             elsewhere.environment |= {
                 "RIGWATCH_BROKER__MODE": "external",
                 "RIGWATCH_BROKER__SHARED": "true",
@@ -74,6 +101,9 @@ class World:
                 "RIGWATCH_DATABASE__URL": self.database.url(self.server_cable.here),
             }
             self.subscriber = Part(("subscribe",), elsewhere)
+        beside = self._rigwatch(home)
+        beside.environment["RIGWATCH_BROKER__SHARED"] = "true"
+        self.standby = Part(("subscribe",), beside)
         self.publishers = [self._publisher(number) for number in range(self.size.publishers)]
 
     def start(self) -> None:
@@ -82,6 +112,9 @@ class World:
         assert made.returncode == 0, made.stderr
         access = json.loads(made.stdout)
         self._login = access["user"], access["password"]
+        with (self.broker.home / "server.toml").open("a", encoding="utf-8") as settings:
+            settings.write(_ALERTS.format(url=self.channel.url, grace=self.grace))
+        self.doomed.start()
         self.broker.start()
         self.subscriber.start()
         self.web.start()
@@ -135,27 +168,42 @@ class World:
         eventually(lambda: self.is_well(since), timeout=timeout, what="every node reports and is online")
         return time.monotonic() - began
 
+    def state_of(self, node: NodeId) -> str:
+        self.tend()
+        return state_of(self.database, node)
+
     def shown(self) -> dict[str, str]:
-        """Each node's status on the page."""
+        """Each node's status on the page, those left out that are there to die."""
         try:
             answer, html = fetch(f"http://127.0.0.1:{self.ports[1]}/", *self._login)
         except OSError as exc:
             raise AssertionError(f"the dashboard does not answer: {exc}") from exc
         assert answer == 200, html[:500]
         page = read_page(html)
-        return {node: page.status(node) for node in page.rows}
+        return {node: page.status(node) for node in page.rows if PREFIX not in node}
 
     @staticmethod
     def now() -> int:
         return time.time_ns() // 1_000_000
 
+    def nodes_of(self, *publishers: Part) -> frozenset[str]:
+        """Their names."""
+        numbers = [self.publishers.index(each) for each in publishers]
+        each = self.size.nodes_each
+        return frozenset(f"rig{number * each + at + 1:02}" for number in numbers for at in range(each))
+
     def end(self) -> None:
-        for part in (*self.publishers, self.web, self.subscriber, self.broker):
+        self.doomed.stop()
+        for part in (*self.publishers, self.web, self.standby, self.subscriber, self.broker):
             for program in part.rigwatch.started:
                 if program.is_running():
                     program.kill()
 
-    def _rigwatch(self, home: Path, behind: Cable | None = None) -> Rigwatch:
+    def elsewhere(self, home: Path) -> Rigwatch:
+        """On the rigs' side of the cable, with their clock."""
+        return Rigwatch(self.folder, home, {}, (*self.rigs_cable.wrapper, *_clocked(self.rig_clock)))
+
+    def _rigwatch(self, home: Path, behind: Cable | None = None, *, clock: Path | None = None) -> Rigwatch:
         environment = {
             "RIGWATCH_BROKER__PORT": "0",
             "RIGWATCH_BROKER__PLAIN_HOST": "0.0.0.0",
@@ -165,7 +213,8 @@ class World:
             "RIGWATCH_SECURITY__PASSPHRASE": PASSPHRASE,
             "RIGWATCH_SECURITY__ENROLLMENT": "open",
         }
-        return Rigwatch(self.folder, home, environment, behind.wrapper if behind else ())
+        wrapper = (*(behind.wrapper if behind else ()), *(_clocked(clock) if clock else ()))
+        return Rigwatch(self.folder, home, environment, wrapper)
 
     def _publisher(self, number: int) -> Part:
         near = number == 0
@@ -175,8 +224,12 @@ class World:
         first = number * self.size.nodes_each
         nodes = [_node(first + at + 1, f"mqtt://{server}:{self.ports[0]}") for at in range(self.size.nodes_each)]
         (home / "publisher.toml").write_text("\n".join(nodes), encoding="utf-8")
-        rigwatch = Rigwatch(self.folder, home, {}, () if near else self.rigs_cable.wrapper)
+        rigwatch = Rigwatch(self.folder, home) if near else self.elsewhere(home)
         return Part(("--debug", "publish"), rigwatch)
+
+
+def _clocked(file: Path) -> tuple[str, ...]:
+    return (sys.executable, str(ROOT / "tests" / "clocked.py"), str(file))
 
 
 def _node(number: int, server: str) -> str:
@@ -187,7 +240,7 @@ def _node(number: int, server: str) -> str:
 
 
 @contextmanager
-def world(folder: Path, kind: Literal["sqlite", "postgres"], size: Size) -> Iterator[World]:
+def world(folder: Path, kind: Literal["sqlite", "postgres"], size: Size, *, grace: str = "90s") -> Iterator[World]:
     """Made, not started; everything is gone at the end."""
     with ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
@@ -202,6 +255,7 @@ def world(folder: Path, kind: Literal["sqlite", "postgres"], size: Size) -> Iter
             disk = stack.enter_context(small_disk(folder / "database", _POSTGRES_MB))
             database = stack.enter_context(postgres(disk, folder / "server"))
             server = stack.enter_context(cable())
-        made_world = World(folder, size, database, outbox_disk, rigs, server)
+        channel = stack.enter_context(webhook(host=server.here if server else "127.0.0.1"))
+        made_world = World(folder, size, database, outbox_disk, rigs, server, channel, grace)
         stack.callback(made_world.end)
         yield made_world

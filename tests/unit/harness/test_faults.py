@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.e2e.faults.judge import Account
 from tests.e2e.faults.ledger import read_log
 from tests.e2e.faults.plan import ON_POSTGRES, ON_SQLITE, Kind, make_plan, share
+from tests.e2e.faults.told import Death, Excuse, false_alerts, hear, untold
+from tests.webhook import Delivery
 
 GOOD = Account(
     accepted={"main/a": {1, 2, 3}, "main/b": {7}},
@@ -81,3 +83,46 @@ def test_a_log_tells_what_the_disk_has_and_what_is_in_memory_alone() -> None:
     assert read_log(log) == ({"main/a": {1}, "main/b": {5}}, {"main/a": {2}})
     log += ["disk takes samples again node=main/a", "sample kept node=main/a n=3"]
     assert read_log(log) == ({"main/a": {1, 2, 3}, "main/b": {5}}, {})
+
+
+def message(title: str, *lines: str, at: float = 100.0, well: bool = True) -> Delivery:
+    return Delivery(at, "/hook", {"title": title, "message": "\n".join(lines)}, well)
+
+
+def test_a_death_is_told_by_the_first_message_that_the_channel_took_and_that_names_it() -> None:
+    deaths = [Death("doomed1", 50.0), Death("doomed12", 50.0), Death("doomed2", 500.0)]
+    hear(
+        deaths,
+        [
+            message("CRITICAL: main/doomed1 lost", at=60.0, well=False),
+            message("CRITICAL: main/doomed1 lost", at=70.0),
+            message("CRITICAL: main/doomed2 lost", at=80.0),
+            message("OK: main/doomed12 back, after 3 s", at=90.0),
+        ],
+    )
+    assert [death.told_at for death in deaths] == [70.0, None, None]
+    assert untold(deaths) == ["doomed12: its death was never told", "doomed2: its death was never told"]
+
+
+def test_a_group_s_message_tells_of_all_that_it_names() -> None:
+    deaths = [Death("doomed1", 50.0), Death("doomed2", 50.0)]
+    hear(deaths, [message("2 nodes: are lost (main 2)", "CRITICAL: main/doomed1 lost", "CRITICAL: main/doomed2 lost")])
+    assert untold(deaths) == []
+
+
+def test_who_is_called_lost_while_it_was_there_is_a_false_alert() -> None:
+    excuses = [Excuse({"rig01"}, 90.0, 95.0)]
+    said = [
+        message("CRITICAL: main/rig01 lost"),
+        message("CRITICAL: main/rig02 silent"),
+        message("OK: main/rig03 back, after 3 s"),
+        message("CRITICAL: main/rig04 is too hot"),
+        message("CRITICAL: main/rig01 lost", at=300.0),
+        message("CRITICAL: main/doomed1 lost", at=40.0),
+    ]
+    found = list(false_alerts(said, [Death("doomed1", 50.0)], excuses))
+    assert [line.partition(":")[0] for line in found] == [
+        "false alert on rig02",
+        "false alert on rig01",
+        "false alert on doomed1",
+    ]
