@@ -11,6 +11,14 @@ from publisher.sources.axeos import AxeosSettings, AxeosSource
 from publisher.sources.bitcoind import BitcoindSettings, BitcoindSource
 from publisher.sources.bzminer import BzminerSettings, BzminerSource
 from publisher.sources.cgminer import CgminerSettings, CgminerSource
+from publisher.sources.custom import (
+    ExecSettings,
+    ExecSource,
+    FileSettings,
+    FileSource,
+    HttpSettings,
+    HttpSource,
+)
 from publisher.sources.ethminer import EthminerSettings, EthminerSource
 from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
@@ -18,10 +26,10 @@ from publisher.sources.hiveos import HiveosSettings, HiveosSource
 from publisher.sources.host import HostSettings, HostSource
 from publisher.sources.jsonrpc import JsonRpcSettings, JsonRpcSource
 from publisher.sources.lolminer import LolminerSettings, LolminerSource
+from publisher.sources.mapped import settings_of, sheets, source_of
 from publisher.sources.monerod import MonerodSettings, MonerodSource
 from publisher.sources.nbminer import NbminerSettings, NbminerSource
 from publisher.sources.nvml import NvmlSettings, NvmlSource
-from publisher.sources.onezerominer import OneZeroMinerSettings, OneZeroMinerSource
 from publisher.sources.rigel import RigelSettings, RigelSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
@@ -58,7 +66,6 @@ KINDS: Mapping[str, Kind[Any]] = {
     "srbminer": Kind(SrbminerSettings, SrbminerSource),
     "rigel": Kind(RigelSettings, RigelSource),
     "bzminer": Kind(BzminerSettings, BzminerSource),
-    "onezerominer": Kind(OneZeroMinerSettings, OneZeroMinerSource),
     "ethminer": Kind(EthminerSettings, EthminerSource),
     "hiveos": Kind(HiveosSettings, HiveosSource),
     "bitcoind": Kind(BitcoindSettings, BitcoindSource),
@@ -69,7 +76,11 @@ KINDS: Mapping[str, Kind[Any]] = {
     "nvml": Kind(NvmlSettings, NvmlSource),
     "amd": Kind(SysfsSettings, AmdSource),
     "intel": Kind(SysfsSettings, IntelSource),
+    "exec": Kind(ExecSettings, ExecSource),
+    "http": Kind(HttpSettings, HttpSource),
+    "file": Kind(FileSettings, FileSource),
     "simulated": Kind(SimulatedSettings, SimulatedSource),
+    **{kind: Kind(settings_of(sheet), source_of(sheet)) for kind, sheet in sheets().items()},
 }
 
 

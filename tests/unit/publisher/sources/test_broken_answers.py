@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.sources import (
+    axeos,
     bitcoind,
     bzminer,
     cgminer,
@@ -20,6 +21,7 @@ from publisher.sources import (
     hiveos,
     jsonrpc,
     lolminer,
+    mapped,
     monerod,
     nbminer,
     rigel,
@@ -91,6 +93,8 @@ FIRST: Final[dict[str, Parse]] = {
     "rigel-1.19.1-dual.json": lambda raw: rigel.parse(raw, "kaspa"),
     "bzminer-100.45.json": bzminer.parse,
     "bzminer-17.3-dual.json": lambda raw: bzminer.parse(raw, "kaspa"),
+    "told/axeos-nerdqaxe/answer.bin": axeos.parse,
+    "told/onezerominer/answer.bin": lambda raw: mapped.parse(mapped.sheets()["onezerominer"], lambda _: raw),
     "jsonrpc": _chain,
 }
 """What is asked first, without which there is no reading."""

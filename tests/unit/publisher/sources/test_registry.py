@@ -64,7 +64,14 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(raw: dict[str, Any], 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_says_how_often_it_is_read_and_when_it_has_failed(kind: str) -> None:
-    raw = {"kind": kind, **({"path": "/x"} if kind == "hashfile" else {})}
+    figures = {"figures": {"hashrate": "x"}}
+    needed: dict[str, dict[str, Any]] = {
+        "hashfile": {"path": "/x"},
+        "file": {"path": "/x", **figures},
+        "exec": {"command": ["/x"], **figures},
+        "http": {"url": "http://h", **figures},
+    }
+    raw = {"kind": kind, **needed.get(kind, {})}
     ((_, source),) = build_sources([raw], PLACE, CONTEXT)
     assert source.every.total_seconds() > 0
     assert source.timeout.total_seconds() > 0

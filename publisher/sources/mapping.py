@@ -1,0 +1,308 @@
+"""Where the figures stand in somebody's answer: paths into JSON, names of Prometheus metrics, or regular expressions,
+each with a unit. What is asked, and how, is not known here.
+
+    hashrate = "devices[].speed MH/s"      the sum over all devices, in MH/s
+    temperature = "devices[].temp"         the highest
+    accepted = "result[2]"                 the third of a list
+    power = "StatusSNS.ENERGY.Power W"
+
+A path has names with dots between, `[0]` for one of a list, `[]` for each, `*` for each of a table; a name with dots or
+blanks in it stands in quotes. In the paths of cards and algorithms `/` leads back to the top, `[#]` is the card's place
+in its list and `[@]` the algorithm's.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from msgspec import structs
+
+from publisher.sources import pci
+from publisher.sources.answers import Answers, algorithm_of, chosen, miner_named, pool_of
+from publisher.sources.cards import Card, with_cards
+from publisher.sources.reading import Reading, SourceError
+from publisher.sources.tolerance import OtherShapeError, read
+from publisher.sources.work import with_work
+from rigwatch.messages import Work
+
+Values = Callable[[str, "Here"], list[Any]]
+"""What stands at a path."""
+
+_SUMS: Final = frozenset(("hashrate", "power", "accepted", "rejected", "stale", "invalid", "hardware_errors"))
+_HIGHEST: Final = frozenset(("temperature", "memory_temperature", "fan", "cpu", "utilization"))
+_COUNTS: Final = frozenset(
+    ("accepted", "rejected", "stale", "invalid", "hardware_errors", "peers", "block", "last_share_at")
+)
+_TEXTS: Final = frozenset(("algorithm", "pool", "miner", "version", "block_hash", "name", "id"))
+_RATES: Final = {"h": 1.0, "kh": 1e3, "mh": 1e6, "gh": 1e9, "th": 1e12, "ph": 1e15, "sol": 1.0, "ksol": 1e3, "g": 1.0}
+_POWERS: Final = {"w": 1.0, "kw": 1e3, "mw": 1e-3}
+_TIMES: Final = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_UNITS: Final[Mapping[str, Mapping[str, float]]] = {
+    "hashrate": {f"{name}/s": factor for name, factor in _RATES.items()}
+    | {f"{name}s": f for name, f in _RATES.items()},
+    "power": _POWERS,
+    "uptime": _TIMES,
+    "last_share_at": {"s": 1000.0, "ms": 1.0},
+    "fan": {"%": 1.0, "ratio": 100.0},
+    "cpu": {"%": 1.0, "ratio": 100.0},
+    "utilization": {"%": 1.0, "ratio": 100.0},
+    "temperature": {"c": 1.0, "°c": 1.0, "mc": 1e-3, "f": 1.0},
+    "memory_temperature": {"c": 1.0, "°c": 1.0, "mc": 1e-3},
+    "syncing": {"not": -1.0},
+}
+_PART: Final = re.compile(r'"([^"]*)"|\[(\d*|[#@])\]|(\*)|([^.\[\]"\s*]+)|\.')
+_LEFT_AT: Final = 32.0
+_METRIC: Final = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?\s*\Z")
+_LABEL: Final = re.compile(r'([A-Za-z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
+_PLACES: Final = {"hex": pci.address, "decimal": pci.decimal}
+
+FIGURES: Final = frozenset(Reading.__struct_fields__) - {"gpus", "algorithms", "lacks", "odd"} | {"version"}
+OF_CARDS: Final = frozenset(Card.__struct_fields__) | {"each", "place"}
+OF_ALGORITHMS: Final = frozenset(Work.__struct_fields__) | {"each", "name", "pool"}
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """From where a path leads: an element, its place in the list of cards, and the algorithm's."""
+
+    value: Any
+    card: int = -1
+    algorithm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A path and what its values are multiplied by."""
+
+    path: str
+    factor: float = 1.0
+    unit: str = ""
+
+    @classmethod
+    def parse(cls, text: str, figure: str, *, form: str = "json") -> "Expression":
+        """Raises ValueError for a unit that the figure does not have."""
+        path, blank, last = text.strip().rpartition(" ")
+        units = _UNITS.get(figure, {})
+        unit = last.lower()
+        if blank and unit in units:
+            return cls(path.strip(), units[unit], unit)
+        if blank and form == "json" and path.count('"') % 2 == 0 and not last.endswith('"'):
+            known = ", ".join(units) or "none"
+            raise ValueError(
+                f"{figure}: {last!r} is no unit of it (known: {known}); a name with blanks stands in quotes"
+            )
+        return cls(text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Which figure stands where in an answer."""
+
+    figures: Mapping[str, Expression]
+    cards: Mapping[str, Expression] = field(default_factory=dict)
+    algorithms: Mapping[str, Expression] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Mapping[str, str]], *, form: str = "json") -> "Chart":
+        """Of the tables `figures`, `cards` and `algorithms`; raises ValueError that names the figure."""
+        known = {"figures": FIGURES, "cards": OF_CARDS, "algorithms": OF_ALGORITHMS}
+        return cls(**{name: _parsed(tables.get(name, {}), each, name, form) for name, each in known.items()})
+
+
+def reading_of(chart: Chart, document: object, told: Answers, *, form: str = "json", algorithm: str = "") -> Reading:
+    """The figures that stand there; what does not is absent. Raises SourceError where none does."""
+    values = FORMATS[form](document)
+    top = Here(document)
+    reading = _node(chart.figures, values, top, told)
+    if chart.algorithms:
+        works = list(_works(chart.algorithms, values, document, told))
+        if works:
+            at = chosen([name for name, _, _ in works], algorithm)
+            top = Here(document, algorithm=at)
+            reading = structs.replace(
+                with_work(reading, [(name, work) for name, work, _ in works], at), pool=works[at][2] or reading.pool
+            )
+    if chart.cards:
+        reading = with_cards(reading, list(_cards(chart.cards, values, top, told)))
+    if reading == Reading():
+        raise SourceError("none of the figures stands where the settings say")
+    return told.complete(reading)
+
+
+def _node(figures: Mapping[str, Expression], values: Values, here: Here, told: Answers) -> Reading:
+    found = {name: _figure(name, each, here, (values, told)) for name, each in figures.items()}
+    version, name = found.pop("version", None), found.pop("miner", None)
+    if name is not None or version is not None:
+        found["miner"] = miner_named(str(name or "miner"), None if version is None else str(version).removeprefix("v"))
+    return Reading(**{name: value for name, value in found.items() if value is not None})
+
+
+def _works(
+    of: Mapping[str, Expression], values: Values, document: object, told: Answers
+) -> Iterator[tuple[str | None, Work, str | None]]:
+    for at, each in enumerate(_each(of, values, Here(document))):
+        here = Here(each, algorithm=at)
+        found = {name: _figure(name, one, here, (values, told)) for name, one in of.items() if name != "each"}
+        name, pool = found.pop("name", None), found.pop("pool", None)
+        yield None if name is None else str(name), Work(**found), pool
+
+
+def _cards(of: Mapping[str, Expression], values: Values, top: Here, told: Answers) -> Iterator[Card]:
+    place = _PLACES.get(of["place"].path, pci.address) if "place" in of else pci.address
+    for at, each in enumerate(_each(of, values, top)):
+        here = Here(each, card=at, algorithm=top.algorithm)
+        found = {
+            name: _figure(name, one, here, (values, told)) for name, one in of.items() if name not in ("each", "place")
+        }
+        identity = found.pop("id", None)
+        yield Card(id=_identity(identity, place), **found)
+
+
+def _identity(told: object, place: Callable[[str], str | None]) -> str | None:
+    """A PCI address; a number alone is a bus, in decimal."""
+    if told is None:
+        return None
+    text = str(told)
+    return pci.of_bus(int(text)) if text.isdecimal() and len(text) < 4 else place(text)
+
+
+def _each(of: Mapping[str, Expression], values: Values, here: Here) -> list[Any]:
+    return values(of["each"].path, here) if "each" in of else []
+
+
+def _figure(name: str, each: Expression, here: Here, by: tuple[Values, Answers]) -> Any:  # noqa: ANN401 - of any kind
+    values, told = by
+    given = values(each.path, here)
+    known = [value for value in (_value(name, one, each, told) for one in given) if value is not None]
+    if not known:
+        return None
+    if name in _SUMS:
+        # A sum of some looks like a rig that does less than it does.
+        return sum(known) if len(known) == len(given) else None
+    return max(known) if name in _HIGHEST else known[0]
+
+
+def _value(name: str, given: object, each: Expression, told: Answers) -> Any:  # noqa: ANN401 - of any kind
+    kind: Any = str | None if name in _TEXTS else bool | None if name == "syncing" else float | None
+    try:
+        value: Any = read(given, kind, told.note)
+    except OtherShapeError as exc:
+        told.note(f"{each.path}: {exc}")
+        return None
+    if value is None:
+        return None
+    if name == "syncing":
+        return value if each.unit != "not" else not value
+    if name in _TEXTS:
+        text = str(value).strip()
+        return (pool_of(text) if name == "pool" else algorithm_of(text) if name == "algorithm" else text) or None
+    if each.unit == "f":
+        return (value - _LEFT_AT) / 1.8
+    scaled = value * each.factor
+    return round(scaled) if name in _COUNTS else scaled
+
+
+def _parsed(raw: Mapping[str, str], known: frozenset[str], where: str, form: str) -> dict[str, Expression]:
+    for name, text in raw.items():
+        if name not in known:
+            raise ValueError(f"{where}: there is no figure {name!r}; known: {', '.join(sorted(known))}")
+        if not text.strip():
+            raise ValueError(f"{where}.{name}: should say where the figure stands")
+        if form == "text":
+            _check_pattern(text, f"{where}.{name}")
+    plain = ("each", "place")
+    return {
+        name: Expression(text) if name in plain else Expression.parse(text, name, form=form)
+        for name, text in raw.items()
+    }
+
+
+def _check_pattern(text: str, where: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as exc:
+        raise ValueError(f"{where}: is not a regular expression ({exc})") from None
+
+
+def walked(document: object, path: str, here: Here) -> list[Any]:
+    """The values at a path of a JSON document; none where there is nothing."""
+    found = [document if path.startswith("/") else here.value]
+    for part in _PART.finditer(path.removeprefix("/")):
+        if part[0] != ".":
+            found = [inner for value in found for inner in _step(value, part, here)]
+    return found
+
+
+def _step(value: Any, part: re.Match[str], here: Here) -> list[Any]:  # noqa: ANN401 - JSON
+    quoted, index, star, name = part.groups()
+    if star is not None:
+        return list(value.values()) if isinstance(value, dict) else []
+    if index is None:
+        key = name if quoted is None else quoted
+        return [value[key]] if isinstance(value, dict) and key in value else []
+    if not isinstance(value, list):
+        return []
+    if index == "":
+        return list(value)
+    at = {"#": here.card, "@": here.algorithm}.get(index, -1) if index in "#@" else int(index)
+    return [value[at]] if 0 <= at < len(value) else []
+
+
+def metrics(text: str) -> list[tuple[str, dict[str, str], float]]:
+    """Name, labels and value of each line of Prometheus text; what is none is passed over."""
+    found: list[tuple[str, dict[str, str], float]] = []
+    for line in text.splitlines():
+        if line.startswith("#") or not (parts := _METRIC.match(line.strip())):
+            continue
+        try:
+            value = float(parts[3])
+        except ValueError:
+            continue
+        found.append((parts[1], dict(_LABEL.findall(parts[2] or "")), value))
+    return found
+
+
+def _of_json(document: object) -> Values:
+    return lambda path, here: walked(document, path, here)
+
+
+def _of_metrics(document: object) -> Values:
+    """A path is a metric's name, with labels that must be so: `power_watts{device="gpu0"}`."""
+    told = metrics(str(document))
+
+    def values(path: str, _here: Here) -> list[Any]:
+        name, _, labels = path.rstrip("}").partition("{")
+        wanted = dict(_LABEL.findall(labels))
+        return [value for each, have, value in told if each == name.strip() and wanted.items() <= have.items()]
+
+    return values
+
+
+def _of_text(document: object) -> Values:
+    """A path is a regular expression; its group is the value, and of several matches the last, as in a log."""
+
+    def values(path: str, _here: Here) -> list[Any]:
+        found = list(re.finditer(path, str(document), re.MULTILINE))
+        return [found[-1][1] if found[-1].re.groups else found[-1][0]] if found else []
+
+    return values
+
+
+def records(text: str) -> list[dict[str, str]]:
+    """Of `NAME=ccminer;KHS=123.4|GPU=0;…`: a table for each part between strokes."""
+    found = [dict(re.findall(r"([^=;,|\s]+)=([^;,|]*)", part)) for part in text.split("|")]
+    return [record for record in found if record]
+
+
+def _of_pairs(document: object) -> Values:
+    found = records(str(document))
+    return lambda path, here: walked(found, path, here if isinstance(here.value, dict) else Here(found, here.card))
+
+
+FORMATS: Final[Mapping[str, Callable[[object], Values]]] = {
+    "json": _of_json,
+    "prometheus": _of_metrics,
+    "text": _of_text,
+    "pairs": _of_pairs,
+}
