@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, Final
 
 from rigwatch.errors import SettingsError
@@ -28,7 +29,9 @@ class AppriseSender:
         self._url = url
         self._key = key
         self._secrets = secrets_of(url)
-        self._apprise: Any = None
+        # One a message under way: plugins keep connections and counts, and were not made for several at a time.
+        self._idle: list[Any] = []
+        self._make: Callable[[], Any] | None = None
         self._tracker: Any = None
         self._answers: Any = None
         # Which of several targets in one address have a message: they do not get it again for the others' sake.
@@ -37,7 +40,7 @@ class AppriseSender:
     def warm_up(self) -> None:
         """Loads Apprise (0.3 s), so that the first alert does not wait for it. Raises `SettingsError`."""
         with _loading:
-            if self._apprise is not None:
+            if self._make is not None:
                 return
             import apprise  # noqa: PLC0415 - 44 MB that a server without channels does not need
             from apprise.plugins.base import _delivery_tracker  # noqa: PLC0415 - no public way to go on after a part
@@ -49,15 +52,18 @@ class AppriseSender:
             said.propagate = False
             said.addHandler(logging.NullHandler())
             said.setLevel(logging.DEBUG)
-            # Its own time limits leave threads behind that the end of a process waits for; ours do not.
             bounded.bound()
-            self._answers = bounded
+            # Its own time limits leave threads behind that the end of a process waits for; ours do not.
             asset = apprise.AppriseAsset(service_timeout=0, app_id="rigwatch", app_desc="rigwatch")
-            loaded = apprise.Apprise(asset=asset)
-            if not loaded.add(self._url) or not len(loaded):
-                raise SettingsError(f"alerts: channel {self._key} is not an address that Apprise knows")
-            self._tracker = _delivery_tracker
-            self._apprise = loaded
+
+            def make() -> Any:  # noqa: ANN401 - a library without types
+                loaded = apprise.Apprise(asset=asset)
+                if not loaded.add(self._url) or not len(loaded):
+                    raise SettingsError(f"alerts: channel {self._key} is not an address that Apprise knows")
+                return loaded
+
+            self._idle.append(make())
+            self._answers, self._tracker, self._make = bounded, _delivery_tracker, make
 
     def send(self, posted: Posted, *, timeout: float) -> None:
         """Names of nodes are text, whatever they look like: Apprise escapes it where the service has a markup."""
@@ -75,16 +81,20 @@ class AppriseSender:
 
     def _notify(self, posted: Posted, timeout: float) -> tuple[Any, bool]:
         """What Apprise says, and whether some targets have it."""
-        plugin = self._apprise[0]
+        with _loading:
+            assert self._make is not None
+            loaded = self._idle.pop() if self._idle else self._make()
+        plugin = loaded[0]
         self._limit(plugin, timeout)
         text = fit(Text(posted.title, posted.body or posted.title), self._room(plugin))
         delivered = self._remembered(posted)
         self._answers.begin()
         token = self._tracker.set(delivered)
         try:
-            result = self._apprise.notify(title=text.title, body=text.body, body_format="text", log_level=logging.DEBUG)
+            result = loaded.notify(title=text.title, body=text.body, body_format="text", log_level=logging.DEBUG)
         finally:
             self._tracker.reset(token)
+            self._idle.append(loaded)
         return result, bool(delivered)
 
     def _remembered(self, posted: Posted) -> set[Any]:

@@ -65,7 +65,8 @@ def result_of(answer: Answer, now: float) -> object:
     if said is None or not isinstance(said.get("ok"), bool):
         raise NotSent(
             f"Telegram: {_status(answer.status)}, and not in Telegram's words; is a proxy in between?",
-            maybe=answer.status == HTTPStatus.OK,
+            # A page for people was not made by who takes messages; half an object, or nothing, may have been.
+            maybe=answer.status == HTTPStatus.OK and answer.body.lstrip()[:1] in (b"", b"{"),
             retry_after=answer.wait,
         )
     if said["ok"] and answer.status == HTTPStatus.OK:

@@ -95,6 +95,15 @@ def test_it_tells_a_chat_that_is_wrong_from_a_text_that_is(server: Answering) ->
     assert (text.permanent, text.text) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("body", "maybe"), [(b"<html>Welcome, guest</html>", False), (b'{"ok": tr', True), (b"", True)]
+)
+def test_only_what_telegram_may_have_said_counts_as_perhaps_taken(
+    server: Answering, body: bytes, *, maybe: bool
+) -> None:
+    assert refusal(server, http("200 OK", body)).maybe is maybe
+
+
 def test_it_waits_as_long_as_a_proxy_asks(server: Answering) -> None:
     assert refusal(server, http("503 No", b"", "Retry-After: 120")).retry_after == 120
 

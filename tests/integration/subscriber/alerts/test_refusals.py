@@ -14,6 +14,7 @@ from subscriber.notify.fit import fit
 from subscriber.store.outbox import Posted
 from tests.fake_clock import START
 from tests.mail import CLOSE, HANG, MailServer, mail_server
+from tests.waiting import eventually
 from tests.webhook import Webhook, webhook
 
 MESSAGE = Posted(1, "mail", "first", "critical", "CRITICAL: garage/rig1 lost", "since 14:03", (1,), START, 1)
@@ -183,6 +184,20 @@ def test_ntfy_gets_text_and_never_a_file() -> None:
     assert "more lines" in delivery.body["message"]
 
 
+def test_messages_under_way_at_once_do_not_share_a_plugin() -> None:
+    with webhook() as hook:
+        hook.hold = threading.Event()
+        sender = AppriseSender(JSON.format(f"127.0.0.1:{hook.port}"), "x")
+        threads = [threading.Thread(target=sender.send, args=(MESSAGE,), kwargs={"timeout": 30}) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(hook.deliveries) == 3, what="all are under way")
+        hook.hold.set()
+        for thread in threads:
+            thread.join()
+    assert len({id(each[0]) for each in sender._idle}) == 3
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_service_that_asks_for_patience_gets_it(status: int) -> None:
     with webhook() as hook:
@@ -229,7 +244,7 @@ def streaming(head: bytes, pause: float = 0.0) -> Iterator[int]:
 def test_every_service_gets_no_more_than_it_takes(url: str) -> None:
     sender = AppriseSender(url, "x")
     sender.warm_up()
-    plugin = sender._apprise[0]
+    plugin = sender._idle[0][0]
     message = long_message()
     text = fit(Text(message.title, message.body), sender._room(plugin))
     together = plugin.overflow_amalgamate_title or plugin.title_maxlen <= 0
