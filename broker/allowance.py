@@ -52,10 +52,11 @@ class Allowance:
 
     def is_idle(self, now: float) -> bool:
         """Whether a new one would be no different."""
+        if self.connections:
+            return False
         self._fill(now)
         return (
-            not self.connections
-            and self._packets >= self._packets_rate
+            self._packets >= self._packets_rate
             and self._bytes >= self._bytes_rate * BYTES_BURST
             and self._logins >= self._logins_rate * _MINUTE
         )

@@ -245,7 +245,9 @@ class Connection(asyncio.Protocol):
         self._paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
-        self._read_on()
+        # What unwraps bytes may have brought some already, and have been told to stop again.
+        if not self._paused:
+            self._read_on()
 
     @property
     def has_partial(self) -> bool:
@@ -303,7 +305,8 @@ class Connection(asyncio.Protocol):
         """The peer has asked for more than it takes."""
         if self._transport is not None and not self._transport.is_closing():
             lines = self._house.lines
-            lines.warning(log, "client does not read, closed", self.address, "address=%s", self.address)
+            who = network_of(self.address)
+            lines.warning(log, "client does not read, closed", who, "address=%s", self.address)
             self._transport.abort()
 
     # Ending

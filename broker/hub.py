@@ -61,7 +61,7 @@ class Hub:
         # In the order in which they came; the first is the one that has been silent longest.
         self._pending: dict[Connection, None] = {}
         self._throttled: set[Reader] = set()
-        self._waiting_turn: list[Connection] = []
+        self._waiting_turn: dict[Connection, None] = {}
         # Logged in since the last look at the rights: what they logged in by may have gone before anybody saw it there.
         self._newcomers: set[str] = set()
         self._unflushed: list[Connection] = []
@@ -115,10 +115,10 @@ class Hub:
     def take_turns(self, connection: Connection) -> None:
         if not self._waiting_turn:
             self._loop.call_soon(self._next_turn)
-        self._waiting_turn.append(connection)
+        self._waiting_turn[connection] = None
 
     def _next_turn(self) -> None:
-        waiting, self._waiting_turn = self._waiting_turn, []
+        waiting, self._waiting_turn = self._waiting_turn, {}
         for connection in waiting:
             connection.go_on()
 

@@ -183,6 +183,18 @@ async def test_a_websocket_is_closed_that_sends(tmp_path: Path, caplog: pytest.L
     assert not [record for record in caplog.records if record.exc_info]
 
 
+async def test_a_websocket_that_sends_more_than_its_turn_loses_nothing(tmp_path: Path) -> None:
+    given = limits(messages_per_second=100_000, bytes_per_second=100_000_000)
+    async with others_are_served(tmp_path, given) as house, opened(house) as line:
+        await line.login(house)
+        for _ in range(20):
+            line.writer.write(frame(BINARY, b"\xc0\x00" * 1000))
+        answers = b""
+        while answers.count(b"\xd0\x00") < 20_000:
+            answers += await asyncio.wait_for(line.reader.read(65_536), 5)
+        assert answers.count(b"\xd0\x00") == 20_000
+
+
 async def test_compression_is_not_offered(tmp_path: Path) -> None:
     async with broker_running(tmp_path, websocket=True) as house, opened(house) as line:
         line.writer.write(REQUEST + b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n")
