@@ -9,7 +9,7 @@ from typing import Final
 from broker.rights import Account, Role
 from rigwatch.settings.server import BrokerLimits
 
-BYTES_BURST: Final = 4.0
+BYTES_BURST: Final = 8.0
 """Seconds' worth of bytes that go at once: a node that comes back with a day or two of samples is not slowed down."""
 LOGIN_WAIT: Final = 8.0
 """The longest that a login is held back; less than a client waits for the answer."""

@@ -31,7 +31,7 @@ class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
     pending: Annotated[int, Meta(ge=1)] = 1_000
     messages_per_second: Annotated[int, Meta(ge=1)] = 1_000
     # Two days of a rig with eight cards, a sample a minute, are some five megabytes.
-    bytes_per_second: Annotated[int, Meta(ge=16 * 1024)] = 512 * 1024
+    bytes_per_second: Annotated[int, Meta(ge=16 * 1024)] = 256 * 1024
     logins_per_minute: Annotated[int, Meta(ge=1)] = 60
     # More than a fleet sends at once: a queue behind a full window does not drain while everybody publishes on.
     inflight: Annotated[int, Meta(ge=1, le=60_000)] = 1_000

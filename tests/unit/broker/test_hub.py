@@ -219,16 +219,16 @@ async def test_a_client_that_is_too_fast_waits_and_is_not_called_silent(tmp_path
 
 
 async def test_bytes_are_limited_and_not_only_packets(tmp_path: Path) -> None:
-    street = Street(tmp_path, bytes_per_second=64 * 1024)
+    street = Street(tmp_path, bytes_per_second=32 * 1024)
     connection, line = street.join(keep_alive=1)
     large = publish(REPORT1, bytes(200_000), qos=1, packet_id=7)
     connection.data_received(large * 3)
     await settle()
-    # Four seconds' worth goes at once; the third has to wait until the second is paid.
+    # Eight seconds' worth goes at once; the third has to wait until the second is paid.
     assert b"".join(line.written).count(b"\x40\x02") == 2
     assert not line.reading
     with nothing_ends(line):
-        street.wait(3)
+        street.wait(6)
     await settle()
     assert b"".join(line.written).count(b"\x40\x02") == 3
 
