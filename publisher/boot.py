@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
 
-from rigwatch.clock import Clock
+from rigwatch.clock import Clock, SystemClock
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-_ID_LENGTH: Final = 12
+_ID_LENGTH: Final = 16
+_PROCESS: Final = uuid4().hex[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,13 @@ class Boot:
 
     @classmethod
     def of_process(cls, clock: Clock) -> Self:
-        """As long as this process lives: what is known where a machine does not tell its boots apart."""
-        return cls(uuid4().hex[:_ID_LENGTH], clock.monotonic)
+        """As long as this process and its clock live: what is known where a machine does not tell its boots apart."""
+        return cls(f"{_PROCESS}{id(clock):x}", clock.monotonic)
 
     @classmethod
     def of_machine(cls, clock: Clock) -> Self:
         """That of the machine where it tells, so that a publisher which was started again knows its samples' times."""
-        if sys.platform != "linux":
+        if sys.platform != "linux" or not isinstance(clock, SystemClock):
             return cls.of_process(clock)
         try:
             # Unlike the monotonic clock it goes on while the machine sleeps.

@@ -1,6 +1,7 @@
 """A test message through every channel, sent by a process of its own: a channel that hangs holds no page up."""
 
 import logging
+import os
 import subprocess
 import threading
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import msgspec
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import NotDone
 from rigwatch.home import Home
-from rigwatch.process import own_command
+from rigwatch.process import own_command, own_environment
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,14 @@ class ChannelTest:
         command = own_command(f"--home={self._home.path}", "test-alert", "--json")
         problem = ""
         try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False)
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=False,
+                env=own_environment(os.environ),
+            )
             out, err = done.stdout, done.stderr
         except subprocess.TimeoutExpired as exc:
             out, err = exc.stdout or b"", b""

@@ -103,7 +103,7 @@ def test_on_a_rig_its_own_commands_work(rig_python: Path, tmp_path: Path) -> Non
     assert "server" not in done.stdout
 
 
-@pytest.mark.parametrize("command", sorted(RIG - {"publish", "doctor", "import-legacy"}))
+@pytest.mark.parametrize("command", ["simulate", "watch"])
 def test_on_a_rig_what_needs_a_servers_home_says_what_to_install(
     rig_python: Path, command: str, tmp_path: Path
 ) -> None:

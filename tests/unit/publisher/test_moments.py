@@ -290,6 +290,14 @@ def test_whatever_was_kept_no_moment_is_lost_negative_or_to_come(
         assert all(here.believes(each) or each.at < NEVER_SET for each in after)
 
 
+def test_a_clock_that_is_not_the_machines_has_a_time_of_its_own() -> None:
+    clock = FakeClock()
+    boot = Boot.of_machine(clock)
+    clock.move(5)
+    assert boot.elapsed() == 5
+    assert boot.id == Boot.of_process(clock).id != Boot.of_process(FakeClock()).id
+
+
 def test_an_interval_of_hours_makes_history_older() -> None:
     clock = FakeClock(START)
     outbox = Outbox(None, NODE, limits=LIMITS, clock=clock, interval=timedelta(hours=3))
