@@ -37,12 +37,18 @@ class Doomed:
     _count: int = 0
     _session: int = 0
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread is not None:
+            self._do(self._abort(*self._alive.values()))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._loop.close()
 
     def born(self) -> str:
         """The name of one more, which is connected; tried for as long as a broker may need to start."""
@@ -116,5 +122,6 @@ class Doomed:
             except (MqttError, TimeoutError):
                 continue
 
-    async def _abort(self, connection: Connection) -> None:
-        connection.abort()
+    async def _abort(self, *connections: Connection) -> None:
+        for connection in connections:
+            connection.abort()
