@@ -144,15 +144,21 @@ def _nothing(_incident: Incident, _case: _Case) -> dict[str, Any]:
     return {}
 
 
+def _owing(kind: Kind, case: _Case) -> dict[str, Any]:
+    """People are told as the schedule says, and never where that is empty."""
+    wait = case.policy.schedule[0] if case.policy.schedule else 0
+    owes = kind if case.policy.schedule else None
+    return {"fired_at": case.now, "owes": owes, "owed_at": case.now + wait}
+
+
 def _held(incident: Incident, case: _Case) -> dict[str, Any]:
     changes = (*_recent(incident, case), case.now)
     since = _turned(incident, case).turned_at if incident.state is State.FLAPPING else incident.since
-    told = {"fired_at": case.now, "changes": changes, "owes": Kind.FIRST, "owed_at": case.now}
-    return {**told, "since": since, "holding": True, "spells": ()}
+    return {**_owing(Kind.FIRST, case), "changes": changes, "since": since, "holding": True, "spells": ()}
 
 
 def _held_again(incident: Incident, case: _Case) -> dict[str, Any]:
-    return {**_held(incident, case), "owes": Kind.FLAPPING, "turned_at": case.now, "holding": True, "parent": None}
+    return {**_held(incident, case), **_owing(Kind.FLAPPING, case), "turned_at": case.now, "holding": True, "parent": None}
 
 
 def _ended(incident: Incident, case: _Case) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def _ended(incident: Incident, case: _Case) -> dict[str, Any]:
 
 def _ended_again(incident: Incident, case: _Case) -> dict[str, Any]:
     spells = _spells(incident, case)
-    told = {"owes": Kind.FLAPPING, "owed_at": case.now, "fired_at": case.now, "evidence": _evidence_of(spells)}
+    told = {**_owing(Kind.FLAPPING, case), "evidence": _evidence_of(spells)}
     return {**told, "since": spells[0].since, "turned_at": case.now, "holding": False, "spells": spells}
 
 

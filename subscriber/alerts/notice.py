@@ -27,12 +27,17 @@ class Reason(StrEnum):
     OVER_UNTOLD = "over before anybody was told"
 
 
+_ASKED_FOR = frozenset({Reason.SILENCED, Reason.MAINTENANCE})
+_UNTIL_THE_END = _ASKED_FOR | {Reason.QUIET_HOURS}
+
+
 class Quiet(Struct, frozen=True):
-    """What keeps an incident quiet now, until when, and in whose words."""
+    """What keeps an incident quiet now, until when, and in whose words; `once` means that it does not recur."""
 
     reason: Reason
     until: Millis | None
     detail: str = ""
+    once: bool = True
 
 
 class Notice(Struct, frozen=True):
@@ -54,19 +59,33 @@ def notice_of(
     if incident.parent is not None:
         return Notice(Reason.NOTHING)
     kind, step, check_at = _wanted(incident, schedule, back, now)
+    if kind is None and _is_hushed(incident, quiet):
+        kind, step = Kind.REMINDER, incident.told
     if kind is None:
         return Notice(Reason.NOT_YET if check_at else Reason.NOTHING, check_at=check_at)
     if quiet is None:
         return Notice(Reason.OWED, kind, step=step)
-    # What is only said again is not said late; what people have never heard, or wait for, is.
-    drop = kind in (Kind.REMINDER, Kind.PROGRESS)
+    # Quiet that has an end keeps the news until then: what people have never heard, wait for, or asked not to hear for
+    # so long. What is only said again is dropped by anything else.
+    drop = kind is Kind.PROGRESS or (kind is Kind.REMINDER and quiet.reason not in _UNTIL_THE_END)
     return Notice(quiet.reason, kind, quiet.until, step=step, drop=drop, detail=quiet.detail)
+
+
+def _is_hushed(incident: Incident, quiet: Quiet | None) -> bool:
+    """Somebody asked for quiet about what was told before: whatever is still wrong when that ends is said then."""
+    if incident.state is not State.FIRING or incident.told_at is None or incident.owes is not None:
+        return False
+    if quiet is not None:
+        return quiet.reason in _ASKED_FOR and quiet.once
+    return incident.reason in _ASKED_FOR
 
 
 def _wanted(
     incident: Incident, schedule: tuple[Millis, ...], back: tuple[int, Millis], now: Millis
 ) -> tuple[Kind | None, int, Millis | None]:
     if incident.owes is not None:
+        if incident.owed_at > now:
+            return None, 0, incident.owed_at
         return incident.owes, max(_steps_due(incident, schedule, now), 1), None
     if incident.state is not State.FIRING or incident.fired_at is None:
         return None, 0, None

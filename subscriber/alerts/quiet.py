@@ -68,7 +68,7 @@ class Peace:
         if muted is not None:
             mute, until = muted
             reason = Reason.MAINTENANCE if mute.kind is MuteKind.MAINTENANCE else Reason.SILENCED
-            return Quiet(reason, until, f"by {mute.by}: {mute.why}".rstrip(": "))
+            return Quiet(reason, until, f"by {mute.by}: {mute.why}".rstrip(": "), once=not mute.every)
         if facts is not None and not ending and incident.rule not in _PRESENCE:
             status = status_at(facts, self._fleet.server, now)
             if status not in _THERE:

@@ -63,7 +63,8 @@ class Speaker:
     def speak(self, now: Millis) -> tuple[Letter, ...]:
         """The letters of this moment."""
         self._letters = []
-        at_once: defaultdict[_Key, list[_Unit]] = defaultdict(list)
+        # Of groups, and of the server's own parts, each is told by itself.
+        at_once: defaultdict[tuple[Rule, Kind, int], list[_Unit]] = defaultdict(list)
         joined: defaultdict[_Key, set[int]] = defaultdict(set)
         for number in self._book.units.due(now):
             incident = self._book.incidents.get(number)
@@ -73,10 +74,11 @@ class Speaker:
             if notice.reason is not Reason.OWED or notice.kind is None:
                 self._hold_back(incident, notice, now)
             elif notice.kind in _SAID_AGAIN or incident.subject.scope is not Scope.NODE:
-                at_once[incident.rule, notice.kind].append((incident, notice))
+                number = 0 if incident.subject.scope is Scope.NODE else number
+                at_once[incident.rule, notice.kind, number].append((incident, notice))
             else:
                 joined[incident.rule, notice.kind].add(number)
-        for (rule, kind), units in at_once.items():
+        for (rule, kind, _), units in at_once.items():
             self._tell(rule, kind, units, now)
         due = [key for key, at in self._planned.items() if at <= now]
         for key in dict.fromkeys([*due, *joined]):
@@ -168,13 +170,15 @@ class Speaker:
                 at = self._turns_at(incident, kind)
                 moments += [] if at is None else [at]
         if kind is Kind.FIRST:
-            moments += [at + self._policy.of_node(node)[rule].hold for node, at in self._foreseen[rule].items()]
+            moments += [at + _told_after(self._policy.of_node(node)[rule]) for node, at in self._foreseen[rule].items()]
         return [at for at in moments if at > now]
 
     def _turns_at(self, incident: Incident, kind: Kind) -> Millis | None:
         policy = self._policy_of(incident)
+        if kind in _BEGINNINGS and incident.state is State.PENDING:
+            return incident.since + _told_after(policy)
         if kind in _BEGINNINGS:
-            return incident.since + policy.hold if incident.state is State.PENDING else None
+            return incident.owed_at if incident.owes is kind else None
         if kind is Kind.RECOVERY:
             return incident.turned_at + policy.clear_hold if incident.state is State.CLEARING else None
         return incident.turned_at + self._policy.flap_within if incident.state is State.FLAPPING else None
@@ -280,3 +284,8 @@ class Speaker:
         children = self._book.children.get(incident.id, ())
         found = {self._book.incidents[each].subject.site for each in children} | {incident.subject.site}
         return frozenset(found - {""})
+
+
+def _told_after(policy: RulePolicy) -> Millis:
+    """From when it holds until people are told."""
+    return policy.hold + (policy.schedule[0] if policy.schedule else 0)

@@ -155,6 +155,12 @@ class Timeline:
         self.engine.set_mutes(self._mutes)
         return self._step()
 
+    def is_loud_again(self) -> "Timeline":
+        """Somebody ends all quiet."""
+        self._mutes = ()
+        self.engine.set_mutes(self._mutes)
+        return self._step()
+
     def acknowledge(self, rule: str) -> "Timeline":
         for incident in self.engine.incidents():
             if incident.rule.value == rule and incident.is_open:
