@@ -19,6 +19,7 @@ from subscriber.alerts.route import Route
 from subscriber.alerts.rule import Rule
 from subscriber.facts import ServerFacts
 from subscriber.ingest import Heard, ReportTaken, StatusTaken
+from subscriber.jumps import Jumps
 from subscriber.store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
 from subscriber.store import turn as turns
 from subscriber.store.outbox import Posted
@@ -88,6 +89,8 @@ class Alerter:
         self.known = Known()
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
+        self._jumps = Jumps(clock)
+        self._jumped_at: Millis = 0
 
     @property
     def drives(self) -> bool:
@@ -292,7 +295,7 @@ class Alerter:
 
     def _step(self, work: Work, engine: Engine) -> None:
         now = self._clock.now()
-        outcome = engine.step(ServerFacts(self._connected_at(), now), now)
+        outcome = engine.step(ServerFacts(self._heard_from(engine, now), now), now)
         self.check_at, self.stepped_at = outcome.check_at, now
         if outcome.is_empty:
             return
@@ -300,6 +303,18 @@ class Alerter:
         posted = outbox.add(work, outcome.letters, self._message + 1, now)
         self._message += len(posted)
         self._posted += posted
+
+    def _heard_from(self, engine: Engine, now: Millis) -> Millis | None:
+        """Since when nodes are heard without a break. When the clock jumps ahead, or the machine slept, all that was
+        said before looks old: nodes have as long to speak as after our own absence."""
+        jumped = self._jumps.taken()
+        if jumped:
+            log.warning("the clock of this machine jumped seconds=%.0f", jumped / 1000)
+            self._jumped_at = now if jumped > 0 else 0
+        if jumped < 0:
+            engine.clock_went_back(now)
+        connected_at = self._connected_at()
+        return None if connected_at is None else max(connected_at, self._jumped_at)
 
     def _is_alone(self, work: Work, now: Millis) -> bool:
         return alerts.others(work, self._name, now - _SEEN_WITHIN) == 0

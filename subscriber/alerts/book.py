@@ -59,6 +59,14 @@ class Book:
         """A line of its story."""
         self.decisions.append(Decision(incident, at, what, why))
 
+    def put_back(self, now: Millis) -> None:
+        """Nothing in the book lies in the future."""
+        self.units.update(self.incidents)
+        for incident in list(self.incidents.values()):
+            since, turned_at = min(incident.since, now), min(incident.turned_at, now)
+            if (since, turned_at) != (incident.since, incident.turned_at):
+                self.save(replace(incident, since=since, turned_at=turned_at))
+
     def begin(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Incident:  # noqa: PLR0917
         since = min(finding.since if finding.since is not None else now, now)
         changes, spells = self.recent.pop((subject, rule), _CALM)

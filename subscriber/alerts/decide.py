@@ -158,7 +158,13 @@ def _held(incident: Incident, case: _Case) -> dict[str, Any]:
 
 
 def _held_again(incident: Incident, case: _Case) -> dict[str, Any]:
-    return {**_held(incident, case), **_owing(Kind.FLAPPING, case), "turned_at": case.now, "holding": True, "parent": None}
+    return {
+        **_held(incident, case),
+        **_owing(Kind.FLAPPING, case),
+        "turned_at": case.now,
+        "holding": True,
+        "parent": None,
+    }
 
 
 def _ended(incident: Incident, case: _Case) -> dict[str, Any]:

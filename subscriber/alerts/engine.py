@@ -163,6 +163,15 @@ class Engine:
         """Certificates that end soon, or are not valid now, and what to do."""
         self._expiring = expiring
 
+    def clock_went_back(self, now: Millis) -> None:
+        """What was planned is planned anew, and what is dated in the future begins now: nobody waits for it to pass."""
+        self._nodes.update(self._fleet.facts)
+        self._book.put_back(now)
+        self._chains_at = 0
+        for node, trail in self._trails.items():
+            if trail.at > now:
+                self._trails[node] = replace(trail, at=now - 1)
+
     # what comes out
 
     def step(self, server: ServerFacts, now: Millis) -> Outcome:
@@ -285,7 +294,7 @@ class Engine:
             server=self._fleet.server,
             now=now,
             status=status,
-            fresh=facts.sample if status in _THERE and _has_reported(facts) else None,
+            fresh=facts.sample if status in _THERE and _has_reported(facts, now) else None,
             trail=self._trails.get(facts.id, _NO_TRAIL),
             chain=self._chains.get(chain_of(facts) if facts.tags else "", _NO_CHAIN),
             usual=self._usual.get(facts.id),
@@ -337,9 +346,11 @@ def _calmly(looks: Iterable[tuple[Rule, Look, RulePolicy]]) -> Iterator[tuple[Ru
     return ((rule, look, dataclasses.replace(policy, often=0)) for rule, look, policy in looks)
 
 
-def _has_reported(facts: NodeFacts) -> bool:
+def _has_reported(facts: NodeFacts, now: Millis) -> bool:
     """Since its birth: what it said before it went says nothing of how it is now."""
-    return facts.last_report_at is not None and facts.last_report_at >= (facts.state_at or 0)
+    born_at = facts.state_at or 0
+    # A birth in the future was before our clock was put back.
+    return facts.last_report_at is not None and (facts.last_report_at >= born_at or born_at > now)
 
 
 def _is_revoked(facts: NodeFacts) -> bool:

@@ -74,8 +74,8 @@ class Speaker:
             if notice.reason is not Reason.OWED or notice.kind is None:
                 self._hold_back(incident, notice, now)
             elif notice.kind in _SAID_AGAIN or incident.subject.scope is not Scope.NODE:
-                number = 0 if incident.subject.scope is Scope.NODE else number
-                at_once[incident.rule, notice.kind, number].append((incident, notice))
+                alone = 0 if incident.subject.scope is Scope.NODE else number
+                at_once[incident.rule, notice.kind, alone].append((incident, notice))
             else:
                 joined[incident.rule, notice.kind].add(number)
         for (rule, kind, _), units in at_once.items():
