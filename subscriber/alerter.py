@@ -102,6 +102,11 @@ class Alerter:
         """Whether it was our turn when the database last said so, or would be if it could be written."""
         return self._turn is not None and (self._turn.term is not None or self._heir)
 
+    def use(self, policy: Policy, routes: Sequence[Route], *, addresses: dict[str, str], link: str) -> None:
+        """Decides by these from now on: the engine begins anew from what is stored, in the same turn."""
+        self._policy, self._routes, self._addresses, self._link = policy, routes, addresses, link
+        self._forget()
+
     def record(self, past: Past) -> None:
         """What was decided and told from memory, to be stored for the record. From any thread."""
         self._past.append(past)

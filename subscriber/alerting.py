@@ -1,11 +1,12 @@
-"""Puts the alerts together: engine, postman, Telegram, heartbeat. The service only runs what it is given."""
+"""Puts the alerts together: engine, postman, Telegram, heartbeat; and anew while they run, when settings change."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Protocol
 
 from rigwatch.address import web_url
 from rigwatch.clock import Clock, Millis
@@ -14,6 +15,7 @@ from rigwatch.settings.server import ServerSettings
 from subscriber.alerter import Alerter
 from subscriber.alerts.blackout import Blackout
 from subscriber.alerts.policy import Policy
+from subscriber.alerts.route import Route
 from subscriber.emergency import Emergency
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel
@@ -27,6 +29,7 @@ from subscriber.notify.telegram import bot_of
 from subscriber.notify.unending import unending
 from subscriber.notify.wishes import Wishes
 from subscriber.outage import Outage
+from subscriber.replaceable import Replaceable, Run
 from subscriber.watch import Watch
 from subscriber.worker import Worker
 
@@ -35,55 +38,128 @@ log = logging.getLogger(__name__)
 _WELL_FOR: Millis = 15_000
 
 
-def alerting(
-    settings: ServerSettings,
-    worker: Worker,
-    outage: Outage,
-    *,
-    clock: Clock,
-    connected_at: Callable[[], Millis | None],
-    expiring: Callable[[Millis, timedelta], Mapping[str, str]],
-    name: str = "",
-) -> tuple[Watch, Mapping[str, Callable[[], Coroutine[Any, Any, None]]]]:
-    """The watch, and what runs beside it by name. Raises `SettingsError` for a channel that is no address.
+class Surroundings(Protocol):
+    """What the alerts must know of the subscriber around them, which runs with the same settings for all its life."""
 
-    `name` is under which this subscriber's sign of life is kept.
-    """
-    chats = Chats()
-    channels = channels_of(settings.alerts, chats)
-    policy = Policy(settings.alerts, settings.web.timezone)
-    alerter = Alerter(
-        policy,
+    @property
+    def connected_at(self) -> Millis | None: ...
+
+
+class Alerting:
+    """`name` is under which this subscriber's sign of life is kept. Raises `SettingsError` for a channel that is no
+    address."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        worker: Worker,
+        outage: Outage,
+        *,
+        clock: Clock,
+        session: Surroundings,
+        expiring: Callable[[Millis, timedelta], Mapping[str, str]],
+        name: str = "",
+    ) -> None:
+        self._worker, self._outage, self._clock, self._session = worker, outage, clock, session
+        self._chats = Chats()
+        self.followers: list[Callable[[ServerSettings], None]] = []
+        self._settings = settings
+        channels = channels_of(settings.alerts, self._chats)
+        plan = _plan(settings, channels)
+        self._alerter = Alerter(
+            plan.policy, plan.routes, addresses=plan.addresses, link=plan.link, clock=clock,
+            connected_at=lambda: session.connected_at, expiring=expiring, name=name,
+        )  # fmt: skip
+        self._postman = Postman(channels, StoredLedger(worker, self._alerter, clock=clock), clock=clock)
+        self.watch = Watch(worker, self._alerter, self._postman, outage=outage, clock=clock)
+        self._blackout = Blackout(plan.policy, plan.routes)
+        emergency = Emergency(
+            outage, self._blackout, worker=worker, alerter=self._alerter, postman=self._postman, clock=clock
+        )
+        self._standing = Standing(self._facts)
+        self._heartbeat = Replaceable(self._new_heartbeat(settings).run)
+        self._telegram = Replaceable(self._new_listener(settings))
+        self._warming = Replaceable(partial(_warm_up, channels))
+        self._beside: dict[str, Run] = {
+            "telegram": self._telegram.run,
+            "postman": self._postman.run,
+            "heartbeat": self._heartbeat.run,
+            "emergency": emergency.run,
+            "channels": self._warming.run,
+        }
+
+    @property
+    def channels(self) -> dict[str, str]:
+        """Those in use, each with the hash of its address."""
+        return {each.key: each.address for each in self._postman.channels}
+
+    def tasks(self) -> Mapping[str, Run]:
+        """What runs beside the watch, by name; no defect ends any of it."""
+        return {name: partial(unending, name, run, clock=self._clock) for name, run in self._beside.items()}
+
+    async def use(self, settings: ServerSettings) -> None:
+        """From now on these, of which only `[alerts]` may differ. Raises `SettingsError`, and then nothing changed."""
+        channels = channels_of(settings.alerts, self._chats)
+        plan = _plan(settings, channels)
+        await self._worker.do(
+            lambda _store: self._alerter.use(plan.policy, plan.routes, addresses=plan.addresses, link=plan.link)
+        )
+        self._postman.replace_channels(channels)
+        self._blackout.policy, self._blackout.routes = plan.policy, plan.routes
+        before, self._settings = self._settings.alerts, settings
+        if settings.alerts.heartbeat != before.heartbeat:
+            self._heartbeat.replace(self._new_heartbeat(settings).run)
+        if settings.alerts.telegram != before.telegram:
+            self._telegram.replace(self._new_listener(settings))
+        self._warming.replace(partial(_warm_up, channels))
+        for follow in self.followers:
+            follow(settings)
+
+    def _facts(self) -> Facts:
+        at = self._alerter.stepped_at
+        steps = at is not None and self._clock.now() - at < _WELL_FOR and self._outage.since is None
+        return Facts(leads=self._alerter.speaks, connected=self._session.connected_at is not None, steps=steps)
+
+    def _new_heartbeat(self, settings: ServerSettings) -> Heartbeat:
+        return Heartbeat(settings.alerts.heartbeat, self._standing, clock=self._clock)
+
+    def _new_listener(self, settings: ServerSettings) -> Run:
+        bot = settings.alerts.telegram
+        if not bot.token:
+            return _nothing
+        wishes = Wishes(Policy(settings.alerts, settings.web.timezone), clock=self._clock)
+        turn = self._alerter
+        return Listener(
+            bot_of(bot), bot.chats, self._worker, turn=turn, wishes=wishes, chats=self._chats, clock=self._clock
+        ).run
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What deciding needs of the settings."""
+
+    policy: Policy
+    routes: Sequence[Route]
+    addresses: dict[str, str]
+    link: str
+
+
+def _plan(settings: ServerSettings, channels: Sequence[Channel]) -> _Plan:
+    return _Plan(
+        Policy(settings.alerts, settings.web.timezone),
         [each.route for each in channels],
-        addresses={each.key: each.address for each in channels},
-        link=settings.alerts.link or web_url(settings.web),
-        clock=clock,
-        connected_at=connected_at,
-        expiring=expiring,
-        name=name,
+        {each.key: each.address for each in channels},
+        link_of(settings),
     )
-    postman = Postman(channels, StoredLedger(worker, alerter, clock=clock), clock=clock)
-    watch = Watch(worker, alerter, postman, outage=outage, clock=clock)
-    blackout = Blackout(policy, [each.route for each in channels])
-    emergency = Emergency(outage, blackout, worker=worker, alerter=alerter, postman=postman, clock=clock)
 
-    def facts() -> Facts:
-        at = alerter.stepped_at
-        steps = at is not None and clock.now() - at < _WELL_FOR and outage.since is None
-        return Facts(leads=alerter.speaks, connected=connected_at() is not None, steps=steps)
 
-    heartbeat = Heartbeat(settings.alerts.heartbeat, Standing(facts), clock=clock)
-    bot = settings.alerts.telegram
-    wishes = Wishes(policy, clock=clock)
-    listener = Listener(bot_of(bot), bot.chats, worker, turn=alerter, wishes=wishes, chats=chats, clock=clock)
-    beside: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
-        **({"telegram": listener.run} if bot.token else {}),
-        "postman": postman.run,
-        "heartbeat": heartbeat.run,
-        "emergency": emergency.run,
-        "channels": lambda: _warm_up(channels),
-    }
-    return watch, {name: partial(unending, name, run, clock=clock) for name, run in beside.items()}
+def link_of(settings: ServerSettings) -> str:
+    """Where people open the dashboard."""
+    return settings.alerts.link or web_url(settings.web)
+
+
+async def _nothing() -> None:
+    """There is no bot to listen to."""
 
 
 async def _warm_up(channels: list[Channel]) -> None:

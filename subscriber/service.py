@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
-from rigwatch.address import web_url
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
@@ -18,16 +17,18 @@ from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
 from rigwatch.process import ready
 from rigwatch.registry import Registry
+from rigwatch.settings.fingerprint import FINGERPRINTS
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from rigwatch.topics import TAKEOVERS
 from rigwatch.validity import expiring
-from subscriber.alerting import alerting
+from subscriber.alerting import Alerting, link_of
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
 from subscriber.login import endpoint_of, login_of
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
 from subscriber.quota import Quota
+from subscriber.renewal import Renewal, Source
 from subscriber.session import Session
 from subscriber.store import open_store
 from subscriber.worker import Worker
@@ -43,8 +44,17 @@ _SWITCH_S = 0.0005
 _OBJECTS_BETWEEN_LOOKS = 50_000
 
 
-async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
+async def subscribe(
+    home: Home,
+    settings: ServerSettings,
+    *,
+    clock: Clock,
+    stop: asyncio.Event,
+    load: Callable[[], ServerSettings] | None = None,
+) -> None:
     """Runs until `stop`. Raises `RigwatchError` when the database or the key cannot be used at the start.
+
+    `load` reads the settings anew, of which those of the alerts are taken over; None: they stay as they are.
 
     A broker that is away is waited for, and so is a database that goes away later.
     """
@@ -62,15 +72,22 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
         more = (f"{TAKEOVERS}+/+",) if settings.broker.mode == "embedded" else ()
         session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared, more=more)
         outage = Outage(clock)
-        watch, others = alerting(
-            settings, worker, outage, clock=clock, connected_at=lambda: session.connected_at, name=login.client_id,
+        alerting = Alerting(
+            settings, worker, outage, clock=clock, session=session, name=login.client_id,
             expiring=partial(expiring, home, settings),
         )  # fmt: skip
+        watch = alerting.watch
         pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock)
         chores = Chores(worker, session, registry, outage=outage, clock=clock, name=login.client_id)
         feed = Feed(
             settings.feed, worker, open_connection=partial(_open_feed, endpoint, login), turn=watch, clock=clock,
-            link=settings.alerts.link or web_url(settings.web),
+            link=link_of(settings),
+        )  # fmt: skip
+        alerting.followers.append(lambda taken: feed.link_to(link_of(taken)))
+        key = master.service_password(FINGERPRINTS)
+        renewal = Renewal(
+            settings, alerting, source=Source(home.server_toml, load or (lambda: settings), key), worker=worker,
+            name=login.client_id, unstorable=lambda: pipeline.rejections.unstorable, clock=clock,
         )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -82,7 +99,8 @@ async def subscribe(home: Home, settings: ServerSettings, *, clock: Clock, stop:
                     tasks.create_task(chores.prune(settings.database.keep), name="prune"),
                     tasks.create_task(watch.run(), name="alerts"),
                     tasks.create_task(feed.run(), name="feed"),
-                    *(tasks.create_task(each(), name=name) for name, each in others.items()),
+                    tasks.create_task(renewal.run(), name="settings"),
+                    *(tasks.create_task(each(), name=name) for name, each in alerting.tasks().items()),
                 ]
                 await stop.wait()
                 await _finish(pipeline)

@@ -1,7 +1,7 @@
 """`test-alert`, `rules test`, `incidents`, `ack`: what the alerts do, and what they would do."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +13,12 @@ from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.cli.people import Author, Why, author_of
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.errors import RigwatchError, SettingsError, StoreError
+from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import parse_duration
 
 if TYPE_CHECKING:
     from subscriber.alerts.incident import Incident
+    from subscriber.notify.channel import Channel
     from subscriber.store import Store
 
 
@@ -46,7 +48,23 @@ def send_test(
         failed += not each.ok
         if each.ok:
             _forgive(call, each.channel)
-    raise typer.Exit(1 if failed else 0)
+    not_taken_over = _not_taken_over(call, settings, channels)
+    for line in not_taken_over:
+        typer.echo(f"rigwatch: {line}", err=True)
+    raise typer.Exit(1 if failed or not_taken_over else 0)
+
+
+def _not_taken_over(call: Invocation, settings: ServerSettings, channels: "Iterable[Channel]") -> list[str]:
+    """A channel that works here is worth nothing while the one that sends the alerts does not have it."""
+    from rigwatch.cli.running import difference, settled
+
+    wanted = [f"{each.key}={each.address}" for each in channels]
+    try:
+        with _store(call) as store:
+            found = settled(lambda: difference(call, settings, store, wanted))
+    except StoreError as exc:
+        return [f"whether the running subscriber has these channels cannot be asked: {exc}"]
+    return found.lines if found.problem or found.channels or found.live else []
 
 
 def _forgive(call: Invocation, channel: str) -> None:

@@ -94,6 +94,7 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("broker", lambda: _broker(call, settings))
     yield _check("dashboard", lambda: _dashboard(settings))
     yield _check("channels", lambda: _channels(call, settings))
+    yield _check("running", lambda: _running(call, settings))
 
 
 def _check(name: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
@@ -271,6 +272,22 @@ def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
         advice = "correct their addresses, then run 'rigwatch test-alert'"
         return Verdict.FAILED, f"{', '.join(refused)} refused what was sent; {advice}"
     return Verdict.OK, f"{', '.join(channels)} ('rigwatch test-alert' tries them)"
+
+
+def _running(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from rigwatch.cli.running import difference, settled
+    from subscriber.notify.channels import channels_of
+    from subscriber.store import open_store
+
+    wanted = [f"{each.key}={each.address}" for each in channels_of(settings.alerts)]
+    with closing(open_store(settings.database.url, call.home)) as store:
+        found = settled(lambda: difference(call, settings, store, wanted))
+    if not found.is_known:
+        return Verdict.WARNING, "no subscriber of this home is running, so nobody is told of anything"
+    if not found.lines:
+        return Verdict.OK, "the subscriber has taken over what server.toml says"
+    failed = found.problem or found.channels or found.live
+    return Verdict.FAILED if failed else Verdict.WARNING, "; ".join(found.lines)
 
 
 def _external(settings: ServerSettings) -> tuple[str, int]:

@@ -84,7 +84,7 @@ def subscribe(context: typer.Context) -> None:
     settings = call.server()
     call.run(
         "subscriber",
-        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop),
+        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop, load=call.server),
         loop=new_event_loop,
     )
 

@@ -63,6 +63,10 @@ class Feed:
         self._denied = False
         self._failure = ""
 
+    def link_to(self, link: str) -> None:
+        """The dashboard is there from now on."""
+        self._link = link
+
     async def run(self) -> None:
         """Until it is cancelled; at once where nobody asked for a tree."""
         pause = _PAUSE_FIRST_S

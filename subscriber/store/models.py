@@ -166,6 +166,16 @@ class Heartbeat(Model):
         table_name = "heartbeat"
 
 
+class Running(Model):
+    """What a subscriber runs with, as JSON: see `store/running.py`."""
+
+    name = CharField(255, primary_key=True)
+    detail = TextField()
+
+    class Meta:
+        table_name = "running"
+
+
 class Mark(Model):
     """How far housekeeping has come. `minutes_from`: `node_minute` has every row from this minute on.
     `carried_from`: from this minute on `fleet_minute` has what is between samples."""
@@ -190,7 +200,7 @@ class Account(Model):
 
 
 MODELS: tuple[type[Model], ...] = (
-    *(Node, Sample, NodeChange, NodeMinute, NodeHour, FleetMinute, Heartbeat, Mark, Account),
+    *(Node, Sample, NodeChange, NodeMinute, NodeHour, FleetMinute, Heartbeat, Running, Mark, Account),
     *ALERT_MODELS,
     *ACCESS_MODELS,
 )

@@ -83,7 +83,7 @@ class IncidentsPage:
 
 def create(settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> Blueprint:
     """The pages about incidents and quiet. Templates anywhere may ask for `refused_channels()` (names, no reasons) and
-    `reaches_nobody`."""
+    `reaches_nobody()`, `not_taken_over()`."""
     sight = Sight(settings, store, clock, zone=zone)
     blueprint = Blueprint("incidents", __name__)
     page = IncidentsPage(sight)
@@ -91,8 +91,8 @@ def create(settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) 
     blueprint.add_url_rule("/incidents/live", "live", page.live)
     incident.register(blueprint, sight)
     quiet.register(blueprint, sight)
-    blueprint.record_once(lambda state: state.app.add_template_global(sight.refused_channels, "refused_channels"))
-    blueprint.app_context_processor(lambda: {"reaches_nobody": settings.alerts.reaches_nobody})
+    for look in (sight.refused_channels, sight.reaches_nobody, sight.not_taken_over):
+        blueprint.add_app_template_global(look, look.__name__)
     return blueprint
 
 

@@ -12,13 +12,15 @@ from rigwatch.topics import NodeId
 from subscriber.alerts.incident import Incident, Scope
 from subscriber.alerts.policy import Policy
 from subscriber.facts import NodeFacts, Role
-from subscriber.store import Store, marks, outbox, reader, silences
+from subscriber.store import Store, marks, outbox, reader, running, silences
+from subscriber.store.running import Running
 from subscriber.store.work import Work
 from web.access.login import current_user
 from web.incidents.rows import Scene
 from web.row import Look
 from web.zone import Zone
 
+_ALIVE_MS: Final = 10_000
 _STEP_MS: Final = 30_000
 """How late a page may notice what changes by time alone and is not foreseen: a node's new name, a date."""
 
@@ -47,6 +49,20 @@ class Sight:
     def refused_channels(self) -> list[str]:
         """Names only: why one was refused may hold part of a secret."""
         return sorted(self.store.look(outbox.refused))
+
+    def running(self) -> list[Running]:
+        """What the subscribers that are at work run with; they take over what this process has not read."""
+        since = self.clock.now() - _ALIVE_MS
+        return list(self.store.look(lambda work: running.alive(work, since)).values())
+
+    def reaches_nobody(self) -> bool:
+        """Whether no channel is in use."""
+        known = self.running()
+        return not any(each.channels for each in known) if known else self.settings.alerts.reaches_nobody
+
+    def not_taken_over(self) -> bool:
+        """Whether settings that were written meanwhile are wrong. Not why: the text may hold what was written."""
+        return any(each.problem for each in self.running())
 
     def context(self, now: Millis) -> dict[str, Any]:
         """What every one of these pages is given."""

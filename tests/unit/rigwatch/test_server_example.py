@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, load_server
 from rigwatch.settings.alerts import Rules, RuleSettings
+from rigwatch.settings.fingerprint import LIVE
 from rigwatch.settings.loader import Place, build
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.rule import BUILT_IN, Rule
@@ -46,6 +47,15 @@ ALL = list(fields_of(ServerSettings, RAW))
 def test_as_it_is_it_gives_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "server.toml").write_text(TEXT, encoding="utf-8")
     assert load_server(Home(tmp_path), {}) == ServerSettings()
+
+
+def test_each_section_says_when_its_changes_count() -> None:
+    operations = (EXAMPLE.parents[1] / "docs" / "operations.md").read_text("utf-8")
+    for section in ServerSettings.__struct_fields__:
+        before = TEXT.partition(f"\n[{section}]\n")[0].rpartition("\n\n")[2]
+        live = section in LIVE
+        assert ("within seconds" if live else "Changes count after a restart.") in before, section
+        assert f"| `[{section}]` | {'within seconds' if live else 'after a restart'}" in operations
 
 
 def test_with_everything_taken_in_it_is_still_in_order() -> None:

@@ -1,0 +1,127 @@
+"""Takes `[alerts]` of `server.toml` over while the subscriber runs, and says in the store what it runs with."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from rigwatch.clock import Clock
+from rigwatch.errors import RigwatchError
+from rigwatch.settings.fingerprint import differing, fingerprints
+from rigwatch.settings.server import ServerSettings
+from subscriber.alerting import Alerting
+from subscriber.store import running as stored
+from subscriber.store.running import Running
+from subscriber.worker import Worker
+
+log = logging.getLogger(__name__)
+
+LOOK_S: Final = 1.0
+_ANEW: Final = 30
+"""Looks after which the settings are read though the file is the same: a secret may stand in a file of its own."""
+_TOPICS_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings come from: `load` reads them as at the start, from the file and the environment; `key` is that of
+    the installation, for fingerprints."""
+
+    file: Path
+    load: Callable[[], ServerSettings]
+    key: str
+
+
+class Renewal:
+    """`name` is that of this subscriber's sign of life, `unstorable` counts what the database could not hold."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        alerting: Alerting,
+        *,
+        source: Source,
+        worker: Worker,
+        name: str,
+        unstorable: Callable[[], Mapping[str, int]],
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._alerting = alerting
+        self._source = source
+        self._worker = worker
+        self._name = name
+        self._unstorable = unstorable
+        self._clock = clock
+        self._stamp = self._taken = _stamp(source.file)
+        self._looks = 0
+        self._problem = ""
+        self._waiting: list[str] = []
+        self._noted: Running | None = None
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await self.look()
+            await self._note()
+            await self._clock.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Reads the file when it has changed and has been left alone since the last look: it may be half written."""
+        before, self._stamp = self._stamp, _stamp(self._source.file)
+        self._looks += 1
+        changed = self._stamp != self._taken
+        if self._stamp != before or not (changed or self._looks >= _ANEW):
+            return
+        self._looks, self._taken = 0, self._stamp
+        try:
+            await self._take_over(await asyncio.to_thread(self._source.load))
+            self._problem = ""
+        except RigwatchError as exc:
+            self._complain(str(exc))
+        except Exception as exc:  # noqa: BLE001 - named just below
+            # A defect in reading what is odd; what was set before goes on to count.
+            self._complain(f"{type(exc).__name__} in rigwatch itself")
+
+    async def _take_over(self, wanted: ServerSettings) -> None:
+        if wanted.alerts != self._settings.alerts:
+            taken = replace(self._settings, alerts=wanted.alerts)
+            await self._alerting.use(taken)
+            self._settings = taken
+            log.info("settings taken over section=alerts channels=%s", len(self._alerting.channels))
+        waiting = differing(self._sections(self._settings), self._sections(wanted))
+        if waiting and waiting != self._waiting:
+            log.warning("settings changed that count after a restart sections=%s", ",".join(waiting))
+        self._waiting = waiting
+
+    def _complain(self, why: str) -> None:
+        if why != self._problem:
+            log.error("settings are not taken over, those of before count: %s", why)
+        self._problem = why
+
+    async def _note(self) -> None:
+        topics = sorted(self._unstorable().items(), key=lambda each: -each[1])[:_TOPICS_MAX]
+        now = Running(self._sections(self._settings), self._alerting.channels, self._problem, dict(topics))
+        if now == self._noted:
+            return
+        try:
+            await self._worker.do(lambda store: store.change(lambda work: stored.note(work, self._name, now)))
+        except RigwatchError:
+            # Noted at the next look; that nothing can be stored is told elsewhere.
+            return
+        self._noted = now
+
+    def _sections(self, settings: ServerSettings) -> dict[str, str]:
+        return dict(fingerprints(settings, self._source.key))
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
