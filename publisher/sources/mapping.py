@@ -52,6 +52,7 @@ _UNITS: Final[Mapping[str, Mapping[str, float]]] = {
     "syncing": {"not": -1.0},
 }
 _PART: Final = re.compile(r'"([^"]*)"|\[(\d*|[#@])\]|(\*)|([^.\[\]"\s*]+)|\.')
+_AMOUNT: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\s]*)\Z", re.ASCII)
 _LEFT_AT: Final = 32.0
 _METRIC: Final = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?\s*\Z")
 _LABEL: Final = re.compile(r'([A-Za-z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
@@ -201,6 +202,24 @@ def _value(name: str, given: object, each: Expression, told: Answers) -> Any:  #
         return (value - _LEFT_AT) / 1.8
     scaled = value * each.factor
     return round(scaled) if name in _COUNTS else scaled
+
+
+def amount(text: str, figure: str) -> float | str:
+    """Of `61.2MH`, `55 C` or `12 min`, in the figure's own unit; a figure that is a text stays one. Raises ValueError
+    that names the figure.
+    """
+    if figure in _TEXTS:
+        return text
+    parts = _AMOUNT.match(text.strip())
+    units = _UNITS.get(figure, {})
+    unit = parts[2].lower() if parts else ""
+    factor = units.get(unit, units.get(f"{unit}/s")) if unit else 1.0
+    if parts is None or factor is None:
+        raise ValueError(
+            f"{figure}: {text[:40]!r} is no amount of it; write a number and, if need be, a unit ({', '.join(units)})"
+        )
+    number = float(parts[1])
+    return (number - _LEFT_AT) / 1.8 if unit == "f" else number * factor
 
 
 def _parsed(raw: Mapping[str, str], known: frozenset[str], where: str, form: str) -> dict[str, Expression]:

@@ -30,11 +30,13 @@ from publisher.sources.mapped import settings_of, sheets, source_of
 from publisher.sources.monerod import MonerodSettings, MonerodSource
 from publisher.sources.nbminer import NbminerSettings, NbminerSource
 from publisher.sources.nvml import NvmlSettings, NvmlSource
+from publisher.sources.push import PushSettings, PushSource
 from publisher.sources.rigel import RigelSettings, RigelSource
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context, Source
 from publisher.sources.srbminer import SrbminerSettings, SrbminerSource
 from publisher.sources.sysfs import AmdSource, IntelSource, SysfsSettings
+from publisher.sources.topic import MqttSettings, MqttSource
 from publisher.sources.trex import TrexSettings, TrexSource
 from publisher.sources.xmrig import ProxySettings, ProxySource, XmrigSettings, XmrigSource
 from rigwatch.errors import SettingsError
@@ -79,6 +81,8 @@ KINDS: Mapping[str, Kind[Any]] = {
     "exec": Kind(ExecSettings, ExecSource),
     "http": Kind(HttpSettings, HttpSource),
     "file": Kind(FileSettings, FileSource),
+    "mqtt": Kind(MqttSettings, MqttSource),
+    "push": Kind(PushSettings, PushSource),
     "simulated": Kind(SimulatedSettings, SimulatedSource),
     **{kind: Kind(settings_of(sheet), source_of(sheet)) for kind, sheet in sheets().items()},
 }

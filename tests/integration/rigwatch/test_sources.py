@@ -12,6 +12,7 @@ from tests.integration.publisher.sources.miner_server import miner_server
 from tests.miners import captured
 from tests.ports import free_port
 from tests.processes import Rigwatch
+from tests.waiting import eventually
 
 NODE = '[[nodes]]\nnode = "rig07"\nserver = "mqtt://127.0.0.1:1"\npassphrase = "sixteen letters!"\n'
 
@@ -87,3 +88,29 @@ def test_what_is_added_belongs_to_the_last_node_and_the_rest_stays(text: str) ->
     (node,) = tomllib.loads(added)["nodes"]
     assert [source["kind"] for source in node["sources"]] == ["trex", "xmrig"]
     assert append_sources("nodes = []\n", ["[[nodes.sources]]\nkind = 'trex'"]) is None
+
+
+def test_a_script_pushes_figures_to_the_publisher_that_runs(rigwatch: Rigwatch) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    _named(rigwatch, {"kind": "push", "listen": listen})
+    refused = rigwatch.run("push", "--hashrate", "61.2MH")
+    assert (refused.returncode, "is the publisher running" in refused.stderr) == (1, True)
+    publisher = rigwatch.start("publish")
+    eventually(
+        lambda: rigwatch.run("push", "--hashrate", "61.2MH", "--algorithm", "Etchash").returncode == 0, timeout=30
+    )
+    told = json.loads(rigwatch.run("sources", "--json").stdout)
+    assert told[0]["figures"] == {"hashrate": 61.2e6, "algorithm": "Etchash"}
+    wrong = rigwatch.run("push", "--power", "much")
+    assert (
+        wrong.stderr
+        == "rigwatch: push: power: 'much' is no amount of it; write a number and, if need be, a unit (w, kw, mw)\n"
+    )
+    assert rigwatch.run("push").returncode == 2
+    publisher.terminate()
+
+
+def test_without_a_source_that_takes_it_a_push_is_wrong_settings(rigwatch: Rigwatch) -> None:
+    _named(rigwatch, {"kind": "host"})
+    done = rigwatch.run("push", "--hashrate", "5")
+    assert (done.returncode, "no node has a source of kind push" in done.stderr) == (2, True)
