@@ -34,10 +34,17 @@ def watch(context: typer.Context) -> None:
     settings = call.server()
     access = node_access(call.home, settings, master_key(call.home, settings))
 
-    def show(message: "Message") -> None:
-        typer.echo(line_of(message, access, call.clock))
-
     async def main(stop: asyncio.Event) -> None:
+        refused: list[OSError] = []
+
+        def show(message: "Message") -> None:
+            try:
+                typer.echo(line_of(message, access, call.clock))
+            except OSError as exc:
+                # Whoever read the lines has gone, or the disk behind them is full: there is nothing to go on for.
+                refused.append(exc)
+                stop.set()
+
         connection = await connect(call, settings, show)
         await connection.subscribe(f"{PREFIX}/#")
         stopping = asyncio.create_task(stop.wait())
@@ -47,6 +54,8 @@ def watch(context: typer.Context) -> None:
         if connection.lost.done():
             raise RigwatchError(f"watch: the broker has gone ({connection.lost.result()})")
         await connection.close()
+        if refused:
+            raise refused[0]
 
     call.run("watch", main)
 
