@@ -16,7 +16,8 @@ from msgspec import UNSET, structs
 from publisher.backoff import Backoff, Comeback
 from publisher.dispatch import Dispatch, Outgoing
 from publisher.journal import Journal, LogJournal
-from rigwatch.clock import Clock
+from publisher.moments import NEVER_SET
+from rigwatch.clock import Clock, as_iso
 from rigwatch.errors import WireError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, Status, decode, encode
@@ -105,13 +106,18 @@ class Session:
             # A broker that says no for another reason than the login (it is overloaded, say) may soon say yes.
             if isinstance(exc, Refused) and exc.login:
                 return self._refused(exc)
-            self._journal.unreachable(str(exc))
+            self._journal.unreachable(f"{exc}{self._clock_trouble()}")
             return self._retry.unreachable()
         try:
             return await self._live(connection, session, stop)
         finally:
             # Reached with an open connection only when something broke: the will then says so.
             connection.abort()
+
+    def _clock_trouble(self) -> str:
+        # Certificates are not valid yet then, which says nothing to who does not think of the clock.
+        unset = self._clock.now() < NEVER_SET
+        return f" (this machine's clock says {as_iso(self._clock.now())[:10]}: it has to be set first)" if unset else ""
 
     async def _connect(self, session: int, stopping: "asyncio.Task[object]") -> Connection | None:
         self._acks.clear()

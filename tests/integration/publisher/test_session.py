@@ -303,3 +303,11 @@ async def test_each_connection_has_a_higher_session_whatever_the_clock_says(
         sessions = [status.session for _, status, _ in server.statuses if status.state is NodeState.ONLINE]
         assert sessions == sorted(set(sessions))
         assert len(sessions) == 3
+
+
+async def test_a_rig_whose_clock_was_never_set_says_so_while_it_reaches_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with rigging(Endpoint("127.0.0.1", free_port()), clock=FakeClock(30_000)):
+        await eventually_async(lambda: "broker not reached" in caplog.text)
+    assert "this machine's clock says 1970-01-01: it has to be set first" in caplog.text
