@@ -55,10 +55,10 @@ class Parcel:
     brief: bool = False
     error: str = ""
     begun: float = 0.0
+    incidents: frozenset[int] = field(init=False)
 
-    @property
-    def incidents(self) -> set[int]:
-        return {number for each in self.posted for number in each.incidents}
+    def __post_init__(self) -> None:
+        self.incidents = frozenset(number for each in self.posted for number in each.incidents)
 
     @property
     def numbers(self) -> set[int]:
@@ -165,7 +165,8 @@ class Parcels:
         parcel.tries += 1
         wait = _jittered(_COPY_AFTER_S[copies - 1]) if exc.maybe else _back_off(parcel.tries, _MAX_S)
         wait = max(wait, exc.retry_after)
-        self._wait_again(parcel, now + wait)
+        parcel.due = now + wait
+        self._wait_again(parcel)
         return Outcome(Fate.AGAIN, why, parcel.posted, wait)
 
     def empty(self) -> list[Posted]:
@@ -226,13 +227,11 @@ class Parcels:
         """With what waits of the same incidents, so that no story is told backwards."""
         first = chosen[0]
         incidents = {number for each in chosen for number in each.incidents}
-        together = [
-            each
-            for each in self.waiting
-            if each in chosen or not (first.alone or each.alone or each.incidents.isdisjoint(incidents))
-        ]
+        together = set(chosen)
+        if not first.alone:
+            together.update(each for each in self.waiting if not (each.alone or each.incidents.isdisjoint(incidents)))
         self.waiting = [each for each in self.waiting if each not in together]
-        if together == [first]:
+        if together == {first}:
             return first
         posted = sorted((posted for each in together for posted in each.posted), key=lambda each: each.id)
         return Parcel(posted, first.due, max(each.tries for each in together), max(each.released for each in together))
@@ -240,14 +239,15 @@ class Parcels:
     def _text_refused(self, parcel: Parcel, why: str, now: float) -> Outcome:
         """Each by itself, then only its first line; the others go on meanwhile."""
         if len(parcel.posted) > 1:
-            for each in parcel.posted:
-                self._wait_again(Parcel([each], now, max(parcel.tries, 1), alone=True), now)
+            tries = max(parcel.tries, 1)
+            self._wait_again(*(Parcel([each], now, tries, alone=True) for each in parcel.posted))
             return Outcome(Fate.AGAIN, why, parcel.posted)
         self._texts_refused |= parcel.numbers
         if not parcel.brief:
             parcel.tries += 1
             parcel.alone = parcel.brief = True
-            self._wait_again(parcel, now)
+            parcel.due = now
+            self._wait_again(parcel)
             return Outcome(Fate.AGAIN, why, parcel.posted)
         if len(self._texts_refused) >= _TEXTS_REFUSED_MAX:
             return Outcome(Fate.REFUSED, f"every text is refused: {why}", parcel.posted)
@@ -259,9 +259,8 @@ class Parcels:
         self._failing |= parcel.numbers
         self._quiet_until = max(self._quiet_until, now + exc.retry_after if exc.retry_after else 0.0)
 
-    def _wait_again(self, parcel: Parcel, due: float) -> None:
-        parcel.due = due
-        self.waiting.append(parcel)
+    def _wait_again(self, *parcels: Parcel) -> None:
+        self.waiting += parcels
         self.waiting.sort(key=lambda each: each.posted[0].id)
 
     def _forget(self, parcel: Parcel) -> None:
