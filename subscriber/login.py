@@ -42,7 +42,8 @@ def login_of(settings: ServerSettings, master: MasterKey, home: Home) -> Login:
     username = unquote(parts.username or ACCOUNT)
     password = unquote(parts.password) if parts.password else master.service_password(ACCOUNT)
     where = sha256(os.fspath(home.path.resolve()).encode()).hexdigest()[:6]
-    return Login(username, password, f"{username}.{socket.gethostname()}.{where}")
+    # A row of the database holds so much of it.
+    return Login(username, password, f"{username[:16]}.{socket.gethostname()[:40]}.{where}")
 
 
 def _read(path: Path) -> str:

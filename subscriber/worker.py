@@ -30,6 +30,10 @@ class Worker:
         began = self._began
         return 0.0 if began is None else self._monotonic() - began
 
+    @property
+    def is_busy(self) -> bool:
+        return self._began is not None
+
     def _done(self, work: Callable[[Store], T]) -> T:
         self._began = self._monotonic()
         try:

@@ -1,6 +1,7 @@
 """`/metrics`: the fleet for Prometheus, made anew only when something changed; figures of nodes that report now."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,14 +15,17 @@ from prometheus_client.registry import Collector
 from rigwatch import __version__
 from rigwatch.clock import Clock, Millis
 from rigwatch.messages import Sample
+from rigwatch.topics import parse_topic
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import ServerFacts
-from subscriber.store import Store, incidents
+from subscriber.store import Store, incidents, running
+from subscriber.store.running import Running
 from web.snapshot import Snapshot, Snapshots
 from web.standing import Fleet, Standing
 
 _NODE: Final = ("site", "node")
+_ALIVE_MS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ class Metrics:
     def metrics(self) -> Response:
         snapshot = self._snapshots.lately(self._clock.now())
         server, counts = self._store.server(), self._store.look(incidents.open_by_severity)
-        body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts)) + _PROCESS()
+        since = self._clock.now() - _ALIVE_MS
+        subscribers = list(self._store.look(lambda work: running.alive(work, since)).values())
+        body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts, subscribers)) + _PROCESS()
         return Response(body, content_type=TEXT)
 
     def _of_nodes(self, snapshot: Snapshot) -> bytes:
@@ -95,9 +101,10 @@ class _FleetCollector(Collector):
 class _ServerCollector(Collector):
     """The subscriber's sign of life, and what is open."""
 
-    def __init__(self, server: ServerFacts, counts: dict[Severity, int]) -> None:
+    def __init__(self, server: ServerFacts, counts: dict[Severity, int], subscribers: Sequence[Running]) -> None:
         self._server = server
         self._counts = counts
+        self._subscribers = subscribers
 
     def collect(self) -> Iterable[Metric]:
         server = self._server
@@ -107,9 +114,26 @@ class _ServerCollector(Collector):
             yield _plain("subscriber_heartbeat_timestamp_seconds", beat, _seconds(server.beat_at))
         counts = {each: self._counts.get(each, 0) for each in Severity}
         yield _labelled("open_incidents", "Incidents that count now, a group as one.", "severity", counts)
+        wrong = any(each.problem for each in self._subscribers)
+        yield _plain("settings_not_taken_over", "1 while server.toml is wrong, so that what was before counts.", wrong)
+        yield self._unstorable()
         info = GaugeMetricFamily("rigwatch_build_info", "The dashboard's version.", labels=("version",))
         info.add_metric((__version__,), 1)
         yield info
+
+    def _unstorable(self) -> Metric:
+        metric = CounterMetricFamily(
+            "rigwatch_node_messages_unstorable", "Messages that the database could not hold.", labels=_NODE
+        )
+        # Of several subscribers each may have had the same message.
+        counts: Counter[tuple[str, str]] = Counter()
+        for each in self._subscribers:
+            for topic, count in each.unstorable.items():
+                node, _ = parse_topic(topic)
+                counts[node.site, node.node] += count
+        for name, total in counts.items():
+            metric.add_metric(name, total)
+        return metric
 
 
 def create(store: Store, snapshots: Snapshots, clock: Clock) -> Blueprint:

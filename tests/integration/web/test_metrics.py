@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from subscriber.store import running
+from subscriber.store.running import Running
 from tests.fake_clock import START
 from tests.integration.web.api.conftest import Api, opened
 from tests.requirements import program
@@ -53,6 +55,16 @@ def test_it_tells_of_each_node_and_of_the_fleet(api: Api) -> None:
     assert found["rigwatch_open_incidents", "info"] == 0
     assert found["rigwatch_subscriber_heartbeat_timestamp_seconds",] == START / 1000
     assert found["rigwatch_subscriber_connected",] == 1
+
+
+def test_it_tells_of_values_that_could_not_be_stored_by_node_and_of_settings_that_are_wrong(api: Api) -> None:
+    assert scraped(api)["rigwatch_settings_not_taken_over",] == 0
+    known = Running(problem="[alerts] is wrong", unstorable={"rigwatch/v1/main/rig1/report": 2})
+    name = api.store.look(lambda work: work.rows("SELECT name FROM heartbeat"))[0][0]
+    api.store.change(lambda work: running.note(work, name, known))
+    found = scraped(api)
+    assert found["rigwatch_settings_not_taken_over",] == 1
+    assert found["rigwatch_node_messages_unstorable_total", "rig1", "main"] == 2
 
 
 def test_figures_of_a_lost_node_are_not_told_as_if_they_were_of_now(api: Api) -> None:

@@ -23,6 +23,15 @@ def external(url: str) -> ServerSettings:
     return ServerSettings(broker=BrokerSettings(mode="external", url=Secret(url)))
 
 
+def test_its_name_fits_into_the_database_whatever_the_machine_is_called(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "a-very-long-name." * 4)
+    login = login_of(external(f"mqtt://{'user' * 20}:secret@broker.example"), MASTER, home)
+    assert len(login.client_id) <= 64
+    assert login.username == "user" * 20
+
+
 def test_it_takes_the_plain_listener_of_the_embedded_broker(home: Home) -> None:
     assert endpoint_of(home, BrokerSettings(plain_port=1884)) == Endpoint("127.0.0.1", 1884)
 
