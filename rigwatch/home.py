@@ -5,6 +5,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -55,17 +56,19 @@ class Home:
         found = self._stat()
         if found is None or sys.platform == "win32" or not found.st_mode & 0o077 or not self._is_marked():
             return ""
+        group_only = not found.st_mode & 0o007
         mode = f"{stat.S_IMODE(found.st_mode):04o}"
         advice = f"choose a folder of its own with --home, or run: chmod 700 {self.path}"
         if found.st_mode & stat.S_ISVTX:
             raise RigwatchError(f"home {self.path}: is a folder for everybody (mode {mode}); {advice}")
-        try:
+        with suppress(OSError):
             self.path.chmod(0o700)
-        except OSError as exc:
-            if not found.st_mode & 0o007:
+        # Not ours to change, or a file system without modes, which takes the change and forgets it.
+        if self.path.stat().st_mode & 0o077:
+            if group_only:
                 # A group that was given it on purpose, as containers' volumes are.
                 return ""
-            raise RigwatchError(f"home {self.path}: others may open it (mode {mode}); {advice}") from exc
+            raise RigwatchError(f"home {self.path}: others may open it (mode {mode}); {advice}")
         return f"home {self.path}: others could open it (mode {mode}); it is private now (0700)"
 
     def _stat(self) -> os.stat_result | None:
