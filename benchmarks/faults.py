@@ -51,7 +51,11 @@ def main() -> None:
     print(text)
     if options.write:
         replace_between("faults", text)
-    complaints = [line for each in ran.values() for line in (*each.account.complaints(), *each.complaints)]
+    complaints = [
+        f"{_NAMES[name]}: {line}"
+        for name, each in ran.items()
+        for line in (*each.account.complaints(), *each.complaints)
+    ]
     if complaints:
         raise SystemExit("\n".join(complaints))
 

@@ -100,7 +100,7 @@ def cloned(world: World, fault: Fault) -> Iterator[None]:
     home = world.folder / f"clone{fault.which}-{len(world.left_behind)}"
     shutil.copytree(original.home, home, ignore=shutil.ignore_patterns("*.lock"))
     world.start_publisher(original)
-    clone = Part(original.command, world.elsewhere(home))
+    clone = Part(original.command, world.rig(home, near=False, clocked=False))
     world.start_publisher(clone)
     yield
     clone.kill()

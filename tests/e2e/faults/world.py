@@ -199,9 +199,10 @@ class World:
                 if program.is_running():
                     program.kill()
 
-    def elsewhere(self, home: Path) -> Rigwatch:
-        """On the rigs' side of the cable, with their clock."""
-        return Rigwatch(self.folder, home, {}, (*self.rigs_cable.wrapper, *_clocked(self.rig_clock)))
+    def rig(self, home: Path, *, near: bool, clocked: bool) -> Rigwatch:
+        """Beside the server, or on the rigs' side of the cable; `clocked`: with the clock that is set."""
+        clock = _clocked(self.rig_clock) if clocked else ()
+        return Rigwatch(self.folder, home, {}, (*(() if near else self.rigs_cable.wrapper), *clock))
 
     def _rigwatch(self, home: Path, behind: Cable | None = None, *, clock: Path | None = None) -> Rigwatch:
         environment = {
@@ -224,7 +225,8 @@ class World:
         first = number * self.size.nodes_each
         nodes = [_node(first + at + 1, f"mqtt://{server}:{self.ports[0]}") for at in range(self.size.nodes_each)]
         (home / "publisher.toml").write_text("\n".join(nodes), encoding="utf-8")
-        rigwatch = Rigwatch(self.folder, home) if near else self.elsewhere(home)
+        # The last one is cloned: two that go on from one number of a clock that was ahead would use each other's.
+        rigwatch = self.rig(home, near=near, clocked=number < self.size.publishers - 1)
         return Part(("--debug", "publish"), rigwatch)
 
 
