@@ -7,6 +7,7 @@ import msgspec
 
 from rigwatch.clock import as_iso
 from rigwatch.messages import Sample
+from rigwatch.texts import visible, visible_json
 from rigwatch.topics import NodeId
 
 COLUMNS = (
@@ -18,7 +19,8 @@ COLUMNS = (
 )
 """Of a CSV file: scripts read them by name, so new ones go to the end and none is renamed."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Also as wide as they are in East Asia, where spreadsheets take them for the same.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _json = msgspec.json.Encoder()
 
 
@@ -31,7 +33,8 @@ def json_lines(node: NodeId, samples: list[Sample]) -> bytes:
     """One object a line: the fields of a sample as docs/protocol.md names them; what is not known is left out."""
     head = {"site": node.site, "node": node.node}
     return b"".join(
-        _json.encode({**head, "n": each.n, "at": each.at, "time": as_iso(each.at), **msgspec.to_builtins(each)}) + b"\n"
+        _written({**head, "n": each.n, "at": each.at, "time": as_iso(each.at), **msgspec.to_builtins(each)}).encode()
+        + b"\n"
         for each in samples
     )
 
@@ -52,8 +55,8 @@ def _cells(node: NodeId, of: Sample) -> tuple[object, ...]:
         *(of.temperature, of.power, of.fan, of.cpu, of.uptime),
         _text(f"{of.miner.name} {of.miner.version}".rstrip() if of.miner else None),
         _text(of.pool),
-        None if of.gpus is None else _json.encode(of.gpus).decode(),
-        _json.encode(of.errors).decode() if of.errors else None,
+        None if of.gpus is None else _written(of.gpus),
+        _written(of.errors) if of.errors else None,
         _text(of.algorithm),
         None if of.algorithms is None else _json.encode(of.algorithms).decode(),
         *(of.invalid, of.hardware_errors),
@@ -63,6 +66,13 @@ def _cells(node: NodeId, of: Sample) -> tuple[object, ...]:
     )
 
 
+def _written(value: object) -> str:
+    return visible_json(_json.encode(value).decode())
+
+
 def _text(words: str | None) -> str | None:
-    # A spreadsheet would run what begins like a formula, and these are the words of a rig.
-    return f"'{words}" if words and words.startswith(_FORMULA) else words
+    if not words:
+        return words
+    # These are the words of a rig: a terminal would obey them, and a spreadsheet run what begins like a formula.
+    shown = visible(words)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown

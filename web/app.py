@@ -3,11 +3,13 @@
 from typing import Any
 
 from flask import Flask
+from markupsafe import Markup, escape
 
 from rigwatch import __version__
 from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
+from rigwatch.texts import visible_lines
 from subscriber.store import Store
 from web import api, assets, errors, health, metrics, nav, wall
 from web.access import headers, login
@@ -47,6 +49,9 @@ def _configure_access(app: Flask, store: Store, clock: Clock) -> None:
 def _configure_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    # Before any template is compiled: a page shows the words of rigs, miners and channels.
+    app.jinja_env.finalize = _shown
+    app.jinja_env.filters["e"] = app.jinja_env.filters["escape"] = lambda text: escape(_shown(text))
     assets.register(app)
 
     def always() -> dict[str, Any]:
@@ -54,6 +59,11 @@ def _configure_templates(app: Flask) -> None:
 
     app.context_processor(always)
     app.add_template_global(nav.places, "places")
+
+
+def _shown(value: object) -> object:
+    """Markup is rendered already, of words that were."""
+    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _configure_blueprints(app: Flask, settings: ServerSettings, store: Store, *, clock: Clock, home: Home) -> None:

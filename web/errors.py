@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 from flask import Flask, Response, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import BadHost, HTTPException, InternalServerError
 
 from rigwatch.errors import RigwatchError, StoreError, TopicError
 
@@ -63,10 +63,18 @@ _SENTENCES: Final = {
 
 def register(app: Flask) -> None:
     """Every way a request can fail ends here."""
+    app.before_request(_refuse_host)
     for kind in STATUS_OF:
         app.register_error_handler(kind, _application_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _defect)
+
+
+def _refuse_host() -> Response | None:
+    """Under a name that can be no host's there are no addresses, and so no page that could link to any."""
+    if isinstance(request.routing_exception, BadHost):
+        return Response("The header Host names no host.\n", 400, content_type="text/plain; charset=utf-8")
+    return None
 
 
 def answer(status: int, message: str) -> Response:

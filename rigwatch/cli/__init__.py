@@ -27,8 +27,8 @@ from rigwatch.cli import (
 from rigwatch.cli.extras import why_missing
 from rigwatch.cli.invocation import app, asked_for, wants_debug
 from rigwatch.errors import RigwatchError
-from rigwatch.logs import visible
 from rigwatch.process import code_of_failure
+from rigwatch.texts import visible
 
 __all__ = [
     "accounts",
@@ -82,7 +82,7 @@ def main() -> None:
         _forget_output()
         sys.exit(code_of_failure(_say(group)))
     except* Exception as group:  # noqa: BLE001 - a defect, with all that is known of it
-        traceback.print_exception(group.exceptions[0] if len(group.exceptions) == 1 else group)
+        _trace(group.exceptions[0] if len(group.exceptions) == 1 else group)
         sys.exit(code_of_failure(1))
 
 
@@ -115,9 +115,15 @@ def _forget_output() -> None:
     os.close(nothing)
 
 
+def _trace(error: BaseException) -> None:
+    # What an exception says may be others' words as well.
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        sys.stderr.write(f"{visible(line)}\n")
+
+
 def _say(error: BaseException) -> int:
     if wants_debug():
-        traceback.print_exception(error)
+        _trace(error)
     cause = _first_leaf(error)
     text = _of_system(cause) if isinstance(cause, OSError) else str(cause)
     # A value that is wrong may be others' words.

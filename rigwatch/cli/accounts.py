@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rigwatch.cli.invocation import app, invocation
+from rigwatch.cli.output import say
 from rigwatch.cli.people import Author, recorded
 from rigwatch.clock import Millis
 from rigwatch.errors import SettingsError
@@ -100,7 +101,7 @@ def list_users(context: typer.Context) -> None:
     call = invocation(context)
     with open_users(call.home, call.server()) as store:
         for each in store.users():
-            typer.echo(f"{each.name}\t{each.role}")
+            say(f"{each.name}\t{each.role}")
 
 
 @account.command("add")

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 import typer
 
 from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.cli.output import say
 from rigwatch.cli.people import Author, Why, author_of
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.errors import RigwatchError, SettingsError, StoreError
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import parse_duration
+from rigwatch.texts import visible
 
 if TYPE_CHECKING:
     from subscriber.alerts.incident import Incident
@@ -42,7 +44,7 @@ def send_test(
         raise SettingsError(f'{call.home.server_toml}: alerts.channels is empty; add one, such as "ntfy://my-topic"')
     failed = 0
     for each in try_all(channels, now=call.clock.now(), limit=LIMIT_S):
-        typer.echo(
+        say(
             json.dumps(each.shown()) if as_json else f"{'ok' if each.ok else 'failed':<8} {each.channel:<20} {each.why}"
         )
         failed += not each.ok
@@ -76,7 +78,7 @@ def _forgive(call: Invocation, channel: str) -> None:
             if channel in store.look(outbox.refused):
                 store.change(lambda work: outbox.forgive(work, channel))
     except StoreError as exc:
-        typer.echo(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
+        say(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
 
 
 @rules.command("test")
@@ -101,15 +103,15 @@ def rules_test(
     for each in found:
         end = each.resolved_at or now
         lasted = duration(end - each.since) + ("" if each.resolved_at else ", still")
-        typer.echo(
+        say(
             f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {headline(each)}  "
             f"({lasted}): {each.evidence}"
         )
     count, messages = len(found), len(replayed.letters)
     seen = f"{replayed.samples} samples, {replayed.changes} comings and goings"
-    typer.echo(f"{count} incidents and {messages} messages from {seen} in {since}")
+    say(f"{count} incidents and {messages} messages from {seen} in {since}")
     if replayed.samples and not replayed.changes:
-        typer.echo("when nodes came and went is not known for that time; a loss shows as a silence")
+        say("when nodes came and went is not known for that time; a loss shows as a silence")
 
 
 @app.command()
@@ -134,7 +136,7 @@ def incidents(
         for part in (Part.OPEN, Part.PAST):
             wanted = Wanted(part, site=site, node=node)
             for each in store.look(lambda work, wanted=wanted: stored.page(work, wanted, limit)):  # type: ignore[misc]
-                typer.echo(_line(each, zone))
+                say(_line(each, zone))
 
 
 @app.command()
@@ -177,7 +179,7 @@ def ack(
         count = store.change(change)
     if not count:
         raise RigwatchError(f"{what}: nothing is open that was not acknowledged; 'rigwatch incidents' lists them")
-    typer.echo(f"{count} acknowledged")
+    say(f"{count} acknowledged")
 
 
 def millis_of(text: str, option: str) -> Millis:
@@ -202,9 +204,9 @@ def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
     incident = store.look(lambda work: alerts.one(work, number))
     if incident is None:
         raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
-    typer.echo(_line(incident, zone))
+    say(_line(incident, zone))
     for each in store.look(lambda work: alerts.story(work, number)):
-        typer.echo(f"  {_moment(each.at, zone)}  {each.what}: {each.why}")
+        say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
 
 
 def _line(incident: "Incident", zone: ZoneInfo) -> str:
@@ -214,7 +216,7 @@ def _line(incident: "Incident", zone: ZoneInfo) -> str:
     lasted = "" if incident.is_open else f" for {duration((incident.resolved_at or incident.since) - incident.since)}"
     ack = f", acknowledged by {incident.acknowledged.by}" if incident.acknowledged else ""
     group = f", part of {incident.parent}" if incident.parent else ""
-    return (
+    return visible(
         f"{incident.id:>6}  {_moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
         f"{headline(incident)}{lasted}{ack}{group}: {incident.evidence}"
     )

@@ -7,6 +7,7 @@ import typer
 
 from rigwatch.cli import whole
 from rigwatch.cli.invocation import app, invocation
+from rigwatch.cli.output import say
 from rigwatch.errors import RigwatchError
 
 db = typer.Typer(no_args_is_help=True, help="The database: check, tidy, copy, upgrade.")
@@ -24,12 +25,12 @@ def check(context: typer.Context) -> None:
     call = invocation(context)
     settings = call.server()
     health = upkeep.check(settings.database.url, call.home)
-    typer.echo(f"database  {health.where}, {_megabytes(health.size)}")
-    typer.echo(f"schema    {health.standing.version}")
+    say(f"database  {health.where}, {_megabytes(health.size)}")
+    say(f"schema    {health.standing.version}")
     for table, count in health.counts.items():
-        typer.echo(f"{table + 's':<9} {count}")
+        say(f"{table + 's':<9} {count}")
     for fault in health.faults:
-        typer.echo(f"damaged   {fault}")
+        say(f"damaged   {fault}")
     if health.faults:
         raise RigwatchError(f"database {health.where}: is damaged; stop rigwatch and restore it from your backup")
     if health.standing.missing:
@@ -37,10 +38,10 @@ def check(context: typer.Context) -> None:
         raise RigwatchError(f"database {health.where}: lacks {missing}; 'rigwatch db upgrade' brings it up to date")
     lacks = whole.missing(call.home, settings, enrolled=health.enrolled)
     for each in lacks:
-        typer.echo(f"missing   {each}")
+        say(f"missing   {each}")
     if lacks:
         raise RigwatchError(f"home {call.home.path}: is not whole; restore what is missing before rigwatch is started")
-    typer.echo("sound")
+    say("sound")
 
 
 @db.command()
@@ -53,7 +54,7 @@ def vacuum(context: typer.Context) -> None:
 
     call = invocation(context)
     before, after = upkeep.vacuum(call.server().database.url, call.home)
-    typer.echo(f"{_megabytes(before)} before, {_megabytes(after)} now")
+    say(f"{_megabytes(before)} before, {_megabytes(after)} now")
 
 
 @db.command()
@@ -69,7 +70,7 @@ def backup(
 
     call = invocation(context)
     size = upkeep.backup(call.server().database.url, call.home, path)
-    typer.echo(f"{path}: {_megabytes(size)}")
+    say(f"{path}: {_megabytes(size)}")
 
 
 @db.command()
@@ -83,9 +84,9 @@ def upgrade(context: typer.Context) -> None:
     call = invocation(context)
     before, after = upkeep.upgrade(call.server().database.url, call.home)
     if before == after:
-        typer.echo(f"is up to date ({after.version})")
+        say(f"is up to date ({after.version})")
     else:
-        typer.echo(f"from {before.version} to {after.version}")
+        say(f"from {before.version} to {after.version}")
 
 
 def _megabytes(size: int) -> str:

@@ -17,6 +17,7 @@ import typer
 from rigwatch import address, process
 from rigwatch.cli import extras, whole
 from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.cli.output import say
 from rigwatch.cli.watch import connect
 from rigwatch.clock import as_datetime
 from rigwatch.errors import RigwatchError
@@ -64,7 +65,7 @@ def doctor(context: typer.Context) -> None:
     call = invocation(context)
     worst = False
     for finding in _examine(call):
-        typer.echo(f"{finding.verdict.value:<8} {finding.name:<10} {finding.text}")
+        say(f"{finding.verdict.value:<8} {finding.name:<10} {finding.text}")
         worst = worst or finding.verdict is Verdict.FAILED
     raise typer.Exit(1 if worst else 0)
 

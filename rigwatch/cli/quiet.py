@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from rigwatch.cli.invocation import Invocation, app, invocation
+from rigwatch.cli.output import say
 from rigwatch.cli.people import Author, Why, author_of
 from rigwatch.clock import Millis
 
@@ -63,7 +64,7 @@ def list_quiet(context: typer.Context) -> None:
     with closing(open_store(call.server().database.url, call.home)) as store:
         now = call.clock.now()
         for each in store.look(lambda work: silences.running(work, now)):
-            typer.echo(f"{each.id:>5}  {each.kind.value:<11}  {each.matcher}  {_when(each, now, zone)}  {_who(each)}")
+            say(f"{each.id:>5}  {each.kind.value:<11}  {each.matcher}  {_when(each, now, zone)}  {_who(each)}")
 
 
 @silence.command("end")
@@ -86,7 +87,7 @@ def end_quiet(
 
     with closing(open_store(call.server().database.url, call.home)) as store:
         store.change(end)
-    typer.echo(f"{number} ended")
+    say(f"{number} ended")
 
 
 def _add(
@@ -116,7 +117,7 @@ def _add(
         return number
 
     with closing(open_store(call.server().database.url, call.home)) as store:
-        typer.echo(store.change(add))
+        say(str(store.change(add)))
 
 
 def _when(mute: "Mute", now: Millis, zone: ZoneInfo) -> str:

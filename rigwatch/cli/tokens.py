@@ -7,6 +7,7 @@ import typer
 
 from rigwatch.cli.accounts import Name, open_users, role_of
 from rigwatch.cli.invocation import app, invocation
+from rigwatch.cli.output import say
 from rigwatch.cli.people import Author, recorded
 from rigwatch.clock import as_datetime
 from rigwatch.errors import SettingsError
@@ -50,7 +51,7 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
                 now=now,
             )
         )
-    typer.echo(made)
+    say(made)
 
 
 @token.command("remove")
@@ -75,7 +76,7 @@ def list_tokens(context: typer.Context) -> None:
             used = f"{as_datetime(each.last_used_at):%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
             ends = f"{as_datetime(each.expires_at):%Y-%m-%d %H:%M}" if each.expires_at else "never"
             over = " (over)" if each.is_over(call.clock.now()) else ""
-            typer.echo(f"{each.name}\t{each.role}\tused {used}\tends {ends}{over}")
+            say(f"{each.name}\t{each.role}\tused {used}\tends {ends}{over}")
 
 
 def _life(text: str) -> timedelta | None:

@@ -13,10 +13,10 @@ from rigwatch.address import local_broker_url
 from rigwatch.cli.invocation import Invocation, app, invocation
 from rigwatch.clock import Clock, as_datetime
 from rigwatch.errors import RigwatchError, WireError
-from rigwatch.logs import visible
 from rigwatch.master import master_key, node_access
 from rigwatch.registry import NodeAccess
 from rigwatch.settings import ServerSettings
+from rigwatch.texts import visible
 from rigwatch.topics import PREFIX, parse_topic
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from rigwatch.clock import Millis
+from rigwatch.texts import plain
 from subscriber.alerts.group import by_site
 from subscriber.alerts.incident import Incident, Kind, Scope, Subject
 from subscriber.alerts.rule import OVER_AGAIN, TITLES, Rule, Severity, plural
-from subscriber.alerts.words import NAME_MAX, duration, figures, moment, plain, spelled
+from subscriber.alerts.words import NAME_MAX, duration, figures, moment, spelled
 from subscriber.facts import NodeFacts
 
 NAMED = 12

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from rigwatch.messages import Gpu, Sample
+from rigwatch.texts import plain
 from subscriber.alerts.rule import RulePolicy
 from subscriber.alerts.trail import CARD_FORGOTTEN_AFTER, OUTBOX, Card
 from subscriber.alerts.view import UNKNOWN, Finding, View, either, moot, no, yes
-from subscriber.alerts.words import duration, plain
+from subscriber.alerts.words import duration
 
 _FIGURES = ("hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "cpu", "gpus", "uptime")
 

@@ -35,12 +35,6 @@ def hashrate(rate: float) -> str:
     raise AssertionError  # the last prefix returns
 
 
-def plain(text: str, longest: int = 200) -> str:
-    """A text of a node's own, on one line and without what a terminal or a phone would act on."""
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
-
-
 def moment(at: Millis, zone: ZoneInfo, now: Millis) -> str:
     """The time of day, with the date where it is not today's."""
     there, here = as_datetime(at).astimezone(zone), as_datetime(now).astimezone(zone)

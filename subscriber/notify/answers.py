@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from rigwatch.clock import Millis
+from rigwatch.texts import plain
 from subscriber.alerts.incident import Incident
 from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
 from subscriber.alerts.rule import TITLES
 from subscriber.alerts.status import NodeStatus, status_at
-from subscriber.alerts.words import duration, figures, hashrate, plain
+from subscriber.alerts.words import duration, figures, hashrate
 from subscriber.facts import NodeFacts, ServerFacts
 
 _WELL = frozenset({NodeStatus.ONLINE, NodeStatus.PENDING})

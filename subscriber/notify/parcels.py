@@ -15,8 +15,9 @@ from typing import Final
 import msgspec
 
 from rigwatch.clock import Millis
+from rigwatch.texts import plain
 from subscriber.alerts.letter import Text, digest, marked
-from subscriber.alerts.words import duration, plain
+from subscriber.alerts.words import duration
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.store.outbox import Posted
 

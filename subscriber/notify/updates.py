@@ -5,7 +5,7 @@ from typing import Any, Final, TypeGuard
 
 from msgspec import Struct
 
-from subscriber.alerts.words import plain
+from rigwatch.texts import plain
 
 _BUTTON = re.compile(r"(ack|mute) (\d{1,18})", re.ASCII)
 _NUMBER_MAX: Final = 2**53

@@ -87,7 +87,7 @@ class Guesses:
     def take(self, address: str, account: str) -> bool:
         """Whether there is one left; then it is one less."""
         source = source_of(address)
-        return self._limiter.hit(GUESSES, source, account) and self._limiter.hit(GUESSES_IN_ALL, source)
+        return self._limiter.test(GUESSES_IN_ALL, source) and self._limiter.hit(GUESSES, source, account)
 
     def was_right(self, address: str, account: str) -> None:
         """Who knows the password has not guessed it; those at other accounts stay counted."""
@@ -95,6 +95,7 @@ class Guesses:
 
     def was_wrong(self, address: str, account: str) -> None:
         source = source_of(address)
+        self._limiter.hit(GUESSES_IN_ALL, source)
         # Of many addresses together, so many lines are enough to see what is going on.
         if self._limiter.hit(_SAID, "said"):
             log.info("wrong password address=%s", source)

@@ -16,7 +16,7 @@ from subscriber.alerts.status import NodeStatus
 from subscriber.facts import Average
 from subscriber.store import Store, incidents, marks, series
 from web.api.moments import Given, Moment, moment, moment_or_none, span
-from web.api.operation import JSON, Operation
+from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page
 from web.errors import BadQuery
 from web.parts import Parts
@@ -121,7 +121,7 @@ class FleetResource:
         snapshot = self.snapshots.lately(now)
         # The stamp is read first: what changes while the rest is read makes the next look differ.
         version = (snapshot.version, self.store.look(marks.stamp))
-        return self.parts.answer("", version, lambda: msgspec.json.encode(self._described(snapshot)))
+        return self.parts.answer("", version, lambda: written(self._described(snapshot)))
 
     def totals(self, query: TotalsQuery) -> Totals:
         since, until = span(query.since, query.until, now=self.clock.now(), default=_HOUR)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import msgspec
 from flask import Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -13,7 +12,7 @@ from rigwatch.messages import Board, Fan, Gpu, Miner, Sample, Work
 from rigwatch.topics import NAME_PATTERN, NodeId
 from subscriber.alerts.status import NodeStatus
 from web.api.moments import Moment, moment, moment_or_none
-from web.api.operation import JSON, Operation
+from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page
 from web.overview.listing import Listing
 from web.parts import Parts
@@ -116,7 +115,7 @@ class Nodes:
     def one(self, site: str, node: str) -> Response:
         snapshot = self.snapshots.lately(self.clock.now())
         found = snapshot.standing(NodeId(site, node))
-        return self.parts.answer(str(found.facts.id), snapshot.version, lambda: msgspec.json.encode(_node(found)))
+        return self.parts.answer(str(found.facts.id), snapshot.version, lambda: written(_node(found)))
 
 
 def operations(snapshots: Snapshots, clock: Clock) -> Sequence[Operation]:
@@ -157,7 +156,7 @@ def _listed(fleet: Fleet, query: NodesQuery) -> bytes:
     chosen = [each for each in listing.apply(fleet.standings) if behind is None or each.facts.id > behind]
     chosen.sort(key=lambda each: each.facts.id)
     shown, following = page(chosen, query.limit, lambda each: str(each.facts.id))
-    return msgspec.json.encode(NodePage([_node(each) for each in shown], following))
+    return written(NodePage([_node(each) for each in shown], following))
 
 
 def _node(each: Standing) -> Node:

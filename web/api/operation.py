@@ -9,6 +9,7 @@ import msgspec
 from flask import Response, request, url_for
 from msgspec import Struct
 
+from rigwatch.texts import visible_json
 from web.api.reading import Nothing, read_body, read_query
 
 JSON = "application/json"
@@ -57,7 +58,7 @@ class Operation:
 
 
 def sent(made: Struct, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(made), status, content_type=JSON)
+    return Response(written(made), status, content_type=JSON)
 
 
 def created(made: Struct, endpoint: str, **arguments: Any) -> Response:  # noqa: ANN401 - of the rule
@@ -65,3 +66,8 @@ def created(made: Struct, endpoint: str, **arguments: Any) -> Response:  # noqa:
     response = sent(made, 201)
     response.headers["Location"] = url_for(endpoint, **arguments)
     return response
+
+
+def written(value: object) -> bytes:
+    """JSON in which other people's words command no terminal: many an answer ends in one."""
+    return visible_json(msgspec.json.encode(value).decode()).encode()

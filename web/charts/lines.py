@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu
+from rigwatch.texts import visible
 from subscriber.alerts.status import SILENT_AFTER
 from subscriber.facts import Cards, FleetPoint, Point
 from web.errors import BadQuery
@@ -141,7 +142,11 @@ def card_lines(moments: Sequence[Cards], seen: Window, interval: Millis) -> dict
     gaps = _gaps(times, interval)
     there = [{gpu.id: gpu for gpu in each.gpus} for each in moments]
     cards = [
-        {"id": card, "name": name, "lines": {figure: _line(_of(there, card, figure), gaps) for figure in _OF_A_CARD}}
+        {
+            "id": visible(card),
+            "name": visible(name),
+            "lines": {figure: _line(_of(there, card, figure), gaps) for figure in _OF_A_CARD},
+        }
         for card, name in names.items()
     ]
     return {"at": _times(times, gaps, seen, after=times), "cards": cards}

@@ -8,6 +8,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from rigwatch.clock import Clock, Millis
+from rigwatch.texts import visible
 from rigwatch.topics import NodeId
 from subscriber.alerts.fleet import chain_of
 from subscriber.facts import NodeFacts
@@ -69,7 +70,8 @@ class SeriesAnswers:
             **node_lines(points, seen, interval, heights, intervals=intervals_at(known, points)),
             "gpus": card_lines(cards, seen, interval),
             "band": [
-                (each.status.value, each.since / 1000, each.until / 1000, each.why) for each in band(known, points)
+                (each.status.value, each.since / 1000, each.until / 1000, visible(each.why))
+                for each in band(known, points)
             ],
             "samples": sum(point.samples for point in points),
             **counted._asdict(),

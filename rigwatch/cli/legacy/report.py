@@ -2,7 +2,7 @@
 
 import typer
 
-from rigwatch.logs import visible
+from rigwatch.texts import visible
 
 
 class Report:

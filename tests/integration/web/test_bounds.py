@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -123,6 +124,15 @@ def fire(work: Work, text: str) -> None:
     alerts.save(work, Outcome(incidents=tuple(made), decisions=tuple(decisions)), 1)
 
 
+UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ufeff]")
+"""What may reach no person's eyes, be it by a browser or by a terminal."""
+
+
+def around(text: str) -> str:
+    found = UNSEEN.search(text)
+    return text[max(0, found.start() - 90) :][:180] if found else ""
+
+
 QUERIES = (
     "", "range=all", "range=1h", "range=7d", "from=0&to=99999999999", "from=1759990000&to=1760000100",
     "sort=hashrate&dir=asc", "sort=power", "status=lost", "format=csv", "format=jsonl", "points=1", "state=past",
@@ -143,6 +153,7 @@ def test_every_page_and_every_answer_stands_them(filled: Flask) -> None:
                 path = f"{each.path.replace(NODE, name)}?{query}"
                 answer = client.get(path)
                 assert answer.status_code < 500, f"{path}: {answer.text[:300]}"
+                assert not UNSEEN.search(answer.text), f"{path}: {around(answer.text)!r}"
                 answer.close()
 
 

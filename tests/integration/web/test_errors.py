@@ -74,3 +74,13 @@ def test_a_database_that_broke_is_503_and_is_served_again_when_it_is_back(
     with closing(sqlite3.connect(home.database)) as database, database:
         database.execute("ALTER TABLE away RENAME TO node")
     assert ada.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("host", [".", "a..b", "x" * 64 + ".example", "é" * 70])
+@pytest.mark.parametrize("headers", [{}, basic()])
+def test_a_host_that_is_none_is_an_answer_and_no_defect(
+    stranger: FlaskClient, caplog: pytest.LogCaptureFixture, host: str, headers: dict[str, str]
+) -> None:
+    answer = stranger.get("/", headers={**headers, "Host": host})
+    assert answer.status_code < 500
+    assert "Traceback" not in caplog.text

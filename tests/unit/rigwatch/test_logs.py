@@ -12,6 +12,7 @@ from rigwatch.cli.watch import line_of
 from rigwatch.keys import MasterKey
 from rigwatch.mqtt import Message
 from rigwatch.registry import NodeAccess, Registry
+from rigwatch.texts import visible
 from tests.fake_clock import FakeClock
 
 FORGED = "rig\n2026-11-23T19:04:05Z error broker: forged\r\x1b[2J\x9b2J\x7f\u2028\u202e\x00"
@@ -48,7 +49,7 @@ def test_a_traceback_keeps_its_lines(root: logging.Logger, capsys: pytest.Captur
 
 
 def test_what_people_write_stays_readable() -> None:
-    assert logs.visible("Grüße aus 東京, 65 °C") == "Grüße aus 東京, 65 °C"
+    assert visible("Grüße aus 東京, 65 °C") == "Grüße aus 東京, 65 °C"
 
 
 def test_a_message_cannot_command_the_terminal_of_who_watches(tmp_path: Path) -> None:
