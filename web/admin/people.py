@@ -141,8 +141,8 @@ class PeopleDesk:
                 back=url_for("admin.tokens"),
                 secret=token,
                 label="The token, shown once",
-                command=f'curl -H "Authorization: Bearer {token}" ADDRESS',
-                steps="A program sends it as a header with each request:",
+                command=f"curl -H @- ADDRESS <<'END'\nAuthorization: Bearer {token}\nEND",
+                steps="A program sends it as a header with each request; like this it stands in no list of processes:",
                 hint=_ONCE,
             )
 

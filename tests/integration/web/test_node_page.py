@@ -53,7 +53,7 @@ def test_a_node_that_never_came_tells_the_next_step(ada: FlaskClient, store: Sto
     store.set_enrolled({rig().id: START})
     html = page(ada, RIG)
     assert "No sample yet" in html
-    assert "rigwatch publish --join TOKEN" in html
+    assert "rigwatch publish --join -" in html
     assert series(ada)["lines"] == {}
     assert series(ada)["band"] == []
 

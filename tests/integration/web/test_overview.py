@@ -54,7 +54,7 @@ FULL = Sample(n=START, at=START, hashrate=8123, peers=12, block=534_211, tempera
 def test_an_empty_store_tells_the_next_step(ada: FlaskClient) -> None:
     html = page(ada)
     assert "rigwatch enroll NAME" in html
-    assert "rigwatch publish --join TOKEN" in html
+    assert "rigwatch publish --join -" in html
     assert "<table" not in html
 
 
