@@ -1,9 +1,9 @@
 """The rules about hash boards of ASICs: a board that is gone, chips that are. Pure."""
 
 from rigwatch.messages import Board
+from rigwatch.texts import plain
 from subscriber.alerts.rule import RulePolicy
 from subscriber.alerts.view import UNKNOWN, Finding, View, no, yes
-from subscriber.alerts.words import plain
 
 _NAMED = 8
 
