@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from publisher.sources.asic import AsicSettings, AsicSource
 from publisher.sources.axeos import AxeosSettings, AxeosSource
 from publisher.sources.bitcoind import BitcoindSettings, BitcoindSource
 from publisher.sources.bzminer import BzminerSettings, BzminerSource
@@ -63,6 +64,7 @@ KINDS: Mapping[str, Kind[Any]] = {
     "lolminer": Kind(LolminerSettings, LolminerSource),
     "gminer": Kind(GminerSettings, GminerSource),
     "cgminer": Kind(CgminerSettings, CgminerSource),
+    "asic": Kind(AsicSettings, AsicSource),
     "axeos": Kind(AxeosSettings, AxeosSource),
     "nbminer": Kind(NbminerSettings, NbminerSource),
     "srbminer": Kind(SrbminerSettings, SrbminerSource),

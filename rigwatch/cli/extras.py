@@ -10,7 +10,7 @@ SERVER: Final = ("amqtt", "argon2", "flask", "peewee", "psycopg", "uvicorn")
 """Of the extra `server`, what no other extra has: enough to tell whether it is installed."""
 PUBLISHER: Final = frozenset({"paho", "psutil", "pynvml"})
 """Modules that come with the extra `publisher`, and with `server` too as far as that needs them."""
-RIG: Final = frozenset({"publish", "doctor", "import-legacy", "push", "simulate", "sources", "watch"})
+RIG: Final = frozenset({"discover", "publish", "doctor", "import-legacy", "push", "simulate", "sources", "watch"})
 """Commands that work, or tell of more, without a server's packages."""
 _OURS: Final = frozenset({"rigwatch", "broker", "publisher", "subscriber", "web"})
 
