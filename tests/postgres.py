@@ -25,12 +25,28 @@ _NOBODY = 65534
 _PATIENCE_S = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostgresServer:
     """A running server on loopback; it trusts everybody here."""
 
     port: int
     process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Its connections end at once; what is committed stays."""
+        _stop(self.process)
+
+    def start(self) -> None:
+        """Again, with the same data and on the same port."""
+        command = self.process.args
+        assert isinstance(command, list)
+        self.process = subprocess.Popen(
+            command,
+            cwd=Path(command[2]).parent,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **server_account(),
+        )
 
     def url(self, database: str) -> str:
         """The address that `[database] url` takes."""

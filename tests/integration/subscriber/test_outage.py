@@ -171,3 +171,10 @@ async def test_a_postgresql_that_takes_nothing_is_told_and_so_is_its_end(
         async with at_work(mosquitto, Home(tmp_path), url) as scene:
             with taken_from_postgres(server, fault, url.rpartition("/")[2]) as repair:
                 await told_without_it_and_all_told_after(scene, fault, repair)
+
+
+async def test_a_postgresql_that_is_stopped_is_told_and_so_is_its_end(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with postgres_running("fsync=off") as server:
+        async with at_work(mosquitto, Home(tmp_path), server.create_database()) as scene:
+            server.stop()
+            await told_without_it_and_all_told_after(scene, "it cannot be reached", server.start)
