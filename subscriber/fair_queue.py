@@ -12,6 +12,9 @@ from rigwatch.messages import Status
 from rigwatch.topics import NodeId
 from subscriber.ingest import Heard
 
+_OF_ONE: Final = 1000
+"""The most of one node in a batch, in samples; so that a batch takes long only where many have something to store."""
+
 _BYTES_A_SAMPLE: Final = 1024
 """A sample counts once for each of so many bytes that it takes: sixty cards weigh more than one."""
 
@@ -22,14 +25,14 @@ def weight_of(heard: Heard) -> int:
 
 
 class _Line:
-    """What one node has waiting; `held` is its weight."""
+    """What one node has waiting; `held` is its weight, `given` what it has had of the batch that is being taken."""
 
-    __slots__ = ("held", "reports", "statuses")
+    __slots__ = ("given", "held", "reports", "statuses")
 
     def __init__(self) -> None:
         self.statuses: deque[Heard] = deque()
         self.reports: deque[Heard] = deque()
-        self.held = 0
+        self.held = self.given = 0
 
 
 class FairQueue:
@@ -80,18 +83,24 @@ class FairQueue:
     def take(self, messages: int, weight: int) -> list[Heard]:
         """The next at most so many, of at most about so much; at least one, where there is one."""
         batch: list[Heard] = []
-        while self._count and len(batch) < messages and weight > 0:
-            turns = self._statuses or self._reports
+        served: list[_Line] = []
+        had_enough: list[_Line] = []
+        while (turns := self._statuses or self._reports) and len(batch) < messages and weight > 0:
             line = turns.popleft()
             own = line.statuses if turns is self._statuses else line.reports
             heard = own.popleft()
-            if own:
-                # Everybody else has a turn first.
-                turns.append(line)
             taken = weight_of(heard)
             weight -= taken
+            line.given += taken
             self._count_out(line, taken)
             batch.append(heard)
+            served.append(line)
+            if own:
+                # Everybody else has a turn first.
+                (turns if turns is self._statuses or line.given < _OF_ONE else had_enough).append(line)
+        self._reports.extend(had_enough)
+        for line in served:
+            line.given = 0
         return batch
 
     def _drop_latest(self, line: _Line) -> Heard:

@@ -5,8 +5,6 @@ from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.ingest import Heard
 from tests.rigs import birth, report, rig, sample, will
 
-DAYS = 172_800
-
 
 def history(node: str, count: int = 500, size: int = 0) -> Heard:
     of = rig(node)
@@ -56,7 +54,8 @@ def test_who_has_the_most_waiting_gives_way_and_nobody_else() -> None:
     assert queue.is_closed_to(rig("flood").id)
     assert not queue.is_closed_to(rig("quiet").id)
     assert names(queue.put(said("other", will()))) == ["flood"]
-    assert names(queue.take(1000, 2000)) == ["other", "flood", "quiet", "flood", "flood"]
+    assert names(queue.take(1000, 2000)) == ["other", "flood", "quiet", "flood"]
+    assert names(queue.take(1000, 2000)) == ["flood"]
 
 
 def test_a_node_may_have_all_the_room_while_nobody_else_needs_it() -> None:
@@ -79,3 +78,13 @@ def test_a_sample_weighs_what_it_takes() -> None:
     assert weight_of(history("a", 1, size=1500 * 1024)) == 1500
     assert weight_of(history("a", 500, size=20_000)) == 500
     assert weight_of(said("a", will())) == 1
+
+
+def test_one_node_alone_fills_no_batch_beyond_its_part() -> None:
+    queue = FairQueue(50_000)
+    for _ in range(8):
+        queue.put(history("flood"))
+    queue.put(said("quiet", report()))
+    assert names(queue.take(1000, 4000)) == ["flood", "quiet", "flood"]
+    assert names(queue.take(1000, 4000)) == ["flood", "flood"]
+    assert len(queue) == 4

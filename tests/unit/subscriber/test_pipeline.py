@@ -429,7 +429,7 @@ async def test_batches_take_no_longer_than_a_death_can_wait() -> None:
             return await slow(batch)
 
         it.pipeline._write = write
-        for start in range(0, 20_000, 500):
-            it.receive(rig().sealed(report(*(sample(n=start + n) for n in range(1, 501)), session=5)))
+        for number in range(40):
+            it.receive(rig(f"r{number}").sealed(report(*(sample(n=n) for n in range(1, 501)), session=5)))
         await it.pipeline.drained()
         assert [len(batch) for batch in it.disk.batches][:4] == [8, 4, 2, 2]
