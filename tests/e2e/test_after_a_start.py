@@ -3,10 +3,14 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.e2e.rigs import node_toml
 from tests.e2e.station import Station
 from tests.waiting import eventually
 from tests.webhook import webhook
+
+pytestmark = pytest.mark.timeout(300)
 
 NODE = "main/rig1"
 # Far below the 90 s that others, who have not come back, still have then.

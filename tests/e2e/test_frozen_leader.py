@@ -16,6 +16,8 @@ from tests.processes import Program, Rigwatch
 from tests.waiting import eventually
 from tests.webhook import Webhook, webhook
 
+pytestmark = pytest.mark.timeout(300)
+
 PASSPHRASE = "two servers are better than one"
 DRIVES = "drives the alerts"
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from subscriber.store import audit
+from subscriber.store import audit, running
 from subscriber.store.audit import Wanted
 from web.access.login import admin_only
 from web.admin.channel_test import ChannelTest
@@ -15,6 +15,7 @@ from web.errors import BadQuery
 
 _KINDS: Final = ("node", "user", "token", "incident", "silence", "maintenance", "channel")
 _TEXT_MAX: Final = 100
+_ALIVE_MS: Final = 10_000
 _NUMBER_MAX: Final = 2**63 - 1
 
 
@@ -67,13 +68,19 @@ class RecordsDesk:
             "admin_channels.html",
             problem=problem,
             done="",
-            configured=len(self._desk.settings.alerts.channels)
-            + len(self._desk.settings.alerts.channel)
-            + len(set(self._desk.settings.alerts.telegram.chats)),
+            configured=self._configured(),
             refused=sorted(self._desk.store.refused_channels().items()),
             test=self._test.latest(),
             zone=self._desk.zone,
         )
+
+    def _configured(self) -> int:
+        """How many channels there are: those in use, which a subscriber takes over while this process runs."""
+        since = self._desk.now() - _ALIVE_MS
+        in_use = self._desk.store.look(lambda work: running.alive(work, since)).values()
+        alerts = self._desk.settings.alerts
+        named = len(alerts.channels) + len(alerts.channel) + len(set(alerts.telegram.chats))
+        return max((len(each.channels) for each in in_use), default=named)
 
 
 def _link(query: Mapping[str, str]) -> str:

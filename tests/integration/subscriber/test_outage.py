@@ -29,6 +29,8 @@ from tests.rigs import rig
 from tests.waiting import eventually_async
 from tests.webhook import Webhook, webhook
 
+pytestmark = pytest.mark.timeout(300)
+
 RIGS = (rig("one", "garage"), rig("two", "garage"))
 
 

@@ -20,6 +20,8 @@ from tests.rigs import rig, will
 from tests.waiting import eventually, eventually_async
 from tests.webhook import webhook
 
+pytestmark = pytest.mark.timeout(300)
+
 RIG = rig("rig1", "garage")
 AT_ONCE = "hold = '0s'\ngroup_wait = '0s'\ngrace = '0s'\n"
 
