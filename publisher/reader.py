@@ -36,8 +36,10 @@ class Reader:
         """Reads until it is cancelled."""
         due = self._clock.monotonic()
         while True:
-            self._reads.append(await self._read())
-            self._last = (*self._last[-1:], self._reads[-1])
+            # Not in one line with the append: what has been taken while it was read would get it, and nobody else.
+            read = await self._read()
+            self._reads.append(read)
+            self._last = (*self._last[-1:], read)
             self._last_at = self._clock.monotonic()
             self._answered.set()
             # A machine that was asleep does not catch up on the reads it missed.

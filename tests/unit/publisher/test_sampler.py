@@ -252,6 +252,28 @@ async def test_a_source_that_fails_has_its_error_in_every_sample_however_short_t
         assert [summary for summary in kept if "a" not in summary.errors] == []
 
 
+async def test_a_read_that_was_under_way_when_a_sample_was_taken_is_in_the_next() -> None:
+    clock, gate = FakeClock(), Gate()
+    waits = iter([False, True])
+
+    def answer() -> Reading:
+        return gate() if next(waits) else Reading(hashrate=1.0)
+
+    source = Given(answer, every=10, timeout=9, blocking=True)
+    reader = Reader("a", source, interval=MINUTE, clock=clock)
+    reading = asyncio.create_task(reader.run())
+    await eventually_async(lambda: reader._last)
+    assert [each.reading for each in reader.take().reads] == [Reading(hashrate=1.0)]
+    await clock.advance(10)
+    await eventually_async(lambda: source.reads == 2)
+    assert [each.reading for each in reader.take().reads] == [Reading(hashrate=1.0)]
+    gate.event.set()
+    await eventually_async(lambda: len(reader._last) == 2)
+    assert [each.reading for each in reader.take().reads] == [Reading(hashrate=7.0)]
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+
+
 async def test_a_reading_that_is_not_fresh_is_not_given_again() -> None:
     clock = FakeClock()
     reader = Reader("a", Given(lambda: Reading(hashrate=7.0), every=10), interval=MINUTE, clock=clock)
