@@ -271,8 +271,9 @@ class Alerter:
         return self._policy.of_site("", Rule.CERTIFICATE_EXPIRY).threshold
 
     def _store_past(self, work: Work, engine: Engine) -> None:
-        self._recorded = len(self._past)
-        for past in islice(self._past, self._recorded):
+        pending = list(self._past)
+        self._recorded = len(pending)
+        for past in pending:
             number = engine.next_id()
             story = tuple(structs.replace(each, incident=number) for each in past.decisions)
             outcome = Outcome(incidents=(structs.replace(past.incident, id=number),), decisions=story)

@@ -101,6 +101,9 @@ class Alerting:
         """From now on these, of which only `[alerts]` may differ. Raises `SettingsError`, and then nothing changed."""
         channels = channels_of(settings.alerts, self._chats)
         plan = _plan(settings, channels)
+        # Those of before and of now, until nobody can hand over a message to one that is not there.
+        new = {each.key for each in channels}
+        self._postman.replace_channels([*channels, *(each for each in self._postman.channels if each.key not in new)])
         await self._worker.do(
             lambda _store: self._alerter.use(plan.policy, plan.routes, addresses=plan.addresses, link=plan.link)
         )

@@ -57,7 +57,7 @@ class Chores:
     async def prune(self, keep: timedelta) -> None:
         """Every minute; a step at a time, so that batches get their turn in between."""
         while True:
-            await self._try("forgetting old samples", lambda: self._prune(keep))
+            await self._try("forgetting old samples", lambda: self._prune(keep), counts=False)
             await self._clock.sleep(PRUNE_EVERY_S)
 
     async def say_goodbye(self) -> None:
@@ -95,12 +95,14 @@ class Chores:
         while await self._worker.do(lambda _store: next(steps, None)) is not None:
             pass
 
-    async def _try(self, what: str, chore: Callable[[], Awaitable[None]]) -> None:
+    async def _try(self, what: str, chore: Callable[[], Awaitable[None]], *, counts: bool = True) -> None:
         """A database or a file that cannot be used now is named once; the chore is tried again when it is next due."""
         try:
             await chore()
         except Unusable as exc:
-            self._outage.failed(what, exc)
+            # Counts where it is tried again soon, or its end would be noticed late.
+            if counts:
+                self._outage.failed(what, exc)
         except RigwatchError as exc:
             if what not in self._failing:
                 log.warning("not done chore=%r: %s", what, exc)

@@ -180,7 +180,11 @@ class Round:
             return True
         for pause in _ASK_AGAIN_S:
             try:
-                return await self._ledger.is_ours()
+                async with asyncio.timeout(_BOOK_PATIENCE_S):
+                    return await self._ledger.is_ours()
+            except TimeoutError:
+                # It hangs, and would the next time.
+                return True
             except RigwatchError:
                 await self._clock.sleep(pause)
         # Nobody can say, so nobody can have carried it either.

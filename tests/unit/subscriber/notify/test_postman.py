@@ -29,8 +29,11 @@ class Book:
     lines: list[tuple[str, tuple[int, ...]]] = field(default_factory=list)
     ours: bool = True
     silent: int = 0
+    hangs: bool = False
 
     async def is_ours(self) -> bool:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.silent:
             self.silent -= 1
             raise StoreError("the database is away")
@@ -135,6 +138,14 @@ async def test_a_database_that_does_not_say_whose_turn_it_is_is_asked_again_and_
             await eventually_async(partial(book.has, "sent"))
         assert script.titles == ["message 1"]
         assert (book.silent == 0) is asked
+
+
+async def test_a_database_that_hangs_keeps_nobody_from_being_told() -> None:
+    script, book = Script(), Book(hangs=True)
+    async with a_postman(script, book, FakeClock()) as postman:
+        postman.hand_over([message(1)])
+        await eventually_async(partial(book.has, "sent"))
+    assert script.titles == ["message 1"]
 
 
 async def test_a_delay_that_the_other_side_asks_for_is_kept() -> None:
