@@ -67,5 +67,8 @@ class _Counted:
     def contested(self, rival: str) -> None:
         self._census.went(self._node, f"another publisher uses its key, from {rival or 'unknown'}")
 
+    def gone(self, why: str) -> None:
+        self._census.went(self._node, why)
+
     def offline(self) -> None:
         self._census.went(self._node)

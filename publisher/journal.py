@@ -18,6 +18,7 @@ class Journal(Protocol):
     def refused(self, why: str, /) -> None: ...
     def outdated(self, session: int, /) -> None: ...
     def contested(self, rival: str, /) -> None: ...
+    def gone(self, why: str, /) -> None: ...
     def offline(self) -> None: ...
 
 
@@ -65,6 +66,9 @@ class LogJournal:
                 self._node,
                 rival or "unknown",
             )
+
+    def gone(self, why: str) -> None:
+        log.warning("node is lost, its machine does not answer node=%s error=%s", self._node, why)
 
     def offline(self) -> None:
         log.info("node said goodbye node=%s", self._node)

@@ -8,8 +8,10 @@ from publisher.dispatch import Dispatch
 from publisher.journal import Journal
 from publisher.outbox import Outbox
 from publisher.plan import Plan
+from publisher.presence import presence_of
 from publisher.sampler import Sampler
 from publisher.session import Session
+from publisher.summary import Summary
 from rigwatch import __version__
 from rigwatch.clock import Clock
 from rigwatch.messages import LINE_MAX, NodeState, Status
@@ -27,10 +29,20 @@ async def run_node(
 ) -> None:
     """Returns after the goodbye, once `stop` is set; what is not delivered by then stays in the outbox."""
     dispatch = Dispatch(outbox, clock=clock)
-    sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock)
-    session = Session(plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal)
+    device = presence_of(plan.sources)
+    heard = {} if device is None else {"on_read": device.note}
+    sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock, **heard)
+    session = Session(
+        plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal, device=device
+    )
+
+    async def keep(summary: Summary) -> None:
+        # Nothing is to be said of a machine that is not there but that, and the session says it.
+        if device is None or device.is_here:
+            await dispatch.keep(summary)
+
     async with asyncio.TaskGroup() as group:
-        sampling = group.create_task(sampler.run(dispatch.keep), name=f"sample {plan.node}")
+        sampling = group.create_task(sampler.run(keep), name=f"sample {plan.node}")
         await session.run(stop)
         sampling.cancel()
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from publisher.sources.reading import Reading, SourceError, checked
@@ -16,10 +17,19 @@ log = logging.getLogger(__name__)
 class Reader:
     """Keeps what one source gives until it is taken; a read that hangs never has a second one beside it."""
 
-    def __init__(self, label: str, source: Source, *, interval: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        label: str,
+        source: Source,
+        *,
+        interval: timedelta,
+        clock: Clock,
+        on_read: Callable[[str, Read], None] = lambda _label, _read: None,
+    ) -> None:
         self.label = label
         self._source = source
         self._clock = clock
+        self._on_read = on_read
         # Once an interval at least, and known to have failed before the interval ends.
         self._every = min(source.every, interval).total_seconds()
         self._timeout = min(source.timeout, interval * 0.9).total_seconds()
@@ -39,6 +49,7 @@ class Reader:
             # Not in one line with the append: what has been taken while it was read would get it, and nobody else.
             read = await self._read()
             self._reads.append(read)
+            self._on_read(self.label, read)
             self._last = (*self._last[-1:], read)
             self._last_at = self._clock.monotonic()
             self._answered.set()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from publisher.reader import Reader
 from publisher.roll import Roll
 from publisher.sources.source import Source
-from publisher.summary import Summary, summarise
+from publisher.summary import Read, Summary, summarise
 from rigwatch.clock import Clock
 from rigwatch.topics import NodeId
 
@@ -19,12 +19,20 @@ class Sampler:
     """Reads the sources side by side, each on its own time; none can delay another, or the interval."""
 
     def __init__(
-        self, node: NodeId, sources: Sequence[tuple[str, Source]], *, interval: timedelta, clock: Clock
+        self,
+        node: NodeId,
+        sources: Sequence[tuple[str, Source]],
+        *,
+        interval: timedelta,
+        clock: Clock,
+        on_read: Callable[[str, Read], None] = lambda _label, _read: None,
     ) -> None:
         self._node = node
         self._clock = clock
         self._interval = interval.total_seconds()
-        self._readers = [Reader(label, source, interval=interval, clock=clock) for label, source in sources]
+        self._readers = [
+            Reader(label, source, interval=interval, clock=clock, on_read=on_read) for label, source in sources
+        ]
         self._failing: dict[str, str] = {}
         self._roll = Roll()
 

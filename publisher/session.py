@@ -17,10 +17,11 @@ from publisher.backoff import Backoff, Comeback
 from publisher.dispatch import Dispatch, Outgoing
 from publisher.journal import Journal, LogJournal
 from publisher.moments import NEVER_SET
+from publisher.presence import DevicePresence
 from rigwatch.clock import Clock, as_iso
 from rigwatch.errors import WireError
 from rigwatch.keys import NodeKey
-from rigwatch.messages import Ack, NodeState, Report, Status, decode, encode
+from rigwatch.messages import LINE_MAX, Ack, NodeState, Report, Status, decode, encode
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable, Will
 from rigwatch.topics import Channel, NodeId, topic_of
 
@@ -60,6 +61,14 @@ class _Outdated(Exception):
         self.session = session
 
 
+class _Gone(Exception):
+    """The machine that the node stands for does not answer any more."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class Session:
     """Keeps one node on its broker until it is stopped. `about` is what birth and will say, state and session aside."""
 
@@ -72,7 +81,11 @@ class Session:
         clock: Clock,
         random: Random,
         journal: Journal | None = None,
+        device: DevicePresence | None = None,
     ) -> None:
+        self._device = device
+        if device is not None:
+            device.on_change.append(dispatch.wake.set)
         self._account, self._dispatch, self._clock = account, dispatch, clock
         # Not from `random`, which may have a seed that another machine has as well.
         self._about = structs.replace(about, instance=secrets.token_hex(8))
@@ -90,6 +103,9 @@ class Session:
         stopping.add_done_callback(lambda _: self._dispatch.wake.set())
         try:
             while not stop.is_set():
+                if self._device is not None and not self._device.is_here:
+                    await self._until_here(self._device, stopping)
+                    continue
                 delay = await self._once(stop, stopping)
                 await self._either(stopping, delay)
         finally:
@@ -148,6 +164,11 @@ class Session:
             self._retry.online()
             self._refusal.reset()
             await self._serve(connection, session, stop)
+        except _Gone as exc:
+            # Where it does not get through, the connection breaks, and the will says it.
+            with suppress(MqttError, TimeoutError):
+                await self._say_lost(connection, session, exc.why)
+            return 0.0
         except _Outdated as exc:
             self._journal.outdated(exc.session)
             await self._dispatch.raise_session_above(exc.session)
@@ -184,6 +205,8 @@ class Session:
             await self._take_acks(session)
             if connection.lost.done():
                 raise MqttError(connection.lost.result())
+            if self._device is not None and not self._device.is_here:
+                raise _Gone(self._device.why)
             while outgoing := await self._dispatch.next():
                 self._send(connection, session, outgoing)
             await self._until(wake, self._dispatch.wakes_at())
@@ -226,12 +249,31 @@ class Session:
             self._journal.offline()
         await connection.close()
 
-    def _publish_status(self, connection: Connection, state: NodeState, session: int) -> "asyncio.Future[None]":
-        topic = topic_of(self._account.node, Channel.STATUS)
-        return connection.publish(topic, self._status(state, session), retain=True)
+    async def _say_lost(self, connection: Connection, session: int, why: str) -> None:
+        """What its will would say, and why."""
+        async with asyncio.timeout(GOODBYE):
+            await self._publish_status(connection, NodeState.LOST, session, why)
+        self._journal.gone(why)
+        await connection.close()
 
-    def _status(self, state: NodeState, session: int) -> bytes:
-        reason = "stopped" if state is NodeState.OFFLINE else ""
+    async def _until_here(self, device: DevicePresence, stopping: "asyncio.Task[object]") -> None:
+        device.changed.clear()
+        if device.is_here:
+            return
+        coming = asyncio.create_task(device.changed.wait())
+        try:
+            await asyncio.wait((coming, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            coming.cancel()
+
+    def _publish_status(
+        self, connection: Connection, state: NodeState, session: int, why: str = ""
+    ) -> "asyncio.Future[None]":
+        topic = topic_of(self._account.node, Channel.STATUS)
+        return connection.publish(topic, self._status(state, session, why), retain=True)
+
+    def _status(self, state: NodeState, session: int, why: str = "") -> bytes:
+        reason = "stopped" if state is NodeState.OFFLINE else why[:LINE_MAX]
         status = structs.replace(self._about, state=state, session=session, reason=reason)
         return self._account.key.seal_key.seal(topic_of(self._account.node, Channel.STATUS), encode(status))
 

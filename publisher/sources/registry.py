@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from publisher.sources.asic import AsicSettings, AsicSource
+from publisher.sources.asic_network import Finder, mac_of
 from publisher.sources.axeos import AxeosSettings, AxeosSource
 from publisher.sources.bitcoind import BitcoindSettings, BitcoindSource
 from publisher.sources.bzminer import BzminerSettings, BzminerSource
@@ -21,6 +22,7 @@ from publisher.sources.custom import (
     HttpSource,
 )
 from publisher.sources.ethminer import EthminerSettings, EthminerSource
+from publisher.sources.followed import FollowedSource
 from publisher.sources.gminer import GminerSettings, GminerSource
 from publisher.sources.hashfile import HashfileSettings, HashfileSource
 from publisher.sources.hiveos import HiveosSettings, HiveosSource
@@ -90,6 +92,13 @@ KINDS: Mapping[str, Kind[Any]] = {
 }
 
 
+_IN_THE_NETWORK: Mapping[str, tuple[str, str]] = {
+    "axeos": ("url", "http://{}"),
+    "cgminer": ("address", "{}:4028"),
+}
+"""Kinds that may be a machine of its own, with the setting that says where it is."""
+
+
 def build_sources(raws: Sequence[Mapping[str, Any]], place: Place, context: Context) -> tuple[tuple[str, Source], ...]:
     """The sources of one node, each with the label that it has in `errors`: its kind, numbered from the second on.
 
@@ -103,8 +112,28 @@ def build_sources(raws: Sequence[Mapping[str, Any]], place: Place, context: Cont
         counts[kind] = counts.get(kind, 0) + 1
         label = kind if counts[kind] == 1 else f"{kind}-{counts[kind]}"
         settings = {key: value for key, value in raw.items() if key != "kind"}
-        built.append((label, KINDS[kind].source(settings, here, context)))
+        build_one = _followed if kind in _IN_THE_NETWORK and "mac" in settings else _plain
+        built.append((label, build_one(kind, settings, here, context)))
     return tuple(built)
+
+
+def _plain(kind: str, settings: Mapping[str, Any], place: Place, context: Context) -> Source:
+    return KINDS[kind].source(settings, place, context)
+
+
+def _followed(kind: str, settings: Mapping[str, Any], place: Place, context: Context) -> Source:
+    """With its `mac`, and the `network` to look for it in, such a machine may change its address."""
+    key, template = _IN_THE_NETWORK[kind]
+    own = {name: value for name, value in settings.items() if name not in ("mac", "network")}
+    mac = str(settings["mac"])
+    if mac_of(mac) is None:
+        raise SettingsError(f"{place.key('mac')}: should look like 02:00:00:aa:bb:cc (got {mac[:40]!r})")
+    address = str(own.get(key, "")).removeprefix("http://").partition(":")[0].rstrip("/")
+
+    def make(moved: str) -> Source:
+        return _plain(kind, own if moved == address else {**own, key: template.format(moved)}, place, context)
+
+    return FollowedSource(make, Finder(address, mac, str(settings.get("network", "")), clock=context.clock))
 
 
 def _kind(raw: Mapping[str, Any], place: Place) -> str:

@@ -27,6 +27,9 @@ class Source(Protocol):
         """True: `read` waits for a disk or a network and gets a thread. False: it answers at once (µs)."""
         ...
 
+    # A source may have an attribute `is_device`: True where it reads a machine of its own in the network, which
+    # its node stands for (`publisher.presence`).
+
     def read(self) -> Reading:
         """One reading. Raises SourceError when the figures cannot be had; never called twice at a time."""
         ...

@@ -1,143 +1,156 @@
-"""`discover`: the ASICs of a network, and a node for each of them in one go."""
+"""`discover`: the miners of a network that run no publisher of their own, and a node for each."""
 
 import json
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rigwatch.address import local_broker_url
 from rigwatch.cli.invocation import Invocation, app, invocation
-from rigwatch.cli.nodes import join_token
-from rigwatch.cli.sources import hashrate
-from rigwatch.errors import SettingsError
+from rigwatch.cli.sources import source_table, summary_of
+from rigwatch.errors import SettingsError, TopicError
 from rigwatch.home import write_private
 from rigwatch.settings.loader import read_toml
 from rigwatch.settings.writing import append_table, toml_value
 from rigwatch.topics import NodeId
 
-_SEARCH = 300.0
-_READ = 20.0
-_NO_LETTER = re.compile(r"[^a-z0-9]+")
+if TYPE_CHECKING:
+    from publisher.search import FoundMiner
 
-
-@dataclass(frozen=True, slots=True)
-class Asic:
-    """One that answers. `hashrate` is in H/s."""
-
-    address: str
-    make: str
-    model: str
-    mac: str
-    hashrate: float | None
-    firmware: str
-
-    @property
-    def node(self) -> str:
-        """A name that stays: of its model and the end of its MAC."""
-        end = self.mac.replace(":", "")[-4:] or self.address.rpartition(".")[2]
-        return f"{_NO_LETTER.sub('-', f'{self.make} {self.model}'.lower()).strip('-')[:58]}-{end}"
+_NAME_MAX = 48
 
 
 @app.command()
-def discover(
+def discover(  # noqa: PLR0917 - each option is one
     context: typer.Context,
-    network: Annotated[str, typer.Argument(help="Such as 192.168.1.0/24.")],
-    *,
-    add: Annotated[bool, typer.Option("--add", help="Make a node of each in publisher.toml.")] = False,
-    site: Annotated[str, typer.Option(help="The site of the nodes that are made.")] = "main",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a list of what answers.")] = False,
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="As in 192.168.1.0/24.")],
+    add: Annotated[bool, typer.Option("--add", help="Make a node of each that is new, in publisher.toml.")] = False,  # noqa: FBT002
+    site: Annotated[str, typer.Option(help="Where they stand.")] = "main",
+    prefix: Annotated[str, typer.Option(help="What each node's name begins with.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of what was found.")] = False,  # noqa: FBT002
 ) -> None:
-    """List the ASICs of a network: make, model, address, rate; with --add each becomes a node.
+    """List the miners of a network: ASICs and Bitaxes of every make, by address.
 
-    Needs the extra 'asic' (pip install 'rigwatch[asic]').
+    With --add, on the server or where publisher.toml has a passphrase, each becomes a node of this machine's publisher.
     """
+    from publisher.search import search
+    from publisher.sources.asic_network import network_of
+
     call = invocation(context)
-    found = asics_of(network)
+    try:
+        wanted = network_of(network, "")
+        NodeId(site, f"{prefix}x")
+    except (ValueError, TopicError) as exc:
+        raise SettingsError(f"{network} {exc}" if isinstance(exc, ValueError) else str(exc)) from None
+    found = search(wanted, call.clock)
+    known = known_miners(call)
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found]))
+        typer.echo(json.dumps([_as_json(each) for each in found]))
     else:
-        for each in found:
-            rate = "unknown" if each.hashrate is None else hashrate(each.hashrate)
-            typer.echo(f"{each.address:<16}{f'{each.make} {each.model}':<32}{each.mac:<19}{rate:<12}{each.firmware}")
-        if not found:
-            typer.echo(f"No ASIC that is known answers in {network}.")
+        for line in _told(found, known):
+            typer.echo(line)
     if add:
-        for name in _added(call, found, site):
-            typer.echo(f"added {name} to {call.home.publisher_toml}", err=True)
+        _add(call, [each for each in found if not is_known(each, known)], site, prefix)
+    elif found and not as_json and not all(is_known(each, known) for each in found):
+        typer.echo(f"\n'{call.command} discover {network} --add' makes a node of each that is new")
 
 
-def asics_of(network: str) -> list[Asic]:
-    """Those that answer, by address."""
-    from publisher.sources import asic_library
-    from publisher.sources.asic import hashes
-    from publisher.sources.reading import SourceError
-
-    found: list[Asic] = []
-    for miner in asic_library.scan(network, _SEARCH):
-        try:
-            data = asic_library.data_of(miner, _READ)
-        except SourceError:
-            continue
-        about = data.device_info
-        found.append(
-            Asic(
-                address=str(miner.ip),
-                make=str(about.make),
-                model=str(about.model),
-                mac=(data.mac or "").lower(),
-                hashrate=hashes(data.hashrate),
-                firmware=data.firmware_version or "",
-            )
-        )
-    return sorted(found, key=lambda each: tuple(int(part) for part in each.address.split(".")))
-
-
-def _added(call: Invocation, found: Sequence[Asic], site: str) -> list[str]:
-    """The nodes that were made; one whose MAC or address the file names already is left as it is."""
+def known_miners(call: Invocation) -> set[str]:
+    """Addresses and MACs of what `publisher.toml` reads in the network."""
     path = call.home.publisher_toml
-    text = path.read_text("utf-8") if path.exists() else ""
-    nodes = read_toml(path).get("nodes", []) if text else []
-    sources = [source for node in nodes for source in node.get("sources", []) if source.get("kind") == "asic"]
-    known = {str(source.get(key, "")).lower() for source in sources for key in ("mac", "address")}
-    made: list[str] = []
+    nodes = read_toml(path).get("nodes", []) if path.exists() else []
+    sources = [source for node in nodes for source in node.get("sources", [])]
+    told = [str(source.get(key, "")) for source in sources for key in ("mac", "address", "url")]
+    return {text.lower().removeprefix("http://").partition(":4028")[0].rstrip("/") for text in told if text}
+
+
+def is_known(found: "FoundMiner", known: set[str]) -> bool:
+    return (found.mac in known) if found.mac else (found.address in known)
+
+
+def name_for(found: "FoundMiner", taken: set[str], prefix: str) -> str:
+    """From its model and the end of its MAC, which stay when its address changes: `s19pro-0019`."""
+    words = "".join(char if char.isascii() and char.isalnum() else "-" for char in found.model.lower())
+    model = "-".join(filter(None, words.split("-")))[:_NAME_MAX].strip("-") or "miner"
+    tail = found.mac.replace(":", "")[-4:] or found.address.rpartition(".")[2]
+    name = f"{prefix}{model}-{tail}"
+    at = 2
+    while name in taken:
+        name, at = f"{prefix}{model}-{tail}-{at}", at + 1
+    return name
+
+
+def _add(call: Invocation, found: "Sequence[FoundMiner]", site: str, prefix: str) -> None:
+    """A table in `publisher.toml` for each, with a key of its own."""
+    if not found:
+        typer.echo("nothing new to add")
+        return
+    path = call.home.publisher_toml
+    text = path.read_text("utf-8") if path.exists() else "# What this machine publishes.\n"
+    raw = read_toml(path).get("nodes", []) if path.exists() else []
+    # A token says in itself which node it is for, so that names of the file alone do not tell which are taken.
+    taken = {str(each.get("node", "")) for each in raw} | _enrolled(call, site)
     for each in found:
-        if each.address in known or (each.mac and each.mac in known):
-            continue
-        table = _table(call, each, NodeId(site, each.node), nodes)
-        longer = append_table(text, table)
-        if longer is None:
-            raise SettingsError(
-                f"{path}: is written in a way that nothing can be added to; add this yourself:\n\n{table}"
-            )
-        text = longer
-        made.append(str(NodeId(site, each.node)))
-    if made:
-        call.home.prepare()
-        write_private(path, text)
-    return made
+        name = name_for(each, taken, prefix)
+        taken.add(name)
+        login = _login(call, NodeId(site, name), raw)
+        lines = [f"{key} = {toml_value(value)}" for key, value in login.items()]
+        title = f"{each.model} {each.host}".strip()
+        table = "\n".join(
+            ["[[nodes]]", *lines, f"name = {toml_value(title)}", "", source_table(dict(each.settings)), ""]
+        )
+        added = append_table(text, table)
+        if added is None:
+            raise SettingsError(f"{path}: is written in a way that nothing can be added to; move it away and try again")
+        text = added
+        typer.echo(f"{each.address:<16}is the node {site}/{name}")
+    call.home.prepare()
+    write_private(path, text)
+    typer.echo(f"added to {path}; start the publisher again ('{call.command} publish', or 'up')")
 
 
-def _table(call: Invocation, asic: Asic, node: NodeId, nodes: Sequence[dict[str, Any]]) -> str:
-    keys: dict[str, Any] = {"name": f"{asic.make} {asic.model} {asic.mac[-5:]}".strip(), **_access(call, node, nodes)}
-    source = {"kind": "asic", "address": asic.address, **({"mac": asic.mac} if asic.mac else {})}
-    lines = ["[[nodes]]", *(f"{key} = {toml_value(value)}" for key, value in keys.items())]
-    lines += ["", "[[nodes.sources]]", *(f"{key} = {toml_value(value)}" for key, value in source.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _access(call: Invocation, node: NodeId, nodes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """How the node is known to its server: by a token of this machine's own, or the passphrase that the others use."""
+def _login(call: Invocation, node: NodeId, nodes: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """A token where this home is a server's; else the passphrase that other nodes of the file have."""
     if call.home.server_toml.exists():
+        from rigwatch.address import local_broker_url
+        from rigwatch.cli.nodes import join_token
+
         settings = call.server()
-        return {"token": join_token(call, settings, node, url=local_broker_url(settings.broker))}
+        token = join_token(call, settings, node, url=local_broker_url(settings.broker))
+        return {"node": node.node, "site": node.site, "token": token}
     for each in nodes:
-        if each.get("passphrase") or each.get("passphrase_file"):
-            shared = ("server", "ca_file", "passphrase", "passphrase_file")
-            return {"node": node.node, "site": node.site, **{key: each[key] for key in shared if key in each}}
+        shared = {key: str(each[key]) for key in ("server", "ca_file", "passphrase", "passphrase_file") if key in each}
+        if "server" in shared and shared.keys() & {"passphrase", "passphrase_file"}:
+            return {"node": node.node, "site": node.site, **shared}
     raise SettingsError(
-        f"{call.home.publisher_toml}: nodes can be made where the server is, or where a node has a passphrase;"
-        f" else 'rigwatch enroll {node.node}' on the server prints a token for each"
+        f"{call.home.path}: has neither server.toml nor a node with a passphrase in publisher.toml, so no new node can "
+        f"get a key here; run this on the server ('{call.command} up' makes one)"
     )
+
+
+def _enrolled(call: Invocation, site: str) -> set[str]:
+    from rigwatch.registry import Registry
+
+    if not call.home.server_toml.exists():
+        return set()
+    return {node.node for node in Registry(call.home.nodes_json).nodes() if node.site == site}
+
+
+def _told(found: "Sequence[FoundMiner]", known: set[str]) -> Iterator[str]:
+    if not found:
+        yield "no miner answers there"
+    for each in found:
+        mark = "read already" if is_known(each, known) else "new"
+        yield f"{each.address:<16}{each.kind:<9}{each.mac or '-':<19}{mark:<14}{summary_of(each.reading)}"
+
+
+def _as_json(found: "FoundMiner") -> dict[str, Any]:
+    import msgspec
+
+    figures = msgspec.to_builtins(found.reading)
+    for name in ("lacks", "odd"):
+        figures.pop(name, None)
+    return {
+        "address": found.address, "kind": found.kind, "mac": found.mac, "host": found.host, "model": found.model,
+        "figures": figures,
+    }  # fmt: skip
