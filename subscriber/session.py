@@ -27,7 +27,7 @@ _REPORT = f"/{Channel.REPORT.value}"
 class Session:
     """One connection at a time. `connected_at` is since when it is there, None while it is not.
 
-    `more` are further filters, for a broker that is known to grant them.
+    `more` are further filters, which the broker may refuse.
 
     With `shared` each report goes to one of all subscribers. A status goes to every one all the same: it is a death,
     or what the broker keeps for whoever connects next.
@@ -104,14 +104,22 @@ class Session:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 # In this order: who took over whom is known before the births that tell of it.
-                reports = SHARED_REPORTS if self._shared else ALL_REPORTS
-                await connection.subscribe(*self._more, ALL_STATUS, reports)
+                await self._ask_for_more(connection)
+                await connection.subscribe(ALL_STATUS, SHARED_REPORTS if self._shared else ALL_REPORTS)
         except TimeoutError:
             raise Unreachable(f"{self._endpoint}: no answer to SUBSCRIBE within {_ANSWER_S:g} s") from None
         self._connected.begin(asked_at)
         self.changed.set()
         self._failure = ""
         log.info("connected to the broker endpoint=%s", self._endpoint)
+
+    async def _ask_for_more(self, connection: Connection) -> None:
+        """A broker of before an upgrade does not grant it; the nodes are watched all the same."""
+        if self._more:
+            try:
+                await connection.subscribe(*self._more)
+            except Refused as exc:
+                log.info("the broker does not tell of take-overs, it may be of an older version reason=%s", exc)
 
     def _received(self, message: Message) -> None:
         self._reports_come = self._reports_come or message.topic.endswith(_REPORT)

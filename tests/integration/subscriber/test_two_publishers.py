@@ -24,6 +24,7 @@ from tests.integration.subscriber.running import prepare, settings, subscribing
 from tests.mosquitto import Mosquitto
 from tests.ports import free_port
 from tests.rigs import rig
+from tests.scripted_broker import ACCEPTED, CONNECT, PINGREQ, SUBSCRIBE, Packet, scripted_broker
 from tests.waiting import eventually_async
 
 RIG = rig()
@@ -159,3 +160,19 @@ async def test_one_publisher_that_is_stopped_and_started_is_none(mosquitto: Mosq
 
 def _is_online_since(server: Server, before: int) -> bool:
     return server.facts().state is NodeState.ONLINE and server.facts().session > before
+
+
+async def test_a_broker_of_before_an_upgrade_tells_nothing_and_the_nodes_are_watched_all_the_same(
+    server: Server,
+) -> None:
+    def answer(packet: Packet) -> bytes:
+        if packet.kind == SUBSCRIBE:
+            refused = b"$SYS/" in packet.body
+            codes = b"\x80" if refused else b"\x01\x01"
+            return bytes((0x90, 2 + len(codes))) + packet.body[:2] + codes
+        return {CONNECT: ACCEPTED, PINGREQ: b"\xd0\x00"}.get(packet.kind, b"")
+
+    async with scripted_broker(answer) as broker, server.watching(broker.port):
+        asked = [packet.body for packet in broker.received if packet.kind == SUBSCRIBE]
+        assert b"$SYS/rigwatch/takeover/+/+" in asked[0]
+        assert b"rigwatch/v1/+/+/status" in asked[1]
