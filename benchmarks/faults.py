@@ -66,13 +66,18 @@ def _run(folder: Path, database: _Database, options: argparse.Namespace) -> Ran:
 
     kinds = [kind for kind in _KINDS[database] if not options.only or kind.name in options.only.split(",")]
     plan = make_plan(options.seed, kinds, options.faults // 2 if kinds else 0, longest=5.0)
-    with world(folder, database, Size()) as made:
-        made.start()
-        report = inflict(made, plan, patience=_PATIENCE_S, say=say)
-        silence = mourn(made)
-        settle(made)
-        wolf = cried_wolf(made, report)
-        return Ran(report, close(made), made.doomed.deaths, [*silence, *wolf])
+    try:
+        with world(folder, database, Size()) as made:
+            made.start()
+            report = inflict(made, plan, patience=_PATIENCE_S, say=say)
+            silence = mourn(made)
+            settle(made)
+            wolf = cried_wolf(made, report)
+            return Ran(report, close(made), made.doomed.deaths, [*silence, *wolf])
+    except AssertionError as exc:
+        # The other one goes on for minutes, and this is told at its end.
+        say(f"given up: {exc}")
+        raise
 
 
 def _tell(ran: dict[_Database, Ran], options: argparse.Namespace, seconds: float) -> str:

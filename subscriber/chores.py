@@ -77,6 +77,8 @@ class Chores:
         now = self._clock.now()
         await self._worker.do(lambda store: store.set_enrolled(enrolled))
         await self._worker.do(lambda store: store.change(lambda work: _note_revoked(work, revoked, now)))
+        newest = {node: each.generation for node, each in listed.items()}
+        await self._worker.do(lambda store: store.change(lambda work: housekeeping.set_back(work, newest)))
         await self._begin_anew({node: each.first_generation for node, each in listed.items() if each.first_generation})
         self._noted = listed
 

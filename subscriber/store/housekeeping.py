@@ -28,6 +28,7 @@ UPDATE node SET state_at = CASE WHEN state_at > ? THEN ? ELSE state_at END,
 WHERE state_at > ? OR last_report_at > ?
 """
 _KEYS = "SELECT site, node, id, generation FROM node"
+_SET_BACK = "UPDATE node SET generation = ?, session = 0, other_session = 0 WHERE id = ?"
 _BEGIN_ANEW = "UPDATE node SET generation = ?, session = 0, other_session = 0 WHERE id = ? AND generation < ?"
 _PRESENT = "SELECT site, node, id, interval FROM node WHERE state IN ('online', 'lost')"
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
@@ -65,6 +66,17 @@ def behind(work: Work, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
         for node, generation in since.items()
         if node in generations and generations[node][1] < generation
     }
+
+
+def set_back(work: Work, newest: Mapping[NodeId, int]) -> None:
+    """Nodes that were heard with a key which the list, an older copy of it by now, does not know yet begin anew."""
+    rows = work.rows(_KEYS)
+    ahead = [
+        (newest.get(NodeId(site, node), 0), number)
+        for site, node, number, generation in rows
+        if generation > newest.get(NodeId(site, node), 0)
+    ]
+    work.run_many(_SET_BACK, ahead)
 
 
 def begin_anew(work: Work, node: NodeId, since: int, now: Millis) -> bool:

@@ -103,6 +103,14 @@ def test_a_node_that_has_come_back_with_its_new_key_is_not_touched_by_a_late_loo
     assert (facts(store).state, facts(store).session) == (NodeState.ONLINE, START)
 
 
+def test_a_node_is_heard_after_the_list_of_nodes_was_restored_from_an_older_copy(store: Store) -> None:
+    store.write([AGAIN.heard(birth(START + HOUR)), rig("other").heard(birth(START))])
+    store.change(lambda work: housekeeping.set_back(work, {rig().id: 0, rig("other").id: 3}))
+    store.write([rig().heard(birth(START))])
+    found = {each.id: (each.state, each.session) for each in store.nodes()}
+    assert found == {rig().id: (NodeState.ONLINE, START), rig("other").id: (NodeState.ONLINE, START)}
+
+
 def test_a_node_that_is_moved_begins_anew_under_its_other_name(store: Store) -> None:
     store.write([AGAIN.heard(birth(START + 5 * HOUR))])
     store.change(lambda work: nodes.move(work, rig().id, "barn", START))
