@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from subscriber.store import Store, alerts
 from tests.alerting import Driver
 from tests.rigs import Rig, birth, rig, will
@@ -10,6 +12,7 @@ NODES = 10_000
 A_BATCH = 1000
 
 
+@pytest.mark.timeout(600)
 def test_the_wills_of_10_000_nodes_in_several_batches_are_one_message(store: Store) -> None:
     driver = Driver(store, hold=timedelta(seconds=2), group_wait=timedelta(seconds=5))
     try:

@@ -38,7 +38,7 @@ class Timeline:
         self, *names: str, host: Callable[[str], str] = lambda name: f"host-{name}", zone: str = "UTC",
         routes: Sequence[Route] = (Route("all"),), **alerts: object,
     ) -> None:  # fmt: skip
-        self.now = START
+        self.now = self.began = START
         self.policy = Policy(settings(**alerts), zone)
         self.server: ServerFacts = ServerFacts(connected_at=LONG_AGO)
         self.letters: list[tuple[float, Letter]] = []
