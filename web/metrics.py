@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from rigwatch import __version__
 from rigwatch.clock import Clock, Millis
 from rigwatch.messages import Sample
+from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
@@ -173,7 +174,7 @@ def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
     shares = CounterMetricFamily("rigwatch_node_shares", "Shares by what the pool said.", labels=(*_NODE, "result"))
     for name, sample, lag in named:
         for algorithm, rate in _rates(sample):
-            rates.add_metric((*name, algorithm), rate)
+            rates.add_metric((*name, visible(algorithm)), rate)
         if sample is not None and sample.hardware_errors is not None:
             errors.add_metric(name, sample.hardware_errors)
         if lag is not None:

@@ -156,9 +156,13 @@ def average_row(each: Standing, average: Average, look: Look) -> AverageRow:
 
 
 def total_rows(totals: Iterable[MinuteTotal], now: Millis, zone: Zone) -> list[TotalRow]:
+    """The running minute first, also where nobody counts in it: old figures must not look like those of now."""
     totals = list(totals)
     highest = max((each.hashrate for each in totals), default=0.0)
-    return [
+    running = now // 60_000 * 60_000
+    iso = f"{as_datetime(running):%Y-%m-%dT%H:%MZ}"
+    nobody = TotalRow(zone.minute(running), iso, units.NOT_KNOWN, "no", height=0, running=True)
+    return [nobody] * bool(totals and totals[0].minute < running) + [
         TotalRow(
             minute=zone.minute(each.minute),
             iso=f"{as_datetime(each.minute):%Y-%m-%dT%H:%MZ}",

@@ -22,6 +22,7 @@ TROUBLE: Final = frozenset({NodeStatus.LOST, NodeStatus.SILENT, NodeStatus.DEGRA
 NAMED: Final = 6
 """How many of its nodes the tile of a group names."""
 
+_TITLES: Final[Mapping[Scope, str]] = {Scope.SERVER: "rigwatch", Scope.SITE: "site {}"}
 _AS_BAD_AS: Final[Mapping[NodeStatus, Severity]] = {
     NodeStatus.LOST: Severity.CRITICAL,
     NodeStatus.SILENT: Severity.WARNING,
@@ -130,7 +131,7 @@ def _of_subject(trouble: Trouble, members: Sequence[Standing], look: Look, now: 
     more = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
     return Tile(
         key=f"incident {trouble.number}",
-        title="rigwatch" if rigwatch_itself else str(subject),
+        title=_TITLES.get(subject.scope, str(subject)).format(subject.site),
         place=names + more or subject.name * rigwatch_itself,
         word=trouble.severity.value,
         lines=(_line(trouble._replace(what=trouble.what.removeprefix("rigwatch "))),),

@@ -171,6 +171,11 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     def is_open(self) -> bool:
         return self.state not in OVER
 
+    @property
+    def gist(self) -> str:
+        """What it rests on, in a line; of a group that is over how it ended, for its evidence is who was left last."""
+        return self.ended or self.evidence if self.members and not self.is_open else self.evidence
+
 
 def transition_table() -> str:
     """The table as Markdown, for `docs/alerts.md`."""

@@ -121,7 +121,7 @@ def incident_row(incident: Incident, scene: Scene) -> IncidentRow:
         number=incident.id,
         severity=incident.severity.value,
         title=scene.title(incident),
-        evidence=incident.evidence,
+        evidence=incident.gist,
         state=state_word(incident.state),
         meaning=STATE_MEANING[incident.state],
         began=scene.look.moment(incident.since),

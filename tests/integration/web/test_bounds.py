@@ -11,7 +11,7 @@ from flask import Flask
 
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
-from rigwatch.messages import Gpu, Miner, Report, Sample, Status
+from rigwatch.messages import Board, Fan, Gpu, Miner, Report, Sample, Status, Work
 from rigwatch.registry import Registry
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
@@ -21,8 +21,8 @@ from subscriber.alerts.incident import Incident, State, Subject
 from subscriber.alerts.incident import Scope as About
 from subscriber.alerts.rule import Rule, Severity
 from subscriber.facts import Role
-from subscriber.store import Store, alerts, nodes, open_store
-from subscriber.store.work import Work
+from subscriber.store import alerts, nodes, open_store
+from subscriber.store.work import Work as Transaction
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, every
@@ -46,7 +46,11 @@ def largest(text: str) -> Sample:
         n=START, at=START, hashrate=1e24, peers=MOST, block=MOST, block_hash=text, syncing=True, accepted=MOST,
         rejected=MOST, stale=MOST, last_share_at=MOST, temperature=1000, power=1e7, fan=1000, cpu=1000,
         gpus=tuple(msgspec.structs.replace(card, id=f"{number}{text}"[:LINE]) for number in range(64)),
-        miner=Miner(text, text), pool=text, uptime=1e11, errors={f"{each}{text}"[:LINE]: text for each in range(32)},
+        boards=tuple(Board(f"{at}{text}"[:LINE], True, 1e24, 1000, 1000, MOST, MOST) for at in range(32)),
+        fans=tuple(Fan(f"{at}{text}"[:LINE], 1e6) for at in range(32)), invalid=MOST, hardware_errors=MOST,
+        algorithm=text, algorithms={f"{at}{text}"[:LINE]: Work(1e24, MOST, MOST, MOST, MOST) for at in range(8)},
+        odd={text: text}, miner=Miner(text, text), pool=text, uptime=1e11,
+        errors={f"{each}{text}"[:LINE]: text for each in range(32)},
     )  # fmt: skip
 
 
@@ -96,12 +100,13 @@ def filled(request: pytest.FixtureRequest, home: Home) -> Iterator[Flask]:
         web=WebSettings(timezone="Pacific/Kiritimati"), database=DatabaseSettings(url=Secret(url))
     )
     app = create_app(settings, store, clock=FakeClock(), home=home)
-    app.extensions["bounds"] = store
+    # The second database is asked for the same figures, not for the same pages again and again.
+    app.extensions["bounds"] = [each.id.node for each in store.nodes()] if request.param == "sqlite" else [NODE]
     yield app
     store.close()
 
 
-def fire(work: Work, text: str) -> None:
+def fire(work: Transaction, text: str) -> None:
     """Incidents since ever, and to come; of everything, with whatever text."""
     made = [
         Incident(
@@ -144,12 +149,11 @@ def test_every_page_and_every_answer_stands_them(filled: Flask) -> None:
     client = filled.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = basic("root")["Authorization"]
     tried = [each for each in every(filled) if each.method == "GET"]
-    store: Store = filled.extensions["bounds"]
     for each in tried:
         of_a_node = NODE in each.path
-        for name in [one.id.node for one in store.nodes()] if of_a_node else [NODE]:
+        for name in filled.extensions["bounds"] if of_a_node else [NODE]:
             # What there is to ask for is tried of one node, what there is to show of each.
-            for query in QUERIES if name == NODE else QUERIES[:2]:
+            for query in QUERIES if name == NODE else QUERIES[:1]:
                 path = f"{each.path.replace(NODE, name)}?{query}"
                 answer = client.get(path)
                 assert answer.status_code < 500, f"{path}: {answer.text[:300]}"

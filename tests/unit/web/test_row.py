@@ -8,6 +8,7 @@ from rigwatch.settings import WebColours
 from subscriber.facts import Average, MinuteTotal, NodeFacts
 from tests.fake_clock import START
 from tests.unit.web.made import MINUTE, fleet, gone, node, standing
+from web import units
 from web.row import Look, NodeRow, average_row, node_row, total_rows
 from web.zone import Zone
 
@@ -96,3 +97,13 @@ def test_bars_are_relative_to_the_highest_minute_and_the_running_one_is_marked()
     assert [each.height for each in rows] == [25, 100, 0]
     assert [each.running for each in rows] == [True, False, False]
     assert total_rows([MinuteTotal(minute, 0, 1)], START, LOOK.zone)[0].height == 0
+
+
+def test_minutes_of_an_hour_ago_do_not_stand_where_those_of_now_do() -> None:
+    old = MinuteTotal(START // 60_000 * 60_000 - 3_600_000, 5, 1)
+    rows = total_rows([old], START, Zone.find("UTC"))
+    assert [(each.minute, str(each.hashrate), each.nodes, each.running) for each in rows] == [
+        ("08:53", units.UNKNOWN, "no", True),
+        ("07:53", "5 H/s", "1", False),
+    ]
+    assert total_rows([], START, Zone.find("UTC")) == []

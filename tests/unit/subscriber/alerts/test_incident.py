@@ -2,9 +2,11 @@
 
 import itertools
 
+import msgspec
 import pytest
 
-from subscriber.alerts.incident import OVER, TRANSITIONS, Event, State, following
+from subscriber.alerts.incident import OVER, TRANSITIONS, Event, Incident, Scope, State, Subject, following
+from subscriber.alerts.rule import Rule
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
@@ -21,3 +23,14 @@ def test_every_state_can_be_reached_and_every_open_one_can_end() -> None:
     assert reached == set(State)
     for state in set(State) - OVER:
         assert Event.CLOSED in TRANSITIONS[state]
+
+
+def test_of_a_group_that_is_over_nobody_reads_who_was_left_last() -> None:
+    group = Incident(
+        1, Rule.LOST, Subject(Scope.SITE, "main"), State.FIRING, 0, evidence="1 of 12 nodes", members=12, ended=""
+    )
+    assert group.gist == "1 of 12 nodes"
+    over = msgspec.structs.replace(group, state=State.RESOLVED, resolved_at=9, ended="all are back")
+    assert over.gist == "all are back"
+    alone = msgspec.structs.replace(over, members=0, evidence="its connection broke")
+    assert alone.gist == "its connection broke"
