@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from rigwatch import tls
 from rigwatch.address import broker_url
 from rigwatch.home import Home
 from rigwatch.registry import Enrollment, Registry
@@ -20,6 +19,8 @@ def missing(home: Home, settings: ServerSettings, *, enrolled: int) -> list[str]
 
     Raises `RigwatchError` where the list of nodes cannot be read.
     """
+    from rigwatch import tls
+
     nodes, found = Registry(home.nodes_json).nodes(), []
     if enrolled and not home.nodes_json.exists() and settings.security.enrollment == "closed":
         found.append(f"{home.nodes_json}: the database knows {enrolled} enrolled nodes, and none of them is let in")
@@ -35,6 +36,8 @@ def missing(home: Home, settings: ServerSettings, *, enrolled: int) -> list[str]
 
 def is_replaced(home: Home, settings: ServerSettings) -> bool:
     """Whether the authority is younger than nodes that were told to trust one: another was there before."""
+    from rigwatch import tls
+
     nodes = Registry(home.nodes_json).nodes()
     if not _trusts_ours(settings) or not tls.has_authority(home) or not (first := _first(nodes)):
         return False
