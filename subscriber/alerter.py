@@ -167,6 +167,8 @@ class Alerter:
             return []
         if number != turn.term:
             turn.taken(number)
+            open_incidents = len(self._engine.incidents()) if self._engine is not None else 0
+            log.info("drives the alerts open_incidents=%s unsent=%s", open_incidents, len(self._left_over))
         for _ in range(self._recorded):
             self._past.popleft()
         self._recorded = 0
@@ -296,7 +298,6 @@ class Alerter:
         # An address that was changed since, or taken away, is not refused any more, and the page should not say so.
         for name in outbox.refused(work).keys() - self.refused(work).keys():
             outbox.forgive(work, name)
-        log.info("drives the alerts open_incidents=%s unsent=%s", len(start.incidents), len(self._left_over))
         return self._engine
 
     def _step(self, work: Work, engine: Engine) -> None:

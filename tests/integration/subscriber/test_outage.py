@@ -1,7 +1,9 @@
 """A database that takes nothing for a while, under a subscriber at work: people are told without it, and once."""
 
+import logging
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
@@ -114,6 +116,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
 async def test_a_full_disk_is_told_without_it_and_what_died_meanwhile_after_it(
     mosquitto: Mosquitto, disk: SmallDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     async with at_work(mosquitto, Home(disk.place), "sqlite:///rigwatch.db") as scene:
         caplog.clear()
         disk.fill()
@@ -122,6 +125,9 @@ async def test_a_full_disk_is_told_without_it_and_what_died_meanwhile_after_it(
     assert len([line for line in said if "disk full" in line]) == 1
     assert not [line for line in said if "rollback" in line]
     assert len([line for line in said if "stor" in line]) == 2, said
+    # Not once a second either, below a warning.
+    every = [each.getMessage() for each in caplog.records if each.levelname != "DEBUG"]
+    assert max(Counter(every).values()) == 1, every
 
 
 async def test_a_database_that_another_process_locks_is_told_and_so_is_its_end(
