@@ -37,7 +37,7 @@ def peers_level(peers: float | None, colours: WebColours) -> Level:
 
 
 def lag_level(lag: int | None, colours: WebColours) -> Level:
-    """`lag` is in blocks behind the highest of the fleet."""
+    """`lag` is in blocks behind the highest of its chain when it reported."""
     if lag is None:
         return Level.NONE
     if lag <= colours.lag_green:

@@ -170,7 +170,7 @@ def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
         yield metric
     rates = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
     errors = CounterMetricFamily("rigwatch_node_hardware_errors", "Errors of the hardware.", labels=_NODE)
-    behind = _of_node("blocks_behind", "Blocks behind the highest of the fleet.")
+    behind = _of_node("blocks_behind", "Blocks behind the highest of its chain when the node reported.")
     shares = CounterMetricFamily("rigwatch_node_shares", "Shares by what the pool said.", labels=(*_NODE, "result"))
     for name, sample, lag in named:
         for algorithm, rate in _rates(sample):

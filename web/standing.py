@@ -1,8 +1,10 @@
 """How each node stands at one moment, and the fleet with it: judged from the stored facts for every page. Pure."""
 
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
@@ -24,7 +26,8 @@ class Standing(NamedTuple):
     """One node now. `age` is that of its last report, in ms.
 
     `counted`: its latest figures are of now: it is connected, and reported within three intervals. Only such nodes make
-    up the total and the highest block. `lag` is in blocks behind that; None where not counted or without a block.
+    up the total and the highest block. `lag` is in blocks behind the highest of its chain when it reported: whoever
+    reports seldom is not behind for what others have reported since. None where not counted or without a block.
     `troubles` are its incidents that count now, alone or as part of a group, the worst first.
     """
 
@@ -68,14 +71,14 @@ def fleet_at(
     blind = is_blind(server, now)
     seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
     samples = [facts.sample for facts, counted in seen if counted and facts.sample]
-    highest = _highest(facts for facts, counted in seen if counted)
+    heights = _heights(facts for facts, counted in seen if counted)
     rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
     standings = [
         _standing(
             facts,
             status_at(facts, server, now, maintained=is_maintained(facts)),
             now,
-            lag_of=highest.get(chain_of(facts)) if counted else None,
+            lag=_lag(facts, heights) if counted else None,
             counted=counted,
             troubles=troubles.get(facts.id, ()),
         )
@@ -88,7 +91,7 @@ def fleet_at(
         by_status=Counter(each.status for each in standings),
         hashrate=sum(rates) if rates else None,
         counted=len(samples),
-        highest_block=max(highest.values(), default=None),
+        highest_block=max((each.highest[-1] for each in heights.values()), default=None),
     )
 
 
@@ -136,14 +139,29 @@ def remarks(facts: NodeFacts) -> tuple[str, ...]:
     return tuple(f"{source}: {why}" for source, why in sorted(facts.sample.errors.items()))
 
 
-def _highest(counted: Iterable[NodeFacts]) -> dict[str, int]:
-    """The highest block of each chain, by its name."""
-    highest: dict[str, int] = {}
+class _Heights(NamedTuple):
+    """Of one chain, in order: when each node's sample was taken, and the highest block of it and all before."""
+
+    taken: list[Millis]
+    highest: list[int]
+
+
+def _heights(counted: Iterable[NodeFacts]) -> dict[str, _Heights]:
+    blocks: defaultdict[str, list[tuple[Millis, int]]] = defaultdict(list)
     for facts in counted:
         if facts.sample and facts.sample.block is not None:
-            chain = chain_of(facts)
-            highest[chain] = max(facts.sample.block, highest.get(chain, 0))
-    return highest
+            blocks[chain_of(facts)].append((facts.sample.at, facts.sample.block))
+    return {
+        chain: _Heights([at for at, _ in sorted(of)], list(accumulate((block for _, block in sorted(of)), max)))
+        for chain, of in blocks.items()
+    }
+
+
+def _lag(facts: NodeFacts, heights: Mapping[str, _Heights]) -> int | None:
+    if facts.sample is None or facts.sample.block is None:
+        return None
+    known = heights[chain_of(facts)]
+    return known.highest[bisect_right(known.taken, facts.sample.at) - 1] - facts.sample.block
 
 
 def _standing(
@@ -152,16 +170,15 @@ def _standing(
     now: Millis,
     *,
     counted: bool,
-    lag_of: int | None,
+    lag: int | None,
     troubles: tuple[Trouble, ...],
 ) -> Standing:
-    block = facts.sample.block if facts.sample else None
     return Standing(
         facts=facts,
         status=status,
         counted=counted,
         age=None if facts.last_report_at is None else now - facts.last_report_at,
-        lag=lag_of - block if lag_of is not None and block is not None else None,
+        lag=lag,
         troubles=troubles,
     )
 

@@ -32,7 +32,7 @@ def figures(each: Standing, look: Look) -> list[Figure]:
     """Of the latest sample; the first three always, others where they are known."""
     sample, colours = each.facts.sample or Sample(n=1, at=0), look.colours
     judged = each.counted
-    lag = f"{each.lag:,} behind the highest" if each.lag else ("the highest" if each.lag == 0 else "")
+    lag = f"{each.lag:,} behind the highest" if each.lag else ("not behind" if each.lag == 0 else "")
     block = "syncing" if sample.syncing else lag
     rate = hashrate_level(sample.hashrate, colours) if judged else Level.NONE
     peers = peers_level(sample.peers, colours) if judged else Level.NONE

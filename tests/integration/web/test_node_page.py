@@ -36,7 +36,7 @@ def test_it_shows_the_node_and_its_latest_figures(ada: FlaskClient, store: Store
     about = text(between(html, 'data-key="about"', "</section>"))
     assert "All nodes / main / tower Big one online connected and reporting" in about
     figures = text(between(html, 'data-key="figures"', "</section>"))
-    assert "Hashrate 8.12 kH/s Peers 12 Block 534,211 the highest Temperature 61 °C Power 120 W" in figures
+    assert "Hashrate 8.12 kH/s Peers 12 Block 534,211 not behind Temperature 61 °C Power 120 W" in figures
     assert "08:53:20 8.12 kH/s 12 534,211 61 °C 120 W" in text(between(html, '<table class="samples">', "</table>"))
     assert text(between(html, '<ul class="changes">', "</ul>")) == "2025-10-09 08:53:20 online"
     assert f'data-series="{RIG}/series"' in html

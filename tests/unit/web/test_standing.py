@@ -51,6 +51,17 @@ def test_a_node_lags_behind_those_of_its_own_chain() -> None:
     assert seen.highest_block == 903
 
 
+def test_a_node_that_reports_seldom_is_not_behind_for_what_others_have_reported_since() -> None:
+    seen = fleet(
+        node("seldom", block=100, reported_ago=2 * MINUTE),
+        node("often", block=108),
+        node("stuck", block=90, reported_ago=MINUTE),
+        node("now", block=107),
+    )
+    assert [each.lag for each in seen.standings] == [0, 0, 10, 1]
+    assert seen.highest_block == 108
+
+
 def test_the_highest_block_is_not_that_of_a_lost_node() -> None:
     seen = fleet(node("a", block=100), node("b", block=97), gone(node("c", block=900)), node("d"))
     assert seen.highest_block == 100
