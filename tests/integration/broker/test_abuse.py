@@ -183,7 +183,8 @@ async def test_a_client_that_does_not_read_holds_up_nobody_and_loses_the_oldest(
 
 
 async def test_a_client_that_asks_without_reading_the_answers_is_closed(tmp_path: Path) -> None:
-    async with others_are_served(tmp_path, limits(messages_per_second=1_000_000)) as house:
+    given = limits(messages_per_second=1_000_000, bytes_per_second=100_000_000)
+    async with others_are_served(tmp_path, given) as house:
         greedy = await joined_with_small_buffers(house)
         greedy._reader._transport.pause_reading()  # type: ignore[attr-defined]
         pings = b"\xc0\x00" * 100_000
