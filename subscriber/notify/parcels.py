@@ -115,7 +115,8 @@ class Parcels:
     def take(self, now: float) -> Parcel | None:
         """The next to send now; it is under way then."""
         left = self._left(now)
-        ready = [each for each in self.waiting if self._ready_at(each) <= now]
+        held = self._held()
+        ready = [each for each in self.waiting if each not in held and self._ready_at(each) <= now]
         if not ready or left < 1 or now < self._quiet_until:
             return None
         first = min(ready, key=lambda each: (each.tries, each.posted[0].id))
@@ -129,7 +130,8 @@ class Parcels:
     def check_at(self, now: float) -> float | None:
         """When there may be something to take; None: not before something is added or comes back."""
         pace = 0.0 if self._left(now) > 0 else self._sent_at[0] + self.channel.per
-        ours = (self._ready_at(each) for each in self.waiting)
+        held = self._held()
+        ours = (self._ready_at(each) for each in self.waiting if each not in held)
         at = max(min(ours, default=math.inf), pace, self._quiet_until)
         return at if at < math.inf else None
 
@@ -199,8 +201,6 @@ class Parcels:
 
     def _ready_at(self, parcel: Parcel) -> float:
         """When it may go; infinite: not before one that is under way is back."""
-        if self._is_held(parcel):
-            return math.inf
         return max(parcel.due, self._allowed_at(parcel), self._room_at(parcel))
 
     def _room_at(self, parcel: Parcel) -> float:
@@ -212,9 +212,15 @@ class Parcels:
             return math.inf
         return max(each.begun for each in self.under_way) + _PATIENCE_S
 
-    def _is_held(self, parcel: Parcel) -> bool:
-        """Whether an earlier message of the same incident is under way: its end is not told before its beginning."""
-        return any(not each.incidents.isdisjoint(parcel.incidents) for each in self.under_way)
+    def _held(self) -> set[Parcel]:
+        """Whose incident has an earlier message that is under way, or waits for one: nothing is told before that."""
+        told = {number for each in self.under_way for number in each.incidents}
+        held: set[Parcel] = set()
+        for each in self.waiting if told else ():
+            if not each.incidents.isdisjoint(told):
+                held.add(each)
+                told |= each.incidents
+        return held
 
     def _allowed_at(self, parcel: Parcel) -> float:
         """The channel's own back-off: of what failed already, and a shorter one of what was never tried."""
@@ -225,12 +231,14 @@ class Parcels:
         return self._failed_at + _bound(len(self._failing), _FRESH_MAX_S) / 2
 
     def _joined(self, chosen: Sequence[Parcel]) -> Parcel:
-        """With what waits of the same incidents, so that no story is told backwards."""
-        first = chosen[0]
-        incidents = {number for each in chosen for number in each.incidents}
-        together = set(chosen)
-        if not first.alone:
-            together.update(each for each in self.waiting if not (each.alone or each.incidents.isdisjoint(incidents)))
+        """With what waits of the same incidents and is older, so that no story is told backwards."""
+        first, together = chosen[0], set(chosen)
+        incidents: set[int] = set()
+        for each in reversed(self.waiting):
+            if each not in together and (first.alone or each.alone or each.incidents.isdisjoint(incidents)):
+                continue
+            together.add(each)
+            incidents |= each.incidents
         self.waiting = [each for each in self.waiting if each not in together]
         if together == {first}:
             return first

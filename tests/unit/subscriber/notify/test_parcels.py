@@ -245,7 +245,9 @@ def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any
             elif (outcome := fail(made, parcel, exc, now)).fate is not Fate.AGAIN:
                 over += [each.id for each in outcome.posted]
                 over += [each.id for each in made.empty()] if outcome.fate is Fate.REFUSED else []
-        made.take(now)
+        if (went := made.take(now)) and not went.alone:
+            after = [each for each in made.waiting if not each.alone and not each.incidents.isdisjoint(went.incidents)]
+            assert all(each.posted[0].id > went.posted[0].id for each in after), "no story is told backwards"
         held = [number for each in (*made.waiting, *made.under_way) for number in each.numbers]
         assert sorted([*held, *over]) == list(range(1, added + 1))
         under_way = [number for each in made.under_way for number in each.incidents]
@@ -253,3 +255,18 @@ def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any
         assert all(each.copies < COPIES_MAX for parcel in made.waiting for each in parcel.posted)
         at = made.check_at(now)
         assert at is None or at > now or made.take(at) or made.under_way
+
+
+def test_a_message_about_two_incidents_waits_for_both_and_those_after_it_wait_for_it() -> None:
+    made = parcels(message(1, 1), message(2, 2), message(3, 1, 2), message(4, 2), rate=100)
+    first = taken(made, 0)
+    second = taken(made, 1)
+    assert (first.numbers, second.numbers) == ({1}, {2})
+    made.sent(second, 1.5)
+    assert made.take(5) is None
+    made.sent(first, 5)
+    both = taken(made, 5)
+    assert both.numbers == {3}
+    assert made.take(9) is None
+    made.sent(both, 9)
+    assert taken(made, 9).numbers == {4}
