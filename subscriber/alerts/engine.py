@@ -261,22 +261,28 @@ class Engine:
             self._renewed.discard(node)
             for rule in opened.keys() - _PRESENCE:
                 self._book.close(subject, rule, "another machine has its name", now)
-        for rule, look, policy in _calmly(looks) if view.maintained else looks:
-            check_at = self._look(subject, rule, look(view, policy, self._counts(opened.get(rule))), policy, now)
-            if check_at is not None:
-                checks.append(check_at)
+        checks += self._checks(subject, view, _calmly(looks) if view.maintained else looks)
         if checks:
             self._nodes.plan(node, min(checks))
 
-    def _look(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Millis | None:  # noqa: PLR0917
-        """When time alone may change the answer."""
-        is_known = finding.holds is Holds.YES or rule in self._book.of(subject)
-        if rule in _BY_TIME:
-            self._speaker.foresee(rule, NodeId(subject.site, subject.name), None if is_known else finding.check_at)
-        return self._judge(subject, rule, finding, policy, now) if is_known else finding.check_at
+    def _checks(self, subject: Subject, view: View, looks: Iterable[tuple[Rule, Look, RulePolicy]]) -> list[Millis]:
+        """When time alone may change the answers of the rules."""
+        opened, found = self._book.of(subject), list[Millis]()
+        for rule, look, policy in looks:
+            number = opened.get(rule)
+            finding = look(view, policy, number is not None and self._counts(number))
+            check_at = finding.check_at
+            if number is not None or finding.holds is Holds.YES:
+                check_at = self._judge(subject, rule, finding, policy, view.now)
+                self._speaker.foresee(rule, view.facts.id, None)
+            elif check_at is not None and rule in _BY_TIME:
+                self._speaker.foresee(rule, view.facts.id, check_at)
+            if check_at is not None:
+                found.append(check_at)
+        return found
 
-    def _counts(self, number: int | None) -> bool:
-        return number is not None and self._book.incidents[number].state is not State.PENDING
+    def _counts(self, number: int) -> bool:
+        return self._book.incidents[number].state is not State.PENDING
 
     def _looks_of(self, node: NodeId) -> tuple[tuple[Rule, Look, RulePolicy], ...]:
         known = self._looks.get(node)

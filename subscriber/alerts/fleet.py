@@ -7,6 +7,8 @@ nodes its host has. A client that still syncs is not asked where others know bet
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
+from operator import itemgetter
 
 from rigwatch.clock import Millis
 from subscriber.alerts.trail import Trail
@@ -40,15 +42,6 @@ class Chain:
         return self.behind if own else self.front_block
 
 
-@dataclass(frozen=True, slots=True)
-class _Tip:
-    voter: str
-    block: int
-    at: Millis
-    heard_at: Millis
-    syncing: bool
-
-
 def chain_of(facts: NodeFacts) -> str:
     """The name after the tag `chain:`; empty without one."""
     return next((tag.removeprefix(CHAIN_TAG) for tag in facts.tags if tag.startswith(CHAIN_TAG)), "")
@@ -57,48 +50,50 @@ def chain_of(facts: NodeFacts) -> str:
 def chains_of(nodes: Iterable[tuple[NodeFacts, Trail]]) -> dict[str, Chain]:
     """From the nodes that are connected; about 2 µs each."""
     known: defaultdict[str, list[tuple[NodeFacts, Trail]]] = defaultdict(list)
-    for facts, trail in nodes:
+    for each in nodes:
+        facts, trail = each
         if trail.block is not None and facts.connected:
-            known[chain_of(facts)].append((facts, trail))
+            known[chain_of(facts) if facts.tags else ""].append(each)
     return {name: _chain(members) for name, members in known.items()}
 
 
 def _chain(members: Sequence[tuple[NodeFacts, Trail]]) -> Chain:
     one_host = len({facts.host for facts, _ in members}) == 1
-    tips: list[_Tip] = []
+    tops: dict[str, int] = {}
+    syncing: dict[str, int] = {}
+    heard: dict[str, Millis] = {}
+    first: dict[int, Millis] = {}
     hashes: dict[int, dict[str, list[str]]] = {}
     for facts, trail in members:
         voter = facts.id.node if one_host or not facts.host else facts.host
-        syncing = facts.sample is not None and facts.sample.syncing is True
-        tips.append(_Tip(voter, trail.block or 0, trail.block_at or 0, trail.at, syncing))
+        block, block_at = trail.block or 0, trail.block_at or 0
+        highest = syncing if facts.sample is not None and facts.sample.syncing else tops
+        if block >= highest.get(voter, 0):
+            highest[voter] = block
+        if trail.at >= heard.get(voter, 0):
+            heard[voter] = trail.at
+        # The first to have it: whoever follows later does not make the block younger.
+        if block_at < first.get(block, block_at + 1):
+            first[block] = block_at
         for height, block_hash in trail.blocks:
             hashes.setdefault(height, {}).setdefault(block_hash, []).append(voter)
-    ranked = _ranked(tips)
-    behind = ranked[1][1] if len(ranked) > 1 else None
-    highest = _agreed([block for _, block in ranked])
-    # The first to have it: whoever follows later does not make the block younger.
-    moved_at = min((tip.at for tip in tips if tip.block == highest), default=None)
-    heard_at = _heard_at(tips)
-    return Chain(highest, moved_at, len(members), len(ranked), *ranked[0], behind, heard_at, hashes)
+    tops = tops or syncing
+    front, *others = nlargest(2, tops.items(), key=itemgetter(1))
+    highest_agreed = _agreed([front[1], *(block for _, block in others)], len(tops))
+    return Chain(
+        highest_agreed,
+        None if highest_agreed is None else first.get(highest_agreed),
+        len(members),
+        len(tops),
+        *front,
+        others[0][1] if others else None,
+        nlargest(2, heard.values())[-1],
+        hashes,
+    )
 
 
-def _heard_at(tips: Sequence[_Tip]) -> Millis:
-    latest: dict[str, Millis] = {}
-    for tip in tips:
-        latest[tip.voter] = max(tip.heard_at, latest.get(tip.voter, 0))
-    return sorted(latest.values())[-2:][0]
-
-
-def _ranked(tips: Sequence[_Tip]) -> list[tuple[str, int]]:
-    """Each host with its highest block, the highest first."""
-    highest: dict[str, int] = {}
-    for tip in [tip for tip in tips if not tip.syncing] or tips:
-        highest[tip.voter] = max(tip.block, highest.get(tip.voter, 0))
-    return sorted(highest.items(), key=lambda each: (-each[1], each[0]))
-
-
-def _agreed(blocks: Sequence[int]) -> int | None:
+def _agreed(blocks: Sequence[int], hosts: int) -> int | None:
     """The highest that two have reached. Of two, the lower one lags, unless they are too far apart for that."""
-    if len(blocks) == 2:
+    if hosts == 2:
         return blocks[0] if blocks[0] - blocks[1] <= APART else None
-    return blocks[min(1, len(blocks) - 1)]
+    return blocks[-1]
