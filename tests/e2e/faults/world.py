@@ -28,7 +28,7 @@ from tests.waiting import eventually
 from tests.webhook import Webhook, webhook
 
 PASSPHRASE = "a garage full of rigs that fail"
-_START_S = 60.0
+_START_S = 120.0
 _ALERTS = """
 [alerts]
 channels = ["{url}"]
