@@ -16,6 +16,7 @@ from publisher.sources.reading import SourceError
 ANSWER_MAX: Final = 4 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _WORDS_MAX: Final = 80
+_JSON: Final = (b"{", b"[")
 _GOOD: Final = range(200, 300)
 
 
@@ -130,12 +131,24 @@ def _until(deadline: float) -> type[http.client.HTTPResponse]:
             super().__init__(sock, *args, **kwargs)
             self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
 
+        def begin(self) -> None:
+            if self.fp.peek(1)[:1] not in _JSON:
+                super().begin()
+                return
+            # Some write their answer and nothing before it.
+            self.headers = self.msg = http.client.HTTPMessage()
+            self.code = self.status = http.client.OK
+            self.reason, self.version, self.length, self.chunked, self.will_close = "", 9, None, False, True
+
     return Response
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
     """The whole body. JSON ends where it ends: some leave the connection open, or promise more bytes than they send."""
     data, tail = bytearray(), Tail()
+    if response.length and response.fp.peek(1)[:1] in _JSON:
+        # What is promised may be too little as well: characters are counted for bytes.
+        response.length = None
     while True:
         try:
             piece = response.read1(_CHUNK)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import zlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -203,6 +204,20 @@ def test_an_answer_ends_where_its_json_ends_though_the_connection_stays_open(hea
     with tcp_server(serve) as port:
         assert _source("trex", f"http://127.0.0.1:{port}", timeout="8s").read().hashrate == 50287688
         given_up.set()
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\nContent-Length: 900\n\n", b"HTTP/1.0 200\r\n\r\n"])
+def test_an_answer_may_have_no_head_or_promise_too_little(head: bytes) -> None:
+    with tcp_server(lambda connection, _: connection.sendall(head + captured("trex-0.25.9.json"))) as port:
+        assert _source("trex", f"http://127.0.0.1:{port}").read().hashrate == 50287688
+
+
+def test_an_answer_may_come_in_chunks_and_compressed() -> None:
+    body = zlib.compress(captured("trex-0.25.9.json"))
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: deflate\r\n\r\n"
+    whole = b"".join([head, b"%x\r\n" % len(body), body, b"\r\n0\r\n\r\n"])
+    with tcp_server(lambda connection, _: connection.sendall(whole)) as port:
+        assert _source("trex", f"http://127.0.0.1:{port}").read().hashrate == 50287688
 
 
 def test_an_answer_that_is_cut_short_says_so_and_does_not_ask_for_the_port() -> None:

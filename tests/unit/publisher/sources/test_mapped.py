@@ -23,6 +23,25 @@ ANSWERS: dict[str, dict[str, str]] = {
             }
         )
     },
+    "nanominer": {
+        "/stats": json.dumps(
+            {
+                "Algorithms": [
+                    {
+                        "Ethash": {
+                            "CurrentPool": "pool.example:9433",
+                            "GPU 0": {"Accepted": 3, "Denied": 0, "Hashrate": "2.156e+07"},
+                            "Total": {"Accepted": 3, "Denied": 1, "Hashrate": "2.156e+07"},
+                        }
+                    }
+                ],
+                "Devices": [
+                    {"GPU 0": {"Name": "RTX 2060", "Pci": "0a:00.0", "Temperature": 55, "Fan": 45, "Power": 120}}
+                ],
+                "WorkTime": 3661,
+            }
+        )
+    },
     "wildrig": {
         "/": json.dumps(
             {"algo": "kawpow", "hashrate": {"total": [21e6, 20e6], "threads": [[21e6]]}, "results": {"shares_good": 4}}
@@ -58,6 +77,13 @@ def test_the_sum_of_all_cards_and_the_hottest_of_them() -> None:
     reading = _read("miniz")
     assert (reading.hashrate, reading.accepted, reading.rejected, reading.temperature) == (120, 12, 1, 64)
     assert reading.miner == Miner("miniZ")
+
+
+def test_nanominer_tells_of_its_cards_by_their_place() -> None:
+    reading = _read("nanominer")
+    assert (reading.hashrate, reading.accepted, reading.rejected, reading.uptime) == (21.56e6, 3, 1, 3661)
+    assert (reading.pool, reading.power) == ("pool.example:9433", 120)
+    assert [gpu.id for gpu in reading.gpus or ()] == ["0000:0a:00.0"]
 
 
 def test_ccminer_tells_in_pairs_and_of_its_cards_in_a_second_answer() -> None:
