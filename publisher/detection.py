@@ -7,6 +7,7 @@ read it, so that nothing is taken for something else.
 
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ CHAIN_PORTS: Final[Mapping[int, str]] = {8545: "jsonrpc", 8332: "bitcoind", 9332
 _COOKIES: Final[Mapping[int, str]] = {8332: "~/.bitcoin/.cookie", 9332: "~/.litecoin/.cookie"}
 _CONNECT: Final = 0.3
 _TIMEOUT: Final = "1500ms"
+_PATIENCE: Final = 4.0
+"""Seconds for all that a port may be, after the one that it usually is."""
 _PROXY: Final = "xmrig-proxy"
 
 
@@ -107,7 +110,11 @@ def _default(settings: Mapping[str, Any]) -> str:
 def _look(candidate: Candidate, clock: Clock) -> Found | None:
     if candidate.port and not _listens(candidate.port):
         return None
+    until = time.monotonic() + _PATIENCE
     for settings in candidate.tries:
+        if time.monotonic() > until:
+            # Something listens that answers nobody; a start does not wait for all that it is not.
+            return None
         look = _read(settings, clock)
         if look is not None and look.reading is not None and _says_something(look.reading):
             kept = {key: value for key, value in settings.items() if key != "timeout"}

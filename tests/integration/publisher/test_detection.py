@@ -1,12 +1,14 @@
 """What is found on a machine without being told, on ports of the test's own."""
 
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from publisher.detection import HTTP_KINDS, Candidate, Found, detect, unnamed, usual_candidates
 from rigwatch.clock import SystemClock
 from tests.integration.publisher.sources.chain_server import chain_server, geth
-from tests.integration.publisher.sources.miner_server import miner_server
+from tests.integration.publisher.sources.miner_server import miner_server, tcp_server
 from tests.miners import captured
 from tests.ports import free_port
 
@@ -51,6 +53,21 @@ def test_another_server_and_a_port_where_nobody_listens_are_nothing() -> None:
     with miner_server({"/": b"<html>it works</html>", "/summary": b"{}"}) as server:
         ports = (server.port, free_port())
         assert detect([_candidate(port, *HTTP_KINDS) for port in ports], SystemClock()) == []
+
+
+def test_a_port_that_answers_nobody_holds_no_start_up_for_long() -> None:
+    given_up = threading.Event()
+    asked: list[bytes] = []
+
+    def serve(_: socket.socket, question: bytes) -> None:
+        asked.append(question)
+        given_up.wait(2)
+
+    with tcp_server(serve) as port:
+        tries = tuple({"kind": kind, "url": f"http://127.0.0.1:{port}", "timeout": "1500ms"} for kind in MINERS)
+        assert detect([Candidate(f"port {port}", tries, port)], SystemClock()) == []
+        given_up.set()
+    assert len(asked) < len(MINERS)
 
 
 def test_what_the_settings_name_already_is_not_found_again() -> None:
