@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -56,11 +56,7 @@ def main() -> None:
     if options.serve:
         serve(options.serve)
         return
-    lines = [
-        *parsing(READS // 10 if options.short else READS),
-        "",
-        *publishing(MINERS[:2] if options.short else MINERS),
-    ]
+    lines = [parsing(READS // 10 if options.short else READS), "", publishing(MINERS[:2] if options.short else MINERS)]
     text = "\n".join(lines)
     print(text)
     if options.write:
@@ -113,9 +109,13 @@ def publisher(number: int) -> Iterator[psutil.Process]:
         served = subprocess.Popen([sys.executable, "-m", "benchmarks.sources", "--serve", str(miners)])
         broker = subprocess.Popen([*command, "broker"], env=everything, stderr=subprocess.DEVNULL)
         time.sleep(5)
-        publishes = subprocess.Popen([*command, "publish"], env=everything, stderr=subprocess.DEVNULL)
+        log = Path(folder) / "publisher.log"
+        with log.open("wb") as written:
+            publishes = subprocess.Popen([*command, "publish"], env=everything, stderr=written)
         try:
             yield psutil.Process(publishes.pid)
+            if publishes.poll() is not None:
+                raise SystemExit(f"the publisher ended with {publishes.returncode}: {log.read_text()[-2000:]}")
         finally:
             for each in (publishes, broker, served):
                 each.terminate()
@@ -130,7 +130,9 @@ def serve(port: int) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(ANSWER)))
             self.end_headers()
-            self.wfile.write(ANSWER)
+            with suppress(OSError):
+                # Who asked may have given up.
+                self.wfile.write(ANSWER)
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
