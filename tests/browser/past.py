@@ -176,7 +176,9 @@ def _heard(story: list[Said]) -> list[Heard]:
 def _together(readings: list[Reading]) -> dict[str, object]:
     first = msgspec.structs.asdict(readings[0])
     gpus = [msgspec.to_builtins(gpu) for reading in readings for gpu in reading.gpus or ()]
-    kept = {name: value for name, value in first.items() if name in Sample.__struct_fields__ and value is not None}
+    told = Sample.__struct_fields__
+    # A sample says odd figures by their names; none of these has any.
+    kept = {name: value for name, value in first.items() if name in told and value not in (None, (), [])}
     return {
         **{name: msgspec.to_builtins(value) for name, value in kept.items()},
         "hashrate": sum(reading.hashrate or 0 for reading in readings),
