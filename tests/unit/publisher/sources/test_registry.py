@@ -71,6 +71,7 @@ def test_every_kind_says_how_often_it_is_read_and_when_it_has_failed(kind: str) 
         "exec": {"command": ["/x"], **figures},
         "http": {"url": "http://h", **figures},
         "mqtt": {"topic": "x", **figures},
+        "asic": {"address": "192.168.1.50"},
     }
     raw = {"kind": kind, **needed.get(kind, {})}
     ((_, source),) = build_sources([raw], PLACE, CONTEXT)
