@@ -83,8 +83,8 @@ def test_what_ends_in_its_middle_is_cut_short(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "encoding"),
     [
-        (gzip.compress(b'{"a":1}'), "gzip"),
-        (gzip.compress(b'{"a":1}'), ""),
+        (gzip.compress(b'{"a":1}', mtime=0), "gzip"),
+        (gzip.compress(b'{"a":1}', mtime=0), ""),
         (zlib.compress(b'{"a":1}'), "deflate"),
         (zlib.compress(b'{"a":1}', wbits=-15), "Deflate "),
         (b'{"a":1}', "gzip"),
