@@ -46,11 +46,13 @@ class Refused:
 
     code: ConnectCode
     reason: str
+    is_known: bool = False
+    """Whether there is such a user."""
 
 
 Verdict = Admitted | Refused
 
-_WRONG = Refused(ConnectCode.WRONG_LOGIN, "wrong password")
+_WRONG = Refused(ConnectCode.WRONG_LOGIN, "wrong password", is_known=True)
 _UNKNOWN = Refused(ConnectCode.WRONG_LOGIN, "unknown user")
 _NO_LOGIN = Refused(ConnectCode.WRONG_LOGIN, "no login")
 _WRONG_ID = Refused(ConnectCode.CLIENT_ID_REFUSED, "client id does not fit the user name")

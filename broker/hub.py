@@ -200,12 +200,15 @@ class Hub:
         self.counters.refused[refused.reason] += 1
         user = (connect.user or "")[:64]
         who = network_of(connection.address)
-        if refused is not _FAILED:
-            self.lines.warning(
-                log, "login refused", who, "address=%s user=%r reason=%s", connection.address, user, refused.reason
-            )
         # Too many right logins are no guesses: the others behind that address do not wait for them.
         delay = _HASTY_DELAY if refused is _HASTY else self._refusals.delay(who, self.tick)
+        # Names that there are, and whose keys are wrong, are of rigs that somebody looks for; others are made up.
+        named = refused.is_known and self._refusals.is_named(who, user)
+        if refused is not _FAILED:
+            self.lines.warning(
+                log, "login refused", f"{who} {user}" if named else who,
+                "address=%s user=%r reason=%s", connection.address, user, refused.reason,
+            )  # fmt: skip
         if delay:
             self._loop.call_later(delay, connection.refuse, refused.code)
         else:

@@ -1,7 +1,7 @@
 """Logins that were refused: how long the answer to the next is held back. Pure."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 _FREE: Final = 3
@@ -12,10 +12,15 @@ _FORGET_AFTER: Final = 60.0
 _ADDRESSES: Final = 10_000
 
 
+# Rigs behind one router that are named one by one when their keys are wrong.
+_NAMED: Final = 3
+
+
 @dataclass(slots=True)
 class _Address:
     failures: int
     last: float
+    named: set[str] = field(default_factory=set)
 
 
 class Refusals:
@@ -30,13 +35,23 @@ class Refusals:
         Right passwords are never held back: a site behind one address must not suffer for one rig of it.
         """
         known = self._addresses.pop(address, None)
-        failures = known.failures + 1 if known is not None and now - known.last < _FORGET_AFTER else 1
-        self._addresses[address] = _Address(failures, now)
+        if known is None or now - known.last >= _FORGET_AFTER:
+            known = _Address(0, now)
+        known.failures, known.last = known.failures + 1, now
+        self._addresses[address] = known
         if len(self._addresses) > _ADDRESSES:
             self._addresses.popitem(last=False)
-        if failures <= _FREE:
+        if known.failures <= _FREE:
             return 0.0
-        return float(min(_DELAY_MAX, _DELAY * 2 ** min(failures - _FREE - 1, 10)))
+        return float(min(_DELAY_MAX, _DELAY * 2 ** min(known.failures - _FREE - 1, 10)))
+
+    def is_named(self, address: str, user: str) -> bool:
+        """Whether the user is one of the first few there, after a failure was noted."""
+        known = self._addresses.get(address)
+        if known is None or (len(known.named) >= _NAMED and user not in known.named):
+            return False
+        known.named.add(user)
+        return True
 
     def is_hot(self, address: str, now: float) -> bool:
         """Whether so many logins failed from there lately that a costly check has to wait its turn."""

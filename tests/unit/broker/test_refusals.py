@@ -44,3 +44,11 @@ def test_connections_are_limited_in_all_and_by_address() -> None:
     admission.leave("a")
     admission.leave("a")
     assert not admission._by_address
+
+
+def test_the_first_rigs_behind_one_router_are_named_and_then_no_more() -> None:
+    refusals = Refusals()
+    refusals.delay("a", 0)
+    assert [refusals.is_named("a", f"main/rig{number}") for number in range(5)] == [True, True, True, False, False]
+    assert refusals.is_named("a", "main/rig1")
+    assert not refusals.is_named("b", "main/rig1")
