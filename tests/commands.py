@@ -18,6 +18,8 @@ _FITTING = {
     "match": "site=main",
     "number": "1",
 }
+# What a command cannot do without, though each by itself may be left out.
+_ONE_OF: dict[tuple[str, ...], tuple[str, ...]] = {("push",): ("--hashrate", "1")}
 # These would publish, serve or simulate until somebody ends them, if they could.
 STAYING = frozenset({"up", "serve", "broker", "subscribe", "web", "publish", "simulate", "watch"})
 
@@ -43,7 +45,8 @@ def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:  #
         for name, each in command.commands.items():
             yield from _walk(each, (*words, name))
         return
-    yield (*words, *(word for parameter in command.params if parameter.required for word in _given(parameter)))
+    required = (word for parameter in command.params if parameter.required for word in _given(parameter))
+    yield (*words, *required, *_ONE_OF.get(words, ()))
 
 
 def _given(parameter: Any) -> tuple[str, ...]:  # noqa: ANN401
