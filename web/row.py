@@ -106,6 +106,11 @@ class Look:
         )
 
 
+def unsaid(each: Standing) -> tuple[str, ...]:
+    """Its remarks, where no incident of it says the same."""
+    return () if Rule.SOURCE_FAILING in {trouble.rule for trouble in each.troubles} else remarks(each.facts)
+
+
 def node_row(each: Standing, look: Look) -> NodeRow:
     facts, sample = each.facts, each.facts.sample
     hashrate, peers, block = (sample.hashrate, sample.peers, sample.block) if sample else (None, None, None)
@@ -120,7 +125,7 @@ def node_row(each: Standing, look: Look) -> NodeRow:
         tags=tuple(tag for tag in facts.tags if tag != SIMULATED),
         simulated=SIMULATED in facts.tags,
         troubles=each.troubles,
-        remarks=() if Rule.SOURCE_FAILING in {trouble.rule for trouble in each.troubles} else remarks(facts),
+        remarks=unsaid(each),
         clock_warning=units.clock_error(offset) if abs(offset) > CLOCK_TOLERANCE else "",
         status=each.status.value,
         meaning=facts.reason or MEANING[each.status],

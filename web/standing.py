@@ -41,7 +41,8 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Every node's standing at `now`. `hashrate` is the sum in H/s; None when no counted node has one."""
+    """Every node's standing at `now`. `hashrate` is the sum in H/s over the `hashing` nodes, those of the counted that
+    have one; None when none has."""
 
     now: Millis
     blind: bool
@@ -49,6 +50,7 @@ class Fleet:
     by_status: Mapping[NodeStatus, int]
     hashrate: float | None
     counted: int
+    hashing: int
     highest_block: int | None
 
 
@@ -91,6 +93,7 @@ def fleet_at(
         by_status=Counter(each.status for each in standings),
         hashrate=sum(rates) if rates else None,
         counted=len(samples),
+        hashing=len(rates),
         highest_block=max((each.highest[-1] for each in heights.values()), default=None),
     )
 

@@ -6,8 +6,8 @@ from rigwatch.clock import Millis
 from rigwatch.messages import Sample, Work
 from web import units
 from web.colours import Level, hashrate_level, lag_level, peers_level
-from web.row import Look, Moment
-from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing, remarks
+from web.row import Look, Moment, unsaid
+from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing
 from web.units import Quantity
 
 
@@ -61,7 +61,7 @@ def warnings(each: Standing) -> list[str]:
     clock = (
         [f"{units.clock_error(offset)}; its times are put right on arrival"] if abs(offset) > CLOCK_TOLERANCE else []
     )
-    return [*remarks(each.facts), *clock]
+    return [*unsaid(each), *clock]
 
 
 def facts_of(each: Standing, look: Look, now: Millis) -> list[Fact]:

@@ -135,3 +135,8 @@ def test_the_next_change_is_the_millisecond_in_which_a_report_turns_yellow() -> 
     seen = fleet(msgspec.structs.replace(node(reported_ago=3 * MINUTE - 500), interval=timedelta(hours=1)))
     until = next_change_at(seen, SERVER, BORDERS)
     assert until == START + 501
+
+
+def test_who_has_no_hashrate_is_not_among_those_that_make_it_up() -> None:
+    seen = fleet(node("a", hashrate=1), node("b", peers=3), gone(node("c", hashrate=5)))
+    assert (seen.hashrate, seen.hashing, seen.counted) == (1, 1, 2)
