@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -211,10 +212,10 @@ def _end(process: "subprocess.Popen[bytes]", told: _Output) -> None:
     """Ends it, and on POSIX what it started and left behind."""
     if process.poll() is None or told.is_held():
         try:
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
+            if sys.platform == "win32":
                 process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
         except OSError:
             # It has ended meanwhile.
             pass

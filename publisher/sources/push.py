@@ -26,6 +26,7 @@ from publisher.sources.mending import loads, unpacked
 from publisher.sources.reading import FIGURES, Reading, SourceError, checked, named
 from publisher.sources.source import Context
 from publisher.sources.tcp import Endpoint
+from publisher.sources.unix import unix_connection, unix_server
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings.loader import Secret, between
 
@@ -128,9 +129,7 @@ def serve(settings: PushSettings, board: Board, clock: Clock) -> socketserver.Ba
     """A server in threads of its own, for as long as the process lives; raises OSError."""
     bound = type("Bound", (_Handler,), {"settings": settings, "board": board, "clock": clock})
     if settings.listen.startswith(UNIX):
-        path = Path(settings.listen.removeprefix(UNIX))
-        _clear(path)
-        server: socketserver.BaseServer = _UnixServer(str(path), bound)
+        server = unix_server(Path(settings.listen.removeprefix(UNIX)), bound)
     else:
         endpoint = Endpoint.parse(settings.listen)
         server = _TcpServer((endpoint.host, endpoint.port), bound)
@@ -182,7 +181,7 @@ def send(settings: PushSettings, method: str, path: str, body: bytes) -> tuple[i
     """Status and body of the answer; raises SourceError where nobody listens."""
     connection: http.client.HTTPConnection
     if settings.listen.startswith(UNIX):
-        connection = _UnixConnection(settings.listen.removeprefix(UNIX))
+        connection = unix_connection(Path(settings.listen.removeprefix(UNIX)), _CONNECTION)
     else:
         endpoint = Endpoint.parse(settings.listen)
         connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=_CONNECTION)
@@ -295,36 +294,6 @@ class _Handler(BaseHTTPRequestHandler):
 class _TcpServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
-
-
-if hasattr(socketserver, "UnixStreamServer"):
-
-    class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-        daemon_threads = True
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_CONNECTION)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def _clear(path: Path) -> None:
-    """Takes away the socket of a process that is no more; raises OSError (EADDRINUSE) where one listens."""
-    if not path.exists():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-    raise OSError(errno.EADDRINUSE, "somebody listens there already")
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from random import Random
 
@@ -107,22 +107,6 @@ async def test_a_source_is_read_once_an_interval_at_least() -> None:
         await clock.advance(600)
         assert source.reads >= 10
         assert all(summary.figures.hashrate == 1.0 for summary in kept)
-
-
-async def test_a_reading_that_comes_after_a_sample_was_taken_belongs_to_the_next() -> None:
-    clock, gate = FakeClock(), Gate()
-    reader = Reader("slow", Given(gate, blocking=True, timeout=50.0), interval=MINUTE, clock=clock)
-    task = asyncio.create_task(reader.run())
-    try:
-        await asyncio.sleep(0)
-        assert not reader.take().reads
-        gate.event.set()
-        await reader.answered()
-        assert [read.reading for read in reader.take().reads] == [Reading(hashrate=7.0)]
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_a_source_that_fails_leaves_the_others_alone() -> None:
