@@ -1,4 +1,4 @@
-"""ethminer, and all that kept Claymore's protocol: PhoenixMiner, Claymore's own, and others since."""
+"""ethminer, and all that kept Claymore's protocol: PhoenixMiner, TT-Miner, Claymore's own, and others since."""
 
 import re
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "ethminer"
 _KILO: Final = 1000.0
-_IN_HASHES: Final = re.compile(r"-\s*(ZEC|XMR|XMC|ETN)\b", re.IGNORECASE)
-"""Claymore's miners for other coins use the same list and count in H/s."""
+_IN_HASHES: Final = re.compile(r"-\s*(ZEC|XMR|XMC|ETN)\b|^\s*TT-Miner\b", re.IGNORECASE)
+"""Claymore's miners for other coins, and TT-Miner, use the same list and count in H/s."""
 _STAT1: Final = "miner_getstat1"
 _STAT2: Final = "miner_getstat2"
 _CLAYMORE: Final = re.compile(r"\d[\w.]* - ")
@@ -153,15 +153,17 @@ def _at(numbers: Sequence[float | None], place: int) -> float | None:
 
 
 def _miner(text: str) -> Miner:
-    """Of `ethminer-0.16.0.dev0+commit.41639944`, `0.19.0-beta.0`, `nsfminer 1.3.7`, `PM 5.6d - ETH` or, of Claymore's
-    own, `9.3 - ETH`.
+    """Of `ethminer-0.16.0.dev0+commit.41639944`, `0.19.0-beta.0`, `nsfminer 1.3.7`, `TT-Miner/2.2.1`, `PM 5.6d - ETH`
+    or, of Claymore's own, `9.3 - ETH`.
     """
     plain = text.partition(" - ")[0].strip()
     if plain.startswith("PM "):
         return miner_named("PhoenixMiner", plain.removeprefix("PM "))
     if plain[:1].isdigit():
         return miner_named("Claymore" if _CLAYMORE.match(text.strip()) else _TITLE, plain)
-    name, _, version = plain.partition("-" if "-" in plain else " ")
+    # The first that is there: a name before a slash or a blank may hold a hyphen.
+    between = next((mark for mark in "/ -" if mark in plain), " ")
+    name, _, version = plain.partition(between)
     return miner_named(name or _TITLE, version)
 
 

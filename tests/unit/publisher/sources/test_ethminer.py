@@ -47,6 +47,23 @@ def test_claymores_miners_of_other_coins_count_in_hashes() -> None:
     assert parse(_with(0, "12.6 - ZEC")).hashrate == 87221
 
 
+def test_tt_miner_counts_in_hashes_too() -> None:
+    """The list as readers of its API quote it; miner managers and Hive's script take its rates as H/s."""
+    result = ["TT-Miner/2.2.1", "3", "4003571;13;1", "1959526;2044045", "0;0;0", "off;off", "68;52;58;39"]
+    raw = json.dumps({"id": 0, "jsonrpc": "2.0", "result": [*result, "pool.example:3374", "2;0;0;0"]}).encode()
+    assert parse(raw) == Reading(
+        hashrate=4_003_571,
+        accepted=13,
+        rejected=1,
+        invalid=2,
+        temperature=68,
+        fan=52,
+        miner=Miner("TT-Miner", "2.2.1"),
+        pool="pool.example:3374",
+        uptime=180,
+    )
+
+
 def test_buses_that_are_not_one_a_card_name_no_card() -> None:
     raw = captured("phoenixminer-5.6d-getstat2.json").replace(b'"1;10"', b'"1"')
     assert parse(raw).gpus is None
@@ -77,6 +94,8 @@ def test_what_is_no_number_costs_that_number_and_its_place_is_named(text: str) -
         ("nsfminer 1.3.7", Miner("nsfminer", "1.3.7")),
         ("9.3 - ETH", Miner("Claymore", "9.3")),
         ("PM 5.6d - ETH", Miner("PhoenixMiner", "5.6d")),
+        ("TT-Miner/2.2.1", Miner("TT-Miner", "2.2.1")),
+        ("TT-Miner 5.0.3", Miner("TT-Miner", "5.0.3")),
     ],
 )
 def test_a_bare_version_is_ethminers_and_one_with_its_coin_is_claymores(text: str, miner: Miner) -> None:
