@@ -62,7 +62,9 @@ def summary_of(reading: "Reading") -> str:
         None if reading.power is None else f"{reading.power:.0f} W",
         None if reading.fan is None else f"fan {reading.fan:.0f} %",
         None if reading.cpu is None else f"cpu {reading.cpu:.0f} %",
-        None if reading.gpus is None else f"{len(reading.gpus)} card{'' if len(reading.gpus) == 1 else 's'}",
+        _several(reading.gpus, "card"),
+        _several(reading.boards, "board"),
+        _several(reading.fans, "fan"),
         None if reading.miner is None else f"{reading.miner.name} {reading.miner.version}".rstrip(),
     ]
     return ", ".join(each for each in told if each) or "nothing to tell"
@@ -90,6 +92,10 @@ def _of_work(reading: "Reading") -> Iterator[str]:
             yield f"{hashrate(work.hashrate)} {name}"
     if reading.accepted is not None:
         yield f"{reading.accepted:,} accepted" + (f", {reading.rejected:,} rejected" if reading.rejected else "")
+
+
+def _several(parts: "Sequence[object] | None", name: str) -> str | None:
+    return None if parts is None else f"{len(parts)} {name}{'' if len(parts) == 1 else 's'}"
 
 
 def hashrate(value: float) -> str:
