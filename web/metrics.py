@@ -17,6 +17,7 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.messages import Sample
 from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
+from subscriber.alerts.pace import rates
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import ServerFacts
@@ -92,7 +93,12 @@ class _FleetCollector(Collector):
         )
         yield _plain("reporting_nodes", "Nodes whose figures are of now.", fleet.counted)
         if fleet.hashrate is not None:
-            yield _plain("hashes_per_second", "Hashrate of all nodes that report now.", fleet.hashrate)
+            yield _plain(
+                "hashes_per_second",
+                "Hashrate of all nodes that report now, while they mine one algorithm.",
+                fleet.hashrate,
+            )
+        yield _algorithms(fleet)
         if fleet.highest_block is not None:
             yield _plain("block_height", "The highest block of a node that reports now.", fleet.highest_block)
         yield from _standings(fleet.standings)
@@ -143,6 +149,14 @@ def create(store: Store, snapshots: Snapshots, clock: Clock) -> Blueprint:
     return blueprint
 
 
+def _algorithms(fleet: Fleet) -> Metric:
+    text = "Hashrate for one algorithm of all nodes that report now."
+    metric = GaugeMetricFamily("rigwatch_algorithm_hashes_per_second", text, labels=("algorithm",))
+    for each in fleet.rates.by_algorithm:
+        metric.add_metric((each.algorithm,), each.hashrate)
+    return metric
+
+
 def _standings(standings: Sequence[Standing]) -> Iterator[Metric]:
     status = _of_node("status", "1, with the node's status.", extra=("status",))
     up = _of_node("up", "1 while the node's figures are of now.")
@@ -168,13 +182,13 @@ def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
             if value is not None:
                 metric.add_metric(name, value)
         yield metric
-    rates = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
+    by_algorithm = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
     errors = CounterMetricFamily("rigwatch_node_hardware_errors", "Errors of the hardware.", labels=_NODE)
     behind = _of_node("blocks_behind", "Blocks behind the highest of its chain when the node reported.")
     shares = CounterMetricFamily("rigwatch_node_shares", "Shares by what the pool said.", labels=(*_NODE, "result"))
     for name, sample, lag in named:
-        for algorithm, rate in _rates(sample):
-            rates.add_metric((*name, visible(algorithm)), rate)
+        for algorithm, rate in rates(sample) if sample else ():
+            by_algorithm.add_metric((*name, visible(algorithm)), rate)
         if sample is not None and sample.hardware_errors is not None:
             errors.add_metric(name, sample.hardware_errors)
         if lag is not None:
@@ -183,17 +197,7 @@ def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
             value = getattr(sample, result)
             if value is not None:
                 shares.add_metric((*name, result), value)
-    yield from (behind, shares, rates, errors)
-
-
-def _rates(sample: Sample | None) -> Iterator[tuple[str, float]]:
-    """By algorithm, where it is told of."""
-    if sample is None:
-        return
-    if sample.algorithms is not None:
-        yield from ((name, work.hashrate) for name, work in sample.algorithms.items() if work.hashrate is not None)
-    elif sample.algorithm is not None and sample.hashrate is not None:
-        yield sample.algorithm, sample.hashrate
+    yield from (behind, shares, by_algorithm, errors)
 
 
 def _of_node(name: str, text: str, *, extra: tuple[str, ...] = ()) -> GaugeMetricFamily:

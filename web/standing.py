@@ -11,6 +11,7 @@ from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from subscriber.alerts.fleet import chain_of
 from subscriber.alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
+from subscriber.alerts.totals import Hashrates, hashrates
 from subscriber.facts import NodeFacts, ServerFacts
 from web.colours import milliseconds
 from web.trouble import Trouble
@@ -41,17 +42,24 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Every node's standing at `now`. `hashrate` is the sum in H/s over the `hashing` nodes, those of the counted that
-    have one; None when none has."""
+    """Every node's standing at `now`; `rates` are of those that count."""
 
     now: Millis
     blind: bool
     standings: Sequence[Standing]
     by_status: Mapping[NodeStatus, int]
-    hashrate: float | None
+    rates: Hashrates
     counted: int
-    hashing: int
     highest_block: int | None
+
+    @property
+    def hashrate(self) -> float | None:
+        """The sum in H/s; None when no node has one, or they mine different algorithms."""
+        return self.rates.total
+
+    @property
+    def hashing(self) -> int:
+        return self.rates.nodes
 
 
 _NONE: Mapping[NodeId, tuple[Trouble, ...]] = {}
@@ -74,7 +82,6 @@ def fleet_at(
     seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
     samples = [facts.sample for facts, counted in seen if counted and facts.sample]
     heights = _heights(facts for facts, counted in seen if counted)
-    rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
     standings = [
         _standing(
             facts,
@@ -91,9 +98,8 @@ def fleet_at(
         blind=blind,
         standings=standings,
         by_status=Counter(each.status for each in standings),
-        hashrate=sum(rates) if rates else None,
+        rates=hashrates(samples),
         counted=len(samples),
-        hashing=len(rates),
         highest_block=max((each.highest[-1] for each in heights.values()), default=None),
     )
 

@@ -10,15 +10,14 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
-from web import units
 from web.errors import BadQuery
 from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import Parts
+from web.rates import change, rates, total
 from web.row import Look
 from web.snapshot import Snapshot, Snapshots
-from web.standing import Standing, against
+from web.standing import Standing
 from web.tiles import of_node, tiles
-from web.units import Quantity
 from web.zone import Zone
 
 TROUBLE_MOST: Final = 18
@@ -33,7 +32,7 @@ class Site(NamedTuple):
     status: str
     up: int
     nodes: int
-    hashrate: Quantity
+    hashrate: str
 
 
 class Wall:
@@ -71,7 +70,7 @@ class Wall:
         calm = calm if len(calm) <= CALM_MOST else []
         places = [] if listing.site else sites(shown)
         by_status = Counter(each.status for each in shown)
-        total = _total(shown)
+        mined = total(shown)
         return {
             "now": now,
             "now_full": look.zone.full(now),
@@ -79,8 +78,8 @@ class Wall:
             "blind": fleet.blind,
             "site": listing.site,
             "nodes": len(shown),
-            "hashrate": units.hashrate(total),
-            "change": units.change(*against(shown, snapshot.hour_ago)).replace(units.UNKNOWN, ""),
+            "rates": rates(mined),
+            "change": change(mined, shown, snapshot.hour_ago),
             "counts": [(status.value, by_status[status]) for status in SEVERITY if by_status[status]],
             "lost": by_status[NodeStatus.LOST],
             "incidents": sum(snapshot.incidents.values()),
@@ -119,10 +118,4 @@ def _size(tiles: int) -> str:
 def _site(name: str, nodes: Sequence[Standing]) -> Site:
     up = sum(each.status in {NodeStatus.ONLINE, NodeStatus.DEGRADED} for each in nodes)
     worst = min((each.status for each in nodes), key=SEVERITY.index)
-    return Site(name, worst.value, up, len(nodes), units.hashrate(_total(nodes)))
-
-
-def _total(shown: Iterable[Standing]) -> float | None:
-    samples = [each.facts.sample for each in shown if each.counted and each.facts.sample]
-    rates = [sample.hashrate for sample in samples if sample.hashrate is not None]
-    return sum(rates) if rates else None
+    return Site(name, worst.value, up, len(nodes), " · ".join(map(str, rates(total(nodes)))))

@@ -10,6 +10,7 @@ from rigwatch.cli.invocation import app, invocation
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from rigwatch.topics import NodeId
     from subscriber.facts import Average, MinuteTotal
@@ -51,7 +52,9 @@ def status(context: typer.Context) -> None:
     if fleet.blind:
         console.print(Text("The subscriber has no broker or is not running: figures are old.", style="red"))
     console.print(_latest(fleet, averages, zone))
-    console.print(_totals(totals, zone))
+    if fleet.rates.mixed:
+        console.print(_now(fleet))
+    console.print(_totals(totals, zone, mixed=fleet.rates.mixed))
 
 
 def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> "Table":
@@ -87,10 +90,23 @@ def _figures(each: "Standing", mean: float | None) -> tuple[str, ...]:
     )
 
 
-def _totals(totals: "list[MinuteTotal]", zone: "Zone") -> "Table":
+def _now(fleet: "Fleet") -> "Text":
+    from rich.text import Text
+
+    from subscriber.alerts.totals import said
     from web import units
 
-    table = _table("Totals per minute", "Minute")
+    return Text(f"Hashrate now: {said(fleet.rates, lambda rate: str(units.hashrate(rate)))}\n")
+
+
+def _totals(totals: "list[MinuteTotal]", zone: "Zone", *, mixed: bool) -> "Table":
+    from web import units
+
+    title = "Totals per minute, all algorithms added up" if mixed else "Totals per minute"
+    table = _table(title, "Minute")
+    if mixed:
+        # The title would be broken to the width of the columns.
+        table.min_width = len(title)
     for column in ("Hashrate", "Nodes"):
         table.add_column(column, justify="right", no_wrap=True)
     for total in totals:

@@ -12,6 +12,7 @@ from subscriber.alerts.incident import Incident
 from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
 from subscriber.alerts.rule import TITLES
 from subscriber.alerts.status import NodeStatus, status_at
+from subscriber.alerts.totals import hashrates, said
 from subscriber.alerts.words import duration, figures, hashrate
 from subscriber.facts import NodeFacts, ServerFacts
 
@@ -54,14 +55,13 @@ def answer(text: str, known: Known) -> str:
 
 def _status(known: Known) -> str:
     counts = Counter(known.status(facts).value for facts in known.nodes)
-    rates = [
-        facts.sample.hashrate
-        for facts in known.nodes
-        if facts.sample and facts.sample.hashrate is not None and known.status(facts) in {"online", "degraded"}
-    ]
+    rates = hashrates(
+        facts.sample for facts in known.nodes if facts.sample and known.status(facts) in {"online", "degraded"}
+    )
+    total = said(rates, hashrate) if rates.mixed else f"{hashrate(rates.total or 0.0)} in all"
     shown = ", ".join(f"{count} {status}" for status, count in counts.most_common()) or "no nodes"
     open_ones = sum(1 for each in known.incidents if each.is_open and each.parent is None)
-    return f"{shown}\n{hashrate(sum(rates))} in all\n{open_ones} incidents open"
+    return f"{shown}\n{total}\n{open_ones} incidents open"
 
 
 def _down(known: Known) -> str:

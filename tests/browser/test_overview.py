@@ -189,3 +189,16 @@ def test_it_sorts_and_finds_without_javascript_and_reloads_itself(dashboard: Das
     dashboard.hear("rig1", will())
     eventually(lambda: texts(".latest .c-status .pill") == ["lost"], what="the page has reloaded itself")
     eventually(lambda: names() == ["rig1"], what="it still lists only what was looked for")
+
+
+def test_algorithms_have_their_own_totals_and_the_chart_says_that_it_adds_them_up(
+    dashboard: Dashboard, browser: Chrome
+) -> None:
+    for name, algorithm, rate in (("a", "ethash", 836e6), ("b", "rx/0", 24.1e3)):
+        dashboard.report(name, ago=2 * MINUTE, hashrate=rate, algorithm=algorithm)
+        dashboard.report(name, hashrate=rate, algorithm=algorithm)
+    dashboard.open(browser)
+    assert browser.find_element(By.CSS_SELECTOR, ".figure .big").text == "836.00 MH/s ethash · 24.10 kH/s rx/0"
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, ".plot canvas"), what="the chart")
+    title = browser.find_element(By.CSS_SELECTOR, ".plot .title").text
+    assert title == "Hashrate, all algorithms added up, and nodes"

@@ -38,22 +38,33 @@ class Subscriber(Struct, frozen=True):
     beat_at: Moment | None
 
 
+class AlgorithmRate(Struct, frozen=True):
+    """H/s of so many nodes; `algorithm` null = of those that do not tell theirs. A node with several is in each."""
+
+    algorithm: str | None
+    hashrate: float
+    nodes: int
+
+
 class FleetNow(Struct, frozen=True):
-    """`hashrate` (H/s) and `highest_block` are of the `counted` nodes, whose figures are of now; None = of none."""
+    """`hashrate` (H/s) and `highest_block` are of the `counted` nodes, whose figures are of now; null = of none.
+    `by_algorithm` is each algorithm's own hashrate, that of the most nodes first; where it names more than one,
+    `hashrate` is null: their sum would say nothing."""
 
     at: Moment
     nodes: int
     by_status: dict[NodeStatus, int]
     counted: int
     hashrate: float | None
+    by_algorithm: Sequence[AlgorithmRate]
     highest_block: int | None
     open_incidents: dict[Severity, int]
     subscriber: Subscriber
 
 
 class Total(Struct, frozen=True):
-    """A step that begins at `at`: the sum over nodes of each node's mean hashrate (H/s), and of how many nodes; means
-    of minutes where it is longer than one."""
+    """A step that begins at `at`: the sum over nodes of each node's mean hashrate (H/s), whatever it is of, and of how
+    many nodes; means of minutes where it is longer than one."""
 
     at: Moment
     hashrate: float
@@ -150,6 +161,9 @@ class FleetResource:
             by_status={status: fleet.by_status.get(status, 0) for status in NodeStatus},
             counted=fleet.counted,
             hashrate=fleet.hashrate,
+            by_algorithm=[
+                AlgorithmRate(each.algorithm or None, each.hashrate, each.nodes) for each in fleet.rates.by_algorithm
+            ],
             highest_block=fleet.highest_block,
             open_incidents=_every_severity(self.store.look(incidents.open_by_severity)),
             # While it beats, when it did is as good as now; the answer need not change with each beat.

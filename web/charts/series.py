@@ -53,7 +53,8 @@ class SeriesAnswers:
 
     def fleet(self) -> Response:
         now, span = self._clock.now(), Range.parse(request.args)
-        return self._parts.answer(span.value, now // _MINUTE, lambda: self._fleet(span, now))
+        mixed = self._snapshots.lately(now).fleet.rates.mixed
+        return self._parts.answer(span.value, (now // _MINUTE, mixed), lambda: self._fleet(span, now, mixed=mixed))
 
     def _node(self, facts: NodeFacts, seen: Window, now: Millis) -> bytes:
         name, interval, until = facts.id, milliseconds(facts.interval), seen.until + 1
@@ -78,10 +79,11 @@ class SeriesAnswers:
         }
         return _json.encode(answer)
 
-    def _fleet(self, span: Range, now: Millis) -> bytes:
+    def _fleet(self, span: Range, now: Millis, *, mixed: bool) -> bytes:
         seen = window(span, now, lambda: self._store.look(series.fleet_oldest), unit=_MINUTE)
         points = self._store.look(lambda work: series.fleet(work, seen.step, since=seen.since, until=seen.until))
-        return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, **fleet_lines(points, seen)})
+        lines = fleet_lines(points, seen)
+        return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, "mixed": mixed, **lines})
 
 
 def _companions(fleet: Fleet, facts: NodeFacts) -> list[NodeId]:

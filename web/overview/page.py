@@ -17,9 +17,10 @@ from web.overview.kept import KeptRows
 from web.overview.listing import SEVERITY, Listing, Sort, facets
 from web.overview.spark import Sparks
 from web.parts import Parts, whole
+from web.rates import change, rates
 from web.row import MEANING, Look, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
-from web.standing import Fleet, against, is_running
+from web.standing import Fleet, is_running
 from web.zone import Zone
 
 _COLUMNS: Final = (
@@ -82,9 +83,9 @@ class Overview:
             "columns": _columns(listing),
             "tiles": _tiles(listing, fleet),
             "lost": fleet.by_status.get(NodeStatus.LOST, 0),
-            "hashrate": units.hashrate(fleet.hashrate),
+            "rates": rates(fleet.rates),
             "highest_block": units.count(fleet.highest_block),
-            "change": units.change(*against(fleet.standings, snapshot.hour_ago)),
+            "change": change(fleet.rates, fleet.standings, snapshot.hour_ago),
             "incidents": sum(snapshot.incidents.values()),
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
             "facets": facets(fleet.standings),

@@ -9,10 +9,10 @@ const NOT_BEFORE_MS = { "1h": 1500, "24h": 10000, "7d": 60000, all: 60000 };
 const OF_CARDS = ["hashrate", "temperature", "power"];
 
 // Which charts there are: [{ title, at, lines: [{ figure, label, values }] }].
-function chartsOf({ at, lines, gpus }) {
+function chartsOf({ at, lines, gpus, mixed }) {
   if (lines.nodes) {
     const both = ["hashrate", "nodes"].map((figure) => ({ figure, label: FIGURES[figure].title, values: lines[figure] }));
-    return [{ title: "Hashrate and nodes", at, lines: both }];
+    return [{ title: mixed ? "Hashrate, all algorithms added up, and nodes" : "Hashrate and nodes", at, lines: both }];
   }
   const charts = [];
   const cards = gpus?.cards ?? [];
