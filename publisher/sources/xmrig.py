@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from publisher.sources import pci
 from publisher.sources.answers import Answers, algorithm_of, miner_named, pool_of
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.cards import Card, highest, total, with_cards
 from publisher.sources.http import StatusError
+from publisher.sources.proxied import Workers, silence
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
 from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts
@@ -109,15 +110,18 @@ class XmrigSource(ApiSource):
     def read(self) -> Reading:
         by = self.deadline()
         summary = self._ask_either("/2/summary", "/1/summary", by)
-        return parse(summary, lambda: self._backends(by))
+        return parse(
+            summary, lambda: self._ask_new("/2/backends", b"[]", by), lambda: self._ask_new("/1/workers", b"{}", by)
+        )
 
-    def _backends(self, by: float) -> bytes:
+    def _ask_new(self, path: str, nothing: bytes, by: float) -> bytes:
+        """What versions of years ago do not have."""
         try:
-            return self.ask("/2/backends", headers=self._headers, by=by)
+            return self.ask(path, headers=self._headers, by=by)
         except StatusError as exc:
             if exc.status != HTTPStatus.NOT_FOUND:
                 raise
-            return b"[]"
+            return nothing
 
     def _ask_either(self, path: str, older: str, by: float) -> bytes:
         try:
@@ -129,19 +133,22 @@ class XmrigSource(ApiSource):
 
 
 class ProxySource(XmrigSource):
-    """What all miners behind an xmrig-proxy do together, and how many they are."""
+    """What all miners behind an xmrig-proxy do together, how many they are, and which have fallen silent."""
 
     title = _PROXY_TITLE
     switch = "--http-port=44445"
     login = "`token` should be what xmrig-proxy's --http-access-token says"
 
 
-def parse(summary: bytes, backends: Callable[[], bytes] = lambda: b"[]") -> Reading:
-    """The figures of `/2/summary` and `/2/backends`; of a proxy those of all miners behind it."""
+def parse(
+    summary: bytes, backends: Callable[[], bytes] = lambda: b"[]", workers: Callable[[], bytes] = lambda: b"{}"
+) -> Reading:
+    """The figures of `/2/summary` and `/2/backends`; of a proxy those of all miners behind it, and of `/1/workers`."""
     told = Answers(_TITLE)
     answer = told.decode(summary, Summary)
     if answer.kind == _PROXY:
-        return told.complete(_of_proxy(answer))
+        silent = silence(told.section("workers", workers, Workers) or Workers())
+        return told.complete(structs.replace(_of_proxy(answer), lacks=silent))
     accepted, rejected = _shares(answer.results, answer.connection or Connection())
     reading = Reading(
         hashrate=0.0 if answer.paused else _first(answer.hashrate.total),
