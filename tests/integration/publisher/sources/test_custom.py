@@ -1,5 +1,6 @@
 """Sources of anyone's own: real commands, a real server, real files."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from publisher.sources.registry import build_sources
 from publisher.sources.source import Context, Source
 from rigwatch.clock import SystemClock
 from rigwatch.errors import SettingsError
+from rigwatch.messages import Gpu, Miner
 from rigwatch.settings.loader import Place
 from rigwatch.topics import NodeId
 from tests.integration.publisher.sources.miner_server import miner_server
@@ -60,6 +62,38 @@ def test_a_command_that_fails_is_an_error_in_one_line(code: str, text: str) -> N
 def test_a_command_that_is_not_there_is_an_error_that_names_it() -> None:
     with pytest.raises(SourceError, match=r"/no/such/program: cannot be run \(No such file or directory\)"):
         _source(kind="exec", command=["/no/such/program"]).read()
+
+
+def test_what_mmpos_asks_of_a_miners_script_is_read() -> None:
+    """The example of docs/publisher.md, with the output that mmpOS' description of custom miners asks for."""
+    told = {
+        "busid": [1, 10],
+        "hash": [60.5, 61.5],
+        "units": "mhs",
+        "air": ["5", "1", "2"],
+        "shares": {"accepted": [3, 2], "invalid": [1, 0], "rejected": [0, 2]},
+        "miner_name": "myminer",
+        "miner_version": "1.0",
+    }
+    reading = _source(
+        kind="exec",
+        command=[sys.executable, "-c", f"print({json.dumps(told)!r})", "2", "/var/log/miner.log"],
+        figures={
+            "miner": "miner_name",
+            "version": "miner_version",
+            "hashrate": "hash[] MH/s",
+            "accepted": "air[0]",
+            "invalid": "air[1]",
+            "rejected": "air[2]",
+        },
+        cards={"each": "busid[]", "id": "/busid[#]", "hashrate": "/hash[#] MH/s", "accepted": "/shares.accepted[#]"},
+    ).read()
+    assert (reading.hashrate, reading.accepted, reading.invalid, reading.rejected) == (122e6, 5, 1, 2)
+    assert reading.miner == Miner("myminer", "1.0")
+    assert reading.gpus == (
+        Gpu("0000:01:00.0", hashrate=60.5e6, accepted=3),
+        Gpu("0000:0a:00.0", hashrate=61.5e6, accepted=2),
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX's")

@@ -1,5 +1,6 @@
 """Every source that asks a miner over HTTP, against a server that answers as that miner did."""
 
+import json
 import socket
 import threading
 import zlib
@@ -64,6 +65,20 @@ def _source(kind: str, url: str, **settings: Any) -> Source:  # noqa: ANN401 - a
 
 def _bodies(case: Case) -> dict[str, bytes]:
     return {path: captured(name) for path, name in case.answers.items()}
+
+
+def test_it_asks_a_proxy_for_its_workers_and_not_for_its_cards() -> None:
+    row = ["rig3", "10.0.0.3", 0, 50, 0, 0, 5_000_000, 1_506_311_000_000, 0, 0, 0.5, 1.0, 1.0]
+    workers = [["rig2", "10.0.0.2", 1, 50, 0, 0, 5_000_000, 1_506_315_000_000, 1.0, 1.0, 1.0, 1.0, 1.0], row]
+    answers = {
+        "/2/summary": {"kind": "proxy", "hashrate": {"total": [1.5]}, "results": {}, "miners": {"now": 1}},
+        "/1/workers": {"hashrate": {"total": [1.5]}, "mode": "rig_id", "workers": workers},
+    }
+    with miner_server({path: json.dumps(body).encode() for path, body in answers.items()}) as server:
+        reading = _source("xmrig-proxy", server.url).read()
+    assert (reading.hashrate, reading.peers) == (1500, 1)
+    assert reading.lacks == "1 of 2 workers silent: rig3 (not connected)"
+    assert [path for path, _ in server.asked] == ["/2/summary", "/1/workers"]
 
 
 @pytest.mark.parametrize("kind", CASES)
