@@ -39,8 +39,12 @@ def ganache(tmp_path: Path) -> Iterator[ChainClient]:
 @pytest.fixture
 def anvil(tmp_path: Path) -> Iterator[ChainClient]:
     """Anvil, a block every second; it does not know net_peerCount. Starts in a blink."""
-    client = _fetched("@foundry-rs/anvil-linux-amd64/bin/anvil")
-    yield from _running([client, "--block-time", "1", "--port"], tmp_path, name="anvil")
+    yield from _running(anvil_command(), tmp_path, name="anvil")
+
+
+def anvil_command() -> list[str | Path]:
+    """Without the port, which comes last; else a skip."""
+    return [_fetched("@foundry-rs/anvil-linux-amd64/bin/anvil"), "--block-time", "1", "--port"]
 
 
 def node() -> list[str | Path]:

@@ -1,23 +1,27 @@
 """A machine in a network of its own: T-Rex, XMRig and a chain client answer on their usual ports, and `rigwatch up`
 runs. Writes what `up` said and, last, a sample that it has stored; `python -m tests.e2e.found_machine HOME`.
+
+The chain client is a real one, anvil. T-Rex is closed source, and no registry that the tests install from has XMRig
+(Debian has no such package, npm and PyPI only programs around it): these two answer as real ones did.
 """
 
 import json
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO
 
-from tests.integration.publisher.sources.chain_server import geth
+from tests.chains import anvil_command
 from tests.miners import captured
+from tests.ports import is_listening
 from tests.requirements import program
 from tests.waiting import eventually
 
-CHAIN = geth(
-    {"net_peerCount": "0x19", "eth_blockNumber": "0x4b7", "eth_getBlockByNumber": {"number": "0x4b7", "hash": "0xab"}}
-)
+CHAIN_PORT = 8545
 MINERS = {4067: {"/summary": "trex-0.25.9.json"}, 44444: {"/2/summary": "xmrig-6.21.0-summary.json"}}
 
 
@@ -25,19 +29,26 @@ def main() -> None:
     home = Path(sys.argv[1])
     # A new network has nothing, not even a loopback that is up.
     subprocess.run([program("ip"), "link", "set", "lo", "up"], check=True)
-    for port, paths in {**MINERS, 8545: {}}.items():
+    for port, paths in MINERS.items():
         _serve(port, paths)
     command = [sys.executable, "-m", "rigwatch", "--home", str(home)]
-    with (home.parent / "up.log").open("w+", encoding="utf-8") as log:
-        up = subprocess.Popen([*command, "up"], stdout=log, stderr=log)
-        try:
+    with (home.parent / "up.log").open("w+", encoding="utf-8") as log, _running([*anvil_command(), str(CHAIN_PORT)]):
+        eventually(lambda: is_listening(CHAIN_PORT), timeout=30, what="anvil answers")
+        with _running([*command, "up"], log):
             sample = eventually(lambda: _sample(command), timeout=120, what="a sample is stored")
-        finally:
-            up.terminate()
-            up.wait(20)
         log.seek(0)
         sys.stdout.write(log.read())
     sys.stdout.write(f"{json.dumps(sample)}\n")
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], output: IO[str] | int = subprocess.DEVNULL) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def _sample(command: list[str]) -> dict[str, object] | None:
@@ -51,10 +62,6 @@ def _serve(port: int, paths: Mapping[str, str]) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._send(200 if self.path in paths else 404, captured(paths[self.path]) if self.path in paths else b"")
-
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self._send(*CHAIN(asked))
 
         def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)
