@@ -31,7 +31,7 @@ async def run_node(
     dispatch = Dispatch(outbox, clock=clock)
     device = presence_of(plan.sources)
     heard = {} if device is None else {"on_read": device.note}
-    sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock, **heard)
+    sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock, phase=plan.phase, **heard)
     session = Session(
         plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal, device=device
     )

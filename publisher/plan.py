@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,13 +28,16 @@ _DEFAULT_SOURCES: Final[tuple[Mapping[str, Any], ...]] = ({"kind": "host"},)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One node, ready to run. `sources` have the label that they carry in errors; their order is their precedence."""
+    """One node, ready to run. `sources` have the label that they carry in errors; their order is their precedence.
+    `phase`, from 0 to 1, is the part of a source's `every` that passes before its first read.
+    """
 
     account: Account
     name: str
     interval: timedelta
     tags: tuple[str, ...]
     sources: tuple[tuple[str, Source], ...]
+    phase: float = 0.0
 
     @property
     def node(self) -> NodeId:
@@ -54,8 +58,17 @@ def plans_of(settings: PublisherSettings, home: Home, *, clock: Clock) -> tuple[
         if any(plan.node == account.node for plan in plans):
             raise SettingsError(f"{here.key('node')}: {account.node} is named twice; each node needs a name of its own")
         sources = build_sources(node.sources or _DEFAULT_SOURCES, here, Context(account.node, clock))
-        plans.append(Plan(account, node.name or account.node.node, node.interval, node.tags, sources))
+        name = node.name or account.node.node
+        phase = phase_of(account.node) if plans else 0.0
+        plans.append(Plan(account, name, node.interval, node.tags, sources, phase))
     return tuple(plans)
+
+
+def phase_of(node: NodeId) -> float:
+    """Where in the time between two reads the node reads: from its name, so that the many nodes of one publisher do
+    not all ask at one instant, and each keeps its place over restarts.
+    """
+    return int.from_bytes(sha256(str(node).encode()).digest()[:4]) / 2**32
 
 
 def _account(node: NodeSettings, here: Place, home: Home, master: Callable[[str], MasterKey]) -> Account:

@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 from publisher.sources.reading import Reading, SourceError, checked
 from publisher.sources.source import Source
@@ -12,6 +13,9 @@ from publisher.summary import Gathered, Read
 from rigwatch.clock import Clock
 
 log = logging.getLogger(__name__)
+
+_SPREAD_MOST: Final = 10.0
+"""Seconds over which first reads are spread: a node is not known before its first read."""
 
 
 class Reader:
@@ -24,6 +28,7 @@ class Reader:
         *,
         interval: timedelta,
         clock: Clock,
+        phase: float = 0.0,
         on_read: Callable[[str, Read], None] = lambda _label, _read: None,
     ) -> None:
         self.label = label
@@ -35,6 +40,7 @@ class Reader:
         self._timeout = min(source.timeout, interval * 0.9).total_seconds()
         # A read is due within the first, and known to have failed within the second.
         self._fresh = 2 * self._every + self._timeout
+        self._lead = phase * min(self._every, _SPREAD_MOST)
         self._reads: list[Read] = []
         self._last: tuple[Read, ...] = ()
         self._last_at = 0.0
@@ -44,7 +50,8 @@ class Reader:
 
     async def run(self) -> None:
         """Reads until it is cancelled."""
-        due = self._clock.monotonic()
+        due = self._clock.monotonic() + self._lead
+        await self._clock.sleep(self._lead)
         while True:
             # Not in one line with the append: what has been taken while it was read would get it, and nobody else.
             read = await self._read()

@@ -25,13 +25,15 @@ class Sampler:
         *,
         interval: timedelta,
         clock: Clock,
+        phase: float = 0.0,
         on_read: Callable[[str, Read], None] = lambda _label, _read: None,
     ) -> None:
         self._node = node
         self._clock = clock
         self._interval = interval.total_seconds()
         self._readers = [
-            Reader(label, source, interval=interval, clock=clock, on_read=on_read) for label, source in sources
+            Reader(label, source, interval=interval, clock=clock, phase=phase, on_read=on_read)
+            for label, source in sources
         ]
         self._failing: dict[str, str] = {}
         self._roll = Roll()

@@ -1,9 +1,10 @@
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from publisher.plan import plans_of
+from publisher.plan import phase_of, plans_of
 from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
@@ -119,3 +120,19 @@ def test_a_passphrase_from_a_file_that_is_too_short_is_refused(tmp_path: Path) -
 def test_a_node_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nodes\[2\]\.node: shed/rig07 is named twice"):
         _plans(tmp_path, {"token": TOKEN}, {"token": TOKEN})
+
+
+def test_the_first_node_reads_at_once_and_each_further_one_at_a_time_of_its_own(tmp_path: Path) -> None:
+    nodes = [{"node": name, "passphrase": PASSPHRASE, "server": "mqtt://127.0.0.1"} for name in ("a", "b", "c")]
+    first, second, third = (plan.phase for plan in _plans(tmp_path, *nodes))
+    assert first == 0.0
+    assert (second, third) == (phase_of(NodeId("main", "b")), phase_of(NodeId("main", "c")))
+    assert len({first, second, third}) == 3
+
+
+def test_five_hundred_nodes_make_no_burst() -> None:
+    phases = [phase_of(NodeId("main", f"asic-{at:03}")) for at in range(500)]
+    assert all(0 <= phase < 1 for phase in phases)
+    tenths = Counter(int(phase * 10) for phase in phases)
+    assert len(tenths) == 10
+    assert max(tenths.values()) < 80

@@ -58,7 +58,7 @@ def _break() -> Reading:
 
 @asynccontextmanager
 async def sampling(
-    clock: FakeClock, *sources: tuple[str, Source], interval: timedelta = MINUTE
+    clock: FakeClock, *sources: tuple[str, Source], interval: timedelta = MINUTE, phase: float = 0.0
 ) -> AsyncIterator[list[Summary]]:
     """Runs a sampler; gives the list that its summaries come into."""
     kept: list[Summary] = []
@@ -66,7 +66,7 @@ async def sampling(
     async def keep(summary: Summary) -> None:
         kept.append(summary)
 
-    sampler = Sampler(NodeId("main", "rig07"), sources, interval=interval, clock=clock)
+    sampler = Sampler(NodeId("main", "rig07"), sources, interval=interval, clock=clock, phase=phase)
     task = asyncio.create_task(sampler.run(keep))
     try:
         yield kept
@@ -86,6 +86,31 @@ async def test_the_first_summary_comes_at_once_and_the_next_after_an_interval() 
         assert len(kept) == 2
         await clock.advance(600)
         assert len(kept) == 12
+
+
+async def test_a_node_with_a_phase_reads_later_and_gives_its_first_summary_as_soon_as_that_is_answered() -> None:
+    clock = FakeClock()
+    source = Given(lambda: Reading(hashrate=1.0), every=8.0)
+    async with sampling(clock, ("a", source), phase=0.75) as kept:
+        await clock.advance(5.9)
+        assert (source.reads, len(kept)) == (0, 0)
+        await clock.advance(0.1)
+        assert (source.reads, len(kept)) == (1, 1)
+        assert kept[0].figures.hashrate == 1.0
+        await clock.advance(7.9)
+        assert source.reads == 1
+        await clock.advance(0.1)
+        assert source.reads == 2
+        await clock.advance(52)
+        assert len(kept) == 2
+
+
+async def test_a_source_that_is_read_seldom_does_not_keep_its_node_from_being_known() -> None:
+    clock = FakeClock()
+    source = Given(lambda: Reading(hashrate=1.0), every=3600.0)
+    async with sampling(clock, ("a", source), interval=timedelta(hours=1), phase=0.999) as kept:
+        await clock.advance(10)
+        assert len(kept) == 1
 
 
 async def test_a_source_is_read_as_often_as_it_wants_and_averaged() -> None:
