@@ -15,7 +15,8 @@ LOOK_EVERY: Final = 20.0
 """Seconds between two looks for a miner that has moved."""
 ADDRESSES_MAX: Final = 4096
 """The most addresses that one look asks."""
-_HEARD_WITHIN: Final = 2.0
+_HEARD_WITHIN: Final = 1.2
+"""Seconds, of a read's own time; the kernel asks a second time after one."""
 _ARP: Final = Path("/proc/net/arp")
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.ASCII)
 _PORT: Final = 9
@@ -90,23 +91,28 @@ class Finder:
             return ""
         self._looked_at = now
         try:
-            network = network_of(self._network, resolved(self.address))
+            here = resolved(self.address)
+            network = network_of(self._network, here)
         except (SourceError, ValueError):
             return ""
-        found = self._called(network)
-        if found is None or found == self.address:
+        found = self._called(network, here)
+        if found is None:
             return f"; its MAC {self._mac} is nowhere in {network}"
         self.address = found
         return f"; its MAC {self._mac} is at {found} now"
 
-    def _called(self, network: IPv4Network) -> str | None:
-        """Who of the network has the MAC; the kernel needs a moment to hear of it."""
+    def _called(self, network: IPv4Network, here: str) -> str | None:
+        """Who else of the network has the MAC; the kernel needs a moment to hear of it.
+
+        Its table goes on to hold the address that the miner had for up to a minute, and may hold other networks.
+        """
         _call(network)
         until = time.monotonic() + _HEARD_WITHIN
         while True:
-            found = next((address for address, mac in heard_neighbours(self._arp) if mac == self._mac), None)
-            if found is not None or time.monotonic() > until:
-                return found
+            heard = [address for address, mac in heard_neighbours(self._arp) if mac == self._mac]
+            others = [each for each in heard if each != here and ip_address(each) in network]
+            if others or time.monotonic() > until:
+                return next(iter(others), None)
             time.sleep(0.1)
 
 

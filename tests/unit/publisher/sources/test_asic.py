@@ -1,6 +1,7 @@
 """What the library tells of an ASIC, as figures; whatever it tells oddly costs that figure."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,6 +179,26 @@ def test_another_miner_at_the_address_is_not_taken_for_it() -> None:
     assert not finder.is_another("02:00:00:aa:bb:cc")
     assert not finder.is_another(None)
     assert not Finder("192.168.1.50", "", "", clock=FakeClock()).is_another("02:00:00:00:00:01")
+
+
+def _table(path: Path, *addresses: str) -> Path:
+    rows = [f"{address} 0x1 0x2 02:00:00:aa:bb:cc * eth0" for address in addresses]
+    path.write_text("\n".join(["IP address HW type Flags HW address Mask Device", *rows, ""]), "utf-8")
+    return path
+
+
+def test_one_that_has_moved_is_found_though_its_old_address_is_still_in_the_kernels_table(tmp_path: Path) -> None:
+    arp = _table(tmp_path / "arp", "127.0.0.2", "127.0.0.5")
+    finder = Finder("127.0.0.2", "02:00:00:aa:bb:cc", "127.0.0.0/29", clock=FakeClock(), arp=arp)
+    assert finder.look_elsewhere() == "; its MAC 02:00:00:aa:bb:cc is at 127.0.0.5 now"
+    assert finder.address == "127.0.0.5"
+
+
+def test_the_same_mac_in_another_network_is_not_it(tmp_path: Path) -> None:
+    arp = _table(tmp_path / "arp", "10.9.9.9", "127.0.0.5")
+    finder = Finder("127.0.0.2", "02:00:00:aa:bb:cc", "127.0.0.0/29", clock=FakeClock(), arp=arp)
+    finder.look_elsewhere()
+    assert finder.address == "127.0.0.5"
 
 
 @pytest.mark.parametrize("settings", [{"address": ""}, {"address": "http://x"}, {"address": "a", "mac": "nonsense"}])
