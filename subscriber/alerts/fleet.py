@@ -23,15 +23,16 @@ APART = 10_000
 @dataclass(frozen=True, slots=True)
 class Chain:
     """`highest` is the block to be at, None where nobody can say; `moved_at` when it came. `front` has the very highest
-    block, `behind` is the highest of all others; since `heard_at` two hosts have reported. `hashes` gives for each
-    height who has which hash there, a node a time, each named by its host; where there is but one host, by itself."""
+    block, `behind` is the highest of all others, None where nobody else has one; since `heard_at` two hosts have
+    reported. `hashes` gives for each height who has which hash there, a node a time, each named by its host; where
+    there is but one host, by itself."""
 
     highest: int | None = None
     moved_at: Millis | None = None
     nodes: int = 0
     hosts: int = 0
     front: str = ""
-    front_block: int = 0
+    front_block: int | None = None
     behind: int | None = None
     heard_at: Millis = 0
     hashes: dict[int, dict[str, list[str]]] = field(default_factory=dict)

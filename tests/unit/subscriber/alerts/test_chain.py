@@ -5,6 +5,7 @@ import pytest
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.alerts.fleet import chains_of
+from subscriber.alerts.rule import Rule
 from subscriber.alerts.trail import Trail, follow
 from subscriber.facts import NodeFacts
 from tests.fake_clock import START
@@ -19,6 +20,14 @@ def mining(line: Timeline, *names: str, minutes: int, since: int = 0, block: int
     for minute in range(since, since + minutes):
         for number, name in enumerate(names):
             line.at(minute * 60 + 1 + number).report(name, block=block + minute)
+
+
+def test_who_has_nobody_to_be_compared_with_is_not_ahead_of_them() -> None:
+    line = Timeline("hall/alone")
+    for minute in range(30):
+        line.at(1 + minute * 60).report("hall/alone", block=22_758_069 + minute)
+    assert not [each for each in line.stored.values() if each.rule is Rule.BLOCK_AHEAD]
+    line.expect_nothing()
 
 
 @pytest.mark.parametrize("far", [40, 5000, 10**9])
