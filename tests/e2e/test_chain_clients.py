@@ -114,6 +114,12 @@ def test_figures_of_real_chain_clients_are_on_the_page_within_two_intervals_in_t
             partial(_has_block, browser, f"main/{name}"), timeout=2 * INTERVAL_S, what=f"{name}'s block is on the page"
         )
 
+    # Its block is compared with what was known when it reported: its next report shows that it lags.
+    eventually(
+        lambda: _rows(browser)["main/ganache"]["block"][1] == "red",
+        timeout=2 * INTERVAL_S,
+        what="ganache's lag is on the page",
+    )
     rows = _rows(browser)
     assert rows["main/ganache"]["status"][0] == "online"
     assert rows["main/ganache"]["hashrate"] == ("0 H/s", "red")
