@@ -96,6 +96,7 @@ def _tell(ran: dict[_Database, Ran], options: argparse.Namespace, seconds: float
             ("waiting in an outbox at the end", *(count(each.account.waiting) for each in ran.values())),
             ("lost", *(count(each.account.lost) for each in ran.values())),
             ("doubled", *(sum(map(abs, each.account.doubled.values())) for each in ran.values())),
+            ("numbers used again after a kill on a full disk", *(count(each.account.reused) for each in ran.values())),
             ("refused by a full disk, and reported", *(count(each.account.refused) for each in ran.values())),
             ("deaths of nodes during faults", *(len(each.deaths) for each in ran.values())),
             ("deaths untold", *(len(untold(each.deaths)) for each in ran.values())),

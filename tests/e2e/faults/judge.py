@@ -15,6 +15,8 @@ class Account:
     """What became of the samples of a run.
 
     `accepted`: an outbox has said that it is on the disk. `refused`: the disk would not have it, and the log said so.
+    `reused`: the number of a sample that a full disk kept in memory, and of another that was accepted after a kill: the
+    rig could not write down that it was used. Both are stored then, one of them under a free number.
     `waiting`: still in an outbox, for the next start. `counted`: how many samples of a node the rollups have counted.
     """
 
@@ -23,6 +25,7 @@ class Account:
     stored: Numbers
     waiting: Numbers
     counted: Mapping[str, int] = field(default_factory=dict)
+    reused: Numbers = field(default_factory=dict)
 
     @property
     def lost(self) -> Numbers:
@@ -32,7 +35,8 @@ class Account:
     @property
     def invented(self) -> Numbers:
         """Stored, although nobody has ever accepted it."""
-        return less(less(self.stored, self.accepted), self.refused)
+        unknown = less(less(self.stored, self.accepted), self.refused)
+        return {node: found for node, found in unknown.items() if len(found) > len(self.reused.get(node, ()))}
 
     @property
     def doubled(self) -> dict[str, int]:

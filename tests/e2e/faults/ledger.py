@@ -37,13 +37,14 @@ class Ledger:
         self._found = union(self._found, found)
         return found
 
-    def totals(self) -> tuple[Numbers, Numbers]:
-        """Accepted and refused, so far."""
+    def totals(self) -> tuple[Numbers, Numbers, Numbers]:
+        """Accepted, refused, and refused by one publisher's disk and then accepted under the same number, so far."""
         accepted, refused = self._found, dict[str, AbstractSet[int]]()
         for program in self._programs:
             on_disk, in_memory = read_log(program.text().splitlines())
             accepted, refused = union(accepted, on_disk), union(refused, in_memory)
-        return accepted, {node: numbers - accepted.get(node, set()) for node, numbers in refused.items()}
+        rest = {node: numbers - accepted.get(node, set()) for node, numbers in refused.items()}
+        return accepted, rest, {node: numbers & accepted.get(node, set()) for node, numbers in refused.items()}
 
 
 def read_log(lines: Iterable[str]) -> tuple[Numbers, Numbers]:

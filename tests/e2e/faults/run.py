@@ -115,7 +115,7 @@ def inflict(
 
 def settle(world: World, *, timeout: float = AT_THE_END_S) -> None:
     """Waits until all that was accepted so far is stored."""
-    due, _ = world.ledger.totals()
+    due, *_ = world.ledger.totals()
     due = less(due, _left_behind(world))
 
     def look() -> bool:
@@ -155,8 +155,8 @@ def _left_behind(world: World) -> Numbers:
 
 
 def account(world: World, found: Stored, waiting: Numbers) -> Account:
-    accepted, refused = world.ledger.totals()
-    return Account(accepted, refused, found.numbers, waiting, found.counted)
+    accepted, refused, reused = world.ledger.totals()
+    return Account(accepted, refused, found.numbers, waiting, found.counted, reused)
 
 
 def _stored(world: World) -> Stored:

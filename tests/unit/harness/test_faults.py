@@ -55,6 +55,13 @@ def test_the_judge_has_no_complaint_when_all_is_stored_or_waits() -> None:
     assert GOOD.complaints() == []
 
 
+def test_a_number_that_a_full_disk_could_not_write_down_may_be_used_again_and_both_samples_are_stored() -> None:
+    stored = {"main/a": {1, 2, 900}, "main/b": {7}}
+    both = replace(GOOD, stored=stored, counted={"main/a": 3, "main/b": 1}, reused={"main/a": {2}})
+    assert both.complaints() == []
+    assert replace(both, reused={}).complaints() == ["main/a: 1 stored, never accepted (900)"]
+
+
 def test_the_judge_names_what_is_lost() -> None:
     assert replace(GOOD, waiting={}).complaints() == ["main/a: 1 lost (3)"]
 
