@@ -1,6 +1,7 @@
 """Free TCP ports on loopback, from where the system takes none for connections: tests can run beside each other."""
 
 import itertools
+import os
 import random
 import socket
 from collections.abc import Iterator
@@ -12,10 +13,19 @@ _FIRST, _LAST = 20_000, 32_000
 _MANY = 2_000
 
 
+def _own_range() -> tuple[int, int]:
+    """Of those that run beside each other, each process of pytest-xdist has a part to itself."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    width = (_LAST - _FIRST) // count
+    return _FIRST + number * width, _FIRST + (number + 1) * width
+
+
 def _ports() -> Iterator[int]:
     """Round and round, from a place that differs by process, so that no port comes again soon."""
-    start = random.randrange(_FIRST, _LAST)  # noqa: S311 - no secret
-    return itertools.cycle([*range(start, _LAST), *range(_FIRST, start)])
+    first, last = _own_range()
+    start = random.randrange(first, last)  # noqa: S311 - no secret
+    return itertools.cycle([*range(start, last), *range(first, start)])
 
 
 _next = _ports()

@@ -129,6 +129,8 @@ def test_they_share_the_reports_store_each_once_and_the_death_of_the_one_that_al
     # Sent again at once to whoever is there; otherwise what the dead one had been given would come after 20 s.
     many.terminate()
     many = pair.publish("many")
+    # One that is still starting ends by the signal itself.
+    many.wait_for("node is online", timeout=30)
     due, *_ = pair.ledger.totals()
     eventually(lambda: not less(due, pair.stored().numbers), timeout=30, what="all that was accepted is stored")
     for publisher in (many, again):

@@ -104,11 +104,16 @@ async def test_row_5_filters_that_do_not_match_cost_nothing(tmp_path: Path) -> N
                 await watcher.subscribe_all(*[(f"rigwatch/v1/x/{part}-{each}/+", 0) for each in range(45)])
             assert await _cost(node) < 3 * bare
 
+    async def thrice(house: House) -> None:
+        # What the processor is given besides may hide it once.
+        for _ in range(3):
+            await scenario(house)
+
     # One after the other: together they would measure each other.
     async with both(tmp_path) as (ours, stock):
         await scenario(ours)
         with pytest.raises(AssertionError):
-            await scenario(stock)
+            await thrice(stock)
 
 
 async def _cost(node: Peer) -> float:
