@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
 
+from rigwatch.deadline import TimedBytes
 from rigwatch.errors import RigwatchError
 
 ANSWER_MAX: Final = 1024 * 1024
@@ -117,39 +118,13 @@ def _connection(
     return connection
 
 
-class _Timed(io.RawIOBase):
-    """A socket's bytes until a moment. The socket's own timeout is for each piece, and a server may send a byte a
-    second, of the headers as well.
-    """
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int | None:  # noqa: ANN401 - what io.RawIOBase takes, which has no name
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 def _until(deadline: float) -> type[http.client.HTTPResponse]:
     """Answers that have come by then."""
 
     class Response(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's own
             super().__init__(sock, *args, **kwargs)
-            self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
+            self.fp = io.BufferedReader(TimedBytes(self.fp.detach(), sock, deadline))
 
     return Response
 
