@@ -25,7 +25,7 @@ from tests.waiting import eventually
 
 _LIMITS = "connections = 50000\nconnections_per_address = 50000\nmessages_per_second = 1000000\n"
 _LIMITS += "bytes_per_second = 1000000000\nlogins_per_minute = 1000000\n"
-_OURS = "import sys; sys.argv[0] = 'rigwatch'; from rigwatch.cli import main; main()"
+_OURS = "import sys; sys.argv[0] = 'rigwatch'; from cli import main; main()"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ line: whoever types it writes `python -P -m rigwatch`. Everything else is looked
 
 import os
 import sys
+from importlib import import_module
 
 import rigwatch
 
@@ -16,9 +17,8 @@ INTERRUPTED = 130
 def main() -> None:
     """Runs the command line; Ctrl-C ends it without a word, also while it is still being loaded."""
     try:
-        from rigwatch.cli import main as run_command  # noqa: PLC0415 - not before Ctrl-C can be answered
-
-        run_command()
+        # By its name: nothing here knows the command line. And not before Ctrl-C can be answered.
+        import_module("cli").main()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -133,7 +133,7 @@ class Home:
 
     @property
     def legacy_json(self) -> Path:
-        """What the nodes of an old installation have become (`rigwatch.cli.legacy.ids`)."""
+        """What the nodes of an old installation have become (`cli.legacy.ids`)."""
         return self.path / "legacy.json"
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from rigwatch.cli import app
+from cli import app
 from tests.ports import free_ports
 
 # What fits a required argument or option of this name; anything else is called "x".

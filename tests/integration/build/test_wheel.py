@@ -53,7 +53,7 @@ def test_it_holds_the_dashboard_with_all_that_its_pages_load(wheel: zipfile.Path
 
 def test_it_holds_the_packages_and_nothing_of_the_repository(wheel: zipfile.Path) -> None:
     tops = {name.split("/")[0] for name in names(wheel) if ".dist-info/" not in name}
-    assert tops == {"rigwatch", "broker", "publisher", "subscriber", "web"}
+    assert tops == {"broker", "cli", "publisher", "rigwatch", "subscriber", "web"}
     sources = {path.relative_to(ROOT).as_posix() for top in tops for path in ROOT.glob(f"{top}/**/*.py")}
     assert sources == {name for name in names(wheel) if name.endswith(".py")}
 
@@ -66,7 +66,7 @@ def test_a_rig_installs_no_server(wheel: zipfile.Path) -> None:
     assert not [line for line in rig if line.startswith(("flask", "amqtt", "peewee", "psycopg", "uvicorn", "a2wsgi"))]
 
 
-@pytest.mark.parametrize("module", ["rigwatch.cli", "publisher.agent", "publisher.simulation"])
+@pytest.mark.parametrize("module", ["cli", "publisher.agent", "publisher.simulation"])
 def test_a_rigs_part_loads_nothing_of_a_server(module: str) -> None:
     program = f"import sys, {module}; print(*sorted(set({_SERVER_ONLY}) & set(sys.modules)))"
     done = subprocess.run(

@@ -123,7 +123,7 @@ def test_a_part_that_was_ready_ends_with_a_code_that_says_so(
     tmp_path: Path, *, supervised: bool, ready: bool, code: int
 ) -> None:
     script = (
-        "import sys; from rigwatch import process; from rigwatch.cli import main;"
+        "import sys; from rigwatch import process; from cli import main;"
         f"{'process.ready();' if ready else ''}"
         f"sys.argv = ['rigwatch', '--home', {str(tmp_path)!r}, 'test-alert']; main()"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.watch import line_of
 from rigwatch import logs
-from rigwatch.cli.watch import line_of
 from rigwatch.keys import MasterKey
 from rigwatch.mqtt import Message
 from rigwatch.registry import NodeAccess, Registry

@@ -1,0 +1,240 @@
+"""`test-alert`, `rules test`, `incidents`, `ack`: what the alerts do, and what they would do."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli.invocation import Invocation, app, invocation
+from cli.output import say
+from cli.people import Author, Why, author_of
+from rigwatch.clock import Millis, as_datetime
+from rigwatch.errors import RigwatchError, SettingsError, StoreError
+from rigwatch.settings import ServerSettings
+from rigwatch.settings.durations import parse_duration
+from rigwatch.texts import visible
+
+if TYPE_CHECKING:
+    from subscriber.alerts.incident import Incident
+    from subscriber.notify.channel import Channel
+    from subscriber.store import Store
+
+
+rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
+app.add_typer(rules, name="rules")
+
+
+@app.command("test-alert")
+def send_test(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a channel.")] = False,  # noqa: FBT002
+) -> None:
+    """Send a test message through every channel; exits 0 when all worked, else 1."""
+    from subscriber.notify.channels import channels_of
+    from subscriber.notify.trial import LIMIT_S, try_all
+
+    call = invocation(context)
+    settings = call.server()
+    channels = channels_of(settings.alerts)
+    if not channels:
+        raise SettingsError(f'{call.home.server_toml}: alerts.channels is empty; add one, such as "ntfy://my-topic"')
+    failed = 0
+    for each in try_all(channels, now=call.clock.now(), limit=LIMIT_S):
+        say(
+            json.dumps(each.shown()) if as_json else f"{'ok' if each.ok else 'failed':<8} {each.channel:<20} {each.why}"
+        )
+        failed += not each.ok
+        if each.ok:
+            _forgive(call, each.channel)
+    not_taken_over = _not_taken_over(call, settings, channels)
+    for line in not_taken_over:
+        typer.echo(f"rigwatch: {line}", err=True)
+    raise typer.Exit(1 if failed or not_taken_over else 0)
+
+
+def _not_taken_over(call: Invocation, settings: ServerSettings, channels: "Iterable[Channel]") -> list[str]:
+    """A channel that works here is worth nothing while the one that sends the alerts does not have it."""
+    from cli.running import difference, settled
+
+    wanted = [f"{each.key}={each.address}" for each in channels]
+    try:
+        with _store(call) as store:
+            found = settled(lambda: difference(call, settings, store, wanted))
+    except StoreError as exc:
+        return [f"whether the running subscriber has these channels cannot be asked: {exc}"]
+    except RigwatchError:
+        # Without a key that can be used, no subscriber of this home runs.
+        return []
+    return found.lines if found.problem or found.channels or found.live else []
+
+
+def _forgive(call: Invocation, channel: str) -> None:
+    """It may have been refused before; now it works, so it is used again."""
+    from subscriber.store import outbox
+
+    try:
+        with _store(call) as store:
+            if channel in store.look(outbox.refused):
+                store.change(lambda work: outbox.forgive(work, channel))
+    except StoreError as exc:
+        say(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
+
+
+@rules.command("test")
+def rules_test(
+    context: typer.Context,
+    since: Annotated[str, typer.Option(help="How far back the history is looked at.")] = "24h",
+) -> None:
+    """Replay the stored history through the rules of server.toml and say what would have fired."""
+    from subscriber.alerts.letter import headline
+    from subscriber.alerts.policy import Policy
+    from subscriber.alerts.words import duration
+    from subscriber.replay import fired, replay
+
+    call = invocation(context)
+    settings = call.server()
+    now = call.clock.now()
+    begin = now - millis_of(since, "--since")
+    policy = Policy(settings.alerts, settings.web.timezone)
+    with _store(call) as store:
+        replayed = replay(store, policy, since=begin, now=now)
+    found = fired(replayed)
+    for each in found:
+        end = each.resolved_at or now
+        lasted = duration(end - each.since) + ("" if each.resolved_at else ", still")
+        say(
+            f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {headline(each)}  "
+            f"({lasted}): {each.evidence}"
+        )
+    count, messages = len(found), len(replayed.letters)
+    seen = f"{replayed.samples} samples, {replayed.changes} comings and goings"
+    say(f"{count} incidents and {messages} messages from {seen} in {since}")
+    if replayed.samples and not replayed.changes:
+        say("when nodes came and went is not known for that time; a loss shows as a silence")
+
+
+@app.command()
+def incidents(
+    context: typer.Context,
+    number: Annotated[int | None, typer.Argument(help="Tell the story of this one.")] = None,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each are listed.")] = 30,
+    node: Annotated[str, typer.Option(help="Only this node's, members of groups included.")] = "",
+    site: Annotated[str, typer.Option(help="Only this site's.")] = "",
+) -> None:
+    """List incidents, open ones first, a group as one; with a number, every decision about it and why."""
+    from subscriber.store import incidents as stored
+    from subscriber.store.incidents import Part, Wanted
+
+    if number is not None:
+        explain(context, number)
+        return
+    call = invocation(context)
+    zone = _zone(call)
+    with _store(call) as store:
+        for part in (Part.OPEN, Part.PAST):
+            wanted = Wanted(part, site=site, node=node)
+            for each in store.look(lambda work, wanted=wanted: stored.page(work, wanted, limit)):  # type: ignore[misc]
+                say(_line(each, zone))
+
+
+@app.command()
+def explain(
+    context: typer.Context, number: Annotated[int, typer.Argument(help="The incident's, from 'rigwatch incidents'.")]
+) -> None:
+    """Tell why people were told of an incident, or not: every decision in order."""
+    call = invocation(context)
+    with _store(call) as store:
+        _tell_story(store, number, _zone(call))
+
+
+@app.command()
+def ack(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="NODE|NUMBER", help="site/node, or an incident's number.")],
+    why: Why = "",
+    by: Author = "",
+) -> None:
+    """Acknowledge what is open for a node: no more reminders, but its end is told."""
+    from subscriber.alerts.incident import Acknowledged
+    from subscriber.store import alerts, audit
+    from subscriber.store.work import Work
+
+    call = invocation(context)
+    known = Acknowledged(call.clock.now(), author_of(by), why)
+
+    def change(work: Work) -> int:
+        found = [each for each in alerts.live(work) if each.is_open and _is(each, what)]
+        for each in found:
+            detail = f"{each.subject} {each.rule.value}: {why}".rstrip(": ")
+            if each.acknowledged is None:
+                audit.record(
+                    work, who=f"{known.by} (command line)", action="incident.acknowledge", subject=f"#{each.id}",
+                    detail=detail, now=known.at,
+                )  # fmt: skip
+        return alerts.acknowledge(work, [each.id for each in found], known)
+
+    with _store(call) as store:
+        count = store.change(change)
+    if not count:
+        raise RigwatchError(f"{what}: nothing is open that was not acknowledged; 'rigwatch incidents' lists them")
+    say(f"{count} acknowledged")
+
+
+def millis_of(text: str, option: str) -> Millis:
+    """A duration that a user typed; raises `SettingsError`."""
+    try:
+        return parse_duration(text) // timedelta(milliseconds=1)
+    except ValueError as exc:
+        raise SettingsError(f"{option}: {exc} (got {text!r})") from None
+
+
+@contextmanager
+def _store(call: Invocation) -> "Iterator[Store]":
+    from subscriber.store import open_store
+
+    with closing(open_store(call.server().database.url, call.home)) as store:
+        yield store
+
+
+def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
+    from subscriber.store import alerts
+
+    incident = store.look(lambda work: alerts.one(work, number))
+    if incident is None:
+        raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
+    say(_line(incident, zone))
+    for each in store.look(lambda work: alerts.story(work, number)):
+        say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
+
+
+def _line(incident: "Incident", zone: ZoneInfo) -> str:
+    from subscriber.alerts.letter import headline
+    from subscriber.alerts.words import duration
+
+    lasted = "" if incident.is_open else f" for {duration((incident.resolved_at or incident.since) - incident.since)}"
+    ack = f", acknowledged by {incident.acknowledged.by}" if incident.acknowledged else ""
+    group = f", part of {incident.parent}" if incident.parent else ""
+    return visible(
+        f"{incident.id:>6}  {_moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
+        f"{headline(incident)}{lasted}{ack}{group}: {incident.gist}"
+    )
+
+
+def _is(incident: "Incident", what: str) -> bool:
+    return what in {str(incident.subject), str(incident.id), f"{incident.subject.site}/{incident.subject.name}"}
+
+
+def _zone(call: Invocation) -> ZoneInfo:
+    from subscriber.alerts.policy import Policy
+
+    settings = call.server()
+    return Policy(settings.alerts, settings.web.timezone).zone
+
+
+def _moment(at: Millis, zone: ZoneInfo) -> str:
+    return f"{as_datetime(at).astimezone(zone):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,306 @@
+"""`doctor`: looks at settings, ports, database, broker, clock and certificates, and says what to do about each."""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli import extras, whole
+from cli.invocation import Invocation, app, invocation
+from cli.output import say
+from cli.watch import connect
+from rigwatch import address, process
+from rigwatch.clock import as_datetime
+from rigwatch.errors import RigwatchError
+from rigwatch.master import master_key
+from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from publisher.inspection import Look
+
+WARN_BEFORE = timedelta(days=21)
+"""So long before a certificate of the user's ends `doctor` says so."""
+DISK_LOW = 500_000_000
+"""Bytes free in the home under which people should act."""
+CONTESTED_SHOWN = 5
+PLAUSIBLE = 1_767_225_600
+"""2026-01-01: a clock before it was never set."""
+FAR_AHEAD = PLAUSIBLE + 10 * 365 * 86_400
+"""A clock behind it was set wrong, or this version has been in use for ten years."""
+
+
+class Verdict(StrEnum):
+    """What came of one check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; a text that is not OK says what to do."""
+
+    name: str
+    verdict: Verdict
+    text: str
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Check this installation and say what to do.
+
+    Exits 0 when nothing has failed, else 1.
+    """
+    call = invocation(context)
+    worst = False
+    for finding in _examine(call):
+        say(f"{finding.verdict.value:<8} {finding.name:<10} {finding.text}")
+        worst = worst or finding.verdict is Verdict.FAILED
+    raise typer.Exit(1 if worst else 0)
+
+
+def _examine(call: Invocation) -> Iterator[Finding]:
+    yield _check("home", lambda: _home(call))
+    yield _check("clock", _clock)
+    if call.home.publisher_toml.exists():
+        yield _check("publisher", lambda: _publisher(call))
+        yield from _sources(call)
+    if not call.home.server_toml.exists() and (call.home.publisher_toml.exists() or not extras.has_server()):
+        # A rig: what follows is a server's.
+        return
+    try:
+        settings = call.server()
+    except RigwatchError as exc:
+        yield Finding("settings", Verdict.FAILED, str(exc))
+        return
+    yield Finding("settings", Verdict.OK, str(call.home.server_toml))
+    yield _check("timezone", lambda: _timezone(settings))
+    yield _check("key", lambda: _key(call, settings))
+    yield _check("tls", lambda: _certificates(call, settings))
+    yield _check("nodes", lambda: _nodes(call))
+    yield _check("files", lambda: _files(call, settings))
+    yield _check("database", lambda: _database(call, settings))
+    yield _check("machines", lambda: _machines(call, settings))
+    yield _check("broker", lambda: _broker(call, settings))
+    yield _check("dashboard", lambda: _dashboard(settings))
+    yield _check("channels", lambda: _channels(call, settings))
+    yield _check("running", lambda: _running(call, settings))
+
+
+def _check(name: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
+    try:
+        verdict, text = look()
+    except RigwatchError as exc:
+        return Finding(name, Verdict.FAILED, str(exc))
+    return Finding(name, verdict, text)
+
+
+def _home(call: Invocation) -> tuple[Verdict, str]:
+    home = call.home
+    if not home.path.exists():
+        return Verdict.FAILED, f"{home.path} is not there; run 'rigwatch init' or 'rigwatch publish --join TOKEN'"
+    home.prepare()
+    if os.name == "posix" and home.secret_key.exists() and home.secret_key.stat().st_mode & 0o077:
+        return Verdict.FAILED, f"{home.secret_key} can be read by others; run 'chmod 600 {home.secret_key}'"
+    free = shutil.disk_usage(home.path).free
+    if free < DISK_LOW:
+        return Verdict.WARNING, f"{home.path}: only {free // 1_000_000} MB free; make room, or shorten database.keep"
+    return Verdict.OK, f"{home.path}, {free // 1_000_000_000} GB free"
+
+
+def _clock() -> tuple[Verdict, str]:
+    if time.time() < PLAUSIBLE:
+        return (
+            Verdict.FAILED,
+            "the machine's clock was never set; set up NTP (on Debian: apt install systemd-timesyncd)",
+        )
+    shown = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC"
+    if time.time() > FAR_AHEAD:
+        advice = "rigs refuse the certificate of a server that is ahead; set it, and set up NTP"
+        return Verdict.FAILED, f"the machine's clock says {shown}, far ahead of this version; {advice}"
+    return Verdict.OK, shown
+
+
+def _certificates(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from rigwatch.validity import validities
+
+    now = call.clock.now()
+    found = list(validities(call.home, settings))
+    troubles = [trouble for each in found if (trouble := each.trouble(now, WARN_BEFORE))]
+    if troubles:
+        ended = any(not each.begins <= as_datetime(now) < each.ends for each in found)
+        return Verdict.FAILED if ended else Verdict.WARNING, "; ".join(troubles)
+    ends = ", ".join(f"{each.what} until {each.ends:%Y-%m-%d}" for each in found)
+    return Verdict.OK, ends or "none is in use yet"
+
+
+def _timezone(settings: ServerSettings) -> tuple[Verdict, str]:
+    try:
+        ZoneInfo(settings.web.timezone)
+    except (KeyError, OSError, ValueError):
+        return Verdict.WARNING, f"{settings.web.timezone!r} does not exist, so UTC is shown; correct web.timezone"
+    return Verdict.OK, settings.web.timezone
+
+
+def _key(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    master_key(call.home, settings)
+    return Verdict.OK, "passphrase" if settings.security.passphrase else str(call.home.secret_key)
+
+
+def _nodes(call: Invocation) -> tuple[Verdict, str]:
+    known = Registry(call.home.nodes_json).nodes().values()
+    count = sum(not each.revoked for each in known)
+    return Verdict.OK, f"{count} enrolled" + (f", {len(known) - count} revoked" if count < len(known) else "")
+
+
+def _files(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    if lacks := whole.missing(call.home, settings, enrolled=0):
+        return Verdict.FAILED, f"not there: {'; '.join(lacks)}; restore them from your backup"
+    if whole.is_replaced(call.home, settings):
+        told = "its authority is younger than nodes that were told to trust one, and refuse this one"
+        return Verdict.WARNING, f"{call.home.tls}: {told}; restore tls from your backup, or give each rig a new token"
+    return Verdict.OK, "all that the rigs count on is there"
+
+
+def _publisher(call: Invocation) -> tuple[Verdict, str]:
+    from publisher.plan import plans_of
+
+    plans = plans_of(call.publisher(), call.home, clock=call.clock)
+    return Verdict.OK, ", ".join(f"{plan.node} to {plan.account.endpoint}" for plan in plans)
+
+
+def _sources(call: Invocation) -> Iterator[Finding]:
+    """Reads every source once; nothing where the settings are wrong anyway."""
+    from cli.sources import read_all
+
+    try:
+        looks = read_all(call)
+    except RigwatchError:
+        return
+    several = len({look.node for look in looks}) > 1
+    yield from (_of_source(look, f"{look.node.node} {look.source}" if several else look.source) for look in looks)
+
+
+def _of_source(look: "Look", name: str) -> Finding:
+    """A source that lacks what it should have has failed, though the rest could be read."""
+    from cli.sources import summary_of
+    from publisher.inspection import lacks_of
+
+    if look.reading is None:
+        return Finding(name, Verdict.FAILED, look.error)
+    if look.reading.lacks:
+        return Finding(name, Verdict.FAILED, look.reading.lacks)
+    odd = "; ".join(lacks_of(look.reading))
+    return Finding(name, Verdict.OK, summary_of(look.reading) + (f" (not readable: {odd})" if odd else ""))
+
+
+def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.alerts.status import is_blind
+    from subscriber.store import open_store
+
+    with closing(open_store(settings.database.url, call.home)) as store:
+        nodes, server = len(store.nodes()), store.server()
+    many = f"{nodes} node{'' if nodes == 1 else 's'}"
+    if is_blind(server, call.clock.now()):
+        return Verdict.WARNING, f"{many}; the subscriber is not running or has no broker; start 'rigwatch up'"
+    return Verdict.OK, f"{many}; the subscriber is at work"
+
+
+def _machines(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.alerts.presence import is_contested
+    from subscriber.store import open_store
+
+    with closing(open_store(settings.database.url, call.home)) as store:
+        contested = [facts for facts in store.nodes() if is_contested(facts, call.clock.now())]
+    if contested:
+        found = "; ".join(f"{facts.id}: {facts.contest}" for facts in contested[:CONTESTED_SHOWN])
+        return Verdict.FAILED, f"{found}; run 'rigwatch enroll' for one of them and 'rigwatch publish --join' there"
+    return Verdict.OK, "each node is published from one"
+
+
+def _broker(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    if settings.broker.mode == "external":
+        host, port = _external(settings)
+        return (
+            (Verdict.OK, f"{host}:{port} answers")
+            if _listening(host, port)
+            else (Verdict.FAILED, f"{host}:{port} does not answer; see whether the broker of broker.url runs")
+        )
+    broker = settings.broker
+    host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
+    if not _listening(address.reachable(host), port):
+        return Verdict.WARNING, f"nothing listens on port {port}; start 'rigwatch up' or 'rigwatch broker'"
+    process.ask(lambda: _log_in(call, settings))
+    return Verdict.OK, f"{address.broker_url(broker)}, and it knows our key"
+
+
+async def _log_in(call: Invocation, settings: ServerSettings) -> None:
+    connection = await connect(call, settings, lambda _message: None)
+    await connection.close()
+
+
+def _dashboard(settings: ServerSettings) -> tuple[Verdict, str]:
+    url = address.web_url(settings.web)
+    if not _listening(address.reachable(settings.web.host), settings.web.port):
+        return Verdict.WARNING, f"nothing listens on port {settings.web.port}; start 'rigwatch up' or 'rigwatch web'"
+    if settings.web.tls == "off" and not address.is_loopback(settings.web.host):
+        advice = "anybody on the way can read passwords; leave tls = 'off' to networks that you trust"
+        return Verdict.WARNING, f"{url} is plain HTTP: {advice}"
+    return Verdict.OK, url
+
+
+def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.notify.channels import channels_of
+    from subscriber.store import open_store, outbox
+
+    channels = {each.key: each.address for each in channels_of(settings.alerts)}
+    if not channels:
+        return Verdict.WARNING, "nobody is told of anything; add alerts.channels, such as 'ntfy://my-topic'"
+    with closing(open_store(settings.database.url, call.home)) as store:
+        refused = [name for name, (address, _) in store.look(outbox.refused).items() if channels.get(name) == address]
+    if refused:
+        advice = "correct their addresses, then run 'rigwatch test-alert'"
+        return Verdict.FAILED, f"{', '.join(refused)} refused what was sent; {advice}"
+    return Verdict.OK, f"{', '.join(channels)} ('rigwatch test-alert' tries them)"
+
+
+def _running(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from cli.running import difference, settled
+    from subscriber.notify.channels import channels_of
+    from subscriber.store import open_store
+
+    wanted = [f"{each.key}={each.address}" for each in channels_of(settings.alerts)]
+    with closing(open_store(settings.database.url, call.home)) as store:
+        found = settled(lambda: difference(call, settings, store, wanted))
+    if not found.is_known:
+        return Verdict.WARNING, "no subscriber of this home is running, so nobody is told of anything"
+    if not found.lines:
+        return Verdict.OK, "the subscriber has taken over what server.toml says"
+    failed = found.problem or found.channels or found.live
+    return Verdict.FAILED if failed else Verdict.WARNING, "; ".join(found.lines)
+
+
+def _external(settings: ServerSettings) -> tuple[str, int]:
+    from rigwatch.mqtt import Endpoint
+
+    endpoint = Endpoint.parse(settings.broker.url)
+    return endpoint.host, endpoint.port
+
+
+def _listening(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=3):
+            return True
+    except OSError:
+        return False

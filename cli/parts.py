@@ -1,0 +1,233 @@
+"""`up`, `serve` and the four parts as processes: `broker`, `subscribe`, `web`, `publish`."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from filelock import Timeout
+
+from cli import pasted
+from cli.invocation import Invocation, app, invocation
+from cli.setup import Access, default_settings, look_around, prepare, prepare_publisher, publisher_toml
+from rigwatch import address, process
+from rigwatch.errors import RigwatchError, SettingsError, TokenError
+from rigwatch.home import Home, write_private
+from rigwatch.listening import check_free
+from rigwatch.lock import private_lock
+from rigwatch.settings import ServerSettings
+from rigwatch.supervisor import Part, Supervisor, part_command, port_answers
+from rigwatch.tokens import JoinToken
+from rigwatch.topics import NodeId
+
+
+@app.command()
+def up(context: typer.Context) -> None:
+    """Run everything on this machine, set up if need be.
+
+    Broker, subscriber, dashboard and a publisher for this machine; a part that dies is started again.
+    """
+    call = invocation(context)
+    access = None
+    if not call.home.server_toml.exists():
+        # Before anything is made: a password that is shown only once must not be lost to a start that fails.
+        unset = default_settings()
+        check_free(unset.broker, unset.web)
+        access = prepare(call)
+    settings = call.server()
+    with _alone(call.home):
+        check_free(settings.broker, settings.web)
+        _check_database(call, settings)
+        prepare_publisher(call, settings)
+        parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
+        _supervise(call, parts, _greeting(call, settings, access))
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Run broker and subscriber."""
+    call = invocation(context)
+    settings = call.server()
+    with _alone(call.home):
+        check_free(settings.broker)
+        _check_database(call, settings)
+        _supervise(call, _service(call, settings), f"broker    {address.broker_url(settings.broker)}")
+
+
+@app.command()
+def broker(context: typer.Context) -> None:
+    """Run the embedded broker."""
+    from broker.service import new_event_loop
+    from broker.service import serve as serve_broker
+
+    call = invocation(context)
+    settings = call.server()
+    if settings.broker.mode != "embedded":
+        raise SettingsError(f"{call.home.server_toml}: broker.mode is 'external', so there is no broker to run here")
+    call.run(
+        "broker",
+        lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop, ready=lambda _: process.ready()),
+        loop=new_event_loop,
+    )
+
+
+@app.command()
+def subscribe(context: typer.Context) -> None:
+    """Run the subscriber: opens the reports and stores them."""
+    from subscriber.service import new_event_loop
+    from subscriber.service import subscribe as run_subscriber
+
+    call = invocation(context)
+    settings = call.server()
+    call.run(
+        "subscriber",
+        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop, load=call.server),
+        loop=new_event_loop,
+    )
+
+
+@app.command()
+def web(context: typer.Context) -> None:
+    """Run the dashboard."""
+    from web.server import serve as serve_web
+
+    call = invocation(context)
+    settings = call.server()
+    call.run("web", lambda stop: serve_web(call.home, settings, clock=call.clock, stop=stop))
+
+
+@app.command()
+def publish(
+    context: typer.Context,
+    join: Annotated[
+        str | None,
+        typer.Option(metavar="TOKEN", help="Join token, a file that holds it, or '-' for standard input; stored."),
+    ] = None,
+) -> None:
+    """Publish this machine's nodes."""
+    from publisher.agent import publish as run_publisher
+
+    call = invocation(context)
+    if join is not None:
+        node = _store_token(call, join)
+        typer.echo(f"rigwatch: joined as {node}; from now on '{call.command} publish' is enough", err=True)
+    settings = call.publisher()
+    call.run("publisher", lambda stop: run_publisher(call.home, settings, clock=call.clock, stop=stop))
+
+
+def _store_token(call: Invocation, join: str) -> NodeId:
+    """Keeps the token in the home, for a start without it. A node that is there already gets its new token, also one
+    that was moved to another site; other nodes' settings are never overwritten.
+
+    Anyone on the machine can read a process's arguments, so the token may also come from a file or standard input.
+    """
+    token, path = JoinToken.decode(_read_token(join)), call.home.publisher_toml
+    call.home.prepare()
+    if not path.exists():
+        write_private(path, publisher_toml(token.encode(), look_around(call)))
+        return token.node
+    known = [(node.token, JoinToken.decode(node.token)) for node in call.publisher().nodes if node.token]
+    same = [each for each in known if each[1].node == token.node]
+    moved = [each for each in known if (each[1].node.node, each[1].url) == (token.node.node, token.url)]
+    for written, former in same or (moved if len(moved) == 1 else []):
+        _take_outbox_along(call.home, former.node, token.node)
+        write_private(path, path.read_text("utf-8").replace(written, token.encode()))
+        return token.node
+    advice = "add a [[nodes]] table with this token, or use another --home"
+    raise SettingsError(f"{path}: names other nodes already; {advice}")
+
+
+def _take_outbox_along(home: Home, former: NodeId, node: NodeId) -> None:
+    """What a node has measured since it was moved waits under its old name, under which nobody would take it."""
+    from publisher.outbox_file import OutboxBusyError, move, path_of
+
+    if former == node:
+        return
+    try:
+        move(path_of(home.outbox, former), path_of(home.outbox, node))
+    except OutboxBusyError:
+        raise RigwatchError(f"node {former}: its publisher is running; stop it, then join as {node}") from None
+    except OSError as exc:
+        raise RigwatchError(f"outbox of {former}: cannot be moved ({exc.strerror or exc})") from exc
+
+
+def _read_token(join: str) -> str:
+    if join == "-":
+        return pasted.read_token()
+    if join.startswith("rw1."):
+        return join
+    try:
+        return Path(join).read_text("utf-8")
+    except (OSError, ValueError):
+        raise TokenError("join token: --join is neither a token (rw1.…), a readable file, nor '-'") from None
+
+
+def _service(call: Invocation, settings: ServerSettings) -> list[Part]:
+    if settings.broker.mode == "external":
+        return [_part(call, "subscribe")]
+    broker = settings.broker
+    host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
+    ready = port_answers(address.reachable(host), port, clock=call.clock)
+    return [Part("broker", part_command(call.arguments(), "broker"), ready), _part(call, "subscribe")]
+
+
+def _web(call: Invocation, settings: ServerSettings) -> Part:
+    ready = port_answers(address.reachable(settings.web.host), settings.web.port, clock=call.clock)
+    return Part("web", part_command(call.arguments(), "web"), ready)
+
+
+def _part(call: Invocation, name: str) -> Part:
+    return Part(name, part_command(call.arguments(), name))
+
+
+def _supervise(call: Invocation, parts: list[Part], greeting: str) -> None:
+    supervisor = Supervisor(parts, clock=call.clock, environ=os.environ)
+
+    async def main(stop: asyncio.Event) -> None:
+        await supervisor.run(stop, started=lambda: typer.echo(greeting))
+
+    call.run("supervisor", main)
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Holds the home for this supervisor: the parts of a second one would take the first one's connections away."""
+    home.prepare()
+    try:
+        with private_lock(home.supervisor_lock, timeout=0):
+            yield
+    except Timeout:
+        advice = "stop it first, or use another --home"
+        raise RigwatchError(
+            f"home {home.path}: 'rigwatch up' or 'rigwatch serve' runs here already; {advice}"
+        ) from None
+
+
+def _check_database(call: Invocation, settings: ServerSettings) -> None:
+    """Once and before any part, so that a database nobody can use is one line, and is brought up to date by one."""
+    from subscriber.store import open_store
+
+    open_store(settings.database.url, call.home).close()
+
+
+def _greeting(call: Invocation, settings: ServerSettings, access: Access | None) -> str:
+    login = (
+        [f"  user      {access.user}", f"  password  {access.password}   (shown once)"]
+        if access
+        else [f"  user      as before ('{call.command} user password admin' prints a new password)"]
+    )
+    return "\n".join(
+        [
+            "",
+            "rigwatch is running; Ctrl-C stops it.",
+            "",
+            f"  address   {address.web_url(settings.web)}",
+            *login,
+            "",
+            f"  next rig  {call.command} enroll NAME   prints its token, for 'rigwatch publish --join -' on the rig",
+            "",
+        ]
+    )

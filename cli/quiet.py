@@ -1,0 +1,141 @@
+"""`silence` and `maintenance`: quiet on purpose, with an end, an author and a reason."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli.invocation import Invocation, app, invocation
+from cli.output import say
+from cli.people import Author, Why, author_of
+from rigwatch.clock import Millis
+
+if TYPE_CHECKING:
+    from subscriber.alerts.mute import Mute, MuteKind
+
+silence = typer.Typer(no_args_is_help=True, help="Messages that are not wanted for a while; incidents still exist.")
+maintenance = typer.Typer(no_args_is_help=True, help="Work on nodes, hosts or sites: planned, once or again and again.")
+app.add_typer(silence, name="silence")
+app.add_typer(maintenance, name="maintenance")
+
+Length = Annotated[str, typer.Option("--for", help="How long, such as 2h.")]
+Match = Annotated[
+    list[str], typer.Argument(metavar="KEY=VALUE…", help="site=, host=, node=, rule=, severity=; * as in file names.")
+]
+Start = Annotated[str, typer.Option("--from", help="When it begins, such as '2026-11-24 03:00' [default: now].")]
+
+
+@silence.command("add")
+def add_silence(
+    context: typer.Context, match: Match, *, length: Length, start: Start = "", why: Why = "", by: Author = ""
+) -> None:
+    """Stop messages that match all that is given; prints the silence's number."""
+    from subscriber.alerts.mute import MuteKind
+
+    _add(context, MuteKind.SILENCE, match, length=length, start=start, why=why, by=by)
+
+
+@maintenance.command("add")
+def add_maintenance(
+    context: typer.Context,
+    match: Match,
+    *,
+    length: Length,
+    every: Annotated[str, typer.Option(help="When it begins each time: 'sun 03:00' or 'day 22:30'.")] = "",
+    start: Start = "",
+    why: Why = "",
+    by: Author = "",
+) -> None:
+    """Announce work (site=, host=, node=); nodes that come and go meanwhile are in maintenance."""
+    from subscriber.alerts.mute import MuteKind
+
+    _add(context, MuteKind.MAINTENANCE, match, length=length, every=every, start=start, why=why, by=by)
+
+
+@silence.command("list")
+@maintenance.command("list")
+def list_quiet(context: typer.Context) -> None:
+    """Show what is quiet now or will be."""
+    from subscriber.store import open_store, silences
+
+    call = invocation(context)
+    zone = _zone(call)
+    with closing(open_store(call.server().database.url, call.home)) as store:
+        now = call.clock.now()
+        for each in store.look(lambda work: silences.running(work, now)):
+            say(f"{each.id:>5}  {each.kind.value:<11}  {each.matcher}  {_when(each, now, zone)}  {_who(each)}")
+
+
+@silence.command("end")
+@maintenance.command("end")
+def end_quiet(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(help="Its number, from 'list'.")],
+    by: Author = "",
+) -> None:
+    """End one now."""
+    from subscriber.store import audit, open_store, silences
+    from subscriber.store.work import Work
+
+    call = invocation(context)
+    now, who = call.clock.now(), author_of(by)
+
+    def end(work: Work) -> None:
+        silences.end(work, number, by=who, now=now)
+        audit.record(work, who=f"{who} (command line)", action="quiet.end", subject=f"quiet {number}", now=now)
+
+    with closing(open_store(call.server().database.url, call.home)) as store:
+        store.change(end)
+    say(f"{number} ended")
+
+
+def _add(
+    context: typer.Context,
+    kind: "MuteKind",
+    match: list[str],
+    *,
+    length: str,
+    start: str,
+    why: str,
+    by: str,
+    every: str = "",
+) -> None:
+    from subscriber.alerts.wish import Wish, mute_of, pairs_of
+    from subscriber.store import audit, open_store, silences
+    from subscriber.store.work import Work
+
+    call = invocation(context)
+    now, who = call.clock.now(), author_of(by)
+    mute = mute_of(Wish(kind, pairs_of(match), length, who, why, every, start), now, _zone(call))
+
+    def add(work: Work) -> int:
+        number = silences.add(work, mute)
+        about = f"{mute.matcher} {every or 'for ' + length}: {why}".rstrip(": ")
+        who_said = f"{who} (command line)"
+        audit.record(work, who=who_said, action=f"{kind.value}.add", subject=f"quiet {number}", detail=about, now=now)
+        return number
+
+    with closing(open_store(call.server().database.url, call.home)) as store:
+        say(str(store.change(add)))
+
+
+def _when(mute: "Mute", now: Millis, zone: ZoneInfo) -> str:
+    from subscriber.alerts.wall import shown
+    from subscriber.alerts.words import duration
+
+    begins = f"from {shown(mute.starts_at, zone)} " if mute.starts_at > now else ""
+    if not mute.every:
+        return f"{begins}until {shown(mute.ends_at, zone)}"
+    return f"{begins}every {mute.every} for {duration(mute.lasts)}"
+
+
+def _who(mute: "Mute") -> str:
+    return f"by {mute.by}: {mute.why}".rstrip(": ")
+
+
+def _zone(call: Invocation) -> ZoneInfo:
+    from subscriber.alerts.policy import Policy
+
+    settings = call.server()
+    return Policy(settings.alerts, settings.web.timezone).zone

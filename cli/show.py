@@ -1,0 +1,124 @@
+"""`status`: the dashboard's three tables in the terminal."""
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.invocation import app, invocation
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from rigwatch.topics import NodeId
+    from subscriber.facts import Average, MinuteTotal
+    from web.standing import Fleet, Standing
+    from web.zone import Zone
+
+MINUTES = 10
+PIPE_WIDTH = 160
+_STYLES = {"online": "green", "degraded": "yellow", "silent": "dark_orange", "lost": "red", "pending": "dim"}
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Show the three tables in the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from subscriber.alerts.mute import at_work
+    from subscriber.store import open_store
+    from web.standing import fleet_at
+    from web.zone import Zone
+
+    call = invocation(context)
+    settings = call.server()
+    store = open_store(settings.database.url, call.home)
+    try:
+        now = call.clock.now()
+        is_maintained = at_work(store.mutes(now), now, Zone.find(settings.web.timezone).tz)
+        fleet = fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained)
+        averages = store.averages(now - round(settings.database.keep / timedelta(milliseconds=1)))
+        totals = store.totals(MINUTES, now)
+    finally:
+        store.close()
+    # Into a file or a pipe there is no screen to fit.
+    console, zone = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH), Zone.find(settings.web.timezone)
+    if not fleet.standings:
+        console.print("No node yet. 'rigwatch enroll NAME' prints the token for one.", highlight=False)
+        return
+    if fleet.blind:
+        console.print(Text("The subscriber has no broker or is not running: figures are old.", style="red"))
+    console.print(_latest(fleet, averages, zone))
+    if fleet.rates.mixed:
+        console.print(_now(fleet))
+    console.print(_totals(totals, zone, mixed=fleet.rates.mixed))
+
+
+def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> "Table":
+    from rich.markup import escape
+    from rich.text import Text
+
+    from web import units
+
+    table = _table(f"Nodes at {zone.full(fleet.now)} {zone.name}", "Node", "Status")
+    for column in ("Hashrate", "Average", "Peers", "Block", "Lag", "Last report"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for each in fleet.standings:
+        average = averages.get(each.facts.id)
+        table.add_row(
+            escape(str(each.facts.id)),
+            Text(each.status.value, style=_STYLES.get(each.status.value, "")),
+            *_figures(each, average.hashrate_mean if average else None),
+            units.age(each.age),
+        )
+    return table
+
+
+def _figures(each: "Standing", mean: float | None) -> tuple[str, ...]:
+    from web import units
+
+    sample = each.facts.sample
+    return (
+        str(units.hashrate(sample.hashrate if sample else None)),
+        str(units.hashrate(mean)),
+        units.count(sample.peers if sample else None),
+        units.count(sample.block if sample else None),
+        units.count(each.lag),
+    )
+
+
+def _now(fleet: "Fleet") -> "Text":
+    from rich.text import Text
+
+    from subscriber.alerts.totals import said
+    from web import units
+
+    return Text(f"Hashrate now: {said(fleet.rates, lambda rate: str(units.hashrate(rate)))}\n")
+
+
+def _totals(totals: "list[MinuteTotal]", zone: "Zone", *, mixed: bool) -> "Table":
+    from web import units
+
+    title = "Totals per minute, all algorithms added up" if mixed else "Totals per minute"
+    table = _table(title, "Minute")
+    if mixed:
+        # The title would be broken to the width of the columns.
+        table.min_width = len(title)
+    for column in ("Hashrate", "Nodes"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for total in totals:
+        table.add_row(zone.minute(total.minute), str(units.hashrate(total.hashrate)), units.count(total.nodes))
+    return table
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
