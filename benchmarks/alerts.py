@@ -20,7 +20,7 @@ from benchmarks import namespace, rival_prometheus
 from benchmarks.tables import replace_between, table
 from rigwatch.home import Home
 from rigwatch.tokens import JoinToken
-from subscriber.store import alerts, open_store
+from store import alerts, open_store
 from tests.ports import free_port
 from tests.waiting import eventually
 from tests.webhook import Webhook, webhook

@@ -32,7 +32,7 @@ from broker.packets import split_publish
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status, encode
 from rigwatch.topics import Channel, NodeId, topic_of
-from subscriber.store import Store, alerts, open_store
+from store import Store, alerts, open_store
 
 NODES: Final = 200
 PROBERS: Final = 4

@@ -25,7 +25,7 @@ from benchmarks.subscribers import Database, Subscriber, cpu, subscribing
 from benchmarks.tables import replace_between, table
 from publisher.outbox_file import Changes, OutboxFile
 from rigwatch.home import Home
-from subscriber.store import Store, open_store
+from store import Store, open_store
 from tests.waiting import eventually
 
 HEAD = (

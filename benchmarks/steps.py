@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.tables import replace_between, table
-from subscriber.store.rows import COLUMNS
+from store.rows import COLUMNS
 
 BATCH = 1024
 SIZES = (1, 16, 64, 256)

@@ -23,8 +23,8 @@ from rigwatch.home import Home
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status
 from rigwatch.topics import NodeId
+from store import Store, open_store
 from subscriber.ingest import Heard
-from subscriber.store import Store, open_store
 from tests.waiting import eventually
 
 DATABASES: dict[str, Callable[[], AbstractContextManager[Database]]] = {"sqlite": sqlite, "postgres": postgres}

@@ -13,7 +13,7 @@ import psutil
 
 from benchmarks.brokers import PASSPHRASE, Measured
 from rigwatch.home import Home
-from subscriber.store import open_store
+from store import open_store
 from tests.postgres import postgres_running
 from tests.waiting import eventually
 

@@ -34,9 +34,9 @@ from benchmarks.tables import replace_between, table
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report, Status
+from store import Store, open_store
 from subscriber.facts import Role
 from subscriber.ingest import Heard
-from subscriber.store import Store, open_store
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually
 from web.access.passwords import hash_password

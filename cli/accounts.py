@@ -16,8 +16,8 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from store import Store
     from subscriber.facts import Role
-    from subscriber.store import Store
 
 PASSWORD_BYTES = 15
 
@@ -37,8 +37,8 @@ def add_user(
     by: Author = "",
 ) -> None:
     """Add a dashboard user; print the password once, alone on stdout."""
+    from store import users
     from subscriber.facts import User
-    from subscriber.store import users
     from web.access.passwords import hash_password
 
     wanted = role_of(role)
@@ -55,7 +55,7 @@ def add_user(
 @user.command("password")
 def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
     """Give a user a new password; print it once, alone on stdout."""
-    from subscriber.store import users
+    from store import users
     from web.access.passwords import hash_password
 
     call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
@@ -75,7 +75,7 @@ def new_role(
     by: Author = "",
 ) -> None:
     """Let a user only look (viewer) or change everything (admin), from the next request on."""
-    from subscriber.store import users
+    from store import users
 
     wanted, call = role_of(role), invocation(context)
     now = call.clock.now()
@@ -87,7 +87,7 @@ def new_role(
 @user.command("remove")
 def remove_user(context: typer.Context, name: Name, by: Author = "") -> None:
     """Remove a dashboard user."""
-    from subscriber.store import users
+    from store import users
 
     call = invocation(context)
     with open_users(call.home, call.server()) as store:
@@ -149,7 +149,7 @@ def set_first_user(home: Home, settings: ServerSettings, name: str, password: st
 @contextmanager
 def open_users(home: Home, settings: ServerSettings) -> "Iterator[Store]":
     """The store, where dashboard users and tokens are."""
-    from subscriber.store import open_store
+    from store import open_store
 
     store = open_store(settings.database.url, home)
     try:

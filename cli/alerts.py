@@ -19,9 +19,9 @@ from rigwatch.settings.durations import parse_duration
 from rigwatch.texts import visible
 
 if TYPE_CHECKING:
+    from store import Store
     from subscriber.alerts.incident import Incident
     from subscriber.notify.channel import Channel
-    from subscriber.store import Store
 
 
 rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
@@ -74,7 +74,7 @@ def _not_taken_over(call: Invocation, settings: ServerSettings, channels: "Itera
 
 def _forgive(call: Invocation, channel: str) -> None:
     """It may have been refused before; now it works, so it is used again."""
-    from subscriber.store import outbox
+    from store import outbox
 
     try:
         with _store(call) as store:
@@ -127,8 +127,8 @@ def incidents(
     site: Annotated[str, typer.Option(help="Only this site's.")] = "",
 ) -> None:
     """List incidents, open ones first, a group as one; with a number, every decision about it and why."""
-    from subscriber.store import incidents as stored
-    from subscriber.store.incidents import Part, Wanted
+    from store import incidents as stored
+    from store.incidents import Part, Wanted
 
     if number is not None:
         explain(context, number)
@@ -160,9 +160,9 @@ def ack(
     by: Author = "",
 ) -> None:
     """Acknowledge what is open for a node: no more reminders, but its end is told."""
+    from store import alerts, audit
+    from store.work import Work
     from subscriber.alerts.incident import Acknowledged
-    from subscriber.store import alerts, audit
-    from subscriber.store.work import Work
 
     call = invocation(context)
     known = Acknowledged(call.clock.now(), author_of(by), why)
@@ -195,14 +195,14 @@ def millis_of(text: str, option: str) -> Millis:
 
 @contextmanager
 def _store(call: Invocation) -> "Iterator[Store]":
-    from subscriber.store import open_store
+    from store import open_store
 
     with closing(open_store(call.server().database.url, call.home)) as store:
         yield store
 
 
 def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
-    from subscriber.store import alerts
+    from store import alerts
 
     incident = store.look(lambda work: alerts.one(work, number))
     if incident is None:

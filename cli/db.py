@@ -20,7 +20,7 @@ def check(context: typer.Context) -> None:
 
     Exits 0 when all is well, else 1.
     """
-    from subscriber.store import upkeep
+    from store import upkeep
 
     call = invocation(context)
     settings = call.server()
@@ -50,7 +50,7 @@ def vacuum(context: typer.Context) -> None:
 
     With SQLite nothing is stored meanwhile; rigs keep their samples and send them after it.
     """
-    from subscriber.store import upkeep
+    from store import upkeep
 
     call = invocation(context)
     before, after = upkeep.vacuum(call.server().database.url, call.home)
@@ -66,7 +66,7 @@ def backup(
 
     Keys, settings and certificates are not in it: docs/operations.md says how to save the whole home.
     """
-    from subscriber.store import upkeep
+    from store import upkeep
 
     call = invocation(context)
     size = upkeep.backup(call.server().database.url, call.home, path)
@@ -79,7 +79,7 @@ def upgrade(context: typer.Context) -> None:
 
     Every part does so when it starts.
     """
-    from subscriber.store import upkeep
+    from store import upkeep
 
     call = invocation(context)
     before, after = upkeep.upgrade(call.server().database.url, call.home)

@@ -206,8 +206,8 @@ def _of_source(look: "Look", name: str) -> Finding:
 
 
 def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from store import open_store
     from subscriber.alerts.status import is_blind
-    from subscriber.store import open_store
 
     with closing(open_store(settings.database.url, call.home)) as store:
         nodes, server = len(store.nodes()), store.server()
@@ -218,8 +218,8 @@ def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
 
 
 def _machines(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from store import open_store
     from subscriber.alerts.presence import is_contested
-    from subscriber.store import open_store
 
     with closing(open_store(settings.database.url, call.home)) as store:
         contested = [facts for facts in store.nodes() if is_contested(facts, call.clock.now())]
@@ -261,8 +261,8 @@ def _dashboard(settings: ServerSettings) -> tuple[Verdict, str]:
 
 
 def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from store import open_store, outbox
     from subscriber.notify.channels import channels_of
-    from subscriber.store import open_store, outbox
 
     channels = {each.key: each.address for each in channels_of(settings.alerts)}
     if not channels:
@@ -277,8 +277,8 @@ def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
 
 def _running(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
     from cli.running import difference, settled
+    from store import open_store
     from subscriber.notify.channels import channels_of
-    from subscriber.store import open_store
 
     wanted = [f"{each.key}={each.address}" for each in channels_of(settings.alerts)]
     with closing(open_store(settings.database.url, call.home)) as store:

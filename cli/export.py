@@ -14,7 +14,7 @@ from rigwatch.lines import csv_head, csv_lines, json_lines
 from rigwatch.topics import NodeId
 
 if TYPE_CHECKING:
-    from subscriber.store import Store
+    from store import Store
 
 
 class Format(StrEnum):
@@ -36,7 +36,7 @@ def export(  # noqa: PLR0917 - typer hands options over by position
 
     `at` is in milliseconds since 1970, `time` the same in UTC.
     """
-    from subscriber.store import open_store
+    from store import open_store
 
     call = invocation(context)
     begin = call.clock.now() - millis_of(since, "--since") if since else 0
@@ -54,7 +54,7 @@ def export(  # noqa: PLR0917 - typer hands options over by position
 
 
 def _chosen(store: "Store", site: str, node: str) -> list[NodeId]:
-    from subscriber.store import nodes
+    from store import nodes
 
     # Retired ones too: their history is kept.
     every = [each.id for each in store.look(nodes.every)]

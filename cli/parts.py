@@ -208,7 +208,7 @@ def _alone(home: Home) -> Iterator[None]:
 
 def _check_database(call: Invocation, settings: ServerSettings) -> None:
     """Once and before any part, so that a database nobody can use is one line, and is brought up to date by one."""
-    from subscriber.store import open_store
+    from store import open_store
 
     open_store(settings.database.url, call.home).close()
 

@@ -9,7 +9,7 @@ import typer
 from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
-    from subscriber.store.work import Work
+    from store.work import Work
 
 Author = Annotated[str, typer.Option("--by", help="Who you are [default: the user of this machine].")]
 Why = Annotated[str, typer.Option("--why", help="Why, for whoever reads it later.")]
@@ -30,7 +30,7 @@ def recorded(
     do: "Callable[[Work], None]", action: str, subject: str, *, detail: str = "", by: str = "", now: Millis
 ) -> "Callable[[Work], None]":
     """`do` and its line in the audit list, for one transaction of the store."""
-    from subscriber.store import audit
+    from store import audit
 
     def both(work: "Work") -> None:
         do(work)

@@ -57,7 +57,7 @@ def add_maintenance(
 @maintenance.command("list")
 def list_quiet(context: typer.Context) -> None:
     """Show what is quiet now or will be."""
-    from subscriber.store import open_store, silences
+    from store import open_store, silences
 
     call = invocation(context)
     zone = _zone(call)
@@ -75,8 +75,8 @@ def end_quiet(
     by: Author = "",
 ) -> None:
     """End one now."""
-    from subscriber.store import audit, open_store, silences
-    from subscriber.store.work import Work
+    from store import audit, open_store, silences
+    from store.work import Work
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
@@ -101,9 +101,9 @@ def _add(
     by: str,
     every: str = "",
 ) -> None:
+    from store import audit, open_store, silences
+    from store.work import Work
     from subscriber.alerts.wish import Wish, mute_of, pairs_of
-    from subscriber.store import audit, open_store, silences
-    from subscriber.store.work import Work
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)

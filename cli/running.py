@@ -11,7 +11,7 @@ from rigwatch.settings import ServerSettings
 from rigwatch.settings.fingerprint import FINGERPRINTS, LIVE, differing, fingerprints
 
 if TYPE_CHECKING:
-    from subscriber.store import Store
+    from store import Store
 
 ALIVE_MS: Final = 10_000
 PATIENCE_S: Final = 6.0
@@ -50,8 +50,8 @@ class Difference:
 
 def difference(call: Invocation, settings: ServerSettings, store: "Store", channels: Collection[str]) -> Difference:
     """`channels` are the keys and addresses that the settings name, as `key=address`."""
+    from store import running as stored
     from subscriber.login import login_of
-    from subscriber.store import running as stored
 
     master = master_key(call.home, settings)
     name, since = login_of(settings, master, call.home).client_id, call.clock.now() - ALIVE_MS

@@ -28,8 +28,8 @@ def status(context: typer.Context) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from store import open_store
     from subscriber.alerts.mute import at_work
-    from subscriber.store import open_store
     from web.standing import fleet_at
     from web.zone import Zone
 

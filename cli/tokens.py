@@ -31,7 +31,7 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
 
     A program sends it as 'Authorization: Bearer TOKEN'.
     """
-    from subscriber.store import tokens
+    from store import tokens
 
     wanted = role_of(role)
     if not 0 < len(name) <= NAME_MAX or not name.isprintable():
@@ -57,7 +57,7 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
 @token.command("remove")
 def remove_token(context: typer.Context, name: Name, by: Author = "") -> None:
     """Remove an API token; whoever uses it is refused from then on."""
-    from subscriber.store import tokens
+    from store import tokens
 
     call = invocation(context)
     with open_users(call.home, call.server()) as store:
@@ -68,7 +68,7 @@ def remove_token(context: typer.Context, name: Name, by: Author = "") -> None:
 @token.command("list")
 def list_tokens(context: typer.Context) -> None:
     """List the API tokens: name, role, last use and end, in UTC. The tokens themselves are not stored."""
-    from subscriber.store import tokens
+    from store import tokens
 
     call = invocation(context)
     with open_users(call.home, call.server()) as store:

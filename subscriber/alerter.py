@@ -11,6 +11,11 @@ from msgspec import structs
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
+from store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
+from store import turn as turns
+from store.outbox import Posted
+from store.turn import Held, Turn
+from store.work import Work
 from subscriber.alerts.blackout import Known, Past
 from subscriber.alerts.book import Decision
 from subscriber.alerts.engine import Engine, Outcome
@@ -20,11 +25,6 @@ from subscriber.alerts.rule import Rule
 from subscriber.facts import ServerFacts
 from subscriber.ingest import Heard, ReportTaken, StatusTaken
 from subscriber.jumps import Jumps
-from subscriber.store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
-from subscriber.store import turn as turns
-from subscriber.store.outbox import Posted
-from subscriber.store.turn import Held, Turn
-from subscriber.store.work import Work
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
+from store import Unusable, housekeeping, marks
+from store.work import Work
 from subscriber.outage import Outage
-from subscriber.store import Unusable, housekeeping, marks
-from subscriber.store.work import Work
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from rigwatch.clock import Clock
+from store import Fault, Unusable
+from store.outbox import Posted
 from subscriber.alerter import Alerter
 from subscriber.alerts.blackout import Blackout, Trouble
 from subscriber.alerts.letter import Letter
 from subscriber.notify.postman import Postman
 from subscriber.outage import Outage
-from subscriber.store import Fault, Unusable
-from subscriber.store.outbox import Posted
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ import logging
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import StoreError
+from store import Fault, fault_of
 from subscriber.since import Since
-from subscriber.store import Fault, fault_of
 
 log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
 from rigwatch.mqtt import Message
 from rigwatch.takeover import decode_takeover
 from rigwatch.topics import Channel, parse_topic, topic_of
+from store import Unstorable, Verdict
 from subscriber.contest import Contests
 from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.ingest import AHEAD, Access, Heard, Reason, Rejected, ReportTaken, StatusTaken, open_message
 from subscriber.outage import Outage
 from subscriber.rejections import Rejections
-from subscriber.store import Unstorable, Verdict
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.fingerprint import differing, fingerprints
 from rigwatch.settings.server import ServerSettings
+from store import running as stored
+from store.running import Running
 from subscriber.alerting import Alerting
-from subscriber.store import running as stored
-from subscriber.store.running import Running
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)

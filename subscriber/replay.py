@@ -10,13 +10,13 @@ from msgspec import Struct
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
+from store import Store, changes
 from subscriber.alerts.engine import Engine, Outcome, Start
 from subscriber.alerts.incident import Incident, State
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
 from subscriber.facts import Change, NodeFacts, ServerFacts
-from subscriber.store import Store, changes
 
 _STEPS_A_SAMPLE = 50
 

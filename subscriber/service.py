@@ -21,6 +21,7 @@ from rigwatch.settings.fingerprint import FINGERPRINTS
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from rigwatch.topics import TAKEOVERS
 from rigwatch.validity import expiring
+from store import open_store
 from subscriber.alerting import Alerting, link_of
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
@@ -30,7 +31,6 @@ from subscriber.pipeline import Pipeline
 from subscriber.quota import Quota
 from subscriber.renewal import Renewal, Source
 from subscriber.session import Session
-from subscriber.store import open_store
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)

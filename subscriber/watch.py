@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from store import Unusable, Verdict
+from store.outbox import Posted
 from subscriber.alerter import Alerter
 from subscriber.ingest import Heard
 from subscriber.notify.postman import Postman
 from subscriber.outage import Outage
-from subscriber.store import Unusable, Verdict
-from subscriber.store.outbox import Posted
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)

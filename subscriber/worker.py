@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from subscriber.store import Store
+from store import Store
 
 T = TypeVar("T")
 

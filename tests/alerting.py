@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 from rigwatch.clock import Millis
 from rigwatch.messages import Report, Status
 from rigwatch.settings.alerts import AlertSettings
+from store import Store
 from subscriber.alerter import Alerter
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
-from subscriber.store import Store
 from tests.fake_clock import START, FakeClock
 from tests.rigs import Rig, rig
 

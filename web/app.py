@@ -10,7 +10,7 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from rigwatch.texts import visible_lines
-from subscriber.store import Store
+from store import Store
 from web import api, assets, errors, health, metrics, nav, wall
 from web.access import headers, login
 from web.access.proxy import TrustedProxies

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify
 
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
-from subscriber.store import Store
+from store import Store
 from web.standing import is_running
 
 log = logging.getLogger(__name__)

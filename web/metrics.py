@@ -17,12 +17,12 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.messages import Sample
 from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
+from store import Store, incidents, running
+from store.running import Running
 from subscriber.alerts.pace import rates
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
 from subscriber.facts import ServerFacts
-from subscriber.store import Store, incidents, running
-from subscriber.store.running import Running
 from web.snapshot import Snapshot, Snapshots
 from web.standing import Fleet, Standing
 

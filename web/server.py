@@ -22,7 +22,7 @@ from rigwatch.listening import bind
 from rigwatch.process import raise_file_limit, ready
 from rigwatch.settings import ServerSettings
 from rigwatch.tls import certificate_paths, context_of, load_into
-from subscriber.store import open_store
+from store import open_store
 from web.access.proxy import trusts
 from web.app import create_app
 from web.door import Door

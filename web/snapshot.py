@@ -10,11 +10,11 @@ from werkzeug.exceptions import NotFound
 from rigwatch.clock import Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
+from store import Store, incidents, series
 from subscriber.alerts.mute import at_work
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import is_blind
 from subscriber.facts import Average, MinuteTotal, ServerFacts
-from subscriber.store import Store, incidents, series
 from web.colours import milliseconds
 from web.incidents.firing import trouble
 from web.incidents.rows import Scene

@@ -110,8 +110,8 @@ def _take_person(call: Invocation, report: Report, settings: ServerSettings, per
     """A viewer: the old page could be looked at, and no more."""
     from cli.accounts import open_users
     from cli.people import recorded
+    from store import users
     from subscriber.facts import Role, User
-    from subscriber.store import users
     from web.access.passwords import hash_password
 
     with open_users(call.home, settings) as store:

@@ -12,7 +12,7 @@ from subscriber.legacy.rows import Fault, LogRow, convert
 
 
 class Taken(Protocol):
-    """What the store says of one node's samples: `subscriber.store.past.Taken`."""
+    """What the store says of one node's samples: `store.past.Taken`."""
 
     @property
     def new(self) -> int: ...

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rigwatch.errors import SettingsError
+from store.outbox import Posted
 from subscriber.alerts.letter import MARKS, Text
 from subscriber.notify.channel import NotSent, scheme_of
 from subscriber.notify.fit import Room, fit, utf8, utf16
 from subscriber.notify.refusal import clean, refusal_of, secrets_of
-from subscriber.store.outbox import Posted
 
 _CONNECT_S = 15.0
 _REMEMBERED = 200

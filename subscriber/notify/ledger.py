@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from rigwatch.clock import Clock, Millis
+from store import marks, outbox, turn
+from store.outbox import Posted
+from store.work import Work
 from subscriber.alerter import Alerter
 from subscriber.notify.channel import Channel
-from subscriber.store import marks, outbox, turn
-from subscriber.store.outbox import Posted
-from subscriber.store.work import Work
 from subscriber.worker import Worker
 
 

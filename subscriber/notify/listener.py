@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from store import chats as stored
 from subscriber.notify.answers import answer
 from subscriber.notify.channel import NotSent
 from subscriber.notify.chats import Chats
@@ -14,7 +15,6 @@ from subscriber.notify.telegram import POLL_S, TEXT_MAX, Bot
 from subscriber.notify.thread import in_thread
 from subscriber.notify.updates import Asked, Pressed, Renumbered, Update, number_of, update_of
 from subscriber.notify.wishes import Turn, Wishes
-from subscriber.store import chats as stored
 from subscriber.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,10 @@ import msgspec
 
 from rigwatch.clock import Millis
 from rigwatch.texts import plain
+from store.outbox import Posted
 from subscriber.alerts.letter import Text, digest, marked
 from subscriber.alerts.words import duration
 from subscriber.notify.channel import Channel, NotSent
-from subscriber.store.outbox import Posted
 
 _MINUTE: Millis = 60_000
 TRIED_FOR: Millis = 24 * 3_600_000

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterable
 
 from rigwatch.clock import Clock
+from store.outbox import Posted
 from subscriber.notify.channel import Channel
 from subscriber.notify.round import Ledger, Round, keep_trying
-from subscriber.store.outbox import Posted
 
 log = logging.getLogger(__name__)
 

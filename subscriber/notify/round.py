@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
+from store.outbox import Posted
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.notify.parcels import Fate, Outcome, Parcel, Parcels, is_stale
 from subscriber.notify.thread import start_thread
-from subscriber.store.outbox import Posted
 
 log = logging.getLogger(__name__)
 

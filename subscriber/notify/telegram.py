@@ -10,11 +10,11 @@ import msgspec
 
 from rigwatch.http import Answer, HttpError, ask, wait_asked_for
 from rigwatch.settings.alerts import TelegramSettings
+from store.outbox import Posted
 from subscriber.alerts.letter import Text
 from subscriber.notify.channel import NotSent
 from subscriber.notify.chats import Chats
 from subscriber.notify.fit import Room, fit, utf16
-from subscriber.store.outbox import Posted
 
 TELEGRAM = "telegram"
 """What the keys of its channels begin with, one channel a chat."""

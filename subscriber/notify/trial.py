@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from rigwatch.clock import Millis
+from store.outbox import Posted
 from subscriber.notify.channel import Channel, NotSent
-from subscriber.store.outbox import Posted
 
 LIMIT_S: Final = 50.0
 """For all of them: whoever asks sits and waits."""

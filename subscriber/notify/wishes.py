@@ -3,14 +3,14 @@
 from typing import Protocol
 
 from rigwatch.clock import Clock
+from store import Store, alerts, audit, reader, silences
+from store.work import Work
 from subscriber.alerts.incident import Acknowledged, Incident
 from subscriber.alerts.mute import MuteKind
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.wish import Breadth, Wish, around, mute_of
 from subscriber.notify.answers import Known
 from subscriber.notify.updates import Pressed
-from subscriber.store import Store, alerts, audit, reader, silences
-from subscriber.store.work import Work
 
 MUTE_FOR = "2h"
 

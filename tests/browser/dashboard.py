@@ -21,8 +21,8 @@ from rigwatch.messages import Report, Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
+from store import Store, open_store
 from subscriber.facts import Role
-from subscriber.store import Store, open_store
 from tests.ports import free_port, is_listening
 from tests.rigs import birth, rig
 from tests.waiting import eventually

@@ -12,8 +12,8 @@ from publisher.sources.source import Context
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Report, Sample, Status
 from rigwatch.topics import NodeId
+from store import Store
 from subscriber.ingest import Heard
-from subscriber.store import Store
 from tests.alerting import Driver
 from tests.fake_clock import FakeClock
 from tests.rigs import Rig, rig

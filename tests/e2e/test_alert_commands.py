@@ -5,7 +5,7 @@ import re
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
-from subscriber.store import open_store
+from store import open_store
 from tests.processes import Rigwatch
 from tests.rigs import birth, report, rig, sample, will
 from tests.webhook import webhook

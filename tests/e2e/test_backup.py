@@ -13,7 +13,7 @@ import pytest
 
 from rigwatch.home import Home
 from rigwatch.topics import NodeId
-from subscriber.store import open_store
+from store import open_store
 from tests.commands import free_addresses
 from tests.postgres import server_programs
 from tests.processes import ROOT, Rigwatch, clean_environment

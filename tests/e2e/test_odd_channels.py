@@ -7,10 +7,10 @@ import pytest
 
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
+from store import open_store, outbox
 from subscriber.alerts.incident import Kind
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.rule import Severity
-from subscriber.store import open_store, outbox
 from tests.e2e.station import START_S, Station
 from tests.fuzz.answers import answering
 

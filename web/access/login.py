@@ -24,8 +24,8 @@ from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, TooManyReq
 
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
+from store import Store, tokens
 from subscriber.facts import Role, User
-from subscriber.store import Store, tokens
 from web import errors
 from web.access import csrf
 from web.access.passwords import Passwords

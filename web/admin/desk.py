@@ -10,8 +10,8 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import NotDone, RigwatchError, StoreError
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
-from subscriber.store import Store, audit
-from subscriber.store.work import Work
+from store import Store, audit
+from store.work import Work
 from web.access.login import current_user
 from web.errors import BadQuery
 from web.zone import Zone

@@ -13,8 +13,8 @@ from rigwatch.errors import RigwatchError
 from rigwatch.joining import join_token
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
-from subscriber.store import nodes
-from subscriber.store.nodes import Listed
+from store import nodes
+from store.nodes import Listed
 from web import units
 from web.access.login import admin_only
 from web.admin.desk import (

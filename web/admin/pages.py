@@ -5,7 +5,7 @@ from flask import Blueprint
 from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
-from subscriber.store import Store
+from store import Store
 from web.admin.desk import Desk
 from web.admin.nodes import NodesDesk
 from web.admin.people import PeopleDesk

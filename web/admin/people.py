@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from flask import Blueprint, Response, render_template, url_for
 
 from rigwatch.clock import Millis
+from store import tokens, users
+from store.tokens import ApiToken
 from subscriber.facts import Role, User
-from subscriber.store import tokens, users
-from subscriber.store.tokens import ApiToken
 from web import units
 from web.access.login import admin_only
 from web.access.passwords import hash_password

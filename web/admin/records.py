@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from subscriber.store import audit, running
-from subscriber.store.audit import Wanted
+from store import audit, running
+from store.audit import Wanted
 from web.access.login import admin_only
 from web.admin.channel_test import ChannelTest
 from web.admin.desk import PAGE, Desk, attempt, done

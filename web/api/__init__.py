@@ -6,7 +6,7 @@ import msgspec
 from flask import Blueprint, Response
 
 from rigwatch.clock import Clock
-from subscriber.store import Store
+from store import Store
 from web.api import fleet, incidents, nodes, samples, series, silences
 from web.api.document import openapi
 from web.api.limits import Budgets

@@ -8,12 +8,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from werkzeug.exceptions import Conflict, NotFound
 
 from rigwatch.clock import Clock
+from store import Store, alerts, audit, incidents
+from store.incidents import Part, Place, Sent, Wanted
+from store.outbox import Progress
+from store.work import Work
 from subscriber.alerts.incident import Acknowledged, Incident, Scope, State
 from subscriber.alerts.rule import TITLES, Rule, Severity
-from subscriber.store import Store, alerts, audit, incidents
-from subscriber.store.incidents import Part, Place, Sent, Wanted
-from subscriber.store.outbox import Progress
-from subscriber.store.work import Work
 from web.access.login import current_user
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text

@@ -15,7 +15,7 @@ from rigwatch.clock import Clock, Millis, as_datetime
 from rigwatch.lines import csv_head, csv_lines
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from subscriber.store import Store
+from store import Store
 from web.api.moments import Given, span
 from web.api.nodes import Figures, figures
 from web.api.operation import Budget, Operation

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.topics import NodeId
+from store import Store, series
+from store.times import HOUR
 from subscriber.facts import Point
-from subscriber.store import Store, series
-from subscriber.store.times import HOUR
 from web.api.moments import Given, Moment, moment, span
 from web.api.operation import Operation
 from web.errors import BadQuery

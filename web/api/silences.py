@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from werkzeug.exceptions import NotFound
 
 from rigwatch.clock import Clock
+from store import Store, audit, silences
+from store.work import Work
 from subscriber.alerts.mute import Mute, MuteKind
 from subscriber.alerts.wish import Wish, WishError, mute_of
-from subscriber.store import Store, audit, silences
-from subscriber.store.work import Work
 from web.access.login import current_user
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created

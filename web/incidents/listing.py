@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
+from store.incidents import Part, Place, Wanted
 from subscriber.alerts.rule import Rule, Severity
-from subscriber.store.incidents import Part, Place, Wanted
 from web.errors import BadQuery
 
 TEXT_MAX: Final = 100

@@ -9,15 +9,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
+from store import alerts, audit, incidents, silences
+from store.incidents import Part, Wanted
+from store.work import Work
 from subscriber.alerts.incident import Acknowledged, Incident, Scope, State
 from subscriber.alerts.mute import MuteKind, matches, was_quiet
 from subscriber.alerts.rule import RulePolicy
 from subscriber.alerts.tables import figures_of
 from subscriber.alerts.wish import Breadth, Wish, WishError, around, breadths, mute_of
 from subscriber.alerts.words import duration
-from subscriber.store import alerts, audit, incidents, silences
-from subscriber.store.incidents import Part, Wanted
-from subscriber.store.work import Work
 from web import units
 from web.errors import BadQuery
 from web.incidents.rows import (

@@ -7,10 +7,10 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
+from store import Store, incidents
+from store.incidents import Part, Place
+from store.work import Work
 from subscriber.alerts.rule import Rule, Severity
-from subscriber.store import Store, incidents
-from subscriber.store.incidents import Part, Place
-from subscriber.store.work import Work
 from web.incidents import one as incident
 from web.incidents.listing import IncidentListing
 from web.incidents.rows import by_attention, incident_row

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
+from store.incidents import Sent
+from store.outbox import Progress
 from subscriber.alerts.book import Decision
 from subscriber.alerts.incident import Incident, Kind, Scope, State
 from subscriber.alerts.letter import headline
@@ -13,8 +15,6 @@ from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.words import duration
 from subscriber.facts import NodeFacts
-from subscriber.store.incidents import Sent
-from subscriber.store.outbox import Progress
 from web import units
 from web.row import Look, Moment
 

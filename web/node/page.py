@@ -8,10 +8,10 @@ from flask import Blueprint, Response, render_template, request, url_for
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
+from store import Store, changes, incidents, series
+from store.incidents import Part, Wanted
 from subscriber.alerts.incident import Incident
 from subscriber.facts import Change
-from subscriber.store import Store, changes, incidents, series
-from subscriber.store.incidents import Part, Wanted
 from web.charts.lines import Range, range_links
 from web.colours import milliseconds
 from web.node.figures import facts_of, figures, tags, warnings

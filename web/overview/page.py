@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
+from store import Store
 from subscriber.alerts.rule import Severity
 from subscriber.alerts.status import NodeStatus
-from subscriber.store import Store
 from web import units
 from web.charts.lines import Range, range_links
 from web.overview.kept import KeptRows

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.store import Store, series
+from store import Store, series
 
 HOURS: Final = 24
 _FRESH: Final[Millis] = 10 * 60_000

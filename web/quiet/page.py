@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
+from store import audit, reader, silences
+from store.work import Work
 from subscriber.alerts.mute import DAYS, Mute, MuteKind
 from subscriber.alerts.rule import Rule, Severity
 from subscriber.alerts.wish import KEYS, Wish, WishError, mute_of
-from subscriber.store import audit, reader, silences
-from subscriber.store.work import Work
 from web.errors import BadQuery
 from web.incidents.sight import Sight, go, is_admin, who
 from web.parts import Parts

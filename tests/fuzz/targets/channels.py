@@ -8,11 +8,11 @@ import msgspec
 from hypothesis import strategies as st
 
 from rigwatch.http import WAIT_MAX_S, HttpError, ask, wait_asked_for
+from store.outbox import Posted
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
 from subscriber.notify.telegram import Bot
 from subscriber.notify.updates import Pressed, number_of, update_of
-from subscriber.store.outbox import Posted
 from tests.fuzz.answers import answering, answers
 from tests.fuzz.target import Take, Target
 from tests.mail import CLOSE, mail_server

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, WebSettings
+from store import open_store
 from subscriber.facts import Role
-from subscriber.store import open_store
 from tests.fake_clock import START, FakeClock
 from tests.fuzz.target import Take, Target
 from tests.integration.web.conftest import HASH, basic

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rigwatch.home import Home
-from subscriber.store import Store, open_store
+from store import Store, open_store
 from tests.processes import Rigwatch
 
 

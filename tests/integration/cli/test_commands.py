@@ -13,8 +13,8 @@ from rigwatch.home import Home
 from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
+from store import open_store
 from subscriber.contest import Contest
-from subscriber.store import open_store
 from tests.processes import Rigwatch
 from tests.rigs import birth, rig
 

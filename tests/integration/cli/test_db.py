@@ -12,7 +12,7 @@ import pytest
 
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
-from subscriber.store import Store, open_store, upkeep
+from store import Store, open_store, upkeep
 from tests.fake_clock import START
 from tests.processes import Rigwatch
 from tests.rigs import birth, report, rig, sample

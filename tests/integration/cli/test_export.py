@@ -8,7 +8,7 @@ import pytest
 
 from rigwatch.clock import SystemClock
 from rigwatch.messages import Gpu, Miner, Sample
-from subscriber.store import Store, nodes
+from store import Store, nodes
 from tests.fake_clock import START
 from tests.processes import Rigwatch, clean_environment
 from tests.rigs import report, rig, sample

@@ -15,8 +15,8 @@ from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
+from store import Store, audit
 from subscriber.facts import Role
-from subscriber.store import Store, audit
 from tests.legacy import KEY, PASSWORD, TELEGRAM, Row, minutes_before, write_postgres, write_server, write_sqlite
 from tests.processes import Rigwatch
 

@@ -2,7 +2,7 @@
 
 from rigwatch.clock import SystemClock
 from rigwatch.messages import Sample
-from subscriber.store import Store
+from store import Store
 from tests.processes import Rigwatch
 from tests.rigs import birth, report, rig
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 from rigwatch.keys import MasterKey
+from store import Store, audit, tokens
+from store.audit import Wanted
 from subscriber.facts import Role
-from subscriber.store import Store, audit, tokens
-from subscriber.store.audit import Wanted
 from tests.processes import Rigwatch
 
 

@@ -10,11 +10,11 @@ import sys
 import pytest
 
 from rigwatch.messages import Gpu, Miner, Sample
+from store import Store, alerts
 from subscriber.alerts.book import Decision
 from subscriber.alerts.engine import Outcome
 from subscriber.alerts.incident import Acknowledged, Incident, Scope, State, Subject
 from subscriber.alerts.rule import Rule, Severity
-from subscriber.store import Store, alerts
 from tests.fake_clock import START
 from tests.processes import ROOT, Rigwatch, clean_environment
 from tests.rigs import report, rig

@@ -19,7 +19,7 @@ from rigwatch.home import Home
 from rigwatch.lock import private_lock
 from rigwatch.registry import Registry
 from rigwatch.topics import NodeId
-from subscriber.store import open_store
+from store import open_store
 from tests.commands import free_addresses
 from tests.fake_clock import FakeClock
 from tests.processes import Rigwatch

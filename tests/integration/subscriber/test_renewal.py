@@ -10,9 +10,9 @@ import pytest
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.settings import load_server
+from store import Store, open_store, running
+from store.running import Running
 from subscriber.service import subscribe
-from subscriber.store import Store, open_store, running
-from subscriber.store.running import Running
 from tests.integration.subscriber.running import Node, prepare
 from tests.mosquitto import Mosquitto
 from tests.processes import Rigwatch

@@ -18,10 +18,10 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Sample
 from rigwatch.registry import Registry
 from rigwatch.settings.server import BrokerSettings, ServerSettings
+from store import Store, open_store
 from subscriber.alerts.status import NodeStatus, status_at
 from subscriber.facts import NodeFacts
 from subscriber.service import subscribe
-from subscriber.store import Store, open_store
 from tests.integration.subscriber.running import Node, prepare, settings, subscriber_process, subscribing
 from tests.mosquitto import Mosquitto, StartMosquitto
 from tests.ports import free_port

@@ -11,10 +11,10 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report
 from rigwatch.mqtt import Endpoint, Login
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS
+from store import Store, open_store
 from subscriber import session as session_module
 from subscriber.ingest import Heard
 from subscriber.session import Session
-from subscriber.store import Store, open_store
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will
 from tests.scripted_broker import ACCEPTED, CONNECT, SUBSCRIBE, Packet, scripted_broker

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from rigwatch.settings.alerts import AlertSettings
+from store import Store
+from store.outbox import Posted
 from subscriber.alerts.blackout import Blackout
 from subscriber.alerts.policy import Policy
 from subscriber.alerts.route import Route
@@ -15,8 +17,6 @@ from subscriber.notify.channel import Channel
 from subscriber.notify.ledger import StoredLedger
 from subscriber.notify.postman import Postman
 from subscriber.outage import Outage
-from subscriber.store import Store
-from subscriber.store.outbox import Posted
 from subscriber.worker import Worker
 from tests.alerting import Driver
 from tests.waiting import eventually_async

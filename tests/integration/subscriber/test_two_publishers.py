@@ -14,10 +14,10 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.mqtt import Endpoint
 from rigwatch.topics import Channel, topic_of
+from store import Store, alerts
 from subscriber.alerts.incident import Incident
 from subscriber.alerts.rule import Rule, Severity
 from subscriber.facts import NodeFacts
-from subscriber.store import Store, alerts
 from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
 from tests.integration.subscriber.running import prepare, settings, subscribing

@@ -11,8 +11,8 @@ from werkzeug.security import generate_password_hash
 
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
+from store import Store, open_store
 from subscriber.facts import Role
-from subscriber.store import Store, open_store
 from tests.fake_clock import START, FakeClock
 from web.app import create_app
 

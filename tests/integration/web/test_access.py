@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
+from store import Store
 from subscriber.facts import Role
-from subscriber.store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
 from tests.integration.web.routes import every

@@ -17,9 +17,9 @@ from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
+from store import Store, audit, outbox, tokens
+from store.audit import Entry, Wanted
 from subscriber.facts import Role
-from subscriber.store import Store, audit, outbox, tokens
-from subscriber.store.audit import Entry, Wanted
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.rigs import birth, rig

@@ -15,14 +15,14 @@ from rigwatch.messages import Board, Fan, Gpu, Miner, Report, Sample, Status, Wo
 from rigwatch.registry import Registry
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
+from store import alerts, nodes, open_store
+from store.work import Work as Transaction
 from subscriber.alerts.book import Decision
 from subscriber.alerts.engine import Outcome
 from subscriber.alerts.incident import Incident, State, Subject
 from subscriber.alerts.incident import Scope as About
 from subscriber.alerts.rule import Rule, Severity
 from subscriber.facts import Role
-from subscriber.store import alerts, nodes, open_store
-from subscriber.store.work import Work as Transaction
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, every

@@ -15,8 +15,8 @@ from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
 from rigwatch.topics import NodeId
+from store import Store, tokens
 from subscriber.facts import Role
-from subscriber.store import Store, tokens
 from tests.fake_clock import START
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, Try, every

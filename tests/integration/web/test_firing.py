@@ -7,9 +7,9 @@ from flask.testing import FlaskClient
 from msgspec import convert
 
 from rigwatch.messages import Sample
+from store import Store, alerts, silences
 from subscriber.alerts.incident import Acknowledged
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
-from subscriber.store import Store, alerts, silences
 from tests.alerting import Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import between, page, row, text

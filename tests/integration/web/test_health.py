@@ -6,7 +6,7 @@ from contextlib import closing
 from flask.testing import FlaskClient
 
 from rigwatch.home import Home
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import FakeClock
 from tests.rigs import birth, rig
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from subscriber.store import running
-from subscriber.store.running import Running
+from store import running
+from store.running import Running
 from tests.fake_clock import START
 from tests.integration.web.api.conftest import Api, opened
 from tests.requirements import program

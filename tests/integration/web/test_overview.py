@@ -12,7 +12,7 @@ from rigwatch.home import Home
 from rigwatch.messages import Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.topics import NodeId
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import basic
 from tests.rigs import birth, goodbye, report, rig, sample, will

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, WebSettings
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import FakeClock
 from tests.integration.web.conftest import basic
 from web.access.login import GUESSES

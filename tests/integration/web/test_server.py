@@ -18,7 +18,7 @@ from rigwatch.home import Home
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.tls import ca_pem, certificate_paths
-from subscriber.store import Store
+from store import Store
 from tests.integration.web.conftest import basic
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async

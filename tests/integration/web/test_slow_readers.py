@@ -13,7 +13,7 @@ import pytest
 from rigwatch.home import Home
 from rigwatch.listening import bind
 from rigwatch.settings import WebSettings
-from subscriber.store import Store
+from store import Store
 from tests.integration.web.conftest import basic
 from tests.integration.web.test_server import serving
 from tests.ports import free_port

@@ -3,7 +3,7 @@
 import pytest
 
 from rigwatch.settings import ServerSettings
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import START
 from tests.rigs import birth, rig
 from web.snapshot import PAUSE, Snapshots

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from rigwatch.messages import Sample, Work
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import MINUTE, between, page, text
 from tests.rigs import birth, report, rig, sample

@@ -5,7 +5,7 @@ import re
 from flask.testing import FlaskClient
 
 from rigwatch.messages import Sample
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import ask, between, page, text
 from tests.rigs import birth, goodbye, report, rig, sample, will

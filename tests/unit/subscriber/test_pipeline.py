@@ -13,11 +13,11 @@ from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, decode
 from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, NodeId, topic_of
+from store import Unstorable, Verdict
 from subscriber import pipeline as module
 from subscriber.ingest import Heard, Known, Reason, judge
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
-from subscriber.store import Unstorable, Verdict
 from tests.fake_clock import START, FakeClock, settle
 from tests.rigs import MASTER, Rig, birth, report, rig, sample, will
 from tests.waiting import eventually_async

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from store import Store, alerts, nodes
 from subscriber.alerts.incident import State
 from subscriber.alerts.rule import Rule
-from subscriber.store import Store, alerts, nodes
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will

@@ -8,16 +8,16 @@ import pytest
 from filelock import FileLock
 from peewee import SqliteDatabase
 
+from store import Store, alerts, outbox, silences
 from subscriber import alerter as module
 from subscriber.alerts.incident import Acknowledged, State
 from subscriber.alerts.mute import Matcher, Mute, MuteKind
 from subscriber.alerts.rule import Rule
 from subscriber.notify.ledger import StoredLedger
-from subscriber.store import Store, alerts, outbox, silences
 from subscriber.worker import Worker
 from tests.alerting import RIG, Drive, Driver
 from tests.fake_clock import START
-from tests.integration.subscriber.conftest import OpenStore
+from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample, will
 
 OTHER = rig("rig2", "garage")

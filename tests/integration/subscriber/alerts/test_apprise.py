@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
+from store.outbox import Posted
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
-from subscriber.store.outbox import Posted
 from tests.fake_clock import START
 from tests.ports import free_port
 from tests.webhook import Webhook, webhook

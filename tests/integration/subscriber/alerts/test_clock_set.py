@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from store import Store
 from subscriber.jumps import Jumps
-from subscriber.store import Store
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, report, rig, sample, will

@@ -15,13 +15,13 @@ from rigwatch.process import run
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings, HeartbeatSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
+from store import Store, alerts, open_store, outbox
+from store.work import Row
 from subscriber.alerts.incident import Kind
 from subscriber.alerts.letter import Letter
 from subscriber.alerts.rule import Rule, Severity
 from subscriber.notify.channels import channels_of
 from subscriber.service import subscribe
-from subscriber.store import Store, alerts, open_store, outbox
-from subscriber.store.work import Row
 from tests.integration.subscriber.running import Node, prepare, subscribing
 from tests.mail import mail_server
 from tests.mosquitto import Mosquitto

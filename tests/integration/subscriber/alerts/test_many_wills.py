@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from subscriber.store import Store, alerts
+from store import Store, alerts
 from tests.alerting import Driver
 from tests.rigs import Rig, birth, rig, will
 

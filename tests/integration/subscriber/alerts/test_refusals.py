@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from store.outbox import Posted
 from subscriber.alerts.letter import Text
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
 from subscriber.notify.fit import fit
-from subscriber.store.outbox import Posted
 from tests.fake_clock import START
 from tests.mail import CLOSE, HANG, MailServer, mail_server
 from tests.waiting import eventually

@@ -14,9 +14,9 @@ import pytest
 from rigwatch.home import Home
 from rigwatch.settings.alerts import AlertSettings, TelegramSettings
 from rigwatch.settings.loader import Secret
+from store import Store, alerts, audit, chats, outbox, silences
+from store.outbox import Posted
 from subscriber.notify.channels import channels_of
-from subscriber.store import Store, alerts, audit, chats, outbox, silences
-from subscriber.store.outbox import Posted
 from tests.integration.subscriber.alerts.test_delivery import a_lost_node, configured
 from tests.integration.subscriber.running import prepare, subscribing
 from tests.mosquitto import Mosquitto

@@ -12,8 +12,8 @@ from rigwatch.home import Home
 from rigwatch.mqtt import Connection, Endpoint, Login, Message
 from rigwatch.settings.server import FeedSettings, ServerSettings
 from rigwatch.topics import SERVER_STATUS
+from store import Store
 from subscriber.feed.publisher import Feed
-from subscriber.store import Store
 from subscriber.worker import Worker
 from tests.fake_clock import FakeClock
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing

@@ -5,7 +5,7 @@ import http.client
 
 from rigwatch.home import Home
 from rigwatch.settings import WebSettings
-from subscriber.store import Store
+from store import Store
 from tests.fake_clock import START
 from tests.integration.web.conftest import basic
 from tests.integration.web.test_server import serving

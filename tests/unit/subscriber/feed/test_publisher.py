@@ -8,8 +8,8 @@ from typing import cast
 from rigwatch.home import Home
 from rigwatch.mqtt import Connection, Message, Will
 from rigwatch.settings.server import FeedSettings
+from store import open_store
 from subscriber.feed.publisher import LOOK_S, Feed
-from subscriber.store import open_store
 from subscriber.worker import Worker
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, rig

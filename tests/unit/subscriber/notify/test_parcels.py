@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigwatch.clock import Millis
+from store.outbox import Posted
 from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.notify.parcels import COPIES_MAX, TRIED_FOR, Fate, Outcome, Parcel, Parcels
-from subscriber.store.outbox import Posted
 from tests.fake_clock import START
 
 DOWN, HANGS, TEXT = NotSent("down"), NotSent("timed out", maybe=True), NotSent("too long", text=True)

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
+from store.outbox import Posted
 from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent, Sender
 from subscriber.notify.parcels import TRIED_FOR
 from subscriber.notify.postman import Postman
-from subscriber.store.outbox import Posted
 from tests.fake_clock import START, FakeClock
 from tests.waiting import eventually_async
 

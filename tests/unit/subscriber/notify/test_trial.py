@@ -2,10 +2,10 @@
 
 import threading
 
+from store.outbox import Posted
 from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent, Sender
 from subscriber.notify.trial import Tried, try_all
-from subscriber.store.outbox import Posted
 from tests.fake_clock import START
 
 

@@ -1,0 +1,218 @@
+"""The subscriber's database, SQLite or PostgreSQL: what is stored, what can be asked, and nothing that decides."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from rigwatch.clock import Millis
+from rigwatch.home import Home
+from rigwatch.messages import Sample
+from rigwatch.topics import NodeId
+from store import alerts, housekeeping, outbox, past, reader, retention, silences, users, writer
+from store.engine import Engine, connect
+from store.faults import Fault, Unstorable, Unusable, fault_of
+from store.schema import migrate
+from store.turn import Turn
+from store.work import Work
+from store.writer import Verdict
+from subscriber.alerts.book import Decision
+from subscriber.alerts.incident import Incident
+from subscriber.alerts.mute import Mute
+from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
+from subscriber.ingest import Heard
+from subscriber.quota import Quota
+
+__all__ = ["Fault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
+
+T = TypeVar("T")
+
+
+class Store:
+    """Safe to use from several threads and processes at once. Every method raises `StoreError` when it cannot work."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.quota: Quota | None = None
+        """How much one node may have stored a day; None: as much as it sends."""
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def nodes(self) -> list[NodeFacts]:
+        """All nodes, by site and name; about 10 µs each."""
+        with self._engine.reading() as work:
+            return reader.nodes(work)
+
+    def stamp(self) -> tuple[int, ...]:
+        """Differs when what `nodes`, `averages` and `totals` answer has changed; about 0.3 µs a node."""
+        with self._engine.reading() as work:
+            return reader.stamp(work)
+
+    def server(self) -> ServerFacts:
+        """The subscriber's sign of life."""
+        with self._engine.reading() as work:
+            return reader.server(work)
+
+    def averages(self, since: Millis) -> dict[NodeId, Average]:
+        """Means from the full hour that holds `since` until now; nodes without a sample in it are left out."""
+        with self._engine.reading() as work:
+            return reader.averages(work, since)
+
+    def totals(self, minutes: int, now: Millis) -> list[MinuteTotal]:
+        """The last so many minutes in which any node had a hashrate, newest first; the first may be still running."""
+        with self._engine.reading() as work:
+            return reader.totals(work, minutes, now)
+
+    def samples(self, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
+        """One node's samples taken from `since` until just before `until`, `at` by the server's clock."""
+        with self._engine.reading() as work:
+            return reader.samples(work, node, since=since, until=until)
+
+    def history(self, node: NodeId, *, since: Millis = 0, after: int = -1) -> Iterator[list[Sample]]:
+        """As `samples`, a slice of at most a thousand at a time, each read for itself: nothing waits for the reader.
+
+        `after` begins behind the sample of that number.
+        """
+        while True:
+            with self._engine.reading() as work:
+                part = reader.samples_after(work, node, after, since=since)
+            if not part:
+                return
+            yield part
+            after = part[-1].n
+
+    def write(self, batch: Sequence[Heard], then: Callable[[Work, list[Verdict]], None] | None = None) -> list[Verdict]:
+        """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk.
+
+        `then` is done in the same transaction: what it raises undoes the batch as well.
+        """
+        added: set[NodeId] = set()
+        look_for_all = written = False
+        while True:
+            try:
+                with self._engine.writing() as work:
+                    verdicts = writer.write(work, batch, look_for_all=look_for_all, quota=self.quota)
+                    written = True
+                    if then is not None:
+                        then(work, verdicts)
+                    return verdicts
+            except writer.UnknownNodes as exc:
+                added.update(exc.nodes)
+                with self._engine.writing() as work:
+                    writer.add_nodes(work, [(node, None) for node in exc.nodes])
+            except Unstorable:
+                if not (look_for_all or written):
+                    # Perhaps a program that does not know of `highest_n` has stored some of it: one that is older than
+                    # this and still runs. `then` has not been done, and will be done once.
+                    look_for_all = True
+                    continue
+                with self._engine.writing() as work:
+                    writer.remove_unheard(work, added)
+                raise
+
+    def change(self, do: Callable[[Work], T]) -> T:
+        """Whatever `do` does with the tables of alerts, in one transaction."""
+        with self._engine.writing() as work:
+            return do(work)
+
+    def look(self, do: Callable[[Work], T]) -> T:
+        """What `do` reads."""
+        with self._engine.reading() as work:
+            return do(work)
+
+    def mutes(self, now: Millis) -> tuple[Mute, ...]:
+        """Silences and maintenance that are not over, also those that have not begun."""
+        with self._engine.reading() as work:
+            return silences.running(work, now)
+
+    def incidents(self, limit: int) -> list[Incident]:
+        """The latest, open ones first."""
+        with self._engine.reading() as work:
+            return alerts.latest(work, limit)
+
+    def story(self, incident: int) -> list[Decision]:
+        """Every decision about an incident, in order, and why."""
+        with self._engine.reading() as work:
+            return alerts.story(work, incident)
+
+    def refused_channels(self) -> dict[str, str]:
+        """Channels that refused for good, and why; of the settings as they were then."""
+        with self._engine.reading() as work:
+            return {name: why for name, (_, why) in outbox.refused(work).items()}
+
+    def turn(self, name: str, monotonic: Callable[[], float]) -> Turn:
+        """The right to drive the alerts; of all subscribers of this database one at a time has it."""
+        return Turn(self._engine, name, monotonic)
+
+    def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
+        """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""
+        with self._engine.writing() as work:
+            housekeeping.set_enrolled(work, nodes)
+
+    def beat(self, name: str, now: Millis, connected_at: Millis | None) -> None:
+        """A subscriber's sign of life, and since when it has a broker."""
+        with self._engine.writing() as work:
+            housekeeping.beat(work, name, now=now, connected_at=connected_at)
+
+    def prune(self, keep: timedelta, now: Millis) -> Iterator[int]:
+        """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took.
+
+        Samples on PostgreSQL go by the partition, up to an eighth of `keep` late.
+        """
+        return retention.prune(self._engine, keep=keep, now=now)
+
+    def make_ready_for_past(self, keep: timedelta, now: Millis) -> None:
+        """Once before `add_past`; a step of a few ms at a time, and nothing is forgotten by it."""
+        retention.make_ready(self._engine, keep=keep, now=now)
+
+    def add_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.Taken]:
+        """Stores what another program has measured, in one transaction; `past.introduce` says who the nodes are."""
+        while True:
+            try:
+                with self._engine.writing() as work:
+                    return past.add(work, samples)
+            except writer.UnknownNodes as exc:
+                # A subscriber that has not read of their enrolment yet may have taken them for forgotten ones.
+                with self._engine.writing() as work:
+                    writer.add_nodes(work, [(node, None) for node in exc.nodes])
+
+    def compare_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.Taken]:
+        """What `add_past` would do; nothing is changed."""
+        with self._engine.reading() as work:
+            return past.compare(work, samples)
+
+    def user(self, name: str) -> User | None:
+        """A dashboard user."""
+        with self._engine.reading() as work:
+            return users.get(work, name)
+
+    def users(self) -> list[User]:
+        """All dashboard users, by name."""
+        with self._engine.reading() as work:
+            return users.every(work)
+
+    def add_user(self, name: str, password_hash: str, role: Role, *, now: Millis) -> None:
+        """`StoreError` when the name is taken."""
+        with self._engine.writing() as work:
+            users.add(work, User(name, role, password_hash), now)
+
+    def set_password(self, name: str, password_hash: str) -> None:
+        """`StoreError` when there is no such user."""
+        with self._engine.writing() as work:
+            users.set_password(work, name, password_hash)
+
+    def remove_user(self, name: str) -> None:
+        """`StoreError` when there is no such user."""
+        with self._engine.writing() as work:
+            users.remove(work, name)
+
+
+def open_store(url: str, home: Home) -> Store:
+    """The store behind `[database] url`, brought to this program's schema; an SQLite file is created where none is.
+
+    Raises `StoreError`, one line, when it cannot be reached, is somebody else's, or is newer than this program.
+    """
+    engine = connect(url, home)
+    migrate(engine)
+    engine.pin()
+    return Store(engine)

@@ -1,0 +1,227 @@
+"""Incidents, decisions and trails as rows: what the engine starts from, and what each of its steps leaves behind."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from types import MappingProxyType
+
+import msgspec
+from msgspec.structs import replace
+
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+from store import marks, reader, silences
+from store.texts import storable
+from store.times import HOUR
+from store.work import Row, Work
+from subscriber.alerts.book import Decision
+from subscriber.alerts.engine import Outcome, Start
+from subscriber.alerts.incident import Acknowledged, Incident
+from subscriber.alerts.trail import Trail
+
+USUAL_HOURS = 24
+"""How far back a node's usual hashrate is looked for."""
+USUAL_LEAST = 3
+"""Fewer full hours than this say nothing about what is usual."""
+
+_LIVE = "SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident WHERE live = 1"
+_CHILDREN = """
+SELECT c.detail, c.acknowledged_at, c.acknowledged_by, c.acknowledged_why
+FROM incident p JOIN incident c ON c.parent_id = p.id WHERE p.live = 1 AND c.live = 0
+"""
+_RECENT = """
+SELECT detail, NULL, NULL, NULL FROM incident
+WHERE live = 0 AND since > ? AND resolved_at > ? AND state IN ('resolved', 'dismissed') AND scope = 'node' ORDER BY id
+"""
+_ACKNOWLEDGED = """
+SELECT id, acknowledged_at, acknowledged_by, acknowledged_why FROM incident
+WHERE live = 1 AND acknowledged_at IS NOT NULL
+"""
+_SAVE = """
+INSERT INTO incident (id, rule, scope, site, name, state, severity, since, resolved_at, parent_id, live, detail)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.severity, since = excluded.since,
+    resolved_at = excluded.resolved_at, parent_id = excluded.parent_id, live = excluded.live, detail = excluded.detail
+"""
+_SAVE_DECISION = "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, ?, ?, ?)"
+_SAVE_TRAIL = """
+INSERT INTO trail (node_id, detail)
+SELECT node.id, {detail} {from} CROSS JOIN node WHERE node.site = {site} AND node.node = {node}
+ON CONFLICT (node_id) DO UPDATE SET detail = excluded.detail
+"""
+_TRAIL_COLUMNS = (("site", "text"), ("node", "text"), ("detail", "text"))
+_TRAILS = "SELECT n.site, n.node, t.detail FROM trail t JOIN node n ON n.id = t.node_id"
+_NUMBERS = """
+SELECT (SELECT coalesce(max(id), 0) FROM incident), (SELECT coalesce(max(id), 0) FROM decision),
+       (SELECT coalesce(max(id), 0) FROM notification)
+"""
+_USUAL = """
+SELECT n.site, n.node, h.hashrate / h.count, h.hour FROM node_hour h JOIN node n ON n.id = h.node_id
+WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
+"""
+_OTHERS = "SELECT count(*) FROM heartbeat WHERE name <> ? AND beat_at > ? AND connected_at IS NOT NULL"
+_STORY = "SELECT incident_id, at, what, why FROM decision WHERE incident_id = ? ORDER BY id"
+_LATEST = """
+SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident ORDER BY live DESC, id DESC LIMIT ?
+"""
+_ONE = "SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident WHERE id = ?"
+_ACKNOWLEDGE = """
+UPDATE incident SET acknowledged_at = ?, acknowledged_by = ?, acknowledged_why = ?
+WHERE id = ? AND live = 1 AND acknowledged_at IS NULL
+"""
+_FORGET = """
+DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE live = 0 AND since < ? ORDER BY since LIMIT ?)
+"""
+_FORGET_DECISIONS = "DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE at < ? ORDER BY id LIMIT ?)"
+_FORGET_SILENCES = """
+DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE ends_at < ? ORDER BY ends_at LIMIT ?)
+"""
+_FORGET_MESSAGES = """
+DELETE FROM notification WHERE id IN
+    (SELECT id FROM notification WHERE created_at < ? AND state IN ('sent', 'failed') ORDER BY id LIMIT ?)
+"""
+
+touch = marks.touch
+"""Tells the engine that people have changed something."""
+
+_encoder = msgspec.json.Encoder()
+_incident = msgspec.json.Decoder(Incident)
+_trail = msgspec.json.Decoder(Trail)
+
+
+def start(work: Work, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
+    """All that an engine needs to go on where the last one was, and the last numbers of decisions and messages.
+
+    What ended within the `recent` ms may be flapping.
+    """
+    numbers = work.rows(_NUMBERS)[0]
+    trails = {NodeId(site, node): _trail_of(detail) for site, node, detail in work.rows(_TRAILS)}
+    begin = Start(
+        nodes=reader.nodes(work),
+        trails=trails,
+        incidents=[*incidents(work.rows(_LIVE)), *incidents(work.rows(_CHILDREN))],
+        recent=incidents(work.rows(_RECENT, (now - 30 * recent, now - recent))),
+        mutes=silences.running(work, now),
+        usual=usual(work, now, {node: trail.machine_at for node, trail in trails.items() if trail.machine_at}),
+        next_id=numbers[0] + 1,
+    )
+    return begin, (numbers[1], numbers[2])
+
+
+def save(work: Work, outcome: Outcome, next_decision: int) -> int:
+    """Everything of a step but its messages; returns the number of the last decision."""
+    # Nearly every report moves a trail, which nobody looks at.
+    if outcome.incidents or outcome.decisions or outcome.letters:
+        marks.told(work)
+    work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
+    trails = [(node.site, node.node, _json(trail)) for node, trail in outcome.trails]
+    work.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, trails)
+    decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
+    work.run_many(_SAVE_DECISION, decisions)
+    return next_decision + len(decisions) - 1
+
+
+def add_decision(work: Work, decision: Decision, number: int) -> None:
+    """For what happens outside of a step: a message that was sent, or was not."""
+    work.run_many(_SAVE_DECISION, [_decision(decision, number)])
+    marks.told(work)
+
+
+def usual(work: Work, now: Millis, machines: Mapping[NodeId, Millis] = MappingProxyType({})) -> dict[NodeId, float]:
+    """Each node's median over the hourly means of the last day (H/s), the running hour left out.
+
+    `machines` says from when on a node is the machine that it is now.
+    """
+    since = {(node.site, node.node): at // HOUR for node, at in machines.items()}
+    rates: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for site, node, rate, hour in work.rows(_USUAL, (now // HOUR - USUAL_HOURS, now // HOUR)):
+        if hour > since.get((site, node), -1):
+            rates[site, node].append(rate / 1000)
+    return {NodeId(*name): median(known) for name, known in rates.items() if len(known) >= USUAL_LEAST}
+
+
+def acknowledged(work: Work) -> dict[int, Acknowledged]:
+    """Of the incidents that are open."""
+    return {row[0]: Acknowledged(row[1], row[2], row[3]) for row in work.rows(_ACKNOWLEDGED)}
+
+
+def acknowledge(work: Work, numbers: Iterable[int], ack: Acknowledged) -> int:
+    """How many were open and not acknowledged yet."""
+    changed = sum(work.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
+    marks.touch(work)
+    return changed
+
+
+def others(work: Work, name: str, since: Millis) -> int:
+    """How many subscribers beside this one gave a sign of life and have a broker."""
+    return int(work.rows(_OTHERS, (name, since))[0][0])
+
+
+def latest(work: Work, limit: int) -> list[Incident]:
+    """Open ones first, newest first."""
+    return incidents(work.rows(_LATEST, (limit,)))
+
+
+def live(work: Work) -> list[Incident]:
+    """Those that are open, or whose end people must still be told."""
+    return incidents(work.rows(_LIVE))
+
+
+def one(work: Work, number: int) -> Incident | None:
+    found = incidents(work.rows(_ONE, (number,)))
+    return found[0] if found else None
+
+
+def story(work: Work, number: int) -> list[Decision]:
+    """What was decided about an incident, in order."""
+    return [Decision(*row) for row in work.rows(_STORY, (number,))]
+
+
+def forget(work: Work, before: Millis, limit: int = 500) -> int:
+    """Rows of what is long over; how many went."""
+    forgotten = (_FORGET, _FORGET_DECISIONS, _FORGET_MESSAGES, _FORGET_SILENCES)
+    return sum(work.run(sql, (before, limit)) for sql in forgotten)
+
+
+def incidents(rows: Sequence[Row]) -> list[Incident]:
+    found = []
+    for detail, at, by, why in rows:
+        incident = _incident.decode(detail)
+        found.append(incident if at is None else replace(incident, acknowledged=Acknowledged(at, by, why or "")))
+    return found
+
+
+def _decision(decision: Decision, number: int) -> Row:
+    return (number, decision.incident, decision.at, decision.what, storable(decision.why, 1000))
+
+
+def _trail_of(detail: str) -> Trail:
+    """What another version wrote and this one cannot read is learned anew."""
+    try:
+        return _trail.decode(detail)
+    except msgspec.DecodeError:
+        return Trail()
+
+
+def _row(incident: Incident) -> Row:
+    scope, site, name = incident.subject
+    live = int(incident.is_open or incident.owes is not None)
+    detail = _json(replace(incident, acknowledged=None))
+    return (
+        incident.id,
+        incident.rule.value,
+        scope.value,
+        site,
+        name,
+        incident.state.value,
+        incident.severity.value,
+        incident.since,
+        incident.resolved_at,
+        incident.parent,
+        live,
+        detail,
+    )
+
+
+def _json(value: object) -> str:
+    return _encoder.encode(value).decode()

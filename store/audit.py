@@ -1,0 +1,71 @@
+"""The list of changes that people made: added to in the transaction of the change itself, read newest first."""
+
+from dataclasses import dataclass
+
+from rigwatch.clock import Millis
+from store.work import Row, Work
+
+_ADD = "INSERT INTO audit (at, who, action, subject, detail) VALUES (?, ?, ?, ?, ?)"
+_PAGE = """
+SELECT id, at, who, action, subject, detail FROM audit
+WHERE id < ? AND (? = '' OR who = ?) AND (? = '' OR action LIKE ?)
+    AND (? = '' OR lower(subject) LIKE ? ESCAPE '!' OR lower(detail) LIKE ? ESCAPE '!')
+ORDER BY id DESC LIMIT ?
+"""
+_NEWEST = 2**63 - 1
+_TEXT_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A change that was made. `action` is `what.verb`, such as `node.rename`; `who` is a dashboard user, `token:NAME`,
+    or `NAME (command line)`."""
+
+    number: int
+    at: Millis
+    who: str
+    action: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: of one person, of one kind of action (`node`), with a text in subject or detail; empty = all."""
+
+    who: str = ""
+    kind: str = ""
+    text: str = ""
+
+
+def record(work: Work, *, who: str, action: str, subject: str, detail: str = "", now: Millis) -> None:
+    """One entry, in the transaction of `work`: if the change is undone, so is this. Never give it a secret."""
+    # Names and reasons are whatever people typed; PostgreSQL has no NUL in a text.
+    texts = [each.replace("\0", "")[:_TEXT_MAX] for each in (who, action, subject, detail)]
+    work.run(_ADD, (now, *texts))
+
+
+def page(work: Work, wanted: Wanted, limit: int, *, before: int | None = None) -> list[Entry]:
+    """The newest entries with a number below `before`."""
+    like = f"%{_escaped(wanted.text.lower())}%"
+    rows = work.rows(
+        _PAGE,
+        (
+            _NEWEST if before is None else before,
+            *(wanted.who, wanted.who),
+            *(wanted.kind, f"{wanted.kind}.%"),
+            *(wanted.text, like, like),
+            limit,
+        ),
+    )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(*row)
+
+
+def _escaped(text: str) -> str:
+    for special in "!%_":
+        text = text.replace(special, f"!{special}")
+    return text

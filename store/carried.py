@@ -1,0 +1,217 @@
+"""Minutes without a sample: a node counts in them with its last one, so that the fleet is whole whatever the intervals.
+
+The rule, for each node and minute: the mean of its samples in that minute, if there are any; else its last sample
+before, while that is fresh (`FRESH` of the intervals the node had then) when the minute begins. A node that went away
+counts no longer, unless its next sample comes while the last is fresh: that one shows that it went on.
+
+Minutes between two samples are added to the fleet's when the second one is stored, whatever the order. Those after a
+node's last sample are nowhere stored: `open_spans` tells of them, and whoever reads adds them.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Final, NamedTuple
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState
+from store.times import MINUTE
+from store.work import Row, Work
+
+FRESH: Final = 3
+"""Intervals: as long as a node that reports nothing more is not called silent."""
+
+LONGEST: Final[Millis] = FRESH * 86_400_000
+"""How long a sample of the longest interval is fresh."""
+
+FROM: Final = "carried_from"
+_FROM = f"SELECT value FROM mark WHERE name = '{FROM}'"  # noqa: S608 - constants
+_CHANGES = """
+SELECT at, state, interval FROM node_change WHERE node_id = ? AND at >= coalesce(
+    (SELECT max(at) FROM node_change WHERE node_id = ? AND at <= ?), 0) ORDER BY at
+"""
+_AROUND = """
+SELECT n + lag, n, hashrate FROM sample WHERE node_id = ? AND n + lag >= ? AND n + lag <= ? AND n >= ? AND n <= ?
+"""
+# A node that is away has stopped counting when it went; one that nobody shows any more, when it was hidden.
+_OPEN = """
+SELECT first, last, sum(rate), count(*) FROM (
+    SELECT tail_at / 60000 + 1 AS first, tail_rate AS rate, (
+        CASE WHEN retired_at < tail_until AND (state = 'online' OR retired_at < state_at) THEN retired_at
+             WHEN state <> 'online' AND state_at < tail_until THEN state_at ELSE tail_until END - 1) / 60000 AS last
+    FROM node WHERE tail_rate IS NOT NULL) spans
+WHERE last >= first GROUP BY first, last
+"""
+
+
+class Taken(NamedTuple):
+    """A sample as the minutes after it see it: when it was taken, its number, and its hashrate as it is stored."""
+
+    at: Millis
+    n: int
+    rate: float | None
+
+
+class Span(NamedTuple):
+    """Minutes from `first` to `last`, both included, in which so many nodes count with `rate` together."""
+
+    first: int
+    last: int
+    rate: float
+    nodes: int
+
+
+@dataclass(slots=True)
+class Tail:
+    """A node's last sample: when it was taken, with what hashrate, and until when it is fresh.
+
+    `interval` is the node's for samples taken from `since` on. `stray` is how far apart `n` and the time of any of its
+    samples are. `stored_at` is when its latest one was taken, by whoever stored that.
+    """
+
+    at: Millis | None
+    rate: float | None
+    until: Millis
+    stray: Millis
+    interval: Millis
+    since: Millis | None
+    stored_at: Millis = 0
+
+    @classmethod
+    def of(cls, row: Row, *, interval: Millis, since: Millis | None, stored_at: Millis = 0) -> "Tail":
+        """`row` are the columns `tail_at`, `tail_rate`, `tail_until` and `stray`."""
+        at, rate, until, stray = row
+        return cls(at, rate, until or 0, stray or 0, interval, since, stored_at)
+
+    @property
+    def row(self) -> Row:
+        return self.at, self.rate, self.until, self.stray
+
+    def move(self, to: Taken, until: Millis) -> None:
+        self.at, self.rate, self.until = to.at, to.rate, until
+
+
+class Steps:
+    """Spans of minutes added up: at the price of one step up and one down each, however long they are."""
+
+    def __init__(self) -> None:
+        # Whole numbers of any size: what is taken away again leaves nothing behind.
+        self._rates: defaultdict[int, int] = defaultdict(int)
+        self._nodes: defaultdict[int, int] = defaultdict(int)
+
+    def add(self, span: Span) -> None:
+        if span.first > span.last:
+            return
+        for minute, sign in ((span.first, 1), (span.last + 1, -1)):
+            self._rates[minute] += sign * int(span.rate)
+            self._nodes[minute] += sign * span.nodes
+
+    def minutes(self) -> Iterator[tuple[int, float, int]]:
+        """Each minute that anything was added to or taken from, with what came of it."""
+        borders = sorted(self._rates)
+        rates = accumulate(self._rates[each] for each in borders)
+        nodes = accumulate(self._nodes[each] for each in borders)
+        for (first, after), rate, count in zip(pairwise(borders), rates, nodes, strict=False):
+            if rate or count:
+                for minute in range(first, after):
+                    yield minute, rate, count
+
+
+class _Past:
+    """When a node went, and which interval it had: read only where it is asked for."""
+
+    def __init__(self, work: Work, node: int, tail: Tail, since: Millis) -> None:
+        self._ask = (work, node, since)
+        self._tail = tail
+        self._read: list[Row] | None = None
+
+    def interval_at(self, at: Millis) -> Millis:
+        tail = self._tail
+        if tail.since is not None and at >= tail.since:
+            return tail.interval
+        rows = self._rows()
+        known = max(0, bisect_right(rows, at, key=lambda row: row[0]) - 1)
+        return (rows[known][2] if rows else None) or tail.interval
+
+    def until(self, taken: Taken) -> Millis:
+        return taken.at + FRESH * self.interval_at(taken.at)
+
+    def went_after(self, at: Millis) -> Millis | None:
+        return next((row[0] for row in self._rows() if row[0] > at and row[1] != NodeState.ONLINE.value), None)
+
+    def around(self, new: Sequence[Taken]) -> list[Taken]:
+        """Those samples, and all others between which and them anything may count."""
+        work, node, _ = self._ask
+        reach = FRESH * max([self._tail.interval, *(row[2] or 0 for row in self._rows())]) + MINUTE
+        since, until, stray = new[0].at - reach, new[-1].at + reach, self._tail.stray
+        return sorted(Taken(*row) for row in work.rows(_AROUND, (node, since, until, since - stray, until + stray)))
+
+    def _rows(self) -> list[Row]:
+        if self._read is None:
+            work, node, since = self._ask
+            self._read = work.rows(_CHANGES, (node, node, since - LONGEST - MINUTE))
+        return self._read
+
+
+def settle(work: Work, tails: Mapping[int, Tail], rows: Iterable[Row]) -> Iterator[tuple[int, float, int]]:
+    """What new samples, stored already as `rows`, change in the fleet's minutes beside their own; moves the tails.
+
+    Costs nothing to read for a sample that follows its node's last while that is fresh.
+    """
+    steps, taken = Steps(), defaultdict(list)
+    for node, n, lag, rate, *_ in rows:
+        taken[node].append(Taken(n + lag, n, rate))
+    for node, new in taken.items():
+        new.sort()
+        tail = tails[node]
+        tail.stray = max(tail.stray, *(abs(each.at - each.n) for each in new), 0)
+        past = _Past(work, node, tail, min(new[0].at, new[0].at if tail.at is None else tail.at))
+        is_next = tail.at is None or new[0].at > tail.at
+        if is_next and tail.stored_at <= (tail.at or 0):
+            _follow(steps, tail, new, past)
+        else:
+            _insert(steps, tail, new, past)
+    changed = list(steps.minutes())
+    if not changed:
+        return
+    begin = int(work.rows(_FROM)[0][0])
+    yield from (each for each in changed if each[0] >= begin)
+
+
+def open_spans(work: Work) -> list[Span]:
+    """The minutes in which nodes count with their last sample, as far as it is fresh; some may be to come."""
+    return [Span(int(first), int(last), float(rate), count) for first, last, rate, count in work.rows(_OPEN)]
+
+
+def _follow(steps: Steps, tail: Tail, new: Sequence[Taken], past: _Past) -> None:
+    for each in new:
+        if tail.at is not None and tail.rate is not None and each.at // MINUTE > tail.at // MINUTE + 1:
+            steps.add(_between(Taken(tail.at, 0, tail.rate), each.at, tail.until, past))
+        tail.move(each, past.until(each))
+
+
+def _insert(steps: Steps, tail: Tail, new: Sequence[Taken], past: _Past) -> None:
+    """Samples among others: what is between those around them changes."""
+    after = past.around(new)
+    added = {each.n for each in new}
+    before = [each for each in after if each.n not in added]
+    end = [] if tail.at is None or tail.at <= after[-1].at else [Taken(tail.at, 0, None)]
+    for chain, sign in ((before, -1), (after, 1)):
+        for early, late in pairwise([*chain, *end]):
+            if early.rate is not None and late.at // MINUTE > early.at // MINUTE + 1:
+                span = _between(early, late.at, past.until(early), past)
+                steps.add(span._replace(rate=sign * span.rate, nodes=sign * span.nodes))
+    if not end:
+        tail.move(after[-1], past.until(after[-1]))
+
+
+def _between(early: Taken, late_at: Millis, fresh_until: Millis, past: _Past) -> Span:
+    """The minutes after one sample and before the next."""
+    until = late_at
+    if late_at > fresh_until:
+        went = past.went_after(early.at)
+        until = fresh_until if went is None else min(fresh_until, went)
+    last = min((until - 1) // MINUTE, late_at // MINUTE - 1)
+    return Span(early.at // MINUTE + 1, last, early.rate or 0, 1)

@@ -1,0 +1,88 @@
+"""Numbers ahead of their time: a sample that has one makes way for the one whose time has come, and is not lost.
+
+(node, n) tells a sample that comes twice from a new one, and of two with one number the first counts. With a node's key
+anybody can send numbers that the node will use tomorrow; without this its own samples would then be acknowledged and
+thrown away as known.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+import msgspec
+
+from rigwatch.clock import Millis
+from store.rows import COLUMNS, from_row, without_names
+from store.work import Row, Work
+from subscriber.ingest import CLOCK_TOLERANCE
+
+_STEP: Final = 1000
+_ROOM: Final = 64
+_NUMBERS = "SELECT n FROM sample WHERE node_id = ? AND n > ? AND n <= ?"
+_MOVE = "UPDATE sample SET n = ?, lag = lag + ? WHERE node_id = ? AND n = ?"
+_AHEAD = "SELECT n, lag FROM sample WHERE node_id = ? AND n > ? ORDER BY n LIMIT ?"
+_HIGHEST = """
+UPDATE node SET highest_n = coalesce((SELECT max(s.n) FROM sample s WHERE s.node_id = node.id), 0) WHERE id = ?
+"""
+_STORED = f"""
+SELECT {", ".join(f"s.{name}" for name in COLUMNS)}
+FROM {{pairs}} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b
+"""  # noqa: S608 - constants
+
+
+def is_ahead(stored: Row, row: Row) -> bool:
+    """Whether the stored sample has the number of another, which is taken now, since before that came to its time.
+
+    Of one that comes again the figures are the same, whatever has been put right of its time in between.
+    """
+    return stored[2] < row[2] - CLOCK_TOLERANCE and _figures(stored) != _figures(row)
+
+
+def rows_of(work: Work, keys: Collection[tuple[int, int]]) -> list[Row]:
+    """The stored samples of these nodes and numbers."""
+    return work.rows(_STORED, (msgspec.json.encode(list(keys)).decode(),)) if keys else []
+
+
+def renumbered(work: Work, row: Row, taken: Collection[int]) -> Row:
+    """The row with a free number, as near below its own time as there is one; `taken` are further ones in use."""
+    node, n, lag = row[:3]
+    free = _free(work, node, n + lag, taken)
+    return (node, free, n + lag - free, *row[3:])
+
+
+def move(work: Work, row: Row, taken: Collection[int]) -> int:
+    """Gives a stored sample a free number, and tells it."""
+    free = int(renumbered(work, row, taken)[1])
+    work.run(_MOVE, (free, row[1] - free, row[0], row[1]))
+    return free
+
+
+def bring_back(work: Work, node: int, now: Millis) -> bool:
+    """Numbers ahead of `now` become such as were free when their samples were taken; a step, True with the last one.
+
+    With that the node's highest number is the one of its samples again.
+    """
+    rows = work.rows(_AHEAD, (node, now, _STEP))
+    free = now + 1
+    for n, lag in rows:
+        free = _free(work, node, min(n + lag, free - 1), ())
+        work.run(_MOVE, (free, n - free, node, n))
+    if len(rows) == _STEP:
+        return False
+    work.run(_HIGHEST, (node,))
+    return True
+
+
+def _free(work: Work, node: int, until: int, taken: Collection[int]) -> int:
+    room = _ROOM
+    while True:
+        used = {n for (n,) in work.rows(_NUMBERS, (node, until - room, until))}
+        used.update(taken)
+        for candidate in range(until, until - room, -1):
+            if candidate not in used:
+                return candidate
+        until, room = until - room, room * 2
+
+
+def _figures(row: Row) -> object:
+    """What does not depend on the time of its arrival. Names are in a row only where they changed."""
+    return msgspec.structs.replace(without_names(from_row(row)), at=0, last_share_at=None)

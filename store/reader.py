@@ -1,0 +1,204 @@
+"""What the store answers: the nodes, the three tables of the page, and one node's history."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from operator import itemgetter
+
+import msgspec
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample
+from rigwatch.topics import NodeId
+from store.carried import Steps, open_spans
+from store.rows import COLUMNS, Names, from_row
+from store.times import HOUR, MINUTE, as_interval
+from store.work import Row, Work
+from subscriber.facts import Average, MinuteTotal, NodeFacts, ServerFacts
+from subscriber.quota import DayUse
+
+_NODES = """
+SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
+       enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags, born_at,
+       day, day_samples, day_bytes, day_refused, contested_at, contest
+FROM node WHERE retired_at IS NULL
+"""
+_SOME = """
+SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
+       n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest,
+       n.given_name, n.given_tags, n.born_at, n.day, n.day_samples, n.day_bytes, n.day_refused,
+       n.contested_at, n.contest
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
+"""
+# Of sessions only the last digits: a thousand of the largest there may be are more than SQLite adds up.
+_STAMP = """
+SELECT count(*), coalesce(sum(session - session / 1000000 * 1000000), 0), coalesce(sum(state_at), 0),
+       coalesce(sum(last_report_at), 0), coalesce(sum(kept_samples), 0),
+       coalesce(sum(CASE state WHEN 'online' THEN 1 WHEN 'lost' THEN 2 ELSE 4 END), 0),
+       (SELECT value FROM mark WHERE name = 'alerts_changed'),
+       (SELECT value FROM mark WHERE name = 'incidents_changed')
+FROM node WHERE retired_at IS NULL
+"""
+_SERVER = """
+SELECT min(connected_at), max(beat_at) FROM heartbeat WHERE connected_at IS NOT NULL
+    AND beat_at > (SELECT max(beat_at) FROM heartbeat WHERE connected_at IS NOT NULL) - 10000
+"""
+_LAST_BEAT = "SELECT max(beat_at) FROM heartbeat"
+# Each its own look at one end of the key; asked for together, SQLite would read the whole table.
+_HOURS = "SELECT (SELECT min(hour) FROM node_hour), (SELECT max(hour) FROM node_hour)"
+_SUMS = """
+SELECT n.site, n.node, h.count, h.hashrate, h.peers_count, h.peers
+FROM (SELECT node_id, sum(count) AS count, sum(hashrate) AS hashrate, sum(peers_count) AS peers_count,
+             sum(peers) AS peers
+      FROM node_hour WHERE hour >= ? GROUP BY node_id) h JOIN node n ON n.id = h.node_id
+"""
+_KEPT_WITHOUT = """
+SELECT n.site, n.node, n.kept_count - coalesce(h.count, 0), n.kept_hashrate - coalesce(h.hashrate, 0),
+       n.kept_peers_count - coalesce(h.peers_count, 0), n.kept_peers - coalesce(h.peers, 0)
+FROM node n LEFT JOIN (
+    SELECT node_id, sum(count) AS count, sum(hashrate) AS hashrate, sum(peers_count) AS peers_count,
+           sum(peers) AS peers, sum(samples) AS samples
+    FROM node_hour WHERE hour < ? GROUP BY node_id) h ON h.node_id = n.id
+WHERE n.kept_samples > coalesce(h.samples, 0)
+"""
+_TOTALS = """
+SELECT minute, hashrate, nodes FROM fleet_minute WHERE minute <= ? AND nodes > 0 ORDER BY minute DESC LIMIT ?
+"""
+_SAMPLES = f"""
+SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
+    AND n + lag >= ? AND n + lag < ? ORDER BY n
+"""  # noqa: S608 - constants
+_SAMPLES_AFTER = f"""
+SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
+    AND n > ? AND n + lag >= ? ORDER BY n LIMIT ?
+"""  # noqa: S608 - constants
+_EXTRAS = """
+SELECT extra FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
+    AND n >= ? AND n < ? AND extra IS NOT NULL ORDER BY n
+"""
+SLICE = 1000
+"""Samples a slice: large enough that asking costs little, small enough that memory does not matter."""
+
+# Names in the store were valid when they were stored; a page of a thousand nodes need not check them again each time.
+node_id = lru_cache(maxsize=65_536)(NodeId)
+_words = msgspec.json.Decoder(tuple[str, ...])
+_latest = msgspec.json.Decoder(Sample)
+
+
+def nodes(work: Work) -> list[NodeFacts]:
+    # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
+    return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
+
+
+def some(work: Work, nodes: Iterable[NodeId]) -> list[NodeFacts]:
+    """Only these, in no order."""
+    names = msgspec.json.encode([(node.site, node.node) for node in nodes]).decode()
+    return [_node(row) for row in work.rows(_SOME, (names,))]
+
+
+def stamp(work: Work) -> tuple[int, ...]:
+    """Sums that differ after any birth, will, goodbye, report, enrolment, forgotten hour, or news of an incident."""
+    # PostgreSQL sums a bigint to a numeric.
+    return tuple(map(int, work.rows(_STAMP)[0]))
+
+
+def server(work: Work) -> ServerFacts:
+    """Of several subscribers the one that has had a broker for the longest, of those that are alive now.
+
+    What came while it had one has reached the store, be it through another.
+    """
+    facts = ServerFacts(*work.rows(_SERVER)[0])
+    return facts if facts.connected_at is not None else ServerFacts(None, work.rows(_LAST_BEAT)[0][0])
+
+
+def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
+    """From the full hour that holds `since`; nodes without a sample since then are left out.
+
+    The node's running sums cover everything kept, so what is summed here is the shorter of the hours before `since`
+    and the hours after it: for the page, which asks for all that is kept, none or one a node.
+    """
+    first = since // HOUR
+    oldest, newest = work.rows(_HOURS)[0]
+    if oldest is None:
+        return {}
+    before, after = first - oldest, newest - first
+    rows = work.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
+    return {node_id(row[0], row[1]): _average(row) for row in rows}
+
+
+def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
+    """The last minutes up to `now` in which any node had a hashrate, newest first; the first may be still running."""
+    running = now // MINUTE
+    found = {minute: (rate, nodes) for minute, rate, nodes in work.rows(_TOTALS, (running, minutes))}
+    steps = Steps()
+    for span in open_spans(work):
+        # No more than so many of one span can be among the last.
+        last = min(span.last, running)
+        steps.add(span._replace(first=max(span.first, last - minutes + 1), last=last))
+    for minute, rate, nodes in steps.minutes():
+        before = found.get(minute, (0, 0))
+        found[minute] = before[0] + rate, before[1] + nodes
+    latest = sorted(found.items(), reverse=True)[:minutes]
+    return [MinuteTotal(minute * MINUTE, rate / 1000, nodes) for minute, (rate, nodes) in latest]
+
+
+def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
+    """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
+    return [from_row(row) for row in work.rows(_SAMPLES, (node.site, node.node, since, until))]
+
+
+def samples_after(work: Work, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
+    """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`.
+
+    Each with its miner, pool and algorithm, which the rows have only where they changed and once an hour.
+    """
+    rows = work.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
+    names = Names()
+    if rows:
+        first = rows[0][1]
+        for (extra,) in work.rows(_EXTRAS, (node.site, node.node, first // HOUR * HOUR, first)):
+            names.pass_by(extra)
+    return [names.sample(row) for row in rows]
+
+
+# Rows of nodes that did not change between two looks: half the price of reading a thousand. Some 3 kB each.
+@lru_cache(maxsize=4096)
+def _node(row: Row) -> NodeFacts:
+    return NodeFacts(
+        id=node_id(row[0], row[1]),
+        name=row[2],
+        host=row[3],
+        version=row[4],
+        tags=_tags(row[5], row[18]),
+        sources=_words.decode(row[6]),
+        interval=as_interval(row[7]),
+        state=None if row[8] is None else NodeState(row[8]),
+        state_at=row[9],
+        reason=row[10],
+        session=row[11],
+        enrolled_at=row[12],
+        first_seen_at=row[13],
+        last_report_at=row[14],
+        clock_offset=row[15],
+        sample=None if row[16] is None else _latest.decode(row[16]),
+        given=row[17] or "",
+        born_at=row[19],
+        today=DayUse(*row[20:24]),
+        contested_at=row[24],
+        contest=row[25],
+    )
+
+
+def _tags(own: str, given: str | None) -> tuple[str, ...]:
+    if given is None:
+        return _words.decode(own)
+    # Once each, in order.
+    return tuple(dict.fromkeys(_words.decode(own) + _words.decode(given)))
+
+
+def _average(row: Row) -> Average:
+    count, hashrate, peers_count, peers = row[2:]
+    return Average(
+        hashrate_mean=hashrate / count / 1000 if count else None,
+        peers_mean=float(peers / peers_count) if peers_count else None,
+        samples=int(count),
+    )

@@ -1,0 +1,44 @@
+"""What each subscriber runs with: fingerprints of its settings, its channels, and what it could not take over."""
+
+import msgspec
+
+from rigwatch.clock import Millis
+from store import marks
+from store.work import Work
+
+_NOTE = """
+INSERT INTO running (name, detail) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET detail = excluded.detail
+"""
+_OF = "SELECT detail FROM running WHERE name = ?"
+_ALIVE = """
+SELECT r.name, r.detail FROM running r JOIN heartbeat h ON h.name = r.name WHERE h.beat_at > ? ORDER BY r.name
+"""
+
+
+class Running(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`sections` and `channels` by name, each with its fingerprint; `problem`: why the settings file is not taken over;
+    `unstorable`: how many messages of which topic the database could not hold."""
+
+    sections: dict[str, str] = {}
+    channels: dict[str, str] = {}
+    problem: str = ""
+    unstorable: dict[str, int] = {}
+
+
+_decoder = msgspec.json.Decoder(Running)
+
+
+def note(work: Work, name: str, running: Running) -> None:
+    """It counts while that subscriber gives signs of life."""
+    work.run(_NOTE, (name, msgspec.json.encode(running).decode()))
+    marks.touch(work)
+
+
+def of(work: Work, name: str) -> Running | None:
+    rows = work.rows(_OF, (name,))
+    return _decoder.decode(rows[0][0]) if rows else None
+
+
+def alive(work: Work, since: Millis) -> dict[str, Running]:
+    """Of subscribers that gave a sign of life after `since`."""
+    return {name: _decoder.decode(detail) for name, detail in work.rows(_ALIVE, (since,))}

@@ -1,0 +1,258 @@
+"""Histories as charts need them, each a bounded number of points: of one node, of the fleet, a little of every node."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample
+from rigwatch.topics import NodeId
+from store.carried import FRESH, Steps, open_spans
+from store.rows import COLUMNS, extra_of, from_row
+from store.times import HOUR, MINUTE
+from store.work import Row, Work
+from subscriber.facts import Cards, FleetPoint, Point
+
+LONG: Millis = 8 * 24 * HOUR
+"""Over longer spans the hours' sums are read instead of the samples."""
+
+_ID = "SELECT id FROM node WHERE site = ? AND node = ?"
+_STAMP = """
+SELECT kept_samples, session, state_at, last_report_at, state FROM node WHERE site = ? AND node = ?
+"""
+_OLDEST = "SELECT n + lag FROM sample WHERE node_id = ? ORDER BY n LIMIT 1"
+_BACK = 1000
+_STEP_BACK = f"SELECT n, n + lag FROM sample WHERE node_id = ? AND n < ? ORDER BY n DESC LIMIT 1 OFFSET {_BACK}"  # noqa: S608 - a constant
+_POINTS = """
+SELECT (n + lag) / ? AS slot, count(*), avg(n + lag), min(n + lag), max(n + lag), avg(hashrate), avg(peers),
+       max(block), avg(temperature), avg(power), count(CASE WHEN extra LIKE ? THEN 1 END),
+       max(CASE WHEN extra LIKE ? THEN n END)
+FROM sample WHERE node_id = ? AND n >= ? AND n + lag >= ? AND n + lag < ? GROUP BY 1 ORDER BY 1
+"""
+_ERRORS, _GPUS = '%"errors":{%', '%"gpus":[%'
+_CARDS = """
+SELECT s.n + s.lag, s.extra FROM {ids} k CROSS JOIN sample s WHERE s.n = k.a AND s.node_id = ? ORDER BY s.n
+"""
+_LATEST = f"SELECT {', '.join(COLUMNS)} FROM sample WHERE node_id = ? ORDER BY n DESC LIMIT ?"  # noqa: S608 - constants
+_HOURS = """
+SELECT h.hour, h.samples, h.count, h.hashrate, h.peers_count, h.peers
+FROM {ids} k CROSS JOIN node_hour h WHERE h.hour = k.a AND h.node_id = ? ORDER BY h.hour
+"""
+_SPOTS = """
+SELECT s.n + s.lag, s.block, s.temperature, s.power, s.extra FROM {ids} k CROSS JOIN sample s
+WHERE s.node_id = ? AND s.n = (SELECT min(m.n) FROM sample m WHERE m.node_id = ? AND m.n >= k.a)
+"""
+_HEIGHTS = """
+SELECT (n + lag) / ? AS slot, max(block) FROM sample
+WHERE node_id = ? AND n >= ? AND n + lag >= ? AND n + lag < ? AND block IS NOT NULL GROUP BY 1
+"""
+_FLEET = """
+SELECT minute / ?, sum(hashrate), sum(nodes), count(*) FROM fleet_minute
+WHERE minute >= ? AND minute < ? AND nodes > 0 GROUP BY 1
+"""
+_FLEET_HAS = "SELECT f.minute FROM {ids} k CROSS JOIN fleet_minute f WHERE f.minute = k.a AND f.nodes > 0"
+_FLEET_OLDEST = "SELECT min(minute) FROM fleet_minute WHERE nodes > 0"
+_MEANS = """
+SELECT n.site, n.node, m.rate FROM (SELECT node_id, sum(hashrate) / sum(count) AS rate FROM node_minute
+    WHERE minute >= ? AND minute < ? AND count > 0 GROUP BY node_id) m JOIN node n ON n.id = m.node_id
+"""
+_LAST = """
+SELECT q.site, q.node, s.n + s.lag, s.hashrate, coalesce(c.interval, q.interval), c.state FROM (
+    SELECT n.id, n.site, n.node, n.interval,
+        (SELECT s.n FROM sample s WHERE s.node_id = n.id AND s.n <= ? + n.stray AND s.n + s.lag <= ?
+         ORDER BY s.n DESC LIMIT 1) AS last,
+        (SELECT max(c.at) FROM node_change c WHERE c.node_id = n.id AND c.at <= ?) AS changed
+    FROM node n WHERE n.retired_at IS NULL AND n.kept_samples > 0) q
+JOIN sample s ON s.node_id = q.id AND s.n = q.last
+LEFT JOIN node_change c ON c.node_id = q.id AND c.at = q.changed
+"""
+_NODES = "SELECT id, site, node FROM node"
+_DAY = "SELECT node_id, hour, hashrate / count FROM node_hour WHERE hour >= ? AND hour <= ? AND count > 0"
+
+
+def stamp(work: Work, node: NodeId) -> tuple[object, ...]:
+    """Differs when the node's history has changed; empty for one that is not there."""
+    rows = work.rows(_STAMP, (node.site, node.node))
+    return tuple(rows[0]) if rows else ()
+
+
+def oldest(work: Work, node: NodeId) -> Millis | None:
+    """When its oldest sample was taken."""
+    rows = work.rows(_OLDEST, (_number(work, node),))
+    return int(rows[0][0]) if rows else None
+
+
+def points(work: Work, node: NodeId, step: Millis, *, since: Millis, until: Millis) -> list[Point]:
+    """Means over `step` each, in order; spans without a sample have no point. About 1 µs a sample.
+
+    Over more than `LONG`, hashrate and peers are means of whole hours, other figures those of one sample a step.
+    """
+    number = _number(work, node)
+    if until - since > LONG:
+        hours = -(-step // HOUR)
+        return _long(work, number, range(since // HOUR // hours * hours, until // HOUR + 1, hours))
+    span = (number, _first(work, number, since), since, until)
+    return [_point(row) for row in work.rows(_POINTS, (step, _ERRORS, _GPUS, *span))]
+
+
+def heights(work: Work, nodes: Iterable[NodeId], step: Millis, *, since: Millis, until: Millis) -> dict[int, int]:
+    """The highest block that any of the nodes had in each step, by the step's number since 1970."""
+    highest: dict[int, int] = {}
+    for node in nodes:
+        number = _number(work, node)
+        span = (number, _first(work, number, since), since, until)
+        found = (
+            [(point.at // step, point.block) for point in points(work, node, step, since=since, until=until)]
+            if until - since > LONG
+            else work.rows(_HEIGHTS, (step, *span))
+        )
+        for slot, block in found:
+            if block is not None:
+                highest[slot] = max(block, highest.get(slot, 0))
+    return highest
+
+
+def cards(work: Work, node: NodeId, of: Sequence[Point]) -> list[Cards]:
+    """The GPUs in one sample of each point that has any."""
+    numbers = [point.gpus_n for point in of if point.gpus_n is not None]
+    if not numbers:
+        return []
+    rows = work.rows(_CARDS, (_json(numbers), _number(work, node)))
+    return [Cards(int(at), extra_of(extra).gpus or ()) for at, extra in rows]
+
+
+def latest(work: Work, node: NodeId, count: int) -> list[Sample]:
+    """Its last samples, the latest first."""
+    return [from_row(row) for row in work.rows(_LATEST, (_number(work, node), count))]
+
+
+def fleet(work: Work, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
+    """Means over `step` (whole minutes) of the fleet's minutes, in order; the minute of `until` is not in it."""
+    minutes, first, after = max(1, step // MINUTE), since // MINUTE, until // MINUTE
+    slots = {
+        int(slot): [float(rate), nodes, count]
+        for slot, rate, nodes, count in work.rows(_FLEET, (minutes, first, after))
+    }
+    steps = Steps()
+    for span in open_spans(work):
+        steps.add(span._replace(first=max(span.first, first), last=min(span.last, after - 1)))
+    carried = list(steps.minutes())
+    stored = {minute for (minute,) in work.rows(_FLEET_HAS, (_json([minute for minute, *_ in carried]),))}
+    for minute, rate, nodes in carried:
+        slot = slots.setdefault(minute // minutes, [0, 0, 0])
+        slot[0] += rate
+        slot[1] += nodes
+        slot[2] += minute not in stored
+    return [
+        FleetPoint(slot * minutes * MINUTE, rate / count / 1000, float(nodes / count))
+        for slot, (rate, nodes, count) in sorted(slots.items())
+    ]
+
+
+def fleet_oldest(work: Work) -> Millis | None:
+    minute = work.rows(_FLEET_OLDEST)[0][0]
+    return None if minute is None else minute * MINUTE
+
+
+def rates_around(work: Work, at: Millis, span: Millis) -> dict[NodeId, float]:
+    """Each node's hashrate (H/s) at a moment of the last two hours: the mean of its minutes in the `span` around it, or
+    its last sample before where that still counted. About 10 µs a node."""
+    begin = at - span // 2
+    known = work.rows(_MEANS, (begin // MINUTE, (begin + span) // MINUTE))
+    rates = {NodeId(site, node): rate / 1000 for site, node, rate in known}
+    for site, node, taken_at, rate, interval, state in work.rows(_LAST, (at, at, at)):
+        is_there = state is None or state == NodeState.ONLINE.value
+        if rate is not None and is_there and taken_at + FRESH * interval > at:
+            rates.setdefault(NodeId(site, node), rate / 1000)
+    return rates
+
+
+def by_hour(work: Work, hours: int, now: Millis) -> dict[NodeId, list[float | None]]:
+    """Each node's mean hashrate (H/s) in each of the last hours, the running one last; about 1 µs a figure."""
+    last = now // HOUR
+    first = last - hours + 1
+    rates: defaultdict[int, list[float | None]] = defaultdict(lambda: [None] * hours)
+    for number, hour, rate in work.rows(_DAY, (first, last)):
+        rates[number][hour - first] = rate / 1000
+    return {NodeId(site, node): rates[number] for number, site, node in work.rows(_NODES) if number in rates}
+
+
+def _number(work: Work, node: NodeId) -> int:
+    rows = work.rows(_ID, (node.site, node.node))
+    return int(rows[0][0]) if rows else -1
+
+
+def _first(work: Work, number: int, since: Millis) -> int:
+    """An `n` from which on lie all samples since then, give or take a thousand.
+
+    `n` grows with time, but need not be one: a rig's clock may have been years off.
+    """
+    at = 2**62
+    while rows := work.rows(_STEP_BACK, (number, at)):
+        at, taken = rows[0]
+        if taken < since:
+            return int(at)
+    return 0
+
+
+def _point(row: Row) -> Point:
+    _, samples, at, first, last, hashrate, peers, block, temperature, power, failing, gpus_n = row
+    return Point(
+        at=int(at),
+        first=int(first),
+        last=int(last),
+        samples=samples,
+        hashrate=_scaled(hashrate, 1000),
+        peers=_scaled(peers, 1),
+        block=block,
+        temperature=_scaled(temperature, 10),
+        power=_scaled(power, 10),
+        failing=failing,
+        gpus_n=gpus_n,
+    )
+
+
+def _scaled(stored: float | None, scale: int) -> float | None:
+    # PostgreSQL's mean of whole numbers is a Decimal.
+    return None if stored is None else float(stored) / scale
+
+
+def _long(work: Work, number: int, steps: range) -> list[Point]:
+    """`steps` are the hours at which each begins."""
+    spots = _spots(work, number, steps)
+    sums: dict[int, list[float]] = {}
+    for hour, *figures in work.rows(_HOURS, (_json(range(steps.start, steps.stop)), number)):
+        slot = sums.setdefault(hour // steps.step, [hour, hour, 0, 0, 0, 0, 0])
+        slot[1] = hour
+        for at, figure in enumerate(figures, 2):
+            slot[at] += figure
+    return [_long_point(each, spots.get(slot, (None, None, None, ""))) for slot, each in sums.items()]
+
+
+def _spots(work: Work, number: int, steps: range) -> Mapping[int, Row]:
+    """One sample of each step by where its time falls, at the price of one look at the key each."""
+    rows = work.rows(_SPOTS, (_json([hour * HOUR for hour in steps]), number, number))
+    return {row[0] // HOUR // steps.step: row[1:] for row in rows}
+
+
+def _long_point(sums: Sequence[float], spot: Row) -> Point:
+    first, last, samples, count, hashrate, peers_count, peers = sums
+    block, temperature, power, extra = spot
+    since, until = int(first) * HOUR, (int(last) + 1) * HOUR
+    return Point(
+        at=(since + until) // 2,
+        first=since,
+        last=until,
+        samples=int(samples),
+        hashrate=hashrate / count / 1000 if count else None,
+        peers=peers / peers_count if peers_count else None,
+        block=block,
+        temperature=_scaled(temperature, 10),
+        power=_scaled(power, 10),
+        failing=int(bool(extra and extra_of(extra).errors)),
+    )
+
+
+def _json(numbers: Sequence[int]) -> str:
+    return msgspec.json.encode(list(numbers)).decode()

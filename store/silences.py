@@ -1,0 +1,60 @@
+"""Silences and maintenance as rows; people write them, the engine reads them at its next look."""
+
+import msgspec
+
+from rigwatch.clock import Millis
+from rigwatch.errors import StoreError
+from store import marks
+from store.work import Row, Work
+from subscriber.alerts.mute import Matcher, Mute, MuteKind
+
+_COLUMNS = "id, kind, matcher, starts_at, ends_at, by, why, created_at, every, lasts, ended_by"
+_RUNNING = f"SELECT {_COLUMNS} FROM silence WHERE ends_at > ? ORDER BY id"  # noqa: S608 - constants
+_ENDED = f"SELECT {_COLUMNS} FROM silence WHERE ends_at <= ? ORDER BY ends_at DESC, id DESC LIMIT ?"  # noqa: S608 - constants
+_DURING = f"""
+SELECT {_COLUMNS} FROM silence WHERE ends_at > ? AND starts_at < ? ORDER BY id LIMIT 1000
+"""  # noqa: S608 - constants
+_ADD = """
+INSERT INTO silence (kind, matcher, starts_at, ends_at, every, lasts, by, why, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+"""
+_END = "UPDATE silence SET ends_at = ?, ended_by = ? WHERE id = ? AND ends_at > ?"
+_matcher = msgspec.json.Decoder(Matcher)
+
+
+def running(work: Work, now: Millis) -> tuple[Mute, ...]:
+    """Those that are not over, also those that have not begun."""
+    return tuple(_mute(row) for row in work.rows(_RUNNING, (now,)))
+
+
+def ended(work: Work, now: Millis, limit: int) -> tuple[Mute, ...]:
+    """Those that are over, the latest end first."""
+    return tuple(_mute(row) for row in work.rows(_ENDED, (now, limit)))
+
+
+def during(work: Work, since: Millis, until: Millis) -> tuple[Mute, ...]:
+    """Those that may have kept something quiet between two moments."""
+    return tuple(_mute(row) for row in work.rows(_DURING, (since, until)))
+
+
+def add(work: Work, mute: Mute) -> int:
+    """Its number; that of `mute` is not looked at. Takes effect at the engine's next look, within a second."""
+    marks.touch(work)
+    matcher = msgspec.json.encode(mute.matcher).decode()
+    times = (mute.starts_at, mute.ends_at, mute.every, mute.lasts)
+    rows = work.rows(_ADD, (mute.kind.value, matcher, *times, mute.by, mute.why, mute.created_at))
+    return int(rows[0][0])
+
+
+def end(work: Work, number: int, *, by: str, now: Millis) -> None:
+    """Ends it now; it stays for the record. `StoreError` when none with this number is running."""
+    marks.touch(work)
+    if not work.run(_END, (now, by, number, now)):
+        raise StoreError(f"silence {number}: there is none that is not over; 'rigwatch silence list' shows them")
+
+
+def _mute(row: Row) -> Mute:
+    number, kind, matcher, *rest = row
+    starts_at, ends_at, by, why, created_at, every, lasts, ended_by = rest
+    about = _matcher.decode(matcher)
+    return Mute(number, MuteKind(kind), about, starts_at, ends_at, by, why, created_at, every, lasts, ended_by or "")

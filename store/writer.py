@@ -1,0 +1,377 @@
+"""One batch of messages, judged and stored in one transaction: samples, rollups, latest values and facts together."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import msgspec
+
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample, Status
+from rigwatch.topics import NodeId
+from store import carried, changes, numbers, rollups
+from store.reader import node_id
+from store.rows import COLUMNS, is_named, stored_number, to_row
+from store.texts import storable
+from store.times import HOUR
+from store.work import Row, Work
+from subscriber.ingest import (
+    CLOCK_TOLERANCE,
+    LIVE_INTERVALS,
+    Heard,
+    Known,
+    Rejected,
+    ReportTaken,
+    StatusTaken,
+    Timed,
+    judge,
+)
+from subscriber.quota import DayUse, Quota
+
+Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
+Key: TypeAlias = tuple[int, int]
+"""Node and `n`."""
+Taken: TypeAlias = tuple["Draft", Heard, ReportTaken]
+
+_LOAD = """
+SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
+       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n,
+       n.born_at, n.other_session, n.generation, n.tail_at, n.tail_rate, n.tail_until, n.stray,
+       n.day, n.day_samples, n.day_bytes, n.day_refused
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
+"""
+_ADD_NODE = """
+INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
+                  kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n,
+                  generation, other_session, stray)
+VALUES (?, ?, ?, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
+"""
+_REMOVE_UNHEARD = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL AND enrolled_at IS NULL"
+_EXISTING = "SELECT s.node_id, s.n FROM {pairs} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b"
+_BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ? LIMIT ?"
+_SET_IDENTITY = """
+UPDATE node SET name = {name}, host = {host}, version = {version}, tags = {tags}, sources = {sources},
+    interval = {interval} {from} WHERE node.id = {id}
+"""
+_IDENTITY_COLUMNS = (
+    ("name", "text"),
+    ("host", "text"),
+    ("version", "text"),
+    ("tags", "text"),
+    ("sources", "text"),
+    ("interval", "int8"),
+    ("id", "int4"),
+)
+_SET_FACTS = """
+UPDATE node SET session = {session}, other_session = {other}, generation = {generation},
+    state = {state}, state_at = {state_at}, reason = {reason},
+    first_seen_at = {first_seen_at}, last_report_at = {last_report_at}, clock_offset = {clock_offset},
+    latest = {latest}, latest_at = {latest_at}, kept_samples = kept_samples + {samples},
+    kept_count = kept_count + {count}, kept_hashrate = kept_hashrate + {hashrate},
+    kept_peers_count = kept_peers_count + {peers_count}, kept_peers = kept_peers + {peers}, highest_n = {highest},
+    born_at = {born_at}, tail_at = {tail_at}, tail_rate = {tail_rate}, tail_until = {tail_until}, stray = {stray},
+    day = {day}, day_samples = {day_samples}, day_bytes = {day_bytes}, day_refused = {day_refused}
+{from} WHERE node.id = {id}
+"""
+_FACTS_COLUMNS = (
+    ("session", "int8"),
+    ("other", "int8"),
+    ("generation", "int4"),
+    ("state", "text"),
+    ("state_at", "int8"),
+    ("reason", "text"),
+    ("first_seen_at", "int8"),
+    ("last_report_at", "int8"),
+    ("clock_offset", "int8"),
+    ("latest", "text"),
+    ("latest_at", "int8"),
+    ("samples", "int8"),
+    ("count", "int8"),
+    ("hashrate", "float8"),
+    ("peers_count", "int8"),
+    ("peers", "float8"),
+    ("highest", "int8"),
+    ("born_at", "int8"),
+    ("tail_at", "int8"),
+    ("tail_rate", "float8"),
+    ("tail_until", "int8"),
+    ("stray", "int8"),
+    ("day", "int4"),
+    ("day_samples", "int8"),
+    ("day_bytes", "int8"),
+    ("day_refused", "int8"),
+    ("id", "int4"),
+)
+_SET_CONTEST = "UPDATE node SET contested_at = ?, contest = ? WHERE id = ?"
+_MANY = 20
+_json = msgspec.json.Encoder()
+_latest = msgspec.json.Decoder(Sample)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A node's row while a batch changes it."""
+
+    id: int
+    known: Known
+    reason: str
+    first_seen_at: Millis | None
+    last_report_at: Millis | None
+    clock_offset: int | None
+    latest: str | None
+    latest_at: Millis
+    highest: int
+    tail: carried.Tail
+    today: DayUse
+    identity: Status | None = None
+    contested: tuple[Millis, str] | None = None
+    touched: bool = False
+    changes: list[Row] = field(default_factory=list)
+    sample: Sample | None = None
+
+    def latest_sample(self) -> Sample | None:
+        if self.sample is None and self.latest is not None:
+            self.sample = _latest.decode(self.latest)
+        return self.sample
+
+    def take(self, heard: Heard, verdict: StatusTaken | ReportTaken) -> None:
+        """The facts of a message; its samples follow once it is known which of them are new."""
+        self.touched = True
+        if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
+            self.reason = storable(heard.body.reason) if isinstance(heard.body, Status) else ""
+            self._note(verdict.known)
+        elif verdict.known.interval != self.known.interval:
+            # Its reports came first, or through another subscriber, and it was this birth that was to say so.
+            self._note(verdict.known)
+        self.known = verdict.known
+        self.tail.interval, self.tail.since = verdict.known.interval, verdict.known.state_at
+        if heard.contest is not None:
+            self.contested = heard.received_at, storable(heard.contest.evidence)
+        if self.first_seen_at is None:
+            self.first_seen_at = heard.received_at
+        if isinstance(verdict, StatusTaken) and verdict.identity and isinstance(heard.body, Status):
+            self.identity = heard.body
+
+    def _note(self, known: Known) -> None:
+        if known.state is not None:
+            self.changes.append((self.id, known.state_at, known.state.value, self.reason, known.interval))
+
+    def take_new(self, timed: Timed, received_at: Millis, clock_offset: int) -> None:
+        """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
+        self.clock_offset = clock_offset
+        if not timed.live:
+            return
+        self.last_report_at = received_at
+        # A latest sample of the future was taken before the server's own clock was set back.
+        if timed.at >= self.latest_at or self.latest_at > received_at + CLOCK_TOLERANCE:
+            self.latest_at = timed.at
+            self.sample = msgspec.structs.replace(timed.sample, at=timed.at)
+            self.latest = _json.encode(self.sample).decode()
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The samples of a batch on their way into the tables."""
+
+    drafts: dict[NodeId, Draft]
+    quota: Quota | None = None
+    rows: dict[Key, Row] = field(default_factory=dict)
+    added: rollups.Added = field(default_factory=rollups.Added)
+
+    def make_way(self, work: Work, row: Row, stored: Row | None) -> None:
+        """Another sample has this row's number: it gets a free one, be it stored or on its way."""
+        taken = {n for _, n in self.rows}
+        if stored is not None:
+            numbers.move(work, stored, taken)
+            return
+        moved = numbers.renumbered(work, self.rows.pop((row[0], row[1])), taken)
+        self.rows[moved[0], moved[1]] = moved
+
+
+class UnknownNodes(Exception):
+    """Nodes that have no row yet. They are added in a transaction of their own before the batch is tried again.
+
+    Added by the batch itself, which has locked the rows of others by then, two subscribers that hear of the same nodes
+    for the first time would wait for each other.
+    """
+
+    def __init__(self, nodes: Collection[NodeId]) -> None:
+        super().__init__(nodes)
+        self.nodes = nodes
+
+
+def write(
+    work: Work, batch: Sequence[Heard], *, look_for_all: bool = False, quota: Quota | None = None
+) -> list[Verdict]:
+    """What became of each message, in order. Everything is stored when the transaction around this is committed.
+
+    Raises `UnknownNodes` before anything is changed. `look_for_all`: a node's highest `n` is not taken for granted.
+    """
+    drafts = _load(work, {heard.node for heard in batch})
+    verdicts: list[Verdict] = []
+    for heard in batch:
+        draft = drafts[heard.node]
+        verdict = judge(heard, draft.known)
+        if not isinstance(verdict, Rejected):
+            draft.take(heard, verdict)
+        verdicts.append(verdict)
+    collected = _Batch(drafts, quota)
+    reports = [
+        (drafts[heard.node], heard, report)
+        for heard, report in zip(batch, verdicts, strict=True)
+        if isinstance(report, ReportTaken)
+    ]
+    stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
+    taken = iter([_collect(work, collected, report, stored) for report in reports])
+    verdicts = [next(taken) if isinstance(verdict, ReportTaken) else verdict for verdict in verdicts]
+    changes.record(work, [change for draft in drafts.values() for change in draft.changes])
+    if collected.rows:
+        rows = list(collected.rows.values())
+        work.load("sample", COLUMNS, rows)
+        rollups.write(work, collected.added, rows, {draft.id: draft.tail for draft in drafts.values()})
+    _save(work, collected)
+    return verdicts
+
+
+def add_nodes(work: Work, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
+    """Rows for nodes not heard of yet, with the time of their enrolment; those that are there stay as they are."""
+    work.run_many(_ADD_NODE, [(node.site, node.node, enrolled_at) for node, enrolled_at in sorted(nodes)])
+
+
+def remove_unheard(work: Work, nodes: Iterable[NodeId]) -> None:
+    """Takes away rows that were added for messages which then could not be stored."""
+    work.run_many(_REMOVE_UNHEARD, [(node.site, node.node) for node in sorted(nodes)])
+
+
+def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
+    names = _json.encode([(node.site, node.node) for node in nodes]).decode()
+    drafts = _drafts(work.rows(_LOAD, (names,)))
+    if len(drafts) < len(nodes):
+        raise UnknownNodes(nodes - drafts.keys())
+    return drafts
+
+
+def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
+    return {node_id(row[1], row[2]): _draft(row) for row in rows}
+
+
+def _draft(row: Row) -> Draft:
+    state = None if row[4] is None else NodeState(row[4])
+    known = Known(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
+    latest_at = row[12] or 0
+    tail = carried.Tail.of(row[17:21], interval=known.interval, since=known.state_at, stored_at=latest_at)
+    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail, DayUse(*row[21:25]))
+
+
+def _collect(work: Work, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
+    """The report with those of its samples that are stored with the batch, or were before."""
+    draft, heard, report = taken
+    draft.today = draft.today.on(heard.received_at)
+    size, kept, new = heard.size // len(report.samples), [], 0
+    room = draft.today.room(batch.quota, size)
+    latest, previous = draft.latest_sample(), None
+    named = latest is not None and is_named(latest)
+    for timed in report.samples:
+        sample = timed.sample
+        key = (draft.id, sample.n)
+        is_highest, draft.highest = sample.n > draft.highest, max(draft.highest, sample.n)
+        row = to_row(draft.id, sample, timed.at, _near(sample, previous or latest, draft.known), named=named)
+        there = batch.rows.get(key) or stored.get(key)
+        if there is not None and not numbers.is_ahead(there, row):
+            kept.append(timed)
+            continue
+        if new < room:
+            if there is not None:
+                batch.make_way(work, row, stored.pop(key, None))
+            previous = sample
+            batch.rows[key] = row
+            batch.added.add(draft.id, timed.at, row)
+            kept.append(timed)
+            new += 1
+        elif not is_highest:
+            continue
+        # One that is over the quota is not stored, but its node is watched all the same.
+        draft.take_new(timed, heard.received_at, report.clock_offset)
+    left = len(report.samples) - len(kept)
+    if new or left:
+        draft.today = draft.today.add(new, new * size, left)
+    return msgspec.structs.replace(report, samples=tuple(kept)) if left else report
+
+
+def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
+    """The one before, where what this one shares with it need not be repeated.
+
+    Not across a gap, into which history may come that shares other things; and not from one hour to the next, which is
+    what is forgotten at once.
+    """
+    if before is None or not 0 < sample.n - before.n <= LIVE_INTERVALS * known.interval:
+        return None
+    return before if sample.n // HOUR == before.n // HOUR else None
+
+
+def _existing(work: Work, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
+    """Those of the samples that are stored already."""
+    found: list[Key] = []
+    keys: list[Key] = []
+    for draft, _, report in reports:
+        # Above the highest nothing is stored yet: nearly always.
+        wanted = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= draft.highest]
+        between = _between(work, draft.id, wanted) if len(wanted) >= _MANY else None
+        if between is None:
+            keys += [(draft.id, n) for n in wanted]
+        else:
+            found += [(draft.id, n) for n in between]
+    if keys:
+        found += map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),)))
+    return numbers.rows_of(work, found)
+
+
+def _between(work: Work, node: int, wanted: Sequence[int]) -> set[int] | None:
+    """Which are there, where there is hardly anything else between them, as with history; None where there is."""
+    most = 2 * len(wanted)
+    rows = work.rows(_BETWEEN, (node, min(wanted), max(wanted), most))
+    return None if len(rows) == most else {n for (n,) in rows}.intersection(wanted)
+
+
+def _save(work: Work, batch: _Batch) -> None:
+    touched = sorted((draft for draft in batch.drafts.values() if draft.touched), key=lambda draft: draft.id)
+    kept = batch.added.by_node()
+    described = [_identity(draft, draft.identity) for draft in touched if draft.identity]
+    work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
+    contested = [(*draft.contested, draft.id) for draft in touched if draft.contested]
+    if contested:
+        work.run_many(_SET_CONTEST, contested)
+    work.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
+
+
+def _identity(draft: Draft, status: Status) -> Row:
+    tags, sources = _json.encode(status.tags).decode(), _json.encode(status.sources).decode()
+    name, host, version = map(storable, (status.name, status.host, status.version))
+    return (name, host, version, tags, sources, draft.known.interval, draft.id)
+
+
+def _facts(draft: Draft, kept: rollups.Sum) -> Row:
+    known = draft.known
+    return (
+        known.session,
+        known.other_session,
+        known.generation,
+        known.state.value if known.state else None,
+        known.state_at,
+        draft.reason,
+        draft.first_seen_at,
+        draft.last_report_at,
+        draft.clock_offset,
+        draft.latest,
+        draft.latest_at or None,
+        kept.samples,
+        kept.count,
+        stored_number(kept.hashrate),
+        kept.peers_count,
+        stored_number(kept.peers),
+        draft.highest,
+        known.born_at,
+        *draft.tail.row,
+        *msgspec.structs.astuple(draft.today),
+        draft.id,
+    )

@@ -1,0 +1,52 @@
+"""A node that comes and goes on purpose fills no table: only its latest incidents are kept, and their latest lines."""
+
+import pytest
+
+from store import Store, crowds
+from store.work import Work
+
+_INCIDENT = """
+INSERT INTO incident (id, rule, scope, site, name, state, severity, since, live, detail)
+VALUES (?, 'lost', 'node', 'main', ?, 'resolved', 'critical', ?, ?, '{}')
+"""
+
+
+def rows(work: Work, table: str) -> int:
+    return int(work.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - names of the test
+
+
+def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowds, "INCIDENTS_MAX", 10)
+
+    def fill(work: Work) -> None:
+        work.run_many(_INCIDENT, [(number, "flaps", number, int(number == 1)) for number in range(1, 31)])
+        work.run_many(_INCIDENT, [(number, "quiet", number, 0) for number in range(31, 41)])
+        work.run_many(
+            "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, 1, 'fired', '')",
+            [(number, number) for number in range(1, 41)],
+        )
+
+    store.change(fill)
+    assert store.change(crowds.forget) == 19
+    left = store.look(lambda work: [number for (number,) in work.rows("SELECT id FROM incident ORDER BY id")])
+    assert left == [1, *range(21, 41)]
+    assert store.look(lambda work: rows(work, "decision")) == 21
+    assert store.change(crowds.forget) == 0
+
+
+def test_of_an_endless_story_the_latest_lines_are_kept(store: Store) -> None:
+    def fill(work: Work) -> None:
+        work.run_many(
+            "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, 1, 'pending', '')",
+            [(number, 1 if number % 4 else 2) for number in range(1, 1001)],
+        )
+
+    store.change(fill)
+    while store.change(crowds.forget):
+        pass
+    kept = store.look(
+        lambda work: work.rows("SELECT incident_id, min(id), count(*) FROM decision GROUP BY incident_id")
+    )
+    assert sorted(kept) == [(1, 334, crowds.LINES_MAX), (2, 4, 250)]

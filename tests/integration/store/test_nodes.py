@@ -1,0 +1,121 @@
+"""What people decide about nodes on the server, on each database."""
+
+import pytest
+
+from rigwatch.errors import NotDone
+from rigwatch.messages import NodeState
+from rigwatch.topics import NodeId
+from store import Store, alerts, marks, nodes, reader
+from store.work import Work
+from subscriber.alerts.incident import Incident, Scope, State, Subject
+from subscriber.alerts.rule import Rule
+from tests.fake_clock import START
+from tests.rigs import birth, report, rig, sample
+
+RIG = rig("rig1")
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def known(store: Store) -> Store:
+    """rig1 reported at START and calls itself Own."""
+    store.write([RIG.heard(birth(name="Own")), RIG.heard(report(sample(hashrate=5.0)))])
+    return store
+
+
+def past_incident(work: Work) -> None:
+    incident = Incident(7, Rule.LOST, Subject(Scope.NODE, "main", "rig1"), State.RESOLVED, START - HOUR)
+    work.run(alerts._SAVE, alerts._row(incident))
+
+
+def test_a_name_given_here_wins_until_it_is_taken_back(known: Store) -> None:
+    known.change(lambda work: nodes.rename(work, RIG.id, "Given"))
+    known.write([RIG.heard(birth(2, name="Another"))])
+    assert [each.title for each in known.nodes()] == ["Given"]
+    assert known.look(lambda work: reader.some(work, [RIG.id]))[0].title == "Given"
+    known.change(lambda work: nodes.rename(work, RIG.id, ""))
+    assert [each.title for each in known.nodes()] == ["Another"]
+
+
+def test_tags_given_here_stand_beside_its_own(known: Store) -> None:
+    known.change(lambda work: nodes.set_tags(work, RIG.id, ["b", "a"]))
+    assert [each.tags for each in known.nodes()] == [("b", "a")]
+    known.change(lambda work: nodes.set_tags(work, RIG.id, []))
+    assert [each.tags for each in known.nodes()] == [()]
+
+
+def test_a_retired_node_is_hidden_everywhere_and_can_come_back(known: Store) -> None:
+    before = known.stamp()
+    known.change(lambda work: nodes.retire(work, RIG.id, START))
+    assert known.nodes() == []
+    assert known.look(lambda work: reader.some(work, [RIG.id])) == []
+    assert known.stamp() != before
+    assert [each.retired_at for each in known.look(nodes.every)] == [START]
+    assert known.samples(RIG.id, since=0, until=START + 1)
+    known.change(lambda work: nodes.restore(work, RIG.id))
+    assert [each.id for each in known.nodes()] == [RIG.id]
+
+
+def test_enrolling_it_anew_brings_a_retired_node_back(known: Store) -> None:
+    known.change(lambda work: nodes.retire(work, RIG.id, START))
+    known.set_enrolled({RIG.id: START - 1})
+    assert known.nodes() == []
+    known.set_enrolled({RIG.id: START + 1})
+    assert [each.id for each in known.nodes()] == [RIG.id]
+
+
+def test_a_node_moves_with_its_history_its_name_and_its_past_incidents(known: Store) -> None:
+    known.change(past_incident)
+    known.change(lambda work: nodes.rename(work, RIG.id, "Given"))
+    moved = NodeId("garage", "rig1")
+    # As the subscriber may have noted the enrolment already.
+    known.set_enrolled({RIG.id: START, moved: START})
+    known.change(lambda work: nodes.move(work, RIG.id, "garage", START + HOUR))
+    (facts,) = known.nodes()
+    assert (facts.id, facts.title, facts.state, facts.state_at) == (moved, "Given", NodeState.OFFLINE, START + HOUR)
+    assert "moved here from main" in facts.reason
+    assert [each.hashrate for each in known.samples(moved, since=0, until=START + 1)] == [5.0]
+    (incident,) = known.incidents(10)
+    assert incident.subject == Subject(Scope.NODE, "garage", "rig1")
+    assert known.look(lambda work: work.rows("SELECT site FROM incident")) == [("garage",)]
+
+
+def test_the_last_words_under_the_old_name_are_no_new_node(known: Store) -> None:
+    known.change(lambda work: nodes.move(work, RIG.id, "garage", START + HOUR))
+    known.write([RIG.heard(report(sample(START + 1, hashrate=1.0)))])
+    assert [str(each.id) for each in known.nodes()] == ["garage/rig1"]
+
+
+def test_a_node_does_not_move_onto_another(known: Store) -> None:
+    known.write([rig("rig1", "garage").heard(birth())])
+    with pytest.raises(NotDone, match="garage/rig1: is there already"):
+        known.change(lambda work: nodes.move(work, RIG.id, "garage", START))
+    assert [str(each.id) for each in known.nodes()] == ["garage/rig1", "main/rig1"]
+
+
+def test_what_cannot_be_done_is_said_and_changes_nothing(known: Store) -> None:
+    stranger = NodeId("main", "rig9")
+    before = known.look(marks.changed)
+    for do in (
+        lambda work: nodes.rename(work, stranger, "x"),
+        lambda work: nodes.set_tags(work, stranger, ["x"]),
+        lambda work: nodes.retire(work, stranger, START),
+        lambda work: nodes.restore(work, RIG.id),
+        lambda work: nodes.move(work, stranger, "garage", START),
+    ):
+        with pytest.raises(NotDone):
+            known.change(do)
+    assert known.look(marks.changed) == before
+    assert [str(each.id) for each in known.nodes()] == ["main/rig1"]
+
+
+def test_every_change_is_news_to_pages_and_alerts(known: Store) -> None:
+    seen = {known.stamp()}
+    for do in (
+        lambda work: nodes.rename(work, RIG.id, "x"),
+        lambda work: nodes.set_tags(work, RIG.id, ["x"]),
+        lambda work: nodes.move(work, RIG.id, "garage", START),
+    ):
+        known.change(do)
+        seen.add(known.stamp())
+    assert len(seen) == 4

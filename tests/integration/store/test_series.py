@@ -1,0 +1,162 @@
+"""Histories for charts: means over steps, gaps left open, on each database."""
+
+from rigwatch.clock import Millis
+from rigwatch.messages import Gpu, NodeState, Sample
+from store import Store, changes, series
+from subscriber.facts import Cards, Change, FleetPoint
+from tests.fake_clock import START
+from tests.rigs import Rig, birth, goodbye, report, rig, sample, will
+
+MINUTE: Millis = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+EVEN = START - START % HOUR
+
+
+def tell(store: Store, of: Rig, *samples: Sample) -> None:
+    for first in range(0, len(samples), 500):
+        store.write([of.heard(report(*samples[first : first + 500]))])
+
+
+def test_points_are_means_and_a_gap_has_none(store: Store) -> None:
+    at = EVEN - 10 * MINUTE
+    figures = {"peers": 4, "block": 70, "temperature": 61.5, "power": 120.0}
+    tell(
+        store,
+        rig(),
+        Sample(n=at, at=at, hashrate=100, **figures),  # type: ignore[arg-type]
+        Sample(n=at + 1, at=at + MINUTE, hashrate=200, errors={"miner": "away"}),
+        Sample(n=at + 2, at=at + 6 * MINUTE, hashrate=50),
+    )
+    tell(store, rig("other"), sample(at, hashrate=9e9))
+    found = store.look(lambda work: series.points(work, rig().id, 2 * MINUTE, since=at, until=EVEN))
+    first, second = found
+    assert (first.at, first.first, first.last, first.samples) == (at + MINUTE // 2, at, at + MINUTE, 2)
+    assert (first.hashrate, first.peers, first.block, first.temperature, first.power) == (150, 4, 70, 61.5, 120)
+    assert (first.failing, second.failing) == (1, 0)
+    assert (second.at, second.hashrate, second.peers) == (at + 6 * MINUTE, 50, None)
+    later = store.look(lambda work: series.points(work, rig().id, 2 * MINUTE, since=at + MINUTE, until=at + 6 * MINUTE))
+    assert [point.hashrate for point in later] == [200]
+
+
+def test_numbers_far_from_their_time_are_found_all_the_same(store: Store) -> None:
+    # A clock that was years behind, and was set meanwhile.
+    old = [Sample(n=number, at=EVEN - 3 * HOUR + number * 1000) for number in range(1, 2501)]
+    tell(store, rig(), *old, Sample(n=EVEN, at=EVEN, hashrate=5))
+    found = store.look(lambda work: series.points(work, rig().id, MINUTE, since=EVEN - 3 * HOUR, until=EVEN + 1))
+    assert sum(point.samples for point in found) == 2501
+    recent = store.look(lambda work: series.points(work, rig().id, MINUTE, since=EVEN, until=EVEN + 1))
+    assert [point.hashrate for point in recent] == [5]
+
+
+def test_each_point_has_the_cards_of_its_last_sample(store: Store) -> None:
+    at = EVEN - HOUR
+    gpus = [(Gpu("a", hashrate=rate),) for rate in (1.0, 2.0, 3.0)]
+    tell(
+        store,
+        rig(),
+        Sample(n=1, at=at, gpus=gpus[0]),
+        Sample(n=2, at=at + 1, gpus=gpus[1]),
+        Sample(n=3, at=at + MINUTE, gpus=gpus[2]),
+        Sample(n=4, at=at + 2 * MINUTE),
+    )
+
+    def cards() -> list[Cards]:
+        points = store.look(lambda work: series.points(work, rig().id, MINUTE, since=at, until=EVEN))
+        return store.look(lambda work: series.cards(work, rig().id, points))
+
+    assert cards() == [Cards(at + 1, gpus[1]), Cards(at + MINUTE, gpus[2])]
+
+
+def test_heights_are_the_highest_of_several_nodes(store: Store) -> None:
+    for name, blocks in (("a", (5, 7, None)), ("b", (6, None, None)), ("other", (90, 90, 90))):
+        moments = [EVEN - 3 * MINUTE + at * MINUTE for at in range(3)]
+        tell(store, rig(name), *[Sample(n=at, at=at, block=block) for at, block in zip(moments, blocks, strict=True)])
+    nodes = [rig("a").id, rig("b").id, rig("nobody").id]
+    found = store.look(lambda work: series.heights(work, nodes, MINUTE, since=EVEN - HOUR, until=EVEN))
+    assert found == {EVEN // MINUTE - 3: 6, EVEN // MINUTE - 2: 7}
+    long = store.look(lambda work: series.heights(work, nodes, HOUR, since=EVEN - 20 * DAY, until=EVEN))
+    assert list(long.values()) == [6]
+
+
+def test_a_long_history_is_read_from_the_hours(store: Store) -> None:
+    since = EVEN - 20 * DAY
+    moments = range(since, EVEN, 15 * MINUTE)
+    tell(
+        store, rig(), *[Sample(n=at, at=at, hashrate=at % HOUR / MINUTE, peers=3, block=at // MINUTE) for at in moments]
+    )
+    found = store.look(lambda work: series.points(work, rig().id, 2 * HOUR, since=since, until=EVEN))
+    assert len(found) == 240
+    assert {(point.samples, point.hashrate, point.peers) for point in found} == {(8, 22.5, 3)}
+    assert [point.block for point in found] == [at // MINUTE for at in range(since, EVEN, 2 * HOUR)]
+    assert (found[0].first, found[0].last) == (since, since + 2 * HOUR)
+    assert store.look(lambda work: series.oldest(work, rig().id)) == since
+
+
+def test_the_fleet_is_its_minutes_without_the_running_one(store: Store) -> None:
+    for name, rate in (("a", 100), ("b", 300)):
+        tell(store, rig(name), *[sample(EVEN - ago * MINUTE, hashrate=rate) for ago in (0, 1, 2, 9)])
+    found = store.look(lambda work: series.fleet(work, 5 * MINUTE, since=EVEN - HOUR, until=EVEN + 1))
+    assert found == [FleetPoint(EVEN - 10 * MINUTE, 400, 2), FleetPoint(EVEN - 5 * MINUTE, 400, 2)]
+    assert store.look(series.fleet_oldest) == EVEN - 9 * MINUTE
+
+
+def test_each_node_has_a_figure_an_hour(store: Store) -> None:
+    tell(store, rig(), sample(EVEN - HOUR, hashrate=10), sample(EVEN - HOUR + 1, hashrate=20), sample(EVEN, hashrate=7))
+    tell(store, rig("mute"), sample(EVEN))
+    assert store.look(lambda work: series.by_hour(work, 4, EVEN + 1)) == {rig().id: [None, None, 15, 7]}
+
+
+def test_what_is_not_there_has_no_history(store: Store) -> None:
+    assert store.look(lambda work: series.points(work, rig().id, MINUTE, since=0, until=EVEN)) == []
+    assert store.look(lambda work: series.stamp(work, rig().id)) == ()
+    assert store.look(lambda work: series.oldest(work, rig().id)) is None
+    assert store.look(lambda work: changes.of(work, rig().id, 0)) == []
+    assert store.look(series.fleet_oldest) is None
+
+
+def test_the_stamp_changes_with_the_history(store: Store) -> None:
+    seen: set[tuple[object, ...]] = {()}
+    for said in (birth(), report(sample(EVEN)), report(sample(EVEN - DAY)), will(), birth(2), goodbye(2)):
+        store.write([rig().heard(said)])
+        stamp = store.look(lambda work: series.stamp(work, rig().id))
+        assert stamp not in seen, said
+        seen.add(stamp)
+    store.write([rig("other").heard(birth())])
+    assert store.look(lambda work: series.stamp(work, rig().id)) in seen
+
+
+def test_every_coming_and_going_is_remembered(store: Store) -> None:
+    said = (birth(), will(), birth(2), goodbye(2, reason="updated"), will(2))
+    for at, each in enumerate(said):
+        store.write([rig().heard(each, START + at)])
+    store.write([rig().heard(report(session=3), START + 9)])
+    online, lost, offline = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
+    every = [
+        Change(START, online, interval=MINUTE),
+        Change(START + 1, lost, interval=MINUTE),
+        Change(START + 2, online, interval=MINUTE),
+        Change(START + 3, offline, "updated", MINUTE),
+        Change(START + 9, online, interval=MINUTE),
+    ]
+    assert store.look(lambda work: changes.of(work, rig().id, 0)) == every
+    # With what it was when the span began.
+    assert store.look(lambda work: changes.of(work, rig().id, START + 2)) == every[2:]
+    assert store.look(lambda work: changes.of(work, rig().id, START + 8)) == every[3:]
+
+
+def test_of_two_changes_at_one_moment_the_later_stays(store: Store) -> None:
+    store.write([rig().heard(birth()), rig().heard(will())])
+    assert store.look(lambda work: changes.of(work, rig().id, 0)) == [Change(START, NodeState.LOST, interval=MINUTE)]
+
+
+def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -> None:
+    for name in ("a", "b"):
+        for at, said in enumerate((birth(), will(), birth(2))):
+            store.write([rig(name).heard(said, START + at)])
+    store.write([rig("b").heard(will(2), START + 10)])
+    assert store.change(lambda work: changes.forget(work, START + 5, 100)) == 4
+    assert store.look(lambda work: changes.of(work, rig("a").id, 0)) == [
+        Change(START + 2, NodeState.ONLINE, interval=MINUTE)
+    ]
+    assert [each.at for each in store.look(lambda work: changes.of(work, rig("b").id, 0))] == [START + 2, START + 10]

@@ -1,0 +1,41 @@
+"""The store's stamp tells that something changed, without reading what."""
+
+from datetime import timedelta
+
+from rigwatch.topics import NodeId
+from store import Store
+from subscriber.ingest import Heard
+from tests.fake_clock import START
+from tests.rigs import birth, goodbye, report, rig, sample, will
+
+DAY = 24 * 60 * 60 * 1000
+
+
+def test_each_change_gives_another_stamp(store: Store) -> None:
+    later = START + 1000
+    old = sample(START - DAY)
+    steps: tuple[Heard, ...] = (
+        rig().heard(birth(1)),
+        rig().heard(report(sample(hashrate=1))),
+        rig().heard(report(old, sent_at=later), later),
+        rig().heard(will(1), later),
+        rig().heard(birth(2), later + 1),
+        rig().heard(goodbye(2), later + 1),
+    )
+    stamps = [store.stamp()]
+    for step in steps:
+        store.write([step])
+        stamps.append(store.stamp())
+    store.set_enrolled({NodeId("main", "new"): START})
+    stamps.append(store.stamp())
+    list(store.prune(timedelta(hours=1), START + 10_000))
+    stamps.append(store.stamp())
+    assert len(set(stamps)) == len(stamps)
+
+
+def test_what_changes_nothing_leaves_the_stamp(store: Store) -> None:
+    store.write([rig().heard(birth(2)), rig().heard(report(sample(), session=2))])
+    before = store.stamp()
+    store.write([rig().heard(report(sample(), session=2)), rig().heard(will(1))])
+    store.beat("subscriber", START, START)
+    assert store.stamp() == before
