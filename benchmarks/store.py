@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from alerts.ingest import Heard
 from benchmarks.subscribers import Database, postgres, sqlite
 from benchmarks.tables import replace_between, table
 from rigwatch.clock import Millis
@@ -24,7 +25,6 @@ from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status
 from rigwatch.topics import NodeId
 from store import Store, open_store
-from subscriber.ingest import Heard
 from tests.waiting import eventually
 
 DATABASES: dict[str, Callable[[], AbstractContextManager[Database]]] = {"sqlite": sqlite, "postgres": postgres}

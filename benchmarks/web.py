@@ -26,6 +26,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from alerts.facts import Role
+from alerts.ingest import Heard
 from benchmarks.generator import generating, line
 from benchmarks.page_load import Answer, Order
 from benchmarks.store import MINUTE, START, Rig, fill, report_of, rigs_of
@@ -35,8 +37,6 @@ from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report, Status
 from store import Store, open_store
-from subscriber.facts import Role
-from subscriber.ingest import Heard
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually
 from web.access.passwords import hash_password

@@ -16,8 +16,8 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from alerts.facts import Role
     from store import Store
-    from subscriber.facts import Role
 
 PASSWORD_BYTES = 15
 
@@ -37,8 +37,8 @@ def add_user(
     by: Author = "",
 ) -> None:
     """Add a dashboard user; print the password once, alone on stdout."""
+    from alerts.facts import User
     from store import users
-    from subscriber.facts import User
     from web.access.passwords import hash_password
 
     wanted = role_of(role)
@@ -127,7 +127,7 @@ def remove_account(context: typer.Context, name: Name) -> None:
 
 def role_of(text: str) -> "Role":
     """A dashboard user's or token's role; raises `SettingsError`."""
-    from subscriber.facts import Role
+    from alerts.facts import Role
 
     if text not in tuple(Role):
         raise SettingsError(f"--role: should be {' or '.join(Role)} (got {text!r})")
@@ -136,7 +136,7 @@ def role_of(text: str) -> "Role":
 
 def set_first_user(home: Home, settings: ServerSettings, name: str, password: str, *, now: Millis) -> None:
     """Adds the administrator, or gives one that an interrupted setup left a new password."""
-    from subscriber.facts import Role
+    from alerts.facts import Role
     from web.access.passwords import hash_password
 
     with open_users(home, settings) as store:

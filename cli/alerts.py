@@ -19,8 +19,8 @@ from rigwatch.settings.durations import parse_duration
 from rigwatch.texts import visible
 
 if TYPE_CHECKING:
+    from alerts.incident import Incident
     from store import Store
-    from subscriber.alerts.incident import Incident
     from subscriber.notify.channel import Channel
 
 
@@ -90,9 +90,9 @@ def rules_test(
     since: Annotated[str, typer.Option(help="How far back the history is looked at.")] = "24h",
 ) -> None:
     """Replay the stored history through the rules of server.toml and say what would have fired."""
-    from subscriber.alerts.letter import headline
-    from subscriber.alerts.policy import Policy
-    from subscriber.alerts.words import duration
+    from alerts.letter import headline
+    from alerts.policy import Policy
+    from alerts.words import duration
     from subscriber.replay import fired, replay
 
     call = invocation(context)
@@ -160,9 +160,9 @@ def ack(
     by: Author = "",
 ) -> None:
     """Acknowledge what is open for a node: no more reminders, but its end is told."""
+    from alerts.incident import Acknowledged
     from store import alerts, audit
     from store.work import Work
-    from subscriber.alerts.incident import Acknowledged
 
     call = invocation(context)
     known = Acknowledged(call.clock.now(), author_of(by), why)
@@ -213,8 +213,8 @@ def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
 
 
 def _line(incident: "Incident", zone: ZoneInfo) -> str:
-    from subscriber.alerts.letter import headline
-    from subscriber.alerts.words import duration
+    from alerts.letter import headline
+    from alerts.words import duration
 
     lasted = "" if incident.is_open else f" for {duration((incident.resolved_at or incident.since) - incident.since)}"
     ack = f", acknowledged by {incident.acknowledged.by}" if incident.acknowledged else ""
@@ -230,7 +230,7 @@ def _is(incident: "Incident", what: str) -> bool:
 
 
 def _zone(call: Invocation) -> ZoneInfo:
-    from subscriber.alerts.policy import Policy
+    from alerts.policy import Policy
 
     settings = call.server()
     return Policy(settings.alerts, settings.web.timezone).zone

@@ -206,8 +206,8 @@ def _of_source(look: "Look", name: str) -> Finding:
 
 
 def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from alerts.status import is_blind
     from store import open_store
-    from subscriber.alerts.status import is_blind
 
     with closing(open_store(settings.database.url, call.home)) as store:
         nodes, server = len(store.nodes()), store.server()
@@ -218,8 +218,8 @@ def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
 
 
 def _machines(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from alerts.presence import is_contested
     from store import open_store
-    from subscriber.alerts.presence import is_contested
 
     with closing(open_store(settings.database.url, call.home)) as store:
         contested = [facts for facts in store.nodes() if is_contested(facts, call.clock.now())]

@@ -12,7 +12,7 @@ from cli.people import Author, Why, author_of
 from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
-    from subscriber.alerts.mute import Mute, MuteKind
+    from alerts.mute import Mute, MuteKind
 
 silence = typer.Typer(no_args_is_help=True, help="Messages that are not wanted for a while; incidents still exist.")
 maintenance = typer.Typer(no_args_is_help=True, help="Work on nodes, hosts or sites: planned, once or again and again.")
@@ -31,7 +31,7 @@ def add_silence(
     context: typer.Context, match: Match, *, length: Length, start: Start = "", why: Why = "", by: Author = ""
 ) -> None:
     """Stop messages that match all that is given; prints the silence's number."""
-    from subscriber.alerts.mute import MuteKind
+    from alerts.mute import MuteKind
 
     _add(context, MuteKind.SILENCE, match, length=length, start=start, why=why, by=by)
 
@@ -48,7 +48,7 @@ def add_maintenance(
     by: Author = "",
 ) -> None:
     """Announce work (site=, host=, node=); nodes that come and go meanwhile are in maintenance."""
-    from subscriber.alerts.mute import MuteKind
+    from alerts.mute import MuteKind
 
     _add(context, MuteKind.MAINTENANCE, match, length=length, every=every, start=start, why=why, by=by)
 
@@ -101,9 +101,9 @@ def _add(
     by: str,
     every: str = "",
 ) -> None:
+    from alerts.wish import Wish, mute_of, pairs_of
     from store import audit, open_store, silences
     from store.work import Work
-    from subscriber.alerts.wish import Wish, mute_of, pairs_of
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
@@ -121,8 +121,8 @@ def _add(
 
 
 def _when(mute: "Mute", now: Millis, zone: ZoneInfo) -> str:
-    from subscriber.alerts.wall import shown
-    from subscriber.alerts.words import duration
+    from alerts.wall import shown
+    from alerts.words import duration
 
     begins = f"from {shown(mute.starts_at, zone)} " if mute.starts_at > now else ""
     if not mute.every:
@@ -135,7 +135,7 @@ def _who(mute: "Mute") -> str:
 
 
 def _zone(call: Invocation) -> ZoneInfo:
-    from subscriber.alerts.policy import Policy
+    from alerts.policy import Policy
 
     settings = call.server()
     return Policy(settings.alerts, settings.web.timezone).zone

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from alerts.facts import Average, MinuteTotal
     from rigwatch.topics import NodeId
-    from subscriber.facts import Average, MinuteTotal
     from web.standing import Fleet, Standing
     from web.zone import Zone
 
@@ -28,8 +28,8 @@ def status(context: typer.Context) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from alerts.mute import at_work
     from store import open_store
-    from subscriber.alerts.mute import at_work
     from web.standing import fleet_at
     from web.zone import Zone
 
@@ -93,7 +93,7 @@ def _figures(each: "Standing", mean: float | None) -> tuple[str, ...]:
 def _now(fleet: "Fleet") -> "Text":
     from rich.text import Text
 
-    from subscriber.alerts.totals import said
+    from alerts.totals import said
     from web import units
 
     return Text(f"Hashrate now: {said(fleet.rates, lambda rate: str(units.hashrate(rate)))}\n")

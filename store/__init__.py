@@ -4,6 +4,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from alerts.book import Decision
+from alerts.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
+from alerts.incident import Incident
+from alerts.ingest import Heard
+from alerts.mute import Mute
+from alerts.quota import Quota
 from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
@@ -15,12 +21,6 @@ from store.schema import migrate
 from store.turn import Turn
 from store.work import Work
 from store.writer import Verdict
-from subscriber.alerts.book import Decision
-from subscriber.alerts.incident import Incident
-from subscriber.alerts.mute import Mute
-from subscriber.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
-from subscriber.ingest import Heard
-from subscriber.quota import Quota
 
 __all__ = ["Fault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
 

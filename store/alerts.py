@@ -8,16 +8,16 @@ from types import MappingProxyType
 import msgspec
 from msgspec.structs import replace
 
+from alerts.book import Decision
+from alerts.engine import Outcome, Start
+from alerts.incident import Acknowledged, Incident
+from alerts.trail import Trail
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import marks, reader, silences
 from store.texts import storable
 from store.times import HOUR
 from store.work import Row, Work
-from subscriber.alerts.book import Decision
-from subscriber.alerts.engine import Outcome, Start
-from subscriber.alerts.incident import Acknowledged, Incident
-from subscriber.alerts.trail import Trail
 
 USUAL_HOURS = 24
 """How far back a node's usual hashrate is looked for."""

@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
+from alerts.facts import Change
+from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store.work import Row, Work
-from subscriber.alerts.words import duration
-from subscriber.facts import Change
 
 UNSTEADY: Final = 6
 """So many changes within `WITHIN` are one row, and so is what follows until nothing has changed for as long."""

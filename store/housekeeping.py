@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
+from alerts.facts import REVOKED
+from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import changes, marks, numbers
 from store.work import Work
 from store.writer import add_nodes
-from subscriber.facts import REVOKED
-from subscriber.ingest import CLOCK_TOLERANCE
 
 _ENROLLED = "SELECT site, node, enrolled_at FROM node"
 _SET_ENROLLED = "UPDATE node SET enrolled_at = ? WHERE site = ? AND node = ?"

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from alerts.book import Decision
+from alerts.incident import OVER, Incident, State
+from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
 from store import alerts
 from store.outbox import Progress
 from store.work import Row, Work
-from subscriber.alerts.book import Decision
-from subscriber.alerts.incident import OVER, Incident, State
-from subscriber.alerts.rule import Rule, Severity
 
 
 class Part(StrEnum):

@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from alerts.facts import REVOKED
+from alerts.incident import Incident
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
 from rigwatch.messages import NodeState
@@ -14,8 +16,6 @@ from rigwatch.topics import NodeId
 from store import changes, marks
 from store.work import Row, Work
 from store.writer import add_nodes
-from subscriber.alerts.incident import Incident
-from subscriber.facts import REVOKED
 
 _LISTED = """
 SELECT site, node, name, given_name, host, tags, given_tags, retired_at, first_seen_at, last_report_at, version

@@ -10,10 +10,10 @@ from typing import Final
 
 import msgspec
 
+from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
 from store.rows import COLUMNS, from_row, without_names
 from store.work import Row, Work
-from subscriber.ingest import CLOCK_TOLERANCE
 
 _STEP: Final = 1000
 _ROOM: Final = 64

@@ -6,11 +6,11 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from alerts.letter import Letter
 from rigwatch.clock import Millis
 from store import marks
 from store.texts import storable
 from store.work import Row, Work
-from subscriber.alerts.letter import Letter
 
 
 class Progress(StrEnum):

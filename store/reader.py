@@ -6,6 +6,8 @@ from operator import itemgetter
 
 import msgspec
 
+from alerts.facts import Average, MinuteTotal, NodeFacts, ServerFacts
+from alerts.quota import DayUse
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
@@ -13,8 +15,6 @@ from store.carried import Steps, open_spans
 from store.rows import COLUMNS, Names, from_row
 from store.times import HOUR, MINUTE, as_interval
 from store.work import Row, Work
-from subscriber.facts import Average, MinuteTotal, NodeFacts, ServerFacts
-from subscriber.quota import DayUse
 
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from alerts.facts import Cards, FleetPoint, Point
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
@@ -12,7 +13,6 @@ from store.carried import FRESH, Steps, open_spans
 from store.rows import COLUMNS, extra_of, from_row
 from store.times import HOUR, MINUTE
 from store.work import Row, Work
-from subscriber.facts import Cards, FleetPoint, Point
 
 LONG: Millis = 8 * 24 * HOUR
 """Over longer spans the hours' sums are read instead of the samples."""

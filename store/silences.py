@@ -2,11 +2,11 @@
 
 import msgspec
 
+from alerts.mute import Matcher, Mute, MuteKind
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store import marks
 from store.work import Row, Work
-from subscriber.alerts.mute import Matcher, Mute, MuteKind
 
 _COLUMNS = "id, kind, matcher, starts_at, ends_at, by, why, created_at, every, lasts, ended_by"
 _RUNNING = f"SELECT {_COLUMNS} FROM silence WHERE ends_at > ? ORDER BY id"  # noqa: S608 - constants

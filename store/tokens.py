@@ -5,10 +5,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
+from alerts.facts import Role
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
 from store.work import Row, Work
-from subscriber.facts import Role
 
 PREFIX: Final = "rwt_"
 _SECRET_BYTES: Final = 32

@@ -1,9 +1,9 @@
 """The users of the dashboard. What a password hash is, the web decides."""
 
+from alerts.facts import Role, User
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
 from store.work import Row, Work
-from subscriber.facts import Role, User
 
 _ADD = "INSERT INTO account (name, role, password_hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
 _GET = "SELECT name, role, password_hash FROM account WHERE name = ?"

@@ -6,16 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from rigwatch.clock import Millis
-from rigwatch.messages import NodeState, Sample, Status
-from rigwatch.topics import NodeId
-from store import carried, changes, numbers, rollups
-from store.reader import node_id
-from store.rows import COLUMNS, is_named, stored_number, to_row
-from store.texts import storable
-from store.times import HOUR
-from store.work import Row, Work
-from subscriber.ingest import (
+from alerts.ingest import (
     CLOCK_TOLERANCE,
     LIVE_INTERVALS,
     Heard,
@@ -26,7 +17,16 @@ from subscriber.ingest import (
     Timed,
     judge,
 )
-from subscriber.quota import DayUse, Quota
+from alerts.quota import DayUse, Quota
+from rigwatch.clock import Millis
+from rigwatch.messages import NodeState, Sample, Status
+from rigwatch.topics import NodeId
+from store import carried, changes, numbers, rollups
+from store.reader import node_id
+from store.rows import COLUMNS, is_named, stored_number, to_row
+from store.texts import storable
+from store.times import HOUR
+from store.work import Row, Work
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 Key: TypeAlias = tuple[int, int]

@@ -8,6 +8,14 @@ from itertools import islice
 
 from msgspec import structs
 
+from alerts.blackout import Known, Past
+from alerts.book import Decision
+from alerts.engine import Engine, Outcome
+from alerts.facts import ServerFacts
+from alerts.ingest import Heard, ReportTaken, StatusTaken
+from alerts.policy import Policy
+from alerts.route import Route
+from alerts.rule import Rule
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
@@ -16,14 +24,6 @@ from store import turn as turns
 from store.outbox import Posted
 from store.turn import Held, Turn
 from store.work import Work
-from subscriber.alerts.blackout import Known, Past
-from subscriber.alerts.book import Decision
-from subscriber.alerts.engine import Engine, Outcome
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.route import Route
-from subscriber.alerts.rule import Rule
-from subscriber.facts import ServerFacts
-from subscriber.ingest import Heard, ReportTaken, StatusTaken
 from subscriber.jumps import Jumps
 
 log = logging.getLogger(__name__)

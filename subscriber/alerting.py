@@ -8,14 +8,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
+from alerts.blackout import Blackout
+from alerts.policy import Policy
+from alerts.route import Route
 from rigwatch.address import web_url
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import ServerSettings
 from subscriber.alerter import Alerter
-from subscriber.alerts.blackout import Blackout
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.route import Route
 from subscriber.emergency import Emergency
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel

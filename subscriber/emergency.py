@@ -5,12 +5,12 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from alerts.blackout import Blackout, Trouble
+from alerts.letter import Letter
 from rigwatch.clock import Clock
 from store import Fault, Unusable
 from store.outbox import Posted
 from subscriber.alerter import Alerter
-from subscriber.alerts.blackout import Blackout, Trouble
-from subscriber.alerts.letter import Letter
 from subscriber.notify.postman import Postman
 from subscriber.outage import Outage
 from subscriber.worker import Worker

@@ -8,9 +8,9 @@ from collections import defaultdict, deque
 from operator import attrgetter
 from typing import Final
 
+from alerts.ingest import Heard
 from rigwatch.messages import Status
 from rigwatch.topics import NodeId
-from subscriber.ingest import Heard
 
 _OF_ONE: Final = 1000
 """The most of one node in a batch, in samples; so that a batch takes long only where many have something to store."""

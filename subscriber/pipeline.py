@@ -8,6 +8,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from alerts.contest import Contests
+from alerts.ingest import AHEAD, Access, Heard, Reason, Rejected, ReportTaken, StatusTaken, open_message
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, StoreError, TopicError, WireError
 from rigwatch.keys import NodeKey
@@ -16,9 +18,7 @@ from rigwatch.mqtt import Message
 from rigwatch.takeover import decode_takeover
 from rigwatch.topics import Channel, parse_topic, topic_of
 from store import Unstorable, Verdict
-from subscriber.contest import Contests
 from subscriber.fair_queue import FairQueue, weight_of
-from subscriber.ingest import AHEAD, Access, Heard, Reason, Rejected, ReportTaken, StatusTaken, open_message
 from subscriber.outage import Outage
 from subscriber.rejections import Rejections
 

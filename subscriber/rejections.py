@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 
-from subscriber.ingest import Reason, Rejected
+from alerts.ingest import Reason, Rejected
 
 log = logging.getLogger(__name__)
 

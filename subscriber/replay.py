@@ -7,16 +7,16 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
+from alerts.engine import Engine, Outcome, Start
+from alerts.facts import Change, NodeFacts, ServerFacts
+from alerts.incident import Incident, State
+from alerts.letter import Letter
+from alerts.policy import Policy
+from alerts.route import Route
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from store import Store, changes
-from subscriber.alerts.engine import Engine, Outcome, Start
-from subscriber.alerts.incident import Incident, State
-from subscriber.alerts.letter import Letter
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.route import Route
-from subscriber.facts import Change, NodeFacts, ServerFacts
 
 _STEPS_A_SAMPLE = 50
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+from alerts.quota import Quota
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
@@ -28,7 +29,6 @@ from subscriber.feed.publisher import Feed
 from subscriber.login import endpoint_of, login_of
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
-from subscriber.quota import Quota
 from subscriber.renewal import Renewal, Source
 from subscriber.session import Session
 from subscriber.worker import Worker

@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from alerts.ingest import Heard
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from store import Unusable, Verdict
 from store.outbox import Posted
 from subscriber.alerter import Alerter
-from subscriber.ingest import Heard
 from subscriber.notify.postman import Postman
 from subscriber.outage import Outage
 from subscriber.worker import Worker

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from alerts.policy import Policy
+from alerts.route import Route
 from rigwatch.clock import Millis
 from rigwatch.messages import Report, Status
 from rigwatch.settings.alerts import AlertSettings
 from store import Store
 from subscriber.alerter import Alerter
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.route import Route
 from tests.fake_clock import START, FakeClock
 from tests.rigs import Rig, rig
 

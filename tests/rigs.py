@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from alerts.ingest import Heard
 from rigwatch.clock import Millis
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, encode
 from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, NodeId, topic_of
-from subscriber.ingest import Heard
 from tests.fake_clock import START
 
 MASTER = MasterKey(b"a rig's master key for the tests")

@@ -12,6 +12,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.facts import ServerFacts
+from alerts.pace import rates
+from alerts.rule import Severity
+from alerts.status import NodeStatus
 from rigwatch import __version__
 from rigwatch.clock import Clock, Millis
 from rigwatch.messages import Sample
@@ -19,10 +23,6 @@ from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
 from store import Store, incidents, running
 from store.running import Running
-from subscriber.alerts.pace import rates
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import ServerFacts
 from web.snapshot import Snapshot, Snapshots
 from web.standing import Fleet, Standing
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from flask import current_app, request, url_for
 
-from subscriber.facts import Role
+from alerts.facts import Role
 from web.access.login import current_user
 
 _PLACES: Final = (

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from alerts.totals import Hashrates, hashrates, named
 from rigwatch.topics import NodeId
-from subscriber.alerts.totals import Hashrates, hashrates, named
 from web import units
 from web.standing import Standing, against
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from alerts.facts import Average, MinuteTotal
+from alerts.rule import Rule
+from alerts.status import NodeStatus
 from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
-from subscriber.alerts.rule import Rule
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import Average, MinuteTotal
 from web import units
 from web.colours import hashrate_level, lag_level, peers_level
 from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing, remarks

@@ -7,14 +7,14 @@ from typing import Final, TypeAlias
 
 from werkzeug.exceptions import NotFound
 
+from alerts.facts import Average, MinuteTotal, ServerFacts
+from alerts.mute import at_work
+from alerts.rule import Severity
+from alerts.status import is_blind
 from rigwatch.clock import Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, incidents, series
-from subscriber.alerts.mute import at_work
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.status import is_blind
-from subscriber.facts import Average, MinuteTotal, ServerFacts
 from web.colours import milliseconds
 from web.incidents.firing import trouble
 from web.incidents.rows import Scene

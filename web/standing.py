@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.fleet import chain_of
+from alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
+from alerts.totals import Hashrates, hashrates
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.alerts.fleet import chain_of
-from subscriber.alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
-from subscriber.alerts.totals import Hashrates, hashrates
-from subscriber.facts import NodeFacts, ServerFacts
 from web.colours import milliseconds
 from web.trouble import Trouble
 
@@ -77,7 +77,7 @@ def fleet_at(
     is_maintained: Callable[[NodeFacts], bool] = _never,
     troubles: Mapping[NodeId, tuple[Trouble, ...]] = _NONE,
 ) -> Fleet:
-    """The fleet at `now`; about 2 µs a node. `is_maintained` is `subscriber.alerts.mute.at_work`."""
+    """The fleet at `now`; about 2 µs a node. `is_maintained` is `alerts.mute.at_work`."""
     blind = is_blind(server, now)
     seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
     samples = [facts.sample for facts, counted in seen if counted and facts.sample]

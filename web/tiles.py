@@ -5,11 +5,11 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from alerts.incident import Scope
+from alerts.rule import SEVERITIES, Severity, worst
+from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.alerts.incident import Scope
-from subscriber.alerts.rule import SEVERITIES, Severity, worst
-from subscriber.alerts.status import NodeStatus
 from web import units
 from web.row import MEANING, Look, Moment
 from web.standing import SIMULATED, Standing, remarks

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from alerts.incident import Scope, Subject
+from alerts.rule import SEVERITIES, Rule, Severity
+from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.alerts.incident import Scope, Subject
-from subscriber.alerts.rule import SEVERITIES, Rule, Severity
-from subscriber.alerts.status import NodeStatus
 
 RULE_OF: Final[Mapping[NodeStatus, Rule]] = {
     NodeStatus.LOST: Rule.LOST,

@@ -6,10 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response, render_template, request, url_for
 
+from alerts.rule import Severity
+from alerts.status import NodeStatus
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.status import NodeStatus
 from web.errors import BadQuery
 from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import Parts

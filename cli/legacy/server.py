@@ -108,10 +108,10 @@ def _add(call: Invocation, report: Report, wanted: Sequence[Setting], before: Se
 
 def _take_person(call: Invocation, report: Report, settings: ServerSettings, person: "Person") -> None:
     """A viewer: the old page could be looked at, and no more."""
+    from alerts.facts import Role, User
     from cli.accounts import open_users
     from cli.people import recorded
     from store import users
-    from subscriber.facts import Role, User
     from web.access.passwords import hash_password
 
     with open_users(call.home, settings) as store:

@@ -1,4 +1,4 @@
-"""What each node took of the store on its last day: see `subscriber.quota`."""
+"""What each node took of the store on its last day: see `alerts.quota`."""
 
 from peewee import Database
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from alerts.facts import NodeFacts
 from rigwatch import __version__
 from rigwatch.messages import Gpu
 from rigwatch.topics import SERVER_STATUS, Channel, NodeId, topic_of
-from subscriber.facts import NodeFacts
 from subscriber.feed.tree import Tree, gpu_key
 
 PREFIX: Final = "homeassistant"

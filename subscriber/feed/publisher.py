@@ -8,14 +8,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeAlias
 
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.status import is_blind
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.mqtt import Connection, Message, Will
 from rigwatch.settings.server import FeedSettings
 from rigwatch.topics import SERVER_STATUS, Channel, every, parse_topic
 from store import Store
-from subscriber.alerts.status import is_blind
-from subscriber.facts import NodeFacts, ServerFacts
 from subscriber.feed import homeassistant
 from subscriber.feed.tree import OFFLINE, ONLINE, Tree, tree_of
 from subscriber.worker import Worker

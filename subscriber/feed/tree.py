@@ -9,11 +9,11 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.status import NodeStatus, status_at
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu, Sample, Work
 from rigwatch.topics import Channel, topic_of
-from subscriber.alerts.status import NodeStatus, status_at
-from subscriber.facts import NodeFacts, ServerFacts
 
 Tree: TypeAlias = dict[str, bytes]
 """Topic to retained payload."""

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
+from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
-from subscriber.ingest import CLOCK_TOLERANCE
 
 SOURCE: Final = "wtc-miner-monitor"
 UNREACHED: Final = "the chain client was not reached"

@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.incident import Incident
+from alerts.mute import Mute, MuteKind, Target, muted_by
+from alerts.rule import TITLES
+from alerts.status import NodeStatus, status_at
+from alerts.totals import hashrates, said
+from alerts.words import duration, figures, hashrate
 from rigwatch.clock import Millis
 from rigwatch.texts import plain
-from subscriber.alerts.incident import Incident
-from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
-from subscriber.alerts.rule import TITLES
-from subscriber.alerts.status import NodeStatus, status_at
-from subscriber.alerts.totals import hashrates, said
-from subscriber.alerts.words import duration, figures, hashrate
-from subscriber.facts import NodeFacts, ServerFacts
 
 _WELL = frozenset({NodeStatus.ONLINE, NodeStatus.PENDING})
 _NAMED = 30

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
+from alerts.letter import MARKS, Text
 from rigwatch.errors import SettingsError
 from store.outbox import Posted
-from subscriber.alerts.letter import MARKS, Text
 from subscriber.notify.channel import NotSent, scheme_of
 from subscriber.notify.fit import Room, fit, utf8, utf16
 from subscriber.notify.refusal import clean, refusal_of, secrets_of

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from alerts.route import Route
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings
 from rigwatch.texts import plain
 from store.outbox import Posted
-from subscriber.alerts.route import Route
 
 LIMITS = {"tgram": (20, 60.0), "discord": (30, 60.0), "slack": (60, 60.0), "ntfy": (60, 60.0), "mailto": (30, 60.0)}
 """Messages in so many seconds that a kind of channel takes; Telegram: 20 a minute to a group."""

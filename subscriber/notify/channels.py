@@ -1,7 +1,7 @@
 """The channels that the settings name, ready to send."""
 
+from alerts.route import Route
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings, TelegramSettings
-from subscriber.alerts.route import Route
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel, fingerprint, limit_of, named
 from subscriber.notify.chats import Chats

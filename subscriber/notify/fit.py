@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from subscriber.alerts.letter import MARKS, Text
+from alerts.letter import MARKS, Text
 
 Measure = Callable[[str], int]
 _CUT: Final = "…"

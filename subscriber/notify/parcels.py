@@ -14,11 +14,11 @@ from typing import Final
 
 import msgspec
 
+from alerts.letter import Text, digest, marked
+from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.texts import plain
 from store.outbox import Posted
-from subscriber.alerts.letter import Text, digest, marked
-from subscriber.alerts.words import duration
 from subscriber.notify.channel import Channel, NotSent
 
 _MINUTE: Millis = 60_000

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from alerts.letter import Text
 from rigwatch.http import Answer, HttpError, ask, wait_asked_for
 from rigwatch.settings.alerts import TelegramSettings
 from store.outbox import Posted
-from subscriber.alerts.letter import Text
 from subscriber.notify.channel import NotSent
 from subscriber.notify.chats import Chats
 from subscriber.notify.fit import Room, fit, utf16

@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
+from alerts.incident import Acknowledged, Incident
+from alerts.mute import MuteKind
+from alerts.policy import Policy
+from alerts.wish import Breadth, Wish, around, mute_of
 from rigwatch.clock import Clock
 from store import Store, alerts, audit, reader, silences
 from store.work import Work
-from subscriber.alerts.incident import Acknowledged, Incident
-from subscriber.alerts.mute import MuteKind
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.wish import Breadth, Wish, around, mute_of
 from subscriber.notify.answers import Known
 from subscriber.notify.updates import Pressed
 

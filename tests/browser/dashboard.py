@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from werkzeug.security import generate_password_hash
 
+from alerts.facts import Role
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Report, Sample, Status
@@ -22,7 +23,6 @@ from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
 from store import Store, open_store
-from subscriber.facts import Role
 from tests.ports import free_port, is_listening
 from tests.rigs import birth, rig
 from tests.waiting import eventually

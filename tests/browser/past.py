@@ -6,6 +6,7 @@ from itertools import groupby
 
 import msgspec
 
+from alerts.ingest import Heard
 from publisher.sources.reading import Reading
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context
@@ -13,7 +14,6 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Report, Sample, Status
 from rigwatch.topics import NodeId
 from store import Store
-from subscriber.ingest import Heard
 from tests.alerting import Driver
 from tests.fake_clock import FakeClock
 from tests.rigs import Rig, rig

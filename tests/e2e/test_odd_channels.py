@@ -5,12 +5,12 @@ import signal
 
 import pytest
 
+from alerts.incident import Kind
+from alerts.letter import Letter
+from alerts.rule import Severity
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from store import open_store, outbox
-from subscriber.alerts.incident import Kind
-from subscriber.alerts.letter import Letter
-from subscriber.alerts.rule import Severity
 from tests.e2e.station import START_S, Station
 from tests.fuzz.answers import answering
 

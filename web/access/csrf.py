@@ -15,7 +15,7 @@ from typing import Final
 from flask import request
 from markupsafe import Markup
 
-from subscriber.facts import User
+from alerts.facts import User
 
 FIELD: Final = "csrf_token"
 """The name of the hidden field; scripts send `HEADER` instead."""

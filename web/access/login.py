@@ -22,10 +22,10 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, TooManyRequests
 
+from alerts.facts import Role, User
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
 from store import Store, tokens
-from subscriber.facts import Role, User
 from web import errors
 from web.access import csrf
 from web.access.passwords import Passwords

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, render_template, url_for
 
+from alerts.facts import Role, User
 from rigwatch.clock import Millis
 from store import tokens, users
 from store.tokens import ApiToken
-from subscriber.facts import Role, User
 from web import units
 from web.access.login import admin_only
 from web.access.passwords import hash_password

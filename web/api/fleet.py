@@ -9,12 +9,12 @@ import msgspec
 from flask import Response
 from msgspec import UNSET, Meta, Struct
 
+from alerts.facts import Average
+from alerts.rule import Severity
+from alerts.status import NodeStatus
 from rigwatch.clock import Clock
 from rigwatch.topics import NodeId
 from store import Store, incidents, marks, series
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import Average
 from web.api.moments import Given, Moment, moment, moment_or_none, span
 from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page

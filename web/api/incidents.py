@@ -7,13 +7,13 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 from werkzeug.exceptions import Conflict, NotFound
 
+from alerts.incident import Acknowledged, Incident, Scope, State
+from alerts.rule import TITLES, Rule, Severity
 from rigwatch.clock import Clock
 from store import Store, alerts, audit, incidents
 from store.incidents import Part, Place, Sent, Wanted
 from store.outbox import Progress
 from store.work import Work
-from subscriber.alerts.incident import Acknowledged, Incident, Scope, State
-from subscriber.alerts.rule import TITLES, Rule, Severity
 from web.access.login import current_user
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text

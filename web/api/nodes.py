@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from flask import Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from alerts.status import NodeStatus
 from rigwatch.clock import Clock
 from rigwatch.messages import Board, Fan, Gpu, Miner, Sample, Work
 from rigwatch.topics import NAME_PATTERN, NodeId
-from subscriber.alerts.status import NodeStatus
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page

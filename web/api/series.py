@@ -8,11 +8,11 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from alerts.facts import Point
 from rigwatch.clock import Clock, Millis
 from rigwatch.topics import NodeId
 from store import Store, series
 from store.times import HOUR
-from subscriber.facts import Point
 from web.api.moments import Given, Moment, moment, span
 from web.api.operation import Operation
 from web.errors import BadQuery

@@ -9,11 +9,11 @@ from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 from werkzeug.exceptions import NotFound
 
+from alerts.mute import Mute, MuteKind
+from alerts.wish import Wish, WishError, mute_of
 from rigwatch.clock import Clock
 from store import Store, audit, silences
 from store.work import Work
-from subscriber.alerts.mute import Mute, MuteKind
-from subscriber.alerts.wish import Wish, WishError, mute_of
 from web.access.login import current_user
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created
@@ -82,7 +82,7 @@ class NewSilence(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Silences:
-    """By the same rules as on the command line and on the pages: `subscriber.alerts.wish`."""
+    """By the same rules as on the command line and on the pages: `alerts.wish`."""
 
     store: Store
     clock: Clock

@@ -6,11 +6,11 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
+from alerts.facts import Cards, FleetPoint, Point
+from alerts.status import SILENT_AFTER
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu
 from rigwatch.texts import visible
-from subscriber.alerts.status import SILENT_AFTER
-from subscriber.facts import Cards, FleetPoint, Point
 from web.errors import BadQuery
 
 Numbers: TypeAlias = list[float | None]

@@ -7,12 +7,12 @@ from typing import Final
 import msgspec
 from flask import Blueprint, Response, request
 
+from alerts.facts import NodeFacts
+from alerts.fleet import chain_of
 from rigwatch.clock import Clock, Millis
 from rigwatch.texts import visible
 from rigwatch.topics import NodeId
 from store import Store, changes, series
-from subscriber.alerts.fleet import chain_of
-from subscriber.facts import NodeFacts
 from web.charts.lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.colours import milliseconds
 from web.node.band import band, intervals_at, stays, tally

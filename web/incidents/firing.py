@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from subscriber.alerts.incident import Incident, Scope, State
-from subscriber.alerts.rule import TITLES, plural
+from alerts.incident import Incident, Scope, State
+from alerts.rule import TITLES, plural
 from web.incidents.rows import Scene, flags
 from web.trouble import Trouble
 

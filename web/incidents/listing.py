@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
+from alerts.rule import Rule, Severity
 from store.incidents import Part, Place, Wanted
-from subscriber.alerts.rule import Rule, Severity
 from web.errors import BadQuery
 
 TEXT_MAX: Final = 100

@@ -7,17 +7,17 @@ from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from alerts.incident import Acknowledged, Incident, Scope, State
+from alerts.mute import MuteKind, matches, was_quiet
+from alerts.rule import RulePolicy
+from alerts.tables import figures_of
+from alerts.wish import Breadth, Wish, WishError, around, breadths, mute_of
+from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import alerts, audit, incidents, silences
 from store.incidents import Part, Wanted
 from store.work import Work
-from subscriber.alerts.incident import Acknowledged, Incident, Scope, State
-from subscriber.alerts.mute import MuteKind, matches, was_quiet
-from subscriber.alerts.rule import RulePolicy
-from subscriber.alerts.tables import figures_of
-from subscriber.alerts.wish import Breadth, Wish, WishError, around, breadths, mute_of
-from subscriber.alerts.words import duration
 from web import units
 from web.errors import BadQuery
 from web.incidents.rows import (

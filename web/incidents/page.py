@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request, url_for
 
+from alerts.rule import Rule, Severity
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from store import Store, incidents
 from store.incidents import Part, Place
 from store.work import Work
-from subscriber.alerts.rule import Rule, Severity
 from web.incidents import one as incident
 from web.incidents.listing import IncidentListing
 from web.incidents.rows import by_attention, incident_row

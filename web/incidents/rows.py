@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from alerts.book import Decision
+from alerts.facts import NodeFacts
+from alerts.incident import Incident, Kind, Scope, State
+from alerts.letter import headline
+from alerts.mute import Mute, MuteKind, Target, muted_by
+from alerts.rule import Severity
+from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store.incidents import Sent
 from store.outbox import Progress
-from subscriber.alerts.book import Decision
-from subscriber.alerts.incident import Incident, Kind, Scope, State
-from subscriber.alerts.letter import headline
-from subscriber.alerts.mute import Mute, MuteKind, Target, muted_by
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.words import duration
-from subscriber.facts import NodeFacts
 from web import units
 from web.row import Look, Moment
 

@@ -6,15 +6,15 @@ from typing import Any, Final
 from flask import redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from alerts.facts import NodeFacts, Role
+from alerts.incident import Incident, Scope
+from alerts.policy import Policy
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, marks, outbox, reader, running, silences
 from store.running import Running
 from store.work import Work
-from subscriber.alerts.incident import Incident, Scope
-from subscriber.alerts.policy import Policy
-from subscriber.facts import NodeFacts, Role
 from web.access.login import current_user
 from web.incidents.rows import Scene
 from web.row import Look

@@ -6,10 +6,10 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Final, NamedTuple
 
+from alerts.facts import Change, Point
+from alerts.status import SILENT_AFTER, NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
-from subscriber.alerts.status import SILENT_AFTER, NodeStatus
-from subscriber.facts import Change, Point
 
 MOST: Final = 400
 """Spans in a band; of more than this, the worst of each step is shown."""

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request, url_for
 
+from alerts.facts import Change
+from alerts.incident import Incident
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, changes, incidents, series
 from store.incidents import Part, Wanted
-from subscriber.alerts.incident import Incident
-from subscriber.facts import Change
 from web.charts.lines import Range, range_links
 from web.colours import milliseconds
 from web.node.figures import facts_of, figures, tags, warnings

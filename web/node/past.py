@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from alerts.facts import Change
+from alerts.incident import Incident, State
+from alerts.rule import TITLES
+from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.messages import Board, Fan, Gpu, Sample
-from subscriber.alerts.incident import Incident, State
-from subscriber.alerts.rule import TITLES
-from subscriber.alerts.words import duration
-from subscriber.facts import Change
 from web import units
 from web.row import Look, Moment
 from web.units import Quantity

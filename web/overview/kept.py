@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from flask import Flask
 from markupsafe import Markup
 
+from alerts.facts import Average
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from subscriber.facts import Average
 from web import units
 from web.colours import age_level
 from web.row import AverageRow, Look, NodeRow, average_row, node_row

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import NodeFacts
+from alerts.facts import NodeFacts
+from alerts.rule import Severity
+from alerts.status import NodeStatus
 from web.errors import BadQuery
 from web.standing import Standing
 

@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from markupsafe import Markup
 
+from alerts.rule import Severity
+from alerts.status import NodeStatus
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from store import Store
-from subscriber.alerts.rule import Severity
-from subscriber.alerts.status import NodeStatus
 from web import units
 from web.charts.lines import Range, range_links
 from web.overview.kept import KeptRows

@@ -6,13 +6,13 @@ from typing import Any, Final
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from alerts.mute import DAYS, Mute, MuteKind
+from alerts.rule import Rule, Severity
+from alerts.wish import KEYS, Wish, WishError, mute_of
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store import audit, reader, silences
 from store.work import Work
-from subscriber.alerts.mute import DAYS, Mute, MuteKind
-from subscriber.alerts.rule import Rule, Severity
-from subscriber.alerts.wish import KEYS, Wish, WishError, mute_of
 from web.errors import BadQuery
 from web.incidents.sight import Sight, go, is_admin, who
 from web.parts import Parts

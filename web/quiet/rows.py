@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from alerts.facts import NodeFacts
+from alerts.mute import Mute, Target, matches
+from alerts.words import duration
 from rigwatch.clock import Millis
-from subscriber.alerts.mute import Mute, Target, matches
-from subscriber.alerts.words import duration
-from subscriber.facts import NodeFacts
 from web.row import Look
 
 

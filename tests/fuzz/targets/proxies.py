@@ -10,10 +10,10 @@ from typing import NamedTuple
 from flask import request
 from hypothesis import strategies as st
 
+from alerts.facts import Role
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, WebSettings
 from store import open_store
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from tests.fuzz.target import Take, Target
 from tests.integration.web.conftest import HASH, basic

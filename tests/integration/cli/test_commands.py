@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from alerts.contest import Contest
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from store import open_store
-from subscriber.contest import Contest
 from tests.processes import Rigwatch
 from tests.rigs import birth, rig
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.facts import Role
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
@@ -16,7 +17,6 @@ from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from store import Store, audit
-from subscriber.facts import Role
 from tests.legacy import KEY, PASSWORD, TELEGRAM, Row, minutes_before, write_postgres, write_server, write_sqlite
 from tests.processes import Rigwatch
 

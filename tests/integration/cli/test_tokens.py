@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable
 
+from alerts.facts import Role
 from rigwatch.keys import MasterKey
 from store import Store, audit, tokens
 from store.audit import Wanted
-from subscriber.facts import Role
 from tests.processes import Rigwatch
 
 

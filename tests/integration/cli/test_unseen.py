@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
+from alerts.book import Decision
+from alerts.engine import Outcome
+from alerts.incident import Acknowledged, Incident, Scope, State, Subject
+from alerts.rule import Rule, Severity
 from rigwatch.messages import Gpu, Miner, Sample
 from store import Store, alerts
-from subscriber.alerts.book import Decision
-from subscriber.alerts.engine import Outcome
-from subscriber.alerts.incident import Acknowledged, Incident, Scope, State, Subject
-from subscriber.alerts.rule import Rule, Severity
 from tests.fake_clock import START
 from tests.processes import ROOT, Rigwatch, clean_environment
 from tests.rigs import report, rig

@@ -2,11 +2,11 @@
 
 import pytest
 
+from alerts.facts import Role
 from rigwatch.errors import NotDone, StoreError
 from store import Store, audit, tokens, users
 from store.audit import Wanted
 from store.work import Work
-from subscriber.facts import Role
 from tests.fake_clock import START
 
 MINUTE = 60_000

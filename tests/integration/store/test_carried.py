@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.facts import FleetPoint
 from rigwatch.clock import Millis
 from rigwatch.messages import Report, Sample, Status
 from store import Store, changes, series
-from subscriber.facts import FleetPoint
 from tests import reckoning
 from tests.integration.conftest import OpenStore
 from tests.integration.store.test_rollups import empty

@@ -2,10 +2,10 @@
 
 import pytest
 
+from alerts.facts import Change
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from store import Store, changes
-from subscriber.facts import Change
 from tests.fake_clock import START
 from tests.rigs import birth, rig, will
 

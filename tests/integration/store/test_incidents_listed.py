@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from alerts.engine import Outcome
+from alerts.incident import Acknowledged, Incident, Scope, State, Subject
+from alerts.mute import Matcher, Mute, MuteKind
+from alerts.rule import Rule, Severity
 from store import Store, alerts, incidents, marks, outbox, silences
 from store.incidents import Part, Place, Wanted
-from subscriber.alerts.engine import Outcome
-from subscriber.alerts.incident import Acknowledged, Incident, Scope, State, Subject
-from subscriber.alerts.mute import Matcher, Mute, MuteKind
-from subscriber.alerts.rule import Rule, Severity
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will

@@ -2,9 +2,9 @@
 
 from datetime import UTC
 
+from alerts.mute import Matcher, Mute, MuteKind, at_work
+from alerts.status import NodeStatus
 from store import Store, silences
-from subscriber.alerts.mute import Matcher, Mute, MuteKind, at_work
-from subscriber.alerts.status import NodeStatus
 from tests.fake_clock import START
 from tests.rigs import birth, goodbye, rig
 from web.standing import fleet_at

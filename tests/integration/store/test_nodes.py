@@ -2,13 +2,13 @@
 
 import pytest
 
+from alerts.incident import Incident, Scope, State, Subject
+from alerts.rule import Rule
 from rigwatch.errors import NotDone
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import Store, alerts, marks, nodes, reader
 from store.work import Work
-from subscriber.alerts.incident import Incident, Scope, State, Subject
-from subscriber.alerts.rule import Rule
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.status import NodeStatus, status_at
 from rigwatch.messages import Miner, Sample
 from rigwatch.topics import NodeId
 from store import Store, housekeeping, past
 from store.past import Taken
-from subscriber.alerts.status import NodeStatus, status_at
 from tests.integration.store.test_rollups import BATCHES, HOUR, MINUTE, NOW, RIGS, Entry, check, heard
 from tests.rigs import birth, report, rig, sample
 

@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
+from alerts.ingest import Heard, ReportTaken
+from alerts.quota import DAY, DayUse, Quota
 from rigwatch.clock import Millis
 from rigwatch.settings.server import DatabaseSettings
 from store import Store
-from subscriber.ingest import Heard, ReportTaken
-from subscriber.quota import DAY, DayUse, Quota
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from alerts.facts import Average
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from store import Store, retention
-from subscriber.facts import Average
 from tests.rigs import Rig, report, rig
 
 MINUTE = 60_000

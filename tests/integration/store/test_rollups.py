@@ -6,11 +6,11 @@ from typing import TypeAlias
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts.facts import Average, MinuteTotal
+from alerts.ingest import Heard
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from store import Store, changes
-from subscriber.facts import Average, MinuteTotal
-from subscriber.ingest import Heard
 from tests import reckoning
 from tests.rigs import report, rig
 

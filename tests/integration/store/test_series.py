@@ -1,9 +1,9 @@
 """Histories for charts: means over steps, gaps left open, on each database."""
 
+from alerts.facts import Cards, Change, FleetPoint
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu, NodeState, Sample
 from store import Store, changes, series
-from subscriber.facts import Cards, Change, FleetPoint
 from tests.fake_clock import START
 from tests.rigs import Rig, birth, goodbye, report, rig, sample, will
 

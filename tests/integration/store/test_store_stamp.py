@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from alerts.ingest import Heard
 from rigwatch.topics import NodeId
 from store import Store
-from subscriber.ingest import Heard
 from tests.fake_clock import START
 from tests.rigs import birth, goodbye, report, rig, sample, will
 

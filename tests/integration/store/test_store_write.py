@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from alerts.facts import NodeFacts
+from alerts.ingest import Reason, Rejected, ReportTaken
 from rigwatch.clock import Millis
 from rigwatch.messages import Gpu, Miner, NodeState, Sample, Work
 from store import Store, Unstorable
-from subscriber.facts import NodeFacts
-from subscriber.ingest import Reason, Rejected, ReportTaken
 from tests.fake_clock import START
 from tests.integration.conftest import OpenStore
 from tests.rigs import Rig, birth, goodbye, report, rig, sample, will

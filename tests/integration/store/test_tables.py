@@ -1,9 +1,9 @@
 """The three tables of the page: what they say, and that they do not cost more for a longer history."""
 
+from alerts.facts import Average, MinuteTotal, ServerFacts
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from store import Store
-from subscriber.facts import Average, MinuteTotal, ServerFacts
 from tests.rigs import Rig, birth, report, rig
 
 MINUTE = 60_000

@@ -2,9 +2,9 @@
 
 import pytest
 
+from alerts.facts import Role, User
 from rigwatch.errors import StoreError
 from store import Store
-from subscriber.facts import Role, User
 
 NOW = 1_760_000_000_000
 

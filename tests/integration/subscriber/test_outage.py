@@ -15,13 +15,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from alerts.incident import State
+from alerts.rule import Rule
 from rigwatch.home import Home
 from rigwatch.settings.alerts import AlertSettings, HeartbeatSettings, RuleSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from store import open_store
-from subscriber.alerts.incident import State
-from subscriber.alerts.rule import Rule
 from tests.e2e.faults.disk import SmallDisk, small_disk
 from tests.integration.subscriber.running import Node, prepare, subscribing
 from tests.mosquitto import Mosquitto

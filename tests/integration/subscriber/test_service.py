@@ -11,6 +11,8 @@ from functools import partial
 import psycopg
 import pytest
 
+from alerts.facts import NodeFacts
+from alerts.status import NodeStatus, status_at
 from broker.service import serve
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.errors import RigwatchError, StoreError
@@ -19,8 +21,6 @@ from rigwatch.messages import NodeState, Sample
 from rigwatch.registry import Registry
 from rigwatch.settings.server import BrokerSettings, ServerSettings
 from store import Store, open_store
-from subscriber.alerts.status import NodeStatus, status_at
-from subscriber.facts import NodeFacts
 from subscriber.service import subscribe
 from tests.integration.subscriber.running import Node, prepare, settings, subscriber_process, subscribing
 from tests.mosquitto import Mosquitto, StartMosquitto

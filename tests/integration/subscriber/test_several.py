@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from alerts.ingest import Heard
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report
@@ -13,7 +14,6 @@ from rigwatch.mqtt import Endpoint, Login
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS
 from store import Store, open_store
 from subscriber import session as session_module
-from subscriber.ingest import Heard
 from subscriber.session import Session
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from alerts.blackout import Blackout
+from alerts.policy import Policy
+from alerts.route import Route
 from rigwatch.settings.alerts import AlertSettings
 from store import Store
 from store.outbox import Posted
-from subscriber.alerts.blackout import Blackout
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.route import Route
 from subscriber.emergency import STALLED_S, Emergency
 from subscriber.notify.channel import Channel
 from subscriber.notify.ledger import StoredLedger

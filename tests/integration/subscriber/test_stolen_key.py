@@ -2,13 +2,13 @@
 
 import pytest
 
+from alerts.facts import NodeFacts
+from alerts.ingest import Reason, Rejected, ReportTaken
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState
 from rigwatch.registry import Registry
 from store import Store, housekeeping, nodes
-from subscriber.facts import NodeFacts
-from subscriber.ingest import Reason, Rejected, ReportTaken
 from tests.fake_clock import START
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
 from tests.mosquitto import Mosquitto

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from alerts.facts import NodeFacts
+from alerts.incident import Incident
+from alerts.rule import Rule, Severity
 from broker.service import serve
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
@@ -15,9 +18,6 @@ from rigwatch.messages import NodeState, Status
 from rigwatch.mqtt import Endpoint
 from rigwatch.topics import Channel, topic_of
 from store import Store, alerts
-from subscriber.alerts.incident import Incident
-from subscriber.alerts.rule import Rule, Severity
-from subscriber.facts import NodeFacts
 from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
 from tests.integration.subscriber.running import prepare, settings, subscribing

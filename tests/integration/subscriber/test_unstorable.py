@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from peewee import SqliteDatabase
 
+from alerts.rule import Rule
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings.alerts import RuleSettings
 from store import Fault, Store, Unstorable, Unusable, alerts, outbox, turn
 from store.faults import translated
-from subscriber.alerts.rule import Rule
 from tests.alerting import Driver
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
 from tests.mosquitto import Mosquitto

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
+from alerts.facts import Role
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store, open_store
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from web.app import create_app
 

@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from alerts.facts import Role
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
 from tests.integration.web.routes import every

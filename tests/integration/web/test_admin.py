@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from alerts.facts import Role
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
@@ -19,7 +20,6 @@ from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from store import Store, audit, outbox, tokens
 from store.audit import Entry, Wanted
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.rigs import birth, rig

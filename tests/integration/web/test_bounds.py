@@ -9,6 +9,12 @@ import msgspec
 import pytest
 from flask import Flask
 
+from alerts.book import Decision
+from alerts.engine import Outcome
+from alerts.facts import Role
+from alerts.incident import Incident, State, Subject
+from alerts.incident import Scope as About
+from alerts.rule import Rule, Severity
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.messages import Board, Fan, Gpu, Miner, Report, Sample, Status, Work
@@ -17,12 +23,6 @@ from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
 from store import alerts, nodes, open_store
 from store.work import Work as Transaction
-from subscriber.alerts.book import Decision
-from subscriber.alerts.engine import Outcome
-from subscriber.alerts.incident import Incident, State, Subject
-from subscriber.alerts.incident import Scope as About
-from subscriber.alerts.rule import Rule, Severity
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, every

@@ -11,12 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from alerts.facts import Role
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
 from rigwatch.topics import NodeId
 from store import Store, tokens
-from subscriber.facts import Role
 from tests.fake_clock import START
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, Try, every

@@ -6,10 +6,10 @@ import pytest
 from flask.testing import FlaskClient
 from msgspec import convert
 
+from alerts.incident import Acknowledged
+from alerts.mute import Matcher, Mute, MuteKind
 from rigwatch.messages import Sample
 from store import Store, alerts, silences
-from subscriber.alerts.incident import Acknowledged
-from subscriber.alerts.mute import Matcher, Mute, MuteKind
 from tests.alerting import Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import between, page, row, text

@@ -9,14 +9,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from alerts.facts import Role
+from alerts.mute import MuteKind
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
 from store import Store, alerts, audit, outbox
-from subscriber.alerts.mute import MuteKind
-from subscriber.facts import Role
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic

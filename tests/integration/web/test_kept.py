@@ -3,8 +3,8 @@
 import msgspec
 from flask import Flask
 
+from alerts.facts import Average
 from rigwatch.settings import WebColours
-from subscriber.facts import Average
 from tests.fake_clock import START
 from tests.unit.web.made import fleet, node
 from web.overview.kept import KeptRows

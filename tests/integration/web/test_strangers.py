@@ -13,12 +13,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.security import check_password_hash, generate_password_hash
 
+from alerts.facts import Role
 from rigwatch.home import Home
 from rigwatch.process import raise_file_limit
 from rigwatch.settings import WebSettings
 from rigwatch.tls import ca_pem
 from store import Store
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import PASSWORD, basic
 from tests.integration.web.test_server import fetch, serving

@@ -2,14 +2,14 @@
 
 import re
 
+from alerts.rule import Rule
+from alerts.tables import PAGE, filled
 from rigwatch.settings.alerts import AlertSettings, RuleSettings
-from subscriber.alerts.rule import Rule
-from subscriber.alerts.tables import PAGE, filled
 
 
 def test_its_tables_are_those_of_the_code() -> None:
     page = PAGE.read_text("utf-8")
-    assert filled(page) == page, "run: python -m subscriber.alerts.tables"
+    assert filled(page) == page, "run: python -m alerts.tables"
 
 
 def test_it_names_every_setting_of_a_rule() -> None:

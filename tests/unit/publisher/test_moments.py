@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.ingest import Heard, Known, ReportTaken, judge
 from publisher.boot import Boot
 from publisher.dispatch import Dispatch
 from publisher.moments import NEVER_SET, TOLERANCE, Here, Moment, put_right
@@ -20,7 +21,6 @@ from rigwatch.clock import Millis, SystemClock
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Report, Sample
 from rigwatch.topics import NodeId
-from subscriber.ingest import Heard, Known, ReportTaken, judge
 from tests.fake_clock import START, FakeClock
 
 NODE = NodeId("main", "rig07")

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from msgspec import Struct, structs
 
+from alerts.policy import Policy
+from alerts.rule import BUILT_IN, Rule
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, load_server
 from rigwatch.settings.alerts import Rules, RuleSettings
 from rigwatch.settings.fingerprint import LIVE
 from rigwatch.settings.loader import Place, build
-from subscriber.alerts.policy import Policy
-from subscriber.alerts.rule import BUILT_IN, Rule
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "server.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")

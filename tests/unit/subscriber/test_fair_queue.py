@@ -1,8 +1,8 @@
 """Who is next, and who gives way, when one node sends more than all the others."""
 
+from alerts.ingest import Heard
 from rigwatch.messages import Report, Status
 from subscriber.fair_queue import FairQueue, weight_of
-from subscriber.ingest import Heard
 from tests.rigs import birth, report, rig, sample, will
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from alerts.ingest import Heard, Known, Reason, judge
 from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, decode
@@ -15,7 +16,6 @@ from rigwatch.mqtt import Message
 from rigwatch.topics import Channel, NodeId, topic_of
 from store import Unstorable, Verdict
 from subscriber import pipeline as module
-from subscriber.ingest import Heard, Known, Reason, judge
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
 from tests.fake_clock import START, FakeClock, settle

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from subscriber.ingest import Reason, Rejected
+from alerts.ingest import Reason, Rejected
 from subscriber.rejections import Rejections
 
 

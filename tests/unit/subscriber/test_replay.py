@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from alerts.facts import Change, NodeFacts
+from alerts.policy import Policy
 from rigwatch.messages import NodeState, Sample
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.topics import NodeId
-from subscriber.alerts.policy import Policy
-from subscriber.facts import Change, NodeFacts
 from subscriber.replay import Event, Replayed, fired, play
 from tests.fake_clock import START
 

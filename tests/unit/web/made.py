@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import msgspec
 
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import NodeFacts, ServerFacts
 from tests.fake_clock import START
 from web.standing import Fleet, Standing, fleet_at
 

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from alerts.facts import Average, MinuteTotal, NodeFacts
 from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
-from subscriber.facts import Average, MinuteTotal, NodeFacts
 from tests.fake_clock import START
 from tests.unit.web.made import MINUTE, fleet, gone, node, standing
 from web import units

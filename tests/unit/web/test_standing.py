@@ -6,11 +6,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import NodeFacts, ServerFacts
 from tests.fake_clock import START
 from tests.unit.web.made import MINUTE, SERVER, fleet, gone, node
 from web.colours import age_level, milliseconds

@@ -8,16 +8,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from alerts.book import Decision
+from alerts.engine import Outcome
+from alerts.facts import Role
+from alerts.incident import Incident, Scope, State, Subject
+from alerts.rule import Rule, Severity
 from rigwatch.home import Home
 from rigwatch.messages import Gpu, Miner, Sample
 from rigwatch.settings import ServerSettings
 from store import Store, alerts, open_store, tokens
 from store.work import Work
-from subscriber.alerts.book import Decision
-from subscriber.alerts.engine import Outcome
-from subscriber.alerts.incident import Incident, Scope, State, Subject
-from subscriber.alerts.rule import Rule, Severity
-from subscriber.facts import Role
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, report, rig, will
 from web.app import create_app

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
+from alerts.engine import Outcome
 from store import alerts
-from subscriber.alerts.engine import Outcome
 from tests.integration.web.api.conftest import Api, incident
 from tests.rigs import birth, report, rig
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from alerts.engine import Outcome
+from alerts.mute import Mute
 from store import alerts, audit, silences
 from store.audit import Entry, Wanted
-from subscriber.alerts.engine import Outcome
-from subscriber.alerts.mute import Mute
 from tests.fake_clock import START
 from tests.integration.web.api.conftest import MINUTE, Api, incident
 from web.api.operation import Budget

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from alerts.facts import NodeFacts
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
-from subscriber.facts import NodeFacts
 from subscriber.feed.homeassistant import devices_of, is_ours
 from tests.unit.subscriber.feed.test_tree import NODE, state
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from alerts.facts import NodeFacts, ServerFacts
 from rigwatch.messages import Gpu, NodeState, Sample, Work
 from rigwatch.topics import NodeId
-from subscriber.facts import NodeFacts, ServerFacts
 from subscriber.feed.tree import OFFLINE, ONLINE, gpu_key, tree_of
 
 NOW = 1_760_000_000_000

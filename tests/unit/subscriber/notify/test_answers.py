@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from subscriber.facts import NodeFacts
+from alerts.facts import NodeFacts
 from subscriber.notify.answers import Known, answer
 from tests.fake_clock import START
 from tests.unit.web.made import SERVER, gone, node

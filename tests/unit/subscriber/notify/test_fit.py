@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber.alerts.letter import COPY, Text
+from alerts.letter import COPY, Text
 from subscriber.notify.fit import Measure, Room, fit, utf8, utf16
 
 measures = st.sampled_from([len, utf8, utf16])

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.route import Route
 from rigwatch.clock import Millis
 from store.outbox import Posted
-from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.notify.parcels import COPIES_MAX, TRIED_FOR, Fate, Outcome, Parcel, Parcels
 from tests.fake_clock import START

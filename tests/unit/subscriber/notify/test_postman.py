@@ -11,10 +11,10 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
+from alerts.route import Route
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store.outbox import Posted
-from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent, Sender
 from subscriber.notify.parcels import TRIED_FOR
 from subscriber.notify.postman import Postman

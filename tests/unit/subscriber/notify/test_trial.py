@@ -2,8 +2,8 @@
 
 import threading
 
+from alerts.route import Route
 from store.outbox import Posted
-from subscriber.alerts.route import Route
 from subscriber.notify.channel import Channel, NotSent, Sender
 from subscriber.notify.trial import Tried, try_all
 from tests.fake_clock import START

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from subscriber.facts import Role, User
+from alerts.facts import Role, User
 from web.access.csrf import field_for, is_right, token_for
 
 ANN = User("ann", Role.ADMIN, "scrypt:1:1:1$salt$aaaa")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from alerts.facts import Cards, FleetPoint, Point
 from rigwatch.messages import Gpu
-from subscriber.facts import Cards, FleetPoint, Point
 from web.charts.lines import Range, Window, card_lines, fleet_lines, node_lines, range_links, window
 from web.errors import BadQuery
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from alerts.facts import Change, Point
+from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
-from subscriber.alerts.status import NodeStatus
-from subscriber.facts import Change, Point
 from web.node.band import MOST, Span, Tally, band, stays, tally
 
 MINUTE: Millis = 60_000

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from alerts.facts import Change
 from rigwatch.messages import Gpu, Miner, NodeState, Work
 from rigwatch.settings import WebColours
-from subscriber.facts import Change
 from tests.fake_clock import START
 from tests.unit.web.made import node, sample, standing
 from web.node.figures import facts_of, figures, warnings

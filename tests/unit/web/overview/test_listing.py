@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
-from subscriber.alerts.status import NodeStatus
+from alerts.status import NodeStatus
 from tests.unit.web.made import fleet, gone, node
 from web.errors import BadQuery
 from web.overview.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural

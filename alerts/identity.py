@@ -1,0 +1,54 @@
+"""Whether a node is still the machine that it was, or its name was given to another. Pure.
+
+What is remembered of a node (its cards, what it usually does, how often it gets shares) is of a machine. Its birth says
+on which host it runs, its samples which cards it has; neither alone is sure: a host may be renamed, and machines of one
+kind have their cards at the same places.
+"""
+
+from collections.abc import Collection
+
+from alerts.facts import NodeFacts
+from alerts.trail import Card, Trail
+from rigwatch.messages import Gpu, Sample
+
+
+def identified(trail: Trail, facts: NodeFacts, sample: Sample) -> Trail:
+    """The trail to go on with: its own, or that of a machine of which nothing is known yet."""
+    if sample.at <= trail.at:
+        return trail
+    if not trail.host or not facts.host:
+        return _with_host(trail, facts.host or trail.host)
+    answer = _is_another(trail, facts, sample)
+    if answer is None:
+        return trail
+    if answer:
+        return Trail(at=trail.at, host=facts.host, machine_at=sample.at)
+    return _with_host(trail, facts.host)
+
+
+def _with_host(trail: Trail, host: str) -> Trail:
+    return trail if trail.host == host else trail.on(host)
+
+
+def _is_another(trail: Trail, facts: NodeFacts, sample: Sample) -> bool | None:
+    """None = nobody can say yet."""
+    moved = facts.host != trail.host
+    if not sample.gpus or not trail.cards:
+        # A new machine whose cards cannot be read at first is judged once they can.
+        waits = bool(trail.cards and sample.errors)
+        return None if moved and waits else moved
+    if moved:
+        return not _are_the_same(trail.cards, sample.gpus)
+    return _have_nothing_in_common(trail.cards, sample.gpus)
+
+
+def _are_the_same(cards: Collection[Card], gpus: Collection[Gpu]) -> bool:
+    """At least half of the cards that were known are there, each at its place."""
+    here = {(gpu.id, gpu.name) for gpu in gpus}
+    return 2 * sum((card.id, card.name) in here for card in cards) >= len(cards)
+
+
+def _have_nothing_in_common(cards: Collection[Card], gpus: Collection[Gpu]) -> bool:
+    """Neither a place nor a model; where models are not named, nobody can say."""
+    ids, models = {card.id for card in cards}, {card.name for card in cards}
+    return all(gpu.id not in ids and gpu.name and gpu.name not in models for gpu in gpus)

@@ -1,0 +1,77 @@
+"""What keeps an incident quiet now: acknowledgement, silence, maintenance, quiet hours, something worse. Pure."""
+
+from dataclasses import dataclass, field
+
+from alerts.book import Book
+from alerts.facts import NodeFacts, ServerFacts
+from alerts.group import Place
+from alerts.incident import Incident, Kind, Scope
+from alerts.mute import Mute, MuteKind, Target, muted_by, quiet_until
+from alerts.notice import Quiet, Reason
+from alerts.policy import Policy
+from alerts.rule import MINUTE, OF_THE_SERVER, Rule
+from alerts.status import NodeStatus, is_blind, status_at
+from rigwatch.clock import Millis
+from rigwatch.topics import NodeId
+
+_PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
+_THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
+
+
+@dataclass(slots=True)
+class Fleet:
+    """The facts as they are known at this step."""
+
+    facts: dict[NodeId, NodeFacts]
+    mutes: tuple[Mute, ...] = ()
+    server: ServerFacts = field(default_factory=ServerFacts)
+    _places: dict[NodeId, Place] | None = None
+
+    def places(self) -> dict[NodeId, Place]:
+        """Where each node is; made anew only after `moved`."""
+        if self._places is None:
+            self._places = {node: Place(facts.host, node.site) for node, facts in self.facts.items()}
+        return self._places
+
+    def moved(self) -> None:
+        self._places = None
+
+
+class Peace:
+    """Why an incident says nothing."""
+
+    def __init__(self, book: Book, fleet: Fleet, policy: Policy) -> None:
+        self._book = book
+        self._fleet = fleet
+        self._policy = policy
+
+    def of(self, incident: Incident, now: Millis) -> Quiet | None:
+        if incident.id in self._book.children:
+            children = [self._book.incidents[each] for each in self._book.children[incident.id]]
+            spoken = [each for each in children if each.is_open] or children
+            quiet = [self._alone(each, now) for each in spoken]
+            if incident.acknowledged is None and spoken and all(quiet):
+                return quiet[0]
+        return self._alone(incident, now)
+
+    def _alone(self, incident: Incident, now: Millis) -> Quiet | None:
+        subject, ending = incident.subject, incident.owes in (Kind.RECOVERY, Kind.SETTLED)
+        if incident.acknowledged is not None and not ending and incident.owes is not Kind.FIRST:
+            return Quiet(Reason.ACKNOWLEDGED, None, f"by {incident.acknowledged.by}")
+        if is_blind(self._fleet.server, now) and incident.rule not in OF_THE_SERVER:
+            return Quiet(Reason.INHIBITED, None, "rigwatch itself has no broker")
+        facts = self._fleet.facts.get(NodeId(subject.site, subject.name)) if subject.scope is Scope.NODE else None
+        host = facts.host if facts else (subject.name if subject.scope is Scope.HOST else "")
+        node = subject.name if subject.scope is Scope.NODE else ""
+        target = Target(subject.site, host, node, incident.rule.value, incident.severity.value)
+        muted = muted_by(self._fleet.mutes, target, now, self._policy.zone)
+        if muted is not None:
+            mute, until = muted
+            reason = Reason.MAINTENANCE if mute.kind is MuteKind.MAINTENANCE else Reason.SILENCED
+            return Quiet(reason, until, f"by {mute.by}: {mute.why}".rstrip(": "), once=not mute.every)
+        if facts is not None and not ending and incident.rule not in _PRESENCE:
+            status = status_at(facts, self._fleet.server, now)
+            if status not in _THERE:
+                return Quiet(Reason.INHIBITED, now + MINUTE, f"it is {status.value}")
+        until_morning = quiet_until(self._policy.quiet, incident.severity, now, self._policy.zone)
+        return Quiet(Reason.QUIET_HOURS, until_morning) if until_morning is not None else None

@@ -1,0 +1,62 @@
+"""What people decide about a node on the server counts for its alerts at once."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from alerts.incident import State
+from alerts.rule import Rule
+from store import Store, alerts, nodes
+from tests.alerting import RIG, Driver
+from tests.fake_clock import START
+from tests.rigs import birth, report, rig, sample, will
+
+
+@pytest.fixture
+def driver(store: Store) -> Iterator[Driver]:
+    made = Driver(store)
+    made.tick()
+    yield made
+    made.alerter.release(made.store)
+
+
+def open_rules(driver: Driver) -> list[Rule]:
+    return [each.rule for each in driver.store.look(alerts.live) if each.is_open]
+
+
+def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
+    driver.hear(birth())
+    driver.hear(will())
+    assert open_rules(driver) == [Rule.LOST]
+    driver.store.change(lambda work: nodes.retire(work, RIG.id, START))
+    driver.tick(1)
+    assert open_rules(driver) == []
+    (incident,) = driver.store.incidents(5)
+    assert incident.state is State.RESOLVED
+    # What it still says, if anything, begins nothing.
+    driver.hear(will(2))
+    driver.tick(60)
+    assert open_rules(driver) == []
+
+
+def test_a_message_calls_the_node_by_the_name_given_here(driver: Driver) -> None:
+    driver.hear(birth(name="Own"))
+    driver.store.change(lambda work: nodes.rename(work, RIG.id, "The loud one"))
+    driver.tick(1)
+    driver.hear(will())
+    (letter,) = driver.store.look(lambda work: work.rows("SELECT title, body FROM notification"))
+    assert "The loud one" in " ".join(letter)
+
+
+def test_a_node_that_was_moved_is_not_missed_at_the_old_place(driver: Driver) -> None:
+    driver.hear(birth())
+    driver.hear(report(sample(START, peers=20)))
+    driver.store.change(lambda work: nodes.move(work, RIG.id, "cellar", START))
+    for _ in range(5):
+        driver.tick(60)
+    assert open_rules(driver) == []
+    moved = rig("rig1", "cellar")
+    driver.hear(birth(2), moved)
+    driver.hear(will(2), moved)
+    (incident,) = (each for each in driver.store.look(alerts.live) if each.is_open)
+    assert (incident.rule, incident.subject.site) == (Rule.LOST, "cellar")

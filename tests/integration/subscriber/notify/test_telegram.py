@@ -1,0 +1,281 @@
+"""Telegram both ways, against a local server that speaks the Bot API's requests."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from rigwatch.home import Home
+from rigwatch.settings.alerts import AlertSettings, TelegramSettings
+from rigwatch.settings.loader import Secret
+from store import Store, alerts, audit, chats, outbox, silences
+from store.outbox import Posted
+from subscriber.notify.channels import channels_of
+from tests.integration.subscriber.notify.test_delivery import a_lost_node, configured
+from tests.integration.subscriber.running import prepare, subscribing
+from tests.mosquitto import Mosquitto
+from tests.rigs import rig
+from tests.waiting import eventually_async
+from tests.webhook import Webhook
+
+TOKEN, CHAT = "123456:ABC", -1001
+ANN = {"id": 4242, "username": "ann"}
+
+
+@dataclass(slots=True)
+class BotApi:
+    """Keeps what is called; `say` and `press` are what people do. `refusals` are answered before anything works."""
+
+    port: int = 0
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    moved: dict[int, int] = field(default_factory=dict)
+    blocked: set[int] = field(default_factory=set)
+    number: int = 0
+
+    def sent(self) -> list[dict[str, Any]]:
+        return [arguments for method, arguments in self.calls if method == "sendMessage"]
+
+    def texts(self, chat: int) -> list[str]:
+        """What a chat got."""
+        return [each["text"] for each in self.sent() if each["chat_id"] == chat and chat not in self.blocked]
+
+    def toasts(self) -> list[str]:
+        """What people who pressed a button read."""
+        return [arguments["text"] for method, arguments in self.calls if method == "answerCallbackQuery"]
+
+    def say(self, text: str, chat: int = CHAT) -> None:
+        self._update({"message": {"chat": {"id": chat}, "from": ANN, "text": text}})
+
+    def press(self, data: str, chat: int = CHAT) -> None:
+        self._update({"callback_query": {"id": "7", "from": ANN, "message": {"chat": {"id": chat}}, "data": data}})
+
+    def _update(self, update: dict[str, Any]) -> None:
+        self.number += 1
+        self.updates.append({"update_id": self.number, **update})
+
+    def brought(self, offset: int) -> list[dict[str, Any]]:
+        """What is not confirmed yet, as getUpdates has it; waits for a moment where there is none."""
+        until = time.monotonic() + 0.3
+        while not (found := [each for each in self.updates if each["update_id"] >= offset]):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.01)
+        return found[:100]
+
+    def answer(self, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """To a message, as https://core.telegram.org/bots/api has it."""
+        chat = arguments.get("chat_id")
+        if chat in self.moved:
+            words = "Bad Request: group chat was upgraded to a supergroup chat"
+            return 400, refused(400, words, migrate_to_chat_id=self.moved[chat])
+        if chat in self.blocked:
+            return 403, refused(403, "Forbidden: bot was blocked by the user")
+        if len(arguments.get("text", "").encode("utf-16-le")) > 2 * 4096:
+            return 400, refused(400, "Bad Request: message is too long")
+        return 200, {"ok": True, "result": {}}
+
+
+def refused(code: int, words: str, **parameters: object) -> dict[str, Any]:
+    return {"ok": False, "error_code": code, "description": words, "parameters": parameters}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: "_Server"
+
+    def do_POST(self) -> None:
+        arguments = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        token, method = self.path.removeprefix("/bot").split("/")
+        api = self.server.api
+        if token != TOKEN:
+            return self._answer(401, {"ok": False, "description": "Unauthorized"})
+        if method == "getUpdates":
+            return self._answer(200, {"ok": True, "result": api.brought(arguments["offset"])})
+        api.calls.append((method, arguments))
+        return self._answer(*(api.refusals.pop(0) if api.refusals else api.answer(arguments)))
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        raw = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing: what came is kept."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, api: BotApi) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.api = api
+
+
+@contextmanager
+def bot_api() -> Iterator[BotApi]:
+    api = BotApi()
+    server = _Server(api)
+    api.port = int(server.server_address[1])
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def telegram(api: BotApi, token: str = TOKEN, chats: tuple[int, ...] = (CHAT,)) -> TelegramSettings:
+    return TelegramSettings(token=Secret(token), chats=chats, api=f"http://127.0.0.1:{api.port}")
+
+
+async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosquitto, local: Store) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(api.sent, what="the message")
+            (message,) = api.sent()
+            ack, mute = message["reply_markup"]["inline_keyboard"][0]
+            api.press(ack["callback_data"])
+            acknowledged = await eventually_async(lambda: local.look(alerts.acknowledged), what="the ack is stored")
+            api.press(mute["callback_data"])
+            (muted,) = await eventually_async(
+                lambda: local.look(lambda work: silences.running(work, 0)), what="the mute is stored"
+            )
+    assert message["chat_id"] == CHAT
+    assert message["text"].startswith("CRITICAL: garage/rig1 lost")
+    assert "parse_mode" not in message
+    assert [each.by for each in acknowledged.values()] == ["ann (Telegram)"]
+    entries = local.look(lambda work: audit.page(work, audit.Wanted(), 9))
+    assert [(each.who, each.action) for each in entries] == [
+        ("ann (Telegram)", "silence.add"), ("ann (Telegram)", "incident.acknowledge")
+    ]  # fmt: skip
+    assert all(f"from Telegram: user 4242, chat {CHAT}" in each.detail for each in entries)
+    assert "garage/rig1 lost" in entries[1].detail
+    assert (muted.matcher.site, muted.matcher.node, muted.matcher.rule) == ("garage", "rig1", "lost")
+
+
+async def test_questions_are_answered_and_strangers_are_not(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(api.sent, what="the message")
+            api.say("/status", chat=666)
+            api.press("ack 1", chat=666)
+            for question in ("/status", "/down@rigs_bot", "/node rig1", "/node nobody", "/what"):
+                api.say(question)
+            await eventually_async(lambda: len(api.sent()) == 6, what="five answers")
+    answers = [each["text"] for each in api.sent()[1:]]
+    assert {each["chat_id"] for each in api.sent()} == {CHAT}
+    assert "1 lost" in answers[0]
+    assert "garage/rig1 lost" in answers[1]
+    assert "lost for" in answers[2]
+    assert answers[3] == "no node is called nobody"
+    assert "/down" in answers[4]
+
+
+async def test_too_many_requests_are_waited_for_as_long_as_telegram_says(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        slow_down = {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 1}}
+        api.refusals.append((429, slow_down))
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: len(api.sent()) == 2, what="the second attempt")
+    assert "second copy" not in api.sent()[1]["text"]
+
+
+async def test_a_second_press_says_that_it_is_known_already(home: Home, mosquitto: Mosquitto, local: Store) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(api.sent, what="the message")
+            ack, mute = api.sent()[0]["reply_markup"]["inline_keyboard"][0]
+            for data in (*[ack["callback_data"]] * 2, *[mute["callback_data"]] * 2, "ack 999", "ack 9" + "9" * 30, "x"):
+                api.press(data)
+            await eventually_async(lambda: len(api.toasts()) == 7, what="every press is answered")
+    assert api.toasts() == [
+        "acknowledged", "acknowledged already, by ann (Telegram)", "muted for 2 h", "muted already",
+        "no such incident", "no such incident", "no such incident",
+    ]  # fmt: skip
+    assert len(local.look(lambda work: audit.page(work, audit.Wanted(), 9))) == 2
+
+
+async def test_one_who_has_blocked_the_bot_keeps_nobody_else_from_being_told(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        api.blocked.add(7)
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api, chats=(7, CHAT)))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            loud = "CRITICAL: rigwatch may not send through a channel: telegram:7"
+            await eventually_async(
+                lambda: any(text.startswith(loud) for text in api.texts(CHAT)), what="the other is told of both"
+            )
+    assert any(text.startswith("CRITICAL: garage/rig1 lost") for text in api.texts(CHAT))
+    assert list(local.look(outbox.refused)) == ["telegram:7"]
+    assert "bot was blocked by the user" in local.look(outbox.refused)["telegram:7"][1]
+
+
+async def test_a_group_that_became_a_supergroup_is_followed_and_remembered(
+    home: Home, mosquitto: Mosquitto, local: Store
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    new = -1002
+    with bot_api() as api:
+        api.moved[CHAT] = new
+        wanted = configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))
+        async with subscribing(home, wanted):
+            await a_lost_node(mosquitto.port)
+            await eventually_async(lambda: api.texts(new), what="the message in the new group")
+            api.say("/status", chat=new)
+            await eventually_async(lambda: len(api.texts(new)) == 2, what="who asks there is answered")
+            await eventually_async(lambda: local.look(chats.moved) == {CHAT: new}, what="it is remembered")
+        api.say("/status", chat=new)
+        async with subscribing(home, wanted):
+            await eventually_async(lambda: len(api.texts(new)) >= 3, what="also after a start")
+
+
+async def test_a_message_longer_than_telegram_takes_arrives_shortened() -> None:
+    with bot_api() as api:
+        (channel,) = channels_of(AlertSettings(telegram=telegram(api)))
+        body = "\n".join(f"garage/rig{number} lost 😀" for number in range(900))
+        channel.sender.send(Posted(1, channel.key, "first", "critical", "900 lost", body, (1,), 0), timeout=10)
+    (text,) = api.texts(CHAT)
+    assert text.startswith("900 lost\n\ngarage/rig0 lost")
+    assert "more lines" in text.splitlines()[-1]
+
+
+async def test_strangers_cannot_fill_the_log(
+    home: Home, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(home, rig("rig1", "garage"))
+    with bot_api() as api:
+        for number in range(150):
+            api.say("/status", chat=1000 + number)
+            api.say("/status", chat=1000)
+        api.say("/what")
+        async with subscribing(home, configured(mosquitto.port, Webhook(), channels=(), telegram=telegram(api))):
+            await eventually_async(lambda: api.texts(CHAT), timeout=30, what="all have been read")
+    told = [each for each in caplog.records if "not listed" in each.getMessage()]
+    assert len(told) == 100
+    assert "further ones are not told of" in told[-1].getMessage()

@@ -1,0 +1,88 @@
+"""Quiet as people ask for it: what is understood, what is refused, and in which words."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alerts.incident import Incident, Scope, State, Subject
+from alerts.mute import Matcher, MuteKind
+from alerts.rule import Rule
+from alerts.wish import FOREVER, Breadth, Wish, WishError, around, breadths, mute_of, pairs_of
+from tests.fake_clock import START
+
+BERLIN = ZoneInfo("Europe/Berlin")
+HOUR = 3_600_000
+NODE = Incident(7, Rule.HOT, Subject(Scope.NODE, "garage", "rig1"), State.FIRING, START)
+FLEET = Incident(8, Rule.LOST, Subject(Scope.FLEET), State.FIRING, START)
+
+
+def wish(
+    kind: MuteKind = MuteKind.SILENCE, *, length: str = "2h", every: str = "", start: str = "", **given: str
+) -> Wish:
+    return Wish(kind, given or {"site": "garage"}, length, "ann", "fan\nswap\0", every, start)
+
+
+def test_a_silence_begins_now_and_ends_by_itself() -> None:
+    mute = mute_of(wish(site=" garage ", node="rig*", rule="", host=""), START, BERLIN)
+    assert mute.matcher == Matcher(site="garage", node="rig*")
+    assert (mute.starts_at, mute.ends_at, mute.every) == (START, START + 2 * HOUR, "")
+    assert (mute.by, mute.why) == ("ann", "fan swap")
+
+
+def test_a_planned_one_begins_in_the_zone_of_the_page() -> None:
+    # START is 2025-10-09 10:53:20 in Berlin.
+    mute = mute_of(wish(start="2025-10-09T12:00"), START, BERLIN)
+    assert mute.starts_at == START + (66 * 60 + 40) * 1000
+    assert mute.ends_at == mute.starts_at + 2 * HOUR
+    assert mute_of(wish(start="2025-10-09 10:53"), START, BERLIN).starts_at == START
+
+
+def test_one_that_recurs_lasts_so_long_each_time() -> None:
+    mute = mute_of(wish(MuteKind.MAINTENANCE, every="sun 03:00", host="box1"), START, BERLIN)
+    assert (mute.every, mute.lasts, mute.ends_at) == ("sun 03:00", 2 * HOUR, START + FOREVER)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "said"),
+    [
+        (wish(rule="losst"), "rule", "known are lost, silent"),
+        (wish(severity="bad"), "severity", "known are info"),
+        (wish(colour="red"), "colour", "one of these keys: site"),
+        (wish(MuteKind.MAINTENANCE, rule="lost"), "rule", "one of these keys: site, host, node"),
+        (wish(site="", node=" "), "match", "'site=*' is everything"),
+        (wish(site="x" * 201), "site", "longer than 200"),
+        (wish(length="soon"), "length", "90s, 5m"),
+        (wish(length=""), "length", "90s, 5m"),
+        (wish(length="0s"), "length", "more than nothing"),
+        (wish(length="400d"), "length", "at most a year"),
+        (wish(every="someday"), "every", "sun 03:00"),
+        (wish(every="day 03:00", length="24h"), "length", "begin again before it has ended"),
+        (wish(every="mon 03:00", length="7d"), "length", "begin again before it has ended"),
+        (wish(start="tomorrow"), "start", "2026-11-24 03:00"),
+        (wish(start="2025-10-09 10:51"), "start", "is past, it is 2025-10-09 10:53"),
+        (wish(start="2027-01-01 00:00"), "start", "more than a year ahead"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(asked: Wish, field: str, said: str) -> None:
+    with pytest.raises(WishError) as caught:
+        mute_of(asked, START, BERLIN)
+    assert caught.value.field == field
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_word_without_a_value_is_refused() -> None:
+    assert pairs_of(["site=garage", "host=a=b"]) == {"site": "garage", "host": "a=b"}
+    with pytest.raises(WishError, match="write KEY=VALUE"):
+        pairs_of(["garage"])
+
+
+def test_quiet_around_an_incident_is_as_wide_as_asked() -> None:
+    assert around(NODE, Breadth.RULE, "box") == {"site": "garage", "node": "rig1", "rule": "hot"}
+    assert around(NODE, Breadth.NODE, "box") == {"site": "garage", "node": "rig1"}
+    assert around(NODE, Breadth.HOST, "box") == {"site": "garage", "host": "box"}
+    assert around(NODE, Breadth.SITE, "box") == {"site": "garage"}
+    assert around(FLEET, Breadth.RULE, "") == {"site": "*", "rule": "lost"}
+    assert breadths(NODE, "box") == list(Breadth)
+    assert breadths(NODE, "") == [Breadth.RULE, Breadth.NODE, Breadth.SITE]
+    assert breadths(FLEET, "") == [Breadth.RULE]
