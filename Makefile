@@ -47,7 +47,7 @@ check: $(TEST) ## style, types (also as on Windows) and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy $(AS_ON_WINDOWS) -p cli -p subscriber -p web -p store -p alerts -p broker -p publisher -p rigwatch
+	$(BIN)/mypy $(AS_ON_WINDOWS) -p cli -p subscriber -p web -p legacy -p store -p alerts -p broker -p publisher -p rigwatch
 	$(BIN)/lint-imports
 
 format: $(TEST) ## let the formatter and the safe fixes do their work

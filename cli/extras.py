@@ -12,7 +12,7 @@ PUBLISHER: Final = frozenset({"paho", "psutil", "pynvml"})
 """Modules that come with the extra `publisher`, and with `server` too as far as that needs them."""
 RIG: Final = frozenset({"discover", "publish", "doctor", "import-legacy", "push", "simulate", "sources", "watch"})
 """Commands that work, or tell of more, without a server's packages."""
-_OURS: Final = frozenset({"alerts", "broker", "cli", "publisher", "rigwatch", "store", "subscriber", "web"})
+_OURS: Final = frozenset({"alerts", "broker", "cli", "legacy", "publisher", "rigwatch", "store", "subscriber", "web"})
 
 
 class PackagesMissing(SettingsError):

@@ -38,5 +38,5 @@ def to_stderr(part: str, *, debug: bool = False) -> None:
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     if debug:
-        for name in ("alerts", "broker", "cli", "publisher", "rigwatch", "store", "subscriber", "web"):
+        for name in ("alerts", "broker", "cli", "legacy", "publisher", "rigwatch", "store", "subscriber", "web"):
             logging.getLogger(name).setLevel(logging.DEBUG)

@@ -14,7 +14,7 @@ from rigwatch.lock import private_lock
 from rigwatch.topics import check_name
 
 if TYPE_CHECKING:
-    from subscriber.legacy.found import Installation
+    from legacy.found import Installation
 
 Places = Annotated[
     list[str],
@@ -49,7 +49,7 @@ def import_legacy(  # noqa: PLR0917 - typer hands options over by position
     On its server: settings, history, nodes. On a rig: publisher.toml. Run again, it takes over only what is new.
     """
     from cli.legacy import history, rig, server
-    from subscriber.legacy.found import look
+    from legacy.found import look
 
     call, report = invocation(context), Report(dry=dry_run)
     try:

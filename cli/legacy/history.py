@@ -20,11 +20,11 @@ from rigwatch.settings.durations import format_duration
 from rigwatch.topics import NodeId
 
 if TYPE_CHECKING:
+    from legacy.found import Installation
+    from legacy.hashlog import Hashlog
+    from legacy.history import Counted
     from store import Store
-    from store.hashlog import Hashlog
     from store.past import Taken
-    from subscriber.legacy.found import Installation
-    from subscriber.legacy.history import Counted
 
 Batch: TypeAlias = Mapping[NodeId, list[Sample]]
 
@@ -41,7 +41,7 @@ def databases_of(found: "Installation") -> list[Path | str]:
     if not (found.databases or found.addresses):
         return databases
     try:
-        from store.hashlog import is_hashlog
+        from legacy.hashlog import is_hashlog
     except ImportError:
         places = ", ".join([*map(str, found.databases), *("hashdb" for _ in found.addresses)])
         raise SettingsError(
@@ -68,8 +68,8 @@ def take_nodes_and_rows(
 
     `before` is the `keep` from before this import: a subscriber that runs still goes by it.
     """
+    from legacy.hashlog import open_hashlog
     from store import open_store
-    from store.hashlog import open_hashlog
 
     with closing(open_store(settings.database.url, call.home)) as store:
         wanted = settings.database.keep
@@ -107,8 +107,8 @@ class _Import:
         return {nodes[number]: f"old node {number}, {names[number]}".rstrip(", ") for number in nodes}
 
     def _nodes(self, names: Mapping[int, str]) -> dict[int, NodeId]:
+        from legacy.names import assign
         from store import past
-        from subscriber.legacy.names import assign
 
         call, now = self.call, self.call.clock.now()
         given = assign(self.site, names.items(), ids.read(call.home.legacy_json, self.site))
@@ -124,8 +124,8 @@ class _Import:
         return nodes
 
     def _rows(self, log: "Hashlog", nodes: Mapping[int, NodeId]) -> "tuple[Counted, float]":
+        from legacy.history import take_over
         from store.retention import oldest_kept
-        from subscriber.legacy.history import take_over
 
         now, clock = self.call.clock.now(), self.call.clock
         if not self.report.dry:

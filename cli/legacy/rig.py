@@ -23,8 +23,8 @@ from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 
 if TYPE_CHECKING:
-    from subscriber.legacy.client_config import ClientConfig
-    from subscriber.legacy.found import Installation
+    from legacy.client_config import ClientConfig
+    from legacy.found import Installation
 
 _HEAD = "# What this machine publishes. config/publisher.example.toml explains every setting and kind of source.\n"
 _CA = "ca.pem"
@@ -91,7 +91,7 @@ class _PublisherToml:
         self._is_changed = False
 
     def add(self, node: NodeId, client: "ClientConfig", access: Mapping[str, str]) -> None:
-        from subscriber.legacy.client_config import node_table
+        from legacy.client_config import node_table
 
         after = append_table(self._text, node_table(client, access))
         if after is None:
@@ -134,7 +134,7 @@ def _match(clients: Mapping[Path, "ClientConfig"], tokens: list[JoinToken]) -> d
 
 def _names_of(client: "ClientConfig") -> tuple[str, str]:
     """Its name, and what it is where another has that."""
-    from subscriber.legacy.names import fitting, unique
+    from legacy.names import fitting, unique
 
     name = fitting(client.name, client.number)
     return name, unique(name, client.number, {name})
@@ -142,7 +142,7 @@ def _names_of(client: "ClientConfig") -> tuple[str, str]:
 
 def _names(call: Invocation, clients: Mapping[Path, "ClientConfig"], site: str) -> dict[int, NodeId]:
     """For those without a token, as on the server."""
-    from subscriber.legacy.names import assign
+    from legacy.names import assign
 
     numbers = [each.number for each in clients.values()]
     if len(set(numbers)) < len(numbers):

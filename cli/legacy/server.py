@@ -16,8 +16,8 @@ from rigwatch.settings.server import PUBLISHER_SECTIONS
 from rigwatch.settings.writing import Setting, add_settings, lines_for
 
 if TYPE_CHECKING:
-    from subscriber.legacy.found import Installation
-    from subscriber.legacy.server_config import Person, ServerConfig
+    from legacy.found import Installation
+    from legacy.server_config import Person, ServerConfig
 
 
 def take_settings(call: Invocation, report: Report, found: "Installation", *, with_key: bool) -> ServerSettings:

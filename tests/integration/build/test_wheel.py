@@ -53,7 +53,7 @@ def test_it_holds_the_dashboard_with_all_that_its_pages_load(wheel: zipfile.Path
 
 def test_it_holds_the_packages_and_nothing_of_the_repository(wheel: zipfile.Path) -> None:
     tops = {name.split("/")[0] for name in names(wheel) if ".dist-info/" not in name}
-    assert tops == {"alerts", "broker", "cli", "publisher", "rigwatch", "store", "subscriber", "web"}
+    assert tops == {"alerts", "broker", "cli", "legacy", "publisher", "rigwatch", "store", "subscriber", "web"}
     sources = {path.relative_to(ROOT).as_posix() for top in tops for path in ROOT.glob(f"{top}/**/*.py")}
     assert sources == {name for name in names(wheel) if name.endswith(".py")}
 

@@ -13,7 +13,7 @@ from tests.commands import STAYING, every_command, free_addresses
 from tests.processes import ROOT, Rigwatch, clean_environment
 
 HOSTILE = (
-    *("alerts", "broker", "cli", "publisher", "rigwatch", "store", "subscriber", "web", "config"),
+    *("alerts", "broker", "cli", "legacy", "publisher", "rigwatch", "store", "subscriber", "web", "config"),
     *("typer", "msgspec", "filelock", "cryptography", "paho", "psutil", "pynvml", "rich", "sitecustomize"),
     *("amqtt", "flask", "peewee", "uvicorn", "uvloop", "argon2", "apprise", "a2wsgi"),
     *("json", "asyncio", "sqlite3", "logging", "ssl", "tomllib", "encodings", "subprocess", "getpass", "fcntl"),

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legacy.client_config import convert, node_table
+from legacy.loose_json import Value, decode
 from rigwatch.settings.loader import Place, build
 from rigwatch.settings.publisher import PublisherSettings
-from subscriber.legacy.client_config import convert, node_table
-from subscriber.legacy.loose_json import Value, decode
 
 WRITTEN = rb"""{
 "Id": 7

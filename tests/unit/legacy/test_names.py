@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legacy.names import assign, fitting
 from rigwatch.topics import NodeId
-from subscriber.legacy.names import assign, fitting
 
 NUMBERED = st.dictionaries(
     st.integers(1, 50), st.sampled_from(["rig", "Rig!", "rig-2", "", "ÄÖ", "x" * 70]), max_size=20

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from legacy import client_config, server_config
+from legacy.client_config import ClientConfig
+from legacy.loose_json import Document, NotJsonError, decode
+from legacy.server_config import ServerConfig
 from rigwatch.errors import SettingsError
-from subscriber.legacy import client_config, server_config
-from subscriber.legacy.client_config import ClientConfig
-from subscriber.legacy.loose_json import Document, NotJsonError, decode
-from subscriber.legacy.server_config import ServerConfig
 
 _SQLITE: Final = b"SQLite format 3\0"
 _CONFIG_MAX: Final = 64 * 1024

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from legacy.found import look
 from rigwatch.errors import SettingsError
-from subscriber.legacy.found import look
 from tests.legacy import write_client, write_server, write_sqlite
 
 

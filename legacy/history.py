@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from legacy.rows import Fault, LogRow, convert
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from subscriber.legacy.rows import Fault, LogRow, convert
 
 
 class Taken(Protocol):

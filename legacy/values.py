@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from subscriber.legacy.loose_json import Value
+from legacy.loose_json import Value
 
 
 def text_of(settings: Mapping[str, Value], key: str) -> str:

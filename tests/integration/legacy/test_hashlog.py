@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from legacy.hashlog import PAGE, is_hashlog, open_hashlog
 from rigwatch.errors import StoreError
-from store.hashlog import PAGE, is_hashlog, open_hashlog
 from tests.legacy import Row, minutes_before, write_postgres, write_sqlite
 
 _NOBODY = 65534

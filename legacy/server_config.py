@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from legacy.loose_json import Value
+from legacy.values import is_yes, number_of, text_of
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings.writing import Setting
-from subscriber.legacy.loose_json import Value
-from subscriber.legacy.values import is_yes, number_of, text_of
 
 PASSWORD_MIN = 12
 """Characters of a dashboard password that is taken over; the old tool was content with 4."""

@@ -1,10 +1,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from legacy.history import NodeCount, take_over
+from legacy.rows import Fault, LogRow
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from subscriber.legacy.history import NodeCount, take_over
-from subscriber.legacy.rows import Fault, LogRow
 
 NOW = 1_760_000_000_000
 HOUR = 3_600_000

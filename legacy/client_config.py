@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
+from legacy.loose_json import Value
+from legacy.values import number_of, text_of
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings.writing import toml_value
-from subscriber.legacy.loose_json import Value
-from subscriber.legacy.values import number_of, text_of
 
 MARKS = frozenset({"frequency", "mode", "rpcport", "waltonclientpath", "gpuminerlocation", "server"})
 """Keys that only this file has."""

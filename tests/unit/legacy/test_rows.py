@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from legacy.rows import SOURCE, UNREACHED, Fault, LogRow, convert, moment
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
-from subscriber.legacy.rows import SOURCE, UNREACHED, Fault, LogRow, convert, moment
 
 NOW = 1_760_000_000_000
 AT = 1_528_798_016_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscriber.legacy.loose_json import NotJsonError, Value, decode
+from legacy.loose_json import NotJsonError, Value, decode
 
 # What a setting of the old tool may be: no backslash, which hand-written files mean in two ways.
 TEXTS = st.text(st.characters(exclude_characters='\\"', exclude_categories=("Cs", "Cc")), max_size=30)

@@ -1,7 +1,7 @@
 import pytest
 
-from subscriber.legacy.loose_json import Value, decode
-from subscriber.legacy.server_config import ServerConfig, convert
+from legacy.loose_json import Value, decode
+from legacy.server_config import ServerConfig, convert
 
 # As its description shows it: tabs, and commas that are missing.
 WRITTEN = b"""\xef\xbb\xbf{\r

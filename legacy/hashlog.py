@@ -13,11 +13,11 @@ from typing import Any, Final, Protocol
 
 import psycopg
 
+from legacy.rows import LogRow
 from rigwatch.errors import StoreError
 from store.engine import BUSY_TIMEOUT_S, without_password
 from store.faults import first_line
 from store.postgres import CONNECT
-from subscriber.legacy.rows import LogRow
 
 PAGE: Final = 4000
 """Rows: what is read at once is stored at once, 0.1 s of work, and others have their turn behind it."""
