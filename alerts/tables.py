@@ -6,7 +6,7 @@ from alerts.incident import transition_table
 from alerts.rule import BUILT_IN, TITLES, Rule, RulePolicy
 from alerts.words import duration
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "alerts.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "alerts.md"
 _UNITS = {
     Rule.SILENT: "intervals",
     Rule.FEW_PEERS: "peers",
