@@ -22,6 +22,7 @@ from broker.prometheus import metrics_served
 from broker.websocket import WebSocket
 from rigwatch.address import is_loopback
 from rigwatch.clock import Clock
+from rigwatch.first import first_of
 from rigwatch.home import Home
 from rigwatch.listening import bind
 from rigwatch.master import master_key, node_access
@@ -134,18 +135,10 @@ async def _run(jobs: list[Job], stop: asyncio.Event, begun: Callable[[], None]) 
     tasks = [asyncio.create_task(job(), name=job.__qualname__) for job in jobs]
     try:
         begun()
-        await _until(stop, tasks)
+        # Each should run for ever; what makes one fail is raised.
+        await first_of(stop.wait(), *tasks)
     finally:
         await _end(tasks)
-
-
-async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Until `stop`, or until a task that should run for ever has failed, which is raised."""
-    waiting = asyncio.create_task(stop.wait(), name="stop")
-    done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    for task in done - {waiting}:
-        task.result()
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

@@ -20,6 +20,7 @@ from publisher.moments import NEVER_SET
 from publisher.presence import DevicePresence
 from rigwatch.clock import Clock, as_iso
 from rigwatch.errors import WireError
+from rigwatch.first import first_of
 from rigwatch.keys import NodeKey
 from rigwatch.messages import LINE_MAX, Ack, NodeState, Report, Status, decode, encode
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable, Will
@@ -107,7 +108,8 @@ class Session:
                     await self._until_here(self._device, stopping)
                     continue
                 delay = await self._once(stop, stopping)
-                await self._either(stopping, delay)
+                if delay > 0:
+                    await first_of(stopping, self._clock.sleep(delay))
         finally:
             stopping.cancel()
 
@@ -148,7 +150,7 @@ class Session:
             )
         )
         try:
-            await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await first_of(opening, stopping)
             return opening.result() if opening.done() else None
         finally:
             if not opening.done():
@@ -258,13 +260,8 @@ class Session:
 
     async def _until_here(self, device: DevicePresence, stopping: "asyncio.Task[object]") -> None:
         device.changed.clear()
-        if device.is_here:
-            return
-        coming = asyncio.create_task(device.changed.wait())
-        try:
-            await asyncio.wait((coming, stopping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            coming.cancel()
+        if not device.is_here:
+            await first_of(device.changed.wait(), stopping)
 
     def _publish_status(
         self, connection: Connection, state: NodeState, session: int, why: str = ""
@@ -284,19 +281,5 @@ class Session:
     async def _until(self, wake: asyncio.Event, moment: float | None) -> None:
         if moment is None:
             await wake.wait()
-            return
-        waking = asyncio.create_task(wake.wait())
-        try:
-            await self._either(waking, moment - self._clock.monotonic())
-        finally:
-            waking.cancel()
-
-    async def _either(self, event: "asyncio.Task[object]", seconds: float) -> None:
-        """Waits for the event, at most so long."""
-        if event.done() or seconds <= 0:
-            return
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((event, timer), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
+        elif (left := moment - self._clock.monotonic()) > 0:
+            await first_of(wake.wait(), self._clock.sleep(left))

@@ -17,6 +17,7 @@ from publisher.session import Account
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
+from rigwatch.first import first_of
 from rigwatch.keys import NodeKey
 from rigwatch.mqtt import Endpoint
 from rigwatch.topics import NodeId
@@ -67,22 +68,12 @@ async def simulate(simulation: Simulation, *, clock: Clock, stop: asyncio.Event)
             for at, node in enumerate(nodes):
                 work = _one(simulation, node, census, host=_host(node, at), clock=clock, stop=stop)
                 group.create_task(work, name=f"node {node}")
-                await _pause(spread / len(nodes), clock=clock, stop=stop)
+                await first_of(clock.sleep(spread / len(nodes)), stop.wait())
                 if stop.is_set():
                     break
     finally:
         counting.cancel()
         census.say()
-
-
-async def _pause(seconds: float, *, clock: Clock, stop: asyncio.Event) -> None:
-    """Returns early when stopped."""
-    waits = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(stop.wait())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 async def _one(

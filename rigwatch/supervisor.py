@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from rigwatch.first import first_of
 from rigwatch.process import FAILED_LATER, SUPERVISED, own_command, own_environment
 
 log = logging.getLogger(__name__)
@@ -79,25 +80,14 @@ class Supervisor:
         try:
             for part in self._parts:
                 keepers.append(_Keeper(part, self._environ, self._clock))
-                await _first(keepers[-1].ready(), stop.wait(), *(keeper.failed for keeper in keepers))
+                await first_of(keepers[-1].ready(), stop.wait(), *(keeper.failed for keeper in keepers))
                 if stop.is_set():
                     return
             started()
-            await _first(stop.wait(), *(keeper.failed for keeper in keepers))
+            await first_of(stop.wait(), *(keeper.failed for keeper in keepers))
         finally:
             for keeper in reversed(keepers):
                 await keeper.stop(self._stop_within)
-
-
-async def _first(*waited: Awaitable[object]) -> None:
-    """Returns when the first of these is done, raising what it raised."""
-    # A keeper's failure future belongs to the keeper: shielded, so that giving up the wait does not cancel it.
-    tasks = [asyncio.ensure_future(asyncio.shield(each) if asyncio.isfuture(each) else each) for each in waited]
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    for task in done:
-        task.result()
 
 
 class _Keeper:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
+from rigwatch.first import first_of
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
 from store import Unusable, housekeeping, marks
@@ -52,7 +53,7 @@ class Chores:
             self._link.changed.clear()
             await self._try("sign of life", lambda: self._say(self._link.connected_at))
             await self._try("enrolled nodes", self._note_enrolled)
-            await self._first(self._clock.sleep(BEAT_S), self._link.changed.wait())
+            await first_of(self._clock.sleep(BEAT_S), self._link.changed.wait())
 
     async def prune(self, keep: timedelta) -> None:
         """Every minute; a step at a time, so that batches get their turn in between."""
@@ -114,14 +115,6 @@ class Chores:
             if what in self._failing:
                 log.info("done again chore=%r", what)
             self._failing.discard(what)
-
-    async def _first(self, *waits: Awaitable[object]) -> None:
-        tasks = [asyncio.ensure_future(wait) for wait in waits]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
 
 
 def _note_revoked(work: Work, revoked: Collection[NodeId], now: Millis) -> None:

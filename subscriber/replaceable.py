@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
+from rigwatch.first import first_of
+
 Run: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -23,13 +25,11 @@ class Replaceable:
         """Until it is cancelled; raises what is running raises."""
         while True:
             self._changed.clear()
-            running, changed = asyncio.create_task(self._run()), asyncio.create_task(self._changed.wait())
+            running = asyncio.create_task(self._run())
             try:
-                await asyncio.wait((running, changed), return_when=asyncio.FIRST_COMPLETED)
+                await first_of(running, self._changed.wait())
                 if running.done():
-                    running.result()
-                    await changed
+                    await self._changed.wait()
             finally:
                 running.cancel()
-                changed.cancel()
-                await asyncio.gather(running, changed, return_exceptions=True)
+                await asyncio.gather(running, return_exceptions=True)

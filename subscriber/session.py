@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from rigwatch.clock import Clock, Millis
+from rigwatch.first import first_of
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS, Channel
 from subscriber.since import Since
@@ -128,11 +129,8 @@ class Session:
     async def _prove_shared(self) -> None:
         """A broker that sends nothing by the shared subscription is asked for every report instead."""
         assert self._connection is not None
-        connection, waiting = self._connection, asyncio.ensure_future(self._clock.sleep(_PROOF_S))
-        try:
-            await asyncio.wait((connection.lost, waiting), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
+        connection = self._connection
+        await first_of(connection.lost, self._clock.sleep(_PROOF_S))
         if not connection.lost.done() and not self._reports_come:
             log.warning(
                 "no report has come by the shared subscription, asking for every report instead; where the broker does "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from alerts.ingest import Heard
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from rigwatch.first import first_of
 from store import Unusable, Verdict
 from store.outbox import Posted
 from subscriber.alerter import Alerter
@@ -89,13 +90,7 @@ class Watch:
         # Even something that is due again and again leaves the disk and the loop time for others.
         await self._clock.sleep(LEAST_S)
         while (left := min(end - self._clock.monotonic(), self._due_in())) > 0:
-            sleeping = asyncio.ensure_future(self._clock.sleep(left))
-            sooner = asyncio.ensure_future(self._sooner.wait())
-            try:
-                await asyncio.wait((sleeping, sooner), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                sleeping.cancel()
-                sooner.cancel()
+            await first_of(self._clock.sleep(left), self._sooner.wait())
             self._sooner.clear()
 
     def _due_in(self) -> float:

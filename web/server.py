@@ -17,6 +17,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from rigwatch.address import is_loopback, serves_tls, web_url
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
+from rigwatch.first import first_of
 from rigwatch.home import Home
 from rigwatch.listening import bind
 from rigwatch.process import raise_file_limit, ready
@@ -89,11 +90,9 @@ class _Server(uvicorn.Server):
 
 async def _until(stop: asyncio.Event, server: uvicorn.Server, listening: socket.socket) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="dashboard")
-    stopping = asyncio.create_task(stop.wait(), name="dashboard stop")
     try:
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await first_of(serving, stop.wait())
     finally:
-        stopping.cancel()
         server.should_exit = True
         await serving
 

@@ -12,6 +12,7 @@ from alerts.facts import NodeFacts, ServerFacts
 from alerts.status import is_blind
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, TopicError
+from rigwatch.first import first_of
 from rigwatch.mqtt import Connection, Message, Will
 from rigwatch.settings.server import FeedSettings
 from rigwatch.topics import SERVER_STATUS, Channel, every, parse_topic
@@ -100,7 +101,7 @@ class Feed:
                     self._denied = False
                     await connection.publish(SERVER_STATUS, ONLINE, retain=True)
                 await self._bring_up_to_date(connection)
-                await self._first(connection.lost, self._clock.sleep(LOOK_S))
+                await first_of(connection.lost, self._clock.sleep(LOOK_S))
             if not self._turn.drives and not connection.lost.done():
                 return
             raise RigwatchError(f"the connection ended: {await connection.lost}")
@@ -152,13 +153,6 @@ class Feed:
         if not connection.lost.done():
             connection.publish(SERVER_STATUS, OFFLINE, retain=True)
         await connection.close()
-
-    async def _first(self, lost: "asyncio.Future[str]", sleep: Awaitable[None]) -> None:
-        waiting = asyncio.ensure_future(sleep)
-        try:
-            await asyncio.wait((lost, waiting), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
 
 
 def _is_ours(topic: str) -> bool:

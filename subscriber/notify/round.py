@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
+from rigwatch.first import first_of
 from store.outbox import Posted
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.notify.parcels import Fate, Outcome, Parcel, Parcels, is_stale
@@ -137,14 +138,10 @@ class Round:
     async def _pause(self) -> None:
         """Until something is due, added or over."""
         at = self._parcels.check_at(self._clock.monotonic())
-        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._changed.wait())]
-        if at is not None:
-            waits.append(asyncio.create_task(self._clock.sleep(max(at - self._clock.monotonic(), _PAUSE_LEAST_S))))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        if at is None:
+            await self._changed.wait()
+        else:
+            await first_of(self._changed.wait(), self._clock.sleep(max(at - self._clock.monotonic(), _PAUSE_LEAST_S)))
 
     async def _carry(self, parcel: Parcel) -> None:
         """One attempt and what becomes of it."""
