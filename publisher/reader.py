@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -11,6 +10,8 @@ from publisher.sources.reading import Reading, SourceError, checked
 from publisher.sources.source import Source
 from publisher.summary import Gathered, Read
 from rigwatch.clock import Clock
+from rigwatch.first import first_of
+from rigwatch.thread import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -103,30 +104,14 @@ class Reader:
 
     async def _in_thread(self, began: float) -> Read | None:
         """The read, or None when it does not come in time; what it gives after that is thrown away."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Read] = loop.create_future()
         self._hanging_since = began
+        reading = in_thread(self._attempt, name=f"source-{self.label}")
+        reading.add_done_callback(self._ended)
+        await first_of(reading, self._clock.sleep(self._timeout))
+        return reading.result() if reading.done() else None
 
-        def work() -> None:
-            read = self._attempt()
-            try:
-                loop.call_soon_threadsafe(self._finished, done, read)
-            except RuntimeError:
-                log.debug("read ended after its publisher source=%s", self.label)
-
-        # A daemon thread, not an executor's: those are joined at exit, and a hung read would keep the process alive.
-        threading.Thread(target=work, name=f"source-{self.label}", daemon=True).start()
-        limit = asyncio.ensure_future(self._clock.sleep(self._timeout))
-        try:
-            await asyncio.wait((done, limit), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            limit.cancel()
-        return done.result() if done.done() else None
-
-    def _finished(self, done: asyncio.Future[Read], read: Read) -> None:
+    def _ended(self, _reading: asyncio.Future[Read]) -> None:
         self._hanging_since = None
-        if not done.done():
-            done.set_result(read)
 
     def _log_defect(self, exc: Exception) -> None:
         if not self._defect_logged:

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import subprocess
 import sys
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
 from rigwatch.process import FAILED_LATER, SUPERVISED, own_command, own_environment
+from rigwatch.thread import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -149,26 +149,12 @@ class _Keeper:
 
     async def _run_once(self) -> int:
         process = self._process = _spawn(self._part.command, self._environ)
-        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        loop = asyncio.get_running_loop()
-
-        def wait() -> None:
-            code = process.wait()
-            with suppress(RuntimeError):  # the loop has been closed: nobody is interested any more
-                loop.call_soon_threadsafe(_settle, ended, code)
-
-        # A thread a part, because selector loops on Windows cannot wait for processes.
-        threading.Thread(target=wait, name=f"wait {self._part.name}", daemon=True).start()
         try:
-            return await asyncio.shield(ended)
+            # A thread a part, because selector loops on Windows cannot wait for processes.
+            return await in_thread(process.wait, name=f"wait {self._part.name}")
         finally:
             self._process = None
             _close_input(process)
-
-
-def _settle(ended: "asyncio.Future[int]", code: int) -> None:
-    if not ended.done():
-        ended.set_result(code)
 
 
 def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

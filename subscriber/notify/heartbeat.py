@@ -1,5 +1,6 @@
 """Our own sign of life to somebody elsewhere, so that our death is noticed there."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -10,7 +11,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.http import ask
 from rigwatch.settings.alerts import HeartbeatSettings
-from subscriber.notify.thread import in_thread
+from rigwatch.thread import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ class Heartbeat:
 
     async def _beat(self, url: str) -> None:
         try:
-            await in_thread(lambda: _ask(url), timeout=_TIMEOUT_S + 2, name="heartbeat")
+            async with asyncio.timeout(_TIMEOUT_S + 2):
+                await in_thread(lambda: _ask(url), name="heartbeat")
         except TimeoutError:
             self._tell("no answer in time")
         except RigwatchError as exc:

@@ -1,18 +1,19 @@
 """Listens to a Telegram bot: buttons and questions of the listed chats, nobody else's."""
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from rigwatch.thread import in_thread
 from store import chats as stored
 from subscriber.notify.answers import answer
 from subscriber.notify.channel import NotSent
 from subscriber.notify.chats import Chats
 from subscriber.notify.fit import cut_lines, utf16
 from subscriber.notify.telegram import POLL_S, TEXT_MAX, Bot
-from subscriber.notify.thread import in_thread
 from subscriber.notify.updates import Asked, Pressed, Renumbered, Update, number_of, update_of
 from subscriber.notify.wishes import Turn, Wishes
 from subscriber.worker import Worker
@@ -136,8 +137,5 @@ class Listener:
         log.warning("a Telegram chat that is not listed gets no answer chat=%s%s", chat, more)
 
     async def _call(self, method: str, limit: float, **arguments: object) -> object:
-        answered: list[object] = []
-        await in_thread(
-            lambda: answered.append(self._bot.call(method, limit, **arguments)), timeout=limit + 2, name="telegram"
-        )
-        return answered[0]
+        async with asyncio.timeout(limit + 2):
+            return await in_thread(lambda: self._bot.call(method, limit, **arguments), name="telegram")

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
+from rigwatch.thread import in_thread
 from store.outbox import Posted
 from subscriber.notify.channel import Channel, NotSent
 from subscriber.notify.parcels import Fate, Outcome, Parcel, Parcels, is_stale
-from subscriber.notify.thread import start_thread
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +198,7 @@ class Round:
         if of_late >= _HANGING_MAX:
             raise NotSent(f"{of_late} earlier attempts still hang")
         message, limit = parcel.as_one(self._steady()), channel.timeout
-        sending = start_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
+        sending = in_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
         # The limit is for each step of the sender's, such as making a connection and waiting for the answer, and it
         # knows better than we do how far it came.
         done, _ = await asyncio.wait({sending}, timeout=2 * limit + _SLACK_S)

@@ -1,13 +1,14 @@
 """A test message through every channel, all at once, each with its own end: what hangs keeps no answer back."""
 
-import queue
-import threading
-import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 
 from rigwatch.clock import Millis
+from rigwatch.thread import start_thread
 from store.outbox import Posted
 from subscriber.notify.channel import Channel, NotSent
 
@@ -31,24 +32,13 @@ class Tried:
 
 def try_all(channels: Sequence[Channel], *, now: Millis, limit: float) -> Iterator[Tried]:
     """In the order in which they answer; those that have not after `limit` seconds come last."""
-    answered: queue.Queue[Tried] = queue.Queue()
-    for each in channels:
-        # A daemon: one that hangs does not keep the process from ending.
-        threading.Thread(
-            target=lambda each=each: answered.put(_try(each, now, limit)), name=f"test {each.key}", daemon=True
-        ).start()
-    until = time.monotonic() + limit + 1
-    missing = {each.key for each in channels}
-    while missing:
-        try:
-            tried = answered.get(timeout=max(until - time.monotonic(), 0.0))
-        except queue.Empty:
-            break
-        missing.discard(tried.channel)
-        yield tried
-    yield from (
-        Tried(key, ok=False, why=f"no answer within {limit:g} s; it may have arrived") for key in sorted(missing)
-    )
+    trials = {start_thread(partial(_try, each, now, limit), name=f"test {each.key}"): each.key for each in channels}
+    with suppress(TimeoutError):
+        for trial in as_completed(trials, limit + 1):
+            del trials[trial]
+            yield trial.result()
+    missing = sorted(trials.values())
+    yield from (Tried(key, ok=False, why=f"no answer within {limit:g} s; it may have arrived") for key in missing)
 
 
 def _try(channel: Channel, now: Millis, limit: float) -> Tried:
