@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from broker.topics import covers
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS, PREFIX, SERVER_STATUS, TAKEOVERS, Channel, NodeId, every, topic_of
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, PLAIN, PREFIX, TAKEOVERS, Channel, NodeId, every, topic_of
 
 
 class Role(StrEnum):
@@ -41,7 +41,7 @@ class Account:
 
 
 _HOME_ASSISTANT: Final = "homeassistant/#"
-_PLAIN: Final = (every(Channel.STATE), every(Channel.AVAILABILITY), SERVER_STATUS, _HOME_ASSISTANT)
+_PLAIN: Final = (*PLAIN, _HOME_ASSISTANT)
 
 _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),

@@ -11,19 +11,23 @@ from rigwatch.errors import TopicError
 
 PREFIX = "rigwatch/v1"
 SERVER_STATUS = f"{PREFIX}/server/status"
+SERVER_STATE = f"{PREFIX}/server/state"
+SERVER_INCIDENT = f"{PREFIX}/server/incident"
+SERVER_INCIDENTS = f"{PREFIX}/server/incidents"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 NAME_PATTERN = f"^{_NAME.pattern}$"
 """The grammar of a site's or a node's name, for others' validators."""
 
 
 class Channel(StrEnum):
-    """The last level of a node's topic. The first three are sealed, the last two are the plain state tree."""
+    """The last level of a node's topic. The first three are sealed, the others are the plain state tree."""
 
     STATUS = "status"
     REPORT = "report"
     ACK = "ack"
     STATE = "state"
     AVAILABILITY = "availability"
+    INCIDENT = "incident"
 
 
 def check_name(name: str, what: str) -> str:
@@ -74,6 +78,11 @@ def every(channel: Channel) -> str:
 
 ALL_STATUS = every(Channel.STATUS)
 ALL_REPORTS = every(Channel.REPORT)
+PLAIN = (
+    *map(every, (Channel.STATE, Channel.AVAILABILITY, Channel.INCIDENT)),
+    SERVER_STATUS, SERVER_STATE, SERVER_INCIDENT, SERVER_INCIDENTS,
+)  # fmt: skip
+"""The plain state tree: what the subscriber publishes for third parties."""
 TAKEOVERS = "$SYS/rigwatch/takeover/"
 """Below it the embedded broker tells of each node whose connection was taken over, in plain: nobody else may."""
 SHARED_REPORTS = f"$share/rigwatch/{ALL_REPORTS}"

@@ -106,7 +106,7 @@ def test_any_other_topic_is_refused(topic: str) -> None:
 def test_the_topics_are_those_that_the_protocol_names() -> None:
     node = NodeId("farm-a", "rig_07")
     assert [topic_of(node, channel) for channel in Channel] == [
-        f"rigwatch/v1/farm-a/rig_07/{last}" for last in ("status", "report", "ack", "state", "availability")
+        f"rigwatch/v1/farm-a/rig_07/{last}" for last in ("status", "report", "ack", "state", "availability", "incident")
     ]
     assert (ALL_STATUS, ALL_REPORTS) == ("rigwatch/v1/+/+/status", "rigwatch/v1/+/+/report")
     assert every(Channel.ACK) == "rigwatch/v1/+/+/ack"
