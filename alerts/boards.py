@@ -2,7 +2,7 @@
 
 from alerts.rule import RulePolicy
 from alerts.view import UNKNOWN, Finding, View, no, yes
-from rigwatch.messages import Board
+from rigwatch.figures import Board
 from rigwatch.texts import plain
 
 _NAMED = 8

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from alerts.quota import DayUse
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, NodeState, Sample
+from rigwatch.figures import Gpu
+from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 
 DEFAULT_INTERVAL = timedelta(seconds=60)

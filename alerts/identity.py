@@ -9,7 +9,8 @@ from collections.abc import Collection
 
 from alerts.facts import NodeFacts
 from alerts.trail import Card, Trail
-from rigwatch.messages import Gpu, Sample
+from rigwatch.figures import Gpu
+from rigwatch.messages import Sample
 
 
 def identified(trail: Trail, facts: NodeFacts, sample: Sample) -> Trail:

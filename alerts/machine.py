@@ -7,7 +7,8 @@ from alerts.rule import RulePolicy
 from alerts.trail import CARD_FORGOTTEN_AFTER, OUTBOX, Card
 from alerts.view import UNKNOWN, Finding, View, either, moot, no, yes
 from alerts.words import duration
-from rigwatch.messages import Gpu, Sample
+from rigwatch.figures import Gpu
+from rigwatch.messages import Sample
 from rigwatch.texts import plain
 
 _FIGURES = ("hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "cpu", "gpus", "uptime")

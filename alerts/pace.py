@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from alerts.rule import HOUR
 from rigwatch.clock import Millis
-from rigwatch.messages import ALGORITHMS_MAX, Sample
+from rigwatch.figures import ALGORITHMS_MAX
+from rigwatch.messages import Sample
 
 HOURS_KEPT = 24
 HOURS_LEAST = 3

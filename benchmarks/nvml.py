@@ -16,7 +16,7 @@ from publisher.sources.nvml_library import has_cards
 from publisher.sources.reading import checked
 from publisher.sources.source import Context
 from rigwatch.clock import SystemClock
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 
 # Our name of a figure, nvidia-smi's, and how far they may be apart: rounding, and a sensor that moved in between.

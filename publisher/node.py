@@ -14,7 +14,8 @@ from publisher.session import Session
 from publisher.summary import Summary
 from rigwatch import __version__
 from rigwatch.clock import Clock
-from rigwatch.messages import LINE_MAX, NodeState, Status
+from rigwatch.figures import LINE_MAX
+from rigwatch.messages import NodeState, Status
 
 
 async def run_node(

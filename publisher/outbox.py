@@ -34,7 +34,8 @@ from publisher.sources.reading import FIGURES
 from publisher.summary import Summary
 from publisher.timekeeper import Timekeeper
 from rigwatch.clock import Clock
-from rigwatch.messages import LINE_MAX, Sample
+from rigwatch.figures import LINE_MAX
+from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 
 log = logging.getLogger(__name__)

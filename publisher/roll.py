@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from publisher.summary import Gathered, failure
-from rigwatch.messages import GPUS_MAX, Gpu
+from rigwatch.figures import GPUS_MAX, Gpu
 
 _KNOWN_MAX: Final = 4 * GPUS_MAX
 

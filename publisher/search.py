@@ -18,7 +18,7 @@ from publisher.sources.reading import Reading, SourceError, checked
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
-from rigwatch.messages import LINE_MAX
+from rigwatch.figures import LINE_MAX
 from rigwatch.settings.loader import Place
 from rigwatch.topics import NodeId
 

@@ -20,9 +20,10 @@ from publisher.moments import NEVER_SET
 from publisher.presence import DevicePresence
 from rigwatch.clock import Clock, as_iso
 from rigwatch.errors import WireError
+from rigwatch.figures import LINE_MAX
 from rigwatch.first import first_of
 from rigwatch.keys import NodeKey
-from rigwatch.messages import LINE_MAX, Ack, NodeState, Report, Status, decode, encode
+from rigwatch.messages import Ack, NodeState, Report, Status, decode, encode
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable, Will
 from rigwatch.topics import Channel, NodeId, topic_of
 

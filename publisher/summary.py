@@ -12,7 +12,7 @@ import msgspec
 
 from publisher.sources.reading import FIGURES, Reading, named
 from publisher.team import together
-from rigwatch.messages import GPUS_MAX, LINE_MAX, Board, Fan, Gpu, Work
+from rigwatch.figures import GPUS_MAX, LINE_MAX, Board, Fan, Gpu, Work
 
 MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
 """Figures that a sample gives as the mean over its interval; of every other it gives the last."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import structs
 
 from publisher.sources.work import listed, merged_works
-from rigwatch.messages import Gpu, Work
+from rigwatch.figures import Gpu, Work
 
 Figures = dict[str, Any]
 """What one source gave in an interval, by figure."""

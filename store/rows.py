@@ -8,7 +8,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Board, Fan, Gpu, Miner, Sample, Work
+from rigwatch.figures import Board, Fan, Gpu, Miner, Work
+from rigwatch.messages import Sample
 from store.work import Row
 
 COLUMNS = (

@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Final
 
+from rigwatch.figures import Gpu, Miner, Work
 from rigwatch.keys import MasterKey, NodeKey, decode_key, derive
-from rigwatch.messages import Ack, Gpu, Miner, NodeState, Report, Sample, Status, Work, encode
+from rigwatch.messages import Ack, NodeState, Report, Sample, Status, encode
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import Channel, NodeId, topic_of
 

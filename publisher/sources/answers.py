@@ -9,7 +9,7 @@ from msgspec import structs
 from publisher.sources.mending import CutShortError, NotJsonError, loads
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.tolerance import OtherShapeError, read
-from rigwatch.messages import LINE_MAX, Miner
+from rigwatch.figures import LINE_MAX, Miner
 
 Shape = TypeVar("Shape")
 Value = TypeVar("Value")

@@ -20,7 +20,7 @@ from publisher.sources.cards import draw, highest, warmth
 from publisher.sources.firmware import number
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
-from rigwatch.messages import BOARDS_MAX, LINE_MAX, Board, Fan
+from rigwatch.figures import BOARDS_MAX, LINE_MAX, Board, Fan
 from rigwatch.settings.loader import Secret, between
 
 T = TypeVar("T")

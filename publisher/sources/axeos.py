@@ -8,7 +8,7 @@ from publisher.sources.answers import Answers, algorithm_of, miner_named, pool_o
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.cards import draw, speed, warmth
 from publisher.sources.reading import Reading
-from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "AxeOS"

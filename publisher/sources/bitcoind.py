@@ -12,7 +12,7 @@ from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import NotOfferedError, Reply, result_of
 from publisher.sources.source import Context
-from rigwatch.messages import Count, Line, Seconds
+from rigwatch.figures import Count, Line, Seconds
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "bitcoind"

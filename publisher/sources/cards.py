@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct, structs
 
 from publisher.sources.reading import WARMEST, Reading
-from rigwatch.messages import LINE_MAX, Gpu
+from rigwatch.figures import LINE_MAX, Gpu
 
 STRONGEST: Final = 3000.0
 """W: no card or board draws it, and from here on stand the marks of sensors that are none (2^32 divided by 10^6)."""

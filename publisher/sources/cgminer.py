@@ -13,7 +13,7 @@ from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.tcp import TcpSettings, TcpSource
 from rigwatch.clock import Millis
-from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts
 
 _TITLE: Final = "cgminer"
 _RATE: Final = re.compile(r"([KMGTP]?)HS ?([0-9]{1,5})([smh])", re.ASCII)

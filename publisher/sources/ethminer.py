@@ -14,7 +14,7 @@ from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.tcp import TcpSettings, TcpSource
 from publisher.sources.tolerance import UnreadableError, number_of
-from rigwatch.messages import Miner
+from rigwatch.figures import Miner
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "ethminer"

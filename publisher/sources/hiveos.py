@@ -17,7 +17,7 @@ from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.work import with_node
 from rigwatch.clock import Clock
-from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import between
 
 _TITLE: Final = "HiveOS"

@@ -16,7 +16,7 @@ from publisher.sources.rpc import NotOfferedError, Reply, result_of
 from publisher.sources.source import Context
 from publisher.sources.tolerance import UnreadableError
 from rigwatch.clock import Clock
-from rigwatch.messages import COUNT_MAX
+from rigwatch.figures import COUNT_MAX
 from rigwatch.settings.loader import Secret, between
 
 ASK_AGAIN: Final = 3600.0

@@ -18,7 +18,7 @@ from publisher.sources.mending import NotJsonError, loads, text_of
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.tcp import TcpSettings, TcpSource
-from rigwatch.messages import Miner
+from rigwatch.figures import Miner
 from rigwatch.settings.loader import Secret
 
 FOLDER: Final = Path(__file__).with_name("miners")

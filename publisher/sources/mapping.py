@@ -24,7 +24,7 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.tolerance import OtherShapeError, read
 from publisher.sources.work import with_work
-from rigwatch.messages import Work
+from rigwatch.figures import Work
 
 Values = Callable[[str, "Here"], list[Any]]
 """What stands at a path."""

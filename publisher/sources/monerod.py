@@ -12,7 +12,7 @@ from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import Reply, result_of
 from rigwatch.clock import Millis
-from rigwatch.messages import Count, Line, Rate, Seconds
+from rigwatch.figures import Count, Line, Rate, Seconds
 from rigwatch.settings.loader import Secret
 
 _TITLE: Final = "monerod"

@@ -11,7 +11,7 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
 from rigwatch.clock import Millis
-from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
 from rigwatch.settings.loader import Secret
 
 _TITLE = "NBMiner"

@@ -26,7 +26,7 @@ from publisher.sources.nvml_library import (
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.settings.loader import between
 
 LOOK_AGAIN: Final = 60.0

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, cast
 
 from publisher.sources import pci
 from publisher.sources.reading import SourceError
-from rigwatch.messages import LINE_MAX
+from rigwatch.figures import LINE_MAX
 
 SENSOR: Final = 0
 """NVML_TEMPERATURE_GPU, the only sensor that NVML knows by this function."""

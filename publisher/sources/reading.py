@@ -1,31 +1,12 @@
 """What one read of a source gives; how readings become a sample is not decided here."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
-from msgspec import Meta, Struct
 
 from rigwatch.errors import RigwatchError
-from rigwatch.messages import (
-    ALGORITHMS_MAX,
-    BOARDS_MAX,
-    GPUS_MAX,
-    LINE_MAX,
-    Board,
-    Celsius,
-    Count,
-    Fan,
-    Gpu,
-    Line,
-    Miner,
-    Moment,
-    Percent,
-    Rate,
-    Seconds,
-    Watts,
-    Work,
-)
+from rigwatch.figures import ALGORITHMS_MAX, BOARDS_MAX, GPUS_MAX, LINE_MAX, Board, Fan, Gpu, Measurements, Work
 
 WARMEST: Final = 127.0
 """°C: chips stop below it, and from here on stand the marks of sensors that are none (127, 255, 511, 32767)."""
@@ -40,8 +21,8 @@ class SourceError(RigwatchError):
     """A source could not be read: the text goes to the dashboard, so it names what was asked and what came back."""
 
 
-class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The figures of one moment, in the units and bounds of a sample; `None` = not known, never the same as 0.
+class Reading(Measurements, frozen=True, kw_only=True, omit_defaults=True):
+    """The measurements of one moment.
 
     `Reading()` is "nothing here" (a host without sensors, say) and no failure.
 
@@ -50,34 +31,11 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     the figures that were told in a way that is none, which is no failure: a card without a sensor stays so.
     """
 
-    hashrate: Rate | None = None
-    peers: Count | None = None
-    block: Count | None = None
-    block_hash: Line | None = None
-    syncing: bool | None = None
-    accepted: Count | None = None
-    rejected: Count | None = None
-    stale: Count | None = None
-    invalid: Count | None = None
-    hardware_errors: Count | None = None
-    algorithm: Line | None = None
-    algorithms: Annotated[dict[Line, Work], Meta(max_length=ALGORITHMS_MAX)] | None = None
-    last_share_at: Moment | None = None
-    temperature: Celsius | None = None
-    power: Watts | None = None
-    fan: Percent | None = None
-    cpu: Percent | None = None
-    gpus: Annotated[tuple[Gpu, ...], Meta(max_length=GPUS_MAX)] | None = None
-    boards: Annotated[tuple[Board, ...], Meta(max_length=BOARDS_MAX)] | None = None
-    fans: Annotated[tuple[Fan, ...], Meta(max_length=BOARDS_MAX)] | None = None
-    miner: Miner | None = None
-    pool: Line | None = None
-    uptime: Seconds | None = None
     lacks: str = ""
     odd: tuple[str, ...] = ()
 
 
-FIGURES: Final = tuple(name for name in Reading.__struct_fields__ if name not in ("lacks", "odd"))
+FIGURES: Final = Measurements.__struct_fields__
 """What a sample takes over from a reading."""
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
 from rigwatch.clock import Clock, Millis
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from rigwatch.settings.loader import between
 
 BLOCK_TIME: Final = 13_000

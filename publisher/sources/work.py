@@ -6,7 +6,7 @@ from msgspec import structs
 
 from publisher.sources.answers import algorithm_of
 from publisher.sources.reading import Reading
-from rigwatch.messages import ALGORITHMS_MAX, Work
+from rigwatch.figures import ALGORITHMS_MAX, Work
 
 _COUNTS = ("accepted", "rejected", "stale", "invalid")
 

@@ -13,7 +13,7 @@ from publisher.sources.http import StatusError
 from publisher.sources.proxied import Workers, silence
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
-from rigwatch.messages import Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "XMRig"

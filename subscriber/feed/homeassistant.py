@@ -12,7 +12,7 @@ import msgspec
 
 from alerts.facts import NodeFacts
 from rigwatch import __version__
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.topics import SERVER_STATUS, Channel, NodeId, topic_of
 from subscriber.feed.tree import Tree, gpu_key
 

@@ -12,7 +12,8 @@ import msgspec
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.status import NodeStatus, status_at
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Sample, Work
+from rigwatch.figures import Gpu, Work
+from rigwatch.messages import Sample
 from rigwatch.topics import Channel, topic_of
 
 Tree: TypeAlias = dict[str, bytes]

@@ -9,7 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from alerts.status import NodeStatus
 from rigwatch.clock import Clock
-from rigwatch.messages import Board, Fan, Gpu, Miner, Sample, Work
+from rigwatch.figures import Board, Fan, Gpu, Miner, Work
+from rigwatch.messages import Sample
 from rigwatch.topics import NAME_PATTERN, NodeId
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.operation import JSON, Operation, written

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from alerts.facts import Cards, FleetPoint, Point
 from alerts.status import SILENT_AFTER
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.texts import visible
 from web.errors import BadQuery
 

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Sample, Work
+from rigwatch.figures import Work
+from rigwatch.messages import Sample
 from web import units
 from web.colours import Level, hashrate_level, lag_level, peers_level
 from web.row import Look, Moment, unsaid

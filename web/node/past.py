@@ -9,7 +9,8 @@ from alerts.incident import Incident, State
 from alerts.rule import TITLES
 from alerts.words import duration
 from rigwatch.clock import Millis
-from rigwatch.messages import Board, Fan, Gpu, Sample
+from rigwatch.figures import Board, Fan, Gpu
+from rigwatch.messages import Sample
 from web import units
 from web.row import Look, Moment
 from web.units import Quantity

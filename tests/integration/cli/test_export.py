@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from rigwatch.clock import SystemClock
-from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.figures import Gpu, Miner
+from rigwatch.messages import Sample
 from store import Store, nodes
 from tests.fake_clock import START
 from tests.processes import Rigwatch, clean_environment

@@ -13,7 +13,8 @@ from alerts.book import Decision
 from alerts.engine import Outcome
 from alerts.incident import Acknowledged, Incident, Scope, State, Subject
 from alerts.rule import Rule, Severity
-from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.figures import Gpu, Miner
+from rigwatch.messages import Sample
 from store import Store, alerts
 from tests.fake_clock import START
 from tests.processes import ROOT, Rigwatch, clean_environment

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.status import NodeStatus, status_at
-from rigwatch.messages import Miner, Sample
+from rigwatch.figures import Miner
+from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from store import Store, housekeeping, past
 from store.past import Taken

@@ -2,7 +2,8 @@
 
 from alerts.facts import Cards, Change, FleetPoint
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, NodeState, Sample
+from rigwatch.figures import Gpu
+from rigwatch.messages import NodeState, Sample
 from store import Store, changes, series
 from tests.fake_clock import START
 from tests.rigs import Rig, birth, goodbye, report, rig, sample, will

@@ -9,7 +9,8 @@ import pytest
 from alerts.facts import NodeFacts
 from alerts.ingest import Reason, Rejected, ReportTaken
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Miner, NodeState, Sample, Work
+from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.messages import NodeState, Sample
 from store import Store, Unstorable
 from tests.fake_clock import START
 from tests.integration.conftest import OpenStore

@@ -15,9 +15,10 @@ from alerts.facts import Role
 from alerts.incident import Incident, State, Subject
 from alerts.incident import Scope as About
 from alerts.rule import Rule, Severity
+from rigwatch.figures import Board, Fan, Gpu, Miner, Work
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
-from rigwatch.messages import Board, Fan, Gpu, Miner, Report, Sample, Status, Work
+from rigwatch.messages import Report, Sample, Status
 from rigwatch.registry import Registry
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret

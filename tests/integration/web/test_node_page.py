@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from rigwatch.messages import Gpu, Sample
+from rigwatch.figures import Gpu
+from rigwatch.messages import Sample
 from store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import ask, between, page, text

@@ -5,7 +5,8 @@ import json
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from rigwatch.messages import Sample, Work
+from rigwatch.figures import Work
+from rigwatch.messages import Sample
 from store import Store
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import MINUTE, between, page, text

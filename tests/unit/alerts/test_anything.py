@@ -8,7 +8,7 @@ import pytest
 from alerts.incident import Kind, State
 from alerts.mute import MuteKind
 from alerts.notice import Reason
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from tests.unit.alerts.timeline import Timeline
 
 NODES = [f"{site}/rig{number}" for site in ("hall", "attic") for number in range(4)]

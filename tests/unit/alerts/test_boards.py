@@ -1,6 +1,6 @@
 """What the rules about hash boards say of a board that is gone, of chips that are, and of a miner that rests."""
 
-from rigwatch.messages import Board
+from rigwatch.figures import Board
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/s19"

@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.mute import MuteKind
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.settings.alerts import OFTEN_MAX
 from tests.unit.alerts.timeline import Timeline
 

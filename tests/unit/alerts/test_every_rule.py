@@ -10,7 +10,7 @@ from alerts.incident import Kind
 from alerts.letter import Letter
 from alerts.quota import DAY, DayUse
 from alerts.rule import OF_THE_SERVER, Rule
-from rigwatch.messages import Board, Gpu
+from rigwatch.figures import Board, Gpu
 from tests.unit.alerts.timeline import Timeline
 
 RIG, OTHER, THIRD = "garage/rig1", "attic/rig2", "attic/rig3"

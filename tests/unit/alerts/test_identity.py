@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/rig1"

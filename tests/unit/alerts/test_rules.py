@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigwatch.messages import Gpu, Work
+from rigwatch.figures import Gpu, Work
 from tests.unit.alerts.timeline import Timeline
 
 RIG, OTHER, THIRD = "garage/rig1", "garage/rig2", "attic/rig3"

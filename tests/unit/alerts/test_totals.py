@@ -2,7 +2,8 @@
 
 from alerts.totals import AlgorithmTotal, hashrates, said
 from alerts.words import hashrate
-from rigwatch.messages import Sample, Work
+from rigwatch.figures import Work
+from rigwatch.messages import Sample
 
 
 def mining(rate: float | None, algorithm: str | None = None, **works: float | None) -> Sample:

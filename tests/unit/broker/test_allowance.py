@@ -5,7 +5,8 @@ import pytest
 from broker.allowance import BYTES_BURST, LOGIN_WAIT, Allowance, Allowances, packet_size_of
 from broker.rights import Account, Role
 from rigwatch.envelope import SealKey
-from rigwatch.messages import SAMPLES_MAX, Gpu, Miner, Report, Sample, encode
+from rigwatch.figures import Gpu, Miner
+from rigwatch.messages import SAMPLES_MAX, Report, Sample, encode
 from rigwatch.settings.server import BrokerLimits
 from rigwatch.topics import Channel, NodeId, topic_of
 

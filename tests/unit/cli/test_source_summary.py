@@ -2,7 +2,7 @@
 
 from cli.sources import summary_of
 from publisher.sources.reading import Reading
-from rigwatch.messages import Board, Fan, Gpu
+from rigwatch.figures import Board, Fan, Gpu
 
 
 def test_it_counts_the_boards_and_fans_of_an_asic() -> None:

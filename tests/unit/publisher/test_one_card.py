@@ -9,7 +9,7 @@ from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.summary import Gathered, Read, Summary, summarise
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.miners import captured

@@ -1,7 +1,7 @@
 from publisher.roll import Roll
 from publisher.sources.reading import Reading
 from publisher.summary import Gathered, Read, summarise
-from rigwatch.messages import GPUS_MAX, Gpu
+from rigwatch.figures import GPUS_MAX, Gpu
 
 
 def _told(source: str, *cards: str) -> Gathered:

@@ -13,7 +13,7 @@ from publisher.sampler import Sampler
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Source
 from publisher.summary import Summary
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.waiting import eventually_async

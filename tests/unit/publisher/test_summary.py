@@ -4,7 +4,8 @@ import pytest
 
 from publisher.sources.reading import FIGURES, Reading, checked
 from publisher.summary import Gathered, Read, failure, merged_cards, summarise
-from rigwatch.messages import GPUS_MAX, Gpu, Miner, Sample, Work
+from rigwatch.figures import GPUS_MAX, Gpu, Miner, Work
+from rigwatch.messages import Sample
 
 CARD = "0000:01:00.0"
 

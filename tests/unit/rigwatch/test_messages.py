@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigwatch.errors import DecodeError
-from rigwatch.messages import SAMPLES_MAX, Ack, Gpu, Miner, NodeState, Report, Sample, Status, decode, encode
+from rigwatch.figures import Gpu, Miner
+from rigwatch.messages import SAMPLES_MAX, Ack, NodeState, Report, Sample, Status, decode, encode
 
 T = TypeVar("T")
 TOP = 2**53

@@ -7,7 +7,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from rigwatch.messages import SAMPLES_MAX, Ack, Gpu, Miner, NodeState, Report, Sample, Status, Work
+from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.messages import SAMPLES_MAX, Ack, NodeState, Report, Sample, Status
 from rigwatch.topics import Channel, NodeId, topic_of
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from publisher.sources.registry import build_sources
 from publisher.sources.source import Context, Source
 from rigwatch.clock import SystemClock
 from rigwatch.errors import SettingsError
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from rigwatch.settings.loader import Place
 from rigwatch.topics import NodeId
 from tests.integration.publisher.sources.miner_server import miner_server

@@ -12,7 +12,7 @@ import pytest
 from publisher.sources.push import PushSettings, PushSource, pushed, send, written
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.settings.loader import Secret
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock

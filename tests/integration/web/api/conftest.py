@@ -13,8 +13,9 @@ from alerts.engine import Outcome
 from alerts.facts import Role
 from alerts.incident import Incident, Scope, State, Subject
 from alerts.rule import Rule, Severity
+from rigwatch.figures import Gpu, Miner
 from rigwatch.home import Home
-from rigwatch.messages import Gpu, Miner, Sample
+from rigwatch.messages import Sample
 from rigwatch.settings import ServerSettings
 from store import Store, alerts, open_store, tokens
 from store.work import Work

@@ -4,7 +4,7 @@ from msgspec import Struct
 from publisher.sources.answers import Answers, algorithm_of, chosen, miner_of, pool_of
 from publisher.sources.mending import CutShortError
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Miner
+from rigwatch.figures import Miner
 
 
 class Card(Struct):

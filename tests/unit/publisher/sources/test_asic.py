@@ -9,7 +9,7 @@ import pytest
 from publisher.sources.asic import AsicSettings, parse, rate
 from publisher.sources.asic_network import Finder, mac_of, neighbours, network_of
 from publisher.sources.reading import checked
-from rigwatch.messages import Board, Fan
+from rigwatch.figures import Board, Fan
 from tests.fake_clock import FakeClock
 
 _SHARES = {"accepted_shares": 1234, "rejected_shares": 5}

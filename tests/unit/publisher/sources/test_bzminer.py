@@ -5,7 +5,7 @@ import pytest
 
 from publisher.sources.bzminer import parse
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 ANSWER = captured("bzminer-100.45.json")

@@ -2,7 +2,7 @@ import pytest
 
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 
 HOT = Card(id="a", name="A", hashrate=2.0, temperature=70, memory_temperature=90, power=200, fan=60)
 COOL = Card(id="b", name="B", hashrate=1.0, temperature=50, memory_temperature=80, power=100, fan=0)

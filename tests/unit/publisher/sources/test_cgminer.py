@@ -7,7 +7,7 @@ from msgspec import structs
 from publisher.sources.cgminer import RefusedCommandError, parse, rate, refuses
 from publisher.sources.reading import Reading, SourceError
 from rigwatch.clock import Millis
-from rigwatch.messages import Miner
+from rigwatch.figures import Miner
 from tests.miners import captured
 
 NOW: Millis = 1_655_999_201_000

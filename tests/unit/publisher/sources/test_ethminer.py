@@ -4,7 +4,7 @@ import pytest
 
 from publisher.sources.ethminer import parse
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 RESULT: list[str | None] = json.loads(captured("ethminer-0.16.0-getstat1.json"))["result"]

@@ -4,7 +4,7 @@ import pytest
 
 from publisher.sources.gminer import parse
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 DUAL = captured("gminer-3.44-dual.json")

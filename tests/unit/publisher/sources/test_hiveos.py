@@ -9,7 +9,7 @@ import pytest
 from publisher.sources.hiveos import HiveosSettings, HiveosSource, parse
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.miners import captured

@@ -2,7 +2,7 @@ import pytest
 
 from publisher.sources.lolminer import parse
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 DUAL = captured("lolminer-1.92-dual.json")

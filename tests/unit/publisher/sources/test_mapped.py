@@ -7,7 +7,7 @@ import pytest
 from publisher.sources.mapped import parse, sheets
 from publisher.sources.mapping import Chart
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 
 ANSWERS: dict[str, dict[str, str]] = {
     "onezerominer": {

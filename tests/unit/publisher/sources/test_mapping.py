@@ -5,7 +5,7 @@ import pytest
 from publisher.sources.answers import Answers
 from publisher.sources.mapping import Chart, Expression, Here, metrics, reading_of, records, walked
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.messages import Gpu, Miner, Work
+from rigwatch.figures import Gpu, Miner, Work
 
 DOCUMENT: dict[str, Any] = {
     "total": {"rate": "61.5", "a.b": 7, "two words": 8},

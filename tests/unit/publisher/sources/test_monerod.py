@@ -6,7 +6,7 @@ import pytest
 from publisher.sources.monerod import parse
 from publisher.sources.reading import Reading, SourceError
 from rigwatch.clock import Millis
-from rigwatch.messages import Miner
+from rigwatch.figures import Miner
 from tests.miners import captured
 
 INFO = captured("monerod-0.18.0.0-get_info-mined.json")

@@ -3,7 +3,7 @@ import pytest
 from publisher.sources.nbminer import parse
 from publisher.sources.reading import Reading, SourceError
 from rigwatch.clock import Millis
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 STARTED = 1_637_549_633

@@ -8,7 +8,7 @@ from publisher.sources.nvml import LOOK_AGAIN, NvmlSettings, NvmlSource, names_o
 from publisher.sources.nvml_library import MEMORY_TEMPERATURE, NOT_AVAILABLE, SENSOR, Code, NoDriverError, has_cards
 from publisher.sources.reading import Reading, SourceError, checked
 from publisher.sources.source import Context
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.nvml import CAPTURED, FakeDriver, card, place, refusal, uuid

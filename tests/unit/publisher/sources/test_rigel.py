@@ -2,7 +2,7 @@ import pytest
 
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rigel import parse
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 DUAL = captured("rigel-1.19.1-dual.json")

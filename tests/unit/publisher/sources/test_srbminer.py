@@ -2,7 +2,7 @@ import pytest
 
 from publisher.sources.reading import Reading
 from publisher.sources.srbminer import Hashrate, hashrate, parse
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
 ANSWER = captured("srbminer-3.6.4.json")

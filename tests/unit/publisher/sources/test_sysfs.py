@@ -9,7 +9,7 @@ import pytest
 from publisher.sources.reading import SourceError
 from publisher.sources.source import Context
 from publisher.sources.sysfs import AmdSource, IntelSource, SysfsSettings, names_of, title_of
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 

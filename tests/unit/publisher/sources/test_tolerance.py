@@ -5,7 +5,7 @@ import pytest
 from msgspec import Meta, Struct, field
 
 from publisher.sources.tolerance import OtherShapeError, UnreadableError, number_of, read
-from rigwatch.messages import Celsius, Count, Rate
+from rigwatch.figures import Celsius, Count, Rate
 
 
 class Card(Struct):

@@ -5,7 +5,7 @@ import pytest
 
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.trex import parse
-from rigwatch.messages import Gpu, Miner, Work
+from rigwatch.figures import Gpu, Miner, Work
 from tests.miners import captured
 
 ANSWER = captured("trex-0.25.9.json")

@@ -6,7 +6,7 @@ from msgspec import structs
 
 from publisher.sources.reading import Reading
 from publisher.sources.xmrig import XmrigSettings, parse
-from rigwatch.messages import Gpu, Miner
+from rigwatch.figures import Gpu, Miner
 from rigwatch.settings.loader import Secret
 from tests.miners import captured
 

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.facts import NodeFacts, ServerFacts
-from rigwatch.messages import Gpu, NodeState, Sample, Work
+from rigwatch.figures import Gpu, Work
+from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.feed.tree import OFFLINE, ONLINE, gpu_key, tree_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.facts import Cards, FleetPoint, Point
-from rigwatch.messages import Gpu
+from rigwatch.figures import Gpu
 from web.charts.lines import Range, Window, card_lines, fleet_lines, node_lines, range_links, window
 from web.errors import BadQuery
 

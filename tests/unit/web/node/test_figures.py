@@ -3,7 +3,8 @@
 import msgspec
 
 from alerts.facts import Change
-from rigwatch.messages import Gpu, Miner, NodeState, Work
+from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
 from tests.fake_clock import START
 from tests.unit.web.made import node, sample, standing
