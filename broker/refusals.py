@@ -4,6 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
+from rigwatch.backoff import doubled
+
 _FREE: Final = 3
 _DELAY: Final = 0.25
 _DELAY_MAX: Final = 5.0
@@ -41,9 +43,8 @@ class Refusals:
         self._addresses[address] = known
         if len(self._addresses) > _ADDRESSES:
             self._addresses.popitem(last=False)
-        if known.failures <= _FREE:
-            return 0.0
-        return float(min(_DELAY_MAX, _DELAY * 2 ** min(known.failures - _FREE - 1, 10)))
+        more = known.failures - _FREE
+        return doubled(more, first=_DELAY, most=_DELAY_MAX) if more > 0 else 0.0
 
     def is_named(self, address: str, user: str) -> bool:
         """Whether the user is one of the first few there, after a failure was noted."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from rigwatch.backoff import doubled
 from rigwatch.messages import SAMPLES_MAX
 
 PATIENCE: Final = 20.0
@@ -165,7 +166,7 @@ class Delivery:
     def _patience(self, kind: Kind) -> float:
         # A live report joins history after the first wait; history is what is repeated, so only it slows down.
         silences = self._silences if kind is Kind.HISTORY else 0
-        return float(min(PATIENCE_MAX, PATIENCE * 2 ** min(silences, 16)))
+        return doubled(1 + silences, first=PATIENCE, most=PATIENCE_MAX)
 
     def _bring_forward(self, now: float) -> None:
         """After an ack nothing need wait longer than the subscriber, which is back, takes to answer."""

@@ -13,11 +13,12 @@ from typing import Final
 
 from msgspec import UNSET, structs
 
-from publisher.backoff import Backoff, Comeback
+from publisher.comeback import Comeback
 from publisher.dispatch import Dispatch, Outgoing
 from publisher.journal import Journal, LogJournal
 from publisher.moments import NEVER_SET
 from publisher.presence import DevicePresence
+from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock, as_iso
 from rigwatch.errors import WireError
 from rigwatch.figures import LINE_MAX

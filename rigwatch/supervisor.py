@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from rigwatch.backoff import doubled
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
@@ -25,15 +26,11 @@ SETTLED = 5.0
 STABLE = 60.0
 """Seconds after which earlier deaths of a part are forgotten."""
 DELAY_FIRST = 0.5
+"""Seconds before a part that died is started again; after each further death in short order twice as many."""
 DELAY_MOST = 30.0
 STOP_WITHIN = 15.0
 """Seconds that a part has to stop by itself; then it is killed."""
 _NEVER_RAN = 1
-
-
-def restart_delay(deaths: int) -> float:
-    """Seconds to wait before starting a part again after so many deaths in short order: 0.5, 1, 2, … 30."""
-    return min(DELAY_MOST, DELAY_FIRST * 2.0 ** min(deaths - 1, 10))
 
 
 def is_final(code: int, *, ran: float, starts: int) -> bool:
@@ -143,7 +140,7 @@ class _Keeper:
                 self.failed.set_exception(PartFailed(self._part.name, code))
                 return
             deaths = 1 if ran >= STABLE else deaths + 1
-            delay = restart_delay(deaths)
+            delay = doubled(deaths, first=DELAY_FIRST, most=DELAY_MOST)
             log.warning("part ended, starts again part=%s exit=%s in=%ss", self._part.name, code, f"{delay:g}")
             await self._clock.sleep(delay)
 

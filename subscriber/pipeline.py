@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 
 from alerts.contest import Contests
 from alerts.ingest import AHEAD, Access, Heard, Reason, Rejected, ReportTaken, StatusTaken, open_message
+from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, StoreError, TopicError, WireError
 from rigwatch.keys import NodeKey
@@ -41,7 +41,7 @@ _COMPANY = 100
 _UNCONFIRMED_BATCHES = 4
 # A death may be behind what is not read. Then as long is read, whatever comes: who sends most of it loses the most.
 _PAUSE_MAX_S = 0.25
-_RETRY_FIRST_S = 0.1
+_RETRY_FIRST_S = 0.2
 _RETRY_MAX_S = 5.0
 _STATUS = f"/{Channel.STATUS.value}"
 
@@ -218,7 +218,7 @@ class Pipeline:
 
     async def _store(self, batch: list[Heard]) -> list[Verdict]:
         """Tries until the database takes it: nothing here is acknowledged, so nothing is lost by waiting."""
-        failures = 0
+        backoff = Backoff(first=_RETRY_FIRST_S, most=_RETRY_MAX_S)
         while True:
             try:
                 verdicts = await self._write(batch)
@@ -226,12 +226,10 @@ class Pipeline:
                 self._note_success()
                 return await self._store_apart(batch, str(exc))
             except StoreError as exc:
-                failures += 1
                 self._failing = True
                 self._outage.failed("reports", exc)
                 self._regulate()
-                delay = random.uniform(0, min(_RETRY_MAX_S, _RETRY_FIRST_S * 2 ** min(failures, 16)))  # noqa: S311
-                await self._clock.sleep(delay)
+                await self._clock.sleep(backoff.delay())
             except Exception as exc:
                 # A defect that one message brings to light. It is left out, unacknowledged, and its node keeps it.
                 if type(exc) not in self._defects:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
 
+from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock, Millis
 from rigwatch.first import first_of
 from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 10
 _ANSWER_S = 10.0
 # The server's own processes come back together; seconds without a subscriber are seconds in which nobody is watched.
-_DELAY_FIRST_S = 0.1
+_DELAY_FIRST_S = 0.2
 _DELAY_MAX_S = 5.0
 # A login that is refused will be so until somebody changes something.
 _DELAY_REFUSED_S = 30.0
@@ -54,6 +54,7 @@ class Session:
         self._connection: Connection | None = None
         self._failure = ""
         self._connected = Since(clock)
+        self._backoff = Backoff(first=_DELAY_FIRST_S, most=_DELAY_MAX_S)
         self.changed = asyncio.Event()
 
     @property
@@ -62,18 +63,16 @@ class Session:
 
     async def run(self) -> None:
         """Keeps a connection until it is cancelled; the connection is then closed in order."""
-        failures = 0
         try:
             while True:
                 try:
                     await self._connect()
-                    failures = 0
+                    self._backoff.reset()
                     if self._shared:
                         await self._prove_shared()
                     await self._lost()
                 except MqttError as exc:
-                    failures += 1
-                    await self._wait(exc, failures)
+                    await self._wait(exc)
         finally:
             await self._close()
 
@@ -144,11 +143,9 @@ class Session:
         reason = await self._connection.lost
         raise MqttError(f"the connection ended: {reason}")
 
-    async def _wait(self, exc: MqttError, failures: int) -> None:
+    async def _wait(self, exc: MqttError) -> None:
         await self._close()
-        longest = _DELAY_REFUSED_S if isinstance(exc, Refused) else _DELAY_MAX_S
-        # Full jitter, because everything that was connected to a broker comes back to it in the same second.
-        delay = random.uniform(0, min(longest, _DELAY_FIRST_S * 2 ** min(failures, 16)))  # noqa: S311 - no secret
+        delay = self._backoff.delay(most=_DELAY_REFUSED_S if isinstance(exc, Refused) else None)
         if str(exc) != self._failure:
             log.warning("no broker endpoint=%s reason=%s, trying again", self._endpoint, exc)
             self._failure = str(exc)

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.status import is_blind
+from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.first import first_of
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 LOOK_S: Final = 1.0
 """How often the store is looked at; so old may the tree be."""
 
-_PAUSE_FIRST_S: Final = 1.0
+_PAUSE_S: Final = 1.0
 _PAUSE_MAX_S: Final = 60.0
 # Fewer than a connection may have in flight; who subscribes at the same moment gets them in portions.
 _AT_ONCE: Final = 1000
@@ -70,17 +71,18 @@ class Feed:
 
     async def run(self) -> None:
         """Until it is cancelled; at once where nobody asked for a tree."""
-        pause = _PAUSE_FIRST_S
+        backoff = Backoff(first=_PAUSE_S, most=_PAUSE_MAX_S, least=_PAUSE_S)
         while self._settings.state:
+            pause = _PAUSE_S
             try:
                 if self._turn.drives:
                     await self._serve()
-                    pause = _PAUSE_FIRST_S
+                    backoff.reset()
             except RigwatchError as exc:
                 if str(exc) != self._failure:
                     log.warning("the plain state tree is not published: %s, trying again", exc)
                 self._failure = str(exc)
-                pause = min(pause * 2, _PAUSE_MAX_S)
+                pause = backoff.delay()
             except Exception:
                 # A defect here must not end the subscriber: reports and alerts matter more than the tree.
                 log.exception("the plain state tree is not published for a while")

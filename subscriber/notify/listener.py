@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 
+from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.thread import in_thread
@@ -52,18 +53,19 @@ class Listener:
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        pause = _PAUSE_S
+        pause = Backoff(first=_PAUSE_S, most=_PAUSE_MAX_S, least=_PAUSE_S)
         while True:
             wait = _PAUSE_S
             try:
                 if self._turn.drives:
                     # One that answers at once with nothing would be asked without end.
                     wait = 0.0 if await self._listen() else _LEAST_S
-                    pause, self._failure = _PAUSE_S, ""
+                    pause.reset()
+                    self._failure = ""
                 self._drove = self._turn.drives
             except (RigwatchError, TimeoutError) as exc:
                 self._tell(str(exc) or "no answer in time")
-                wait, pause = max(pause, getattr(exc, "retry_after", 0.0)), min(pause * 2, _PAUSE_MAX_S)
+                wait = max(pause.delay(), getattr(exc, "retry_after", 0.0))
             except Exception as exc:
                 # A defect here must not end the subscriber: reports and alerts matter more than answers.
                 if self._failure != type(exc).__name__:

@@ -5,7 +5,6 @@ short for what was never tried, so that a message in trouble holds up nobody els
 """
 
 import math
-import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import msgspec
 
 from alerts.letter import Text, digest, marked
 from alerts.words import duration
+from rigwatch.backoff import doubled, jittered
 from rigwatch.clock import Millis
 from rigwatch.texts import plain
 from store.outbox import Posted
@@ -166,8 +166,9 @@ class Parcels:
         if is_stale(parcel, wall):
             return Outcome(Fate.GIVEN_UP, f"given up after {duration(TRIED_FOR)}: {why}", parcel.posted)
         parcel.tries += 1
-        wait = _jittered(_COPY_AFTER_S[copies - 1]) if exc.maybe else _back_off(parcel.tries, _MAX_S)
-        wait = max(wait, exc.retry_after)
+        wait = _COPY_AFTER_S[copies - 1] if exc.maybe else _bound(parcel.tries, _MAX_S)
+        # Full jitter would allow no wait at all, and the other side is in trouble.
+        wait = max(jittered(wait, least=wait / 2), exc.retry_after)
         parcel.due = now + wait
         self._wait_again(parcel)
         return Outcome(Fate.AGAIN, why, parcel.posted, wait)
@@ -284,13 +285,4 @@ def is_stale(parcel: Parcel, wall: Millis) -> bool:
 
 
 def _bound(count: int, most: float) -> float:
-    return min(most, _FIRST_S * 2.0 ** min(max(count, 1) - 1, 16))
-
-
-def _back_off(count: int, most: float) -> float:
-    return _jittered(_bound(count, most))
-
-
-def _jittered(bound: float) -> float:
-    # Full jitter would allow no wait at all, and the other side is in trouble.
-    return random.uniform(bound / 2, bound)  # noqa: S311 - no secret
+    return doubled(count, first=_FIRST_S, most=most)

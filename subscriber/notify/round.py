@@ -9,6 +9,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
@@ -288,7 +289,7 @@ class _Line:
 
 async def keep_trying(write: Write) -> None:
     """Until the database is there again; what cannot be written because of a defect is left after a few times."""
-    pause, told, defects = 0.1, False, 0
+    pause, told, defects = Backoff(first=0.1, most=5.0, least=0.1), False, 0
     while True:
         try:
             await write()
@@ -306,5 +307,4 @@ async def keep_trying(write: Write) -> None:
                 return
         else:
             return
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 5.0)
+        await asyncio.sleep(pause.delay())

@@ -1,14 +1,7 @@
 import pytest
 
 from rigwatch.process import FAILED_LATER
-from rigwatch.supervisor import DELAY_MOST, SETTLED, is_final, restart_delay
-
-
-@pytest.mark.parametrize(
-    ("deaths", "seconds"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, DELAY_MOST), (10_000, DELAY_MOST)]
-)
-def test_it_waits_longer_after_each_death_up_to_half_a_minute(deaths: int, seconds: float) -> None:
-    assert restart_delay(deaths) == seconds
+from rigwatch.supervisor import SETTLED, is_final
 
 
 @pytest.mark.parametrize(
