@@ -1,17 +1,21 @@
-"""One HTTP request to a server of somebody else's, bounded in time and bytes whatever is answered."""
+"""HTTP to others: one request, bounded in time and bytes whatever is answered."""
 
 import http.client
 import io
 import math
 import socket
 import time
-import urllib.error
 import urllib.request
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, Self
+from urllib.parse import unquote, urlsplit
 
 from rigwatch.deadline import TimedBytes
 from rigwatch.errors import RigwatchError
@@ -19,19 +23,50 @@ from rigwatch.errors import RigwatchError
 ANSWER_MAX: Final = 1024 * 1024
 WAIT_MAX_S: Final = 3600.0
 """Longer than this nobody is waited for, whatever `Retry-After` asks."""
-_CHUNK: Final = 64 * 1024
+CHUNK: Final = 64 * 1024
 _WORDS_MAX: Final = 120
 
 
 class HttpError(RigwatchError):
     """There is no answer. `sent`: the request had gone out whole, so the other side may have acted on it.
 
-    The text never holds the address, of which a secret may be part.
+    The text never holds the address, of which a secret may be part, nor what was sent instead of an answer, which may
+    repeat it; `cause` may.
     """
 
-    def __init__(self, why: str, *, sent: bool) -> None:
+    def __init__(self, why: str, *, sent: bool, cause: Exception) -> None:
         super().__init__(why)
         self.sent = sent
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An http or https URL taken apart; a login in it goes into a header, and neither it nor the path is shown."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str = field(repr=False)
+    authorization: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Raises ValueError that does not repeat the URL, which may hold a password."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("url should look like http://127.0.0.1:8545") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("url should look like http://127.0.0.1:8545")
+        secure = parts.scheme == "https"
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return cls(secure, host, port or (443 if secure else 80), path, _basic(parts.username, parts.password))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +78,76 @@ class Answer:
     wait: float = 0.0
 
 
-def ask(url: str, *, timeout: float, body: bytes | None = None, most: int = ANSWER_MAX) -> Answer:
-    """The answer to a GET, or to a POST of JSON where there is a `body`. Raises `HttpError` and nothing else.
+class Response(http.client.HTTPResponse):
+    """An answer that has come by the deadline, which is monotonic."""
+
+    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's own
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(TimedBytes(self.fp.detach(), sock, deadline))
+
+    def whole(self, most: int) -> bytes:
+        """All of its body; raises OSError where that is larger, or less than was promised."""
+        data = bytearray()
+        while most and (piece := self.read1(CHUNK)):
+            data += piece
+            if len(data) > most:
+                raise TooLargeError(most)
+        if most and self.length:
+            raise OSError("the answer is cut off")
+        return bytes(data)
+
+
+class TooLargeError(OSError):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the answer is larger than {most} bytes")
+
+
+def ask(
+    url: str | Address,
+    *,
+    timeout: float,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    most: int = ANSWER_MAX,
+    form: type[Response] = Response,
+    proxied: bool = True,
+) -> Answer:
+    """The answer to a GET, or to a POST where there is a `body`, of JSON if `headers` name nothing else. Raises
+    `HttpError` and nothing else, but for what `form` raises of its own.
 
     `timeout` is in seconds, for everything together but the look-up of the name; `most` is how many bytes of the answer
     are taken, 0 = its status is all that is wanted. No redirect is followed; proxies are those of the environment.
     """
-    deadline = time.monotonic() + timeout
-    opener = urllib.request.OpenerDirector()
-    # Only what opens, no handlers of redirects and statuses: every answer is an answer.
-    for handler in (urllib.request.ProxyHandler(), _Plain(deadline), _Secure(deadline)):
-        opener.add_handler(handler)
+    deadline, sent = time.monotonic() + timeout, False
+    kind = {} if body is None else {"Content-Type": "application/json"}
+    own = {"User-Agent": "rigwatch", "Accept": "application/json", "Connection": "close", **kind, **(headers or {})}
     try:
-        request = urllib.request.Request(url, body, {"User-Agent": "rigwatch", "Accept": "application/json"})  # noqa: S310
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-        with opener.open(request, timeout=timeout) as response:
-            data = _read(response, most)
-            return Answer(response.status, data, wait_asked_for(response.headers.get("Retry-After"), time.time()))
-    except urllib.error.URLError as exc:
-        # urllib's own wrapping of what went wrong before the request was out.
-        raise HttpError(_why(exc.reason, timeout), sent=False) from None
+        address = url if isinstance(url, Address) else Address.parse(url)
+        proxy = _proxy_for(address) if proxied else None
+        own |= _login("Authorization", address)
+        with closing(_connection(address, proxy, timeout)) as connection:
+            connection.response_class = partial(form, deadline=deadline)  # type: ignore[assignment] # one that makes it
+            path = address.path
+            if proxy and not address.secure:
+                path = f"http://{address}{path}"
+                own |= _login("Proxy-Authorization", proxy)
+            connection.request("GET" if body is None else "POST", path, body, own)
+            sent = True
+            with connection.getresponse() as response:
+                assert isinstance(response, Response)
+                wait = wait_asked_for(response.headers.get("Retry-After"), time.time())
+                return Answer(response.status, response.whole(most), wait)
     except (OSError, http.client.HTTPException, ValueError, AttributeError) as exc:
         # http.client's own defects on odd answers are ValueError and AttributeError.
-        raise HttpError(_why(exc, timeout), sent=True) from None
+        raise HttpError(_why(exc, timeout), sent=sent, cause=exc) from None
+
+
+def status_text(status: int) -> str:
+    """`HTTP status 404 Not Found`, whatever words the server itself has for it."""
+    try:
+        return f"HTTP status {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP status {status}"
 
 
 def wait_asked_for(asked: object, now: float) -> float:
@@ -92,55 +173,34 @@ def _until_date(text: str, now: float) -> float:
         return 0.0
 
 
-class _Plain(urllib.request.HTTPHandler):
-    def __init__(self, deadline: float) -> None:
-        super().__init__()
-        self._deadline = deadline
-
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_connection, http.client.HTTPConnection, self._deadline), req)
+def _basic(user: str | None, password: str | None) -> str:
+    if user is None:
+        return ""
+    return "Basic " + b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
 
 
-class _Secure(urllib.request.HTTPSHandler):
-    def __init__(self, deadline: float) -> None:
-        super().__init__()
-        self._deadline = deadline
-
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(partial(_connection, http.client.HTTPSConnection, self._deadline), req)
+def _login(header: str, at: Address) -> dict[str, str]:
+    return {header: at.authorization} if at.authorization else {}
 
 
-def _connection(
-    kind: type[http.client.HTTPConnection], deadline: float, host: str, /, *, timeout: float
-) -> http.client.HTTPConnection:
-    connection = kind(host, timeout=timeout)
-    connection.response_class = _until(deadline)
+def _proxy_for(address: Address) -> Address | None:
+    """The environment's, as `urllib.request` reads it."""
+    proxy = urllib.request.getproxies().get("https" if address.secure else "http")
+    if not proxy or urllib.request.proxy_bypass(str(address)):
+        return None
+    return Address.parse(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _connection(address: Address, proxy: Address | None, timeout: float) -> http.client.HTTPConnection:
+    kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
+    to = proxy or address
+    connection = kind(to.host, to.port, timeout=timeout)
+    if proxy and address.secure:
+        connection.set_tunnel(address.host, address.port, _login("Proxy-Authorization", proxy))
     return connection
 
 
-def _until(deadline: float) -> type[http.client.HTTPResponse]:
-    """Answers that have come by then."""
-
-    class Response(http.client.HTTPResponse):
-        def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - http.client's own
-            super().__init__(sock, *args, **kwargs)
-            self.fp = io.BufferedReader(TimedBytes(self.fp.detach(), sock, deadline))
-
-    return Response
-
-
-def _read(response: http.client.HTTPResponse, most: int) -> bytes:
-    data = bytearray()
-    while most and (piece := response.read1(_CHUNK)):
-        data += piece
-        if len(data) > most:
-            raise OSError(f"the answer is larger than {most} bytes")
-    if most and response.length:
-        raise OSError("the answer is cut off")
-    return bytes(data)
-
-
-def _why(exc: object, timeout: float) -> str:
+def _why(exc: Exception, timeout: float) -> str:
     if isinstance(exc, TimeoutError):
         return f"no answer within {timeout:g} s"
     if isinstance(exc, http.client.IncompleteRead):
@@ -150,6 +210,5 @@ def _why(exc: object, timeout: float) -> str:
     if isinstance(exc, OSError):
         words = exc.strerror or str(exc) or type(exc).__name__
     else:
-        # A server of another kind may have sent anything, and some of these repeat the address.
         words = f"not an answer as HTTP has it ({type(exc).__name__})"
     return "".join(each if each.isprintable() else " " for each in words)[:_WORDS_MAX]

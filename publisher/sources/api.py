@@ -9,10 +9,11 @@ from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
-from publisher.sources.http import Address, RefusedError, StatusError, TooLateError, request
+from publisher.sources.http import RefusedError, StatusError, TooLateError, request
 from publisher.sources.reading import SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
+from rigwatch.http import Address
 from rigwatch.settings.loader import Secret, between
 
 _NO_LOGIN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)

@@ -13,12 +13,13 @@ from msgspec import Meta, Struct, field
 
 from publisher.sources.answers import Answers
 from publisher.sources.hashfile import read_settled
-from publisher.sources.http import Address, request
+from publisher.sources.http import request
 from publisher.sources.mapping import Chart, reading_of
 from publisher.sources.mending import loads, text_of
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
+from rigwatch.http import Address
 from rigwatch.settings.loader import Secret, between
 
 OUTPUT_MAX: Final = 1024 * 1024

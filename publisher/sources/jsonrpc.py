@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from publisher.sources.answers import Answers
-from publisher.sources.http import Address, StatusError, request
+from publisher.sources.http import StatusError, request
 from publisher.sources.mending import NotJsonError, loads
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import NotOfferedError, Reply, result_of
@@ -17,6 +17,7 @@ from publisher.sources.source import Context
 from publisher.sources.tolerance import UnreadableError
 from rigwatch.clock import Clock
 from rigwatch.figures import COUNT_MAX
+from rigwatch.http import Address
 from rigwatch.settings.loader import Secret, between
 
 ASK_AGAIN: Final = 3600.0

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
-from rigwatch.http import ask
+from rigwatch.http import ask, status_text
 from rigwatch.settings.alerts import HeartbeatSettings
 from rigwatch.thread import in_thread
 
@@ -103,4 +103,4 @@ def _failing(url: str) -> str:
 def _ask(url: str) -> None:
     answer = ask(url, timeout=_TIMEOUT_S, most=0)
     if answer.status >= _REFUSED_FROM:
-        raise RigwatchError(f"HTTP status {answer.status}")
+        raise RigwatchError(status_text(answer.status))

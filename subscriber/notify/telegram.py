@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from alerts.letter import Text
-from rigwatch.http import Answer, HttpError, ask, wait_asked_for
+from rigwatch.http import Answer, HttpError, ask, status_text, wait_asked_for
 from rigwatch.settings.alerts import TelegramSettings
 from store.outbox import Posted
 from subscriber.notify.channel import NotSent
@@ -64,7 +64,7 @@ def result_of(answer: Answer, now: float) -> object:
     said = _said(answer.body)
     if said is None or not isinstance(said.get("ok"), bool):
         raise NotSent(
-            f"Telegram: {_status(answer.status)}, and not in Telegram's words; is a proxy in between?",
+            f"Telegram: {status_text(answer.status)}, and not in Telegram's words; is a proxy in between?",
             # A page for people was not made by who takes messages; half an object, or nothing, may have been.
             maybe=answer.status == HTTPStatus.OK and answer.body.lstrip()[:1] in (b"", b"{"),
             retry_after=answer.wait,
@@ -99,13 +99,6 @@ def _said(body: bytes) -> dict[str, Any] | None:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) else None
-
-
-def _status(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"status {status}"
 
 
 def bot_of(settings: TelegramSettings) -> Bot:

@@ -117,7 +117,7 @@ def test_an_api_that_is_off_is_a_failure_that_says_how_to_switch_it_on(kind: str
         (200, b"\xff\xfe{}", "the answer is not JSON"),
         (200, b'{"x":' + b"[" * 100_000, "the answer is not JSON"),
         (200, b"{}", "not an answer of "),
-        (200, b"x" * 5_000_000, r"^127\.0\.0\.1:\d+: answer larger than"),
+        (200, b"x" * 5_000_000, r"^127\.0\.0\.1:\d+: the answer is larger than"),
         (401, b"", "HTTP status 401"),
         (403, b"", "HTTP status 403"),
         (302, b"", r"HTTP status 302 Found; is this the port of .*'s API\?"),
