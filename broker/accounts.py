@@ -19,6 +19,7 @@ from broker.topics import is_filter
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home, write_private
 from rigwatch.lock import private_lock
+from rigwatch.topics import check_name
 
 # OWASP's figures for argon2id with 19 MiB: some 20 ms a check, so that a flood of logins stays cheap to answer.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -30,11 +31,13 @@ _HEAD: Final = "# MQTT accounts; written by 'rigwatch account'. Changes are take
 
 
 class StoredAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table of the file. `deny`: topic filters refused although the role allows them."""
+    """One table of the file. `deny`: topic filters refused although the role allows them; `sites`: all that a consumer
+    reads of, where there are any."""
 
     role: Role
     password: str
     deny: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"StoredAccount({self.role})"
@@ -65,21 +68,39 @@ class AccountFile:
             self._seen = seen
         return self._accounts
 
-    def add(self, name: str, role: Role, *, deny: tuple[str, ...] = ()) -> str:
+    def add(self, name: str, role: Role, *, deny: tuple[str, ...] = (), sites: tuple[str, ...] = ()) -> str:
         """Makes an account and returns its password, which is stored nowhere. Raises `RigwatchError`."""
-        _check(name, role, deny)
         password = secrets.token_urlsafe(24)
+        made = StoredAccount(role, _HASHER.hash(password), deny, sites)
+        _check(name, made)
         with self._changing() as accounts:
             if name in accounts:
-                raise RigwatchError(f"account {name}: is there already; remove it first to give it a new password")
-            accounts[name] = StoredAccount(role, _HASHER.hash(password), deny)
+                raise RigwatchError(
+                    f"account {name}: is there already; 'rigwatch account password {name}' gives it a new password"
+                )
+            accounts[name] = made
+        return password
+
+    def set_password(self, name: str) -> str:
+        """Gives it a new password, and returns that; who is connected with the old one is closed within two seconds.
+
+        Raises `RigwatchError` when there is no such account.
+        """
+        password = secrets.token_urlsafe(24)
+        with self._changing() as accounts:
+            if name not in accounts:
+                raise self._missing(name)
+            accounts[name] = msgspec.structs.replace(accounts[name], password=_HASHER.hash(password))
         return password
 
     def remove(self, name: str) -> None:
         """Its clients are closed within two seconds. Raises `RigwatchError` when there is none."""
         with self._changing() as accounts:
             if accounts.pop(name, None) is None:
-                raise RigwatchError(f"account {name}: is not in {self.path}")
+                raise self._missing(name)
+
+    def _missing(self, name: str) -> RigwatchError:
+        return RigwatchError(f"account {name[:80]}: is not in {self.path}")
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, StoredAccount]]:
@@ -95,7 +116,7 @@ class AccountFile:
 
 
 def account_of(name: str, stored: StoredAccount) -> Account:
-    return Account(name, stored.role, deny=stored.deny)
+    return Account(name, stored.role, deny=stored.deny, sites=stored.sites)
 
 
 def verify(stored_hash: str, password: bytes) -> bool:
@@ -106,14 +127,18 @@ def verify(stored_hash: str, password: bytes) -> bool:
         return False
 
 
-def _check(name: str, role: Role, deny: tuple[str, ...]) -> None:
+def _check(name: str, stored: StoredAccount) -> None:
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise RigwatchError(f"account {name[:80]!r}: use 1 to 64 of a-z, 0-9, '.', '-', '_', not a service's name")
-    if role not in _ROLES:
-        raise RigwatchError(f"account {name}: the role {role} is not 'consumer' or 'admin'")
-    for topic_filter in deny:
+    if stored.role not in _ROLES:
+        raise RigwatchError(f"account {name}: the role {stored.role} is not 'consumer' or 'admin'")
+    for topic_filter in stored.deny:
         if not is_filter(topic_filter):
             raise RigwatchError(f"account {name}: {topic_filter[:200]!r} in 'deny' is not an MQTT topic filter")
+    if stored.sites and stored.role is not Role.CONSUMER:
+        raise RigwatchError(f"account {name}: 'sites' is for consumers; an admin reads and writes every topic")
+    for site in stored.sites:
+        check_name(site, f"account {name}: site")
 
 
 def _read(path: Path) -> dict[str, StoredAccount]:
@@ -123,7 +148,7 @@ def _read(path: Path) -> dict[str, StoredAccount]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as exc:
         raise RigwatchError(f"{path}: cannot be read as accounts ({exc})") from exc
     for name, stored in accounts.items():
-        _check(name, stored.role, stored.deny)
+        _check(name, stored)
     return accounts
 
 
@@ -133,4 +158,6 @@ def _table(name: str, stored: StoredAccount) -> str:
     lines.append(f"password = {json.dumps(stored.password)}")
     if stored.deny:
         lines.append(f"deny = {json.dumps(list(stored.deny))}")
+    if stored.sites:
+        lines.append(f"sites = {json.dumps(list(stored.sites))}")
     return "\n".join(lines) + "\n"

@@ -15,6 +15,8 @@ class Counters:
     clients_maximum: int = 0
     sessions: int = 0
     """Sessions kept now, of clients that are here and of those that may come back."""
+    sessions_expired: int = 0
+    """Sessions forgotten because their clients stayed away."""
     subscriptions: int = 0
     retained: int = 0
     accepted: int = 0

@@ -23,6 +23,7 @@ from broker.packets import (
 )
 from broker.rights import Action, Role, allowed
 from broker.session import ClientSession
+from broker.subscription import PLAIN, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ NODE_FILTERS: Final = 8
 # Kept messages that are looked at in one go, some tenths of a millisecond; and as many as cost what a packet does.
 _LOOKS: Final = 256
 _LOOKS_A_PACKET: Final = 16
+# Another broker keeps what is kept here, and never gets back what it brought.
+_FOR_BRIDGES: Final = tuple(Subscription(qos, no_local=True, as_published=True) for qos in range(3))
 
 
 class Dialogue:
@@ -177,14 +180,15 @@ class Dialogue:
     def _subscribe(self, body: bytes) -> None:
         packet_id, wanted = read_subscribe(body, self._most_filters)
         self.cost += len(wanted) - 1
-        codes = [self._broker.subscribe(self.session, topic_filter, qos) for topic_filter, qos in wanted]
+        grants = _FOR_BRIDGES if self.session.is_bridge else PLAIN
+        codes = [self._broker.subscribe(self.session, topic_filter, grants[qos]) for topic_filter, qos in wanted]
         self._wire.send(suback(packet_id, codes))
         for (topic_filter, _), code in zip(wanted, codes, strict=True):
             if code == REFUSED:
                 self._broker.counters.refused["subscription"] += 1
                 self._tell("subscribe", topic_filter)
             else:
-                self._kept.append(self._broker.retained_for(self.session, topic_filter, code))
+                self._kept.append(self._broker.retained_for(self.session, topic_filter))
 
     def _unsubscribe(self, body: bytes) -> None:
         packet_id, unwanted = read_unsubscribe(body, self._most_filters)

@@ -22,11 +22,12 @@ from broker.message import Message
 from broker.outgoing import Outgoing, Wire
 from broker.packets import Will
 from broker.retained import Retained, RetainedStore
-from broker.rights import Account, Action, Role, allowed
+from broker.rights import Account, Action, Role, allowed, needs_judging
 from broker.routing import Routes
 from broker.session import ClientSession
 from broker.shared import SHARE, Shares, filter_of
-from broker.topics import is_filter
+from broker.subscription import PLAIN, Subscription
+from broker.topics import covers, is_filter
 from broker.waiting import Room
 from rigwatch.clock import Clock
 from rigwatch.settings.server import BrokerLimits
@@ -155,9 +156,15 @@ class EmbeddedBroker(Broker):
 
     def adopt(self, session: ClientSession, account: Account) -> None:
         """Gives the session the account as it is today, and takes subscriptions that it may not have any more."""
-        session.account = account
-        for topic_filter in [f for f in session.subscriptions if not allowed(account, Action.SUBSCRIBE, filter_of(f))]:
-            self.unsubscribe(session, topic_filter)
+        before, session.account = session.account, account
+        if before == account:
+            return
+        for topic_filter, granted in list(session.subscriptions.items()):
+            matched = filter_of(topic_filter)
+            if allowed(account, Action.SUBSCRIBE, matched):
+                self._route(topic_filter, session, granted.judged(is_judged=needs_judging(account, matched)))
+            else:
+                self.unsubscribe(session, topic_filter)
 
     def _make_room(self, account_name: str) -> None:
         """An account that connects under ever new client ids loses its oldest absent session for a new one."""
@@ -171,20 +178,19 @@ class EmbeddedBroker(Broker):
 
     # Subscriptions
 
-    def subscribe(self, session: ClientSession, topic_filter: str, qos: int) -> int:
+    def subscribe(self, session: ClientSession, topic_filter: str, wanted: Subscription) -> int:
         """The granted QoS, or `REFUSED`. Retained messages are sent by `retained_for`, after the SUBACK."""
-        matched = filter_of(topic_filter)
+        matched, account = filter_of(topic_filter), session.account
         # The rights first: most of what is refused is refused by the first level that differs.
-        if not (matched and allowed(session.account, Action.SUBSCRIBE, matched) and is_filter(topic_filter)):
+        if not (matched and allowed(account, Action.SUBSCRIBE, matched) and is_filter(topic_filter)):
             return REFUSED
         if topic_filter not in session.subscriptions:
             if len(session.subscriptions) >= self.limits.subscriptions:
                 return REFUSED
             self.counters.subscriptions += 1
-        session.subscriptions[topic_filter] = qos
-        (self.routes if matched is topic_filter else self.shares).add(topic_filter, session, qos)
-        self.fire(BrokerEvents.CLIENT_SUBSCRIBED, client_id=session.client_id, topic=topic_filter, qos=qos)
-        return qos
+        self._route(topic_filter, session, wanted.judged(is_judged=needs_judging(account, matched)))
+        self.fire(BrokerEvents.CLIENT_SUBSCRIBED, client_id=session.client_id, topic=topic_filter, qos=wanted.qos)
+        return wanted.qos
 
     def unsubscribe(self, session: ClientSession, topic_filter: str) -> None:
         if session.subscriptions.pop(topic_filter, None) is not None:
@@ -192,54 +198,64 @@ class EmbeddedBroker(Broker):
             self.counters.subscriptions -= 1
             self.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=session.client_id, topic=topic_filter)
 
+    def _route(self, topic_filter: str, session: ClientSession, granted: Subscription) -> None:
+        session.subscriptions[topic_filter] = granted
+        (self.shares if topic_filter.startswith(SHARE) else self.routes).add(topic_filter, session, granted)
+
     def _unroute(self, topic_filter: str, session: ClientSession) -> None:
         (self.shares if topic_filter.startswith(SHARE) else self.routes).remove(topic_filter, session)
 
-    def retained_for(self, session: ClientSession, topic_filter: str, qos: int) -> Iterator[None]:
+    def retained_for(self, session: ClientSession, topic_filter: str) -> Iterator[None]:
         """Sends what is retained under the filter, to this session alone; one step is one look at a kept message."""
         for message in self.store.under(topic_filter):
-            if message is not None and self._may_have(session, message):
-                session.outgoing.deliver(message, min(qos, message.qos))
+            granted = session.subscriptions.get(topic_filter)
+            if message is not None and granted is not None and self._may_have(session, granted, message):
+                session.outgoing.deliver(message, min(granted.qos, message.qos))
             yield
 
     @staticmethod
-    def _may_have(session: ClientSession, message: Message) -> bool:
-        return not session.account.deny or allowed(session.account, Action.RECEIVE, message.topic)
+    def _may_have(session: ClientSession, granted: Subscription, message: Message) -> bool:
+        return not granted.is_judged or allowed(session.account, Action.RECEIVE, message.topic)
 
     # Messages
 
     def publish(self, message: Message, *, retain: bool, source: Session | None = None) -> None:
         """Keeps the message if it is to be retained, and gives it to everybody who subscribed."""
-        kept = None
         if retain:
             message.is_state = True
-            kept = self.store.keep(message, source)
-        for session, qos in self.routes.match(message.topic):
-            if session.account.deny and not self._may_have(session, message):
-                continue
-            if session.is_bridge:
-                self._cross(session, message, qos, kept=kept, source=source)
-                continue
-            session.outgoing.deliver(message, min(qos, message.qos))
+            self.store.keep(message, source)
+        for session, granted in self.routes.match(message.topic):
+            if granted.is_plain:
+                session.outgoing.deliver(message, min(granted.qos, message.qos))
+            else:
+                self._deliver(session, granted, message, retain=retain, source=source)
         if self.shares:
-            self._publish_shared(message)
+            self._publish_shared(message, retain=retain)
 
-    @staticmethod
-    def _cross(session: ClientSession, message: Message, qos: int, *, kept: Message | None, source: object) -> None:
-        """To a bridge: with the mark of what is kept, for the other broker to keep it too, and never back."""
-        if session is not source:
-            session.outgoing.deliver(kept or message, min(qos, message.qos))
+    def _deliver(
+        self, session: ClientSession, granted: Subscription, message: Message, *, retain: bool, source: object = None
+    ) -> None:
+        """By the options of the subscription."""
+        if session is source:
+            others = _without_own(session, message.topic)
+            if others is None:
+                return
+            granted = others
+        if self._may_have(session, granted, message):
+            sent = message.as_retained() if retain and granted.as_published else message
+            session.outgoing.deliver(sent, min(granted.qos, message.qos))
 
-    def _publish_shared(self, message: Message) -> None:
+    def _publish_shared(self, message: Message, *, retain: bool) -> None:
         """To one of each group: one who is connected, else one for whom messages are kept."""
 
-        def may(session: ClientSession) -> bool:
-            return self._may_have(session, message)
+        def may(session: ClientSession, granted: Subscription) -> bool:
+            return self._may_have(session, granted, message)
 
         for group in self.shares.match(message.topic):
-            taker = group.take(lambda one: one.outgoing.wire is not None and may(one)) or group.take(may)
+            taker = group.take(lambda one, granted: one.outgoing.wire is not None and may(one, granted))
+            taker = taker or group.take(may)
             if taker is not None:
-                taker[0].outgoing.deliver(message, min(taker[1], message.qos))
+                self._deliver(*taker, message, retain=retain)
 
     # What amqtt and its plugins call
 
@@ -262,12 +278,13 @@ class EmbeddedBroker(Broker):
     def subscriptions(self) -> dict[str, list[tuple[Session, int]]]:
         """amqtt's view of the routes, made anew at each look."""
         found: dict[str, list[tuple[Session, int]]] = {}
-        for topic_filter, session, qos in self.routes:
-            found.setdefault(topic_filter, []).append((session, qos))
+        for topic_filter, session, granted in self.routes:
+            found.setdefault(topic_filter, []).append((session, granted.qos))
         return found
 
     async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
-        return self.subscribe(cast("ClientSession", session), *subscription)
+        topic_filter, qos = subscription
+        return self.subscribe(cast("ClientSession", session), topic_filter, PLAIN[qos])
 
     async def retain_message(
         self,
@@ -296,3 +313,12 @@ class EmbeddedBroker(Broker):
 
     async def _session_monitor(self) -> None:
         """Does nothing: `broker.sweeper` ends sessions, by the broker's own clock."""
+
+
+def _without_own(session: ClientSession, topic: str) -> Subscription | None:
+    """What a client's subscriptions grant it of its own message: without those that leave such out (§3.8.3.1)."""
+    found: Subscription | None = None
+    for topic_filter, granted in session.subscriptions.items():
+        if not granted.no_local and not topic_filter.startswith(SHARE) and covers(topic_filter, topic):
+            found = granted.merged(found) if found else granted
+    return found

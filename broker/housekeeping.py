@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from broker.accounts import AccountFile
-from broker.figures import publish_figures
+from broker.figures import Figures
 from broker.hub import PERIOD, Hub
 from broker.watched import Watched
 from rigwatch.clock import Clock, Millis
@@ -46,6 +46,7 @@ class Housekeeping:
         self._hub = hub
         self._changes = changes
         self._clock = clock
+        self._figures = Figures(clock.monotonic())
         self._rights_at = 0.0
         self._figures_at = 0.0
         self._failed = ""
@@ -72,4 +73,4 @@ class Housekeeping:
             hub.end_unfinished()
         if hub.tick >= self._figures_at:
             self._figures_at = hub.tick + _FIGURES_EVERY
-            publish_figures(hub.broker)
+            self._figures.publish(hub.broker, self._clock.monotonic())

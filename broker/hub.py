@@ -355,4 +355,5 @@ class Hub:
         for session in self.broker.absent_sessions():
             if session.left_at < oldest:
                 self.counters.drop("session expired", session.outgoing.waiting)
+                self.counters.sessions_expired += 1
                 self.broker.forget(session)

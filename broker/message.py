@@ -11,7 +11,7 @@ _LIFE: Final = (f"{PREFIX}/", f"/{Channel.STATUS.value}")
 class Message:
     """What was published. Shared by everybody who gets it, so what it says never changes."""
 
-    __slots__ = ("_heads", "_unnumbered", "is_life", "is_state", "payload", "qos", "retain", "topic")
+    __slots__ = ("_heads", "_retained", "_unnumbered", "is_life", "is_state", "payload", "qos", "retain", "topic")
 
     def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
         self.topic = topic
@@ -23,8 +23,15 @@ class Message:
         """Whether it was published to be kept: of what waits for a client it is given up after what was not."""
         self.is_life = topic.endswith(_LIFE[1]) and topic.startswith(_LIFE[0])
         """Whether it is of a node's birth, death or goodbye: nothing makes it wait, and it is given up last."""
+        self._retained: Message | None = self if retain else None
         self._unnumbered = b""
         self._heads = [b"", b"", b""]
+
+    def as_retained(self) -> "Message":
+        """The same, sent with the mark of what was published to be kept."""
+        if self._retained is None:
+            self._retained = Message(self.topic, self.payload, qos=self.qos, retain=True)
+        return self._retained
 
     @property
     def size(self) -> int:

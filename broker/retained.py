@@ -43,25 +43,25 @@ class RetainedStore:
         self._bytes_of: Counter[str] = Counter()
         self._is_full = False
 
-    def keep(self, message: Message, source: Session | None) -> Message | None:
-        """What is kept now under the topic. An empty payload clears it (§3.3.1.3), and so does one there is no room
-        for: what was said before is no longer true."""
+    def keep(self, message: Message, source: Session | None) -> bool:
+        """Whether it is kept. An empty payload clears its topic (§3.3.1.3), and so does one there is no room for: what
+        was said before is no longer true."""
         topic = message.topic
         if topic.startswith("$"):
             self._keep_own(message)
-            return None
+            return True
         self._drop(topic)
         if not message.payload:
-            return None
+            return True
         owner = source.account.name if isinstance(source, ClientSession) else ""
         if not self._has_room(message, source, owner):
             self._counters.drop("retained store full")
             self._say_full()
-            return None
-        kept = Message(topic, message.payload, qos=message.qos, retain=True)
+            return False
+        kept = message.as_retained()
         self._table[topic] = Retained(source, kept, owner)
         self._count(kept, owner, 1)
-        return kept
+        return True
 
     def under(self, topic_filter: str) -> Iterator[Message | None]:
         """What is kept under the filter, one look a step; None for a topic that does not match.
@@ -79,8 +79,7 @@ class RetainedStore:
             yield found.message if found is not None else None
 
     def _keep_own(self, message: Message) -> None:
-        kept = Message(message.topic, message.payload, qos=message.qos, retain=True)
-        self._table[message.topic] = Retained(None, kept, "")
+        self._table[message.topic] = Retained(None, message.as_retained(), "")
 
     def _drop(self, topic: str) -> None:
         found = self._table.pop(topic, None)

@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
-from broker.topics import covers
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS, PLAIN, PREFIX, TAKEOVERS, Channel, NodeId, every, topic_of
+from broker.topics import covers, overlaps
+from rigwatch.topics import (
+    ALL_REPORTS,
+    ALL_STATUS,
+    PLAIN,
+    PREFIX,
+    SERVER_STATUS,
+    TAKEOVERS,
+    Channel,
+    NodeId,
+    every,
+    topic_of,
+)
 
 
 class Role(StrEnum):
@@ -32,16 +44,19 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who has proved who they are. `deny` are filters that are refused although the role allows them."""
+    """Somebody who has proved who they are. `deny` are filters that are refused although the role allows them, `sites`
+    the only ones that a consumer reads of, where there are any."""
 
     name: str
     role: Role
     node: NodeId | None = None
     deny: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
 
 
 _HOME_ASSISTANT: Final = "homeassistant/#"
 _PLAIN: Final = (*PLAIN, _HOME_ASSISTANT)
+_FIGURES: Final = "$SYS/broker/#"
 
 _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
@@ -54,7 +69,7 @@ _READS: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
     Role.SUBSCRIBER: (ALL_STATUS, ALL_REPORTS, f"{TAKEOVERS}+/+", *_PLAIN),
     Role.WATCH: (f"{PREFIX}/#",),
-    Role.CONSUMER: _PLAIN,
+    Role.CONSUMER: (*_PLAIN, _FIGURES),
     Role.ADMIN: ("#", "$SYS/#"),
 }
 
@@ -62,14 +77,22 @@ _READS: Final[dict[Role, tuple[str, ...]]] = {
 def allowed(account: Account, action: Action, topic: str) -> bool:
     """Whether the account may do this; `topic` is a filter for SUBSCRIBE, and well formed.
 
-    A filter is allowed only if everything that it can match is. A denied part of an allowed filter is refused when a
-    message arrives (RECEIVE).
+    A filter is allowed only if everything that it can match is; but a third party's, which may be wider than its
+    rights as with other brokers, if anything is. What is wider, or in part denied, is judged message by message
+    (RECEIVE, see `needs_judging`).
     """
     if any(covers(denied, topic) for denied in account.deny):
         return False
     if action is Action.PUBLISH:
         return not topic.startswith("$") and _within(_publishes(account), topic)
+    if action is Action.SUBSCRIBE and account.role is Role.CONSUMER:
+        return any(overlaps(pattern, topic) for pattern in _reads(account))
     return _within(_reads(account), topic)
+
+
+def needs_judging(account: Account, topic_filter: str) -> bool:
+    """Whether an allowed filter can match what the account may not have."""
+    return not _within(_reads(account), topic_filter) or any(overlaps(denied, topic_filter) for denied in account.deny)
 
 
 def _within(patterns: tuple[str, ...], topic: str) -> bool:
@@ -85,4 +108,13 @@ def _publishes(account: Account) -> tuple[str, ...]:
 def _reads(account: Account) -> tuple[str, ...]:
     if account.role is Role.NODE and account.node is not None:
         return (topic_of(account.node, Channel.ACK),)
+    if account.role is Role.CONSUMER and account.sites:
+        return _reads_of_sites(account.sites)
     return _READS[account.role]
+
+
+@lru_cache(maxsize=256)
+def _reads_of_sites(sites: tuple[str, ...]) -> tuple[str, ...]:
+    """Without Home Assistant's discovery and the broker's figures, which are about all sites."""
+    channels = (Channel.STATE.value, Channel.AVAILABILITY.value, Channel.INCIDENT.value)
+    return (SERVER_STATUS, *(f"{PREFIX}/{site}/+/{channel}" for site in sites for channel in channels))

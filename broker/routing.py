@@ -6,6 +6,7 @@ Pure data: subscribers are any hashable values. Filters and topics are well form
 from collections.abc import Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
+from broker.subscription import Subscription
 from broker.topics import is_exact
 
 S = TypeVar("S")
@@ -22,26 +23,26 @@ class _Branch(Generic[S]):
 
     def __init__(self) -> None:
         self.levels: dict[str, _Branch[S]] = {}
-        self.here: dict[S, int] = {}
+        self.here: dict[S, Subscription] = {}
 
 
 class Routes(Generic[S]):
     """Subscriptions by filter. A subscriber has at most one entry a filter: the last (§3.8.4)."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, dict[S, int]] = {}
+        self._exact: dict[str, dict[S, Subscription]] = {}
         self._tree: _Branch[S] = _Branch()
-        self._wild: dict[str, tuple[tuple[S, int], ...]] = {}
+        self._wild: dict[str, tuple[tuple[S, Subscription], ...]] = {}
 
-    def add(self, topic_filter: str, subscriber: S, qos: int) -> None:
-        """Subscribes, or changes the QoS of a subscription."""
+    def add(self, topic_filter: str, subscriber: S, granted: Subscription) -> None:
+        """Subscribes, or changes what a subscription grants."""
         if is_exact(topic_filter):
-            self._exact.setdefault(topic_filter, {})[subscriber] = qos
+            self._exact.setdefault(topic_filter, {})[subscriber] = granted
             return
         branch = self._tree
         for level in topic_filter.split("/"):
             branch = branch.levels.setdefault(level, _Branch())
-        branch.here[subscriber] = qos
+        branch.here[subscriber] = granted
         self._wild.clear()
 
     def remove(self, topic_filter: str, subscriber: S) -> bool:
@@ -56,8 +57,8 @@ class Routes(Generic[S]):
             del self._exact[topic_filter]
         return True
 
-    def match(self, topic: str) -> Iterable[tuple[S, int]]:
-        """Everybody who gets a message of this topic, once, with the highest QoS of the matching filters.
+    def match(self, topic: str) -> Iterable[tuple[S, Subscription]]:
+        """Everybody who gets a message of this topic, once, with what all the matching filters grant together.
 
         Costs a lookup for the exact filters, and for the wildcards one walk down the tree the first time.
         """
@@ -70,22 +71,22 @@ class Routes(Generic[S]):
         if not wild:
             return exact.items()
         found = dict(wild)
-        for subscriber, qos in exact.items():
-            found[subscriber] = max(qos, found.get(subscriber, 0))
+        for subscriber, granted in exact.items():
+            found[subscriber] = granted.merged(found.get(subscriber, granted))
         return found.items()
 
-    def __iter__(self) -> Iterator[tuple[str, S, int]]:
-        """Every subscription: filter, subscriber, QoS."""
+    def __iter__(self) -> Iterator[tuple[str, S, Subscription]]:
+        """Every subscription: filter, subscriber, what is granted."""
         for topic_filter, subscribers in self._exact.items():
-            for subscriber, qos in subscribers.items():
-                yield topic_filter, subscriber, qos
+            for subscriber, granted in subscribers.items():
+                yield topic_filter, subscriber, granted
         yield from _walk(self._tree, [])
 
-    def _remember(self, topic: str) -> tuple[tuple[S, int], ...]:
-        found: dict[S, int] = {}
+    def _remember(self, topic: str) -> tuple[tuple[S, Subscription], ...]:
+        found: dict[S, Subscription] = {}
         for branch in _matching(self._tree, topic):
-            for subscriber, qos in branch.here.items():
-                found[subscriber] = max(qos, found.get(subscriber, 0))
+            for subscriber, granted in branch.here.items():
+                found[subscriber] = granted.merged(found.get(subscriber, granted))
         if len(self._wild) >= _CACHE:
             self._wild.clear()
         wild = tuple(found.items())
@@ -134,8 +135,8 @@ def _prune(tree: _Branch[S], levels: list[str], subscriber: S) -> bool:
     return True
 
 
-def _walk(branch: _Branch[S], levels: list[str]) -> Iterator[tuple[str, S, int]]:
-    for subscriber, qos in branch.here.items():
-        yield "/".join(levels), subscriber, qos
+def _walk(branch: _Branch[S], levels: list[str]) -> Iterator[tuple[str, S, Subscription]]:
+    for subscriber, granted in branch.here.items():
+        yield "/".join(levels), subscriber, granted
     for level, below in branch.levels.items():
         yield from _walk(below, [*levels, level])

@@ -9,6 +9,7 @@ from amqtt.session import Session
 
 from broker.outgoing import Outgoing
 from broker.rights import Account
+from broker.subscription import Subscription
 
 _CONTAINERS: Final[dict[str, Callable[[], Any]]] = {
     "attributes": dict,
@@ -70,13 +71,13 @@ class ClientSession(Session):
         self.clean_session: bool = clean
         self.account = account
         self.outgoing = outgoing
-        self.subscriptions: dict[str, int] = {}
+        self.subscriptions: dict[str, Subscription] = {}
         self.half_received: set[int] | None = None
         """Packet ids of QoS 2 messages whose PUBREL has not come: a second copy of them is not published."""
         self.proof = b""
         """What the last login was accepted for; see `broker.access`."""
         self.is_bridge = False
-        """Whether its client is another broker."""
+        """Whether its client is another broker: told what is kept, and not sent what it brought."""
         self.left_at = 0.0
         """Monotonic seconds at which the client went."""
 

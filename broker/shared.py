@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from broker.routing import Routes
+from broker.subscription import PLAIN, Subscription
 from broker.topics import is_filter
 
 S = TypeVar("S")
@@ -33,15 +34,15 @@ class Group(Generic[S]):
     __slots__ = ("members",)
 
     def __init__(self) -> None:
-        self.members: dict[S, int] = {}
+        self.members: dict[S, Subscription] = {}
 
-    def take(self, is_there: Callable[[S], bool]) -> tuple[S, int] | None:
-        """Whose turn it is among those who are there, with the QoS granted; None where nobody is."""
-        for member, qos in self.members.items():
-            if is_there(member):
+    def take(self, is_there: Callable[[S, Subscription], bool]) -> tuple[S, Subscription] | None:
+        """Whose turn it is among those who are there, with what it was granted; None where nobody is."""
+        for member, granted in self.members.items():
+            if is_there(member, granted):
                 # To the end of the row.
                 self.members[member] = self.members.pop(member)
-                return member, qos
+                return member, granted
         return None
 
 
@@ -55,13 +56,13 @@ class Shares(Generic[S]):
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def add(self, shared: str, member: S, qos: int) -> None:
+    def add(self, shared: str, member: S, granted: Subscription) -> None:
         """`shared` is the whole text of the subscription, well formed (`filter_of`)."""
         group = self._groups.get(shared)
         if group is None:
             group = self._groups[shared] = Group()
-            self._routes.add(filter_of(shared), group, 0)
-        group.members[member] = qos
+            self._routes.add(filter_of(shared), group, PLAIN[0])
+        group.members[member] = granted
 
     def remove(self, shared: str, member: S) -> None:
         group = self._groups.get(shared)

@@ -48,6 +48,25 @@ def covers(pattern: str, topic_filter: str) -> bool:
     return len(wanted) == len(pattern.split("/"))
 
 
+def overlaps(one: str, other: str) -> bool:
+    """Whether there is a topic that both filters match."""
+    ours, theirs = one.split("/"), other.split("/")
+    if (_is_wild(ours[0]) and theirs[0].startswith("$")) or (_is_wild(theirs[0]) and ours[0].startswith("$")):
+        return False
+    for index in range(max(len(ours), len(theirs))):
+        mine = ours[index] if index < len(ours) else None
+        yours = theirs[index] if index < len(theirs) else None
+        if "#" in {mine, yours}:
+            return True
+        if mine is None or yours is None or (mine != yours and "+" not in {mine, yours}):
+            return False
+    return True
+
+
+def _is_wild(level: str) -> bool:
+    return level in {"+", "#"}
+
+
 def matcher(topic_filter: str) -> Callable[[str], bool]:
     """For one filter and many topics: most of them are told by the number of their levels alone."""
     if topic_filter == "#":

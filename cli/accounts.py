@@ -17,6 +17,7 @@ from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
     from alerts.facts import Role
+    from broker.accounts import AccountFile
     from store import Store
 
 PASSWORD_BYTES = 15
@@ -106,23 +107,45 @@ def list_users(context: typer.Context) -> None:
 
 @account.command("add")
 def add_account(
-    context: typer.Context, name: Name, role: Annotated[str, typer.Option(help="consumer or admin.")] = "consumer"
+    context: typer.Context,
+    name: Name,
+    *,
+    role: Annotated[str, typer.Option(help="consumer (reads) or admin (reads and writes).")] = "consumer",
+    site: Annotated[list[str] | None, typer.Option(help="The only site it reads of; may be repeated.")] = None,
+    deny: Annotated[list[str] | None, typer.Option(help="A topic filter to take away; may be repeated.")] = None,
 ) -> None:
     """Add an MQTT account; print the password once, alone on stdout."""
-    from broker.accounts import AccountFile
     from broker.rights import Role
 
     if role not in tuple(each.value for each in (Role.CONSUMER, Role.ADMIN)):
         raise SettingsError(f"--role: should be consumer or admin (got {role!r})")
-    typer.echo(AccountFile.of(invocation(context).home).add(name, Role(role)))
+    typer.echo(_accounts(context).add(name, Role(role), deny=tuple(deny or ()), sites=tuple(site or ())))
+
+
+@account.command("list")
+def list_accounts(context: typer.Context) -> None:
+    """List the MQTT accounts: name, role, sites, and what is denied."""
+    for name, stored in sorted(_accounts(context).all().items()):
+        sites, denied = ", ".join(stored.sites) or "all sites", ", ".join(stored.deny)
+        say(f"{name}\t{stored.role}\t{sites}" + (f"\twithout {denied}" if denied else ""))
+
+
+@account.command("password")
+def new_account_password(context: typer.Context, name: Name) -> None:
+    """Give an MQTT account a new password; print it once, alone on stdout. Its connections end."""
+    typer.echo(_accounts(context).set_password(name))
 
 
 @account.command("remove")
 def remove_account(context: typer.Context, name: Name) -> None:
     """Remove an MQTT account; its connections end."""
+    _accounts(context).remove(name)
+
+
+def _accounts(context: typer.Context) -> "AccountFile":
     from broker.accounts import AccountFile
 
-    AccountFile.of(invocation(context).home).remove(name)
+    return AccountFile.of(invocation(context).home)
 
 
 def role_of(text: str) -> "Role":

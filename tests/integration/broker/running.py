@@ -47,8 +47,8 @@ class House:
     def service(self, name: str = "subscriber") -> Login:
         return Login(name, self.master.service_password(name), name)
 
-    def account(self, name: str, role: Role, *, deny: tuple[str, ...] = ()) -> Login:
-        return Login(name, self.accounts.add(name, role, deny=deny), name)
+    def account(self, name: str, role: Role, *, deny: tuple[str, ...] = (), sites: tuple[str, ...] = ()) -> Login:
+        return Login(name, self.accounts.add(name, role, deny=deny, sites=sites), name)
 
     async def join(self, login: Login) -> Peer:
         """Over plain MQTT; the login has to be right."""

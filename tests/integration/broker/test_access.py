@@ -15,11 +15,13 @@ from rigwatch.settings.server import SecuritySettings
 from rigwatch.topics import NodeId
 from tests.integration.broker.peer import Login, Peer, Will, connect, publish
 from tests.integration.broker.running import PASSPHRASE, RIG1, RIG2, House, broker_running
+from tests.waiting import eventually_async
 
 # As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
 LOOP = new_event_loop
 
 REPORT1 = "rigwatch/v1/main/rig1/report"
+STATE1 = "rigwatch/v1/main/rig1/state"
 STATUS1 = "rigwatch/v1/main/rig1/status"
 STATUS2 = "rigwatch/v1/main/rig2/status"
 ACK1 = "rigwatch/v1/main/rig1/ack"
@@ -67,11 +69,58 @@ async def test_a_consumer_reads_the_plain_tree_and_says_nothing(tmp_path: Path) 
         await house.join(house.service()) as subscriber,
         await house.join(house.account("grafana", Role.CONSUMER)) as consumer,
     ):
-        wanted = ("rigwatch/v1/+/+/state", 1), ("rigwatch/v1/+/+/report", 1), ("rigwatch/v1/#", 1)
+        wanted = ("rigwatch/v1/+/+/state", 1), ("rigwatch/v1/+/+/report", 1), ("tasmota/#", 1)
         assert await consumer.subscribe_all(*wanted) == b"\1\x80\x80"
         await subscriber.publish("rigwatch/v1/main/rig1/state", b"{}")
         await consumer.publish("rigwatch/v1/main/rig1/state", b"forged")
         assert [each.payload for each in await consumer.receive_all()] == [b"{}"]
+
+
+@pytest.mark.parametrize("topic_filter", ["#", "rigwatch/#", "rigwatch/v1/main/#", "$share/group/#"])
+async def test_a_consumers_filter_wider_than_its_rights_is_granted_and_brings_what_it_may_have(
+    tmp_path: Path, topic_filter: str
+) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.service()) as subscriber:
+        await subscriber.publish(STATE1, b"kept", retain=True)
+        async with (
+            await house.join(house.node()) as node,
+            await house.join(house.account("grafana", Role.CONSUMER)) as consumer,
+        ):
+            await node.publish(STATUS1, b"sealed", retain=True)
+            assert await consumer.subscribe(topic_filter) == 1
+            await node.publish(STATUS1, b"sealed", retain=True)
+            await node.publish(REPORT1, b"sealed")
+            await subscriber.publish(STATE1, b"{}")
+            found = {each.payload for each in await consumer.receive_all()}
+            assert found == {b"{}"} | ({b"kept"} if not topic_filter.startswith("$share") else set())
+
+
+async def test_a_consumer_of_one_site_hears_nothing_of_another(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.service()) as subscriber:
+        login = house.account("shed", Role.CONSUMER, sites=("main",))
+        async with await house.join(login) as consumer:
+            assert await consumer.subscribe_all(("rigwatch/#", 1), ("homeassistant/#", 1)) == b"\1\x80"
+            await subscriber.publish("rigwatch/v1/other/rig1/state", b"not yours")
+            await subscriber.publish("homeassistant/device/rigwatch_5_other_rig1/config", b"not yours")
+            await subscriber.publish(STATE1, b"yours")
+            assert [each.payload for each in await consumer.receive_all()] == [b"yours"]
+
+
+async def test_a_consumer_that_loses_a_site_keeps_its_subscription_and_hears_less(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house, await house.join(house.service()) as subscriber:
+        login = house.account("shed", Role.CONSUMER)
+        async with await house.join(login) as consumer:
+            assert await consumer.subscribe("rigwatch/v1/+/+/state") == 1
+            text = house.accounts.path.read_text("utf-8")
+            house.accounts.path.write_text(text + 'sites = ["other"]\n', "utf-8")
+
+            async def is_cut() -> bool:
+                await subscriber.publish(STATE1, b"not yours any more")
+                return not await consumer.receive_all()
+
+            assert await eventually_async(is_cut, timeout=10)
+            await subscriber.publish("rigwatch/v1/other/rig1/state", b"yours")
+            assert [each.payload for each in await consumer.receive_all()] == [b"yours"]
 
 
 @pytest.mark.parametrize("topic", [STATUS2, ACK1, "rigwatch/v1/server/status", "$SYS/broker/version"])

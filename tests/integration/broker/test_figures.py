@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from broker import housekeeping
 from broker.counters import Counters
 from broker.figures import figures
 from broker.rights import Role
 from broker.service import new_event_loop
+from rigwatch import __version__
 from tests.integration.broker.peer import Peer, Will
 from tests.integration.broker.running import House, broker_running
 from tests.waiting import eventually_async
@@ -69,13 +72,38 @@ async def test_prometheus_sees_what_happens(tmp_path: Path) -> None:
         assert await eventually_async(seen)
 
 
-async def test_an_admin_reads_the_same_under_sys(tmp_path: Path) -> None:
+# What Grafana's and exporters' templates for Mosquitto ask for.
+ASKED_FOR = (
+    *("version", "uptime", "clients/total", "clients/connected", "clients/disconnected", "clients/maximum"),
+    *("clients/expired", "subscriptions/count", "retained messages/count", "messages/received", "messages/sent"),
+    *("publish/messages/received", "publish/messages/sent", "publish/messages/dropped", "bytes/received", "bytes/sent"),
+    *(f"load/messages/received/{window}" for window in ("1min", "5min", "15min")),
+    *("load/bytes/sent/1min", "load/sockets/5min", "load/connections/15min", "load/publish/dropped/1min"),
+)
+
+
+@pytest.mark.parametrize(("role", "topic_filter"), [(Role.ADMIN, "$SYS/#"), (Role.CONSUMER, "$SYS/broker/#")])
+async def test_who_may_reads_the_same_under_sys(
+    tmp_path: Path, role: Role, topic_filter: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Loads need two looks, between which time has passed.
+    monkeypatch.setattr(housekeeping, "_FIGURES_EVERY", 0.25)
     async with broker_running(tmp_path) as house:
-        async with await house.join(house.account("ann", Role.ADMIN)) as ann:
-            assert await ann.subscribe("$SYS/#", 0) == 0
-            found = {each.topic: each.payload for each in await ann.receive_all()}
+        async with await house.join(house.account("ann", role)) as ann:
+            assert await ann.subscribe(topic_filter, 0) == 0
+            found: dict[str, bytes] = {}
+
+            async def all_said() -> bool:
+                found.update({each.topic: each.payload for each in await ann.receive_all()})
+                return {f"$SYS/broker/{topic}" for topic in ASKED_FOR} <= set(found)
+
+            assert await eventually_async(all_said)
             assert found["$SYS/broker/clients/connected"].isdigit()
+            assert found["$SYS/broker/version"] == f"rigwatch {__version__}".encode()
+            assert found["$SYS/broker/uptime"].endswith(b" seconds")
+            assert float(found["$SYS/broker/load/connections/15min"]) >= 0
             assert {f"$SYS/broker/{topic}" for topic, _ in figures(Counters())} <= set(found)
+            assert not [topic for topic in found if not topic.startswith("$SYS/broker/")]
         async with await house.join(house.service("watch")) as watch:
             assert await watch.subscribe("$SYS/#") == 0x80
 

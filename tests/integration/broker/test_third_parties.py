@@ -174,8 +174,11 @@ async def test_a_bridge_does_not_get_back_what_it_brought(tmp_path: Path) -> Non
             bridge.send(publish("t/1", b"from there", retain=True))
             assert (await other.receive()).payload == b"from there"
             await other.publish("t/2", b"from here", retain=True)
-            found = [(each.topic, each.retain) for each in await bridge.receive_all()]
-            assert found == [("t/2", True)]
+            # What is cleared here is cleared there as well.
+            await other.publish("t/2", b"", retain=True)
+            await other.publish("t/3", b"once")
+            found = [(each.topic, each.payload, each.retain) for each in await bridge.receive_all()]
+            assert found == [("t/2", b"from here", True), ("t/2", b"", True), ("t/3", b"once", False)]
 
 
 async def _bridge(house: House, login: Login) -> Peer:

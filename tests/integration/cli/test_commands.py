@@ -136,6 +136,27 @@ def test_users_are_added_listed_changed_and_removed(rigwatch: Rigwatch) -> None:
     assert rigwatch.run("user", "list").stdout.splitlines() == ["admin\tadmin"]
 
 
+def test_accounts_are_added_listed_changed_and_removed(rigwatch: Rigwatch) -> None:
+    rigwatch.run("init")
+    added = rigwatch.run("account", "add", "shed", "--site", "main", "--site", "barn", "--deny", "rigwatch/v1/barn/x/#")
+    assert added.returncode == 0, added.stderr
+    assert rigwatch.run("account", "add", "boss", "--role", "admin").returncode == 0
+    assert rigwatch.run("account", "list").stdout.splitlines() == [
+        "boss\tadmin\tall sites",
+        "shed\tconsumer\tmain, barn\twithout rigwatch/v1/barn/x/#",
+    ]
+    renewed = rigwatch.run("account", "password", "shed")
+    assert len(renewed.stdout.strip()) == 32
+    assert renewed.stdout != added.stdout
+    again = rigwatch.run("account", "add", "shed")
+    assert again.returncode == 1
+    assert "'rigwatch account password shed'" in again.stderr
+    assert rigwatch.run("account", "add", "x", "--role", "admin", "--site", "main").returncode == 1
+    assert rigwatch.run("account", "remove", "boss").returncode == 0
+    assert rigwatch.run("account", "password", "boss").returncode == 1
+    assert [line.split("\t")[0] for line in rigwatch.run("account", "list").stdout.splitlines()] == ["shed"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

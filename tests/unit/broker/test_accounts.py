@@ -37,6 +37,27 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
     assert file.path.read_bytes() == before
 
 
+def test_a_new_password_takes_the_place_of_the_old_and_changes_nothing_else(tmp_path: Path) -> None:
+    file = AccountFile(tmp_path / "accounts.toml")
+    old = file.add("ann", Role.CONSUMER, deny=("a/#",), sites=("main", "shed"))
+    new = file.set_password("ann")
+    found = AccountFile(file.path).all()["ann"]
+    assert (found.role, found.deny, found.sites) == (Role.CONSUMER, ("a/#",), ("main", "shed"))
+    assert verify(found.password, new.encode())
+    assert not verify(found.password, old.encode())
+    with pytest.raises(RigwatchError, match="account bob: is not in"):
+        file.set_password("bob")
+
+
+@pytest.mark.parametrize(
+    ("role", "sites", "message"),
+    [(Role.CONSUMER, ("a b",), "site 'a b' is not a valid name"), (Role.ADMIN, ("main",), "'sites' is for consumers")],
+)
+def test_sites_are_names_and_a_consumers(tmp_path: Path, role: Role, sites: tuple[str, ...], message: str) -> None:
+    with pytest.raises(RigwatchError, match=message):
+        AccountFile(tmp_path / "accounts.toml").add("ann", role, sites=sites)
+
+
 @pytest.mark.parametrize("name", ["", "Ann", "a b", "a/b", "a:b", "-a", "x" * 65, "subscriber", "watch"])
 def test_names_that_could_be_somebody_elses_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RigwatchError, match="account"):

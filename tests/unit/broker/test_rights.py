@@ -1,6 +1,6 @@
 import pytest
 
-from broker.rights import Account, Action, Role, allowed
+from broker.rights import Account, Action, Role, allowed, needs_judging
 from rigwatch.topics import NodeId
 
 NODE = Account("main/rig1", Role.NODE, NodeId("main", "rig1"))
@@ -8,7 +8,8 @@ SUBSCRIBER = Account("subscriber", Role.SUBSCRIBER)
 WATCH = Account("watch", Role.WATCH)
 CONSUMER = Account("grafana", Role.CONSUMER)
 ADMIN = Account("root", Role.ADMIN)
-EVERYBODY = [NODE, SUBSCRIBER, WATCH, CONSUMER, ADMIN]
+ONE_SITE = Account("shed", Role.CONSUMER, sites=("main",))
+EVERYBODY = [NODE, SUBSCRIBER, WATCH, CONSUMER, ONE_SITE, ADMIN]
 
 MAY = [
     (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/status"),
@@ -32,6 +33,17 @@ MAY = [
     (CONSUMER, Action.SUBSCRIBE, "homeassistant/#"),
     (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/+/+/incident"),
     (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/server/state"),
+    (CONSUMER, Action.SUBSCRIBE, "#"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/#"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/+"),
+    (CONSUMER, Action.SUBSCRIBE, "+/v1/+/+/state"),
+    (CONSUMER, Action.SUBSCRIBE, "$SYS/broker/uptime"),
+    (CONSUMER, Action.RECEIVE, "rigwatch/v1/main/rig1/state"),
+    (ONE_SITE, Action.SUBSCRIBE, "#"),
+    (ONE_SITE, Action.SUBSCRIBE, "rigwatch/v1/+/+/state"),
+    (ONE_SITE, Action.RECEIVE, "rigwatch/v1/main/rig1/state"),
+    (ONE_SITE, Action.RECEIVE, "rigwatch/v1/main/rig1/availability"),
+    (ONE_SITE, Action.RECEIVE, "rigwatch/v1/server/status"),
     (ADMIN, Action.SUBSCRIBE, "#"),
     (ADMIN, Action.SUBSCRIBE, "$SYS/#"),
     (ADMIN, Action.PUBLISH, "anything/at/all"),
@@ -61,9 +73,19 @@ MAY_NOT = [
     (CONSUMER, Action.PUBLISH, "homeassistant/status"),
     (CONSUMER, Action.PUBLISH, "rigwatch/v1/farm/rig1/incident"),
     (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/report"),
-    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/main/rig1/+"),
-    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/#"),
-    (CONSUMER, Action.SUBSCRIBE, "+/v1/+/+/state"),
+    (CONSUMER, Action.SUBSCRIBE, "rigwatch/v1/+/+/report"),
+    (CONSUMER, Action.SUBSCRIBE, "tasmota/#"),
+    (CONSUMER, Action.RECEIVE, "rigwatch/v1/main/rig1/report"),
+    (CONSUMER, Action.RECEIVE, "rigwatch/v1/main/rig1/status"),
+    (CONSUMER, Action.RECEIVE, "$SYS/rigwatch/takeover/main/rig1"),
+    (CONSUMER, Action.RECEIVE, "anything"),
+    (ONE_SITE, Action.SUBSCRIBE, "rigwatch/v1/other/+/state"),
+    (ONE_SITE, Action.SUBSCRIBE, "homeassistant/#"),
+    (ONE_SITE, Action.SUBSCRIBE, "$SYS/broker/#"),
+    (ONE_SITE, Action.RECEIVE, "rigwatch/v1/other/rig1/state"),
+    (ONE_SITE, Action.RECEIVE, "rigwatch/v1/server/incidents"),
+    (ONE_SITE, Action.RECEIVE, "homeassistant/device/x/config"),
+    (ONE_SITE, Action.PUBLISH, "rigwatch/v1/main/rig1/state"),
 ]
 
 
@@ -95,3 +117,21 @@ def test_what_is_denied_is_refused_though_the_role_allows_it() -> None:
     assert not allowed(account, Action.PUBLISH, "secret/a")
     assert allowed(account, Action.SUBSCRIBE, "#")
     assert allowed(account, Action.RECEIVE, "other")
+
+
+@pytest.mark.parametrize(
+    ("account", "topic_filter", "expected"),
+    [
+        (CONSUMER, "#", True),
+        (CONSUMER, "rigwatch/v1/+/+/state", False),
+        (CONSUMER, "rigwatch/v1/main/rig1/state", False),
+        (ONE_SITE, "rigwatch/v1/+/+/state", True),
+        (ADMIN, "#", False),
+        (Account("root", Role.ADMIN, deny=("secret/#",)), "#", True),
+        (Account("root", Role.ADMIN, deny=("secret/#",)), "other/#", False),
+    ],
+)
+def test_only_a_filter_that_reaches_too_far_has_its_messages_judged(
+    account: Account, topic_filter: str, *, expected: bool
+) -> None:
+    assert needs_judging(account, topic_filter) is expected

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.topics import MAX_LEVELS, covers, is_exact, is_filter, is_topic
+from broker.topics import MAX_LEVELS, covers, is_exact, is_filter, is_topic, overlaps
 
 levels = st.sampled_from(["a", "b", "", "$x"])
 topics = st.lists(levels, min_size=1, max_size=4).map("/".join).filter(bool)
@@ -87,3 +87,18 @@ def test_a_filter_covers_itself(topic_filter: str) -> None:
 @pytest.mark.parametrize(("pattern", "topic_filter"), [("a/+", "a/#"), ("+/+", "#"), ("+", "#"), ("a/b", "a/+")])
 def test_a_narrower_filter_does_not_cover_a_wider(pattern: str, topic_filter: str) -> None:
     assert not covers(pattern, topic_filter)
+
+
+@given(filters, filters, topics)
+def test_filters_that_match_one_topic_overlap(one: str, other: str, topic: str) -> None:
+    assert overlaps(one, other) == overlaps(other, one)
+    if covers(one, topic) and covers(other, topic):
+        assert overlaps(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a", "b"), ("a/+", "a"), ("a/+/b", "+/c/c"), ("a/#", "b/#"), ("#", "$SYS/#"), ("+/a", "$SYS/+"), ("a/b/#", "a")],
+)
+def test_filters_that_no_topic_can_match_do_not_overlap(one: str, other: str) -> None:
+    assert not overlaps(one, other)
