@@ -30,11 +30,10 @@ from publisher.outbox_file import (
     OutboxUnusableError,
     set_aside,
 )
-from publisher.sources.reading import FIGURES
 from publisher.summary import Summary
 from publisher.timekeeper import Timekeeper
 from rigwatch.clock import Clock
-from rigwatch.figures import LINE_MAX
+from rigwatch.figures import LINE_MAX, MEASURED
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 
@@ -210,7 +209,7 @@ class Outbox:
         errors = dict(islice(summary.errors.items(), _SOURCE_ERRORS_MAX))
         if text := self._own_error():
             errors[ERROR_NAME] = text
-        figures = {name: getattr(summary.figures, name) for name in FIGURES}
+        figures = {name: getattr(summary.figures, name) for name in MEASURED}
         return body_of(
             Stored(
                 n=n,

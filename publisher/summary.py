@@ -9,21 +9,13 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
-from publisher.sources.reading import FIGURES, Reading, named
+from publisher.sources.reading import Reading, named
 from publisher.team import together
-from rigwatch.figures import GPUS_MAX, LINE_MAX, Board, Fan, Gpu, Work
-
-MEANS = frozenset({"hashrate", "temperature", "power", "fan", "cpu"})
-"""Figures that a sample gives as the mean over its interval; of every other it gives the last."""
+from rigwatch.figures import FIGURES, GPUS_MAX, LINE_MAX, MEASURED, Board, Fan, Gpu, Measurements, Work
 
 _Piece: TypeAlias = Gpu | Board | Fan
-_PIECES: Mapping[str, tuple[str, ...]] = {
-    "gpus": ("hashrate", "temperature", "memory_temperature", "power", "fan", "utilization"),
-    "boards": ("hashrate", "temperature", "chip_temperature"),
-    "fans": ("rpm",),
-}
-"""Lists of what a machine has several of, and which of their figures are means."""
 _UNKNOWN = (None, "")
 _OF_ALGORITHM = frozenset({"hashrate", "algorithm", "algorithms", "gpus", "boards"})
 
@@ -138,22 +130,14 @@ def _figures(readings: Sequence[Reading]) -> dict[str, Any]:
     """Rates count from when the miner last turned to another algorithm: a mean of two is neither's."""
     since = next((at for at in reversed(range(1, len(readings))) if _turned(readings[at - 1], readings[at])), 0)
     known: dict[str, list[Any]] = {}
-    for name in FIGURES:
+    for name in MEASURED:
         among = readings[since:] if name in _OF_ALGORITHM else readings
         known[name] = [v for reading in among if (v := getattr(reading, name)) is not None]
-    return {name: _reduce(name)(values) for name, values in known.items() if values}
+    return {name: _REDUCED.get(name, _last)(values) for name, values in known.items() if values}
 
 
 def _turned(before: Reading, after: Reading) -> bool:
     return None not in (before.algorithm, after.algorithm) and before.algorithm != after.algorithm
-
-
-def _reduce(name: str) -> Callable[[Sequence[Any]], Any]:
-    if name in _PIECES:
-        return partial(_pieces, means=_PIECES[name])
-    if name == "algorithms":
-        return _algorithms
-    return fmean if name in MEANS else itemgetter(-1)
 
 
 def _algorithms(told: Sequence[Mapping[str, Work]]) -> dict[str, Work]:
@@ -174,6 +158,21 @@ def _pieces(lists: Sequence[tuple[_Piece, ...]], *, means: Sequence[str]) -> tup
 def _piece(last: _Piece, readings: Sequence[_Piece], means: Sequence[str]) -> _Piece:
     known = {name: [v for piece in readings if (v := getattr(piece, name)) is not None] for name in means}
     return msgspec.structs.replace(last, **{name: fmean(values) for name, values in known.items() if values})
+
+
+def _means(of: type[Struct]) -> tuple[str, ...]:
+    return tuple(name for name in of.__struct_fields__ if name in FIGURES and FIGURES[name].unit.mean)
+
+
+_last = itemgetter(-1)
+_REDUCED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    **dict.fromkeys(_means(Measurements), fmean),
+    "algorithms": _algorithms,
+    "gpus": partial(_pieces, means=_means(Gpu)),
+    "boards": partial(_pieces, means=_means(Board)),
+    "fans": partial(_pieces, means=_means(Fan)),
+}
+"""Of what is not in it the last counts."""
 
 
 def _line(text: str, failed: int) -> str:

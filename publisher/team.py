@@ -6,14 +6,15 @@ from typing import Any, Final
 from msgspec import structs
 
 from publisher.sources.work import listed, merged_works
-from rigwatch.figures import Gpu, Work
+from rigwatch.figures import FIGURES, MEASURED, Gpu, Joined, Work
 
 Figures = dict[str, Any]
 """What one source gave in an interval, by figure."""
 
 _OF_WORK: Final = Work.__struct_fields__
-_HOTTEST: Final = ("temperature", "fan")
-_SUMS: Final = ("power", "hardware_errors")
+_OF_MACHINE: Final = tuple(name for name in MEASURED if name not in _OF_WORK)
+_HIGHEST: Final = tuple(name for name in _OF_MACHINE if FIGURES[name].unit.joined is Joined.HIGHEST)
+_SUMS: Final = tuple(name for name in _OF_MACHINE if FIGURES[name].unit.joined is Joined.SUM)
 _RETELLERS: Final = {"hiveos": "hiveos", "jsonrpc": "chain", "bitcoind": "chain", "monerod": "chain"}
 """Kinds that may tell of a miner that another source reads itself: theirs never add up with those of other kinds."""
 
@@ -65,7 +66,7 @@ def _combined(miners: Sequence[tuple[str, Figures]]) -> Figures:
     combined.pop("algorithms", None)
     if named is not None:
         combined["algorithms"] = named
-    for figure in _HOTTEST:
+    for figure in _HIGHEST:
         if told := [figures[figure] for _, figures in miners if figure in figures]:
             combined[figure] = max(told)
     for figure in _SUMS:

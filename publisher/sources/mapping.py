@@ -24,33 +24,11 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.tolerance import OtherShapeError, read
 from publisher.sources.work import with_work
-from rigwatch.figures import Work
+from rigwatch.figures import FIGURES, FLAG, MEASURED, RECORD, TEXT, Joined, Unit, Work
 
 Values = Callable[[str, "Here"], list[Any]]
 """What stands at a path."""
 
-_SUMS: Final = frozenset(("hashrate", "power", "accepted", "rejected", "stale", "invalid", "hardware_errors"))
-_HIGHEST: Final = frozenset(("temperature", "memory_temperature", "fan", "cpu", "utilization"))
-_COUNTS: Final = frozenset(
-    ("accepted", "rejected", "stale", "invalid", "hardware_errors", "peers", "block", "last_share_at")
-)
-_TEXTS: Final = frozenset(("algorithm", "pool", "miner", "version", "block_hash", "name", "id"))
-_RATES: Final = {"h": 1.0, "kh": 1e3, "mh": 1e6, "gh": 1e9, "th": 1e12, "ph": 1e15, "sol": 1.0, "ksol": 1e3, "g": 1.0}
-_POWERS: Final = {"w": 1.0, "kw": 1e3, "mw": 1e-3}
-_TIMES: Final = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
-_UNITS: Final[Mapping[str, Mapping[str, float]]] = {
-    "hashrate": {f"{name}/s": factor for name, factor in _RATES.items()}
-    | {f"{name}s": f for name, f in _RATES.items()},
-    "power": _POWERS,
-    "uptime": _TIMES,
-    "last_share_at": {"s": 1000.0, "ms": 1.0},
-    "fan": {"%": 1.0, "ratio": 100.0},
-    "cpu": {"%": 1.0, "ratio": 100.0},
-    "utilization": {"%": 1.0, "ratio": 100.0},
-    "temperature": {"c": 1.0, "°c": 1.0, "mc": 1e-3, "f": 1.0},
-    "memory_temperature": {"c": 1.0, "°c": 1.0, "mc": 1e-3},
-    "syncing": {"not": -1.0},
-}
 _PART: Final = re.compile(r'"([^"]*)"|\[(\d*|[#@])\]|(\*)|([^.\[\]"\s*]+)|\.')
 _AMOUNT: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\s]*)\Z", re.ASCII)
 _LEFT_AT: Final = 32.0
@@ -58,7 +36,7 @@ _METRIC: Final = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+
 _LABEL: Final = re.compile(r'([A-Za-z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"')
 _PLACES: Final = {"hex": pci.address, "decimal": pci.decimal}
 
-FIGURES: Final = frozenset(Reading.__struct_fields__) - {"gpus", "algorithms", "lacks", "odd"} | {"version"}
+OF_NODES: Final = frozenset(name for name in MEASURED if FIGURES[name].unit is not RECORD) | {"miner", "version"}
 OF_CARDS: Final = frozenset(Card.__struct_fields__) | {"each", "place"}
 OF_ALGORITHMS: Final = frozenset(Work.__struct_fields__) | {"each", "name", "pool"}
 
@@ -84,7 +62,7 @@ class Expression:
     def parse(cls, text: str, figure: str, *, form: str = "json") -> "Expression":
         """Raises ValueError for a unit that the figure does not have."""
         path, blank, last = text.strip().rpartition(" ")
-        units = _UNITS.get(figure, {})
+        units = _unit(figure).spellings
         unit = last.lower()
         if blank and unit in units:
             return cls(path.strip(), units[unit], unit)
@@ -107,7 +85,7 @@ class Chart:
     @classmethod
     def of(cls, tables: Mapping[str, Mapping[str, str]], *, form: str = "json") -> "Chart":
         """Of the tables `figures`, `cards` and `algorithms`; raises ValueError that names the figure."""
-        known = {"figures": FIGURES, "cards": OF_CARDS, "algorithms": OF_ALGORITHMS}
+        known = {"figures": OF_NODES, "cards": OF_CARDS, "algorithms": OF_ALGORITHMS}
         return cls(**{name: _parsed(tables.get(name, {}), each, name, form) for name, each in known.items()})
 
 
@@ -178,14 +156,16 @@ def _figure(name: str, each: Expression, here: Here, by: tuple[Values, Answers])
     known = [value for value in (_value(name, one, each, told) for one in given) if value is not None]
     if not known:
         return None
-    if name in _SUMS:
+    joined = _unit(name).joined
+    if joined is Joined.SUM:
         # A sum of some looks like a rig that does less than it does.
         return sum(known) if len(known) == len(given) else None
-    return max(known) if name in _HIGHEST else known[0]
+    return max(known) if joined is Joined.HIGHEST else known[0]
 
 
 def _value(name: str, given: object, each: Expression, told: Answers) -> Any:  # noqa: ANN401 - of any kind
-    kind: Any = str | None if name in _TEXTS else bool | None if name == "syncing" else float | None
+    unit = _unit(name)
+    kind: Any = str | None if unit is TEXT else bool | None if unit is FLAG else float | None
     try:
         value: Any = read(given, kind, told.note)
     except OtherShapeError as exc:
@@ -193,25 +173,25 @@ def _value(name: str, given: object, each: Expression, told: Answers) -> Any:  #
         return None
     if value is None:
         return None
-    if name == "syncing":
+    if unit is FLAG:
         return value if each.unit != "not" else not value
-    if name in _TEXTS:
+    if unit is TEXT:
         text = str(value).strip()
         return (pool_of(text) if name == "pool" else algorithm_of(text) if name == "algorithm" else text) or None
     if each.unit == "f":
         return (value - _LEFT_AT) / 1.8
     scaled = value * each.factor
-    return round(scaled) if name in _COUNTS else scaled
+    return round(scaled) if unit.whole else scaled
 
 
 def amount(text: str, figure: str) -> float | str:
     """Of `61.2MH`, `55 C` or `12 min`, in the figure's own unit; a figure that is a text stays one. Raises ValueError
     that names the figure.
     """
-    if figure in _TEXTS:
+    if _unit(figure) is TEXT:
         return text
     parts = _AMOUNT.match(text.strip())
-    units = _UNITS.get(figure, {})
+    units = _unit(figure).spellings
     unit = parts[2].lower() if parts else ""
     factor = units.get(unit, units.get(f"{unit}/s")) if unit else 1.0
     if parts is None or factor is None:
@@ -220,6 +200,12 @@ def amount(text: str, figure: str) -> float | str:
         )
     number = float(parts[1])
     return (number - _LEFT_AT) / 1.8 if unit == "f" else number * factor
+
+
+def _unit(name: str) -> Unit:
+    """A program and a card have names, which are texts."""
+    figure = FIGURES.get(name)
+    return TEXT if figure is None or figure.unit is RECORD else figure.unit
 
 
 def _parsed(raw: Mapping[str, str], known: frozenset[str], where: str, form: str) -> dict[str, Expression]:

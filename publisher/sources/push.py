@@ -21,13 +21,14 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from publisher.sources.answers import Answers
-from publisher.sources.mapping import Chart, amount, reading_of
+from publisher.sources.mapping import OF_NODES, Chart, amount, reading_of
 from publisher.sources.mending import loads, unpacked
-from publisher.sources.reading import FIGURES, Reading, SourceError, checked, named
+from publisher.sources.reading import Reading, SourceError, checked, named
 from publisher.sources.source import Context
 from publisher.sources.tcp import Endpoint
 from publisher.sources.unix import unix_connection, unix_server
 from rigwatch.clock import Clock, Millis
+from rigwatch.figures import MEASURED
 from rigwatch.settings.loader import Secret, between
 
 BODY_MAX: Final = 256 * 1024
@@ -77,7 +78,7 @@ class Board:
 
     def put(self, reading: Reading, now: Millis) -> None:
         with self._lock:
-            for name in FIGURES:
+            for name in MEASURED:
                 if (value := getattr(reading, name)) is not None:
                     self._told[name] = (now, value)
 
@@ -146,8 +147,8 @@ def pushed(body: bytes) -> Reading:
         raise SourceError('should be one JSON object, such as {"hashrate": "61.2MH"}')
     told: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in FIGURES:
-            raise SourceError(f"there is no figure {str(name)[:40]!r}; known: {', '.join(sorted(FIGURES))}")
+        if name not in MEASURED:
+            raise SourceError(f"there is no figure {str(name)[:40]!r}; known: {', '.join(sorted(MEASURED))}")
         try:
             told[name] = amount(value, name) if isinstance(value, str) else value
         except ValueError as exc:
@@ -173,7 +174,7 @@ def written(body: bytes, figures: Mapping[str, str]) -> Reading:
         raise SourceError("not InfluxDB's line protocol: measurement field=value")
     if figures:
         return checked(reading_of(Chart.of({"figures": figures}), document, Answers("what was written")))
-    own = {name: f"*.{name}" for name in FIGURES if name not in ("gpus", "algorithms", "miner")}
+    own = {name: f"*.{name}" for name in sorted(OF_NODES - {"miner", "version"})}
     return checked(reading_of(Chart.of({"figures": own}), document, Answers("what was written")))
 
 

@@ -6,7 +6,18 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from rigwatch.errors import RigwatchError
-from rigwatch.figures import ALGORITHMS_MAX, BOARDS_MAX, GPUS_MAX, LINE_MAX, Board, Fan, Gpu, Measurements, Work
+from rigwatch.figures import (
+    ALGORITHMS_MAX,
+    BOARDS_MAX,
+    GPUS_MAX,
+    LINE_MAX,
+    MEASURED,
+    Board,
+    Fan,
+    Gpu,
+    Measurements,
+    Work,
+)
 
 WARMEST: Final = 127.0
 """°C: chips stop below it, and from here on stand the marks of sensors that are none (127, 255, 511, 32767)."""
@@ -35,10 +46,6 @@ class Reading(Measurements, frozen=True, kw_only=True, omit_defaults=True):
     odd: tuple[str, ...] = ()
 
 
-FIGURES: Final = Measurements.__struct_fields__
-"""What a sample takes over from a reading."""
-
-
 _VITAL: Final = ("hashrate", "block")
 """What alerts watch over before all: that it cannot be read is a failure."""
 
@@ -51,7 +58,7 @@ def checked(reading: Reading) -> Reading:
     if not reading.odd and _is_strict(reading) and not _implausible(reading):
         return reading
     odd: dict[str, None] = dict.fromkeys(reading.odd)
-    told = {name: value for name in FIGURES if (value := getattr(reading, name)) is not None}
+    told = {name: value for name in MEASURED if (value := getattr(reading, name)) is not None}
     kept = _kept(told, _TYPES[Reading], "", lambda what: odd.update({what: None}))
     for name in _implausible(Reading(**kept)):
         odd[f"{name}: {kept.pop(name):g} cannot be"] = None

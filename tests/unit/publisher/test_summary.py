@@ -2,10 +2,9 @@ from typing import Any
 
 import pytest
 
-from publisher.sources.reading import FIGURES, Reading, checked
+from publisher.sources.reading import Reading, checked
 from publisher.summary import Gathered, Read, failure, merged_cards, summarise
 from rigwatch.figures import GPUS_MAX, Gpu, Miner, Work
-from rigwatch.messages import Sample
 
 CARD = "0000:01:00.0"
 
@@ -13,10 +12,6 @@ CARD = "0000:01:00.0"
 def _gathered(source: str, *readings: Reading | str) -> Gathered:
     """A text is a failed read."""
     return Gathered(source, tuple(Read(error=r) if isinstance(r, str) else Read(r) for r in readings))
-
-
-def test_a_reading_has_every_figure_of_a_sample() -> None:
-    assert {*FIGURES} == {*Sample.__struct_fields__} - {"n", "at", "errors", "odd"}
 
 
 def test_hashrate_temperature_power_fan_and_cpu_are_means() -> None:

@@ -30,8 +30,9 @@ from publisher.sources import (
     xmrig,
 )
 from publisher.sources.answers import Answers
-from publisher.sources.reading import FIGURES, Reading, SourceError, checked, named
+from publisher.sources.reading import Reading, SourceError, checked, named
 from rigwatch.clock import Millis
+from rigwatch.figures import MEASURED
 from tests.miners import captured
 
 Parse = Callable[[bytes], Reading]
@@ -206,7 +207,7 @@ def test_a_further_answer_that_is_cut_off_costs_what_it_would_have_told(name: st
         assert "cut short" in named(reading.odd)
 
 
-NODE: Final = frozenset(FIGURES) - {"gpus", "algorithms", "algorithm"}
+NODE: Final = frozenset(MEASURED) - {"gpus", "algorithms", "algorithm"}
 SHARED: Final = frozenset(
     (
         # One value that several figures are made of.

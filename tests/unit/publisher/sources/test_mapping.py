@@ -95,6 +95,7 @@ def test_degrees_fahrenheit_are_put_right() -> None:
     ("figures", "form", "text"),
     [
         ({"hashrat": "x"}, "json", "figures: there is no figure 'hashrat'; known: accepted, algorithm"),
+        ({"boards": "x"}, "json", "figures: there is no figure 'boards'"),
         ({"hashrate": "x Mh"}, "json", "'Mh' is no unit of it"),
         ({"hashrate": "two words"}, "json", "a name with blanks stands in quotes"),
         ({"hashrate": " "}, "json", "figures.hashrate: should say where the figure stands"),
