@@ -10,19 +10,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from alerts.book import Decision
+from alerts.check import CheckResult, Holds
 from alerts.decide import decide
-from alerts.incident import Incident, Kind, Scope, State, Subject
-from alerts.letter import Letter, Said, text_of
-from alerts.mute import Mute, Target, muted_by, quiet_until
-from alerts.notice import Notice, Quiet, Reason, notice_of
+from alerts.incident import Incident, IncidentState, NotificationKind, Scope, Subject
+from alerts.notice import Notice, NoticeReason, Suppression, notice_of
+from alerts.notification import Notification, NotificationContext, text_of
 from alerts.policy import Policy
 from alerts.route import Route
 from alerts.rule import Rule
-from alerts.view import Finding, Holds
+from alerts.silence import Silence, Target, quiet_until, silenced_by
 from rigwatch.clock import Millis
 
 
-class Trouble(Struct, frozen=True):
+class DatabaseTrouble(Struct, frozen=True):
     """What is wrong with the database now."""
 
     since: Millis
@@ -30,14 +30,14 @@ class Trouble(Struct, frozen=True):
     evidence: str
 
 
-class Known(Struct, frozen=True):
+class TellingState(Struct, frozen=True):
     """What was known last of how people want to be told: silences, and channels that may not send, with why."""
 
-    mutes: tuple[Mute, ...] = ()
+    silences: tuple[Silence, ...] = ()
     refused: Mapping[str, str] = {}
 
 
-class Past(Struct, frozen=True):
+class PastIncident(Struct, frozen=True):
     """An incident that is over, with its story; its numbers are given by whoever stores it."""
 
     incident: Incident
@@ -53,31 +53,33 @@ class Blackout:
         self._incident: Incident | None = None
         self._decisions: list[Decision] = []
         self._recent: tuple[Millis, ...] = ()
-        self._over: list[Past] = []
+        self._over: list[PastIncident] = []
 
-    def step(self, trouble: Trouble | None, known: Known, now: Millis) -> tuple[Letter, ...]:
+    def step(self, trouble: DatabaseTrouble | None, known: TellingState, now: Millis) -> tuple[Notification, ...]:
         """What people are told now; `trouble` None: the database works."""
         policy = self.policy.of_site("", Rule.NO_DATABASE)
         if self._incident is None:
             if trouble is None or not policy.enabled:
                 return ()
             self._incident = self._begun(trouble, now)
-        finding = Finding(Holds.YES, trouble.evidence) if trouble else Finding(Holds.NO, "it takes everything again")
-        step = decide(self._incident, finding, policy, general=self.policy, now=now)
+        result = (
+            CheckResult(Holds.YES, trouble.evidence) if trouble else CheckResult(Holds.NO, "it takes everything again")
+        )
+        step = decide(self._incident, result, policy, general=self.policy, now=now)
         for change in step.changes:
             self._note(now, change.after.value, change.reason)
         self._incident = step.incident
-        letters = self._told(known, now)
+        notifications = self._told(known, now)
         if not self._incident.is_open and self._incident.owes is None:
             self._end(self._incident)
-        return letters
+        return notifications
 
-    def take_over(self) -> list[Past]:
+    def take_over(self) -> list[PastIncident]:
         """Those that are over since the last time."""
         over, self._over = self._over, []
         return over
 
-    def _begun(self, trouble: Trouble, now: Millis) -> Incident:
+    def _begun(self, trouble: DatabaseTrouble, now: Millis) -> Incident:
         severity = self.policy.of_site("", Rule.NO_DATABASE).severity
         self._decisions = []
         self._note(now, "noticed", trouble.evidence)
@@ -85,20 +87,20 @@ class Blackout:
             0,
             Rule.NO_DATABASE,
             Subject(Scope.SERVER, "", trouble.fault),
-            State.PENDING,
+            IncidentState.PENDING,
             min(trouble.since, now),
             severity=severity,
             evidence=trouble.evidence,
             changes=self._recent,
         )
 
-    def _told(self, known: Known, now: Millis) -> tuple[Letter, ...]:
+    def _told(self, known: TellingState, now: Millis) -> tuple[Notification, ...]:
         assert self._incident is not None
         incident, schedule = self._incident, self.policy.of_site("", Rule.NO_DATABASE).schedule
         notice = notice_of(incident, schedule, quiet=self._quiet(incident, known, now), back=(0, 0), now=now)
         if notice.kind is None:
             return ()
-        if notice.reason is not Reason.OWED:
+        if notice.reason is not NoticeReason.OWED:
             self._held_back(incident, notice, now)
             return ()
         told = max(notice.step, incident.told)
@@ -106,7 +108,7 @@ class Blackout:
         chosen = [each for each in self.routes if each.takes(incident.severity, ()) and each.key not in known.refused]
         for route in chosen:
             self._note(now, "told", f"{notice.kind.value} to {route.key}")
-        return tuple(self._letter(route, notice.kind, now) for route in chosen)
+        return tuple(self._notification(route, notice.kind, now) for route in chosen)
 
     def _held_back(self, incident: Incident, notice: Notice, now: Millis) -> None:
         if notice.reason.value != incident.reason:
@@ -114,24 +116,24 @@ class Blackout:
             incident = replace(incident, reason=notice.reason.value)
         self._incident = replace(incident, told=max(notice.step, incident.told)) if notice.drop else incident
 
-    def _quiet(self, incident: Incident, known: Known, now: Millis) -> Quiet | None:
+    def _quiet(self, incident: Incident, known: TellingState, now: Millis) -> Suppression | None:
         target = Target("", "", "", incident.rule.value, incident.severity.value)
-        muted = muted_by(known.mutes, target, now, self.policy.zone)
+        muted = silenced_by(known.silences, target, now, self.policy.zone)
         if muted is not None:
-            return Quiet(Reason.SILENCED, muted[1], f"by {muted[0].by}")
+            return Suppression(NoticeReason.SILENCED, muted[1], f"by {muted[0].by}")
         until = quiet_until(self.policy.quiet, incident.severity, now, self.policy.zone)
-        return Quiet(Reason.QUIET_HOURS, until) if until is not None else None
+        return Suppression(NoticeReason.QUIET_HOURS, until) if until is not None else None
 
-    def _letter(self, route: Route, kind: Kind, now: Millis) -> Letter:
+    def _notification(self, route: Route, kind: NotificationKind, now: Millis) -> Notification:
         assert self._incident is not None
         hold = self.policy.of_site("", Rule.NO_DATABASE).hold
-        text = text_of(Said(self._incident, kind, now, self.policy.zone, hold=hold))
-        return Letter(route.key, kind, self._incident.severity, text.title, text.body, ())
+        text = text_of(NotificationContext(self._incident, kind, now, self.policy.zone, hold=hold))
+        return Notification(route.key, kind, self._incident.severity, text.title, text.body, ())
 
     def _end(self, incident: Incident) -> None:
         # What was over before anybody was told is in the log, and not worth a row.
-        if incident.state is State.RESOLVED:
-            self._over.append(Past(incident, tuple(self._decisions)))
+        if incident.state is IncidentState.RESOLVED:
+            self._over.append(PastIncident(incident, tuple(self._decisions)))
         self._recent = incident.changes
         self._incident = None
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from alerts.check import UNKNOWN, CheckContext, CheckResult, either, no, yes
 from alerts.fleet import APART, Chain
 from alerts.rule import MINUTE, RulePolicy
-from alerts.view import UNKNOWN, Finding, View, either, no, yes
 from alerts.words import duration
 
 
-def block_lag(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
+def block_lag(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
     highest, sample = view.chain.highest, view.fresh
     if sample is None or sample.block is None or highest is None or view.chain.nodes < 2:
         return UNKNOWN
@@ -20,9 +20,9 @@ def block_lag(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa
     )
 
 
-def block_ahead(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def block_ahead(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     """Alone in front, and not because the others have not reported lately: what it had some minutes ago counts."""
-    sample, chain, earlier = view.fresh, view.chain, view.trail.earlier
+    sample, chain, earlier = view.fresh, view.chain, view.history.earlier
     others = chain.others(view.facts)
     if sample is None or sample.block is None or others is None:
         return UNKNOWN
@@ -37,29 +37,29 @@ def block_ahead(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # no
     return no(lambda: f"block {block}, others have {others}")
 
 
-def block_stalled(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
-    trail, chain = view.trail, view.chain
-    if view.fresh is None or view.fresh.block is None or trail.block_at is None or _says_nothing(chain):
+def block_stalled(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+    history, chain = view.history, view.chain
+    if view.fresh is None or view.fresh.block is None or history.block_at is None or _says_nothing(chain):
         return UNKNOWN
     # With no block for anybody it is the chain, or the whole site, that stands still.
     block = view.fresh.block
     if chain.highest is None or chain.moved_at is None or chain.highest <= block:
         return no(lambda: f"block {block}, the fleet's highest")
     patience = round(policy.threshold * MINUTE)
-    waited = view.now - trail.block_at
-    if waited > patience and chain.moved_at > trail.block_at:
+    waited = view.now - history.block_at
+    if waited > patience and chain.moved_at > history.block_at:
         evidence = f"at block {block} for {duration(waited)}; the fleet is at {chain.highest}"
-        return yes(evidence, trail.block_at + patience)
+        return yes(evidence, history.block_at + patience)
     # Once the time is over, only a block of somebody else changes the answer.
-    return no(lambda: f"block {block}", check_at=trail.block_at + patience + 1 if waited <= patience else None)
+    return no(lambda: f"block {block}", check_at=history.block_at + patience + 1 if waited <= patience else None)
 
 
-def fork(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def fork(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     """Compared at the newest height that others have as well. Where one half of the hosts says this and one half that,
     both may be wrong, so both are named."""
-    if view.fresh is None or not view.trail.blocks:
+    if view.fresh is None or not view.history.blocks:
         return UNKNOWN
-    for height, own in sorted(view.trail.blocks, reverse=True):
+    for height, own in sorted(view.history.blocks, reverse=True):
         votes = view.chain.hashes.get(height)
         if votes is None or sum(len(nodes) for nodes in votes.values()) < 2:
             continue

@@ -1,14 +1,14 @@
 """The rules about hash boards of ASICs: a board that is gone, chips that are. Pure."""
 
+from alerts.check import UNKNOWN, CheckContext, CheckResult, no, yes
 from alerts.rule import RulePolicy
-from alerts.view import UNKNOWN, Finding, View, no, yes
 from rigwatch.figures import Board
 from rigwatch.texts import plain
 
 _NAMED = 8
 
 
-def board_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
+def board_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
     """A miner that rests has all its boards idle, and misses none."""
     told = [board for board in _boards(view) if board.active is not None]
     if not told:
@@ -21,7 +21,7 @@ def board_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # n
     return no(lambda: f"{len(told)} boards")
 
 
-def chips_missing(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def chips_missing(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     told = [board for board in _boards(view) if board.chips is not None and board.chips_expected and board.active]
     if not told:
         return UNKNOWN
@@ -33,7 +33,7 @@ def chips_missing(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # 
     return no(lambda: "all boards have their chips")
 
 
-def _boards(view: View) -> tuple[Board, ...]:
+def _boards(view: CheckContext) -> tuple[Board, ...]:
     return (view.fresh.boards or ()) if view.fresh is not None else ()
 
 

@@ -8,10 +8,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from alerts.agenda import Agenda
-from alerts.decide import Change, close
-from alerts.incident import Incident, Spell, State, Subject
+from alerts.check import CheckResult
+from alerts.decide import Transition, close
+from alerts.incident import Incident, IncidentState, Spell, Subject
 from alerts.rule import Rule, RulePolicy
-from alerts.view import Finding
 from rigwatch.clock import Millis
 
 _NONE: Mapping[Rule, int] = {}
@@ -67,27 +67,27 @@ class Book:
             if (since, turned_at) != (incident.since, incident.turned_at):
                 self.save(replace(incident, since=since, turned_at=turned_at))
 
-    def begin(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Incident:  # noqa: PLR0917
-        since = min(finding.since if finding.since is not None else now, now)
+    def begin(self, subject: Subject, rule: Rule, result: CheckResult, policy: RulePolicy, now: Millis) -> Incident:  # noqa: PLR0917
+        since = min(result.since if result.since is not None else now, now)
         changes, spells = self.recent.pop((subject, rule), _CALM)
         incident = Incident(
             next(self.ids),
             rule,
             subject,
-            State.PENDING,
+            IncidentState.PENDING,
             since,
             severity=policy.severity,
-            evidence=finding.evidence,
+            evidence=result.evidence,
             changes=changes,
             spells=spells,
         )
         self.open.setdefault(subject, {})[rule] = incident.id
         self.begun_at[rule] = now
         self.save(incident)
-        self.note(incident.id, now, "noticed", finding.evidence)
+        self.note(incident.id, now, "noticed", result.evidence)
         return incident
 
-    def apply(self, before: Incident, after: Incident, changes: Sequence[Change], now: Millis) -> None:
+    def apply(self, before: Incident, after: Incident, changes: Sequence[Transition], now: Millis) -> None:
         for change in changes:
             self.note(before.id, now, change.after.value, change.reason)
         if after == before:

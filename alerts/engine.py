@@ -12,22 +12,22 @@ from msgspec.structs import replace
 
 from alerts.agenda import Agenda
 from alerts.book import Book, Decision
+from alerts.check import CheckContext, CheckResult, Holds
 from alerts.decide import decide
+from alerts.dispatcher import Dispatcher
 from alerts.facts import REVOKED, NodeFacts, ServerFacts
 from alerts.fleet import Chain, chain_of, chains_of
 from alerts.identity import identified
-from alerts.incident import Acknowledged, Incident, Scope, State, Subject
-from alerts.letter import Letter
-from alerts.mute import Mute, MuteKind, Target, muted_by
+from alerts.incident import Acknowledged, Incident, IncidentState, Scope, Subject
+from alerts.node_history import NodeHistory, follow
+from alerts.notification import Notification
 from alerts.policy import Policy
-from alerts.quiet import Fleet
 from alerts.route import Route
 from alerts.rule import MINUTE, SECOND, Rule, RulePolicy
 from alerts.rules import LOOKS, Look, enabled
-from alerts.speaker import Speaker
+from alerts.silence import Silence, SilenceKind, Target, silenced_by
 from alerts.status import NodeStatus, status_at
-from alerts.trail import Trail, follow
-from alerts.view import Finding, Holds, View
+from alerts.suppression import FleetFacts
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
@@ -38,35 +38,35 @@ _BY_TIME = frozenset({Rule.LOST, Rule.SILENT, Rule.BLOCK_STALLED, Rule.NO_SHARES
 """Rules that come to hold without a word of the node."""
 _FLEET_LOOK: Millis = SECOND
 _SERVER = Subject(Scope.SERVER)
-_NO_TRAIL = Trail()
+_NO_TRAIL = NodeHistory()
 _NO_CHAIN = Chain()
 # Of nodes that report more often, so much of a trail is lost when the process is killed; it goes on from the rest.
 _SAVE_EVERY: Millis = 10 * SECOND
 
 
-class Outcome(Struct, frozen=True):
+class StepResult(Struct, frozen=True):
     """What one step changed. `check_at` is when time alone may change more; None = nothing is foreseen."""
 
     incidents: tuple[Incident, ...] = ()
-    trails: tuple[tuple[NodeId, Trail], ...] = ()
+    histories: tuple[tuple[NodeId, NodeHistory], ...] = ()
     decisions: tuple[Decision, ...] = ()
-    letters: tuple[Letter, ...] = ()
+    notifications: tuple[Notification, ...] = ()
     check_at: Millis | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.incidents or self.trails or self.decisions or self.letters)
+        return not (self.incidents or self.histories or self.decisions or self.notifications)
 
 
 class Start(Struct, frozen=True):
     """What is known when an engine begins. `recent` are incidents that ended lately: they may be flapping."""
 
     nodes: Sequence[NodeFacts] = ()
-    trails: dict[NodeId, Trail] = {}
+    histories: dict[NodeId, NodeHistory] = {}
     incidents: Sequence[Incident] = ()
     recent: Sequence[Incident] = ()
-    mutes: tuple[Mute, ...] = ()
-    usual: dict[NodeId, float] = {}
+    silences: tuple[Silence, ...] = ()
+    baseline: dict[NodeId, float] = {}
     next_id: int = 1
 
 
@@ -75,18 +75,18 @@ class Engine:
 
     def __init__(self, policy: Policy, routes: Sequence[Route], start: Start, *, link: str = "") -> None:
         self._policy = policy
-        self._fleet = Fleet({facts.id: facts for facts in start.nodes}, start.mutes)
+        self._fleet = FleetFacts({facts.id: facts for facts in start.nodes}, start.silences)
         self._book = Book(start.incidents, start.recent, start.next_id)
-        self._speaker = Speaker(self._book, self._fleet, policy, routes, link=link)
-        self._trails = dict(start.trails)
-        self._usual = dict(start.usual)
+        self._speaker = Dispatcher(self._book, self._fleet, policy, routes, link=link)
+        self._histories = dict(start.histories)
+        self._baseline = dict(start.baseline)
         self._renewed: set[NodeId] = set()
         self._chains: dict[str, Chain] = {}
         self._chains_at: Millis = 0
         self._nodes = Agenda[NodeId](self._fleet.facts)
         self._server_at: Millis | None = None
         self._expiring: Mapping[str, str] = {}
-        self._walked: dict[NodeId, Trail] = {}
+        self._walked: dict[NodeId, NodeHistory] = {}
         self._saved_at: dict[NodeId, Millis] = {}
         self._looks: dict[NodeId, tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
         self._shared: dict[tuple[tuple[Rule, Look, RulePolicy], ...], tuple[tuple[Rule, Look, RulePolicy], ...]] = {}
@@ -107,15 +107,15 @@ class Engine:
 
     def _follow(self, facts: NodeFacts, sample: Sample) -> None:
         node = facts.id
-        before = self._trails.get(node, _NO_TRAIL)
+        before = self._histories.get(node, _NO_TRAIL)
         after = follow(identified(before, facts, sample), sample)
         if after is before:
             return
         if after.machine_at != before.machine_at:
-            self._usual.pop(node, None)
+            self._baseline.pop(node, None)
             self._renewed.add(node)
             self._saved_at.pop(node, None)
-        self._trails[node] = after
+        self._histories[node] = after
         if not 0 <= after.at - self._saved_at.get(node, 0) < _SAVE_EVERY:
             self._saved_at[node] = after.at
             self._walked[node] = after
@@ -125,16 +125,16 @@ class Engine:
         here = {facts.id for facts in nodes}
         for gone in [node for node in self._fleet.facts if node not in here]:
             del self._fleet.facts[gone]
-            for kept in (self._trails, self._saved_at, self._looks):
+            for kept in (self._histories, self._saved_at, self._looks):
                 kept.pop(gone, None)
             self._speaker.forget(gone)
             self._nodes.add(gone)
             self._fleet.moved()
         self.take(facts for facts in nodes if self._fleet.facts.get(facts.id) != facts)
 
-    def set_mutes(self, mutes: tuple[Mute, ...]) -> None:
-        if mutes != self._fleet.mutes:
-            self._fleet.mutes = mutes
+    def set_silences(self, silences: tuple[Silence, ...]) -> None:
+        if silences != self._fleet.silences:
+            self._fleet.silences = silences
             self._nodes.update(self._fleet.facts)
             self._book.units.update(self._book.incidents)
 
@@ -147,13 +147,13 @@ class Engine:
                 self._book.note(number, wanted.at, "acknowledged", f"by {wanted.by}: {wanted.why}".rstrip(": "))
                 self._book.units.add(number)
 
-    def set_usual(self, usual: dict[NodeId, float]) -> None:
+    def set_baselines(self, baseline: dict[NodeId, float]) -> None:
         """Each node's own median hashrate (H/s)."""
-        self._usual = dict(usual)
+        self._baseline = dict(baseline)
 
     def machines_since(self, since: Millis) -> dict[NodeId, Millis]:
         """Nodes whose name was given to another machine after that, and when."""
-        return {node: trail.machine_at for node, trail in self._trails.items() if trail.machine_at > since}
+        return {node: history.machine_at for node, history in self._histories.items() if history.machine_at > since}
 
     def set_refused(self, refused: dict[str, str]) -> None:
         """Channels that may not send any more, and why."""
@@ -168,25 +168,25 @@ class Engine:
         self._nodes.update(self._fleet.facts)
         self._book.put_back(now)
         self._chains_at = 0
-        for node, trail in self._trails.items():
-            if trail.at > now:
-                self._trails[node] = replace(trail, at=now - 1)
+        for node, history in self._histories.items():
+            if history.at > now:
+                self._histories[node] = replace(history, at=now - 1)
 
     # what comes out
 
-    def step(self, server: ServerFacts, now: Millis) -> Outcome:
+    def step(self, server: ServerFacts, now: Millis) -> StepResult:
         """Decides what there is to decide at `now`; everything that changed since the last step."""
         self._look_at_server(server, now)
         self._look_at_fleet(now)
         for node in self._nodes.due(now):
             self._look_at(node, now)
         self._look_at_parents(now)
-        letters = self._speaker.speak(now)
+        notifications = self._speaker.speak(now)
         incidents, decisions = self._book.end_step()
-        trails, self._walked = tuple(self._walked.items()), {}
+        histories, self._walked = tuple(self._walked.items()), {}
         planned = (self._nodes.next_at, self._book.units.next_at, self._speaker.next_at, self._server_at)
         check_at = min((at for at in planned if at is not None), default=None)
-        return Outcome(incidents, trails, decisions, letters, check_at)
+        return StepResult(incidents, histories, decisions, notifications, check_at)
 
     def incidents(self) -> list[Incident]:
         """All that are open, and those whose end people have not been told."""
@@ -210,7 +210,7 @@ class Engine:
         holds = Holds.YES if since is not None else Holds.NO
         evidence = "no connection to the broker; every node's status is unknown" if since is not None else "connected"
         policy = self._policy.of_site("", Rule.NO_BROKER)
-        checks = [self._judge(_SERVER, Rule.NO_BROKER, Finding(holds, evidence, since), policy, now)]
+        checks = [self._judge(_SERVER, Rule.NO_BROKER, CheckResult(holds, evidence, since), policy, now)]
         checks += self._troubles(Rule.CHANNEL_REFUSED, self._speaker.refused, "it sends again", now)
         checks += self._troubles(Rule.CERTIFICATE_EXPIRY, self._expiring, "it is valid for longer now", now)
         self._server_at = min((at for at in checks if at is not None), default=None)
@@ -222,8 +222,8 @@ class Engine:
         checks = []
         for name in sorted(known | found.keys()):
             why = found.get(name)
-            finding = Finding(Holds.YES, why) if why is not None else Finding(Holds.NO, over)
-            checks.append(self._judge(Subject(Scope.SERVER, "", name), rule, finding, policy, now))
+            result = CheckResult(Holds.YES, why) if why is not None else CheckResult(Holds.NO, over)
+            checks.append(self._judge(Subject(Scope.SERVER, "", name), rule, result, policy, now))
         return checks
 
     def _blind_since(self, now: Millis) -> Millis | None:
@@ -233,12 +233,14 @@ class Engine:
         if number is None or not self._book.incidents[number].holding:
             return now
         incident = self._book.incidents[number]
-        return incident.turned_at if incident.state is State.FLAPPING else incident.since
+        return incident.turned_at if incident.state is IncidentState.FLAPPING else incident.since
 
     def _look_at_fleet(self, now: Millis) -> None:
         if now - self._chains_at >= _FLEET_LOOK:
             self._chains_at = now
-            there = ((facts, self._trails[node]) for node, facts in self._fleet.facts.items() if node in self._trails)
+            there = (
+                (facts, self._histories[node]) for node, facts in self._fleet.facts.items() if node in self._histories
+            )
             self._chains = chains_of(there)
 
     # nodes
@@ -265,15 +267,17 @@ class Engine:
         if checks:
             self._nodes.plan(node, min(checks))
 
-    def _checks(self, subject: Subject, view: View, looks: Iterable[tuple[Rule, Look, RulePolicy]]) -> list[Millis]:
+    def _checks(
+        self, subject: Subject, view: CheckContext, looks: Iterable[tuple[Rule, Look, RulePolicy]]
+    ) -> list[Millis]:
         """When time alone may change the answers of the rules."""
         opened, found = self._book.of(subject), list[Millis]()
         for rule, look, policy in looks:
             number = opened.get(rule)
-            finding = look(view, policy, number is not None and self._counts(number))
-            check_at = finding.check_at
-            if number is not None or finding.holds is Holds.YES:
-                check_at = self._judge(subject, rule, finding, policy, view.now)
+            result = look(view, policy, number is not None and self._counts(number))
+            check_at = result.check_at
+            if number is not None or result.holds is Holds.YES:
+                check_at = self._judge(subject, rule, result, policy, view.now)
                 self._speaker.foresee(rule, view.facts.id, None)
             elif check_at is not None and rule in _BY_TIME:
                 self._speaker.foresee(rule, view.facts.id, check_at)
@@ -282,7 +286,7 @@ class Engine:
         return found
 
     def _counts(self, number: int) -> bool:
-        return self._book.incidents[number].state is not State.PENDING
+        return self._book.incidents[number].state is not IncidentState.PENDING
 
     def _looks_of(self, node: NodeId) -> tuple[tuple[Rule, Look, RulePolicy], ...]:
         known = self._looks.get(node)
@@ -292,33 +296,35 @@ class Engine:
             known = self._looks[node] = self._shared.setdefault(looks, looks)
         return known
 
-    def _view(self, facts: NodeFacts, now: Millis) -> View:
+    def _view(self, facts: NodeFacts, now: Millis) -> CheckContext:
         maintained = self._maintained(facts, now)
         status = status_at(facts, self._fleet.server, now, maintained=maintained)
-        return View(
+        return CheckContext(
             facts=facts,
             server=self._fleet.server,
             now=now,
             status=status,
             fresh=facts.sample if status in _THERE and _has_reported(facts, now) else None,
-            trail=self._trails.get(facts.id, _NO_TRAIL),
+            history=self._histories.get(facts.id, _NO_TRAIL),
             chain=self._chains.get(chain_of(facts) if facts.tags else "", _NO_CHAIN),
-            usual=self._usual.get(facts.id),
+            baseline=self._baseline.get(facts.id),
             grace=self._policy.grace,
             maintained=maintained,
         )
 
-    def _judge(self, subject: Subject, rule: Rule, finding: Finding, policy: RulePolicy, now: Millis) -> Millis | None:  # noqa: PLR0917
+    def _judge(  # noqa: PLR0917 - what one judgement is of
+        self, subject: Subject, rule: Rule, result: CheckResult, policy: RulePolicy, now: Millis
+    ) -> Millis | None:
         number = self._book.of(subject).get(rule)
         if number is None:
-            if finding.holds is not Holds.YES or not policy.enabled:
-                return finding.check_at
-            incident = self._book.begin(subject, rule, finding, policy, now)
+            if result.holds is not Holds.YES or not policy.enabled:
+                return result.check_at
+            incident = self._book.begin(subject, rule, result, policy, now)
         else:
             incident = self._book.incidents[number]
-        step = decide(incident, finding, policy, general=self._policy, now=now)
+        step = decide(incident, result, policy, general=self._policy, now=now)
         self._book.apply(incident, step.incident, step.changes, now)
-        checks = [at for at in (step.check_at, finding.check_at) if at is not None and at > now]
+        checks = [at for at in (step.check_at, result.check_at) if at is not None and at > now]
         return min(checks, default=None)
 
     # groups
@@ -330,9 +336,9 @@ class Engine:
                 continue
             still = self._book.still(number)
             holds = Holds.YES if still else Holds.NO
-            finding = Finding(holds, f"{still} of {parent.members} nodes" if still else "all are back")
+            result = CheckResult(holds, f"{still} of {parent.members} nodes" if still else "all are back")
             policy = self._group_policy(parent)
-            step = decide(parent, finding, policy, general=self._policy, now=now)
+            step = decide(parent, result, policy, general=self._policy, now=now)
             self._book.apply(parent, replace(step.incident, turned_at=parent.turned_at), step.changes, now)
 
     def _group_policy(self, parent: Incident) -> RulePolicy:
@@ -340,11 +346,11 @@ class Engine:
         return RulePolicy(severity=parent.severity, schedule=policy.schedule, recovery=policy.recovery)
 
     def _maintained(self, facts: NodeFacts, now: Millis) -> bool:
-        if not self._fleet.mutes:
+        if not self._fleet.silences:
             return False
-        windows = [each for each in self._fleet.mutes if each.kind is MuteKind.MAINTENANCE]
+        windows = [each for each in self._fleet.silences if each.kind is SilenceKind.MAINTENANCE]
         target = Target(facts.id.site, facts.host, facts.id.node)
-        return muted_by(windows, target, now, self._policy.zone) is not None
+        return silenced_by(windows, target, now, self._policy.zone) is not None
 
 
 def _calmly(looks: Iterable[tuple[Rule, Look, RulePolicy]]) -> Iterator[tuple[Rule, Look, RulePolicy]]:

@@ -90,7 +90,7 @@ class Average(Struct, frozen=True):
     samples: int
 
 
-class Change(Struct, frozen=True):
+class NodeChange(Struct, frozen=True):
     """A node came or went: from `at` on it was in that state, until its next change. A new birth is one as well.
 
     `interval` is at which it reports from then on; None = that was not noted.
@@ -122,7 +122,7 @@ class Point(Struct, frozen=True):
     gpus_n: int | None = None
 
 
-class Cards(Struct, frozen=True):
+class NodeCards(Struct, frozen=True):
     """A node's GPUs at one moment."""
 
     at: Millis
@@ -147,7 +147,7 @@ class MinuteTotal:
     nodes: int
 
 
-class Role(StrEnum):
+class UserRole(StrEnum):
     """What a dashboard user may do."""
 
     VIEWER = "viewer"
@@ -159,7 +159,7 @@ class User:
     """A dashboard user. `password_hash` is whatever the web's password library wrote; never shown."""
 
     name: str
-    role: Role
+    role: UserRole
     password_hash: str
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from heapq import nlargest
 from operator import itemgetter
 
 from alerts.facts import NodeFacts
-from alerts.trail import Trail
+from alerts.node_history import NodeHistory
 from rigwatch.clock import Millis
 
 CHAIN_TAG = "chain:"
@@ -48,35 +48,35 @@ def chain_of(facts: NodeFacts) -> str:
     return next((tag.removeprefix(CHAIN_TAG) for tag in facts.tags if tag.startswith(CHAIN_TAG)), "")
 
 
-def chains_of(nodes: Iterable[tuple[NodeFacts, Trail]]) -> dict[str, Chain]:
+def chains_of(nodes: Iterable[tuple[NodeFacts, NodeHistory]]) -> dict[str, Chain]:
     """From the nodes that are connected; about 2 µs each."""
-    known: defaultdict[str, list[tuple[NodeFacts, Trail]]] = defaultdict(list)
+    known: defaultdict[str, list[tuple[NodeFacts, NodeHistory]]] = defaultdict(list)
     for each in nodes:
-        facts, trail = each
-        if trail.block is not None and facts.connected:
+        facts, history = each
+        if history.block is not None and facts.connected:
             known[chain_of(facts) if facts.tags else ""].append(each)
     return {name: _chain(members) for name, members in known.items()}
 
 
-def _chain(members: Sequence[tuple[NodeFacts, Trail]]) -> Chain:
+def _chain(members: Sequence[tuple[NodeFacts, NodeHistory]]) -> Chain:
     one_host = len({facts.host for facts, _ in members}) == 1
     tops: dict[str, int] = {}
     syncing: dict[str, int] = {}
     heard: dict[str, Millis] = {}
     first: dict[int, Millis] = {}
     hashes: dict[int, dict[str, list[str]]] = {}
-    for facts, trail in members:
+    for facts, history in members:
         voter = facts.id.node if one_host or not facts.host else facts.host
-        block, block_at = trail.block or 0, trail.block_at or 0
+        block, block_at = history.block or 0, history.block_at or 0
         highest = syncing if facts.sample is not None and facts.sample.syncing else tops
         if block >= highest.get(voter, 0):
             highest[voter] = block
-        if trail.at >= heard.get(voter, 0):
-            heard[voter] = trail.at
+        if history.at >= heard.get(voter, 0):
+            heard[voter] = history.at
         # The first to have it: whoever follows later does not make the block younger.
         if block_at < first.get(block, block_at + 1):
             first[block] = block_at
-        for height, block_hash in trail.blocks:
+        for height, block_hash in history.blocks:
             hashes.setdefault(height, {}).setdefault(block_hash, []).append(voter)
     tops = tops or syncing
     front, *others = nlargest(2, tops.items(), key=itemgetter(1))

@@ -13,7 +13,7 @@ FLOOD = 50
 """So many at once are one thing, even where their messages take longer to read than anybody else would wait."""
 
 
-class Place(NamedTuple):
+class NodePlace(NamedTuple):
     """Where a node is, as far as grouping goes."""
 
     host: str
@@ -75,7 +75,7 @@ def _before_the_gap(moments: Sequence[Millis], latest: Millis) -> Millis:
     return max(gaps)[1]
 
 
-def subject_of(members: Iterable[Incident], places: Mapping[NodeId, Place]) -> Subject:
+def subject_of(members: Iterable[Incident], places: Mapping[NodeId, NodePlace]) -> Subject:
     """The smallest thing that holds them all: their host, their site, else the fleet."""
     found = [places.get(NodeId(each.subject.site, each.subject.name)) for each in members]
     sites = {each.subject.site for each in members}
@@ -88,7 +88,7 @@ def subject_of(members: Iterable[Incident], places: Mapping[NodeId, Place]) -> S
     return Subject(Scope.SITE, site)
 
 
-def size_of(subject: Subject, places: Mapping[NodeId, Place]) -> int:
+def size_of(subject: Subject, places: Mapping[NodeId, NodePlace]) -> int:
     """How many nodes there are in it."""
     return sum(1 for node, place in places.items() if _within(subject, node, place))
 
@@ -98,7 +98,7 @@ def by_site(members: Iterable[Incident]) -> Counter[str]:
     return Counter(each.subject.site for each in members)
 
 
-def _within(subject: Subject, node: NodeId, place: Place) -> bool:
+def _within(subject: Subject, node: NodeId, place: NodePlace) -> bool:
     if subject.scope is Scope.FLEET:
         return True
     if subject.scope is Scope.SITE:

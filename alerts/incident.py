@@ -12,7 +12,7 @@ from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
 
 
-class State(StrEnum):
+class IncidentState(StrEnum):
     """Where an incident stands."""
 
     # the rule holds, but not yet for long enough
@@ -42,37 +42,37 @@ class Event(StrEnum):
     CLOSED = "is not looked at any more"
 
 
-TRANSITIONS: dict[State, dict[Event, State]] = {
-    State.PENDING: {
-        Event.HELD: State.FIRING,
-        Event.HELD_AGAIN: State.FLAPPING,
-        Event.ENDED: State.DISMISSED,
-        Event.ENDED_AGAIN: State.FLAPPING,
-        Event.CLOSED: State.DISMISSED,
+TRANSITIONS: dict[IncidentState, dict[Event, IncidentState]] = {
+    IncidentState.PENDING: {
+        Event.HELD: IncidentState.FIRING,
+        Event.HELD_AGAIN: IncidentState.FLAPPING,
+        Event.ENDED: IncidentState.DISMISSED,
+        Event.ENDED_AGAIN: IncidentState.FLAPPING,
+        Event.CLOSED: IncidentState.DISMISSED,
     },
-    State.FIRING: {
-        Event.ENDED: State.CLEARING,
-        Event.CLOSED: State.RESOLVED,
+    IncidentState.FIRING: {
+        Event.ENDED: IncidentState.CLEARING,
+        Event.CLOSED: IncidentState.RESOLVED,
     },
-    State.CLEARING: {
-        Event.CAME_BACK: State.FIRING,
-        Event.STAYED_AWAY: State.RESOLVED,
-        Event.CLOSED: State.RESOLVED,
+    IncidentState.CLEARING: {
+        Event.CAME_BACK: IncidentState.FIRING,
+        Event.STAYED_AWAY: IncidentState.RESOLVED,
+        Event.CLOSED: IncidentState.RESOLVED,
     },
-    State.FLAPPING: {
-        Event.HELD: State.FIRING,
-        Event.SETTLED_BAD: State.FIRING,
-        Event.SETTLED_GOOD: State.RESOLVED,
-        Event.CLOSED: State.RESOLVED,
+    IncidentState.FLAPPING: {
+        Event.HELD: IncidentState.FIRING,
+        Event.SETTLED_BAD: IncidentState.FIRING,
+        Event.SETTLED_GOOD: IncidentState.RESOLVED,
+        Event.CLOSED: IncidentState.RESOLVED,
     },
-    State.RESOLVED: {},
-    State.DISMISSED: {},
+    IncidentState.RESOLVED: {},
+    IncidentState.DISMISSED: {},
 }
 
-OVER = frozenset({State.RESOLVED, State.DISMISSED})
+OVER = frozenset({IncidentState.RESOLVED, IncidentState.DISMISSED})
 
 
-def following(state: State, event: Event) -> State:
+def following(state: IncidentState, event: Event) -> IncidentState:
     """Raises `ValueError` for what cannot happen in this state."""
     try:
         return TRANSITIONS[state][event]
@@ -107,7 +107,7 @@ class Subject(NamedTuple):
         }[self.scope]
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """What a message says of an incident."""
 
     FIRST = "first"
@@ -146,7 +146,7 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     id: int
     rule: Rule
     subject: Subject
-    state: State
+    state: IncidentState
     since: Millis
     severity: Severity = Severity.WARNING
     evidence: str = ""
@@ -162,7 +162,7 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     came_back: int = 0
     told: int = 0
     told_at: Millis | None = None
-    owes: Kind | None = None
+    owes: NotificationKind | None = None
     owed_at: Millis = 0
     reason: str = ""
     acknowledged: Acknowledged | None = None

@@ -17,7 +17,7 @@ from rigwatch.envelope import key_id_of
 from rigwatch.errors import DecodeError, OpenError, TopicError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, decode
-from rigwatch.topics import Channel, NodeId, parse_topic, topic_of
+from rigwatch.topics import NodeId, TopicLevel, parse_topic, topic_of
 
 CLOCK_TOLERANCE: Millis = 2_000
 """A rig whose clock is off by no more than this is believed to the millisecond."""
@@ -38,7 +38,7 @@ LIVE_INTERVALS = 2
 _LATEST: Millis = 2**53
 
 
-class Reason(StrEnum):
+class RejectReason(StrEnum):
     """Why a message was not taken."""
 
     TOPIC = "not a topic of a node"
@@ -59,12 +59,12 @@ class Rejected(Struct, frozen=True):
     """
 
     topic: str
-    reason: Reason
+    reason: RejectReason
     detail: str = ""
     session: int = 0
 
 
-class Heard(Struct, frozen=True):
+class ReceivedMessage(Struct, frozen=True):
     """An authentic message of a node. `key` is the one it was sealed with: the answer is sealed with the same.
 
     `size` is that of its payload, in bytes. `contest` is set on the birth of a second publisher.
@@ -79,10 +79,10 @@ class Heard(Struct, frozen=True):
 
     @property
     def topic(self) -> str:
-        return topic_of(self.node, Channel.STATUS if isinstance(self.body, Status) else Channel.REPORT)
+        return topic_of(self.node, TopicLevel.STATUS if isinstance(self.body, Status) else TopicLevel.REPORT)
 
 
-class Known(Struct, frozen=True):
+class NodeSession(Struct, frozen=True):
     """What must be known of a node to judge its next message. `state` None and `session` 0: never heard of.
 
     `session` is the current one. `other_session` is the highest of the other kind: of those further ahead of the
@@ -100,7 +100,7 @@ class Known(Struct, frozen=True):
     generation: int = 0
 
 
-class Timed(Struct, frozen=True):
+class CorrectedSample(Struct, frozen=True):
     """A sample with the moment it was taken by the server's clock. Only live ones count as the node's present."""
 
     sample: Sample
@@ -111,19 +111,19 @@ class Timed(Struct, frozen=True):
 class StatusTaken(Struct, frozen=True):
     """A birth, will or goodbye that counts. `identity` tells whether its description of the node counts as well."""
 
-    known: Known
+    known: NodeSession
     identity: bool
 
 
 class ReportTaken(Struct, frozen=True):
     """A report that counts. `clock_offset`: by how many ms the rig's clock is behind the server's."""
 
-    known: Known
+    known: NodeSession
     clock_offset: int
-    samples: tuple[Timed, ...]
+    samples: tuple[CorrectedSample, ...]
 
 
-class Message(Protocol):
+class IncomingMessage(Protocol):
     """What was received: `rigwatch.mqtt.Message`, or anything like it."""
 
     @property
@@ -132,7 +132,7 @@ class Message(Protocol):
     def payload(self) -> bytes: ...
 
 
-class Access(Protocol):
+class NodeKeys(Protocol):
     """Which keys a node may use now: `rigwatch.registry.NodeAccess`."""
 
     def accepted_keys(self, node: NodeId, now: Millis) -> tuple[NodeKey, ...]: ...
@@ -140,36 +140,36 @@ class Access(Protocol):
     def why_none(self, node: NodeId) -> str: ...
 
 
-_READ: dict[Channel, Callable[[bytes], Status | Report]] = {
-    Channel.STATUS: lambda data: decode(data, Status),
-    Channel.REPORT: lambda data: decode(data, Report),
+_READ: dict[TopicLevel, Callable[[bytes], Status | Report]] = {
+    TopicLevel.STATUS: lambda data: decode(data, Status),
+    TopicLevel.REPORT: lambda data: decode(data, Report),
 }
 _RANK = {None: -1, NodeState.ONLINE: 0, NodeState.LOST: 1, NodeState.OFFLINE: 2}
 
 
-def open_message(message: Message, access: Access, received_at: Millis) -> Heard | Rejected:
+def open_message(message: IncomingMessage, access: NodeKeys, received_at: Millis) -> ReceivedMessage | Rejected:
     """The typed message, when its node's own key sealed it for its own topic; costs about 10 µs."""
     try:
         node, channel = parse_topic(message.topic)
     except TopicError as exc:
-        return Rejected(message.topic[:200], Reason.TOPIC, str(exc)[:200])
+        return Rejected(message.topic[:200], RejectReason.TOPIC, str(exc)[:200])
     if channel not in _READ:
-        return Rejected(message.topic, Reason.TOPIC, "nodes do not send this")
+        return Rejected(message.topic, RejectReason.TOPIC, "nodes do not send this")
     keys = access.accepted_keys(node, received_at)
     if not keys:
-        return Rejected(message.topic, Reason.ACCESS, access.why_none(node))
+        return Rejected(message.topic, RejectReason.ACCESS, access.why_none(node))
     try:
         key = _key_of(message.payload, keys)
         body = _READ[channel](key.seal_key.open(message.topic, message.payload))
     except OpenError as exc:
         left_behind = _left_behind(message, node, access.former_key(node), received_at)
-        return left_behind or Rejected(message.topic, Reason.SEAL, str(exc))
+        return left_behind or Rejected(message.topic, RejectReason.SEAL, str(exc))
     except DecodeError as exc:
-        return Rejected(message.topic, Reason.CONTENT, str(exc))
-    return Heard(node, body, key, received_at, len(message.payload))
+        return Rejected(message.topic, RejectReason.CONTENT, str(exc))
+    return ReceivedMessage(node, body, key, received_at, len(message.payload))
 
 
-def judge(heard: Heard, known: Known) -> StatusTaken | ReportTaken | Rejected:
+def judge(heard: ReceivedMessage, known: NodeSession) -> StatusTaken | ReportTaken | Rejected:
     """Whether the message counts, given what is known of its node, and what is known afterwards.
 
     A session above the known one is believed whatever message it comes with: its birth may have been lost, or may
@@ -178,35 +178,37 @@ def judge(heard: Heard, known: Known) -> StatusTaken | ReportTaken | Rejected:
     """
     body, generation = heard.body, heard.key.generation
     if generation < known.generation:
-        return Rejected(heard.topic, Reason.OLD_KEY, f"generation {generation} is older than {known.generation}")
+        return Rejected(heard.topic, RejectReason.OLD_KEY, f"generation {generation} is older than {known.generation}")
     if body.session > heard.received_at + AHEAD_MOST:
-        return Rejected(heard.topic, Reason.AHEAD, "session is a century ahead")
+        return Rejected(heard.topic, RejectReason.AHEAD, "session is a century ahead")
     if generation > known.generation:
-        known = Known(interval=known.interval, generation=generation)
+        known = NodeSession(interval=known.interval, generation=generation)
     if body.session != known.session:
         least = _least_session(body.session, known, heard.received_at + AHEAD)
         if body.session < least:
             # Above its own as well, so that the node that lives begins one above all that counts against it.
             told = max(least - 1, body.session + 1)
-            return Rejected(heard.topic, Reason.OLD_SESSION, f"session {body.session} is older than {least - 1}", told)
+            return Rejected(
+                heard.topic, RejectReason.OLD_SESSION, f"session {body.session} is older than {least - 1}", told
+            )
     if isinstance(body, Status):
         return _take_status(body, known, heard.received_at)
     return _take_report(body, known, heard.received_at)
 
 
-def _least_session(session: int, known: Known, bound: Millis) -> int:
+def _least_session(session: int, known: NodeSession, bound: Millis) -> int:
     """The lowest that is new beside those of the same kind, ahead of the bound or within it."""
     same = [each for each in (known.session, known.other_session) if (each > bound) is (session > bound)]
     return max(same, default=0) + 1
 
 
-def _other_session(session: int, known: Known, bound: Millis) -> int:
+def _other_session(session: int, known: NodeSession, bound: Millis) -> int:
     """The highest of the other kind, once `session` is the current one."""
     others = [each for each in (known.session, known.other_session) if (each > bound) is not (session > bound)]
     return max(others, default=0)
 
 
-def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
+def _take_status(status: Status, known: NodeSession, now: Millis) -> StatusTaken:
     # A will that came out for a node which had said goodbye, or a birth replayed after either, is not news.
     stays = status.session == known.session and _RANK[status.state] <= _RANK[known.state]
     birth = status.state is NodeState.ONLINE
@@ -221,14 +223,14 @@ def _take_status(status: Status, known: Known, now: Millis) -> StatusTaken:
     return StatusTaken(following, identity=birth or bool(status.host))
 
 
-def _begun(session: int, known: Known, now: Millis) -> Known:
+def _begun(session: int, known: NodeSession, now: Millis) -> NodeSession:
     """With this session as the current one."""
     if session == known.session:
         return known
     return structs.replace(known, session=session, other_session=_other_session(session, known, now + AHEAD))
 
 
-def _take_report(report: Report, known: Known, now: Millis) -> ReportTaken:
+def _take_report(report: Report, known: NodeSession, now: Millis) -> ReportTaken:
     if report.session != known.session:
         known = structs.replace(_begun(report.session, known, now), state=NodeState.ONLINE, state_at=now, born_at=now)
     offset = now - report.sent_at
@@ -245,14 +247,16 @@ def _put_right(sample: Sample, shift: Millis) -> Sample:
     return structs.replace(sample, last_share_at=min(max(sample.last_share_at + shift, 0), _LATEST))
 
 
-def _time(sample: Sample, at: Millis, live_from: Millis, now: Millis) -> Timed:
+def _time(sample: Sample, at: Millis, live_from: Millis, now: Millis) -> CorrectedSample:
     # The rig's clock was ahead when this was taken and has been set since: when it was, nobody knows; it is past.
     if at > now + CLOCK_TOLERANCE:
-        return Timed(sample, now, live=False)
-    return Timed(sample, max(at, 0), live=at > live_from)
+        return CorrectedSample(sample, now, live=False)
+    return CorrectedSample(sample, max(at, 0), live=at > live_from)
 
 
-def _left_behind(message: Message, node: NodeId, former: NodeKey | None, received_at: Millis) -> Heard | None:
+def _left_behind(
+    message: IncomingMessage, node: NodeId, former: NodeKey | None, received_at: Millis
+) -> ReceivedMessage | None:
     """What a node says that still has the key which was rotated away: nothing but that it cannot be heard any more.
 
     The broker has closed its connection, and its will is the last of it; or the broker is another and lets it go on.
@@ -265,8 +269,8 @@ def _left_behind(message: Message, node: NodeId, former: NodeKey | None, receive
     except (OpenError, DecodeError):
         return None
     if isinstance(body, Status) and body.state is NodeState.OFFLINE:
-        return Heard(node, body, former, received_at)
-    return Heard(node, Status(NodeState.LOST, body.session, reason=KEY_ENDED), former, received_at)
+        return ReceivedMessage(node, body, former, received_at)
+    return ReceivedMessage(node, Status(NodeState.LOST, body.session, reason=KEY_ENDED), former, received_at)
 
 
 def _key_of(envelope: bytes, keys: Sequence[NodeKey]) -> NodeKey:

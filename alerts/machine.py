@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from operator import itemgetter
 
+from alerts.check import UNKNOWN, CheckContext, CheckResult, either, moot, no, yes
+from alerts.node_history import CARD_FORGOTTEN_AFTER, OUTBOX, CardHistory
 from alerts.rule import RulePolicy
-from alerts.trail import CARD_FORGOTTEN_AFTER, OUTBOX, Card
-from alerts.view import UNKNOWN, Finding, View, either, moot, no, yes
 from alerts.words import duration
 from rigwatch.figures import Gpu
 from rigwatch.messages import Sample
@@ -14,7 +14,7 @@ from rigwatch.texts import plain
 _FIGURES = ("hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "cpu", "gpus", "uptime")
 
 
-def source_failing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
+def source_failing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
     if view.fresh is None:
         return UNKNOWN
     errors = sorted(view.fresh.errors.items()) if view.fresh.errors else ()
@@ -22,18 +22,18 @@ def source_failing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # 
     if failing:
         return yes("; ".join(failing))
     known = set(view.facts.sources)
-    if known and view.trail.failing and known.isdisjoint(view.trail.failing):
-        return moot(f"{', '.join(plain(name, 40) for name in view.trail.failing)}: not read any more")
+    if known and view.history.failing and known.isdisjoint(view.history.failing):
+        return moot(f"{', '.join(plain(name, 40) for name in view.history.failing)}: not read any more")
     # Neither a figure nor an error: nothing was read.
     return no("all sources answer") if _says_anything(view.fresh) else UNKNOWN
 
 
-def gpu_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def gpu_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     if view.fresh is None or view.fresh.gpus is None:
         return UNKNOWN
     here = {gpu.id for gpu in view.fresh.gpus}
-    missing = [card for card in view.trail.cards if card.id not in here]
-    together = _most_together(view.trail.cards, missing)
+    missing = [card for card in view.history.cards if card.id not in here]
+    together = _most_together(view.history.cards, missing)
     gone = together - len(here)
     if gone <= 0:
         # Either none is missing, or as many are there under other ids: addresses move when a card is added or changed.
@@ -45,12 +45,12 @@ def gpu_missing(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noq
     return yes(f"{gone} of {together} missing: {among}{named} (taken out on purpose? over in {days})", since)
 
 
-def _most_together(cards: Sequence[Card], missing: Sequence[Card]) -> int:
+def _most_together(cards: Sequence[CardHistory], missing: Sequence[CardHistory]) -> int:
     """The most cards that were there at a time at which one of the missing was last seen."""
     return max((sum(card.first_at <= lost.last_at <= card.last_at for card in cards) for lost in missing), default=0)
 
 
-def hot(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def hot(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     hottest = _temperatures(view.fresh)
     if not hottest:
         return UNKNOWN
@@ -60,20 +60,20 @@ def hot(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT0
     return no(lambda: _degrees(degrees, card))
 
 
-def cold(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def cold(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     """Only of a node that says it hashes: a machine that rests may be cold."""
     coldest = _temperatures(view.fresh)
     if view.fresh is None or not coldest or view.fresh.hashrate is None:
         return UNKNOWN
     degrees, card = min(coldest, key=itemgetter(0))
     least = policy.clear if is_open else policy.threshold
-    should_work = bool(view.fresh.hashrate or view.usual)
+    should_work = bool(view.fresh.hashrate or view.baseline)
     if should_work and degrees < least:
         return yes(f"{_degrees(degrees, card)} while it should work")
     return no(lambda: _degrees(degrees, card))
 
 
-def clock_off(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def clock_off(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     if view.fresh is None or view.facts.clock_offset is None:
         return UNKNOWN
     offset = view.facts.clock_offset
@@ -83,7 +83,7 @@ def clock_off(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa
     )
 
 
-def samples_lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def samples_lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     if view.fresh is None:
         return UNKNOWN
     trouble = view.fresh.errors.get(OUTBOX)
@@ -94,7 +94,7 @@ def _says_anything(sample: Sample) -> bool:
     return any(getattr(sample, name) is not None for name in _FIGURES)
 
 
-def quota(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def quota(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     used = view.facts.today.on(view.now)
     if not used.refused:
         return no("what it sends is stored")

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterator
 
+from alerts.check import UNKNOWN, CheckContext, CheckResult, Holds, either, no, yes
 from alerts.pace import rates
 from alerts.rule import MINUTE, RulePolicy
-from alerts.view import UNKNOWN, Finding, Holds, View, either, no, yes
 from alerts.words import duration, hashrate
 
 SHARES_LEAST = 20
 """Fewer shares than this say nothing about a rate."""
 
 
-def no_peers(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
+def no_peers(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
     if view.fresh is None or view.fresh.peers is None:
         return UNKNOWN
     peers = view.fresh.peers
     return either(not peers, lambda: f"{peers} peers")
 
 
-def few_peers(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def few_peers(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     # Of none at all another rule speaks.
     if view.fresh is None or not view.fresh.peers:
         return UNKNOWN
@@ -26,42 +26,42 @@ def few_peers(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa
     return yes(f"{peers} peers, should be {policy.threshold:g}") if peers < least else no(lambda: f"{peers} peers")
 
 
-def no_hashrate(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def no_hashrate(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     if view.fresh is None or view.fresh.hashrate is None:
         return UNKNOWN
     rate = view.fresh.hashrate
     return either(not rate, lambda: hashrate(rate))
 
 
-def low_hashrate(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def low_hashrate(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     """Like with like: each algorithm with what the node usually makes of it."""
-    known = [(rate / usual, rate, usual, name) for name, rate, usual in _compared(view)]
+    known = [(rate / baseline, rate, baseline, name) for name, rate, baseline in _compared(view)]
     if not known:
         return UNKNOWN
-    share, rate, usual, name = min(known)
-    words = f" for {name}" if len(view.trail.paces) > 1 else ""
+    share, rate, baseline, name = min(known)
+    words = f" for {name}" if len(view.history.paces) > 1 else ""
     return either(
         100 * share < (policy.clear if is_open else policy.threshold),
-        lambda: f"{hashrate(rate)}, {100 * share:.0f} % of its usual {hashrate(usual)}{words}",
+        lambda: f"{hashrate(rate)}, {100 * share:.0f} % of its usual {hashrate(baseline)}{words}",
     )
 
 
-def _compared(view: View) -> Iterator[tuple[str, float, float]]:
+def _compared(view: CheckContext) -> Iterator[tuple[str, float, float]]:
     """Each algorithm's rate of now beside its usual one; a rate of 0 is another rule's."""
     sample = view.fresh
     if sample is None:
         return
-    usual = {pace.algorithm: pace.usual for pace in view.trail.paces}
-    if view.usual and len(usual) <= 1:
+    baseline = {pace.algorithm: pace.baseline for pace in view.history.paces}
+    if view.baseline and len(baseline) <= 1:
         # It never did anything else, so that all its past is alike.
-        usual = dict.fromkeys(usual or ("",), view.usual)
+        baseline = dict.fromkeys(baseline or ("",), view.baseline)
     told = rates(sample) or ([] if sample.hashrate is None else [("", sample.hashrate)])
     for name, rate in told:
-        if rate and (likely := usual.get(name)):
+        if rate and (likely := baseline.get(name)):
             yield name, rate, likely
 
 
-def hashrate_floor(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def hashrate_floor(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     if view.fresh is None or view.fresh.hashrate is None:
         return UNKNOWN
     rate, floor = view.fresh.hashrate, policy.clear if is_open else policy.threshold
@@ -70,30 +70,30 @@ def hashrate_floor(view: View, policy: RulePolicy, is_open: bool) -> Finding:  #
     return no(lambda: hashrate(rate))
 
 
-def no_shares(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
+def no_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
     """Against its own rhythm, as far as that is known: see `rhythm`."""
-    trail, share_at = view.trail, view.trail.share_at
+    history, share_at = view.history, view.history.share_at
     if view.fresh is None or view.fresh.accepted is None or share_at is None:
         return UNKNOWN
-    if is_open and not trail.shared:
-        return Finding(Holds.UNKNOWN, "the miner was started anew, and has no share yet")
-    patience = trail.waits.patience(policy.threshold)
+    if is_open and not history.shared:
+        return CheckResult(Holds.UNKNOWN, "the miner was started anew, and has no share yet")
+    patience = history.waits.patience(policy.threshold)
     waited = view.now - share_at
     if waited > patience:
-        known = f"{trail.waits.count:.0f} share{'' if trail.waits.count == 1 else 's'}"
-        usual = f"usually one every {duration(round(trail.waits.usual))} (by {known})"
-        return yes(f"no accepted share for {duration(waited)}, {usual}", share_at + patience)
+        known = f"{history.waits.count:.0f} share{'' if history.waits.count == 1 else 's'}"
+        baseline = f"usually one every {duration(round(history.waits.baseline))} (by {known})"
+        return yes(f"no accepted share for {duration(waited)}, {baseline}", share_at + patience)
     return no(lambda: f"last accepted share {duration(waited)} ago", check_at=share_at + patience + 1)
 
 
-def rejected_shares(view: View, policy: RulePolicy, is_open: bool) -> Finding:  # noqa: FBT001
-    if view.fresh is None or len(view.trail.shares) < 2:
+def rejected_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+    if view.fresh is None or len(view.history.shares) < 2:
         return UNKNOWN
-    first, last = view.trail.shares[0], view.trail.shares[-1]
+    first, last = view.history.shares[0], view.history.shares[-1]
     accepted, rejected = last.accepted - first.accepted, last.rejected - first.rejected
     count = accepted + rejected
     if count < SHARES_LEAST:
-        return Finding(Holds.UNKNOWN, "too few shares to say")
+        return CheckResult(Holds.UNKNOWN, "too few shares to say")
     rate, over = 100 * rejected / count, max(last.at - first.at, MINUTE)
     return either(
         rate > (policy.clear if is_open else policy.threshold),

@@ -30,7 +30,7 @@ class Pace(Struct, frozen=True, omit_defaults=True):
     hours: tuple[float, ...] = ()
 
     @property
-    def usual(self) -> float | None:
+    def baseline(self) -> float | None:
         """The median hour (H/s); None = too little history to say."""
         return median(self.hours) if len(self.hours) >= HOURS_LEAST else None
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from alerts.check import UNKNOWN, CheckContext, CheckResult, Holds, moot, no, yes
 from alerts.facts import KEY_ENDED, NodeFacts
 from alerts.rule import MINUTE, SECOND, RulePolicy
-from alerts.status import NodeStatus, is_blind
-from alerts.view import UNKNOWN, Finding, Holds, View, moot, no, yes
+from alerts.status import NodeStatus, is_broker_down
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
@@ -25,9 +25,9 @@ BROKER_NOTICED = 25 * SECOND
 incident; a node that reports every few seconds must not be blamed for it before."""
 
 
-def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001 - the shape of every rule
+def lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
     facts = view.facts
-    if facts.state is None or is_blind(view.server, view.now):
+    if facts.state is None or is_broker_down(view.server, view.now):
         return UNKNOWN
     if facts.state is NodeState.OFFLINE:
         return moot("it said goodbye")
@@ -38,16 +38,16 @@ def lost(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT0
         # What happened while nobody watched: the node may be on its way back, as everything that lost the broker is.
         until = connected_at + view.grace
         if view.now < until and not _open:
-            return Finding(Holds.UNKNOWN, "it has time to come back after our own absence", check_at=until)
+            return CheckResult(Holds.UNKNOWN, "it has time to come back after our own absence", check_at=until)
     if facts.reason == KEY_ENDED:
         hint = f"'rigwatch enroll {facts.id.node} --site {facts.id.site}' prints its new token"
         return yes(f"{KEY_ENDED}: it was rotated, and the node has not got the new one; {hint}", came_at)
     return yes(f"{facts.reason or 'its connection broke'}{_last_report(view, came_at)}", came_at)
 
 
-def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def silent(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     facts = view.facts
-    if facts.state is not NodeState.ONLINE or is_blind(view.server, view.now):
+    if facts.state is not NodeState.ONLINE or is_broker_down(view.server, view.now):
         return moot(_state(facts.state)()) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
     connected_at, reported_at = view.server.connected_at or 0, facts.last_report_at or 0
     heard_at = max(reported_at, facts.state_at or 0, connected_at)
@@ -61,7 +61,7 @@ def silent(view: View, policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT
     return no("it reports", check_at=due + 1)
 
 
-def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def offline(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     facts = view.facts
     if facts.state is None or view.status is NodeStatus.UNKNOWN:
         return UNKNOWN
@@ -75,11 +75,11 @@ def offline(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: F
     return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
 
 
-def two_publishers(view: View, _policy: RulePolicy, _open: bool) -> Finding:  # noqa: FBT001
+def two_publishers(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
     facts = view.facts
     if facts.contested_at is None or not is_contested(facts, view.now):
         return no("one publisher uses its key")
-    return Finding(Holds.YES, facts.contest, check_at=facts.contested_at + CONTESTED_FOR)
+    return CheckResult(Holds.YES, facts.contest, check_at=facts.contested_at + CONTESTED_FOR)
 
 
 def is_contested(facts: NodeFacts, now: Millis) -> bool:
@@ -87,7 +87,7 @@ def is_contested(facts: NodeFacts, now: Millis) -> bool:
     return facts.contested_at is not None and now < facts.contested_at + CONTESTED_FOR
 
 
-def _came_back(view: View) -> bool:
+def _came_back(view: CheckContext) -> bool:
     """Whether it has been born since we listen: its time to come back ended with that, and a death after it is news."""
     connected_at = view.server.connected_at
     return connected_at is not None and view.facts.born_at is not None and view.facts.born_at >= connected_at
@@ -97,6 +97,6 @@ def _state(state: NodeState) -> Callable[[], str]:
     return lambda: f"it is {state.value}"
 
 
-def _last_report(view: View, gone_at: Millis) -> str:
+def _last_report(view: CheckContext, gone_at: Millis) -> str:
     at = view.facts.last_report_at
     return "" if at is None else f", {duration(max(gone_at - at, 0))} after its last report"

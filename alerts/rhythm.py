@@ -28,7 +28,7 @@ class Rhythm(Struct, frozen=True, omit_defaults=True):
     time: float = 0.0
 
     @property
-    def usual(self) -> float:
+    def baseline(self) -> float:
         """The mean wait (ms); of something that was never seen, for ever."""
         return self.time / self.count if self.count else _LONGEST
 

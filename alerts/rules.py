@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from alerts import blocks, boards, machine, mining, presence
+from alerts.check import CheckContext, CheckResult
 from alerts.rule import Rule, RulePolicy
-from alerts.view import Finding, View
 
-Look: TypeAlias = Callable[[View, RulePolicy, bool], Finding]
+Look: TypeAlias = Callable[[CheckContext, RulePolicy, bool], CheckResult]
 """`True` while the rule's incident is open: then `clear` is the border, else `threshold`."""
 
 LOOKS: dict[Rule, Look] = {

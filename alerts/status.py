@@ -43,7 +43,7 @@ _GONE = {NodeState.LOST: NodeStatus.LOST, NodeState.OFFLINE: NodeStatus.OFFLINE}
 def status_at(facts: NodeFacts, server: ServerFacts, now: Millis, *, maintained: bool = False) -> NodeStatus:
     """The first of these that holds: pending, unknown, lost or offline, silent, degraded; else online.
 
-    A node that is worked on (`maintained`, see `alerts.mute`) may come and go: it is in maintenance while it is not
+    A node that is worked on (`maintained`, see `alerts.silence`) may come and go: it is in maintenance while it is not
     simply online.
     """
     status = _status(facts, server, now)
@@ -54,7 +54,7 @@ def status_at(facts: NodeFacts, server: ServerFacts, now: Millis, *, maintained:
 def _status(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
     if facts.state is None:
         return NodeStatus.PENDING
-    if is_blind(server, now):
+    if is_broker_down(server, now):
         return NodeStatus.UNKNOWN
     if facts.state in _GONE:
         return _GONE[facts.state]
@@ -65,7 +65,7 @@ def _status(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
     return NodeStatus.ONLINE
 
 
-def is_blind(server: ServerFacts, now: Millis) -> bool:
+def is_broker_down(server: ServerFacts, now: Millis) -> bool:
     """Whether the subscriber has no broker, or gave no sign of life for `BLIND_AFTER`."""
     if server.connected_at is None or server.beat_at is None:
         return True

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.brokers import Measured, mosquitto, ours, stock
 from benchmarks.generator import Failed, generating, line, say
 from benchmarks.tables import replace_between, table
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 Start = Callable[[], AbstractContextManager[Measured]]
 BROKERS: dict[str, Start] = {
@@ -171,8 +171,8 @@ def _nodes(broker: Measured, count: int, prefix: str, *, wills: bool = False) ->
         node = NodeId("bench", f"{prefix}{number}")
         login = {
             "user": str(node), "client_id": str(node), "password": broker.master.node_key(node).mqtt_password,
-            "topic": topic_of(node, Channel.REPORT), "filter": topic_of(node, Channel.ACK),
-            "status": topic_of(node, Channel.STATUS),
+            "topic": topic_of(node, TopicLevel.REPORT), "filter": topic_of(node, TopicLevel.ACK),
+            "status": topic_of(node, TopicLevel.STATUS),
         }  # fmt: skip
         found.append(login | ({"will": login["status"]} if wills else {}))
     return found

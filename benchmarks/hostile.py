@@ -31,7 +31,7 @@ from broker.frames import FrameReader
 from broker.packets import split_publish
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status, encode
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 from store import Store, alerts, open_store
 
 NODES: Final = 200
@@ -59,7 +59,7 @@ class Node:
     async def come(self) -> None:
         """CONNECT with a will, and the birth."""
         self.session = max(self.session + 1, time.time_ns() // 1_000_000)
-        key, topic = self.broker.master.node_key(self.id), topic_of(self.id, Channel.STATUS)
+        key, topic = self.broker.master.node_key(self.id), topic_of(self.id, TopicLevel.STATUS)
         for state in (NodeState.ONLINE, NodeState.LOST):
             self.said[state] = key.seal_key.seal(topic, encode(Status(state, self.session, host="bench")))
         will = self.said[NodeState.LOST]
@@ -211,8 +211,8 @@ def attacked(broker: Measured, attack: str) -> Iterator[None]:
     node = NodeId("bench", "hostile")
     login = {
         "user": str(node), "client_id": str(node), "password": broker.master.node_key(node).mqtt_password,
-        "topic": topic_of(node, Channel.REPORT), "filter": topic_of(node, Channel.ACK),
-        "status": topic_of(node, Channel.STATUS), "key": broker.master.node_key(node).encoded,
+        "topic": topic_of(node, TopicLevel.REPORT), "filter": topic_of(node, TopicLevel.ACK),
+        "status": topic_of(node, TopicLevel.STATUS), "key": broker.master.node_key(node).encoded,
     }  # fmt: skip
     order = {
         "attack": attack, "port": broker.port, "websocket_port": broker.websocket_port, "login": login,

@@ -18,7 +18,7 @@ from benchmarks.brokers import Measured, mosquitto, ours
 from benchmarks.generator import Failed, generating, line, say
 from benchmarks.subscribers import Database, cpu, postgres, sqlite, subscribing
 from benchmarks.tables import replace_between, table
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 BROKERS: dict[str, Callable[[], AbstractContextManager[Measured]]] = {
     "embedded": lambda: ours(plain_only=True),
@@ -95,8 +95,8 @@ def logins(broker: Measured, count: int) -> list[dict[str, Any]]:
         key = broker.master.node_key(node)
         found.append({
             "user": str(node), "client_id": str(node), "password": key.mqtt_password, "key": key.encoded,
-            "topic": topic_of(node, Channel.REPORT), "filter": topic_of(node, Channel.ACK),
-            "status": topic_of(node, Channel.STATUS),
+            "topic": topic_of(node, TopicLevel.REPORT), "filter": topic_of(node, TopicLevel.ACK),
+            "status": topic_of(node, TopicLevel.STATUS),
         })  # fmt: skip
     return found
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from benchmarks.subscribers import Database, postgres, sqlite
 from benchmarks.tables import replace_between, table
 from rigwatch.clock import Millis
@@ -105,7 +105,9 @@ def main() -> None:
 def _measured(store: Store, size: Size) -> Iterator[tuple[object, ...]]:
     empty = _bytes(store)
     rigs = rigs_of(size.nodes)
-    store.write([Heard(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs])
+    store.write(
+        [ReceivedMessage(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs]
+    )
     done = size.hours * 60
     spent = _live(store, rigs, range(done))
     yield *_row(store, size.nodes, size.hours, empty), f"{done * size.nodes / spent:,.0f}, one a report", ""
@@ -169,7 +171,7 @@ def fill(store: Store, rigs: list[Rig], minutes: range) -> None:
     """As rigs catch up after an outage: many samples a report, some reports at once."""
     chance = random.Random(2)  # noqa: S311 - no secret
     _forget(store, minutes.stop, FOREVER)
-    waiting: list[Heard] = []
+    waiting: list[ReceivedMessage] = []
     for rig in rigs:
         for start in range(minutes.start, minutes.stop, 500):
             part = range(start, min(start + 500, minutes.stop))
@@ -180,9 +182,9 @@ def fill(store: Store, rigs: list[Rig], minutes: range) -> None:
     store.write(waiting)
 
 
-def report_of(rig: Rig, samples: list[Sample]) -> Heard:
+def report_of(rig: Rig, samples: list[Sample]) -> ReceivedMessage:
     now = samples[-1].n
-    return Heard(rig.id, Report(1, now, tuple(samples)), rig.key, now)
+    return ReceivedMessage(rig.id, Report(1, now, tuple(samples)), rig.key, now)
 
 
 def _looks(store: Store, hours: int, minutes: int) -> list[float]:

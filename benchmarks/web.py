@@ -26,8 +26,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from alerts.facts import Role
-from alerts.ingest import Heard
+from alerts.facts import UserRole
+from alerts.ingest import ReceivedMessage
 from benchmarks.generator import generating, line
 from benchmarks.page_load import Answer, Order
 from benchmarks.store import MINUTE, START, Rig, fill, report_of, rigs_of
@@ -79,7 +79,9 @@ class Fleet:
         now = _minute()
         births = [Status(NodeState.ONLINE, 1, host=f"host{number // 8}") for number in range(len(self.rigs))]
         at = START + now * MINUTE
-        self.store.write([Heard(rig.id, birth, rig.key, at) for rig, birth in zip(self.rigs, births, strict=True)])
+        self.store.write(
+            [ReceivedMessage(rig.id, birth, rig.key, at) for rig, birth in zip(self.rigs, births, strict=True)]
+        )
 
     def remember(self, hours: range) -> None:
         """The history from so many hours back to so many, as rigs catch up after an outage."""
@@ -92,7 +94,7 @@ class Fleet:
         chance = random.Random(now)  # noqa: S311 - no secret
         heard = [msgspec.structs.replace(rig.sample(_minute(), chance), n=now, at=now) for rig in self.rigs]
         pairs = zip(self.rigs, heard, strict=True)
-        self.store.write([Heard(rig.id, Report(1, now, (sample,)), rig.key, now) for rig, sample in pairs])
+        self.store.write([ReceivedMessage(rig.id, Report(1, now, (sample,)), rig.key, now) for rig, sample in pairs])
         self.store.beat("bench", now, now - 3_600_000)
 
     @contextmanager
@@ -212,7 +214,7 @@ def _measured(database: Database, size: Size) -> list[list[str]]:
     with tempfile.TemporaryDirectory(prefix="rigwatch-bench-") as folder:
         home = Path(folder)
         with contextlib.closing(open_store(database.url, Home(home))) as store:
-            store.add_user("bench", hash_password(PASSWORD), Role.VIEWER, now=0)
+            store.add_user("bench", hash_password(PASSWORD), UserRole.VIEWER, now=0)
             known = 0
             fleet = Fleet(store, rigs_of(size.rows[0][0]))
             fleet.begin()

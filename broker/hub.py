@@ -24,7 +24,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerLimits
 from rigwatch.takeover import Takeover, topic_of_takeover
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -341,7 +341,7 @@ class Hub:
         """What is kept of a node whose keys were revoked, its will included, is nobody's word any more."""
         try:
             node = NodeId.parse(name)
-            topic = topic_of(node, Channel.STATUS)
+            topic = topic_of(node, TopicLevel.STATUS)
             kept = next(self.broker.store.under(topic), None)
             if kept is not None and self.access.is_left_behind(node, kept.payload):
                 self.broker.publish(Message(topic, b"", qos=1), retain=True)

@@ -3,9 +3,9 @@
 from typing import Final
 
 from broker.encoding import publish_head
-from rigwatch.topics import PREFIX, Channel
+from rigwatch.topics import PREFIX, TopicLevel
 
-_LIFE: Final = (f"{PREFIX}/", f"/{Channel.STATUS.value}")
+_LIFE: Final = (f"{PREFIX}/", f"/{TopicLevel.STATUS.value}")
 
 
 class Message:

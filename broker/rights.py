@@ -13,8 +13,8 @@ from rigwatch.topics import (
     PREFIX,
     SERVER_STATUS,
     TAKEOVERS,
-    Channel,
     NodeId,
+    TopicLevel,
     every,
     topic_of,
 )
@@ -60,7 +60,7 @@ _FIGURES: Final = "$SYS/broker/#"
 
 _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
-    Role.SUBSCRIBER: (every(Channel.ACK), *_PLAIN),
+    Role.SUBSCRIBER: (every(TopicLevel.ACK), *_PLAIN),
     Role.WATCH: (),
     Role.CONSUMER: (),
     Role.ADMIN: ("#",),
@@ -101,13 +101,13 @@ def _within(patterns: tuple[str, ...], topic: str) -> bool:
 
 def _publishes(account: Account) -> tuple[str, ...]:
     if account.role is Role.NODE and account.node is not None:
-        return (topic_of(account.node, Channel.STATUS), topic_of(account.node, Channel.REPORT))
+        return (topic_of(account.node, TopicLevel.STATUS), topic_of(account.node, TopicLevel.REPORT))
     return _PUBLISHES[account.role]
 
 
 def _reads(account: Account) -> tuple[str, ...]:
     if account.role is Role.NODE and account.node is not None:
-        return (topic_of(account.node, Channel.ACK),)
+        return (topic_of(account.node, TopicLevel.ACK),)
     if account.role is Role.CONSUMER and account.sites:
         return _reads_of_sites(account.sites)
     return _READS[account.role]
@@ -116,5 +116,5 @@ def _reads(account: Account) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _reads_of_sites(sites: tuple[str, ...]) -> tuple[str, ...]:
     """Without Home Assistant's discovery and the broker's figures, which are about all sites."""
-    channels = (Channel.STATE.value, Channel.AVAILABILITY.value, Channel.INCIDENT.value)
+    channels = (TopicLevel.STATE.value, TopicLevel.AVAILABILITY.value, TopicLevel.INCIDENT.value)
     return (SERVER_STATUS, *(f"{PREFIX}/{site}/+/{channel}" for site in sites for channel in channels))

@@ -16,7 +16,7 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from alerts.facts import Role
+    from alerts.facts import UserRole
     from broker.accounts import AccountFile
     from store import Store
 
@@ -148,23 +148,23 @@ def _accounts(context: typer.Context) -> "AccountFile":
     return AccountFile.of(invocation(context).home)
 
 
-def role_of(text: str) -> "Role":
+def role_of(text: str) -> "UserRole":
     """A dashboard user's or token's role; raises `SettingsError`."""
-    from alerts.facts import Role
+    from alerts.facts import UserRole
 
-    if text not in tuple(Role):
-        raise SettingsError(f"--role: should be {' or '.join(Role)} (got {text!r})")
-    return Role(text)
+    if text not in tuple(UserRole):
+        raise SettingsError(f"--role: should be {' or '.join(UserRole)} (got {text!r})")
+    return UserRole(text)
 
 
 def set_first_user(home: Home, settings: ServerSettings, name: str, password: str, *, now: Millis) -> None:
     """Adds the administrator, or gives one that an interrupted setup left a new password."""
-    from alerts.facts import Role
+    from alerts.facts import UserRole
     from web.access.passwords import hash_password
 
     with open_users(home, settings) as store:
         if store.user(name) is None:
-            store.add_user(name, hash_password(password), Role.ADMIN, now=now)
+            store.add_user(name, hash_password(password), UserRole.ADMIN, now=now)
         else:
             store.set_password(name, hash_password(password))
 

@@ -90,7 +90,7 @@ def rules_test(
     since: Annotated[str, typer.Option(help="How far back the history is looked at.")] = "24h",
 ) -> None:
     """Replay the stored history through the rules of server.toml and say what would have fired."""
-    from alerts.letter import headline
+    from alerts.notification import headline
     from alerts.policy import Policy
     from alerts.words import duration
     from subscriber.replay import fired, replay
@@ -110,7 +110,7 @@ def rules_test(
             f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {headline(each)}  "
             f"({lasted}): {each.evidence}"
         )
-    count, messages = len(found), len(replayed.letters)
+    count, messages = len(found), len(replayed.notifications)
     seen = f"{replayed.samples} samples, {replayed.changes} comings and goings"
     say(f"{count} incidents and {messages} messages from {seen} in {since}")
     if replayed.samples and not replayed.changes:
@@ -128,7 +128,7 @@ def incidents(
 ) -> None:
     """List incidents, open ones first, a group as one; with a number, every decision about it and why."""
     from store import incidents as stored
-    from store.incidents import Part, Wanted
+    from store.incidents import IncidentFilter, IncidentPart
 
     if number is not None:
         explain(context, number)
@@ -136,8 +136,8 @@ def incidents(
     call = invocation(context)
     zone = _zone(call)
     with _store(call) as store:
-        for part in (Part.OPEN, Part.PAST):
-            wanted = Wanted(part, site=site, node=node)
+        for part in (IncidentPart.OPEN, IncidentPart.PAST):
+            wanted = IncidentFilter(part, site=site, node=node)
             for each in store.look(lambda work, wanted=wanted: stored.page(work, wanted, limit)):  # type: ignore[misc]
                 say(_line(each, zone))
 
@@ -162,12 +162,12 @@ def ack(
     """Acknowledge what is open for a node: no more reminders, but its end is told."""
     from alerts.incident import Acknowledged
     from store import alerts, audit
-    from store.work import Work
+    from store.work import Transaction
 
     call = invocation(context)
     known = Acknowledged(call.clock.now(), author_of(by), why)
 
-    def change(work: Work) -> int:
+    def change(work: Transaction) -> int:
         found = [each for each in alerts.live(work) if each.is_open and _is(each, what)]
         for each in found:
             detail = f"{each.subject} {each.rule.value}: {why}".rstrip(": ")
@@ -213,7 +213,7 @@ def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
 
 
 def _line(incident: "Incident", zone: ZoneInfo) -> str:
-    from alerts.letter import headline
+    from alerts.notification import headline
     from alerts.words import duration
 
     lasted = "" if incident.is_open else f" for {duration((incident.resolved_at or incident.since) - incident.since)}"

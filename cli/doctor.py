@@ -26,7 +26,7 @@ from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from publisher.inspection import Look
+    from publisher.inspection import SourceResult
 
 WARN_BEFORE = timedelta(days=21)
 """So long before a certificate of the user's ends `doctor` says so."""
@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of the report; a text that is not OK says what to do."""
 
     name: str
@@ -70,7 +70,7 @@ def doctor(context: typer.Context) -> None:
     raise typer.Exit(1 if worst else 0)
 
 
-def _examine(call: Invocation) -> Iterator[Finding]:
+def _examine(call: Invocation) -> Iterator[Diagnosis]:
     yield _check("home", lambda: _home(call))
     yield _check("clock", _clock)
     if call.home.publisher_toml.exists():
@@ -82,9 +82,9 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     try:
         settings = call.server()
     except RigwatchError as exc:
-        yield Finding("settings", Verdict.FAILED, str(exc))
+        yield Diagnosis("settings", Verdict.FAILED, str(exc))
         return
-    yield Finding("settings", Verdict.OK, str(call.home.server_toml))
+    yield Diagnosis("settings", Verdict.OK, str(call.home.server_toml))
     yield _check("timezone", lambda: _timezone(settings))
     yield _check("key", lambda: _key(call, settings))
     yield _check("tls", lambda: _certificates(call, settings))
@@ -98,12 +98,12 @@ def _examine(call: Invocation) -> Iterator[Finding]:
     yield _check("running", lambda: _running(call, settings))
 
 
-def _check(name: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
+def _check(name: str, look: Callable[[], tuple[Verdict, str]]) -> Diagnosis:
     try:
         verdict, text = look()
     except RigwatchError as exc:
-        return Finding(name, Verdict.FAILED, str(exc))
-    return Finding(name, verdict, text)
+        return Diagnosis(name, Verdict.FAILED, str(exc))
+    return Diagnosis(name, verdict, text)
 
 
 def _home(call: Invocation) -> tuple[Verdict, str]:
@@ -180,7 +180,7 @@ def _publisher(call: Invocation) -> tuple[Verdict, str]:
     return Verdict.OK, ", ".join(f"{plan.node} to {plan.account.endpoint}" for plan in plans)
 
 
-def _sources(call: Invocation) -> Iterator[Finding]:
+def _sources(call: Invocation) -> Iterator[Diagnosis]:
     """Reads every source once; nothing where the settings are wrong anyway."""
     from cli.sources import read_all
 
@@ -192,27 +192,27 @@ def _sources(call: Invocation) -> Iterator[Finding]:
     yield from (_of_source(look, f"{look.node.node} {look.source}" if several else look.source) for look in looks)
 
 
-def _of_source(look: "Look", name: str) -> Finding:
+def _of_source(look: "SourceResult", name: str) -> Diagnosis:
     """A source that lacks what it should have has failed, though the rest could be read."""
     from cli.sources import summary_of
     from publisher.inspection import lacks_of
 
     if look.reading is None:
-        return Finding(name, Verdict.FAILED, look.error)
+        return Diagnosis(name, Verdict.FAILED, look.error)
     if look.reading.lacks:
-        return Finding(name, Verdict.FAILED, look.reading.lacks)
+        return Diagnosis(name, Verdict.FAILED, look.reading.lacks)
     odd = "; ".join(lacks_of(look.reading))
-    return Finding(name, Verdict.OK, summary_of(look.reading) + (f" (not readable: {odd})" if odd else ""))
+    return Diagnosis(name, Verdict.OK, summary_of(look.reading) + (f" (not readable: {odd})" if odd else ""))
 
 
 def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
-    from alerts.status import is_blind
+    from alerts.status import is_broker_down
     from store import open_store
 
     with closing(open_store(settings.database.url, call.home)) as store:
         nodes, server = len(store.nodes()), store.server()
     many = f"{nodes} node{'' if nodes == 1 else 's'}"
-    if is_blind(server, call.clock.now()):
+    if is_broker_down(server, call.clock.now()):
         return Verdict.WARNING, f"{many}; the subscriber is not running or has no broker; start 'rigwatch up'"
     return Verdict.OK, f"{many}; the subscriber is at work"
 

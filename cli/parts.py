@@ -12,14 +12,14 @@ from filelock import Timeout
 
 from cli import pasted
 from cli.invocation import Invocation, app, invocation
-from cli.setup import Access, default_settings, look_around, prepare, prepare_publisher, publisher_toml
+from cli.setup import FirstLogin, default_settings, look_around, prepare, prepare_publisher, publisher_toml
 from rigwatch import address, process
 from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home, write_private
 from rigwatch.listening import check_free
 from rigwatch.lock import private_lock
 from rigwatch.settings import ServerSettings
-from rigwatch.supervisor import Part, Supervisor, part_command, port_answers
+from rigwatch.supervisor import SupervisedPart, Supervisor, part_command, port_answers
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 
@@ -165,25 +165,25 @@ def _read_token(join: str) -> str:
         raise TokenError("join token: --join is neither a token (rw1.…), a readable file, nor '-'") from None
 
 
-def _service(call: Invocation, settings: ServerSettings) -> list[Part]:
+def _service(call: Invocation, settings: ServerSettings) -> list[SupervisedPart]:
     if settings.broker.mode == "external":
         return [_part(call, "subscribe")]
     broker = settings.broker
     host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
     ready = port_answers(address.reachable(host), port, clock=call.clock)
-    return [Part("broker", part_command(call.arguments(), "broker"), ready), _part(call, "subscribe")]
+    return [SupervisedPart("broker", part_command(call.arguments(), "broker"), ready), _part(call, "subscribe")]
 
 
-def _web(call: Invocation, settings: ServerSettings) -> Part:
+def _web(call: Invocation, settings: ServerSettings) -> SupervisedPart:
     ready = port_answers(address.reachable(settings.web.host), settings.web.port, clock=call.clock)
-    return Part("web", part_command(call.arguments(), "web"), ready)
+    return SupervisedPart("web", part_command(call.arguments(), "web"), ready)
 
 
-def _part(call: Invocation, name: str) -> Part:
-    return Part(name, part_command(call.arguments(), name))
+def _part(call: Invocation, name: str) -> SupervisedPart:
+    return SupervisedPart(name, part_command(call.arguments(), name))
 
 
-def _supervise(call: Invocation, parts: list[Part], greeting: str) -> None:
+def _supervise(call: Invocation, parts: list[SupervisedPart], greeting: str) -> None:
     supervisor = Supervisor(parts, clock=call.clock, environ=os.environ)
 
     async def main(stop: asyncio.Event) -> None:
@@ -213,7 +213,7 @@ def _check_database(call: Invocation, settings: ServerSettings) -> None:
     open_store(settings.database.url, call.home).close()
 
 
-def _greeting(call: Invocation, settings: ServerSettings, access: Access | None) -> str:
+def _greeting(call: Invocation, settings: ServerSettings, access: FirstLogin | None) -> str:
     login = (
         [f"  user      {access.user}", f"  password  {access.password}   (shown once)"]
         if access

@@ -9,7 +9,7 @@ import typer
 from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
-    from store.work import Work
+    from store.work import Transaction
 
 Author = Annotated[str, typer.Option("--by", help="Who you are [default: the user of this machine].")]
 Why = Annotated[str, typer.Option("--why", help="Why, for whoever reads it later.")]
@@ -27,12 +27,12 @@ def author_of(by: str) -> str:
 
 
 def recorded(
-    do: "Callable[[Work], None]", action: str, subject: str, *, detail: str = "", by: str = "", now: Millis
-) -> "Callable[[Work], None]":
+    do: "Callable[[Transaction], None]", action: str, subject: str, *, detail: str = "", by: str = "", now: Millis
+) -> "Callable[[Transaction], None]":
     """`do` and its line in the audit list, for one transaction of the store."""
     from store import audit
 
-    def both(work: "Work") -> None:
+    def both(work: "Transaction") -> None:
         do(work)
         who = f"{author_of(by)} (command line)"
         audit.record(work, who=who, action=action, subject=subject, detail=detail, now=now)

@@ -7,7 +7,7 @@ import typer
 
 from cli.invocation import Invocation, app, invocation
 from rigwatch.errors import RigwatchError, SettingsError
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 
 if TYPE_CHECKING:
     from publisher.sources.push import PushSettings
@@ -84,4 +84,4 @@ def _settings(call: Invocation, node: str) -> "PushSettings":
         )
         raise SettingsError(f"{call.home.publisher_toml}: {how}")
     raw = {key: value for key, value in found[0][1].items() if key != "kind"}
-    return build(PushSettings, raw, Place(str(call.home.publisher_toml)))
+    return build(PushSettings, raw, SettingPlace(str(call.home.publisher_toml)))

@@ -17,7 +17,7 @@ from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.home import write_private
 from rigwatch.keys import MasterKey
 from rigwatch.settings import ServerSettings
-from rigwatch.settings.loader import Place, build, overlay
+from rigwatch.settings.loader import SettingPlace, build, overlay
 from rigwatch.topics import NodeId
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ kind = "host"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class FirstLogin:
     """How to open the dashboard. The password is known only now: the store keeps a hash."""
 
     url: str
@@ -86,7 +86,7 @@ def init(
         typer.echo(f"address   {access.url}\nuser      {access.user}\npassword  {access.password}")
 
 
-def prepare(call: Invocation) -> Access:
+def prepare(call: Invocation) -> FirstLogin:
     """Sets the home up. `server.toml` is written last, so that an interrupted run is simply done again."""
     from cli.accounts import set_first_user
 
@@ -98,13 +98,13 @@ def prepare(call: Invocation) -> Access:
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     set_first_user(home, settings, ADMIN, password, now=call.clock.now())
     write_private(home.server_toml, SERVER_TOML)
-    return Access(web_url(settings.web), ADMIN, password)
+    return FirstLogin(web_url(settings.web), ADMIN, password)
 
 
 def default_settings() -> ServerSettings:
     """What a server without a file has: the defaults, and the environment over them."""
     overrides = overlay(ServerSettings, {}, os.environ, elsewhere=frozenset({"nodes"}))
-    return build(ServerSettings, overrides, Place("environment"))
+    return build(ServerSettings, overrides, SettingPlace("environment"))
 
 
 def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
@@ -137,7 +137,9 @@ def look_around(call: Invocation) -> "list[Found]":
 def own_name() -> str:
     """This machine's host name, in the letters that names may have."""
     host = socket.gethostname().split(".")[0].lower()
-    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in host).strip("-")[:64]
+    name = "".join(
+        notification if notification.isascii() and notification.isalnum() else "-" for notification in host
+    ).strip("-")[:64]
     try:
         return NodeId("main", name).node
     except TopicError:

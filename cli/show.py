@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alerts.facts import Average, MinuteTotal
     from rigwatch.topics import NodeId
-    from web.standing import Fleet, Standing
+    from web.node_view import FleetView, NodeView
     from web.zone import Zone
 
 MINUTES = 10
@@ -28,9 +28,9 @@ def status(context: typer.Context) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from alerts.mute import at_work
+    from alerts.silence import at_work
     from store import open_store
-    from web.standing import fleet_at
+    from web.node_view import fleet_at
     from web.zone import Zone
 
     call = invocation(context)
@@ -38,7 +38,7 @@ def status(context: typer.Context) -> None:
     store = open_store(settings.database.url, call.home)
     try:
         now = call.clock.now()
-        is_maintained = at_work(store.mutes(now), now, Zone.find(settings.web.timezone).tz)
+        is_maintained = at_work(store.silences(now), now, Zone.find(settings.web.timezone).tz)
         fleet = fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained)
         averages = store.averages(now - round(settings.database.keep / timedelta(milliseconds=1)))
         totals = store.totals(MINUTES, now)
@@ -46,10 +46,10 @@ def status(context: typer.Context) -> None:
         store.close()
     # Into a file or a pipe there is no screen to fit.
     console, zone = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH), Zone.find(settings.web.timezone)
-    if not fleet.standings:
+    if not fleet.views:
         console.print("No node yet. 'rigwatch enroll NAME' prints the token for one.", highlight=False)
         return
-    if fleet.blind:
+    if fleet.broker_down:
         console.print(Text("The subscriber has no broker or is not running: figures are old.", style="red"))
     console.print(_latest(fleet, averages, zone))
     if fleet.rates.mixed:
@@ -57,7 +57,7 @@ def status(context: typer.Context) -> None:
     console.print(_totals(totals, zone, mixed=fleet.rates.mixed))
 
 
-def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> "Table":
+def _latest(fleet: "FleetView", averages: "dict[NodeId, Average]", zone: "Zone") -> "Table":
     from rich.markup import escape
     from rich.text import Text
 
@@ -66,7 +66,7 @@ def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> 
     table = _table(f"Nodes at {zone.full(fleet.now)} {zone.name}", "Node", "Status")
     for column in ("Hashrate", "Average", "Peers", "Block", "Lag", "Last report"):
         table.add_column(column, justify="right", no_wrap=True)
-    for each in fleet.standings:
+    for each in fleet.views:
         average = averages.get(each.facts.id)
         table.add_row(
             escape(str(each.facts.id)),
@@ -77,7 +77,7 @@ def _latest(fleet: "Fleet", averages: "dict[NodeId, Average]", zone: "Zone") -> 
     return table
 
 
-def _figures(each: "Standing", mean: float | None) -> tuple[str, ...]:
+def _figures(each: "NodeView", mean: float | None) -> tuple[str, ...]:
     from web import units
 
     sample = each.facts.sample
@@ -90,7 +90,7 @@ def _figures(each: "Standing", mean: float | None) -> tuple[str, ...]:
     )
 
 
-def _now(fleet: "Fleet") -> "Text":
+def _now(fleet: "FleetView") -> "Text":
     from rich.text import Text
 
     from alerts.totals import said

@@ -14,7 +14,7 @@ from rigwatch.settings.writing import Value, append_sources, toml_value
 
 if TYPE_CHECKING:
     from publisher.detection import Found
-    from publisher.inspection import Look
+    from publisher.inspection import SourceResult
     from publisher.sources.reading import Reading
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -42,7 +42,7 @@ def sources(
     raise typer.Exit(1 if any(each.error for each in looks) else 0)
 
 
-def read_all(call: Invocation) -> "list[Look]":
+def read_all(call: Invocation) -> "list[SourceResult]":
     """Each source that the settings name, read once."""
     from publisher.inspection import look_at
     from publisher.plan import plans_of
@@ -106,7 +106,7 @@ def hashrate(value: float) -> str:
     return f"{value:.2f}".removesuffix(".00") + f" {_PREFIXES[scale]}H/s"
 
 
-def _as_json(look: "Look") -> dict[str, Any]:
+def _as_json(look: "SourceResult") -> dict[str, Any]:
     import msgspec
 
     from publisher.inspection import lacks_of
@@ -120,7 +120,7 @@ def _as_json(look: "Look") -> dict[str, Any]:
     return {**head, "figures": figures, "lacks": list(lacks_of(look.reading))}
 
 
-def _told(looks: "Sequence[Look]") -> Iterator[str]:
+def _told(looks: "Sequence[SourceResult]") -> Iterator[str]:
     from publisher.inspection import lacks_of
 
     node = None

@@ -20,7 +20,7 @@ from rigwatch.texts import visible
 from rigwatch.topics import PREFIX, parse_topic
 
 if TYPE_CHECKING:
-    from rigwatch.mqtt import Connection, Message
+    from rigwatch.mqtt import MqttConnection, MqttMessage
 
 ACCOUNT = "watch"
 SHOWN_MOST = 131_072
@@ -37,7 +37,7 @@ def watch(context: typer.Context) -> None:
     async def main(stop: asyncio.Event) -> None:
         refused: list[OSError] = []
 
-        def show(message: "Message") -> None:
+        def show(message: "MqttMessage") -> None:
             try:
                 typer.echo(line_of(message, access, call.clock))
             except OSError as exc:
@@ -60,9 +60,11 @@ def watch(context: typer.Context) -> None:
     call.run("watch", main)
 
 
-async def connect(call: Invocation, settings: ServerSettings, on_message: "Callable[[Message], None]") -> "Connection":
+async def connect(
+    call: Invocation, settings: ServerSettings, on_message: "Callable[[MqttMessage], None]"
+) -> "MqttConnection":
     """A connection under the account that may read everything and change nothing."""
-    from rigwatch.mqtt import Connection, Endpoint, Login
+    from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin
 
     url, ca = local_broker_url(settings.broker), None
     if url.startswith("mqtts:") and settings.broker.mode == "embedded":
@@ -71,11 +73,11 @@ async def connect(call: Invocation, settings: ServerSettings, on_message: "Calla
         ca = tls.ca_pem(call.home)
     password = master_key(call.home, settings).service_password(ACCOUNT)
     # Several people may watch at once, and of two with one client id each would throw the other out.
-    login = Login(ACCOUNT, password, f"{ACCOUNT}.{os.getpid()}")
-    return await Connection.open(Endpoint.parse(url, ca), login, on_message=on_message)
+    login = MqttLogin(ACCOUNT, password, f"{ACCOUNT}.{os.getpid()}")
+    return await MqttConnection.open(Endpoint.parse(url, ca), login, on_message=on_message)
 
 
-def line_of(message: "Message", access: NodeAccess, clock: Clock) -> str:
+def line_of(message: "MqttMessage", access: NodeAccess, clock: Clock) -> str:
     """`time topic text`; a message that cannot be opened says why instead. Control characters are made visible.
 
     Whatever the message is, it is a line: a stranger's bytes must not end the look at all others.
@@ -86,7 +88,7 @@ def line_of(message: "Message", access: NodeAccess, clock: Clock) -> str:
     return visible(f"{stamp} {message.topic.removeprefix(PREFIX + '/')}{mark} {_text(message, access, now)}")
 
 
-def _text(message: "Message", access: NodeAccess, now: int) -> str:
+def _text(message: "MqttMessage", access: NodeAccess, now: int) -> str:
     try:
         node, _ = parse_topic(message.topic)
     except WireError:

@@ -8,7 +8,7 @@ from typing import Final
 
 from legacy import client_config, server_config
 from legacy.client_config import ClientConfig
-from legacy.loose_json import Document, NotJsonError, decode
+from legacy.loose_json import Document, LooseJsonError, decode
 from legacy.server_config import ServerConfig
 from rigwatch.errors import SettingsError
 
@@ -115,5 +115,5 @@ def _take_config(path: Path, data: bytes, found: Installation, *, named: bool) -
 def _document(path: Path, data: bytes) -> Document:
     try:
         return decode(data)
-    except NotJsonError as exc:
+    except LooseJsonError as exc:
         raise SettingsError(f"{path}: cannot be read as the old tool's settings: {exc}") from None

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from legacy.rows import Fault, LogRow, convert
+from legacy.rows import LogRow, RowFault, convert
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 
 
-class Taken(Protocol):
+class ImportOutcome(Protocol):
     """What the store says of one node's samples: `store.past.Taken`."""
 
     @property
@@ -28,7 +28,7 @@ class Progress(Protocol):
     def __call__(self, rows: int, /) -> None: ...
 
 
-Store: TypeAlias = Callable[[Mapping[NodeId, list[Sample]]], Mapping[NodeId, Taken]]
+Store: TypeAlias = Callable[[Mapping[NodeId, list[Sample]]], Mapping[NodeId, ImportOutcome]]
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Counted:
     """What became of all rows. `newcomers` are of nodes that the table had not when it was first looked at."""
 
     nodes: dict[int, NodeCount] = field(default_factory=dict)
-    faults: Counter[Fault] = field(default_factory=Counter)
+    faults: Counter[RowFault] = field(default_factory=Counter)
     newcomers: int = 0
     oldest: Millis | None = None
 
@@ -84,7 +84,7 @@ def _samples(
     samples: dict[NodeId, list[Sample]] = {}
     for row in page:
         read = convert(row, now)
-        if isinstance(read, Fault):
+        if isinstance(read, RowFault):
             counted.faults[read] += 1
             continue
         number, sample = read

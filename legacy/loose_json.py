@@ -19,14 +19,14 @@ _LAST_BACKSLASH = re.compile(r'\\"[ \t]*(?:,?[ \t]*(?:\r|\n|\}|$)|[, \t][ \t]*")
 _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
-class NotJsonError(ValueError):
+class LooseJsonError(ValueError):
     """The text is no object of settings, however kindly it is read; its words are for people."""
 
 
 def decode(data: bytes) -> Document:
     """The settings of one flat object, keys in small letters: the old tool did not tell them apart either.
 
-    Nested values and lists are left out; there are none in its files. Raises `NotJsonError`.
+    Nested values and lists are left out; there are none in its files. Raises `LooseJsonError`.
     """
     text = _text(data)
     try:
@@ -34,7 +34,7 @@ def decode(data: bytes) -> Document:
     except (ValueError, RecursionError):
         document = _Reader(text).document()
     if not isinstance(document, dict):
-        raise NotJsonError("holds no settings in braces")
+        raise LooseJsonError("holds no settings in braces")
     return {key.lower(): _storable(value) for key, value in document.items() if not isinstance(value, dict | list)}
 
 
@@ -137,5 +137,5 @@ class _Reader:
             raise self._wrong(otherwise)
         self._at += 1
 
-    def _wrong(self, what: str) -> NotJsonError:
-        return NotJsonError(f"line {self._text.count(chr(10), 0, self._at) + 1}: {what}")
+    def _wrong(self, what: str) -> LooseJsonError:
+        return LooseJsonError(f"line {self._text.count(chr(10), 0, self._at) + 1}: {what}")

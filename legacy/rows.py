@@ -24,7 +24,7 @@ _MOST = 2**53
 _UNREACHED: Final = {SOURCE: UNREACHED}
 
 
-class Fault(StrEnum):
+class RowFault(StrEnum):
     """Why a row is not taken."""
 
     NO_NODE = "no node id"
@@ -48,19 +48,19 @@ class LogRow(NamedTuple):
     block: Cell
 
 
-def convert(row: LogRow, now: Millis) -> tuple[int, Sample] | Fault:
+def convert(row: LogRow, now: Millis) -> tuple[int, Sample] | RowFault:
     """The old id of its node, and the sample.
 
     `n` is the row's second and the last three digits of its id: the same in every run, whatever else is in the table,
     and different for two rows of one second.
     """
     if type(row.node) is not int or row.node < 1 or type(row.id) is not int:
-        return Fault.NO_NODE
+        return RowFault.NO_NODE
     at = moment(row.ts)
-    if isinstance(at, Fault):
+    if isinstance(at, RowFault):
         return at
     if at > now + CLOCK_TOLERANCE:
-        return Fault.NOT_YET
+        return RowFault.NOT_YET
     figures = (row.hashrate, row.peers, row.block)
     hashrate, peers, block = map(_figure, figures)
     if hashrate is None or peers is None or block is None:
@@ -71,10 +71,10 @@ def convert(row: LogRow, now: Millis) -> tuple[int, Sample] | Fault:
     return row.node, Sample(n, at, hashrate=hashrate, peers=int(peers), block=int(block))
 
 
-def moment(ts: Cell) -> Millis | Fault:
+def moment(ts: Cell) -> Millis | RowFault:
     """Milliseconds since 1970. Without a zone it is UTC, as the old server wrote it."""
     if ts is None or ts == "":
-        return Fault.NO_TIME
+        return RowFault.NO_TIME
     try:
         if isinstance(ts, str):
             # Go's driver writes nine digits behind the second, and some versions a zone's letters.
@@ -83,10 +83,10 @@ def moment(ts: Cell) -> Millis | Fault:
         elif isinstance(ts, int | float) and not isinstance(ts, bool):
             at = round(ts * 1000)
         else:
-            return Fault.GARBLED_TIME
+            return RowFault.GARBLED_TIME
     except (ValueError, OverflowError):
-        return Fault.GARBLED_TIME
-    return at if _EARLIEST <= at < _MOST else Fault.GARBLED_TIME
+        return RowFault.GARBLED_TIME
+    return at if _EARLIEST <= at < _MOST else RowFault.GARBLED_TIME
 
 
 def _figure(cell: Cell) -> float | None:
@@ -95,8 +95,8 @@ def _figure(cell: Cell) -> float | None:
     return cell if usable else None  # type: ignore[return-value] # mypy does not carry it over
 
 
-def _fault(figures: tuple[Cell, ...]) -> Fault:
+def _fault(figures: tuple[Cell, ...]) -> RowFault:
     if None in figures:
-        return Fault.MISSING
+        return RowFault.MISSING
     negative = any(isinstance(each, int | float) and each < 0 for each in figures)
-    return Fault.NEGATIVE if negative else Fault.NO_NUMBER
+    return RowFault.NEGATIVE if negative else RowFault.NO_NUMBER

@@ -17,7 +17,7 @@ MARKS = frozenset({"mport", "webport", "webusername", "webpassword", "keeplogsho
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WantedSetting:
     """A setting that the old file asks for. `shown` is what may be said of its value aloud."""
 
     setting: Setting
@@ -25,7 +25,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class LegacyUser:
     """Who could open the old page."""
 
     name: str
@@ -36,21 +36,21 @@ class Person:
 class ServerConfig:
     """What is in the file. `left` are lines for people about what is not taken over, and why."""
 
-    wishes: tuple[Wish, ...]
+    wishes: tuple[WantedSetting, ...]
     left: tuple[str, ...]
-    person: Person | None
+    person: LegacyUser | None
     passphrase: tuple[Setting, ...] = field(repr=False)
     uses_postgres: bool = False
 
 
 def convert(old: Mapping[str, Value]) -> ServerConfig:
     """What cannot be taken over is said, and never stops the rest."""
-    wishes: list[Wish] = []
+    wishes: list[WantedSetting] = []
     left: list[str] = []
     for part in (_port, _keep, _zone, _telegram):
         try:
             for each in part(old):
-                if isinstance(each, Wish):
+                if isinstance(each, WantedSetting):
                     wishes.append(each)
                 else:
                     left.append(each)
@@ -64,25 +64,25 @@ def convert(old: Mapping[str, Value]) -> ServerConfig:
     return ServerConfig(tuple(wishes), tuple(left), person, passphrase, postgres)
 
 
-def _port(old: Mapping[str, Value]) -> Iterator[Wish | str]:
+def _port(old: Mapping[str, Value]) -> Iterator[WantedSetting | str]:
     port = number_of(old, "WEBPORT")
     if port is None:
         return
     if not 1 <= port <= 65535:
         raise ValueError("WEBPORT is not a port (1 to 65535)")
-    yield Wish(Setting(("web",), "port", port), str(port))
+    yield WantedSetting(Setting(("web",), "port", port), str(port))
 
 
-def _keep(old: Mapping[str, Value]) -> Iterator[Wish | str]:
+def _keep(old: Mapping[str, Value]) -> Iterator[WantedSetting | str]:
     hours = number_of(old, "KeepLogsHours")
     if hours is None:
         return
     if not 1 <= hours <= 876_000:
         raise ValueError("KeepLogsHours is not from 1 to 876000")
-    yield Wish(Setting(("database",), "keep", f"{hours}h"), f"{hours}h")
+    yield WantedSetting(Setting(("database",), "keep", f"{hours}h"), f"{hours}h")
 
 
-def _zone(old: Mapping[str, Value]) -> Iterator[Wish | str]:
+def _zone(old: Mapping[str, Value]) -> Iterator[WantedSetting | str]:
     name = text_of(old, "TimeZoneLocation")
     if not name:
         return
@@ -91,10 +91,10 @@ def _zone(old: Mapping[str, Value]) -> Iterator[Wish | str]:
     except (ValueError, OSError, LookupError):
         yield "TimeZoneLocation is not a time zone; times are shown in UTC, as the old tool did"
         name = "UTC"
-    yield Wish(Setting(("web",), "timezone", name), name)
+    yield WantedSetting(Setting(("web",), "timezone", name), name)
 
 
-def _telegram(old: Mapping[str, Value]) -> Iterator[Wish | str]:
+def _telegram(old: Mapping[str, Value]) -> Iterator[WantedSetting | str]:
     key = text_of(old, "TelegramBotAPIKey").removeprefix("bot")
     if not is_yes(old, "UseTelegramBot"):
         if key:
@@ -108,10 +108,10 @@ def _telegram(old: Mapping[str, Value]) -> Iterator[Wish | str]:
     if not chat:
         raise ValueError("TelegramChannelID is missing")
     shown = f"Telegram, chat {chat}"
-    yield Wish(Setting(("alerts",), "channels", [f"tgram://{number}:{secret}/{chat}"], secret=True), shown)
+    yield WantedSetting(Setting(("alerts",), "channels", [f"tgram://{number}:{secret}/{chat}"], secret=True), shown)
 
 
-def _person(old: Mapping[str, Value], left: list[str]) -> Person | None:
+def _person(old: Mapping[str, Value], left: list[str]) -> LegacyUser | None:
     name, password = text_of(old, "WEBUsername"), str(old.get("webpassword") or "")
     if not name or not password:
         return None
@@ -121,7 +121,7 @@ def _person(old: Mapping[str, Value], left: list[str]) -> Person | None:
     if len(password) < PASSWORD_MIN:
         left.append(f"WEBPassword: shorter than {PASSWORD_MIN} characters; 'rigwatch user add {name}' makes a new user")
         return None
-    return Person(name, password)
+    return LegacyUser(name, password)
 
 
 def _passphrase(old: Mapping[str, Value], left: list[str]) -> tuple[Setting, ...]:

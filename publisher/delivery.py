@@ -27,7 +27,7 @@ REPORT_BYTES_MAX: Final = 128 * 1024
 """JSON of the samples in one report; brokers refuse large packets, and a slow uplink needs seconds for this much."""
 
 
-class Kind(Enum):
+class SampleKind(Enum):
     LIVE = auto()
     HISTORY = auto()
 
@@ -37,20 +37,20 @@ class Batch:
     """Samples that go out as one report; `number` identifies the sending, not the samples."""
 
     number: int
-    kind: Kind
+    kind: SampleKind
     samples: tuple[int, ...]
 
 
 @dataclass(slots=True)
 class _InFlight:
-    kind: Kind
+    kind: SampleKind
     left: set[int]
     sent_at: float
     due: float | None = None
     """When it goes back to waiting; None while the broker has not confirmed it."""
 
 
-class Delivery:
+class SampleDelivery:
     """The samples of one node on their way. Times are monotonic seconds."""
 
     def __init__(self) -> None:
@@ -87,11 +87,11 @@ class Delivery:
         self._expire(now)
         if self._live is not None:
             n, self._live = self._live, None
-            return self._send(Kind.LIVE, (n,), now)
-        if sum(report.kind is Kind.HISTORY for report in self._in_flight.values()) >= self._batches:
+            return self._send(SampleKind.LIVE, (n,), now)
+        if sum(report.kind is SampleKind.HISTORY for report in self._in_flight.values()) >= self._batches:
             return None
         history = self._next_history()
-        return self._send(Kind.HISTORY, history, now) if history else None
+        return self._send(SampleKind.HISTORY, history, now) if history else None
 
     def wakes_at(self) -> float | None:
         """When `next` may have something without anything having happened."""
@@ -127,11 +127,11 @@ class Delivery:
     def _adapt(self, acked: set[int], now: float) -> None:
         """One batch more on its way after each that was acked quickly, one alone after one that was not."""
         for report in self._in_flight.values():
-            if report.kind is Kind.HISTORY and report.left <= acked:
+            if report.kind is SampleKind.HISTORY and report.left <= acked:
                 quick = now - report.sent_at <= QUICK
                 self._batches = min(self._batches + 1, BATCHES_MAX) if quick else 1
 
-    def _send(self, kind: Kind, samples: tuple[int, ...], now: float) -> Batch:
+    def _send(self, kind: SampleKind, samples: tuple[int, ...], now: float) -> Batch:
         self._numbers += 1
         self._waiting.difference_update(samples)
         self._in_flight[self._numbers] = _InFlight(kind, set(samples), now)
@@ -159,13 +159,13 @@ class Delivery:
                 self._waiting |= report.left
                 self._order = None
                 del self._in_flight[number]
-                if report.kind is Kind.HISTORY:
+                if report.kind is SampleKind.HISTORY:
                     self._silences += 1
                     self._batches = 1
 
-    def _patience(self, kind: Kind) -> float:
+    def _patience(self, kind: SampleKind) -> float:
         # A live report joins history after the first wait; history is what is repeated, so only it slows down.
-        silences = self._silences if kind is Kind.HISTORY else 0
+        silences = self._silences if kind is SampleKind.HISTORY else 0
         return doubled(1 + silences, first=PATIENCE, most=PATIENCE_MAX)
 
     def _bring_forward(self, now: float) -> None:

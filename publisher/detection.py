@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from publisher.inspection import Look, look_at
+from publisher.inspection import SourceResult, look_at
 from publisher.sources.nvml_library import has_cards
 from publisher.sources.reading import Reading
 from publisher.sources.registry import KINDS, build_sources
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 
 HTTP_PORTS: Final[Mapping[int, str]] = {
@@ -124,9 +124,9 @@ def _look(candidate: Candidate, clock: Clock) -> Found | None:
     return None
 
 
-def _read(settings: Mapping[str, Any], clock: Clock) -> Look | None:
+def _read(settings: Mapping[str, Any], clock: Clock) -> SourceResult | None:
     node = NodeId("main", "here")
-    sources = build_sources([settings], Place("detection"), Context(node, clock))
+    sources = build_sources([settings], SettingPlace("detection"), Context(node, clock))
     return look_at((node, label, source) for label, source in sources)[0]
 
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from publisher.delivery import Delivery
+from publisher.delivery import SampleDelivery
 from publisher.outbox import Outbox, on_disk
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.clock import Clock
 from rigwatch.messages import Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingReport:
     """Samples to be sent as one report; `number` is what `broker_has` wants back."""
 
     number: int
@@ -27,11 +27,11 @@ class Dispatch:
         self.wake = asyncio.Event()
         self._outbox = outbox
         self._clock = clock
-        self._delivery = Delivery()
+        self._delivery = SampleDelivery()
         # The disk is asked in threads; without the lock a sample could fall between the two while both change.
         self._lock = asyncio.Lock()
 
-    async def keep(self, summary: Summary) -> None:
+    async def keep(self, summary: UnnumberedSample) -> None:
         """Numbers and stores a sample, and has it sent."""
         async with self._lock:
             kept = await on_disk(self._outbox, partial(self._outbox.append, summary))
@@ -53,7 +53,7 @@ class Dispatch:
         async with self._lock:
             self._delivery.restart(await on_disk(self._outbox, self._outbox.pending))
 
-    async def next(self) -> Outgoing | None:
+    async def next(self) -> OutgoingReport | None:
         """The next report to send now, or None."""
         async with self._lock:
             if self._outbox.is_set_free():
@@ -64,7 +64,7 @@ class Dispatch:
                 missing = set(batch.samples).difference(sample.n for sample in samples)
                 self._delivery.forget(missing, self._clock.monotonic())
                 if samples:
-                    return Outgoing(batch.number, tuple(samples))
+                    return OutgoingReport(batch.number, tuple(samples))
             return None
 
     def broker_has(self, number: int) -> None:

@@ -15,7 +15,7 @@ _GRACE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SourceResult:
     """What one source of a node gave: a reading, or else the error."""
 
     node: NodeId
@@ -24,13 +24,13 @@ class Look:
     error: str = ""
 
 
-def look_at(sources: Iterable[tuple[NodeId, str, Source]]) -> list[Look]:
+def look_at(sources: Iterable[tuple[NodeId, str, Source]]) -> list[SourceResult]:
     """All of them side by side, in their order; takes as long as the slowest, and no longer than its timeout."""
     reading = [
         (node, label, source, start_thread(source.read, name=f"source-{label}")) for node, label, source in sources
     ]
     return [
-        Look(node, label, *_given(read, source.timeout.total_seconds() + _GRACE))
+        SourceResult(node, label, *_given(read, source.timeout.total_seconds() + _GRACE))
         for node, label, source, read in reading
     ]
 

@@ -29,7 +29,7 @@ class Stored(Sample, frozen=True, omit_defaults=True):
     since: int = 0
 
 
-class Moment(Struct, frozen=True, gc=False):
+class SampleMoment(Struct, frozen=True, gc=False):
     """Of a stored sample, what tells when it was taken."""
 
     n: int
@@ -39,7 +39,7 @@ class Moment(Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class Present:
     """The present: the wall clock, the boot and how long it has lasted, and from which age on a sample is history."""
 
     now: Millis
@@ -56,23 +56,23 @@ class Here:
     def is_set(self) -> bool:
         return self.now >= NEVER_SET
 
-    def knows(self, moment: Moment) -> bool:
+    def knows(self, moment: SampleMoment) -> bool:
         """Whether it was taken in this boot. A machine that was put back to an earlier state has another past."""
         return moment.boot == self.boot and moment.since <= self.elapsed
 
-    def believes(self, moment: Moment) -> bool:
+    def believes(self, moment: SampleMoment) -> bool:
         """Whether a moment of an earlier boot can be right."""
         return NEVER_SET <= moment.at <= self.now + TOLERANCE
 
-    def waits_for(self, moment: Moment) -> bool:
+    def waits_for(self, moment: SampleMoment) -> bool:
         """Whether to keep the sample until the clock is set: sent before, it would be misdated for good."""
         return not self.is_set and self.elapsed < WAIT and not self.knows(moment)
 
 
-def put_right(moments: Iterable[Moment], here: Here) -> dict[int, Moment]:
+def put_right(moments: Iterable[SampleMoment], here: Present) -> dict[int, SampleMoment]:
     """The samples whose moment was another than they say, by n; those of earlier boots only once the clock is set."""
-    corrected: dict[int, Moment] = {}
-    later: Moment | None = None
+    corrected: dict[int, SampleMoment] = {}
+    later: SampleMoment | None = None
     ceiling = here.began
     for moment in sorted(moments, key=lambda each: each.n, reverse=True):
         at = _placed(moment, later, ceiling, here)
@@ -83,7 +83,7 @@ def put_right(moments: Iterable[Moment], here: Here) -> dict[int, Moment]:
     return corrected
 
 
-def _placed(moment: Moment, later: Moment | None, ceiling: Millis, here: Here) -> Millis:
+def _placed(moment: SampleMoment, later: SampleMoment | None, ceiling: Millis, here: Present) -> Millis:
     if here.knows(moment):
         at = here.began + moment.since
         return max(at, 0) if abs(at - moment.at) > TOLERANCE else moment.at
@@ -100,7 +100,7 @@ def _placed(moment: Moment, later: Moment | None, ceiling: Millis, here: Here) -
     return max(newest, oldest, 0)
 
 
-def moment_of(body: bytes) -> Moment:
+def moment_of(body: bytes) -> SampleMoment:
     """Raises `msgspec.DecodeError`."""
     return _moments.decode(body)
 
@@ -124,6 +124,6 @@ def moved(body: bytes, at: Millis) -> bytes:
 
 
 _encoder = json.Encoder()
-_moments = json.Decoder(Moment)
+_moments = json.Decoder(SampleMoment)
 _samples = json.Decoder(Sample)
 _stored = json.Decoder(Stored)

@@ -10,8 +10,8 @@ from publisher.outbox import Outbox
 from publisher.plan import Plan
 from publisher.presence import presence_of
 from publisher.sampler import Sampler
-from publisher.session import Session
-from publisher.summary import Summary
+from publisher.session import PublisherSession
+from publisher.summary import UnnumberedSample
 from rigwatch import __version__
 from rigwatch.clock import Clock
 from rigwatch.figures import LINE_MAX
@@ -33,11 +33,11 @@ async def run_node(
     device = presence_of(plan.sources)
     heard = {} if device is None else {"on_read": device.note}
     sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock, phase=plan.phase, **heard)
-    session = Session(
+    session = PublisherSession(
         plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal, device=device
     )
 
-    async def keep(summary: Summary) -> None:
+    async def keep(summary: UnnumberedSample) -> None:
         # Nothing is to be said of a machine that is not there but that, and the session says it.
         if device is None or device.is_here:
             await dispatch.keep(summary)

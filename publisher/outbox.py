@@ -20,7 +20,7 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from publisher.boot import Boot
-from publisher.moments import Here, Moment, Stored, body_of, moment_of, moved, sample_of
+from publisher.moments import Present, SampleMoment, Stored, body_of, moment_of, moved, sample_of
 from publisher.outbox_file import (
     Changes,
     DiskRefusedError,
@@ -30,7 +30,7 @@ from publisher.outbox_file import (
     OutboxUnusableError,
     set_aside,
 )
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from publisher.timekeeper import Timekeeper
 from rigwatch.clock import Clock
 from rigwatch.figures import LINE_MAX, MEASURED
@@ -112,7 +112,7 @@ class Outbox:
         with self._lock:
             return dict(self._sizes)
 
-    def append(self, summary: Summary) -> Kept:
+    def append(self, summary: UnnumberedSample) -> Kept:
         """Numbers the sample, keeps it, and drops the oldest ones where there is no room."""
         with self._lock:
             self._put_right()
@@ -128,7 +128,7 @@ class Outbox:
             self._loss = ""
             self._sizes[n] = len(body)
             self._bytes += len(body)
-            self._times.note(Moment(n, here.now, here.boot, here.elapsed))
+            self._times.note(SampleMoment(n, here.now, here.boot, here.elapsed))
             self._unwritten.new[n] = body
             self._write()
             # With this line and the store it can be counted, in both directions, that no sample was lost on its way.
@@ -205,7 +205,7 @@ class Outbox:
         log.info("clock was set, samples put right node=%s count=%s", self._node, len(bodies))
         self._write()
 
-    def _body(self, summary: Summary, n: int, here: Here) -> bytes:
+    def _body(self, summary: UnnumberedSample, n: int, here: Present) -> bytes:
         errors = dict(islice(summary.errors.items(), _SOURCE_ERRORS_MAX))
         if text := self._own_error():
             errors[ERROR_NAME] = text

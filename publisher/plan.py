@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.session import Account
+from publisher.session import NodeAccount
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context, Source
 from rigwatch.clock import Clock
@@ -17,7 +17,7 @@ from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.mqtt import Endpoint
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.settings.publisher import NodeSettings, PublisherSettings
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
@@ -32,7 +32,7 @@ class Plan:
     `phase`, from 0 to 1, is the part of a source's `every` that passes before its first read.
     """
 
-    account: Account
+    account: NodeAccount
     name: str
     interval: timedelta
     tags: tuple[str, ...]
@@ -49,7 +49,7 @@ def plans_of(settings: PublisherSettings, home: Home, *, clock: Clock) -> tuple[
 
     Each different passphrase costs about 0.1 s (scrypt), however many nodes share it.
     """
-    place = Place(str(home.publisher_toml))
+    place = SettingPlace(str(home.publisher_toml))
     master = cache(MasterKey.from_passphrase)
     plans: list[Plan] = []
     for at, node in enumerate(settings.nodes, start=1):
@@ -71,17 +71,17 @@ def phase_of(node: NodeId) -> float:
     return int.from_bytes(sha256(str(node).encode()).digest()[:4]) / 2**32
 
 
-def _account(node: NodeSettings, here: Place, home: Home, master: Callable[[str], MasterKey]) -> Account:
+def _account(node: NodeSettings, here: SettingPlace, home: Home, master: Callable[[str], MasterKey]) -> NodeAccount:
     keepalive = round(node.keepalive.total_seconds())
     ca = _file(node.ca_file, here.key("ca_file"), home) if node.ca_file else None
     try:
         if node.token or node.token_file:
             token = JoinToken.decode(node.token or _file(node.token_file, here.key("token_file"), home))
             _check_names(node, token.node, here)
-            return Account(token.node, token.key, _endpoint(node.server or token.url, ca or token.ca), keepalive)
+            return NodeAccount(token.node, token.key, _endpoint(node.server or token.url, ca or token.ca), keepalive)
         passphrase = node.passphrase or _file(node.passphrase_file, here.key("passphrase_file"), home)
         identity = NodeId(node.site or DEFAULT_SITE, node.node)
-        return Account(identity, master(passphrase).node_key(identity), _endpoint(node.server, ca), keepalive)
+        return NodeAccount(identity, master(passphrase).node_key(identity), _endpoint(node.server, ca), keepalive)
     except RigwatchError as exc:
         if str(exc).startswith(here.source):
             raise
@@ -99,7 +99,7 @@ def _endpoint(url: str, ca: str | None) -> Endpoint:
     return endpoint
 
 
-def _check_names(node: NodeSettings, told: NodeId, here: Place) -> None:
+def _check_names(node: NodeSettings, told: NodeId, here: SettingPlace) -> None:
     for key, named, known in (("node", node.node, told.node), ("site", node.site, told.site)):
         if named and named != known:
             raise SettingsError(
@@ -107,7 +107,7 @@ def _check_names(node: NodeSettings, told: NodeId, here: Place) -> None:
             )
 
 
-def _file(path: str, place: Place, home: Home) -> str:
+def _file(path: str, place: SettingPlace, home: Home) -> str:
     """The content of a file that the settings name; a relative path is relative to the home."""
     try:
         return (home.path / Path(path).expanduser()).read_text("utf-8").strip()

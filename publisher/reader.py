@@ -19,7 +19,7 @@ _SPREAD_MOST: Final = 10.0
 """Seconds over which first reads are spread: a node is not known before its first read."""
 
 
-class Reader:
+class SourceReader:
     """Keeps what one source gives until it is taken; a read that hangs never has a second one beside it."""
 
     def __init__(

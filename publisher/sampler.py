@@ -5,10 +5,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from publisher.reader import Reader
+from publisher.reader import SourceReader
 from publisher.roll import Roll
 from publisher.sources.source import Source
-from publisher.summary import Read, Summary, summarise
+from publisher.summary import Read, UnnumberedSample, summarise
 from rigwatch.clock import Clock
 from rigwatch.topics import NodeId
 
@@ -32,13 +32,13 @@ class Sampler:
         self._clock = clock
         self._interval = interval.total_seconds()
         self._readers = [
-            Reader(label, source, interval=interval, clock=clock, phase=phase, on_read=on_read)
+            SourceReader(label, source, interval=interval, clock=clock, phase=phase, on_read=on_read)
             for label, source in sources
         ]
         self._failing: dict[str, str] = {}
         self._roll = Roll()
 
-    async def run(self, keep: Callable[[Summary], Awaitable[None]]) -> None:
+    async def run(self, keep: Callable[[UnnumberedSample], Awaitable[None]]) -> None:
         """Hands `keep` the first summary as soon as every source has answered, then one an interval; never returns."""
         async with asyncio.TaskGroup() as group:
             for reader in self._readers:
@@ -51,13 +51,13 @@ class Sampler:
                 due = max(due + self._interval, self._clock.monotonic())
                 await self._clock.sleep(due - self._clock.monotonic())
 
-    def _summary(self) -> Summary:
+    def _summary(self) -> UnnumberedSample:
         gathered = [reader.take() for reader in self._readers]
         summary = summarise(gathered, self._roll.unseen(gathered), failing=self._failing)
         self._log_changes(summary)
         return summary
 
-    def _log_changes(self, summary: Summary) -> None:
+    def _log_changes(self, summary: UnnumberedSample) -> None:
         for source, error in summary.errors.items():
             if source not in self._failing:
                 log.warning("source fails node=%s source=%s error=%s", self._node, source, error)

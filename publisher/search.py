@@ -19,7 +19,7 @@ from publisher.sources.registry import build_sources
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
 from rigwatch.figures import LINE_MAX
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 
 AT_ONCE: Final = 64
@@ -96,7 +96,7 @@ async def _by_library(address: str) -> FoundMiner | None:
 def _by_own_sources(address: str, tries: Sequence[Mapping[str, Any]], clock: Clock) -> FoundMiner | None:
     context = Context(NodeId("main", "here"), clock)
     for settings in tries:
-        sources = build_sources([{**settings, "timeout": _OWN_TIMEOUT}], Place("search"), context)
+        sources = build_sources([{**settings, "timeout": _OWN_TIMEOUT}], SettingPlace("search"), context)
         (look,) = look_at((context.node, label, source) for label, source in sources)
         if look.reading is not None and look.reading.hashrate is not None:
             # It has just answered, so the kernel knows whose the address is.

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import UNSET, structs
 
 from publisher.comeback import Comeback
-from publisher.dispatch import Dispatch, Outgoing
+from publisher.dispatch import Dispatch, OutgoingReport
 from publisher.journal import Journal, LogJournal
 from publisher.moments import NEVER_SET
 from publisher.presence import DevicePresence
@@ -25,8 +25,17 @@ from rigwatch.figures import LINE_MAX
 from rigwatch.first import first_of
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, Status, decode, encode
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable, Will
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.mqtt import (
+    Endpoint,
+    LastWill,
+    MqttConnection,
+    MqttError,
+    MqttLogin,
+    MqttMessage,
+    MqttRefused,
+    Unreachable,
+)
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +56,7 @@ GOODBYE: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class NodeAccount:
     """As whom, and where, a node connects. `keepalive` is in seconds."""
 
     node: NodeId
@@ -72,12 +81,12 @@ class _Gone(Exception):
         self.why = why
 
 
-class Session:
+class PublisherSession:
     """Keeps one node on its broker until it is stopped. `about` is what birth and will say, state and session aside."""
 
     def __init__(
         self,
-        account: Account,
+        account: NodeAccount,
         about: Status,
         dispatch: Dispatch,
         *,
@@ -92,7 +101,7 @@ class Session:
         self._account, self._dispatch, self._clock = account, dispatch, clock
         # Not from `random`, which may have a seed that another machine has as well.
         self._about = structs.replace(about, instance=secrets.token_hex(8))
-        self._login = Login(str(account.node), account.key.mqtt_password, client_id=str(account.node))
+        self._login = MqttLogin(str(account.node), account.key.mqtt_password, client_id=str(account.node))
         self._journal = journal or LogJournal(account.node, account.endpoint)
         rival = Backoff(first=RIVAL_MOST, most=RIVAL_MOST, least=RIVAL_LEAST, random=random)
         self._retry = Comeback(Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random), stable=STABLE, rival=rival)
@@ -124,7 +133,7 @@ class Session:
                 return 0.0
         except MqttError as exc:
             # A broker that says no for another reason than the login (it is overloaded, say) may soon say yes.
-            if isinstance(exc, Refused) and exc.login:
+            if isinstance(exc, MqttRefused) and exc.login:
                 return self._refused(exc)
             self._journal.unreachable(f"{exc}{self._clock_trouble()}")
             return self._retry.unreachable()
@@ -139,11 +148,11 @@ class Session:
         unset = self._clock.now() < NEVER_SET
         return f" (this machine's clock says {as_iso(self._clock.now())[:10]}: it has to be set first)" if unset else ""
 
-    async def _connect(self, session: int, stopping: "asyncio.Task[object]") -> Connection | None:
+    async def _connect(self, session: int, stopping: "asyncio.Task[object]") -> MqttConnection | None:
         self._acks.clear()
-        will = Will(topic_of(self._account.node, Channel.STATUS), self._status(NodeState.LOST, session))
+        will = LastWill(topic_of(self._account.node, TopicLevel.STATUS), self._status(NodeState.LOST, session))
         opening = asyncio.create_task(
-            Connection.open(
+            MqttConnection.open(
                 self._account.endpoint,
                 self._login,
                 on_message=self._received,
@@ -160,7 +169,7 @@ class Session:
                 with suppress(asyncio.CancelledError, MqttError):
                     (await opening).abort()
 
-    async def _live(self, connection: Connection, session: int, stop: asyncio.Event) -> float:
+    async def _live(self, connection: MqttConnection, session: int, stop: asyncio.Event) -> float:
         began = self._clock.monotonic()
         try:
             await self._introduce(connection, session)
@@ -177,7 +186,7 @@ class Session:
             self._journal.outdated(exc.session)
             await self._dispatch.raise_session_above(exc.session)
             await connection.close()
-        except Refused as exc:
+        except MqttRefused as exc:
             await connection.close()
             return self._refused(exc)
         except MqttError as exc:
@@ -187,17 +196,17 @@ class Session:
             return 0.0
         return self._retry.lost(self._clock.monotonic() - began)
 
-    async def _introduce(self, connection: Connection, session: int) -> None:
+    async def _introduce(self, connection: MqttConnection, session: int) -> None:
         """Returns when the broker has the birth, and acks can come."""
         try:
             async with asyncio.timeout(ANSWER):
-                await connection.subscribe(topic_of(self._account.node, Channel.ACK))
+                await connection.subscribe(topic_of(self._account.node, TopicLevel.ACK))
                 await self._publish_status(connection, NodeState.ONLINE, session)
         except TimeoutError:
             raise Unreachable(f"{self._account.endpoint}: no answer within {ANSWER:g} s") from None
         await self._dispatch.restart()
 
-    async def _serve(self, connection: Connection, session: int, stop: asyncio.Event) -> None:
+    async def _serve(self, connection: MqttConnection, session: int, stop: asyncio.Event) -> None:
         """Returns when stopped; raises MqttError when the connection is lost, `_Outdated` when the session is."""
         wake = self._dispatch.wake
         connection.lost.add_done_callback(lambda _: wake.set())
@@ -226,8 +235,8 @@ class Session:
             if not ack.n and ack.session > session:
                 raise _Outdated(ack.session)
 
-    def _send(self, connection: Connection, session: int, outgoing: Outgoing) -> None:
-        topic = topic_of(self._account.node, Channel.REPORT)
+    def _send(self, connection: MqttConnection, session: int, outgoing: OutgoingReport) -> None:
+        topic = topic_of(self._account.node, TopicLevel.REPORT)
         report = Report(session=session, sent_at=self._clock.now(), samples=outgoing.samples)
         sent = connection.publish(topic, self._account.key.seal_key.seal(topic, encode(report)))
         sent.add_done_callback(lambda done: self._confirmed(done, outgoing.number))
@@ -236,7 +245,7 @@ class Session:
         if not done.cancelled() and done.exception() is None:
             self._dispatch.broker_has(number)
 
-    def _received(self, message: Message) -> None:
+    def _received(self, message: MqttMessage) -> None:
         try:
             self._acks.append(decode(self._account.key.seal_key.open(message.topic, message.payload), Ack))
         except WireError as exc:
@@ -246,14 +255,14 @@ class Session:
         else:
             self._dispatch.wake.set()
 
-    async def _say_goodbye(self, connection: Connection, session: int) -> None:
+    async def _say_goodbye(self, connection: MqttConnection, session: int) -> None:
         with suppress(MqttError, TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 await self._publish_status(connection, NodeState.OFFLINE, session)
             self._journal.offline()
         await connection.close()
 
-    async def _say_lost(self, connection: Connection, session: int, why: str) -> None:
+    async def _say_lost(self, connection: MqttConnection, session: int, why: str) -> None:
         """What its will would say, and why."""
         async with asyncio.timeout(GOODBYE):
             await self._publish_status(connection, NodeState.LOST, session, why)
@@ -266,17 +275,17 @@ class Session:
             await first_of(device.changed.wait(), stopping)
 
     def _publish_status(
-        self, connection: Connection, state: NodeState, session: int, why: str = ""
+        self, connection: MqttConnection, state: NodeState, session: int, why: str = ""
     ) -> "asyncio.Future[None]":
-        topic = topic_of(self._account.node, Channel.STATUS)
+        topic = topic_of(self._account.node, TopicLevel.STATUS)
         return connection.publish(topic, self._status(state, session, why), retain=True)
 
     def _status(self, state: NodeState, session: int, why: str = "") -> bytes:
         reason = "stopped" if state is NodeState.OFFLINE else why[:LINE_MAX]
         status = structs.replace(self._about, state=state, session=session, reason=reason)
-        return self._account.key.seal_key.seal(topic_of(self._account.node, Channel.STATUS), encode(status))
+        return self._account.key.seal_key.seal(topic_of(self._account.node, TopicLevel.STATUS), encode(status))
 
-    def _refused(self, exc: Refused) -> float:
+    def _refused(self, exc: MqttRefused) -> float:
         self._journal.refused(str(exc))
         return self._refusal.delay()
 

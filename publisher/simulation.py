@@ -13,7 +13,7 @@ from publisher.census import Census
 from publisher.node import run_node
 from publisher.outbox import Limits, Outbox
 from publisher.plan import Plan
-from publisher.session import Account
+from publisher.session import NodeAccount
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
@@ -90,7 +90,7 @@ def _plan(simulation: Simulation, node: NodeId, clock: Clock) -> Plan:
     settings = SimulatedSettings(seed=simulation.seed)
     source = SimulatedSource(settings, Context(node, clock))
     keepalive = round(simulation.keepalive.total_seconds())
-    account = Account(node, simulation.key_of(node), simulation.endpoint, keepalive)
+    account = NodeAccount(node, simulation.key_of(node), simulation.endpoint, keepalive)
     return Plan(account, node.node, simulation.interval, (TAG,), (("simulated", source),))
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from publisher.sources.reading import Reading, named
 from publisher.team import together
-from rigwatch.figures import FIGURES, GPUS_MAX, LINE_MAX, MEASURED, Board, Fan, Gpu, Measurements, Work
+from rigwatch.figures import FIGURES, GPUS_MAX, LINE_MAX, MEASURED, AlgorithmFigures, Board, Fan, Gpu, Measurements
 
 _Piece: TypeAlias = Gpu | Board | Fan
 _UNKNOWN = (None, "")
@@ -38,7 +38,7 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class UnnumberedSample:
     """A sample that has no number yet."""
 
     figures: Reading = field(default_factory=Reading)
@@ -48,7 +48,7 @@ class Summary:
 
 def summarise(
     gathered: Sequence[Gathered], unseen: Sequence[Gpu] = (), *, failing: Mapping[str, str] = MappingProxyType({})
-) -> Summary:
+) -> UnnumberedSample:
     """The interval's figures. Where two sources give the same one, the source listed first in the settings wins, but
     for what several miners do: that adds up.
 
@@ -72,7 +72,7 @@ def summarise(
             merged.setdefault(name, value)
     if lists:
         merged["gpus"] = merged_cards([*lists, unseen])
-    return Summary(Reading(**merged), errors, odd)
+    return UnnumberedSample(Reading(**merged), errors, odd)
 
 
 def merged_cards(lists: Sequence[Sequence[Gpu]]) -> tuple[Gpu, ...]:
@@ -140,12 +140,12 @@ def _turned(before: Reading, after: Reading) -> bool:
     return None not in (before.algorithm, after.algorithm) and before.algorithm != after.algorithm
 
 
-def _algorithms(told: Sequence[Mapping[str, Work]]) -> dict[str, Work]:
+def _algorithms(told: Sequence[Mapping[str, AlgorithmFigures]]) -> dict[str, AlgorithmFigures]:
     """The algorithms of the last reading, each with the mean of its rate."""
     return {name: _work(last, [each[name] for each in told if name in each]) for name, last in told[-1].items()}
 
 
-def _work(last: Work, works: Sequence[Work]) -> Work:
+def _work(last: AlgorithmFigures, works: Sequence[AlgorithmFigures]) -> AlgorithmFigures:
     known = [work.hashrate for work in works if work.hashrate is not None]
     return msgspec.structs.replace(last, hashrate=fmean(known)) if known else last
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 from msgspec import structs
 
 from publisher.sources.work import listed, merged_works
-from rigwatch.figures import FIGURES, MEASURED, Gpu, Joined, Work
+from rigwatch.figures import FIGURES, MEASURED, AlgorithmFigures, Gpu, Joined
 
 Figures = dict[str, Any]
 """What one source gave in an interval, by figure."""
 
-_OF_WORK: Final = Work.__struct_fields__
+_OF_WORK: Final = AlgorithmFigures.__struct_fields__
 _OF_MACHINE: Final = tuple(name for name in MEASURED if name not in _OF_WORK)
 _HIGHEST: Final = tuple(name for name in _OF_MACHINE if FIGURES[name].unit.joined is Joined.HIGHEST)
 _SUMS: Final = tuple(name for name in _OF_MACHINE if FIGURES[name].unit.joined is Joined.SUM)
@@ -79,9 +79,9 @@ def _combined(miners: Sequence[tuple[str, Figures]]) -> Figures:
     return combined
 
 
-def _works(label: str, figures: Mapping[str, Any]) -> list[tuple[str | None, Work]]:
+def _works(label: str, figures: Mapping[str, Any]) -> list[tuple[str | None, AlgorithmFigures]]:
     """By algorithm. One that is not told of is taken to be the same for miners of one kind."""
-    told = Work(**{name: figures.get(name) for name in _OF_WORK})
+    told = AlgorithmFigures(**{name: figures.get(name) for name in _OF_WORK})
     own = figures.get("algorithm") or _kind(label)
     # The node's own figures are means over the interval.
     return [(own, told), *((name, work) for name, work in (figures.get("algorithms") or {}).items() if name != own)]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from publisher.boot import Boot
-from publisher.moments import TOLERANCE, Here, Moment, put_right
+from publisher.moments import TOLERANCE, Present, SampleMoment, put_right
 from rigwatch.clock import Clock, Millis
 
 
@@ -14,22 +14,22 @@ class Timekeeper:
     def __init__(self, clock: Clock, boot: Boot, interval: timedelta) -> None:
         self._clock, self._boot = clock, boot
         self._history = round(2 * interval.total_seconds() * 1000) + TOLERANCE
-        self._moments: dict[int, Moment] = {}
+        self._moments: dict[int, SampleMoment] = {}
         self._began: Millis | None = None
         self._waiting = False
 
-    def here(self) -> Here:
-        return Here(self._clock.now(), self._boot.id, round(self._boot.elapsed() * 1000), self._history)
+    def here(self) -> Present:
+        return Present(self._clock.now(), self._boot.id, round(self._boot.elapsed() * 1000), self._history)
 
     def unknown(self, numbers: Iterable[int]) -> list[int]:
         return [n for n in numbers if n not in self._moments]
 
-    def learn(self, moments: Iterable[Moment]) -> None:
+    def learn(self, moments: Iterable[SampleMoment]) -> None:
         """Of samples that were found on the disk; they are looked at anew."""
         self._moments |= {each.n: each for each in moments}
         self._began = None
 
-    def note(self, moment: Moment) -> None:
+    def note(self, moment: SampleMoment) -> None:
         """Of one that was just taken, or put right."""
         self._moments[moment.n] = moment
 
@@ -40,7 +40,7 @@ class Timekeeper:
     def keep_only(self, numbers: Collection[int]) -> None:
         self._moments = {n: moment for n, moment in self._moments.items() if n in numbers}
 
-    def corrections(self) -> dict[int, Moment]:
+    def corrections(self) -> dict[int, SampleMoment]:
         """What was taken at another moment than it says, once after each time that the clock was set."""
         here = self.here()
         if self._began is not None and abs(here.began - self._began) <= TOLERANCE:

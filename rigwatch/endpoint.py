@@ -38,7 +38,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class MqttLogin:
     """An MQTT account, and the client id to use with it."""
 
     username: str
@@ -47,7 +47,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Will:
+class LastWill:
     """What the broker publishes, at QoS 1 and retained, when this connection ends without a DISCONNECT."""
 
     topic: str

@@ -73,7 +73,7 @@ class Fan(Struct, frozen=True, omit_defaults=True):
     rpm: Rpm | None = None
 
 
-class Work(Struct, frozen=True, omit_defaults=True):
+class AlgorithmFigures(Struct, frozen=True, omit_defaults=True):
     """What a node does for one algorithm, where it mines several."""
 
     hashrate: Rate | None = None
@@ -106,7 +106,7 @@ class Measurements(Struct, frozen=True, omit_defaults=True, kw_only=True):
     invalid: Count | None = None
     hardware_errors: Count | None = None
     algorithm: Line | None = None
-    algorithms: Annotated[dict[Line, Work], Meta(max_length=ALGORITHMS_MAX)] | None = None
+    algorithms: Annotated[dict[Line, AlgorithmFigures], Meta(max_length=ALGORITHMS_MAX)] | None = None
     last_share_at: Moment | None = None
     temperature: Celsius | None = None
     power: Watts | None = None

@@ -1,6 +1,6 @@
 """One MQTT 3.1.1 connection on the running asyncio loop: with `paho_client`, the only module that knows paho.
 
-A `Connection` lives from CONNACK to its end and is never revived: a new one carries a new will and a new session
+A `MqttConnection` lives from CONNACK to its end and is never revived: a new one carries a new will and a new session
 number, so whoever reconnects opens another. Callbacks run on the loop; only connecting (DNS, TCP, TLS) uses a thread.
 The loop must offer `add_reader`, which Windows' proactor loop does not: `rigwatch.process.run` sees to that.
 """
@@ -20,11 +20,20 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from rigwatch.endpoint import Endpoint, Login, Will
+from rigwatch.endpoint import Endpoint, LastWill, MqttLogin
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.paho_client import Client
 
-__all__ = ["Connection", "Endpoint", "Login", "Message", "MqttError", "Refused", "Unreachable", "Will"]
+__all__ = [
+    "Endpoint",
+    "LastWill",
+    "MqttConnection",
+    "MqttError",
+    "MqttLogin",
+    "MqttMessage",
+    "MqttRefused",
+    "Unreachable",
+]
 
 _CLOSE_SECONDS = 1.0
 _SUBACK_FAILURE = 0x80
@@ -39,7 +48,7 @@ class Unreachable(MqttError):
     """No answer, or not in time, or not over a trusted certificate. Trying again may help."""
 
 
-class Refused(MqttError):
+class MqttRefused(MqttError):
     """The broker answered and said no. Trying again helps only after something changed; so try slowly.
 
     `login` tells that it was the user name, password or client id that it did not accept.
@@ -50,7 +59,7 @@ class Refused(MqttError):
         self.login = login
 
 
-class Message(Struct, frozen=True):
+class MqttMessage(Struct, frozen=True):
     """Something received. `retained`: it was kept by the broker, not sent just now."""
 
     topic: str
@@ -58,10 +67,10 @@ class Message(Struct, frozen=True):
     retained: bool
 
 
-class Connection:
+class MqttConnection:
     """An open connection. `lost` is done, with the reason, once it has ended in any other way than `close`."""
 
-    def __init__(self, client: Client, on_message: Callable[[Message], None], tick: float) -> None:
+    def __init__(self, client: Client, on_message: Callable[[MqttMessage], None], tick: float) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._client = client
@@ -79,14 +88,14 @@ class Connection:
     async def open(
         cls,
         endpoint: Endpoint,
-        login: Login,
+        login: MqttLogin,
         *,
-        on_message: Callable[[Message], None],
-        will: Will | None = None,
+        on_message: Callable[[MqttMessage], None],
+        will: LastWill | None = None,
         keepalive: int = 10,
         timeout: float = 10,
     ) -> Self:
-        """Connects with a clean session; raises `Unreachable` or `Refused` within about `timeout` seconds.
+        """Connects with a clean session; raises `Unreachable` or `MqttRefused` within about `timeout` seconds.
 
         `on_message` is called on the loop and must neither block nor raise. A broker is noticed as dead after at most
         two `keepalive` (seconds).
@@ -119,7 +128,7 @@ class Connection:
         return connection
 
     async def subscribe(self, *filters: str) -> None:
-        """Subscribes at QoS 1 and waits for the answer; raises `Refused` when any filter was not granted."""
+        """Subscribes at QoS 1 and waits for the answer; raises `MqttRefused` when any filter was not granted."""
         answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         if self._has_ended():
             raise MqttError("the connection has ended")
@@ -130,7 +139,7 @@ class Connection:
         granted = await answer
         denied = [topic for topic, reason in zip(filters, granted, strict=True) if reason.value >= _SUBACK_FAILURE]
         if denied:
-            raise Refused(f"not allowed to subscribe to {', '.join(denied)}")
+            raise MqttRefused(f"not allowed to subscribe to {', '.join(denied)}")
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> asyncio.Future[None]:
         """Sends; the future is done at the PUBACK, or at once for QoS 0. It fails with `MqttError` at the end.
@@ -229,7 +238,7 @@ class Connection:
         self._attach()
         reason = await self._connack
         if reason.is_failure:
-            raise Refused(f"{endpoint}: {reason}", login=str(reason) in _NOT_WELCOME)
+            raise MqttRefused(f"{endpoint}: {reason}", login=str(reason) in _NOT_WELCOME)
 
     def _connected_too_late(self, connecting: "asyncio.Future[MQTTErrorCode]") -> None:
         if not connecting.cancelled():
@@ -340,10 +349,10 @@ class Connection:
             self.lost.set_result(why)
 
     def _taken(self, topic: str, payload: bytes, retained: bool) -> None:  # noqa: FBT001 - as the client calls it
-        self._on_message(Message(topic, payload, retained))
+        self._on_message(MqttMessage(topic, payload, retained))
 
     def _received(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
-        self._on_message(Message(message.topic, bytes(message.payload), message.retain))
+        self._on_message(MqttMessage(message.topic, bytes(message.payload), message.retain))
 
     def _published(
         self, _client: paho.Client, _userdata: object, mid: int, _reason: ReasonCode, _props: Properties | None

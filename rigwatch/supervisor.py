@@ -48,7 +48,7 @@ class PartFailed(RigwatchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SupervisedPart:
     """A process to keep running. `ready` returns once others may rely on it; it is waited for at the first start."""
 
     name: str
@@ -60,7 +60,12 @@ class Supervisor:
     """Runs parts until it is told to stop."""
 
     def __init__(
-        self, parts: Sequence[Part], *, clock: Clock, environ: Mapping[str, str], stop_within: float = STOP_WITHIN
+        self,
+        parts: Sequence[SupervisedPart],
+        *,
+        clock: Clock,
+        environ: Mapping[str, str],
+        stop_within: float = STOP_WITHIN,
     ) -> None:
         self._parts = parts
         self._clock = clock
@@ -90,7 +95,7 @@ class Supervisor:
 class _Keeper:
     """Keeps one part running."""
 
-    def __init__(self, part: Part, environ: Mapping[str, str], clock: Clock) -> None:
+    def __init__(self, part: SupervisedPart, environ: Mapping[str, str], clock: Clock) -> None:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._part = part
         self._environ = environ

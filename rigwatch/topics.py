@@ -19,7 +19,7 @@ NAME_PATTERN = f"^{_NAME.pattern}$"
 """The grammar of a site's or a node's name, for others' validators."""
 
 
-class Channel(StrEnum):
+class TopicLevel(StrEnum):
     """The last level of a node's topic. The first three are sealed, the others are the plain state tree."""
 
     STATUS = "status"
@@ -66,20 +66,20 @@ class NodeId(Struct, frozen=True, order=True, cache_hash=True):
         return cls(site, node)
 
 
-def topic_of(node: NodeId, channel: Channel) -> str:
+def topic_of(node: NodeId, channel: TopicLevel) -> str:
     """`rigwatch/v1/<site>/<node>/<channel>`."""
     return f"{PREFIX}/{node.site}/{node.node}/{channel.value}"
 
 
-def every(channel: Channel) -> str:
+def every(channel: TopicLevel) -> str:
     """The filter that matches this channel of every node."""
     return f"{PREFIX}/+/+/{channel.value}"
 
 
-ALL_STATUS = every(Channel.STATUS)
-ALL_REPORTS = every(Channel.REPORT)
+ALL_STATUS = every(TopicLevel.STATUS)
+ALL_REPORTS = every(TopicLevel.REPORT)
 PLAIN = (
-    *map(every, (Channel.STATE, Channel.AVAILABILITY, Channel.INCIDENT)),
+    *map(every, (TopicLevel.STATE, TopicLevel.AVAILABILITY, TopicLevel.INCIDENT)),
     SERVER_STATUS, SERVER_STATE, SERVER_INCIDENT, SERVER_INCIDENTS,
 )  # fmt: skip
 """The plain state tree: what the subscriber publishes for third parties."""
@@ -90,13 +90,13 @@ SHARED_REPORTS = f"$share/rigwatch/{ALL_REPORTS}"
 
 
 @lru_cache(maxsize=16_384)
-def parse_topic(topic: str) -> tuple[NodeId, Channel]:
+def parse_topic(topic: str) -> tuple[NodeId, TopicLevel]:
     """The node and channel of a node's topic; raises `TopicError` for any other. Cached: a fleet has few topics."""
     levels = topic.split("/")
     if len(levels) != 5 or "/".join(levels[:2]) != PREFIX:
         raise TopicError(f"{topic[:200]!r} is not a topic of a node")
     try:
-        channel = Channel(levels[4])
+        channel = TopicLevel(levels[4])
     except ValueError:
         raise TopicError(f"{topic[:200]!r} is not a topic of a node") from None
     return NodeId(levels[2], levels[3]), channel

@@ -5,24 +5,24 @@ from datetime import timedelta
 from typing import TypeVar
 
 from alerts.book import Decision
-from alerts.facts import Average, MinuteTotal, NodeFacts, Role, ServerFacts, User
+from alerts.facts import Average, MinuteTotal, NodeFacts, ServerFacts, User, UserRole
 from alerts.incident import Incident
-from alerts.ingest import Heard
-from alerts.mute import Mute
+from alerts.ingest import ReceivedMessage
 from alerts.quota import Quota
+from alerts.silence import Silence
 from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from store import alerts, housekeeping, outbox, past, reader, retention, silences, users, writer
-from store.engine import Engine, connect
-from store.faults import Fault, Unstorable, Unusable, fault_of
+from store.engine import StoreEngine, connect
+from store.faults import DatabaseFault, Unstorable, Unusable, fault_of
+from store.leader_lease import LeaderLease
 from store.schema import migrate
-from store.turn import Turn
-from store.work import Work
+from store.work import Transaction
 from store.writer import Verdict
 
-__all__ = ["Fault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
+__all__ = ["DatabaseFault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 class Store:
     """Safe to use from several threads and processes at once. Every method raises `StoreError` when it cannot work."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: StoreEngine) -> None:
         self._engine = engine
         self.quota: Quota | None = None
         """How much one node may have stored a day; None: as much as it sends."""
@@ -81,7 +81,9 @@ class Store:
             yield part
             after = part[-1].n
 
-    def write(self, batch: Sequence[Heard], then: Callable[[Work, list[Verdict]], None] | None = None) -> list[Verdict]:
+    def write(
+        self, batch: Sequence[ReceivedMessage], then: Callable[[Transaction, list[Verdict]], None] | None = None
+    ) -> list[Verdict]:
         """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk.
 
         `then` is done in the same transaction: what it raises undoes the batch as well.
@@ -110,17 +112,17 @@ class Store:
                     writer.remove_unheard(work, added)
                 raise
 
-    def change(self, do: Callable[[Work], T]) -> T:
+    def change(self, do: Callable[[Transaction], T]) -> T:
         """Whatever `do` does with the tables of alerts, in one transaction."""
         with self._engine.writing() as work:
             return do(work)
 
-    def look(self, do: Callable[[Work], T]) -> T:
+    def look(self, do: Callable[[Transaction], T]) -> T:
         """What `do` reads."""
         with self._engine.reading() as work:
             return do(work)
 
-    def mutes(self, now: Millis) -> tuple[Mute, ...]:
+    def silences(self, now: Millis) -> tuple[Silence, ...]:
         """Silences and maintenance that are not over, also those that have not begun."""
         with self._engine.reading() as work:
             return silences.running(work, now)
@@ -140,9 +142,9 @@ class Store:
         with self._engine.reading() as work:
             return {name: why for name, (_, why) in outbox.refused(work).items()}
 
-    def turn(self, name: str, monotonic: Callable[[], float]) -> Turn:
+    def turn(self, name: str, monotonic: Callable[[], float]) -> LeaderLease:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""
-        return Turn(self._engine, name, monotonic)
+        return LeaderLease(self._engine, name, monotonic)
 
     def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
         """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""
@@ -165,7 +167,7 @@ class Store:
         """Once before `add_past`; a step of a few ms at a time, and nothing is forgotten by it."""
         retention.make_ready(self._engine, keep=keep, now=now)
 
-    def add_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.Taken]:
+    def add_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.ImportCounts]:
         """Stores what another program has measured, in one transaction; `past.introduce` says who the nodes are."""
         while True:
             try:
@@ -176,7 +178,7 @@ class Store:
                 with self._engine.writing() as work:
                     writer.add_nodes(work, [(node, None) for node in exc.nodes])
 
-    def compare_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.Taken]:
+    def compare_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.ImportCounts]:
         """What `add_past` would do; nothing is changed."""
         with self._engine.reading() as work:
             return past.compare(work, samples)
@@ -191,7 +193,7 @@ class Store:
         with self._engine.reading() as work:
             return users.every(work)
 
-    def add_user(self, name: str, password_hash: str, role: Role, *, now: Millis) -> None:
+    def add_user(self, name: str, password_hash: str, role: UserRole, *, now: Millis) -> None:
         """`StoreError` when the name is taken."""
         with self._engine.writing() as work:
             users.add(work, User(name, role, password_hash), now)

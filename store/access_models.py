@@ -3,7 +3,7 @@
 from peewee import BigIntegerField, CharField, Model, TextField
 
 
-class Audit(Model):
+class AuditModel(Model):
     """A change that a person made: who, when, what. Only ever added to."""
 
     at = BigIntegerField()
@@ -16,7 +16,7 @@ class Audit(Model):
         table_name = "audit"
 
 
-class ApiToken(Model):
+class ApiTokenModel(Model):
     """A program's way in. `hash` is SHA-256 of the token, in hexadecimal: 256 random bits need no slow hash."""
 
     name = CharField(64, unique=True)
@@ -30,4 +30,4 @@ class ApiToken(Model):
         table_name = "api_token"
 
 
-ACCESS_MODELS: tuple[type[Model], ...] = (Audit, ApiToken)
+ACCESS_MODELS: tuple[type[Model], ...] = (AuditModel, ApiTokenModel)

@@ -3,7 +3,7 @@
 from peewee import BigIntegerField, CharField, IntegerField, Model, TextField
 
 
-class Incident(Model):
+class IncidentModel(Model):
     """One rule that holds for one subject. `detail` is the whole of it as JSON; the columns are for finding it.
 
     The acknowledgement is written by people only, everything else by the engine only: neither overwrites the other.
@@ -35,7 +35,7 @@ class Incident(Model):
         )
 
 
-class Decision(Model):
+class DecisionModel(Model):
     """A line of an incident's story."""
 
     id = BigIntegerField(primary_key=True)
@@ -48,8 +48,8 @@ class Decision(Model):
         table_name = "decision"
 
 
-class Lease(Model):
-    """Whose turn something is: `term` grows with each holder, `beat` moves while it works; see `store/turn.py`."""
+class LeaseModel(Model):
+    """Who leads: `term` grows with each holder, `beat` moves while it works; see `store/leader_lease.py`."""
 
     name = CharField(64, primary_key=True)
     holder = CharField(255, null=True)  # NULL = free
@@ -60,7 +60,7 @@ class Lease(Model):
         table_name = "lease"
 
 
-class Notification(Model):
+class NotificationModel(Model):
     """A message to one channel, written with the transition that caused it, marked after each attempt to send it."""
 
     id = BigIntegerField(primary_key=True)
@@ -85,7 +85,7 @@ class Notification(Model):
         indexes = ((("state", "next_at"), False), (("created_at",), False))
 
 
-class Silence(Model):
+class SilenceModel(Model):
     """Somebody wants quiet: a silence, or maintenance."""
 
     kind = CharField(16)
@@ -103,7 +103,7 @@ class Silence(Model):
         table_name = "silence"
 
 
-class Trail(Model):
+class NodeHistoryModel(Model):
     """What is remembered of a node for its rules, as JSON."""
 
     node_id = BigIntegerField(primary_key=True)
@@ -113,7 +113,7 @@ class Trail(Model):
         table_name = "trail"
 
 
-class Channel(Model):
+class ChannelModel(Model):
     """A channel that was refused for good; `address` is a hash, so that another address is tried again."""
 
     name = CharField(128, primary_key=True)
@@ -125,7 +125,7 @@ class Channel(Model):
         table_name = "channel"
 
 
-class MovedChat(Model):
+class MovedChatModel(Model):
     """A Telegram group that became a supergroup, and so has another number."""
 
     chat = BigIntegerField(primary_key=True)
@@ -136,4 +136,12 @@ class MovedChat(Model):
         table_name = "moved_chat"
 
 
-ALERT_MODELS: tuple[type[Model], ...] = (Incident, Decision, Notification, Silence, Trail, Channel, MovedChat)
+ALERT_MODELS: tuple[type[Model], ...] = (
+    IncidentModel,
+    DecisionModel,
+    NotificationModel,
+    SilenceModel,
+    NodeHistoryModel,
+    ChannelModel,
+    MovedChatModel,
+)

@@ -9,15 +9,15 @@ import msgspec
 from msgspec.structs import replace
 
 from alerts.book import Decision
-from alerts.engine import Outcome, Start
+from alerts.engine import Start, StepResult
 from alerts.incident import Acknowledged, Incident
-from alerts.trail import Trail
+from alerts.node_history import NodeHistory
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import marks, reader, silences
 from store.texts import storable
 from store.times import HOUR
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 USUAL_HOURS = 24
 """How far back a node's usual hashrate is looked for."""
@@ -86,48 +86,52 @@ touch = marks.touch
 
 _encoder = msgspec.json.Encoder()
 _incident = msgspec.json.Decoder(Incident)
-_trail = msgspec.json.Decoder(Trail)
+_history = msgspec.json.Decoder(NodeHistory)
 
 
-def start(work: Work, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
+def start(work: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
     """All that an engine needs to go on where the last one was, and the last numbers of decisions and messages.
 
     What ended within the `recent` ms may be flapping.
     """
     numbers = work.rows(_NUMBERS)[0]
-    trails = {NodeId(site, node): _trail_of(detail) for site, node, detail in work.rows(_TRAILS)}
+    histories = {NodeId(site, node): _trail_of(detail) for site, node, detail in work.rows(_TRAILS)}
     begin = Start(
         nodes=reader.nodes(work),
-        trails=trails,
+        histories=histories,
         incidents=[*incidents(work.rows(_LIVE)), *incidents(work.rows(_CHILDREN))],
         recent=incidents(work.rows(_RECENT, (now - 30 * recent, now - recent))),
-        mutes=silences.running(work, now),
-        usual=usual(work, now, {node: trail.machine_at for node, trail in trails.items() if trail.machine_at}),
+        silences=silences.running(work, now),
+        baseline=baseline(
+            work, now, {node: history.machine_at for node, history in histories.items() if history.machine_at}
+        ),
         next_id=numbers[0] + 1,
     )
     return begin, (numbers[1], numbers[2])
 
 
-def save(work: Work, outcome: Outcome, next_decision: int) -> int:
+def save(work: Transaction, outcome: StepResult, next_decision: int) -> int:
     """Everything of a step but its messages; returns the number of the last decision."""
     # Nearly every report moves a trail, which nobody looks at.
-    if outcome.incidents or outcome.decisions or outcome.letters:
+    if outcome.incidents or outcome.decisions or outcome.notifications:
         marks.told(work)
     work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
-    trails = [(node.site, node.node, _json(trail)) for node, trail in outcome.trails]
-    work.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, trails)
+    histories = [(node.site, node.node, _json(history)) for node, history in outcome.histories]
+    work.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, histories)
     decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
     work.run_many(_SAVE_DECISION, decisions)
     return next_decision + len(decisions) - 1
 
 
-def add_decision(work: Work, decision: Decision, number: int) -> None:
+def add_decision(work: Transaction, decision: Decision, number: int) -> None:
     """For what happens outside of a step: a message that was sent, or was not."""
     work.run_many(_SAVE_DECISION, [_decision(decision, number)])
     marks.told(work)
 
 
-def usual(work: Work, now: Millis, machines: Mapping[NodeId, Millis] = MappingProxyType({})) -> dict[NodeId, float]:
+def baseline(
+    work: Transaction, now: Millis, machines: Mapping[NodeId, Millis] = MappingProxyType({})
+) -> dict[NodeId, float]:
     """Each node's median over the hourly means of the last day (H/s), the running hour left out.
 
     `machines` says from when on a node is the machine that it is now.
@@ -140,44 +144,44 @@ def usual(work: Work, now: Millis, machines: Mapping[NodeId, Millis] = MappingPr
     return {NodeId(*name): median(known) for name, known in rates.items() if len(known) >= USUAL_LEAST}
 
 
-def acknowledged(work: Work) -> dict[int, Acknowledged]:
+def acknowledged(work: Transaction) -> dict[int, Acknowledged]:
     """Of the incidents that are open."""
     return {row[0]: Acknowledged(row[1], row[2], row[3]) for row in work.rows(_ACKNOWLEDGED)}
 
 
-def acknowledge(work: Work, numbers: Iterable[int], ack: Acknowledged) -> int:
+def acknowledge(work: Transaction, numbers: Iterable[int], ack: Acknowledged) -> int:
     """How many were open and not acknowledged yet."""
     changed = sum(work.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
     marks.touch(work)
     return changed
 
 
-def others(work: Work, name: str, since: Millis) -> int:
+def others(work: Transaction, name: str, since: Millis) -> int:
     """How many subscribers beside this one gave a sign of life and have a broker."""
     return int(work.rows(_OTHERS, (name, since))[0][0])
 
 
-def latest(work: Work, limit: int) -> list[Incident]:
+def latest(work: Transaction, limit: int) -> list[Incident]:
     """Open ones first, newest first."""
     return incidents(work.rows(_LATEST, (limit,)))
 
 
-def live(work: Work) -> list[Incident]:
+def live(work: Transaction) -> list[Incident]:
     """Those that are open, or whose end people must still be told."""
     return incidents(work.rows(_LIVE))
 
 
-def one(work: Work, number: int) -> Incident | None:
+def one(work: Transaction, number: int) -> Incident | None:
     found = incidents(work.rows(_ONE, (number,)))
     return found[0] if found else None
 
 
-def story(work: Work, number: int) -> list[Decision]:
+def story(work: Transaction, number: int) -> list[Decision]:
     """What was decided about an incident, in order."""
     return [Decision(*row) for row in work.rows(_STORY, (number,))]
 
 
-def forget(work: Work, before: Millis, limit: int = 500) -> int:
+def forget(work: Transaction, before: Millis, limit: int = 500) -> int:
     """Rows of what is long over; how many went."""
     forgotten = (_FORGET, _FORGET_DECISIONS, _FORGET_MESSAGES, _FORGET_SILENCES)
     return sum(work.run(sql, (before, limit)) for sql in forgotten)
@@ -195,12 +199,12 @@ def _decision(decision: Decision, number: int) -> Row:
     return (number, decision.incident, decision.at, decision.what, storable(decision.why, 1000))
 
 
-def _trail_of(detail: str) -> Trail:
+def _trail_of(detail: str) -> NodeHistory:
     """What another version wrote and this one cannot read is learned anew."""
     try:
-        return _trail.decode(detail)
+        return _history.decode(detail)
     except msgspec.DecodeError:
-        return Trail()
+        return NodeHistory()
 
 
 def _row(incident: Incident) -> Row:

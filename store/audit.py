@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rigwatch.clock import Millis
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 _ADD = "INSERT INTO audit (at, who, action, subject, detail) VALUES (?, ?, ?, ?, ?)"
 _PAGE = """
@@ -17,7 +17,7 @@ _TEXT_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """A change that was made. `action` is `what.verb`, such as `node.rename`; `who` is a dashboard user, `token:NAME`,
     or `NAME (command line)`."""
 
@@ -30,7 +30,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AuditFilter:
     """Which entries: of one person, of one kind of action (`node`), with a text in subject or detail; empty = all."""
 
     who: str = ""
@@ -38,14 +38,14 @@ class Wanted:
     text: str = ""
 
 
-def record(work: Work, *, who: str, action: str, subject: str, detail: str = "", now: Millis) -> None:
+def record(work: Transaction, *, who: str, action: str, subject: str, detail: str = "", now: Millis) -> None:
     """One entry, in the transaction of `work`: if the change is undone, so is this. Never give it a secret."""
     # Names and reasons are whatever people typed; PostgreSQL has no NUL in a text.
     texts = [each.replace("\0", "")[:_TEXT_MAX] for each in (who, action, subject, detail)]
     work.run(_ADD, (now, *texts))
 
 
-def page(work: Work, wanted: Wanted, limit: int, *, before: int | None = None) -> list[Entry]:
+def page(work: Transaction, wanted: AuditFilter, limit: int, *, before: int | None = None) -> list[AuditEntry]:
     """The newest entries with a number below `before`."""
     like = f"%{_escaped(wanted.text.lower())}%"
     rows = work.rows(
@@ -61,8 +61,8 @@ def page(work: Work, wanted: Wanted, limit: int, *, before: int | None = None) -
     return [_entry(row) for row in rows]
 
 
-def _entry(row: Row) -> Entry:
-    return Entry(*row)
+def _entry(row: Row) -> AuditEntry:
+    return AuditEntry(*row)
 
 
 def _escaped(text: str) -> str:

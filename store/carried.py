@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from store.times import MINUTE
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 FRESH: Final = 3
 """Intervals: as long as a node that reports nothing more is not called silent."""
@@ -46,7 +46,7 @@ WHERE last >= first GROUP BY first, last
 """
 
 
-class Taken(NamedTuple):
+class CarriedSample(NamedTuple):
     """A sample as the minutes after it see it: when it was taken, its number, and its hashrate as it is stored."""
 
     at: Millis
@@ -54,7 +54,7 @@ class Taken(NamedTuple):
     rate: float | None
 
 
-class Span(NamedTuple):
+class MinuteSpan(NamedTuple):
     """Minutes from `first` to `last`, both included, in which so many nodes count with `rate` together."""
 
     first: int
@@ -64,7 +64,7 @@ class Span(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tail:
+class NodeTail:
     """A node's last sample: when it was taken, with what hashrate, and until when it is fresh.
 
     `interval` is the node's for samples taken from `since` on. `stray` is how far apart `n` and the time of any of its
@@ -80,7 +80,7 @@ class Tail:
     stored_at: Millis = 0
 
     @classmethod
-    def of(cls, row: Row, *, interval: Millis, since: Millis | None, stored_at: Millis = 0) -> "Tail":
+    def of(cls, row: Row, *, interval: Millis, since: Millis | None, stored_at: Millis = 0) -> "NodeTail":
         """`row` are the columns `tail_at`, `tail_rate`, `tail_until` and `stray`."""
         at, rate, until, stray = row
         return cls(at, rate, until or 0, stray or 0, interval, since, stored_at)
@@ -89,7 +89,7 @@ class Tail:
     def row(self) -> Row:
         return self.at, self.rate, self.until, self.stray
 
-    def move(self, to: Taken, until: Millis) -> None:
+    def move(self, to: CarriedSample, until: Millis) -> None:
         self.at, self.rate, self.until = to.at, to.rate, until
 
 
@@ -101,7 +101,7 @@ class Steps:
         self._rates: defaultdict[int, int] = defaultdict(int)
         self._nodes: defaultdict[int, int] = defaultdict(int)
 
-    def add(self, span: Span) -> None:
+    def add(self, span: MinuteSpan) -> None:
         if span.first > span.last:
             return
         for minute, sign in ((span.first, 1), (span.last + 1, -1)):
@@ -122,7 +122,7 @@ class Steps:
 class _Past:
     """When a node went, and which interval it had: read only where it is asked for."""
 
-    def __init__(self, work: Work, node: int, tail: Tail, since: Millis) -> None:
+    def __init__(self, work: Transaction, node: int, tail: NodeTail, since: Millis) -> None:
         self._ask = (work, node, since)
         self._tail = tail
         self._read: list[Row] | None = None
@@ -135,18 +135,20 @@ class _Past:
         known = max(0, bisect_right(rows, at, key=lambda row: row[0]) - 1)
         return (rows[known][2] if rows else None) or tail.interval
 
-    def until(self, taken: Taken) -> Millis:
+    def until(self, taken: CarriedSample) -> Millis:
         return taken.at + FRESH * self.interval_at(taken.at)
 
     def went_after(self, at: Millis) -> Millis | None:
         return next((row[0] for row in self._rows() if row[0] > at and row[1] != NodeState.ONLINE.value), None)
 
-    def around(self, new: Sequence[Taken]) -> list[Taken]:
+    def around(self, new: Sequence[CarriedSample]) -> list[CarriedSample]:
         """Those samples, and all others between which and them anything may count."""
         work, node, _ = self._ask
         reach = FRESH * max([self._tail.interval, *(row[2] or 0 for row in self._rows())]) + MINUTE
         since, until, stray = new[0].at - reach, new[-1].at + reach, self._tail.stray
-        return sorted(Taken(*row) for row in work.rows(_AROUND, (node, since, until, since - stray, until + stray)))
+        return sorted(
+            CarriedSample(*row) for row in work.rows(_AROUND, (node, since, until, since - stray, until + stray))
+        )
 
     def _rows(self) -> list[Row]:
         if self._read is None:
@@ -155,14 +157,14 @@ class _Past:
         return self._read
 
 
-def settle(work: Work, tails: Mapping[int, Tail], rows: Iterable[Row]) -> Iterator[tuple[int, float, int]]:
+def settle(work: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]) -> Iterator[tuple[int, float, int]]:
     """What new samples, stored already as `rows`, change in the fleet's minutes beside their own; moves the tails.
 
     Costs nothing to read for a sample that follows its node's last while that is fresh.
     """
     steps, taken = Steps(), defaultdict(list)
     for node, n, lag, rate, *_ in rows:
-        taken[node].append(Taken(n + lag, n, rate))
+        taken[node].append(CarriedSample(n + lag, n, rate))
     for node, new in taken.items():
         new.sort()
         tail = tails[node]
@@ -180,24 +182,24 @@ def settle(work: Work, tails: Mapping[int, Tail], rows: Iterable[Row]) -> Iterat
     yield from (each for each in changed if each[0] >= begin)
 
 
-def open_spans(work: Work) -> list[Span]:
+def open_spans(work: Transaction) -> list[MinuteSpan]:
     """The minutes in which nodes count with their last sample, as far as it is fresh; some may be to come."""
-    return [Span(int(first), int(last), float(rate), count) for first, last, rate, count in work.rows(_OPEN)]
+    return [MinuteSpan(int(first), int(last), float(rate), count) for first, last, rate, count in work.rows(_OPEN)]
 
 
-def _follow(steps: Steps, tail: Tail, new: Sequence[Taken], past: _Past) -> None:
+def _follow(steps: Steps, tail: NodeTail, new: Sequence[CarriedSample], past: _Past) -> None:
     for each in new:
         if tail.at is not None and tail.rate is not None and each.at // MINUTE > tail.at // MINUTE + 1:
-            steps.add(_between(Taken(tail.at, 0, tail.rate), each.at, tail.until, past))
+            steps.add(_between(CarriedSample(tail.at, 0, tail.rate), each.at, tail.until, past))
         tail.move(each, past.until(each))
 
 
-def _insert(steps: Steps, tail: Tail, new: Sequence[Taken], past: _Past) -> None:
+def _insert(steps: Steps, tail: NodeTail, new: Sequence[CarriedSample], past: _Past) -> None:
     """Samples among others: what is between those around them changes."""
     after = past.around(new)
     added = {each.n for each in new}
     before = [each for each in after if each.n not in added]
-    end = [] if tail.at is None or tail.at <= after[-1].at else [Taken(tail.at, 0, None)]
+    end = [] if tail.at is None or tail.at <= after[-1].at else [CarriedSample(tail.at, 0, None)]
     for chain, sign in ((before, -1), (after, 1)):
         for early, late in pairwise([*chain, *end]):
             if early.rate is not None and late.at // MINUTE > early.at // MINUTE + 1:
@@ -207,11 +209,11 @@ def _insert(steps: Steps, tail: Tail, new: Sequence[Taken], past: _Past) -> None
         tail.move(after[-1], past.until(after[-1]))
 
 
-def _between(early: Taken, late_at: Millis, fresh_until: Millis, past: _Past) -> Span:
+def _between(early: CarriedSample, late_at: Millis, fresh_until: Millis, past: _Past) -> MinuteSpan:
     """The minutes after one sample and before the next."""
     until = late_at
     if late_at > fresh_until:
         went = past.went_after(early.at)
         until = fresh_until if went is None else min(fresh_until, went)
     last = min((until - 1) // MINUTE, late_at // MINUTE - 1)
-    return Span(early.at // MINUTE + 1, last, early.rate or 0, 1)
+    return MinuteSpan(early.at // MINUTE + 1, last, early.rate or 0, 1)

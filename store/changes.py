@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
-from alerts.facts import Change
+from alerts.facts import NodeChange
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 UNSTEADY: Final = 6
 """So many changes within `WITHIN` are one row, and so is what follows until nothing has changed for as long."""
@@ -65,7 +65,7 @@ class _Kept:
         return self.at if self.until is None else self.until
 
 
-def record(work: Work, changes: Iterable[Row]) -> None:
+def record(work: Transaction, changes: Iterable[Row]) -> None:
     """Rows of node (its number), moment, state, reason and interval. Of two at one moment the later one stays."""
     by_node: defaultdict[int, list[Row]] = defaultdict(list)
     for node, *said in changes:
@@ -111,21 +111,21 @@ def _summed_up(kept: list[_Kept], now: Millis) -> list[_Kept]:
     return [*(each for each in kept if each not in often), one]
 
 
-def of(work: Work, node: NodeId, since: Millis) -> list[Change]:
+def of(work: Transaction, node: NodeId, since: Millis) -> list[NodeChange]:
     """In order; the first one is what the node was at `since`, where that is known."""
     name = (node.site, node.node)
     return [change for row in work.rows(_OF, (*name, *name, since)) for change in _told(row)]
 
 
-def _told(row: Row) -> list[Change]:
+def _told(row: Row) -> list[NodeChange]:
     at, state, reason, interval, times, until = row
     if until is None:
-        return [Change(at, NodeState(state), reason, interval)]
+        return [NodeChange(at, NodeState(state), reason, interval)]
     # Nobody could rely on it meanwhile.
     often = f"came and went, {times} changes within {duration(max(until - at, 1))}"
-    return [Change(at, NodeState.LOST, often, interval), Change(until, NodeState(state), reason, interval)]
+    return [NodeChange(at, NodeState.LOST, often, interval), NodeChange(until, NodeState(state), reason, interval)]
 
 
-def forget(work: Work, before: Millis, limit: int) -> int:
+def forget(work: Transaction, before: Millis, limit: int) -> int:
     """How many went; fewer than `limit`: there are no more."""
     return work.run(_FORGET, (before, before, limit))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from rigwatch.clock import Millis
-from store.work import Work
+from store.work import Transaction
 
 _ALL = "SELECT chat, moved_to FROM moved_chat"
 _MOVED = """
@@ -12,10 +12,10 @@ ON CONFLICT (chat) DO UPDATE SET moved_to = excluded.moved_to, moved_at = exclud
 """
 
 
-def moved(work: Work) -> dict[int, int]:
+def moved(work: Transaction) -> dict[int, int]:
     """By the number that the chat had."""
     return dict(work.rows(_ALL))
 
 
-def remember(work: Work, moves: Mapping[int, int], now: Millis) -> None:
+def remember(work: Transaction, moves: Mapping[int, int], now: Millis) -> None:
     work.run_many(_MOVED, [(chat, to, now) for chat, to in moves.items()])

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from store.work import Work
+from store.work import Transaction
 
 INCIDENTS_MAX: Final = 1000
 """Past incidents of one node. One that is in trouble three times a day for the three months that are kept has 270."""
@@ -33,7 +33,7 @@ DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE incident_id = ? 
 """
 
 
-def forget(work: Work) -> int:
+def forget(work: Transaction) -> int:
     """What is more than that, the oldest first, in steps; how many incidents and lines went."""
     gone = 0
     for site, name in work.rows(_CROWDED, (INCIDENTS_MAX,)):

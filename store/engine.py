@@ -13,9 +13,9 @@ from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
-from store.faults import Fault, Unusable, translated
+from store.faults import DatabaseFault, Unusable, translated
 from store.postgres import CONNECT, Guarded, GuardedPool
-from store.work import POSTGRES, SQLITE, Dialect, Work
+from store.work import POSTGRES, SQLITE, Dialect, Transaction
 
 # How long a transaction waits for another process's before it is given up and tried again by its owner.
 BUSY_TIMEOUT_S = 5
@@ -33,7 +33,7 @@ _PRAGMAS = {
 }
 
 
-class Engine:
+class StoreEngine:
     """A pool of connections, one a thread at a time. Every error of the driver leaves it as a `StoreError`."""
 
     def __init__(self, database: Database, dialect: Dialect, where: str) -> None:
@@ -47,21 +47,21 @@ class Engine:
         self._file = self._identity()
 
     @contextmanager
-    def reading(self) -> Iterator[Work]:
+    def reading(self) -> Iterator[Transaction]:
         with self.errors(), self.database.connection_context():
-            yield Work(self.database.cursor(), self.dialect)
+            yield Transaction(self.database.cursor(), self.dialect)
 
     @contextmanager
-    def writing(self) -> Iterator[Work]:
+    def writing(self) -> Iterator[Transaction]:
         """All or nothing: committed on leaving, rolled back by an exception."""
         if self._identity() != self._file:
             raise Unusable(
                 f"database {self.where}: the file was removed or replaced while in use, nothing is stored; put it back "
                 "or restart rigwatch to go on with what is there now",
-                Fault.REMOVED,
+                DatabaseFault.REMOVED,
             )
         with self.errors(), self.database.connection_context(), self.database.atomic(*self.dialect.begin):
-            yield Work(self.database.cursor(), self.dialect)
+            yield Transaction(self.database.cursor(), self.dialect)
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file has the name now; None where there is none, or no file at all."""
@@ -88,7 +88,7 @@ class Engine:
             pool.close_all()
 
 
-def connect(url: str, home: Home) -> Engine:
+def connect(url: str, home: Home) -> StoreEngine:
     """The pool behind `[database] url`; nothing is opened yet. Raises `StoreError` for an address it cannot use."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
@@ -101,7 +101,7 @@ def connect(url: str, home: Home) -> Engine:
             # The pool hands a connection from thread to thread, never to two at once.
             check_same_thread=False,
         )
-        return Engine(pool, SQLITE, os.fspath(path))
+        return StoreEngine(pool, SQLITE, os.fspath(path))
     if scheme in {"postgresql", "postgres"}:
         pool = GuardedPool(
             f"postgresql://{rest}",
@@ -112,11 +112,11 @@ def connect(url: str, home: Home) -> Engine:
             connect_timeout=BUSY_TIMEOUT_S,
             **CONNECT,
         )
-        return Engine(pool, POSTGRES, without_password(url))
+        return StoreEngine(pool, POSTGRES, without_password(url))
     raise StoreError(f"database {scheme or '(empty)'}: use sqlite:///file or postgresql://user:password@host/database")
 
 
-def single(engine: Engine) -> Database:
+def single(engine: StoreEngine) -> Database:
     """A connection of its own to the same database, without foreign keys enforced, for migrations.
 
     SQLite changes a column by building the table anew; with foreign keys on, dropping the old one would empty others.

@@ -10,7 +10,7 @@ from peewee import PeeweeException
 from rigwatch.errors import StoreError
 
 
-class Fault(StrEnum):
+class DatabaseFault(StrEnum):
     """Why a database cannot be used, in the words that people are told."""
 
     FULL = "disk full"
@@ -31,47 +31,47 @@ class Unstorable(StoreError):
 class Unusable(StoreError):
     """The database does not take anything now; trying again may help."""
 
-    def __init__(self, text: str, fault: Fault) -> None:
+    def __init__(self, text: str, fault: DatabaseFault) -> None:
         super().__init__(text)
         self.fault = fault
 
 
-def fault_of(exc: BaseException) -> Fault:
+def fault_of(exc: BaseException) -> DatabaseFault:
     """Of what a database operation raised; what nobody knows is `OTHER`."""
-    return exc.fault if isinstance(exc, Unusable) else Fault.OTHER
+    return exc.fault if isinstance(exc, Unusable) else DatabaseFault.OTHER
 
 
 # SQLSTATE by its class, or whole: what PostgreSQL says of a value, a text, a row or its size. A trigger's refusal (P0)
 # is one as well: somebody wants such a row not to be stored.
 _OF_DATA: Final = ("22", "23", "44", "54", "P0", "42804", "42846")
 _POSTGRES: Final = {
-    "53100": Fault.FULL,
-    "25006": Fault.READ_ONLY,
-    "55P03": Fault.LOCKED,
-    "40P01": Fault.LOCKED,
-    "XX001": Fault.DAMAGED,
-    "XX002": Fault.DAMAGED,
-    "58P01": Fault.DAMAGED,
-    "28": Fault.REFUSED,
-    "3D000": Fault.AWAY,
-    "42501": Fault.REFUSED,
-    "53300": Fault.REFUSED,
-    "57": Fault.AWAY,
+    "53100": DatabaseFault.FULL,
+    "25006": DatabaseFault.READ_ONLY,
+    "55P03": DatabaseFault.LOCKED,
+    "40P01": DatabaseFault.LOCKED,
+    "XX001": DatabaseFault.DAMAGED,
+    "XX002": DatabaseFault.DAMAGED,
+    "58P01": DatabaseFault.DAMAGED,
+    "28": DatabaseFault.REFUSED,
+    "3D000": DatabaseFault.AWAY,
+    "42501": DatabaseFault.REFUSED,
+    "53300": DatabaseFault.REFUSED,
+    "57": DatabaseFault.AWAY,
     # Somebody ended one statement, or it took too long.
-    "57014": Fault.OTHER,
-    "08": Fault.AWAY,
+    "57014": DatabaseFault.OTHER,
+    "08": DatabaseFault.AWAY,
 }
 # Primary result codes of SQLite, the low byte of an extended one: https://sqlite.org/rescode.html
 _SQLITE: Final = {
-    sqlite3.SQLITE_FULL: Fault.FULL,
-    sqlite3.SQLITE_READONLY: Fault.READ_ONLY,
-    sqlite3.SQLITE_BUSY: Fault.LOCKED,
-    sqlite3.SQLITE_LOCKED: Fault.LOCKED,
-    sqlite3.SQLITE_CORRUPT: Fault.DAMAGED,
-    sqlite3.SQLITE_NOTADB: Fault.DAMAGED,
-    sqlite3.SQLITE_CANTOPEN: Fault.AWAY,
-    sqlite3.SQLITE_IOERR: Fault.AWAY,
-    sqlite3.SQLITE_PERM: Fault.REFUSED,
+    sqlite3.SQLITE_FULL: DatabaseFault.FULL,
+    sqlite3.SQLITE_READONLY: DatabaseFault.READ_ONLY,
+    sqlite3.SQLITE_BUSY: DatabaseFault.LOCKED,
+    sqlite3.SQLITE_LOCKED: DatabaseFault.LOCKED,
+    sqlite3.SQLITE_CORRUPT: DatabaseFault.DAMAGED,
+    sqlite3.SQLITE_NOTADB: DatabaseFault.DAMAGED,
+    sqlite3.SQLITE_CANTOPEN: DatabaseFault.AWAY,
+    sqlite3.SQLITE_IOERR: DatabaseFault.AWAY,
+    sqlite3.SQLITE_PERM: DatabaseFault.REFUSED,
 }
 _UNSTORABLE: Final = (
     *(sqlite3.DataError, psycopg.DataError),
@@ -92,7 +92,7 @@ def translated(exc: BaseException, where: str) -> StoreError:
     if _is_about_data(root):
         return Unstorable(f"database {where}: {said}")
     fault = _fault(root)
-    known = "" if fault is Fault.OTHER else f"{fault.value}: "
+    known = "" if fault is DatabaseFault.OTHER else f"{fault.value}: "
     return Unusable(f"database {where}: {known}{said}", fault)
 
 
@@ -122,19 +122,19 @@ def _is_about_data(exc: BaseException) -> bool:
     return isinstance(exc, _UNSTORABLE)
 
 
-def _fault(exc: BaseException) -> Fault:
+def _fault(exc: BaseException) -> DatabaseFault:
     if isinstance(exc, psycopg.Error):
         return _postgres_fault(exc)
     code = getattr(exc, "sqlite_errorcode", None)
     if code is not None:
-        return _SQLITE.get(code & 0xFF, Fault.OTHER)
-    return Fault.AWAY if isinstance(exc, OSError) else Fault.OTHER
+        return _SQLITE.get(code & 0xFF, DatabaseFault.OTHER)
+    return DatabaseFault.AWAY if isinstance(exc, OSError) else DatabaseFault.OTHER
 
 
-def _postgres_fault(exc: psycopg.Error) -> Fault:
+def _postgres_fault(exc: psycopg.Error) -> DatabaseFault:
     state = exc.sqlstate
     if state is not None:
-        return _POSTGRES.get(state) or _POSTGRES.get(state[:2], Fault.OTHER)
+        return _POSTGRES.get(state) or _POSTGRES.get(state[:2], DatabaseFault.OTHER)
     if not isinstance(exc, psycopg.OperationalError | psycopg.InterfaceError):
-        return Fault.OTHER
-    return Fault.REFUSED if any(each in str(exc) for each in _REFUSALS) else Fault.AWAY
+        return DatabaseFault.OTHER
+    return DatabaseFault.REFUSED if any(each in str(exc) for each in _REFUSALS) else DatabaseFault.AWAY

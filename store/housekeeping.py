@@ -8,7 +8,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import changes, marks, numbers
-from store.work import Work
+from store.work import Transaction
 from store.writer import add_nodes
 
 _ENROLLED = "SELECT site, node, enrolled_at FROM node"
@@ -34,7 +34,7 @@ _PRESENT = "SELECT site, node, id, interval FROM node WHERE state IN ('online', 
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
 
 
-def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
+def set_enrolled(work: Transaction, nodes: Mapping[NodeId, Millis]) -> None:
     """Nodes that were heard of stay, enrolled or not: their history is kept."""
     stored = {NodeId(site, node): enrolled_at for site, node, enrolled_at in work.rows(_ENROLLED)}
     add_nodes(work, [(node, at) for node, at in nodes.items() if node not in stored])
@@ -45,7 +45,7 @@ def set_enrolled(work: Work, nodes: Mapping[NodeId, Millis]) -> None:
     work.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
 
 
-def set_revoked(work: Work, nodes: Iterable[NodeId], now: Millis) -> bool:
+def set_revoked(work: Transaction, nodes: Iterable[NodeId], now: Millis) -> bool:
     """Nodes that may not speak any more are gone, and that is no news to whoever sent them away. Whether any was there.
 
     Their last words are not taken either, so without this they would be taken for silent, and missed for ever.
@@ -58,7 +58,7 @@ def set_revoked(work: Work, nodes: Iterable[NodeId], now: Millis) -> bool:
     return bool(gone)
 
 
-def behind(work: Work, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
+def behind(work: Transaction, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
     """Which of these nodes, by their number, were heard last with a key from before this generation."""
     generations = {NodeId(site, node): (number, at) for site, node, number, at in work.rows(_KEYS)} if since else {}
     return {
@@ -68,7 +68,7 @@ def behind(work: Work, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
     }
 
 
-def set_back(work: Work, newest: Mapping[NodeId, int]) -> None:
+def set_back(work: Transaction, newest: Mapping[NodeId, int]) -> None:
     """Nodes that were heard with a key which the list, an older copy of it by now, does not know yet begin anew."""
     rows = work.rows(_KEYS)
     ahead = [
@@ -79,7 +79,7 @@ def set_back(work: Work, newest: Mapping[NodeId, int]) -> None:
     work.run_many(_SET_BACK, ahead)
 
 
-def begin_anew(work: Work, node: NodeId, since: int, now: Millis) -> bool:
+def begin_anew(work: Transaction, node: NodeId, since: int, now: Millis) -> bool:
     """Ends what keys from before this generation left: session, presence, numbers not yet used; False: not all yet.
 
     What they sealed and is still on its way counts no more.
@@ -95,7 +95,7 @@ def begin_anew(work: Work, node: NodeId, since: int, now: Millis) -> bool:
     return True
 
 
-def beat(work: Work, name: str, *, now: Millis, connected_at: Millis | None) -> None:
+def beat(work: Transaction, name: str, *, now: Millis, connected_at: Millis | None) -> None:
     work.run(_BEAT, (name, now, connected_at))
     # Subscribers that share a database agree on the time no better than nodes do.
     soon = now + CLOCK_TOLERANCE

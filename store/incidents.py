@@ -8,15 +8,15 @@ import msgspec
 from msgspec import Struct
 
 from alerts.book import Decision
-from alerts.incident import OVER, Incident, State
+from alerts.incident import OVER, Incident, IncidentState
 from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
 from store import alerts
-from store.outbox import Progress
-from store.work import Row, Work
+from store.outbox import DeliveryState
+from store.work import Row, Transaction
 
 
-class Part(StrEnum):
+class IncidentPart(StrEnum):
     """Which incidents by where they stand. The values are those of the page's address and of the API."""
 
     OPEN = "open"
@@ -25,12 +25,12 @@ class Part(StrEnum):
     DISMISSED = "dismissed"
 
 
-class Wanted(Struct, frozen=True):
+class IncidentFilter(Struct, frozen=True):
     """What a list is narrowed to; empty fields narrow nothing. `text` is looked for in sites, nodes, their names and
     hosts. `group` lists the members of one; without it and without a node, host or text a group stands for its members.
     """
 
-    part: Part = Part.OPEN
+    part: IncidentPart = IncidentPart.OPEN
     rule: Rule | None = None
     severity: Severity | None = None
     site: str = ""
@@ -44,14 +44,14 @@ class Wanted(Struct, frozen=True):
         return bool(self.host or self.node or self.text) or self.group is not None
 
 
-class Place(NamedTuple):
+class IncidentCursor(NamedTuple):
     """Where a page ends: the last incident on it. What follows stays the same whatever begins meanwhile."""
 
     since: Millis
     id: int
 
 
-class Sent(Struct, frozen=True):
+class SentNotification(Struct, frozen=True):
     """A message and what became of it. `error` is the last one; `next_at` when it is tried again, while it waits."""
 
     id: int
@@ -60,7 +60,7 @@ class Sent(Struct, frozen=True):
     severity: str
     title: str
     body: str
-    progress: Progress
+    progress: DeliveryState
     created_at: Millis
     attempts: int
     attempt_at: Millis | None
@@ -71,9 +71,9 @@ class Sent(Struct, frozen=True):
 
 
 _STATES = {
-    Part.OPEN: tuple(each.value for each in State if each not in OVER),
-    Part.PAST: (State.RESOLVED.value,),
-    Part.DISMISSED: (State.DISMISSED.value,),
+    IncidentPart.OPEN: tuple(each.value for each in IncidentState if each not in OVER),
+    IncidentPart.PAST: (IncidentState.RESOLVED.value,),
+    IncidentPart.DISMISSED: (IncidentState.DISMISSED.value,),
 }
 _ROWS = "SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident"
 # The index alone says which rows; only those of the page are read.
@@ -102,41 +102,43 @@ _COUNTING = f"{_ROWS} WHERE live = 1 AND state IN ('firing', 'clearing', 'flappi
 _numbers = msgspec.json.Decoder(tuple[int, ...])
 
 
-def page(work: Work, wanted: Wanted, limit: int, *, before: Place | None = None) -> list[Incident]:
+def page(
+    work: Transaction, wanted: IncidentFilter, limit: int, *, before: IncidentCursor | None = None
+) -> list[Incident]:
     """Newest first, those that began before `before`. Cost: one walk over the index, however deep."""
     where, values = _where(wanted, before)
     rows = work.rows(_PAGE.format(where=where) + _ORDERED, (*values, limit))
     return alerts.incidents(rows)
 
 
-def count(work: Work, wanted: Wanted) -> int:
+def count(work: Transaction, wanted: IncidentFilter) -> int:
     """Of what is open; of what is past it would be a walk over all of it."""
     where, values = _where(wanted, None)
     return int(work.rows(_COUNT.format(where=where), values)[0][0])
 
 
-def open_by_severity(work: Work) -> dict[Severity, int]:
+def open_by_severity(work: Transaction) -> dict[Severity, int]:
     """How many count now, a group as one; some 0.1 ms while few are open."""
     return {Severity(severity): int(count) for severity, count in work.rows(_OPEN_COUNTS)}
 
 
-def counting(work: Work) -> list[Incident]:
+def counting(work: Transaction) -> list[Incident]:
     """All that count now, groups and their members, the oldest first; some 10 µs each."""
     return alerts.incidents(work.rows(_COUNTING))
 
 
-def sent(work: Work, number: int) -> list[Sent]:
+def sent(work: Transaction, number: int) -> list[SentNotification]:
     """Every message that spoke of it, also those that spoke of others first."""
     others = [each for each in map(_sent, work.rows(_SENT_WITH_OTHERS, (number, number))) if number in each.incidents]
     return sorted([*map(_sent, work.rows(_SENT, (number,))), *others], key=lambda each: each.id)
 
 
-def story(work: Work, number: int) -> Sequence[Decision]:
+def story(work: Transaction, number: int) -> Sequence[Decision]:
     """Every decision, in order."""
     return alerts.story(work, number)
 
 
-def _where(wanted: Wanted, before: Place | None) -> tuple[str, list[object]]:
+def _where(wanted: IncidentFilter, before: IncidentCursor | None) -> tuple[str, list[object]]:
     states = _STATES[wanted.part]
     clauses = [(f"i.state IN ({', '.join('?' * len(states))})", *states), *_narrowed(wanted)]
     if before is not None:
@@ -144,9 +146,9 @@ def _where(wanted: Wanted, before: Place | None) -> tuple[str, list[object]]:
     return " AND ".join(clause for clause, *_ in clauses), [value for _, *values in clauses for value in values]
 
 
-def _narrowed(wanted: Wanted) -> Iterator[tuple[Any, ...]]:
+def _narrowed(wanted: IncidentFilter) -> Iterator[tuple[Any, ...]]:
     """Each clause with its values."""
-    if wanted.part is Part.OPEN:
+    if wanted.part is IncidentPart.OPEN:
         yield ("i.live = 1",)
     if wanted.group is not None:
         yield "i.parent_id = ?", wanted.group
@@ -160,7 +162,7 @@ def _narrowed(wanted: Wanted) -> Iterator[tuple[Any, ...]]:
     yield from _placed(wanted)
 
 
-def _placed(wanted: Wanted) -> Iterator[tuple[Any, ...]]:
+def _placed(wanted: IncidentFilter) -> Iterator[tuple[Any, ...]]:
     if wanted.site:
         yield "i.site = ?", wanted.site
     if wanted.node:
@@ -171,11 +173,11 @@ def _placed(wanted: Wanted) -> Iterator[tuple[Any, ...]]:
         yield _TEXT, *([f"%{_escaped(wanted.text.lower())}%"] * 5)
 
 
-def _sent(row: Row) -> Sent:
+def _sent(row: Row) -> SentNotification:
     number, channel, kind, severity, title, body, state, *rest = row
     created_at, attempts, attempt_at, sent_at, next_at, error, incidents = rest
-    return Sent(
-        number, channel, kind, severity, title, body, Progress(state), created_at, attempts, attempt_at, sent_at,
+    return SentNotification(
+        number, channel, kind, severity, title, body, DeliveryState(state), created_at, attempts, attempt_at, sent_at,
         next_at, error, _numbers.decode(incidents),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from store.access_models import ACCESS_MODELS
 from store.alert_models import ALERT_MODELS
 
 
-class Node(Model):
+class NodeModel(Model):
     """A node: who it is, what it last said, its latest values, and running sums over the history that is kept."""
 
     site = CharField(64)
@@ -69,13 +69,13 @@ class Node(Model):
         indexes = ((("site", "node"), True),)
 
 
-class Sample(Model):
+class SampleModel(Model):
     """One sample. Scaled integers and the distance from `n` instead of whole times: half the bytes of plain columns.
 
     `n` starts with the rig's milliseconds, so that the key clusters a node's samples by time as well.
     """
 
-    node = ForeignKeyField(Node, index=False, on_delete="CASCADE")
+    node = ForeignKeyField(NodeModel, index=False, on_delete="CASCADE")
     n = BigIntegerField()
     lag = BigIntegerField()  # at - n, ms
     hashrate = DoubleField(null=True)  # thousandths of H/s
@@ -98,10 +98,10 @@ class Sample(Model):
         primary_key = CompositeKey("node", "n")
 
 
-class NodeChange(Model):
+class NodeChangeModel(Model):
     """A node came or went; its state until its next change. Each node keeps one from before what is kept."""
 
-    node = ForeignKeyField(Node, index=False, on_delete="CASCADE")
+    node = ForeignKeyField(NodeModel, index=False, on_delete="CASCADE")
     at = BigIntegerField()
     state = CharField(16)
     reason = TextField()
@@ -114,11 +114,11 @@ class NodeChange(Model):
         primary_key = CompositeKey("node", "at")
 
 
-class NodeMinute(Model):
+class NodeMinuteModel(Model):
     """Samples of one node with a hashrate in one minute, of the recent past: see `mark.minutes_from`."""
 
     minute = IntegerField()  # since 1970
-    node = ForeignKeyField(Node, index=False, on_delete="CASCADE")
+    node = ForeignKeyField(NodeModel, index=False, on_delete="CASCADE")
     count = IntegerField()
     hashrate = DoubleField()  # sum, thousandths of H/s
 
@@ -127,11 +127,11 @@ class NodeMinute(Model):
         primary_key = CompositeKey("minute", "node")
 
 
-class NodeHour(Model):
+class NodeHourModel(Model):
     """Sums of one node over one hour. `count` and `peers_count` are the samples that had the figure."""
 
     hour = IntegerField()  # since 1970
-    node = ForeignKeyField(Node, index=False, on_delete="CASCADE")
+    node = ForeignKeyField(NodeModel, index=False, on_delete="CASCADE")
     samples = IntegerField()
     count = IntegerField()
     hashrate = DoubleField()  # sum, thousandths of H/s
@@ -143,7 +143,7 @@ class NodeHour(Model):
         primary_key = CompositeKey("hour", "node")
 
 
-class FleetMinute(Model):
+class FleetMinuteModel(Model):
     """The whole fleet in one minute: the sum of each node's mean, or of its last sample while that is fresh, and how
     many nodes that were. Without what nodes count for after their last sample: see `carried`."""
 
@@ -155,7 +155,7 @@ class FleetMinute(Model):
         table_name = "fleet_minute"
 
 
-class Heartbeat(Model):
+class HeartbeatModel(Model):
     """The sign of life of a subscriber: when, and since when it has a broker (NULL = it has none)."""
 
     name = CharField(64, primary_key=True)
@@ -166,7 +166,7 @@ class Heartbeat(Model):
         table_name = "heartbeat"
 
 
-class Running(Model):
+class RunningModel(Model):
     """What a subscriber runs with, as JSON: see `store/running.py`."""
 
     name = CharField(255, primary_key=True)
@@ -176,7 +176,7 @@ class Running(Model):
         table_name = "running"
 
 
-class Mark(Model):
+class MarkModel(Model):
     """How far housekeeping has come. `minutes_from`: `node_minute` has every row from this minute on.
     `carried_from`: from this minute on `fleet_minute` has what is between samples."""
 
@@ -187,7 +187,7 @@ class Mark(Model):
         table_name = "mark"
 
 
-class Account(Model):
+class AccountModel(Model):
     """A user of the dashboard."""
 
     name = CharField(64, unique=True)
@@ -200,7 +200,18 @@ class Account(Model):
 
 
 MODELS: tuple[type[Model], ...] = (
-    *(Node, Sample, NodeChange, NodeMinute, NodeHour, FleetMinute, Heartbeat, Running, Mark, Account),
+    *(
+        NodeModel,
+        SampleModel,
+        NodeChangeModel,
+        NodeMinuteModel,
+        NodeHourModel,
+        FleetMinuteModel,
+        HeartbeatModel,
+        RunningModel,
+        MarkModel,
+        AccountModel,
+    ),
     *ALERT_MODELS,
     *ACCESS_MODELS,
 )

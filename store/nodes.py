@@ -14,7 +14,7 @@ from rigwatch.errors import NotDone
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import changes, marks
-from store.work import Row, Work
+from store.work import Row, Transaction
 from store.writer import add_nodes
 
 _LISTED = """
@@ -64,38 +64,38 @@ class Listed:
         return self.given_name or self.own_name or self.id.node
 
 
-def every(work: Work) -> list[Listed]:
+def every(work: Transaction) -> list[Listed]:
     """All that the store knows, retired ones too, by site and name."""
     return [_listed(row) for row in sorted(work.rows(_LISTED), key=itemgetter(0, 1))]
 
 
-def one(work: Work, node: NodeId) -> Listed | None:
+def one(work: Transaction, node: NodeId) -> Listed | None:
     rows = work.rows(_ONE, (node.site, node.node))
     return _listed(rows[0]) if rows else None
 
 
-def rename(work: Work, node: NodeId, name: str) -> None:
+def rename(work: Transaction, node: NodeId, name: str) -> None:
     """What it is called from now on, whatever it says itself; empty: what it says itself. `NotDone` when unknown."""
     _changed(work, work.run(_RENAME, (name or None, node.site, node.node)), node)
 
 
-def set_tags(work: Work, node: NodeId, tags: Sequence[str]) -> None:
+def set_tags(work: Transaction, node: NodeId, tags: Sequence[str]) -> None:
     """Those that it has besides its own. `NotDone` when the node is unknown."""
     text = _json.encode(tags).decode() if tags else None
     _changed(work, work.run(_TAG, (text, node.site, node.node)), node)
 
 
-def retire(work: Work, node: NodeId, now: Millis) -> None:
+def retire(work: Transaction, node: NodeId, now: Millis) -> None:
     """Hides it from every page and from the alerts; its history stays for as long as history is kept."""
     _changed(work, work.run(_RETIRE, (now, node.site, node.node)), node)
 
 
-def restore(work: Work, node: NodeId) -> None:
+def restore(work: Transaction, node: NodeId) -> None:
     """Shows it again. `NotDone` when it is not retired."""
     _changed(work, work.run(_RESTORE, (node.site, node.node)), node)
 
 
-def move(work: Work, node: NodeId, site: str, now: Millis) -> None:
+def move(work: Transaction, node: NodeId, site: str, now: Millis) -> None:
     """Its history, its name and its past incidents go along. Raises `NotDone` when another node has the name there.
 
     Open incidents stay under the old name, under which they end: nobody is there any more.
@@ -118,7 +118,7 @@ def move(work: Work, node: NodeId, site: str, now: Millis) -> None:
     work.run(_RETIRE, (now, node.site, node.node))
 
 
-def _changed(work: Work, rows: int, node: NodeId) -> None:
+def _changed(work: Transaction, rows: int, node: NodeId) -> None:
     if not rows:
         raise NotDone(f"node {node}: there is none that this could be done to")
     # Pages and alerts look anew.

@@ -13,7 +13,7 @@ import msgspec
 from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
 from store.rows import COLUMNS, from_row, without_names
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 _STEP: Final = 1000
 _ROOM: Final = 64
@@ -37,26 +37,26 @@ def is_ahead(stored: Row, row: Row) -> bool:
     return stored[2] < row[2] - CLOCK_TOLERANCE and _figures(stored) != _figures(row)
 
 
-def rows_of(work: Work, keys: Collection[tuple[int, int]]) -> list[Row]:
+def rows_of(work: Transaction, keys: Collection[tuple[int, int]]) -> list[Row]:
     """The stored samples of these nodes and numbers."""
     return work.rows(_STORED, (msgspec.json.encode(list(keys)).decode(),)) if keys else []
 
 
-def renumbered(work: Work, row: Row, taken: Collection[int]) -> Row:
+def renumbered(work: Transaction, row: Row, taken: Collection[int]) -> Row:
     """The row with a free number, as near below its own time as there is one; `taken` are further ones in use."""
     node, n, lag = row[:3]
     free = _free(work, node, n + lag, taken)
     return (node, free, n + lag - free, *row[3:])
 
 
-def move(work: Work, row: Row, taken: Collection[int]) -> int:
+def move(work: Transaction, row: Row, taken: Collection[int]) -> int:
     """Gives a stored sample a free number, and tells it."""
     free = int(renumbered(work, row, taken)[1])
     work.run(_MOVE, (free, row[1] - free, row[0], row[1]))
     return free
 
 
-def bring_back(work: Work, node: int, now: Millis) -> bool:
+def bring_back(work: Transaction, node: int, now: Millis) -> bool:
     """Numbers ahead of `now` become such as were free when their samples were taken; a step, True with the last one.
 
     With that the node's highest number is the one of its samples again.
@@ -72,7 +72,7 @@ def bring_back(work: Work, node: int, now: Millis) -> bool:
     return True
 
 
-def _free(work: Work, node: int, until: int, taken: Collection[int]) -> int:
+def _free(work: Transaction, node: int, until: int, taken: Collection[int]) -> int:
     room = _ROOM
     while True:
         used = {n for (n,) in work.rows(_NUMBERS, (node, until - room, until))}

@@ -6,14 +6,14 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
-from alerts.letter import Letter
+from alerts.notification import Notification
 from rigwatch.clock import Millis
 from store import marks
 from store.texts import storable
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 
-class Progress(StrEnum):
+class DeliveryState(StrEnum):
     """How far a message is."""
 
     QUEUED = "queued"
@@ -27,7 +27,7 @@ COPIES_KNOWN = 3
 """More that may have arrived are not held against a message that was found after a crash: it gets an attempt."""
 
 
-class Posted(Struct, frozen=True):
+class StoredNotification(Struct, frozen=True):
     """A message with its number; `copies` is how many earlier attempts may have arrived. One with a number of 0 or less
     stands in no database, and nothing is written down about it.
     """
@@ -70,10 +70,10 @@ SELECT channel, kind, state, created_at, sent_at, attempts, error FROM notificat
 _incidents = msgspec.json.Decoder(tuple[int, ...])
 
 
-def add(work: Work, letters: Sequence[Letter], first: int, now: Millis) -> list[Posted]:
+def add(work: Transaction, notifications: Sequence[Notification], first: int, now: Millis) -> list[StoredNotification]:
     """As being sent already: whoever writes them hands them over next, and a second commit would only cost time."""
     posted = [
-        Posted(
+        StoredNotification(
             number,
             each.channel,
             each.kind.value,
@@ -84,7 +84,7 @@ def add(work: Work, letters: Sequence[Letter], first: int, now: Millis) -> list[
             now,
             1,
         )
-        for number, each in enumerate(letters, first)
+        for number, each in enumerate(notifications, first)
     ]
     work.run_many(
         _ADD,
@@ -96,61 +96,61 @@ def add(work: Work, letters: Sequence[Letter], first: int, now: Millis) -> list[
     return posted
 
 
-def left(work: Work) -> list[Posted]:
+def left(work: Transaction) -> list[StoredNotification]:
     """What an earlier process did not finish: those in its hands may have arrived, the others not."""
     return [_posted(row) for row in (*work.rows(_LEFT), *work.rows(_WAITING))]
 
 
-def take_over(work: Work) -> list[Posted]:
+def take_over(work: Transaction) -> list[StoredNotification]:
     """The same, and it is in the hands of this process from now on, should that end as well."""
     found = left(work)
     work.run_many(_FOUND, [(each.copies, each.id) for each in found])
     return found
 
 
-def begin(work: Work, numbers: Sequence[int], now: Millis) -> None:
+def begin(work: Transaction, numbers: Sequence[int], now: Millis) -> None:
     """Another attempt begins."""
     work.run_many(_ATTEMPT, [(now, number) for number in numbers])
 
 
-def sent(work: Work, numbers: Sequence[int], now: Millis) -> None:
+def sent(work: Transaction, numbers: Sequence[int], now: Millis) -> None:
     work.run_many(_SENT, [(now, number) for number in numbers])
 
 
-def again(work: Work, posted: Sequence[Posted], at: Millis, error: str) -> None:
+def again(work: Transaction, posted: Sequence[StoredNotification], at: Millis, error: str) -> None:
     work.run_many(_AGAIN, [(at, storable(error, 500), each.copies, each.id) for each in posted])
 
 
-def failed(work: Work, numbers: Sequence[int], error: str) -> None:
+def failed(work: Transaction, numbers: Sequence[int], error: str) -> None:
     work.run_many(_FAILED, [(storable(error, 500), number) for number in numbers])
 
 
-def refuse(work: Work, channel: str, address: str, *, why: str, now: Millis) -> None:
+def refuse(work: Transaction, channel: str, address: str, *, why: str, now: Millis) -> None:
     """The channel is not used any more until its address changes, or a test message gets through."""
     marks.touch(work)
     work.run(_REFUSED, (channel, address, now, storable(why, 500)))
 
 
-def forgive(work: Work, channel: str) -> None:
+def forgive(work: Transaction, channel: str) -> None:
     """It may be used again."""
     marks.touch(work)
     work.run(_FORGIVE, (channel,))
 
 
-def refused(work: Work) -> dict[str, tuple[str, str]]:
+def refused(work: Transaction) -> dict[str, tuple[str, str]]:
     """Channels, with the hash of the address that was refused, and why."""
     return {name: (address, why) for name, address, why in work.rows(_ALL_REFUSED)}
 
 
-def of_incident(work: Work, incident: int) -> list[Row]:
+def of_incident(work: Transaction, incident: int) -> list[Row]:
     """Channel, kind, progress, when written, when sent, attempts, last error."""
     return work.rows(_OF_INCIDENT, (incident,))
 
 
-def _posted(row: Row) -> Posted:
+def _posted(row: Row) -> StoredNotification:
     number, channel, kind, severity, title, body, incidents, created_at, attempts, state, copies, error = row
-    copies = min(copies + (state == Progress.SENDING.value), COPIES_KNOWN)
-    return Posted(
+    copies = min(copies + (state == DeliveryState.SENDING.value), COPIES_KNOWN)
+    return StoredNotification(
         number, channel, kind, severity, title, body, _incidents.decode(incidents), created_at, attempts, copies, error
     )
 

@@ -14,9 +14,9 @@ import psycopg
 
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
-from store.engine import Engine
+from store.engine import StoreEngine
 from store.times import HOUR, in_millis
-from store.work import POSTGRES, Work
+from store.work import POSTGRES, Transaction
 
 REST = "sample_rest"
 
@@ -52,7 +52,7 @@ class Partition:
     until: Millis
 
 
-def partitions(work: Work) -> list[Partition]:
+def partitions(work: Transaction) -> list[Partition]:
     """In order, `sample_rest` left out."""
     found = []
     for name, bound in work.rows(_PARTITIONS):
@@ -72,7 +72,7 @@ def missing(known: list[Partition], keep: Millis, now: Millis) -> Iterator[Parti
         since += size
 
 
-def make(engine: Engine, keep: timedelta, now: Millis) -> Iterator[int]:
+def make(engine: StoreEngine, keep: timedelta, now: Millis) -> Iterator[int]:
     """Makes what is missing, a partition a step; each item is 0: nothing is forgotten by it."""
     if engine.dialect is not POSTGRES:
         return
@@ -84,7 +84,7 @@ def make(engine: Engine, keep: timedelta, now: Millis) -> Iterator[int]:
         yield 0
 
 
-def drop(engine: Engine, before: Millis) -> Iterator[int]:
+def drop(engine: StoreEngine, before: Millis) -> Iterator[int]:
     """Drops what holds nothing younger, a partition a step; each item is about how many samples that were."""
     if engine.dialect is not POSTGRES:
         return
@@ -96,7 +96,7 @@ def drop(engine: Engine, before: Millis) -> Iterator[int]:
             yield dropped
 
 
-def by_rows(engine: Engine) -> list[str]:
+def by_rows(engine: StoreEngine) -> list[str]:
     """Tables of which old samples have to be deleted one by one."""
     if engine.dialect is not POSTGRES:
         return ["sample"]
@@ -104,7 +104,7 @@ def by_rows(engine: Engine) -> list[str]:
         return [REST, *(each.name for each in partitions(work) if each.since is None)]
 
 
-def _alone(engine: Engine, do: Callable[[Work], int]) -> int | None:
+def _alone(engine: StoreEngine, do: Callable[[Transaction], int]) -> int | None:
     """What `do` gives; None when another subscriber is at it, or somebody reads all of it: it is tried again later."""
     try:
         with engine.writing() as work:
@@ -118,7 +118,7 @@ def _alone(engine: Engine, do: Callable[[Work], int]) -> int | None:
         raise
 
 
-def _make(work: Work, new: Partition) -> int:
+def _make(work: Transaction, new: Partition) -> int:
     # The new table refers to it. Locked first, as by whoever stores a batch, and against their SELECT … FOR UPDATE: so
     # neither waits for the other in the middle.
     work.run("LOCK TABLE node IN EXCLUSIVE MODE")
@@ -130,7 +130,7 @@ def _make(work: Work, new: Partition) -> int:
     return moved
 
 
-def _drop(work: Work, old: Partition, before: Millis) -> int:
+def _drop(work: Transaction, old: Partition, before: Millis) -> int:
     """Samples of rigs with slow clocks, that are younger than they say, are put back and go to `sample_rest`."""
     # Nobody can add to it while it is looked through; reading goes on.
     work.run(f"LOCK TABLE {old.name} IN SHARE MODE")

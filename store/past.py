@@ -15,7 +15,7 @@ from rigwatch.topics import NodeId
 from store import carried, rollups
 from store.reader import node_id
 from store.rows import COLUMNS, is_named, stored_number, to_row
-from store.work import Row, Work
+from store.work import Row, Transaction
 from store.writer import UnknownNodes, add_nodes
 
 _LOAD = """
@@ -53,7 +53,7 @@ _latest = msgspec.json.Decoder(Sample)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportCounts:
     """How many of a node's samples are stored now, were there, or are of a time that the node has told of itself."""
 
     new: int = 0
@@ -66,7 +66,7 @@ class _Sorted:
     """One node's samples of a batch; `heard`: it has told of itself, at whatever time by its own clock."""
 
     id: int | None
-    tail: carried.Tail
+    tail: carried.NodeTail
     heard: bool = False
     named: bool = False
     new: list[Sample] = field(default_factory=list)
@@ -74,22 +74,22 @@ class _Sorted:
     own: int = 0
 
     @property
-    def taken(self) -> Taken:
-        return Taken(len(self.new), self.there, self.own)
+    def taken(self) -> ImportCounts:
+        return ImportCounts(len(self.new), self.there, self.own)
 
 
-def introduce(work: Work, names: Mapping[NodeId, str], now: Millis) -> None:
+def introduce(work: Transaction, names: Mapping[NodeId, str], now: Millis) -> None:
     """Makes the nodes known as enrolled, and what people called them, where they do not say so themselves."""
     add_nodes(work, [(node, now) for node in names])
     work.run_many(_CALL, [(name, node.site, node.node) for node, name in sorted(names.items()) if name])
 
 
-def compare(work: Work, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, Taken]:
+def compare(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, ImportCounts]:
     """What `add` would do."""
     return {node: each.taken for node, each in _sort(work, samples, _LOAD).items()}
 
 
-def add(work: Work, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, Taken]:
+def add(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, ImportCounts]:
     """Each sample once, however often it comes; `at` and `n` of each are less than `rollups.NEAR` apart.
 
     Raises `UnknownNodes` before anything is changed.
@@ -121,7 +121,7 @@ def add(work: Work, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, 
     return {node: each.taken for node, each in found.items()}
 
 
-def _sort(work: Work, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> dict[NodeId, _Sorted]:
+def _sort(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> dict[NodeId, _Sorted]:
     names = _json.encode([(node.site, node.node) for node in samples]).decode()
     known = {node_id(site, node): row for row in work.rows(load, (names,)) for site, node in [row[1:3]]}
     found: dict[NodeId, _Sorted] = {}
@@ -130,7 +130,7 @@ def _sort(work: Work, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> 
         interval, since, latest_at, *tail = rest
         each = found[node] = _Sorted(
             number,
-            carried.Tail.of(tuple(tail), interval=interval, since=since, stored_at=latest_at or 0),
+            carried.NodeTail.of(tuple(tail), interval=interval, since=since, stored_at=latest_at or 0),
             session > 0,
             named=latest is not None and is_named(_latest.decode(latest)),
         )

@@ -14,7 +14,7 @@ from rigwatch.topics import NodeId
 from store.carried import Steps, open_spans
 from store.rows import COLUMNS, Names, from_row
 from store.times import HOUR, MINUTE, as_interval
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
@@ -84,24 +84,24 @@ _words = msgspec.json.Decoder(tuple[str, ...])
 _latest = msgspec.json.Decoder(Sample)
 
 
-def nodes(work: Work) -> list[NodeFacts]:
+def nodes(work: Transaction) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
     return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
 
 
-def some(work: Work, nodes: Iterable[NodeId]) -> list[NodeFacts]:
+def some(work: Transaction, nodes: Iterable[NodeId]) -> list[NodeFacts]:
     """Only these, in no order."""
     names = msgspec.json.encode([(node.site, node.node) for node in nodes]).decode()
     return [_node(row) for row in work.rows(_SOME, (names,))]
 
 
-def stamp(work: Work) -> tuple[int, ...]:
+def stamp(work: Transaction) -> tuple[int, ...]:
     """Sums that differ after any birth, will, goodbye, report, enrolment, forgotten hour, or news of an incident."""
     # PostgreSQL sums a bigint to a numeric.
     return tuple(map(int, work.rows(_STAMP)[0]))
 
 
-def server(work: Work) -> ServerFacts:
+def server(work: Transaction) -> ServerFacts:
     """Of several subscribers the one that has had a broker for the longest, of those that are alive now.
 
     What came while it had one has reached the store, be it through another.
@@ -110,7 +110,7 @@ def server(work: Work) -> ServerFacts:
     return facts if facts.connected_at is not None else ServerFacts(None, work.rows(_LAST_BEAT)[0][0])
 
 
-def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
+def averages(work: Transaction, since: Millis) -> dict[NodeId, Average]:
     """From the full hour that holds `since`; nodes without a sample since then are left out.
 
     The node's running sums cover everything kept, so what is summed here is the shorter of the hours before `since`
@@ -125,7 +125,7 @@ def averages(work: Work, since: Millis) -> dict[NodeId, Average]:
     return {node_id(row[0], row[1]): _average(row) for row in rows}
 
 
-def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
+def totals(work: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
     """The last minutes up to `now` in which any node had a hashrate, newest first; the first may be still running."""
     running = now // MINUTE
     found = {minute: (rate, nodes) for minute, rate, nodes in work.rows(_TOTALS, (running, minutes))}
@@ -141,12 +141,12 @@ def totals(work: Work, minutes: int, now: Millis) -> list[MinuteTotal]:
     return [MinuteTotal(minute * MINUTE, rate / 1000, nodes) for minute, (rate, nodes) in latest]
 
 
-def samples(work: Work, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
+def samples(work: Transaction, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
     """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
     return [from_row(row) for row in work.rows(_SAMPLES, (node.site, node.node, since, until))]
 
 
-def samples_after(work: Work, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
+def samples_after(work: Transaction, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
     """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`.
 
     Each with its miner, pool and algorithm, which the rows have only where they changed and once an hour.

@@ -8,10 +8,10 @@ import msgspec
 
 from rigwatch.clock import Millis
 from store import changes, partitions
-from store.engine import Engine
+from store.engine import StoreEngine
 from store.rollups import MINUTES_FROM, Sum
 from store.times import HOUR, MINUTE, in_millis
-from store.work import Work
+from store.work import Transaction
 
 RECENT: Millis = 2 * HOUR
 """How far back `node_minute` reaches. A sample older than this costs a walk over its node's samples."""
@@ -55,7 +55,7 @@ UPDATE node SET kept_hashrate = (SELECT coalesce(sum(hashrate), 0) FROM node_hou
 _DWARFED = 1e6
 
 
-def prune(engine: Engine, *, keep: timedelta, now: Millis) -> Iterator[int]:
+def prune(engine: StoreEngine, *, keep: timedelta, now: Millis) -> Iterator[int]:
     """Forgets everything older than the full hour in which `keep` ends; each item is one step, and its rows.
 
     It can be left at any step: the hours' sums go last, so that what is unfinished is found again.
@@ -75,7 +75,7 @@ def prune(engine: Engine, *, keep: timedelta, now: Millis) -> Iterator[int]:
     yield from _prune_hours(engine, first)
 
 
-def make_ready(engine: Engine, *, keep: timedelta, now: Millis) -> None:
+def make_ready(engine: StoreEngine, *, keep: timedelta, now: Millis) -> None:
     """Before much of the past is stored: its partitions are there, and its minutes are not taken for recent ones.
 
     Forgets nothing but the rows of minutes that every subscriber forgets.
@@ -91,7 +91,7 @@ def oldest_kept(keep: timedelta, now: Millis) -> Millis:
     return (now - in_millis(keep)) // HOUR * HOUR
 
 
-def _prune_minutes(engine: Engine, target: int) -> Iterator[int]:
+def _prune_minutes(engine: StoreEngine, target: int) -> Iterator[int]:
     """One minute a step; `minutes_from` moves in the same transaction, so that no minute is half there."""
     while True:
         with engine.writing() as work:
@@ -105,7 +105,7 @@ def _prune_minutes(engine: Engine, target: int) -> Iterator[int]:
         yield deleted
 
 
-def _prune_changes(engine: Engine, before: Millis) -> Iterator[int]:
+def _prune_changes(engine: StoreEngine, before: Millis) -> Iterator[int]:
     while True:
         with engine.writing() as work:
             deleted = changes.forget(work, before, _ROWS_A_STEP)
@@ -114,7 +114,7 @@ def _prune_changes(engine: Engine, before: Millis) -> Iterator[int]:
         yield deleted
 
 
-def _prune_samples(engine: Engine, table: str, before: Millis) -> Iterator[int]:
+def _prune_samples(engine: StoreEngine, table: str, before: Millis) -> Iterator[int]:
     with engine.reading() as work:
         if not work.rows(_ANY_OLD.replace("{table}", table), (before,)):
             return
@@ -135,7 +135,7 @@ def _prune_samples(engine: Engine, table: str, before: Millis) -> Iterator[int]:
         yield deleted
 
 
-def _repeat(engine: Engine, delete: str, before: int) -> Iterator[int]:
+def _repeat(engine: StoreEngine, delete: str, before: int) -> Iterator[int]:
     while True:
         with engine.writing() as work:
             deleted = work.run(delete, (before, _ROWS_A_STEP))
@@ -144,7 +144,7 @@ def _repeat(engine: Engine, delete: str, before: int) -> Iterator[int]:
         yield deleted
 
 
-def _prune_hours(engine: Engine, before: int) -> Iterator[int]:
+def _prune_hours(engine: StoreEngine, before: int) -> Iterator[int]:
     while True:
         with engine.writing() as work:
             keys = work.rows(_HOURS_BEFORE, (before, _ROWS_A_STEP))
@@ -154,7 +154,7 @@ def _prune_hours(engine: Engine, before: int) -> Iterator[int]:
         yield len(keys)
 
 
-def _forget_hours(work: Work, keys: list[tuple[int, int]]) -> None:
+def _forget_hours(work: Transaction, keys: list[tuple[int, int]]) -> None:
     # Nodes first, as ingest does: with them locked, no late sample can change an hour between reading and deleting it.
     work.rows(_LOCK_NODES, (_json(sorted({node for _, node in keys})),))
     sums: defaultdict[int, Sum] = defaultdict(Sum)
@@ -171,7 +171,7 @@ def _forget_hours(work: Work, keys: list[tuple[int, int]]) -> None:
     _mend(work, {node: s.hashrate for node, s in sums.items()})
 
 
-def _mend(work: Work, forgotten: dict[int, float]) -> None:
+def _mend(work: Transaction, forgotten: dict[int, float]) -> None:
     """Sums up anew what one absurd sample (10^22 H/s, say) has spoilt; a walk over all hours, and hardly ever done."""
     for node, kept in work.rows(_KEPT, (_json(sorted(forgotten)),)):
         if kept * _DWARFED < forgotten[node]:

@@ -11,10 +11,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from rigwatch.clock import Millis
-from store.carried import Tail, settle
+from store.carried import NodeTail, settle
 from store.rows import stored_number
 from store.times import HOUR, MINUTE
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 Key: TypeAlias = tuple[int, int]
 """Minute or hour, and node."""
@@ -115,7 +115,7 @@ class Added:
 
 
 def write(
-    work: Work, added: Added, rows: Iterable[Row], tails: Mapping[int, Tail], *, near: Collection[int] = ()
+    work: Transaction, added: Added, rows: Iterable[Row], tails: Mapping[int, NodeTail], *, near: Collection[int] = ()
 ) -> None:
     """Adds to the hours, minutes and the fleet's minutes what the `rows` add, which are stored already, their nodes
     locked. `tails` are those of the nodes, and are moved; the caller stores them.
@@ -148,7 +148,7 @@ def write(
     )
 
 
-def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
+def _add_recent(work: Transaction, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
     keys = msgspec.json.encode(list(recent)).decode()
     stored = {(minute, node): (count, total) for minute, node, count, total in work.rows(_MINUTES, (keys,))}
     changed: list[Row] = []
@@ -161,7 +161,7 @@ def _add_recent(work: Work, recent: Mapping[Key, list[float]], fleet: defaultdic
 
 
 def _add_late(
-    work: Work, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]], near: Collection[int]
+    work: Transaction, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]], near: Collection[int]
 ) -> None:
     """Minutes whose rows are gone are summed from the samples: one walk over the node's samples, not one a minute."""
     nodes: defaultdict[int, dict[int, list[float]]] = defaultdict(dict)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from rigwatch.clock import Millis
-from rigwatch.figures import Board, Fan, Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Board, Fan, Gpu, Miner
 from rigwatch.messages import Sample
 from store.work import Row
 
@@ -47,7 +47,7 @@ class Extra(Struct, frozen=True, omit_defaults=True):
     odd: dict[str, str] = {}
     invalid: int | None = None
     hardware_errors: int | None = None
-    algorithms: dict[str, Work] | None = None
+    algorithms: dict[str, AlgorithmFigures] | None = None
     # Only where they differ from the sample before, or none is near; absent means "as before", null "not known".
     miner: Miner | UnsetType | None = UNSET
     pool: str | UnsetType | None = UNSET

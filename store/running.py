@@ -4,7 +4,7 @@ import msgspec
 
 from rigwatch.clock import Millis
 from store import marks
-from store.work import Work
+from store.work import Transaction
 
 _NOTE = """
 INSERT INTO running (name, detail) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET detail = excluded.detail
@@ -28,17 +28,17 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
 _decoder = msgspec.json.Decoder(Running)
 
 
-def note(work: Work, name: str, running: Running) -> None:
+def note(work: Transaction, name: str, running: Running) -> None:
     """It counts while that subscriber gives signs of life."""
     work.run(_NOTE, (name, msgspec.json.encode(running).decode()))
     marks.touch(work)
 
 
-def of(work: Work, name: str) -> Running | None:
+def of(work: Transaction, name: str) -> Running | None:
     rows = work.rows(_OF, (name,))
     return _decoder.decode(rows[0][0]) if rows else None
 
 
-def alive(work: Work, since: Millis) -> dict[str, Running]:
+def alive(work: Transaction, since: Millis) -> dict[str, Running]:
     """Of subscribers that gave a sign of life after `since`."""
     return {name: _decoder.decode(detail) for name, detail in work.rows(_ALIVE, (since,))}

@@ -10,7 +10,7 @@ from peewee import Database, SqliteDatabase
 from playhouse.migrations import Runner
 
 from rigwatch.errors import StoreError
-from store.engine import Engine, single
+from store.engine import StoreEngine, single
 
 _DIRECTORY = Path(__file__).parent / "migrations"
 _HISTORY = "schema_migration"
@@ -20,7 +20,7 @@ _ENCODING = "UTF8"
 _ADVISORY_LOCK = 0x7269_6777_6174_6368
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: StoreEngine) -> None:
     """Applies what is missing in one transaction, under a lock that other processes wait for.
 
     Raises `StoreError`, and changes nothing, when the database is somebody else's, or newer than this program.
@@ -42,7 +42,7 @@ def migrate(engine: Engine) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SchemaStatus:
     """Names of the migrations that a database has, and of those that it lacks."""
 
     applied: tuple[str, ...]
@@ -54,7 +54,7 @@ class Standing:
         return self.applied[-1] if self.applied else "empty"
 
 
-def standing(engine: Engine) -> Standing:
+def standing(engine: StoreEngine) -> SchemaStatus:
     """How far a database is, which is left as it is. Raises `StoreError` as `migrate` does, and where no file is."""
     if isinstance(engine.database, SqliteDatabase):
         path = Path(engine.database.database)
@@ -67,7 +67,7 @@ def standing(engine: Engine) -> Standing:
         _check_encoding(database, engine.where)
         _is_current(database, runner, engine.where)
         status = runner.status()
-    return Standing(
+    return SchemaStatus(
         tuple(each.name for each in status if each.applied), tuple(each.name for each in status if not each.applied)
     )
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from alerts.facts import Cards, FleetPoint, Point
+from alerts.facts import FleetPoint, NodeCards, Point
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from store.carried import FRESH, Steps, open_spans
 from store.rows import COLUMNS, extra_of, from_row
 from store.times import HOUR, MINUTE
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 LONG: Millis = 8 * 24 * HOUR
 """Over longer spans the hours' sums are read instead of the samples."""
@@ -71,19 +71,19 @@ _NODES = "SELECT id, site, node FROM node"
 _DAY = "SELECT node_id, hour, hashrate / count FROM node_hour WHERE hour >= ? AND hour <= ? AND count > 0"
 
 
-def stamp(work: Work, node: NodeId) -> tuple[object, ...]:
+def stamp(work: Transaction, node: NodeId) -> tuple[object, ...]:
     """Differs when the node's history has changed; empty for one that is not there."""
     rows = work.rows(_STAMP, (node.site, node.node))
     return tuple(rows[0]) if rows else ()
 
 
-def oldest(work: Work, node: NodeId) -> Millis | None:
+def oldest(work: Transaction, node: NodeId) -> Millis | None:
     """When its oldest sample was taken."""
     rows = work.rows(_OLDEST, (_number(work, node),))
     return int(rows[0][0]) if rows else None
 
 
-def points(work: Work, node: NodeId, step: Millis, *, since: Millis, until: Millis) -> list[Point]:
+def points(work: Transaction, node: NodeId, step: Millis, *, since: Millis, until: Millis) -> list[Point]:
     """Means over `step` each, in order; spans without a sample have no point. About 1 µs a sample.
 
     Over more than `LONG`, hashrate and peers are means of whole hours, other figures those of one sample a step.
@@ -96,7 +96,9 @@ def points(work: Work, node: NodeId, step: Millis, *, since: Millis, until: Mill
     return [_point(row) for row in work.rows(_POINTS, (step, _ERRORS, _GPUS, *span))]
 
 
-def heights(work: Work, nodes: Iterable[NodeId], step: Millis, *, since: Millis, until: Millis) -> dict[int, int]:
+def heights(
+    work: Transaction, nodes: Iterable[NodeId], step: Millis, *, since: Millis, until: Millis
+) -> dict[int, int]:
     """The highest block that any of the nodes had in each step, by the step's number since 1970."""
     highest: dict[int, int] = {}
     for node in nodes:
@@ -113,21 +115,21 @@ def heights(work: Work, nodes: Iterable[NodeId], step: Millis, *, since: Millis,
     return highest
 
 
-def cards(work: Work, node: NodeId, of: Sequence[Point]) -> list[Cards]:
+def cards(work: Transaction, node: NodeId, of: Sequence[Point]) -> list[NodeCards]:
     """The GPUs in one sample of each point that has any."""
     numbers = [point.gpus_n for point in of if point.gpus_n is not None]
     if not numbers:
         return []
     rows = work.rows(_CARDS, (_json(numbers), _number(work, node)))
-    return [Cards(int(at), extra_of(extra).gpus or ()) for at, extra in rows]
+    return [NodeCards(int(at), extra_of(extra).gpus or ()) for at, extra in rows]
 
 
-def latest(work: Work, node: NodeId, count: int) -> list[Sample]:
+def latest(work: Transaction, node: NodeId, count: int) -> list[Sample]:
     """Its last samples, the latest first."""
     return [from_row(row) for row in work.rows(_LATEST, (_number(work, node), count))]
 
 
-def fleet(work: Work, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
+def fleet(work: Transaction, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
     """Means over `step` (whole minutes) of the fleet's minutes, in order; the minute of `until` is not in it."""
     minutes, first, after = max(1, step // MINUTE), since // MINUTE, until // MINUTE
     slots = {
@@ -150,12 +152,12 @@ def fleet(work: Work, step: Millis, *, since: Millis, until: Millis) -> list[Fle
     ]
 
 
-def fleet_oldest(work: Work) -> Millis | None:
+def fleet_oldest(work: Transaction) -> Millis | None:
     minute = work.rows(_FLEET_OLDEST)[0][0]
     return None if minute is None else minute * MINUTE
 
 
-def rates_around(work: Work, at: Millis, span: Millis) -> dict[NodeId, float]:
+def rates_around(work: Transaction, at: Millis, span: Millis) -> dict[NodeId, float]:
     """Each node's hashrate (H/s) at a moment of the last two hours: the mean of its minutes in the `span` around it, or
     its last sample before where that still counted. About 10 µs a node."""
     begin = at - span // 2
@@ -168,7 +170,7 @@ def rates_around(work: Work, at: Millis, span: Millis) -> dict[NodeId, float]:
     return rates
 
 
-def by_hour(work: Work, hours: int, now: Millis) -> dict[NodeId, list[float | None]]:
+def by_hour(work: Transaction, hours: int, now: Millis) -> dict[NodeId, list[float | None]]:
     """Each node's mean hashrate (H/s) in each of the last hours, the running one last; about 1 µs a figure."""
     last = now // HOUR
     first = last - hours + 1
@@ -178,12 +180,12 @@ def by_hour(work: Work, hours: int, now: Millis) -> dict[NodeId, list[float | No
     return {NodeId(site, node): rates[number] for number, site, node in work.rows(_NODES) if number in rates}
 
 
-def _number(work: Work, node: NodeId) -> int:
+def _number(work: Transaction, node: NodeId) -> int:
     rows = work.rows(_ID, (node.site, node.node))
     return int(rows[0][0]) if rows else -1
 
 
-def _first(work: Work, number: int, since: Millis) -> int:
+def _first(work: Transaction, number: int, since: Millis) -> int:
     """An `n` from which on lie all samples since then, give or take a thousand.
 
     `n` grows with time, but need not be one: a rig's clock may have been years off.
@@ -218,7 +220,7 @@ def _scaled(stored: float | None, scale: int) -> float | None:
     return None if stored is None else float(stored) / scale
 
 
-def _long(work: Work, number: int, steps: range) -> list[Point]:
+def _long(work: Transaction, number: int, steps: range) -> list[Point]:
     """`steps` are the hours at which each begins."""
     spots = _spots(work, number, steps)
     sums: dict[int, list[float]] = {}
@@ -230,7 +232,7 @@ def _long(work: Work, number: int, steps: range) -> list[Point]:
     return [_long_point(each, spots.get(slot, (None, None, None, ""))) for slot, each in sums.items()]
 
 
-def _spots(work: Work, number: int, steps: range) -> Mapping[int, Row]:
+def _spots(work: Transaction, number: int, steps: range) -> Mapping[int, Row]:
     """One sample of each step by where its time falls, at the price of one look at the key each."""
     rows = work.rows(_SPOTS, (_json([hour * HOUR for hour in steps]), number, number))
     return {row[0] // HOUR // steps.step: row[1:] for row in rows}

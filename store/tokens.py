@@ -5,10 +5,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 PREFIX: Final = "rwt_"
 _SECRET_BYTES: Final = 32
@@ -32,7 +32,7 @@ class ApiToken:
 
     number: int
     name: str
-    role: Role
+    role: UserRole
     created_at: Millis
     last_used_at: Millis | None
     expires_at: Millis | None
@@ -56,33 +56,33 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def find(work: Work, hashed: str) -> ApiToken | None:
+def find(work: Transaction, hashed: str) -> ApiToken | None:
     """Also one that is over."""
     rows = work.rows(_FIND, (hashed,))
     return _token(rows[0]) if rows else None
 
 
-def every(work: Work) -> list[ApiToken]:
+def every(work: Transaction) -> list[ApiToken]:
     """By name."""
     return sorted((_token(row) for row in work.rows(_ALL)), key=lambda each: each.name)
 
 
-def add(work: Work, name: str, role: Role, hashed: str, *, now: Millis, expires_at: Millis | None) -> None:
+def add(work: Transaction, name: str, role: UserRole, hashed: str, *, now: Millis, expires_at: Millis | None) -> None:
     """Raises `NotDone` when the name is taken."""
     if not work.run(_ADD, (name, role.value, hashed, now, expires_at)):
         raise NotDone(f"token {name}: is there already; remove it first, or choose another name")
 
 
-def remove(work: Work, name: str) -> None:
+def remove(work: Transaction, name: str) -> None:
     """Raises `NotDone` when there is no such token."""
     if not work.run(_REMOVE, (name,)):
         raise NotDone(f"token {name}: there is none; 'rigwatch token list' shows them")
 
 
-def note_use(work: Work, number: int, now: Millis) -> None:
+def note_use(work: Transaction, number: int, now: Millis) -> None:
     work.run(_USED, (now, number))
 
 
 def _token(row: Row) -> ApiToken:
     number, name, role, created_at, last_used_at, expires_at = row
-    return ApiToken(number, name, Role(role), created_at, last_used_at, expires_at)
+    return ApiToken(number, name, UserRole(role), created_at, last_used_at, expires_at)

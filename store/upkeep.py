@@ -12,9 +12,9 @@ from peewee import Database, SqliteDatabase
 
 from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.home import Home
-from store.engine import Engine, connect, single
+from store.engine import StoreEngine, connect, single
 from store.faults import first_line
-from store.schema import Standing, migrate, standing
+from store.schema import SchemaStatus, migrate, standing
 
 _FAULTS = 10
 """Lines of SQLite's report that are shown; a broken file has thousands."""
@@ -22,11 +22,11 @@ _COUNTED = ("node", "sample", "incident", "account")
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class DatabaseHealth:
     """What `check` found; sound when there are no faults and nothing is missing. Empty counts: nothing was counted."""
 
     where: str
-    standing: Standing
+    standing: SchemaStatus
     faults: tuple[str, ...]
     counts: dict[str, int]
     size: int
@@ -38,7 +38,7 @@ class Health:
         return not self.faults and not self.standing.missing
 
 
-def check(url: str, home: Home) -> Health:
+def check(url: str, home: Home) -> DatabaseHealth:
     """Reads all of the database, and changes nothing; some seconds for each GB. Raises `StoreError`."""
     engine = connect(url, home)
     at = standing(engine)
@@ -47,7 +47,7 @@ def check(url: str, home: Home) -> Health:
         # Without its tables there is nothing to count, and a broken one could not be.
         counts = {} if faults or at.missing else {table: _count(database, table) for table in _COUNTED}
         enrolled = _count(database, "node WHERE enrolled_at IS NOT NULL") if counts else 0
-        return Health(engine.where, at, faults, counts, _size(database), enrolled)
+        return DatabaseHealth(engine.where, at, faults, counts, _size(database), enrolled)
 
 
 def vacuum(url: str, home: Home) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def vacuum(url: str, home: Home) -> tuple[int, int]:
         return before, _size(database)
 
 
-def upgrade(url: str, home: Home) -> tuple[Standing, Standing]:
+def upgrade(url: str, home: Home) -> tuple[SchemaStatus, SchemaStatus]:
     """Brings the schema up to date; how far it was, and is. Raises `StoreError` as `open_store` does."""
     engine = connect(url, home)
     before = standing(engine)
@@ -161,7 +161,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[Database]:
+def _alone(engine: StoreEngine) -> Iterator[Database]:
     """A connection of its own, each statement its own transaction."""
     database = single(engine)
     with engine.errors(), database.connection_context():

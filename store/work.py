@@ -70,7 +70,7 @@ def _rendered(sql: str, dialect: Dialect) -> str:
     return sql.replace("?", dialect.parameter)
 
 
-class Work:
+class Transaction:
     """Statements on one connection: inside `Engine.writing` one transaction, inside `Engine.reading` each its own.
 
     SQL is written once for both databases, with `?` for parameters and `{pairs}` and the like of the dialect.

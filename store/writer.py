@@ -9,12 +9,12 @@ import msgspec
 from alerts.ingest import (
     CLOCK_TOLERANCE,
     LIVE_INTERVALS,
-    Heard,
-    Known,
+    CorrectedSample,
+    NodeSession,
+    ReceivedMessage,
     Rejected,
     ReportTaken,
     StatusTaken,
-    Timed,
     judge,
 )
 from alerts.quota import DayUse, Quota
@@ -26,12 +26,12 @@ from store.reader import node_id
 from store.rows import COLUMNS, is_named, stored_number, to_row
 from store.texts import storable
 from store.times import HOUR
-from store.work import Row, Work
+from store.work import Row, Transaction
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 Key: TypeAlias = tuple[int, int]
 """Node and `n`."""
-Taken: TypeAlias = tuple["Draft", Heard, ReportTaken]
+Taken: TypeAlias = tuple["NodeUpdate", ReceivedMessage, ReportTaken]
 
 _LOAD = """
 SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
@@ -109,11 +109,11 @@ _latest = msgspec.json.Decoder(Sample)
 
 
 @dataclass(slots=True)
-class Draft:
+class NodeUpdate:
     """A node's row while a batch changes it."""
 
     id: int
-    known: Known
+    known: NodeSession
     reason: str
     first_seen_at: Millis | None
     last_report_at: Millis | None
@@ -121,7 +121,7 @@ class Draft:
     latest: str | None
     latest_at: Millis
     highest: int
-    tail: carried.Tail
+    tail: carried.NodeTail
     today: DayUse
     identity: Status | None = None
     contested: tuple[Millis, str] | None = None
@@ -134,7 +134,7 @@ class Draft:
             self.sample = _latest.decode(self.latest)
         return self.sample
 
-    def take(self, heard: Heard, verdict: StatusTaken | ReportTaken) -> None:
+    def take(self, heard: ReceivedMessage, verdict: StatusTaken | ReportTaken) -> None:
         """The facts of a message; its samples follow once it is known which of them are new."""
         self.touched = True
         if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
@@ -152,11 +152,11 @@ class Draft:
         if isinstance(verdict, StatusTaken) and verdict.identity and isinstance(heard.body, Status):
             self.identity = heard.body
 
-    def _note(self, known: Known) -> None:
+    def _note(self, known: NodeSession) -> None:
         if known.state is not None:
             self.changes.append((self.id, known.state_at, known.state.value, self.reason, known.interval))
 
-    def take_new(self, timed: Timed, received_at: Millis, clock_offset: int) -> None:
+    def take_new(self, timed: CorrectedSample, received_at: Millis, clock_offset: int) -> None:
         """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
         self.clock_offset = clock_offset
         if not timed.live:
@@ -173,12 +173,12 @@ class Draft:
 class _Batch:
     """The samples of a batch on their way into the tables."""
 
-    drafts: dict[NodeId, Draft]
+    updates: dict[NodeId, NodeUpdate]
     quota: Quota | None = None
     rows: dict[Key, Row] = field(default_factory=dict)
     added: rollups.Added = field(default_factory=rollups.Added)
 
-    def make_way(self, work: Work, row: Row, stored: Row | None) -> None:
+    def make_way(self, work: Transaction, row: Row, stored: Row | None) -> None:
         """Another sample has this row's number: it gets a free one, be it stored or on its way."""
         taken = {n for _, n in self.rows}
         if stored is not None:
@@ -201,81 +201,83 @@ class UnknownNodes(Exception):
 
 
 def write(
-    work: Work, batch: Sequence[Heard], *, look_for_all: bool = False, quota: Quota | None = None
+    work: Transaction, batch: Sequence[ReceivedMessage], *, look_for_all: bool = False, quota: Quota | None = None
 ) -> list[Verdict]:
     """What became of each message, in order. Everything is stored when the transaction around this is committed.
 
     Raises `UnknownNodes` before anything is changed. `look_for_all`: a node's highest `n` is not taken for granted.
     """
-    drafts = _load(work, {heard.node for heard in batch})
+    updates = _load(work, {heard.node for heard in batch})
     verdicts: list[Verdict] = []
     for heard in batch:
-        draft = drafts[heard.node]
-        verdict = judge(heard, draft.known)
+        update = updates[heard.node]
+        verdict = judge(heard, update.known)
         if not isinstance(verdict, Rejected):
-            draft.take(heard, verdict)
+            update.take(heard, verdict)
         verdicts.append(verdict)
-    collected = _Batch(drafts, quota)
+    collected = _Batch(updates, quota)
     reports = [
-        (drafts[heard.node], heard, report)
+        (updates[heard.node], heard, report)
         for heard, report in zip(batch, verdicts, strict=True)
         if isinstance(report, ReportTaken)
     ]
     stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
     taken = iter([_collect(work, collected, report, stored) for report in reports])
     verdicts = [next(taken) if isinstance(verdict, ReportTaken) else verdict for verdict in verdicts]
-    changes.record(work, [change for draft in drafts.values() for change in draft.changes])
+    changes.record(work, [change for update in updates.values() for change in update.changes])
     if collected.rows:
         rows = list(collected.rows.values())
         work.load("sample", COLUMNS, rows)
-        rollups.write(work, collected.added, rows, {draft.id: draft.tail for draft in drafts.values()})
+        rollups.write(work, collected.added, rows, {update.id: update.tail for update in updates.values()})
     _save(work, collected)
     return verdicts
 
 
-def add_nodes(work: Work, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
+def add_nodes(work: Transaction, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
     """Rows for nodes not heard of yet, with the time of their enrolment; those that are there stay as they are."""
     work.run_many(_ADD_NODE, [(node.site, node.node, enrolled_at) for node, enrolled_at in sorted(nodes)])
 
 
-def remove_unheard(work: Work, nodes: Iterable[NodeId]) -> None:
+def remove_unheard(work: Transaction, nodes: Iterable[NodeId]) -> None:
     """Takes away rows that were added for messages which then could not be stored."""
     work.run_many(_REMOVE_UNHEARD, [(node.site, node.node) for node in sorted(nodes)])
 
 
-def _load(work: Work, nodes: set[NodeId]) -> dict[NodeId, Draft]:
+def _load(work: Transaction, nodes: set[NodeId]) -> dict[NodeId, NodeUpdate]:
     names = _json.encode([(node.site, node.node) for node in nodes]).decode()
-    drafts = _drafts(work.rows(_LOAD, (names,)))
-    if len(drafts) < len(nodes):
-        raise UnknownNodes(nodes - drafts.keys())
-    return drafts
+    updates = _updates(work.rows(_LOAD, (names,)))
+    if len(updates) < len(nodes):
+        raise UnknownNodes(nodes - updates.keys())
+    return updates
 
 
-def _drafts(rows: list[Row]) -> dict[NodeId, Draft]:
-    return {node_id(row[1], row[2]): _draft(row) for row in rows}
+def _updates(rows: list[Row]) -> dict[NodeId, NodeUpdate]:
+    return {node_id(row[1], row[2]): _update(row) for row in rows}
 
 
-def _draft(row: Row) -> Draft:
+def _update(row: Row) -> NodeUpdate:
     state = None if row[4] is None else NodeState(row[4])
-    known = Known(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
+    known = NodeSession(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
     latest_at = row[12] or 0
-    tail = carried.Tail.of(row[17:21], interval=known.interval, since=known.state_at, stored_at=latest_at)
-    return Draft(row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail, DayUse(*row[21:25]))
+    tail = carried.NodeTail.of(row[17:21], interval=known.interval, since=known.state_at, stored_at=latest_at)
+    return NodeUpdate(
+        row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail, DayUse(*row[21:25])
+    )
 
 
-def _collect(work: Work, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
+def _collect(work: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
     """The report with those of its samples that are stored with the batch, or were before."""
-    draft, heard, report = taken
-    draft.today = draft.today.on(heard.received_at)
+    update, heard, report = taken
+    update.today = update.today.on(heard.received_at)
     size, kept, new = heard.size // len(report.samples), [], 0
-    room = draft.today.room(batch.quota, size)
-    latest, previous = draft.latest_sample(), None
+    room = update.today.room(batch.quota, size)
+    latest, previous = update.latest_sample(), None
     named = latest is not None and is_named(latest)
     for timed in report.samples:
         sample = timed.sample
-        key = (draft.id, sample.n)
-        is_highest, draft.highest = sample.n > draft.highest, max(draft.highest, sample.n)
-        row = to_row(draft.id, sample, timed.at, _near(sample, previous or latest, draft.known), named=named)
+        key = (update.id, sample.n)
+        is_highest, update.highest = sample.n > update.highest, max(update.highest, sample.n)
+        row = to_row(update.id, sample, timed.at, _near(sample, previous or latest, update.known), named=named)
         there = batch.rows.get(key) or stored.get(key)
         if there is not None and not numbers.is_ahead(there, row):
             kept.append(timed)
@@ -285,20 +287,20 @@ def _collect(work: Work, batch: _Batch, taken: Taken, stored: dict[Key, Row]) ->
                 batch.make_way(work, row, stored.pop(key, None))
             previous = sample
             batch.rows[key] = row
-            batch.added.add(draft.id, timed.at, row)
+            batch.added.add(update.id, timed.at, row)
             kept.append(timed)
             new += 1
         elif not is_highest:
             continue
         # One that is over the quota is not stored, but its node is watched all the same.
-        draft.take_new(timed, heard.received_at, report.clock_offset)
+        update.take_new(timed, heard.received_at, report.clock_offset)
     left = len(report.samples) - len(kept)
     if new or left:
-        draft.today = draft.today.add(new, new * size, left)
+        update.today = update.today.add(new, new * size, left)
     return msgspec.structs.replace(report, samples=tuple(kept)) if left else report
 
 
-def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
+def _near(sample: Sample, before: Sample | None, known: NodeSession) -> Sample | None:
     """The one before, where what this one shares with it need not be repeated.
 
     Not across a gap, into which history may come that shares other things; and not from one hour to the next, which is
@@ -309,69 +311,71 @@ def _near(sample: Sample, before: Sample | None, known: Known) -> Sample | None:
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(work: Work, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
+def _existing(work: Transaction, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
     """Those of the samples that are stored already."""
     found: list[Key] = []
     keys: list[Key] = []
-    for draft, _, report in reports:
+    for update, _, report in reports:
         # Above the highest nothing is stored yet: nearly always.
-        wanted = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= draft.highest]
-        between = _between(work, draft.id, wanted) if len(wanted) >= _MANY else None
+        wanted = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= update.highest]
+        between = _between(work, update.id, wanted) if len(wanted) >= _MANY else None
         if between is None:
-            keys += [(draft.id, n) for n in wanted]
+            keys += [(update.id, n) for n in wanted]
         else:
-            found += [(draft.id, n) for n in between]
+            found += [(update.id, n) for n in between]
     if keys:
         found += map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),)))
     return numbers.rows_of(work, found)
 
 
-def _between(work: Work, node: int, wanted: Sequence[int]) -> set[int] | None:
+def _between(work: Transaction, node: int, wanted: Sequence[int]) -> set[int] | None:
     """Which are there, where there is hardly anything else between them, as with history; None where there is."""
     most = 2 * len(wanted)
     rows = work.rows(_BETWEEN, (node, min(wanted), max(wanted), most))
     return None if len(rows) == most else {n for (n,) in rows}.intersection(wanted)
 
 
-def _save(work: Work, batch: _Batch) -> None:
-    touched = sorted((draft for draft in batch.drafts.values() if draft.touched), key=lambda draft: draft.id)
+def _save(work: Transaction, batch: _Batch) -> None:
+    touched = sorted((update for update in batch.updates.values() if update.touched), key=lambda update: update.id)
     kept = batch.added.by_node()
-    described = [_identity(draft, draft.identity) for draft in touched if draft.identity]
+    described = [_identity(update, update.identity) for update in touched if update.identity]
     work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
-    contested = [(*draft.contested, draft.id) for draft in touched if draft.contested]
+    contested = [(*update.contested, update.id) for update in touched if update.contested]
     if contested:
         work.run_many(_SET_CONTEST, contested)
-    work.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(draft, kept.get(draft.id, rollups.Sum())) for draft in touched])
+    work.run_rows(
+        _SET_FACTS, _FACTS_COLUMNS, [_facts(update, kept.get(update.id, rollups.Sum())) for update in touched]
+    )
 
 
-def _identity(draft: Draft, status: Status) -> Row:
+def _identity(update: NodeUpdate, status: Status) -> Row:
     tags, sources = _json.encode(status.tags).decode(), _json.encode(status.sources).decode()
     name, host, version = map(storable, (status.name, status.host, status.version))
-    return (name, host, version, tags, sources, draft.known.interval, draft.id)
+    return (name, host, version, tags, sources, update.known.interval, update.id)
 
 
-def _facts(draft: Draft, kept: rollups.Sum) -> Row:
-    known = draft.known
+def _facts(update: NodeUpdate, kept: rollups.Sum) -> Row:
+    known = update.known
     return (
         known.session,
         known.other_session,
         known.generation,
         known.state.value if known.state else None,
         known.state_at,
-        draft.reason,
-        draft.first_seen_at,
-        draft.last_report_at,
-        draft.clock_offset,
-        draft.latest,
-        draft.latest_at or None,
+        update.reason,
+        update.first_seen_at,
+        update.last_report_at,
+        update.clock_offset,
+        update.latest,
+        update.latest_at or None,
         kept.samples,
         kept.count,
         stored_number(kept.hashrate),
         kept.peers_count,
         stored_number(kept.peers),
-        draft.highest,
+        update.highest,
         known.born_at,
-        *draft.tail.row,
-        *msgspec.structs.astuple(draft.today),
-        draft.id,
+        *update.tail.row,
+        *msgspec.structs.astuple(update.today),
+        update.id,
     )

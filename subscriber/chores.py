@@ -13,9 +13,9 @@ from rigwatch.first import first_of
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
 from store import Unusable, housekeeping, marks
-from store.work import Work
+from store.work import Transaction
 from subscriber.outage import Outage
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Chores:
     """`name` is under which this subscriber's sign of life is kept."""
 
     def __init__(
-        self, worker: Worker, link: Link, registry: Registry, *, outage: Outage, clock: Clock, name: str
+        self, worker: StoreWorker, link: Link, registry: Registry, *, outage: Outage, clock: Clock, name: str
     ) -> None:
         self._worker = worker
         self._link = link
@@ -117,6 +117,6 @@ class Chores:
             self._failing.discard(what)
 
 
-def _note_revoked(work: Work, revoked: Collection[NodeId], now: Millis) -> None:
+def _note_revoked(work: Transaction, revoked: Collection[NodeId], now: Millis) -> None:
     if housekeeping.set_revoked(work, revoked, now):
         marks.touch(work)

@@ -5,15 +5,15 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from alerts.blackout import Blackout, Trouble
-from alerts.letter import Letter
+from alerts.blackout import Blackout, DatabaseTrouble
+from alerts.notification import Notification
 from rigwatch.clock import Clock
-from store import Fault, Unusable
-from store.outbox import Posted
-from subscriber.alerter import Alerter
-from subscriber.notify.postman import Postman
+from store import DatabaseFault, Unusable
+from store.outbox import StoredNotification
+from subscriber.alert_driver import AlertDriver
+from subscriber.notify.notifier import Notifier
 from subscriber.outage import Outage
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +29,20 @@ class Emergency:
     """Only whoever drives the alerts speaks, or would if the database could say so."""
 
     def __init__(
-        self, outage: Outage, blackout: Blackout, *, worker: Worker, alerter: Alerter, postman: Postman, clock: Clock
+        self,
+        outage: Outage,
+        blackout: Blackout,
+        *,
+        worker: StoreWorker,
+        alert_driver: AlertDriver,
+        notifier: Notifier,
+        clock: Clock,
     ) -> None:
         self._outage = outage
         self._blackout = blackout
         self._worker = worker
-        self._alerter = alerter
-        self._postman = postman
+        self._alert_driver = alert_driver
+        self._notifier = notifier
         self._clock = clock
         self._numbers = itertools.count(_NUMBERS_FROM)
 
@@ -54,18 +61,28 @@ class Emergency:
         busy_for = self._worker.busy_for
         if busy_for > STALLED_S:
             stalled = f"the database has not answered for {busy_for:.0f} s"
-            self._outage.failed("answer", Unusable(stalled, Fault.STALLED))
+            self._outage.failed("answer", Unusable(stalled, DatabaseFault.STALLED))
         else:
             self._outage.worked("answer")
-        since = self._outage.since if self._alerter.speaks else None
-        trouble = None if since is None else Trouble(since, self._outage.fault.value, self._outage.text)
-        self._hand_over(self._blackout.step(trouble, self._alerter.known, self._clock.now()))
+        since = self._outage.since if self._alert_driver.speaks else None
+        trouble = None if since is None else DatabaseTrouble(since, self._outage.fault.value, self._outage.text)
+        self._hand_over(self._blackout.step(trouble, self._alert_driver.known, self._clock.now()))
         for past in self._blackout.take_over():
-            self._alerter.record(past)
+            self._alert_driver.record(past)
 
-    def _hand_over(self, letters: Sequence[Letter]) -> None:
-        self._postman.hand_over(self._posted(each) for each in letters)
+    def _hand_over(self, notifications: Sequence[Notification]) -> None:
+        self._notifier.hand_over(self._posted(each) for each in notifications)
 
-    def _posted(self, letter: Letter) -> Posted:
-        number, kind, severity = next(self._numbers), letter.kind.value, letter.severity.value
-        return Posted(number, letter.channel, kind, severity, letter.title, letter.body, (), self._clock.now(), 1)
+    def _posted(self, notification: Notification) -> StoredNotification:
+        number, kind, severity = next(self._numbers), notification.kind.value, notification.severity.value
+        return StoredNotification(
+            number,
+            notification.channel,
+            kind,
+            severity,
+            notification.title,
+            notification.body,
+            (),
+            self._clock.now(),
+            1,
+        )

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from operator import attrgetter
 from typing import Final
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.messages import Status
 from rigwatch.topics import NodeId
 
@@ -19,7 +19,7 @@ _BYTES_A_SAMPLE: Final = 1024
 """A sample counts once for each of so many bytes that it takes: sixty cards weigh more than one."""
 
 
-def weight_of(heard: Heard) -> int:
+def weight_of(heard: ReceivedMessage) -> int:
     """What a message takes of the room, and of a batch: as many samples, or as many as fit into its bytes."""
     return 1 if isinstance(heard.body, Status) else max(len(heard.body.samples), heard.size // _BYTES_A_SAMPLE)
 
@@ -30,8 +30,8 @@ class _Line:
     __slots__ = ("given", "held", "reports", "statuses")
 
     def __init__(self) -> None:
-        self.statuses: deque[Heard] = deque()
-        self.reports: deque[Heard] = deque()
+        self.statuses: deque[ReceivedMessage] = deque()
+        self.reports: deque[ReceivedMessage] = deque()
         self.held = self.given = 0
 
 
@@ -64,9 +64,9 @@ class FairQueue:
         """Whether there is no room, and this node has its share of it or more."""
         return self.is_full and self._lines[node].held >= self._capacity // max(self._holders, 1)
 
-    def put(self, heard: Heard) -> list[Heard]:
+    def put(self, heard: ReceivedMessage) -> list[ReceivedMessage]:
         """Adds it, and gives what had to go for it: the latest of whoever has the most waiting."""
-        gone: list[Heard] = []
+        gone: list[ReceivedMessage] = []
         while self.is_full and self._reports:
             gone.append(self._drop_latest(max(self._reports, key=_held)))
         line = self._lines[heard.node]
@@ -80,9 +80,9 @@ class FairQueue:
         self._count_in(line, 1, weight_of(heard))
         return gone
 
-    def take(self, messages: int, weight: int) -> list[Heard]:
+    def take(self, messages: int, weight: int) -> list[ReceivedMessage]:
         """The next at most so many, of at most about so much; at least one, where there is one."""
-        batch: list[Heard] = []
+        batch: list[ReceivedMessage] = []
         served: list[_Line] = []
         had_enough: list[_Line] = []
         while (turns := self._statuses or self._reports) and len(batch) < messages and weight > 0:
@@ -103,7 +103,7 @@ class FairQueue:
             line.given = 0
         return batch
 
-    def _drop_latest(self, line: _Line) -> Heard:
+    def _drop_latest(self, line: _Line) -> ReceivedMessage:
         heard = line.reports.pop()
         if not line.reports:
             self._reports.remove(line)

@@ -10,7 +10,7 @@ from rigwatch.address import reachable
 from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
-from rigwatch.mqtt import Endpoint, Login
+from rigwatch.mqtt import Endpoint, MqttLogin
 from rigwatch.settings.server import BrokerSettings, ServerSettings
 from rigwatch.tls import ca_pem
 
@@ -30,20 +30,20 @@ def endpoint_of(home: Home, broker: BrokerSettings) -> Endpoint:
     return Endpoint(broker.advertise or reachable(broker.host), broker.port, tls=True, ca=ca)
 
 
-def login_of(settings: ServerSettings, master: MasterKey, home: Home) -> Login:
+def login_of(settings: ServerSettings, master: MasterKey, home: Home) -> MqttLogin:
     """The subscriber's own account; an external broker may have given it another name and password in `broker.url`.
 
     There the client id tells machine and home: several subscribers may share that broker, and of two with the same id
     each would throw the other out.
     """
     if settings.broker.mode == "embedded":
-        return Login(ACCOUNT, master.service_password(ACCOUNT), ACCOUNT)
+        return MqttLogin(ACCOUNT, master.service_password(ACCOUNT), ACCOUNT)
     parts = urlsplit(settings.broker.url)
     username = unquote(parts.username or ACCOUNT)
     password = unquote(parts.password) if parts.password else master.service_password(ACCOUNT)
     where = sha256(os.fspath(home.path.resolve()).encode()).hexdigest()[:6]
     # A row of the database holds so much of it.
-    return Login(username, password, f"{username[:16]}.{socket.gethostname()[:40]}.{where}")
+    return MqttLogin(username, password, f"{username[:16]}.{socket.gethostname()[:40]}.{where}")
 
 
 def _read(path: Path) -> str:

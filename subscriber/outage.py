@@ -4,7 +4,7 @@ import logging
 
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import StoreError
-from store import Fault, fault_of
+from store import DatabaseFault, fault_of
 from subscriber.since import Since
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ class Outage:
     def __init__(self, clock: Clock) -> None:
         self._since = Since(clock)
         self._failing: set[str] = set()
-        self.fault = Fault.OTHER
+        self.fault = DatabaseFault.OTHER
         self.text = ""
 
     @property

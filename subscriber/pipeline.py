@@ -8,15 +8,24 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from alerts.contest import Contests
-from alerts.ingest import AHEAD, Access, Heard, Reason, Rejected, ReportTaken, StatusTaken, open_message
+from alerts.ingest import (
+    AHEAD,
+    NodeKeys,
+    ReceivedMessage,
+    Rejected,
+    RejectReason,
+    ReportTaken,
+    StatusTaken,
+    open_message,
+)
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, StoreError, TopicError, WireError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
-from rigwatch.mqtt import Message
+from rigwatch.mqtt import MqttMessage
 from rigwatch.takeover import decode_takeover
-from rigwatch.topics import Channel, parse_topic, topic_of
+from rigwatch.topics import TopicLevel, parse_topic, topic_of
 from store import Unstorable, Verdict
 from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.outage import Outage
@@ -43,7 +52,7 @@ _UNCONFIRMED_BATCHES = 4
 _PAUSE_MAX_S = 0.25
 _RETRY_FIRST_S = 0.2
 _RETRY_MAX_S = 5.0
-_STATUS = f"/{Channel.STATUS.value}"
+_STATUS = f"/{TopicLevel.STATUS.value}"
 
 
 class Outlet(Protocol):
@@ -60,8 +69,8 @@ class Pipeline:
 
     def __init__(
         self,
-        write: Callable[[Sequence[Heard]], Awaitable[list[Verdict]]],
-        access: Access,
+        write: Callable[[Sequence[ReceivedMessage]], Awaitable[list[Verdict]]],
+        access: NodeKeys,
         outlet: Outlet,
         *,
         outage: Outage,
@@ -76,7 +85,7 @@ class Pipeline:
         self._capacity = capacity
         self._queue = FairQueue(capacity)
         self._batch_samples = _BATCH_SAMPLES
-        self._stored: asyncio.Queue[tuple[list[Heard], list[Verdict]]] = asyncio.Queue(maxsize=1)
+        self._stored: asyncio.Queue[tuple[list[ReceivedMessage], list[Verdict]]] = asyncio.Queue(maxsize=1)
         self._unfinished = 0
         self._filled = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -93,30 +102,30 @@ class Pipeline:
         self._contests = Contests()
         self.rejections = Rejections()
 
-    def receive(self, message: Message) -> None:
+    def receive(self, message: MqttMessage) -> None:
         """Called on the loop for each message; never blocks, never raises for anything a sender can do."""
         if self._finishing or _clears(message):
             return
         try:
             heard = self._open(message)
         except TopicError as exc:
-            heard = Rejected(message.topic[:200], Reason.TOPIC, str(exc)[:200])
+            heard = Rejected(message.topic[:200], RejectReason.TOPIC, str(exc)[:200])
         except RigwatchError as exc:
             # The list of enrolled nodes cannot be read. The node keeps its samples and sends them again.
-            heard = Rejected(message.topic, Reason.ACCESS, str(exc))
+            heard = Rejected(message.topic, RejectReason.ACCESS, str(exc))
         if isinstance(heard, Rejected):
             self.rejections.add(heard, self._clock.monotonic())
         else:
             self._enqueue(self._compared(heard))
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: MqttMessage) -> None:
         """Called on the loop with what the embedded broker says of connections that were taken over."""
         try:
             self._contests.tell(*decode_takeover(message.topic, message.payload))
         except WireError as exc:
-            self.rejections.add(Rejected(message.topic, Reason.CONTENT, str(exc)), self._clock.monotonic())
+            self.rejections.add(Rejected(message.topic, RejectReason.CONTENT, str(exc)), self._clock.monotonic())
 
-    def _compared(self, heard: Heard) -> Heard:
+    def _compared(self, heard: ReceivedMessage) -> ReceivedMessage:
         """With what is known of who else publishes the node."""
         # A session of the far future is that of a wrong clock, and would make all later ones look old.
         if not isinstance(heard.body, Status) or heard.body.session > heard.received_at + AHEAD:
@@ -124,13 +133,13 @@ class Pipeline:
         contest = self._contests.birth(heard.node, heard.body, heard.received_at)
         return heard if contest is None else replace(heard, contest=contest)
 
-    def _open(self, message: Message) -> Heard | Rejected:
+    def _open(self, message: MqttMessage) -> ReceivedMessage | Rejected:
         """What there is no room for is not even opened: a node that floods must not cost more by being refused."""
         if self._queue.is_full and self._queue.is_closed_to(parse_topic(message.topic)[0]):
             # Not acknowledged, so its node keeps what was in it and sends it again; and the broker keeps every node's
             # last status, and will be asked for them.
             self._statuses_missed = self._statuses_missed or message.topic.endswith(_STATUS)
-            return Rejected(message.topic, Reason.OVERFLOW)
+            return Rejected(message.topic, RejectReason.OVERFLOW)
         return open_message(message, self._access, self._clock.now())
 
     async def run(self) -> None:
@@ -180,11 +189,11 @@ class Pipeline:
         if self._unconfirmed:
             await asyncio.wait(self._unconfirmed)
 
-    def _enqueue(self, heard: Heard) -> None:
+    def _enqueue(self, heard: ReceivedMessage) -> None:
         gone = self._queue.put(heard)
         self._unfinished += 1 - len(gone)
         for each in gone:
-            self.rejections.add(Rejected(each.topic, Reason.OVERFLOW), self._clock.monotonic())
+            self.rejections.add(Rejected(each.topic, RejectReason.OVERFLOW), self._clock.monotonic())
         self._filled.set()
         self._idle.clear()
         # History is a crowd by itself.
@@ -200,7 +209,7 @@ class Pipeline:
         except TimeoutError:
             pass
 
-    def _take(self) -> list[Heard]:
+    def _take(self) -> list[ReceivedMessage]:
         samples = min(self._batch_samples, _BESIDE_STATUS) if self._queue.has_status else self._batch_samples
         batch = self._queue.take(_BATCH_MESSAGES, samples)
         if not self._queue:
@@ -216,7 +225,7 @@ class Pipeline:
         elif took < BATCH_S / 2:
             self._batch_samples = min(_BATCH_SAMPLES, self._batch_samples * 2)
 
-    async def _store(self, batch: list[Heard]) -> list[Verdict]:
+    async def _store(self, batch: list[ReceivedMessage]) -> list[Verdict]:
         """Tries until the database takes it: nothing here is acknowledged, so nothing is lost by waiting."""
         backoff = Backoff(first=_RETRY_FIRST_S, most=_RETRY_MAX_S)
         while True:
@@ -244,7 +253,7 @@ class Pipeline:
         self._failing = False
         self._outage.worked("reports")
 
-    async def _store_apart(self, batch: list[Heard], why: str) -> list[Verdict]:
+    async def _store_apart(self, batch: list[ReceivedMessage], why: str) -> list[Verdict]:
         """What the database cannot hold must not keep the rest from being stored: neither others' messages nor, within
         a report, the other samples."""
         if len(batch) > 1:
@@ -254,7 +263,7 @@ class Pipeline:
         if isinstance(heard.body, Report) and len(heard.body.samples) > 1:
             first, second = [(await self._store([part]))[0] for part in _halves(heard)]
             return [self._together(first, second)]
-        return [Rejected(heard.topic, Reason.UNSTORABLE, why)]
+        return [Rejected(heard.topic, RejectReason.UNSTORABLE, why)]
 
     def _together(self, first: Verdict, second: Verdict) -> Verdict:
         """Of a report that was stored in two parts: what was taken of it."""
@@ -265,16 +274,18 @@ class Pipeline:
             self.rejections.add(left, self._clock.monotonic())
         return taken
 
-    def _answers(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> list[tuple[Heard, Ack]]:
+    def _answers(
+        self, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]
+    ) -> list[tuple[ReceivedMessage, Ack]]:
         """One ack for all that a node sent in one session, one for each node that is outdated, and one for each that is
         not alone with its key."""
-        taken: dict[tuple[NodeKey, int], tuple[Heard, list[int]]] = {}
-        outdated: dict[NodeKey, tuple[Heard, Ack]] = {}
-        contested: list[tuple[Heard, Ack]] = []
+        taken: dict[tuple[NodeKey, int], tuple[ReceivedMessage, list[int]]] = {}
+        outdated: dict[NodeKey, tuple[ReceivedMessage, Ack]] = {}
+        contested: list[tuple[ReceivedMessage, Ack]] = []
         for heard, verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Rejected):
                 self.rejections.add(verdict, self._clock.monotonic())
-                if verdict.reason is Reason.OLD_SESSION and verdict.session:
+                if verdict.reason is RejectReason.OLD_SESSION and verdict.session:
                     outdated[heard.key] = heard, Ack(verdict.session)
             elif isinstance(verdict, StatusTaken) and heard.contest is not None:
                 contested.append((heard, Ack(heard.body.session, rival=heard.contest.rival)))
@@ -291,11 +302,11 @@ class Pipeline:
             ),
         ]
 
-    def _acknowledge(self, acks: list[tuple[Heard, Ack]]) -> None:
+    def _acknowledge(self, acks: list[tuple[ReceivedMessage, Ack]]) -> None:
         # A lost ack costs one report sent twice, so QoS 0 does. Brokers read in order: that they have confirmed the
         # last tells that they have them all, and keeps what is on its way to them bounded.
         for left, (heard, ack) in zip(range(len(acks) - 1, -1, -1), acks, strict=True):
-            topic = topic_of(heard.node, Channel.ACK)
+            topic = topic_of(heard.node, TopicLevel.ACK)
             sent = self._outlet.publish(topic, heard.key.seal_key.seal(topic, encode(ack)), qos=0 if left else 1)
             if sent is not None and not sent.done():
                 self._unconfirmed.add(sent)
@@ -335,7 +346,7 @@ class Pipeline:
         return self._queue.waiting > self._capacity * 3 // 4
 
 
-def _halves(heard: Heard) -> tuple[Heard, Heard]:
+def _halves(heard: ReceivedMessage) -> tuple[ReceivedMessage, ReceivedMessage]:
     report = heard.body
     assert isinstance(report, Report)
     half = len(report.samples) // 2
@@ -343,6 +354,6 @@ def _halves(heard: Heard) -> tuple[Heard, Heard]:
     return replace(heard, body=first), replace(heard, body=second)
 
 
-def _clears(message: Message) -> bool:
+def _clears(message: MqttMessage) -> bool:
     """Whether it only says that the broker keeps nothing of the topic any more, as after a revocation."""
     return not message.payload and message.topic.endswith(_STATUS)

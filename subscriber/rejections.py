@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 
-from alerts.ingest import Reason, Rejected
+from alerts.ingest import Rejected, RejectReason
 
 log = logging.getLogger(__name__)
 
@@ -16,16 +16,16 @@ class Rejections:
     """Counts by reason, from the start of the process; what the database cannot hold also by topic."""
 
     def __init__(self) -> None:
-        self.counts: Counter[Reason] = Counter()
+        self.counts: Counter[RejectReason] = Counter()
         self.unstorable: Counter[str] = Counter()
-        self._since_line: Counter[Reason] = Counter()
-        self._quiet_until: dict[Reason, float] = {}
+        self._since_line: Counter[RejectReason] = Counter()
+        self._quiet_until: dict[RejectReason, float] = {}
 
     def add(self, rejected: Rejected, monotonic: float) -> None:
         """The first of a reason is logged at once; what follows within `QUIET_S` only as a count in the next line."""
         reason = rejected.reason
         self.counts[reason] += 1
-        if reason is Reason.UNSTORABLE:
+        if reason is RejectReason.UNSTORABLE:
             self._add_unstorable(rejected)
             return
         self._since_line[reason] += 1

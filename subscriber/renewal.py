@@ -15,8 +15,8 @@ from rigwatch.settings.fingerprint import differing, fingerprints
 from rigwatch.settings.server import ServerSettings
 from store import running as stored
 from store.running import Running
-from subscriber.alerting import Alerting
-from subscriber.worker import Worker
+from subscriber.alert_service import AlertService
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _TOPICS_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingsSource:
     """Where settings come from: `load` reads them as at the start, from the file and the environment; `key` is that of
     the installation, for fingerprints."""
 
@@ -42,10 +42,10 @@ class Renewal:
     def __init__(
         self,
         settings: ServerSettings,
-        alerting: Alerting,
+        alerting: AlertService,
         *,
-        source: Source,
-        worker: Worker,
+        source: SettingsSource,
+        worker: StoreWorker,
         name: str,
         unstorable: Callable[[], Mapping[str, int]],
         clock: Clock,

@@ -7,10 +7,10 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from alerts.engine import Engine, Outcome, Start
-from alerts.facts import Change, NodeFacts, ServerFacts
-from alerts.incident import Incident, State
-from alerts.letter import Letter
+from alerts.engine import Engine, Start, StepResult
+from alerts.facts import NodeChange, NodeFacts, ServerFacts
+from alerts.incident import Incident, IncidentState
+from alerts.notification import Notification
 from alerts.policy import Policy
 from alerts.route import Route
 from rigwatch.clock import Millis
@@ -20,14 +20,14 @@ from store import Store, changes
 
 _STEPS_A_SAMPLE = 50
 
-Event: TypeAlias = Sample | Change
+Event: TypeAlias = Sample | NodeChange
 
 
 class Replayed(Struct, frozen=True):
     """What would have happened: every incident, and every message with its moment; and from how much it is known."""
 
     incidents: tuple[Incident, ...]
-    letters: tuple[tuple[Millis, Letter], ...]
+    notifications: tuple[tuple[Millis, Notification], ...]
     samples: int
     changes: int
 
@@ -39,8 +39,8 @@ def replay(store: Store, policy: Policy, *, since: Millis, now: Millis) -> Repla
     for facts in nodes:
         came_and_went = store.look(lambda work, node=facts.id: changes.of(work, node, since))  # type: ignore[misc]
         histories[facts.id] = [*came_and_went, *store.samples(facts.id, since=since, until=now)]
-    usual = {node: rate.hashrate_mean for node, rate in store.averages(since).items() if rate.hashrate_mean}
-    return play(nodes, histories, policy, usual=usual, since=since, now=now)
+    baseline = {node: rate.hashrate_mean for node, rate in store.averages(since).items() if rate.hashrate_mean}
+    return play(nodes, histories, policy, baseline=baseline, since=since, now=now)
 
 
 def play(
@@ -48,7 +48,7 @@ def play(
     histories: Mapping[NodeId, Sequence[Event]],
     policy: Policy,
     *,
-    usual: dict[NodeId, float],
+    baseline: dict[NodeId, float],
     since: Millis,
     now: Millis,
 ) -> Replayed:
@@ -57,13 +57,13 @@ def play(
     What came and went is not known of every node: a database that was filled by an older rigwatch has only samples.
     There a gap between two of them is a silence.
     """
-    watched = {node for node, events in histories.items() if any(isinstance(event, Change) for event in events)}
+    watched = {node for node, events in histories.items() if any(isinstance(event, NodeChange) for event in events)}
     facts = {each.id: _forgetful(each) for each in nodes if histories.get(each.id)}
-    engine = Engine(policy, (Route("replay"),), Start(usual=usual))
+    engine = Engine(policy, (Route("replay"),), Start(baseline=baseline))
     run = _Run(engine, ServerFacts(connected_at=0), since)
     for at, node, event in _moments(histories):
         run.until(max(at, since))
-        if isinstance(event, Change):
+        if isinstance(event, NodeChange):
             facts[node] = _changed(facts[node], event, since)
         elif node not in watched or facts[node].connected:
             facts[node] = _reported(facts[node], event)
@@ -73,7 +73,7 @@ def play(
             continue
         run.take(facts[node], event)
     run.until(now)
-    return Replayed(tuple(run.incidents.values()), tuple(run.letters), run.samples, run.changes)
+    return Replayed(tuple(run.incidents.values()), tuple(run.notifications), run.samples, run.changes)
 
 
 class _Run:
@@ -83,7 +83,7 @@ class _Run:
         self._now = now
         self._check_at: Millis | None = None
         self.incidents: dict[int, Incident] = {}
-        self.letters: list[tuple[Millis, Letter]] = []
+        self.notifications: list[tuple[Millis, Notification]] = []
         self.samples = 0
         self.changes = 0
 
@@ -95,7 +95,7 @@ class _Run:
         self._now = at
 
     def take(self, facts: NodeFacts, event: Event) -> None:
-        if isinstance(event, Change):
+        if isinstance(event, NodeChange):
             self.changes += 1
         else:
             self.samples += 1
@@ -104,15 +104,17 @@ class _Run:
 
     def _step(self, now: Millis) -> None:
         self._now = now
-        outcome: Outcome = self._engine.step(ServerFacts(self._server.connected_at, now), now)
+        outcome: StepResult = self._engine.step(ServerFacts(self._server.connected_at, now), now)
         self.incidents |= {each.id: each for each in outcome.incidents}
-        self.letters += [(now, letter) for letter in outcome.letters]
+        self.notifications += [(now, notification) for notification in outcome.notifications]
         self._check_at = outcome.check_at
 
 
 def fired(replayed: Replayed) -> list[Incident]:
     """Those that people would have been told of, by time; children of a group are in it."""
-    told = [each for each in replayed.incidents if each.fired_at is not None and each.state is not State.DISMISSED]
+    told = [
+        each for each in replayed.incidents if each.fired_at is not None and each.state is not IncidentState.DISMISSED
+    ]
     return sorted((each for each in told if each.parent is None), key=lambda each: each.since)
 
 
@@ -135,7 +137,7 @@ def _forgetful(facts: NodeFacts) -> NodeFacts:
     )
 
 
-def _changed(facts: NodeFacts, change: Change, since: Millis) -> NodeFacts:
+def _changed(facts: NodeFacts, change: NodeChange, since: Millis) -> NodeFacts:
     # What it reported before the history begins is not looked at, and must not be missed.
     at = max(change.at, since) if change.state is NodeState.ONLINE else change.at
     return msgspec.structs.replace(facts, state=change.state, state_at=at, reason=change.reason)

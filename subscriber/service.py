@@ -15,7 +15,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.master import master_key, node_access
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
+from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, MqttLogin, MqttMessage
 from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.settings.fingerprint import FINGERPRINTS
@@ -23,15 +23,15 @@ from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from rigwatch.topics import TAKEOVERS
 from rigwatch.validity import expiring
 from store import open_store
-from subscriber.alerting import Alerting, link_of
+from subscriber.alert_service import AlertService, link_of
 from subscriber.chores import Chores
 from subscriber.feed.publisher import Feed
 from subscriber.login import endpoint_of, login_of
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
-from subscriber.renewal import Renewal, Source
-from subscriber.session import Session
-from subscriber.worker import Worker
+from subscriber.renewal import Renewal, SettingsSource
+from subscriber.session import SubscriberSession
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -65,14 +65,16 @@ async def subscribe(
     endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master, home)
     async with _opened(settings.database, home) as worker:
 
-        def receive(message: Message) -> None:
+        def receive(message: MqttMessage) -> None:
             (pipeline.tell if message.topic.startswith(TAKEOVERS) else pipeline.receive)(message)
 
         # Others' brokers refuse what they do not have.
         more = (f"{TAKEOVERS}+/+",) if settings.broker.mode == "embedded" else ()
-        session = Session(endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared, more=more)
+        session = SubscriberSession(
+            endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared, more=more
+        )
         outage = Outage(clock)
-        alerting = Alerting(
+        alerting = AlertService(
             settings, worker, outage, clock=clock, session=session, name=login.client_id,
             expiring=partial(expiring, home, settings),
         )  # fmt: skip
@@ -86,7 +88,7 @@ async def subscribe(
         alerting.followers.append(lambda taken: feed.link_to(link_of(taken)))
         key = master.service_password(FINGERPRINTS)
         renewal = Renewal(
-            settings, alerting, source=Source(home.server_toml, load or (lambda: settings), key), worker=worker,
+            settings, alerting, source=SettingsSource(home.server_toml, load or (lambda: settings), key), worker=worker,
             name=login.client_id, unstorable=lambda: pipeline.rejections.unstorable, clock=clock,
         )  # fmt: skip
         try:
@@ -115,7 +117,7 @@ async def subscribe(
             await watch.release()
 
 
-async def _say_ready(session: Session, clock: Clock) -> None:
+async def _say_ready(session: SubscriberSession, clock: Clock) -> None:
     """Until then a certificate that is none, say, is a failure to start."""
     while session.connected_at is None:
         await clock.sleep(_LOOK_S)
@@ -132,10 +134,12 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-async def _open_feed(endpoint: Endpoint, login: Login, on_message: Callable[[Message], None], will: Will) -> Connection:
+async def _open_feed(
+    endpoint: Endpoint, login: MqttLogin, on_message: Callable[[MqttMessage], None], will: LastWill
+) -> MqttConnection:
     """The subscriber's account once more: its own connection must not carry a will that tells of the feed."""
     own = replace(login, client_id=f"{login.client_id}.feed")
-    return await Connection.open(endpoint, own, on_message=on_message, will=will)
+    return await MqttConnection.open(endpoint, own, on_message=on_message, will=will)
 
 
 def _tune() -> None:
@@ -147,10 +151,10 @@ def _tune() -> None:
 
 
 @asynccontextmanager
-async def _opened(settings: DatabaseSettings, home: Home) -> AsyncIterator[Worker]:
+async def _opened(settings: DatabaseSettings, home: Home) -> AsyncIterator[StoreWorker]:
     store = await asyncio.to_thread(open_store, settings.url, home)
     store.quota = Quota(settings.daily_samples, settings.daily_bytes)
-    worker = Worker(store)
+    worker = StoreWorker(store)
     try:
         yield worker
     finally:

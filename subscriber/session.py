@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock, Millis
 from rigwatch.first import first_of
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS, Channel
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttError, MqttLogin, MqttMessage, MqttRefused, Unreachable
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS, TopicLevel
 from subscriber.since import Since
 
 log = logging.getLogger(__name__)
@@ -22,10 +22,10 @@ _DELAY_MAX_S = 5.0
 _DELAY_REFUSED_S = 30.0
 # Some brokers grant a shared subscription and send nothing by it (NATS 2.9, RabbitMQ 3.10).
 _PROOF_S = 180.0
-_REPORT = f"/{Channel.REPORT.value}"
+_REPORT = f"/{TopicLevel.REPORT.value}"
 
 
-class Session:
+class SubscriberSession:
     """One connection at a time. `connected_at` is since when it is there, None while it is not.
 
     `more` are further filters, which the broker may refuse.
@@ -37,10 +37,10 @@ class Session:
     def __init__(
         self,
         endpoint: Endpoint,
-        login: Login,
+        login: MqttLogin,
         *,
         clock: Clock,
-        on_message: Callable[[Message], None],
+        on_message: Callable[[MqttMessage], None],
         shared: bool = False,
         more: Sequence[str] = (),
     ) -> None:
@@ -51,7 +51,7 @@ class Session:
         self._shared = shared
         self._more = more
         self._reports_come = False
-        self._connection: Connection | None = None
+        self._connection: MqttConnection | None = None
         self._failure = ""
         self._connected = Since(clock)
         self._backoff = Backoff(first=_DELAY_FIRST_S, most=_DELAY_MAX_S)
@@ -97,7 +97,7 @@ class Session:
     async def _connect(self) -> None:
         self._reports_come = False
         receive = self._received if self._shared else self._on_message
-        connection = await Connection.open(self._endpoint, self._login, on_message=receive, keepalive=KEEPALIVE_S)
+        connection = await MqttConnection.open(self._endpoint, self._login, on_message=receive, keepalive=KEEPALIVE_S)
         self._connection = connection
         # What comes of it may be there before the answer is.
         asked_at = self._clock.now()
@@ -113,15 +113,15 @@ class Session:
         self._failure = ""
         log.info("connected to the broker endpoint=%s", self._endpoint)
 
-    async def _ask_for_more(self, connection: Connection) -> None:
+    async def _ask_for_more(self, connection: MqttConnection) -> None:
         """A broker of before an upgrade does not grant it; the nodes are watched all the same."""
         if self._more:
             try:
                 await connection.subscribe(*self._more)
-            except Refused as exc:
+            except MqttRefused as exc:
                 log.info("the broker does not tell of take-overs, it may be of an older version reason=%s", exc)
 
-    def _received(self, message: Message) -> None:
+    def _received(self, message: MqttMessage) -> None:
         self._reports_come = self._reports_come or message.topic.endswith(_REPORT)
         self._on_message(message)
 
@@ -145,7 +145,7 @@ class Session:
 
     async def _wait(self, exc: MqttError) -> None:
         await self._close()
-        delay = self._backoff.delay(most=_DELAY_REFUSED_S if isinstance(exc, Refused) else None)
+        delay = self._backoff.delay(most=_DELAY_REFUSED_S if isinstance(exc, MqttRefused) else None)
         if str(exc) != self._failure:
             log.warning("no broker endpoint=%s reason=%s, trying again", self._endpoint, exc)
             self._failure = str(exc)

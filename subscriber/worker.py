@@ -11,7 +11,7 @@ from store import Store
 T = TypeVar("T")
 
 
-class Worker:
+class StoreWorker:
     """A batch, a sign of life and a step of forgetting take turns, in the order they were asked for."""
 
     def __init__(self, store: Store, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -11,7 +11,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import Report, Status
 from rigwatch.settings.alerts import AlertSettings
 from store import Store
-from subscriber.alerter import Alerter
+from subscriber.alert_driver import AlertDriver
 from tests.fake_clock import START, FakeClock
 from tests.rigs import Rig, rig
 
@@ -27,7 +27,7 @@ class Driver:
         self.clock = clock or FakeClock()
         self.connected_at: Millis | None = START - 3_600_000
         wanted: dict[str, Any] = {"hold": timedelta(0), "group_wait": timedelta(0), **settings}
-        self.alerter = Alerter(
+        self.alert_driver = AlertDriver(
             Policy(AlertSettings(**wanted)), [Route("web")], addresses={"web": "x"}, link="", clock=self.clock,
             connected_at=lambda: self.connected_at, name=f"subscriber{next(_numbers)}",
         )  # fmt: skip
@@ -38,16 +38,16 @@ class Driver:
     def hear_all(self, said: list[tuple[Rig, Status | Report]]) -> list[str]:
         """In one batch; titles of the messages that it caused."""
         now = self.clock.now()
-        _, posted = self.alerter.write(self.store, [node.heard(body, now) for node, body in said])
+        _, posted = self.alert_driver.write(self.store, [node.heard(body, now) for node, body in said])
         return [each.title for each in posted]
 
     def drives(self) -> bool:
         """Whether it is its turn now."""
-        return self.alerter.drives
+        return self.alert_driver.drives
 
     def tick(self, seconds: float = 0) -> list[str]:
         self.clock.move(seconds)
-        return [each.title for each in self.alerter.tick(self.store)]
+        return [each.title for each in self.alert_driver.tick(self.store)]
 
 
 Drive: TypeAlias = Callable[[Store], Driver]

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.clock import Millis
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, encode
-from rigwatch.mqtt import Message
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.mqtt import MqttMessage
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 from tests.fake_clock import START
 
 MASTER = MasterKey(b"a rig's master key for the tests")
@@ -20,12 +20,12 @@ class Rig:
     id: NodeId
     key: NodeKey
 
-    def heard(self, body: Status | Report, received_at: Millis = START) -> Heard:
-        return Heard(self.id, body, self.key, received_at)
+    def heard(self, body: Status | Report, received_at: Millis = START) -> ReceivedMessage:
+        return ReceivedMessage(self.id, body, self.key, received_at)
 
-    def sealed(self, body: Status | Report, *, retained: bool = False) -> Message:
-        topic = topic_of(self.id, Channel.STATUS if isinstance(body, Status) else Channel.REPORT)
-        return Message(topic, self.key.seal_key.seal(topic, encode(body)), retained)
+    def sealed(self, body: Status | Report, *, retained: bool = False) -> MqttMessage:
+        topic = topic_of(self.id, TopicLevel.STATUS if isinstance(body, Status) else TopicLevel.REPORT)
+        return MqttMessage(topic, self.key.seal_key.seal(topic, encode(body)), retained)
 
 
 def rig(name: str = "rig1", site: str = "main") -> Rig:

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Final
 
-from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 from rigwatch.keys import MasterKey, NodeKey, decode_key, derive
 from rigwatch.messages import Ack, NodeState, Report, Sample, Status, encode
 from rigwatch.tokens import JoinToken
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 PATH: Final = Path(__file__).resolve().parent.parent / "docs" / "examples" / "test-vectors.json"
 
@@ -51,7 +51,7 @@ _FULL: Final = Report(
             invalid=2,
             hardware_errors=0,
             algorithm="etchash",
-            algorithms={"etchash": Work(61_250_000.5, 1200, 3, 1, 2), "kaspa": Work(500e6, 7)},
+            algorithms={"etchash": AlgorithmFigures(61_250_000.5, 1200, 3, 1, 2), "kaspa": AlgorithmFigures(500e6, 7)},
             last_share_at=_AT + 119_000,
             temperature=61.5,
             power=850,
@@ -196,7 +196,7 @@ def _topics() -> list[dict[str, str]]:
     return [
         {"topic": topic_of(node, channel), "site": node.site, "node": node.node, "channel": channel.value}
         for node in (_RIG, _FARM)
-        for channel in Channel
+        for channel in TopicLevel
     ]
 
 
@@ -221,7 +221,7 @@ def _envelopes() -> list[dict[str, object]]:
 
 
 def _envelope(node: NodeId, message: Status | Report | Ack) -> dict[str, object]:
-    topic = topic_of(node, Channel(_kind(message)))
+    topic = topic_of(node, TopicLevel(_kind(message)))
     plain = encode(message)
     # Fixed only because these are test vectors: a nonce used twice with one key breaks AES-GCM.
     nonce = derive(plain, topic)[:12]
@@ -239,7 +239,7 @@ def _envelope(node: NodeId, message: Status | Report | Ack) -> dict[str, object]
 
 
 def _wrong_envelopes() -> list[dict[str, object]]:
-    topic = topic_of(_RIG, Channel.REPORT)
+    topic = topic_of(_RIG, TopicLevel.REPORT)
     plain, nonce = encode(_ZERO), bytes(range(12))
     good = _MASTER.node_key(_RIG).seal_key.seal(topic, plain, nonce=nonce)
     later = _MASTER.node_key(_RIG, 1).seal_key.seal(topic, plain, nonce=nonce)
@@ -254,8 +254,8 @@ def _wrong_envelopes() -> list[dict[str, object]]:
         ("nonce altered", topic, _flip(good, 5)),
         ("cipher text altered", topic, _flip(good, 17)),
         ("tag altered", topic, _flip(good, len(good) - 1)),
-        ("moved to another node", topic_of(NodeId("main", "rig2"), Channel.REPORT), good),
-        ("moved to another channel", topic_of(_RIG, Channel.STATUS), good),
+        ("moved to another node", topic_of(NodeId("main", "rig2"), TopicLevel.REPORT), good),
+        ("moved to another channel", topic_of(_RIG, TopicLevel.STATUS), good),
         ("sealed with the key of another generation", topic, later),
         ("sealed with another key that claims this key id", topic, good[:5] + impostor[5:]),
     ]

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
 from store import Store
-from web.standing import is_running
+from web.node_view import is_running
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ _KEPT_S = 1.0
 """Strangers may ask as often as they like; the database is asked once in this time."""
 
 
-class Health:
+class HealthEndpoint:
     """Remembers its last answer for a moment."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -59,7 +59,7 @@ class Health:
 
 
 def create(store: Store, clock: Clock) -> Blueprint:
-    health = Health(store, clock)
+    health = HealthEndpoint(store, clock)
     blueprint = Blueprint("health", __name__)
     blueprint.add_url_rule("/healthz", "healthz", health.healthz)
     blueprint.add_url_rule("/readyz", "readyz", health.readyz)

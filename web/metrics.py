@@ -23,8 +23,8 @@ from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
 from store import Store, incidents, running
 from store.running import Running
+from web.node_view import FleetView, NodeView
 from web.snapshot import Snapshot, Snapshots
-from web.standing import Fleet, Standing
 
 _NODE: Final = ("site", "node")
 _ALIVE_MS: Final = 10_000
@@ -83,7 +83,7 @@ class Metrics:
 class _FleetCollector(Collector):
     """Everything that is known of nodes at one moment."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: FleetView) -> None:
         self._fleet = fleet
 
     def collect(self) -> Iterable[Metric]:
@@ -101,8 +101,8 @@ class _FleetCollector(Collector):
         yield _algorithms(fleet)
         if fleet.highest_block is not None:
             yield _plain("block_height", "The highest block of a node that reports now.", fleet.highest_block)
-        yield from _standings(fleet.standings)
-        yield from _figures([each for each in fleet.standings if each.counted])
+        yield from _views(fleet.views)
+        yield from _figures([each for each in fleet.views if each.counted])
 
 
 class _ServerCollector(Collector):
@@ -149,7 +149,7 @@ def create(store: Store, snapshots: Snapshots, clock: Clock) -> Blueprint:
     return blueprint
 
 
-def _algorithms(fleet: Fleet) -> Metric:
+def _algorithms(fleet: FleetView) -> Metric:
     text = "Hashrate for one algorithm of all nodes that report now."
     metric = GaugeMetricFamily("rigwatch_algorithm_hashes_per_second", text, labels=("algorithm",))
     for each in fleet.rates.by_algorithm:
@@ -157,12 +157,12 @@ def _algorithms(fleet: Fleet) -> Metric:
     return metric
 
 
-def _standings(standings: Sequence[Standing]) -> Iterator[Metric]:
+def _views(views: Sequence[NodeView]) -> Iterator[Metric]:
     status = _of_node("status", "1, with the node's status.", extra=("status",))
     up = _of_node("up", "1 while the node's figures are of now.")
     reported = _of_node("last_report_timestamp_seconds", "When the node last reported.")
     offset = _of_node("clock_offset_seconds", "By how much the node's clock is behind (negative: ahead).")
-    for each in standings:
+    for each in views:
         facts, name = each.facts, (each.facts.id.site, each.facts.id.node)
         status.add_metric((*name, each.status.value), 1)
         up.add_metric(name, each.counted)
@@ -173,7 +173,7 @@ def _standings(standings: Sequence[Standing]) -> Iterator[Metric]:
     yield from (status, up, reported, offset)
 
 
-def _figures(counted: Sequence[Standing]) -> Iterator[Metric]:
+def _figures(counted: Sequence[NodeView]) -> Iterator[Metric]:
     named = [((each.facts.id.site, each.facts.id.node), each.facts.sample, each.lag) for each in counted]
     for figure in _FIGURES:
         metric = _of_node(figure.name, figure.text)

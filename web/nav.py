@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from flask import current_app, request, url_for
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from web.access.login import current_user
 
 _PLACES: Final = (
@@ -16,7 +16,7 @@ _PLACES: Final = (
 _ADMINS_ONLY: Final = frozenset({"admin.page"})
 
 
-class Place(NamedTuple):
+class NavLink(NamedTuple):
     """A link; `here`: it leads to the page, or the part of the pages, that is shown."""
 
     label: str
@@ -24,11 +24,11 @@ class Place(NamedTuple):
     here: bool
 
 
-def places() -> list[Place]:
+def places() -> list[NavLink]:
     user = current_user()
-    is_admin = user is not None and user.role is Role.ADMIN
+    is_admin = user is not None and user.role is UserRole.ADMIN
     return [
-        Place(label, url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
+        NavLink(label, url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
         for endpoint, label in _PLACES
         if endpoint in current_app.view_functions and (is_admin or endpoint not in _ADMINS_ONLY)
     ]

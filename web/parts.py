@@ -14,7 +14,7 @@ _KEPT: Final = 32
 _ZIPPED_FROM: Final = 1000
 
 
-class Part(NamedTuple):
+class LivePart(NamedTuple):
     """A live part as it goes out; `etag` names what it shows."""
 
     etag: str
@@ -34,14 +34,14 @@ def whole(html: str) -> Response:
     return response
 
 
-class Parts:
+class LiveParts:
     """The last parts of one kind of page, by what was asked for. Several threads may use it at once."""
 
     def __init__(self, mimetype: str = "text/html") -> None:
         self._mimetype = mimetype
         # An ETag of a process that is gone must not match one of this.
         self._process = secrets.token_hex(8)
-        self._kept: OrderedDict[str, Part] = OrderedDict()
+        self._kept: OrderedDict[str, LivePart] = OrderedDict()
         self._lock = threading.Lock()
 
     def answer(self, query: str, version: object, render: Callable[[], str | bytes]) -> Response:
@@ -56,21 +56,21 @@ class Parts:
         response.headers["Vary"] = "Accept-Encoding"
         return response
 
-    def _part(self, query: str, etag: str, render: Callable[[], str | bytes]) -> Part:
+    def _part(self, query: str, etag: str, render: Callable[[], str | bytes]) -> LivePart:
         with self._lock:
             part = self._kept.get(query)
             if part is None or part.etag != etag:
                 made = render()
                 plain = made.encode() if isinstance(made, str) else made
                 # Level 1: a tenth of the size for a tenth of the time that rendering takes.
-                part = Part(etag, plain, gzip.compress(plain, 1) if len(plain) >= _ZIPPED_FROM else b"")
+                part = LivePart(etag, plain, gzip.compress(plain, 1) if len(plain) >= _ZIPPED_FROM else b"")
                 self._kept[query] = part
             self._kept.move_to_end(query)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
             return part
 
-    def _sent(self, part: Part) -> Response:
+    def _sent(self, part: LivePart) -> Response:
         zipped = bool(part.zipped) and request.accept_encodings.quality("gzip") > 0
         response = make_response(part.zipped if zipped else part.plain)
         response.mimetype = self._mimetype

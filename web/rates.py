@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alerts.totals import Hashrates, hashrates, named
 from rigwatch.topics import NodeId
 from web import units
-from web.standing import Standing, against
+from web.node_view import NodeView, against
 
 
 class Rate(NamedTuple):
@@ -20,7 +20,7 @@ class Rate(NamedTuple):
         return " ".join(each for each in self if each)
 
 
-def total(shown: Iterable[Standing]) -> Hashrates:
+def total(shown: Iterable[NodeView]) -> Hashrates:
     """Of those whose figures are of now."""
     return hashrates(each.facts.sample for each in shown if each.counted and each.facts.sample)
 
@@ -33,7 +33,7 @@ def rates(of: Hashrates) -> list[Rate]:
     return [Rate(*units.hashrate(rate), name) for rate, name in shown] + [Rate(f"and {more} more")] * bool(more)
 
 
-def change(of: Hashrates, shown: Iterable[Standing], before: Mapping[NodeId, float]) -> str:
+def change(of: Hashrates, shown: Iterable[NodeView], before: Mapping[NodeId, float]) -> str:
     """By how many per cent those nodes make more than `before`; empty where that is not known, or of several things."""
     if of.mixed:
         return ""

@@ -11,7 +11,7 @@ from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
 from web import units
 from web.colours import hashrate_level, lag_level, peers_level
-from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing, remarks
+from web.node_view import CLOCK_TOLERANCE, SIMULATED, NodeView, remarks
 from web.trouble import Trouble
 from web.units import Quantity
 from web.zone import Zone
@@ -28,7 +28,7 @@ MEANING: Final[Mapping[NodeStatus, str]] = {
 }
 
 
-class Moment(NamedTuple):
+class TimeText(NamedTuple):
     """A moment in three ways: for machines, in full, and as a clock."""
 
     iso: str
@@ -62,7 +62,7 @@ class NodeRow(NamedTuple):
     temperature: Quantity
     power: Quantity
     stale: bool
-    last: Moment | None
+    last: TimeText | None
 
 
 class AverageRow(NamedTuple):
@@ -91,14 +91,14 @@ class TotalRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DisplaySettings:
     """How figures are judged and times written: the settings' part in a row."""
 
     colours: WebColours
     zone: Zone
 
-    def moment(self, at: Millis) -> Moment:
-        return Moment(
+    def moment(self, at: Millis) -> TimeText:
+        return TimeText(
             # With its milliseconds, so that the browser counts on from the same age.
             iso=as_iso(at),
             full=self.zone.full(at),
@@ -106,12 +106,12 @@ class Look:
         )
 
 
-def unsaid(each: Standing) -> tuple[str, ...]:
+def unsaid(each: NodeView) -> tuple[str, ...]:
     """Its remarks, where no incident of it says the same."""
     return () if Rule.SOURCE_FAILING in {trouble.rule for trouble in each.troubles} else remarks(each.facts)
 
 
-def node_row(each: Standing, look: Look) -> NodeRow:
+def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
     facts, sample = each.facts, each.facts.sample
     hashrate, peers, block = (sample.hashrate, sample.peers, sample.block) if sample else (None, None, None)
     offset = facts.clock_offset or 0
@@ -144,7 +144,7 @@ def node_row(each: Standing, look: Look) -> NodeRow:
     )
 
 
-def average_row(each: Standing, average: Average, look: Look) -> AverageRow:
+def average_row(each: NodeView, average: Average, look: DisplaySettings) -> AverageRow:
     facts = each.facts
     now = facts.sample.hashrate if each.counted and facts.sample else None
     return AverageRow(

@@ -8,19 +8,19 @@ from typing import Final, TypeAlias
 from werkzeug.exceptions import NotFound
 
 from alerts.facts import Average, MinuteTotal, ServerFacts
-from alerts.mute import at_work
 from alerts.rule import Severity
-from alerts.status import is_blind
+from alerts.silence import at_work
+from alerts.status import is_broker_down
 from rigwatch.clock import Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, incidents, series
 from web.colours import milliseconds
+from web.incidents.context import by_id
 from web.incidents.firing import trouble
-from web.incidents.rows import Scene
-from web.incidents.sight import by_id
-from web.row import Look
-from web.standing import Fleet, Standing, fleet_at, is_running, next_change_at
+from web.incidents.rows import IncidentContext
+from web.node_view import FleetView, NodeView, fleet_at, is_running, next_change_at
+from web.row import DisplaySettings
 from web.trouble import Trouble, by_node
 from web.zone import Zone
 
@@ -45,7 +45,7 @@ class Snapshot:
     """
 
     version: Version
-    fleet: Fleet
+    fleet: FleetView
     server: ServerFacts
     averages: Mapping[NodeId, Average]
     totals: Sequence[MinuteTotal]
@@ -54,9 +54,9 @@ class Snapshot:
     troubles: Sequence[Trouble]
     valid_until: Millis
 
-    def standing(self, node: NodeId) -> Standing:
+    def view(self, node: NodeId) -> NodeView:
         """Raises `NotFound` for a node that is not there."""
-        for each in self.fleet.standings:
+        for each in self.fleet.views:
             if each.facts.id == node:
                 return each
         raise NotFound(f"There is no node {node}: it was retired, has another name by now, or was never enrolled.")
@@ -73,7 +73,7 @@ class Snapshots:
         self._store = store
         self._keep = milliseconds(settings.database.keep)
         self._borders = (milliseconds(colours.age_green), milliseconds(colours.age_yellow))
-        self._look = Look(colours, zone)
+        self._look = DisplaySettings(colours, zone)
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None
         self._hour_ago: tuple[Millis, Mapping[NodeId, float]] = (-1, {})
@@ -102,12 +102,12 @@ class Snapshots:
         stamp = self._store.stamp()
         # The heartbeat moves every 2 s; when it was is only shown once it has ended.
         beat = None if is_running(server, now) else server.beat_at
-        return (stamp, server.connected_at, is_blind(server, now), beat), server
+        return (stamp, server.connected_at, is_broker_down(server, now), beat), server
 
     def _read(self, now: Millis, seen: Version, server: ServerFacts) -> Snapshot:
-        nodes, mutes = self._store.nodes(), self._store.mutes(now)
-        troubles = self._troubles(Scene(self._look, by_id(nodes), mutes, now))
-        is_maintained = at_work(mutes, now, self._look.zone.tz)
+        nodes, silences = self._store.nodes(), self._store.silences(now)
+        troubles = self._troubles(IncidentContext(self._look, by_id(nodes), silences, now))
+        is_maintained = at_work(silences, now, self._look.zone.tz)
         fleet = fleet_at(nodes, server, now, is_maintained=is_maintained, troubles=by_node(troubles))
         return Snapshot(
             version=(*seen, now),
@@ -128,5 +128,5 @@ class Snapshots:
             self._hour_ago = now // 60_000, rates
         return rates
 
-    def _troubles(self, scene: Scene) -> list[Trouble]:
+    def _troubles(self, scene: IncidentContext) -> list[Trouble]:
         return [trouble(each, scene) for each in self._store.look(incidents.counting)]

@@ -11,8 +11,8 @@ from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from web import units
-from web.row import MEANING, Look, Moment
-from web.standing import SIMULATED, Standing, remarks
+from web.node_view import SIMULATED, NodeView, remarks
+from web.row import MEANING, DisplaySettings, TimeText
 from web.trouble import RULE_OF, Trouble, urgency
 from web.units import Quantity
 
@@ -29,7 +29,7 @@ _AS_BAD_AS: Final[Mapping[NodeStatus, Severity]] = {
 }
 
 
-class Line(NamedTuple):
+class TileLine(NamedTuple):
     """One thing that is wrong. `number` is its incident's, if it has one; `note` says who knows, or that it flaps."""
 
     what: str
@@ -49,9 +49,9 @@ class Tile(NamedTuple):
     word: str
     node: str = ""
     place: str = ""
-    lines: tuple[Line, ...] = ()
+    lines: tuple[TileLine, ...] = ()
     hashrate: Quantity = units.NOT_KNOWN
-    since: Moment | None = None
+    since: TimeText | None = None
     age: str = units.UNKNOWN
     lasting: bool = False
     muted: bool = False
@@ -62,13 +62,15 @@ class Tiles(NamedTuple):
     """Those to look at, the worst first; and the nodes that have none and belong to no group that has."""
 
     trouble: list[Tile]
-    calm: list[Standing]
+    calm: list[NodeView]
 
 
-def tiles(shown: Sequence[Standing], troubles: Iterable[Trouble], look: Look, now: Millis, *, narrowed: bool) -> Tiles:
+def tiles(
+    shown: Sequence[NodeView], troubles: Iterable[Trouble], look: DisplaySettings, now: Millis, *, narrowed: bool
+) -> Tiles:
     """`shown` are the nodes to speak of, all there are unless `narrowed`; what is about rigwatch itself stands there
     in any case."""
-    members: defaultdict[int, list[Standing]] = defaultdict(list)
+    members: defaultdict[int, list[NodeView]] = defaultdict(list)
     for each in shown:
         for trouble in each.troubles:
             if trouble.parent is not None:
@@ -86,7 +88,7 @@ def tiles(shown: Sequence[Standing], troubles: Iterable[Trouble], look: Look, no
     return Tiles([tile for _, tile in sorted(made, key=itemgetter(0))], calm)
 
 
-def of_node(each: Standing, own: Sequence[Trouble], look: Look, now: Millis) -> Tile:
+def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: Millis) -> Tile:
     """`own` are the incidents to name, the worst first."""
     facts = each.facts
     says_status = each.status in TROUBLE or not own
@@ -111,20 +113,22 @@ def of_node(each: Standing, own: Sequence[Trouble], look: Look, now: Millis) -> 
     )
 
 
-def _lines(each: Standing, own: Sequence[Trouble]) -> Iterable[Line]:
+def _lines(each: NodeView, own: Sequence[Trouble]) -> Iterable[TileLine]:
     yield from map(_line, own)
     # What the status says, unless an incident does.
     if each.status in TROUBLE and RULE_OF.get(each.status) not in {trouble.rule for trouble in own}:
         wrong = remarks(each.facts)
         degraded = wrong and each.status is NodeStatus.DEGRADED
-        yield Line(wrong[0] if degraded else each.facts.reason or MEANING[each.status])
+        yield TileLine(wrong[0] if degraded else each.facts.reason or MEANING[each.status])
 
 
-def _line(trouble: Trouble) -> Line:
-    return Line(trouble.what, trouble.evidence, ", ".join(filter(None, (trouble.note, trouble.quiet))), trouble.number)
+def _line(trouble: Trouble) -> TileLine:
+    return TileLine(
+        trouble.what, trouble.evidence, ", ".join(filter(None, (trouble.note, trouble.quiet))), trouble.number
+    )
 
 
-def _of_subject(trouble: Trouble, members: Sequence[Standing], look: Look, now: Millis) -> Tile:
+def _of_subject(trouble: Trouble, members: Sequence[NodeView], look: DisplaySettings, now: Millis) -> Tile:
     subject = trouble.subject
     rigwatch_itself = subject.scope is Scope.SERVER
     names = ", ".join(each.facts.title for each in members[:NAMED])
@@ -151,7 +155,7 @@ def _is_alone(trouble: Trouble, members: Container[int], names: Container[NodeId
     return not narrowed and trouble.parent is None and trouble.node not in names
 
 
-def _is_told(each: Standing, groups: Container[int]) -> bool:
+def _is_told(each: NodeView, groups: Container[int]) -> bool:
     """Whether a group's tile says of it what its status does."""
     rule = RULE_OF.get(each.status)
     return any(trouble.rule is rule and trouble.parent in groups for trouble in each.troubles)
@@ -161,7 +165,7 @@ def _rank(trouble: Trouble) -> tuple[bool, int]:
     return urgency(trouble)[:2]
 
 
-def _rank_of_node(each: Standing, own: Sequence[Trouble]) -> tuple[bool, int]:
+def _rank_of_node(each: NodeView, own: Sequence[Trouble]) -> tuple[bool, int]:
     """A bad status is as bad as the incident that may come of it."""
     if own and all(trouble.quiet for trouble in own):
         return _rank(own[0])

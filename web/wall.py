@@ -11,12 +11,12 @@ from alerts.status import NodeStatus
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from web.errors import BadQuery
+from web.node_view import NodeView
 from web.overview.listing import SEVERITY, Listing, natural
-from web.parts import Parts
+from web.parts import LiveParts
 from web.rates import change, rates, total
-from web.row import Look
+from web.row import DisplaySettings
 from web.snapshot import Snapshot, Snapshots
-from web.standing import Standing
 from web.tiles import of_node, tiles
 from web.zone import Zone
 
@@ -41,8 +41,8 @@ class Wall:
     def __init__(self, settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> None:
         self._snapshots = snapshots
         self._clock = clock
-        self._look = Look(settings.web.colours, zone)
-        self._parts = Parts()
+        self._look = DisplaySettings(settings.web.colours, zone)
+        self._parts = LiveParts()
 
     def page(self) -> str:
         theme = request.args.get("theme", "dark")
@@ -65,7 +65,7 @@ class Wall:
 
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look = snapshot.fleet, self._look
-        shown = listing.apply(fleet.standings)
+        shown = listing.apply(fleet.views)
         trouble, calm = tiles(shown, snapshot.troubles, look, now, narrowed=listing.narrows)
         calm = calm if len(calm) <= CALM_MOST else []
         places = [] if listing.site else sites(shown)
@@ -75,7 +75,7 @@ class Wall:
             "now": now,
             "now_full": look.zone.full(now),
             "zone": look.zone,
-            "blind": fleet.blind,
+            "broker_down": fleet.broker_down,
             "site": listing.site,
             "nodes": len(shown),
             "rates": rates(mined),
@@ -92,9 +92,9 @@ class Wall:
         }
 
 
-def sites(shown: Iterable[Standing]) -> list[Site]:
+def sites(shown: Iterable[NodeView]) -> list[Site]:
     """By name; none where there is only one."""
-    of: defaultdict[str, list[Standing]] = defaultdict(list)
+    of: defaultdict[str, list[NodeView]] = defaultdict(list)
     for each in shown:
         of[each.facts.id.site].append(each)
     if len(of) < 2:
@@ -115,7 +115,7 @@ def _size(tiles: int) -> str:
     return "few" if tiles <= 30 else "some" if tiles <= 60 else "many"
 
 
-def _site(name: str, nodes: Sequence[Standing]) -> Site:
+def _site(name: str, nodes: Sequence[NodeView]) -> Site:
     up = sum(each.status in {NodeStatus.ONLINE, NodeStatus.DEGRADED} for each in nodes)
     worst = min((each.status for each in nodes), key=SEVERITY.index)
     return Site(name, worst.value, up, len(nodes), " · ".join(map(str, rates(total(nodes)))))

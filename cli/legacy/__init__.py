@@ -8,7 +8,7 @@ import typer
 from filelock import Timeout
 
 from cli.invocation import Invocation, app, invocation
-from cli.legacy.report import Report
+from cli.legacy.report import ImportReport
 from rigwatch.errors import RigwatchError, SettingsError, TopicError
 from rigwatch.lock import private_lock
 from rigwatch.topics import check_name
@@ -51,7 +51,7 @@ def import_legacy(  # noqa: PLR0917 - typer hands options over by position
     from cli.legacy import history, rig, server
     from legacy.found import look
 
-    call, report = invocation(context), Report(dry=dry_run)
+    call, report = invocation(context), ImportReport(dry=dry_run)
     try:
         check_name(site, "--site")
     except TopicError as exc:
@@ -87,7 +87,7 @@ def _check(found: "Installation") -> None:
         raise SettingsError(f"{paths}: settings of two servers; take them over one after the other")
 
 
-def _say_found(report: Report, found: "Installation") -> None:
+def _say_found(report: ImportReport, found: "Installation") -> None:
     for path in found.servers:
         report.line("found", str(path), "settings of the old server")
     for path in found.clients:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cli.invocation import Invocation
 from cli.legacy import ids
-from cli.legacy.report import Report, counted
+from cli.legacy.report import ImportReport, counted
 from rigwatch.errors import SettingsError
 from rigwatch.home import write_private
 from rigwatch.messages import Sample
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from legacy.hashlog import Hashlog
     from legacy.history import Counted
     from store import Store
-    from store.past import Taken
+    from store.past import ImportCounts
 
 Batch: TypeAlias = Mapping[NodeId, list[Sample]]
 
@@ -57,7 +57,7 @@ def databases_of(found: "Installation") -> list[Path | str]:
 
 def take_nodes_and_rows(
     call: Invocation,
-    report: Report,
+    report: ImportReport,
     settings: ServerSettings,
     databases: list[Path | str],
     *,
@@ -89,7 +89,7 @@ class _Import:
     """What all old databases have in common; `keep` is in force, `wanted` is what `server.toml` asks for."""
 
     call: Invocation
-    report: Report
+    report: ImportReport
     store: "Store"
     site: str
     keep: timedelta
@@ -159,7 +159,7 @@ class _Import:
         )
 
 
-def _say_rows(report: Report, nodes: Mapping[int, NodeId], names: Mapping[int, str], done: "Counted") -> None:
+def _say_rows(report: ImportReport, nodes: Mapping[int, NodeId], names: Mapping[int, str], done: "Counted") -> None:
     for number, node in nodes.items():
         count = done.nodes[number]
         parts = [f"{counted(count.new, 'row')} taken"]
@@ -173,10 +173,10 @@ def _say_rows(report: Report, nodes: Mapping[int, NodeId], names: Mapping[int, s
         report.line("left", counted(done.newcomers, "row"), "of nodes that came while this ran; run it again")
 
 
-def _gently(call: Invocation, store: "Store") -> "Callable[[Batch], Mapping[NodeId, Taken]]":
+def _gently(call: Invocation, store: "Store") -> "Callable[[Batch], Mapping[NodeId, ImportCounts]]":
     """Stores a batch, and gives a subscriber that runs its turn before the next."""
 
-    def do(batch: Batch) -> "Mapping[NodeId, Taken]":
+    def do(batch: Batch) -> "Mapping[NodeId, ImportCounts]":
         taken = store.add_past(batch)
         if _is_alive(call, store):
             time.sleep(REST_S)
@@ -205,7 +205,7 @@ def _progress(total: int) -> "Iterator[Callable[[int], None]]":
 
 
 def _say_next(
-    call: Invocation, report: Report, settings: ServerSettings, store: "Store", *, titles: Mapping[NodeId, str]
+    call: Invocation, report: ImportReport, settings: ServerSettings, store: "Store", *, titles: Mapping[NodeId, str]
 ) -> None:
     """A line for each rig of which nothing has been heard yet."""
     from cli.nodes import join_token

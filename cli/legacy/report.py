@@ -5,7 +5,7 @@ import typer
 from rigwatch.texts import visible
 
 
-class Report:
+class ImportReport:
     """`dry`: nothing is changed, and every line tells what would be."""
 
     def __init__(self, *, dry: bool) -> None:

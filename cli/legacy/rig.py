@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from cli import pasted
 from cli.invocation import Invocation
 from cli.legacy import ids
-from cli.legacy.report import Report
+from cli.legacy.report import ImportReport
 from rigwatch.errors import SettingsError, TokenError, TopicError
 from rigwatch.home import write_private
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings import PublisherSettings
-from rigwatch.settings.loader import Place, build, overlay, read_toml
+from rigwatch.settings.loader import SettingPlace, build, overlay, read_toml
 from rigwatch.settings.publisher import SERVER_SECTIONS
 from rigwatch.settings.writing import append_table
 from rigwatch.tokens import JoinToken
@@ -48,7 +48,7 @@ def check(call: Invocation, found: "Installation", tokens: list[JoinToken], *, w
 
 
 def take_clients(
-    call: Invocation, report: Report, found: "Installation", tokens: list[JoinToken], *, site: str, with_key: bool
+    call: Invocation, report: ImportReport, found: "Installation", tokens: list[JoinToken], *, site: str, with_key: bool
 ) -> None:
     """Appends a `[[nodes]]` table for each client that is not there; nothing that is there is changed."""
     given = _match(found.clients, tokens)
@@ -108,7 +108,7 @@ class _PublisherToml:
         if not self._is_changed:
             return
         raw = overlay(PublisherSettings, tomllib.loads(self._text), os.environ, elsewhere=SERVER_SECTIONS)
-        settings = build(PublisherSettings, raw, Place(f"{self.path} with the old nodes"))
+        settings = build(PublisherSettings, raw, SettingPlace(f"{self.path} with the old nodes"))
         plans_of(settings, self._call.home, clock=self._call.clock)
         self._call.home.prepare()
         write_private(self.path, self._text)

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cli.invocation import Invocation
-from cli.legacy.report import Report, counted
+from cli.legacy.report import ImportReport, counted
 from rigwatch.address import is_loopback, web_url
 from rigwatch.home import write_private
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
-from rigwatch.settings.loader import Place, build, overlay, read_toml
+from rigwatch.settings.loader import SettingPlace, build, overlay, read_toml
 from rigwatch.settings.server import PUBLISHER_SECTIONS
 from rigwatch.settings.writing import Setting, add_settings, lines_for
 
 if TYPE_CHECKING:
     from legacy.found import Installation
-    from legacy.server_config import Person, ServerConfig
+    from legacy.server_config import LegacyUser, ServerConfig
 
 
-def take_settings(call: Invocation, report: Report, found: "Installation", *, with_key: bool) -> ServerSettings:
+def take_settings(call: Invocation, report: ImportReport, found: "Installation", *, with_key: bool) -> ServerSettings:
     """The settings that hold afterwards, or would. What the user has set stays, whatever the old file says."""
     settings = call.server()
     for config in found.servers.values():
@@ -40,7 +40,7 @@ def take_settings(call: Invocation, report: Report, found: "Installation", *, wi
     return settings
 
 
-def _wanted(call: Invocation, report: Report, config: "ServerConfig", *, with_key: bool) -> list[Setting]:
+def _wanted(call: Invocation, report: ImportReport, config: "ServerConfig", *, with_key: bool) -> list[Setting]:
     """What is to be added; what is there already is said here."""
     document = read_toml(call.home.server_toml)
     wanted: list[Setting] = []
@@ -62,7 +62,7 @@ def _wanted(call: Invocation, report: Report, config: "ServerConfig", *, with_ke
     return [*wanted, *_passphrase(call, report, config, with_key=with_key)]
 
 
-def _passphrase(call: Invocation, report: Report, config: "ServerConfig", *, with_key: bool) -> Sequence[Setting]:
+def _passphrase(call: Invocation, report: ImportReport, config: "ServerConfig", *, with_key: bool) -> Sequence[Setting]:
     if not config.passphrase:
         return ()
     document = read_toml(call.home.server_toml)
@@ -86,7 +86,7 @@ def _passphrase(call: Invocation, report: Report, config: "ServerConfig", *, wit
     return config.passphrase
 
 
-def _add(call: Invocation, report: Report, wanted: Sequence[Setting], before: ServerSettings) -> ServerSettings:
+def _add(call: Invocation, report: ImportReport, wanted: Sequence[Setting], before: ServerSettings) -> ServerSettings:
     if not wanted:
         return before
     path = call.home.server_toml
@@ -97,7 +97,7 @@ def _add(call: Invocation, report: Report, wanted: Sequence[Setting], before: Se
         report.step(f"Add to {path}:", *lines_for(wanted))
         return before
     raw = overlay(ServerSettings, tomllib.loads(after), os.environ, elsewhere=PUBLISHER_SECTIONS)
-    settings = build(ServerSettings, raw, Place(f"{path} with the old settings"))
+    settings = build(ServerSettings, raw, SettingPlace(f"{path} with the old settings"))
     if not report.dry:
         write_private(path, after)
         report.step("Restart rigwatch if it runs: settings count from its next start.")
@@ -106,9 +106,9 @@ def _add(call: Invocation, report: Report, wanted: Sequence[Setting], before: Se
     return settings
 
 
-def _take_person(call: Invocation, report: Report, settings: ServerSettings, person: "Person") -> None:
+def _take_person(call: Invocation, report: ImportReport, settings: ServerSettings, person: "LegacyUser") -> None:
     """A viewer: the old page could be looked at, and no more."""
-    from alerts.facts import Role, User
+    from alerts.facts import User, UserRole
     from cli.accounts import open_users
     from cli.people import recorded
     from store import users
@@ -121,6 +121,6 @@ def _take_person(call: Invocation, report: Report, settings: ServerSettings, per
         report.line("taken", f"user {person.name}", "may look; 'rigwatch user role' lets it change things as well")
         if report.dry:
             return
-        user, now = User(person.name, Role.VIEWER, hash_password(person.password)), call.clock.now()
+        user, now = User(person.name, UserRole.VIEWER, hash_password(person.password)), call.clock.now()
         detail = f"{user.role.value}, from the old server"
         store.change(recorded(lambda work: users.add(work, user, now), "user.add", user.name, detail=detail, now=now))

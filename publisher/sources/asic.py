@@ -53,7 +53,7 @@ class AsicSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise ValueError("mac should look like 02:00:00:aa:bb:cc")
 
 
-class Device(Protocol):
+class AsicDevice(Protocol):
     """A miner as the library has found it: `pyasic_rs.Miner`."""
 
     def get_data(self) -> Any: ...  # noqa: ANN401 - the library's awaitable
@@ -70,7 +70,7 @@ class AsicSource:
         self.timeout = settings.timeout
         self._settings = settings
         self._finder = Finder(settings.address, settings.mac, settings.network, clock=context.clock)
-        self._device: tuple[str, Device] | None = None
+        self._device: tuple[str, AsicDevice] | None = None
         self._has_failed = False
 
     def read(self) -> Reading:
@@ -102,7 +102,7 @@ class AsicSource:
             self._device = address, await self._identified(address)
         return await told_by(self._device[1])
 
-    async def _identified(self, address: str) -> Device:
+    async def _identified(self, address: str) -> AsicDevice:
         device = await identified(address, timeout=self.timeout.total_seconds())
         if device is None:
             raise SourceError(
@@ -133,7 +133,7 @@ async def identified(address: str, *, timeout: float) -> Any:  # noqa: ANN401 - 
         raise SourceError(f"{address}: {type(exc).__name__}: {exc}") from exc
 
 
-async def told_by(device: Device) -> Mapping[str, Any]:
+async def told_by(device: AsicDevice) -> Mapping[str, Any]:
     """All that a miner tells, as plain values. Raises SourceError."""
     try:
         data = (await device.get_data()).model_dump()

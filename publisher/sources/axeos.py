@@ -23,7 +23,7 @@ class AxeosSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_onl
     url: Secret = Secret("http://bitaxe.local")
 
 
-class Info(Struct, rename="camel"):
+class AxeosInfo(Struct, rename="camel"):
     """Of ESP-Miner since 2.0 and of its descendants, each with names of its own for some figures."""
 
     hash_rate: Rate | None
@@ -55,7 +55,7 @@ class AxeosSource(ApiSource):
 def parse(raw: bytes) -> Reading:
     """The figures of `/api/system/info`."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Info)
+    answer = told.decode(raw, AxeosInfo)
     host, port = (
         (answer.fallback_url, answer.fallback_port) if answer.on_fallback else (answer.stratum_url, answer.stratum_port)
     )

@@ -28,7 +28,7 @@ class BitcoindSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_
     cookie: str = ""
 
 
-class Chain(Struct):
+class BitcoindChain(Struct):
     blocks: Count | None
     bestblockhash: Line | None = None
     initialblockdownload: bool | None = None
@@ -93,7 +93,7 @@ def parse(raw: bytes) -> Reading:
 
     # A batch that is refused as a whole has one answer, without an id.
     first = replies.get("getblockchaininfo") or replies.get(None)
-    chain = told.convert(result_of(first, "getblockchaininfo"), Chain)
+    chain = told.convert(result_of(first, "getblockchaininfo"), BitcoindChain)
     network = optional("getnetworkinfo", Network)
     return told.complete(
         Reading(

@@ -11,7 +11,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "BzMiner"
@@ -23,7 +23,7 @@ class BzminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw
     url: Secret = Secret("http://127.0.0.1:4014")
 
 
-class Pool(Struct):
+class BzminerPool(Struct):
     algorithm: str | None = None
     id: int | None = None
     current_url: str | None = None
@@ -33,7 +33,7 @@ class Pool(Struct):
     invalid_solutions: Count | None = None
 
 
-class Device(Struct):
+class BzminerDevice(Struct):
     """`pool` has the ids of its pools, in the order of its other lists."""
 
     name: str | None = None
@@ -51,9 +51,9 @@ class Device(Struct):
     power: Watts | None = None
 
 
-class Status(Struct):
-    devices: list[Device]
-    pools: list[Pool]
+class BzminerStatus(Struct):
+    devices: list[BzminerDevice]
+    pools: list[BzminerPool]
     bzminer_version: str | None = None
     uptime_s: Seconds | None = None
 
@@ -70,8 +70,8 @@ class BzminerSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/status`: of the first pool, or of the first with the algorithm of the settings."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Status)
-    pools = answer.pools or [Pool()]
+    answer = told.decode(raw, BzminerStatus)
+    pools = answer.pools or [BzminerPool()]
     at = chosen([pool.algorithm for pool in pools], algorithm)
     reading = Reading(
         miner=miner_named(_TITLE, (answer.bzminer_version or "").removeprefix("v")),
@@ -82,11 +82,11 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, pools[at], at)))
 
 
-def _work(devices: Sequence[Device], pool: Pool, at: int) -> Work:
+def _work(devices: Sequence[BzminerDevice], pool: BzminerPool, at: int) -> AlgorithmFigures:
     of = [(device, place) for device in devices if (place := _place(device, pool, at)) is not None]
     # A device that has no hashrate for the pool at all does not mine to it; one that has null is not measured yet.
     rates = [device.hashrate[place] for device, place in of if device.hashrate and place < len(device.hashrate)]
-    return Work(
+    return AlgorithmFigures(
         hashrate=total(rates),
         accepted=_shares(pool.valid_solutions, [at_place(device.valid_solutions, place) for device, place in of]),
         rejected=_shares(pool.rejected_solutions, [at_place(device.rejected_solutions, place) for device, place in of]),
@@ -95,11 +95,11 @@ def _work(devices: Sequence[Device], pool: Pool, at: int) -> Work:
     )
 
 
-def cards(devices: Sequence[Device], pool: Pool, at: int) -> list[Card]:
+def cards(devices: Sequence[BzminerDevice], pool: BzminerPool, at: int) -> list[Card]:
     return [_card(device, _place(device, pool, at)) for device in devices if device.vendor != _PROCESSOR]
 
 
-def _card(device: Device, place: int | None) -> Card:
+def _card(device: BzminerDevice, place: int | None) -> Card:
     return Card(
         id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),
         name=device.name,
@@ -114,7 +114,7 @@ def _card(device: Device, place: int | None) -> Card:
     )
 
 
-def _place(device: Device, pool: Pool, at: int) -> int | None:
+def _place(device: BzminerDevice, pool: BzminerPool, at: int) -> int | None:
     """Where in the device's lists the pool's figures stand; None where it does not mine to it."""
     if device.pool is None or pool.id is None:
         return at

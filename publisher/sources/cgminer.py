@@ -36,30 +36,30 @@ class CgminerSettings(TcpSettings, frozen=True, forbid_unknown_fields=True, kw_o
     factor: Annotated[float, Meta(gt=0, le=1e12)] = 1.0
 
 
-class Status(Struct, rename="pascal"):
+class CgminerStatus(Struct, rename="pascal"):
     status: str | None = field(name="STATUS", default=None)
     when: float | None = None
     msg: str | None = None
     description: str | None = None
 
 
-class Answer(Struct):
+class CgminerAnswer(Struct):
     """Of any command: a status, and a section that is named for the command. Whatsminers refuse with a status that is
     no list, and the message beside it.
     """
 
-    status: list[Status] | str | None = field(name="STATUS")
+    status: list[CgminerStatus] | str | None = field(name="STATUS")
     msg: str | None = field(name="Msg", default=None)
     summary: list[dict[str, Any]] | None = field(name="SUMMARY", default=None)
     devs: list[dict[str, Any]] | None = field(name="DEVS", default=None)
     pools: list[dict[str, Any]] | None = field(name="POOLS", default=None)
 
     @property
-    def first(self) -> Status:
-        return self.status[0] if self.status and isinstance(self.status, list) else Status(msg=self.msg)
+    def first(self) -> CgminerStatus:
+        return self.status[0] if self.status and isinstance(self.status, list) else CgminerStatus(msg=self.msg)
 
 
-class Summary(Struct, rename="pascal"):
+class CgminerSummary(Struct, rename="pascal"):
     elapsed: Seconds | None = None
     accepted: Count | None = None
     rejected: Count | None = None
@@ -70,7 +70,7 @@ class Summary(Struct, rename="pascal"):
     algorithm: str | None = None
 
 
-class Device(Struct, rename="pascal"):
+class CgminerDevice(Struct, rename="pascal"):
     """A card, or a board of an ASIC."""
 
     name: str | None = None
@@ -85,7 +85,7 @@ class Device(Struct, rename="pascal"):
     last_share: float | str | None = field(name="Last Share Time", default=None)
 
 
-class Pool(Struct, rename="pascal"):
+class CgminerPool(Struct, rename="pascal"):
     url: str | None = field(name="URL", default=None)
     active: bool | None = field(name="Stratum Active", default=None)
     status: str | None = None
@@ -150,7 +150,7 @@ class RefusedCommandError(SourceError):
 def refuses(answer: bytes) -> bool:
     """Whether it says that it cannot answer the command."""
     try:
-        told = Answers(_TITLE).decode(answer, Answer)
+        told = Answers(_TITLE).decode(answer, CgminerAnswer)
     except SourceError:
         return False
     return (told.status == "E") or (told.first.status or "").upper() in ("E", "F")
@@ -159,14 +159,14 @@ def refuses(answer: bytes) -> bool:
 def parse(ask: Ask, *, now: Millis, factor: float = 1.0) -> Reading:
     """The figures of the commands that `ask` answers; only `summary` has to be answered."""
     told = Answers(_TITLE)
-    answer = told.decode(ask("summary"), Answer)
+    answer = told.decode(ask("summary"), CgminerAnswer)
     if not answer.summary:
         raise SourceError(f"summary: {(answer.first.msg or 'no such section in the answer')[:100]}")
     section = answer.summary[0]
-    figures = told.convert(section, Summary)
+    figures = told.convert(section, CgminerSummary)
     sections = _optional(told, ask, "devs", firmware.DEVS) or _optional(told, ask, "edevs", firmware.DEVS)
-    devices = [(each, told.convert(each, Device)) for each in sections]
-    pools = [told.convert(each, Pool) for each in _optional(told, ask, "pools", firmware.POOLS)]
+    devices = [(each, told.convert(each, CgminerDevice)) for each in sections]
+    pools = [told.convert(each, CgminerPool) for each in _optional(told, ask, "pools", firmware.POOLS)]
     counts = _shares(figures, pools, told)
     ask_stats = _Once(lambda name: _optional(told, ask, name, firmware.SECTIONS[name]))
     scale = factor * firmware.scale(section, sections, ask_stats)
@@ -225,7 +225,7 @@ def _optional(told: Answers, ask: Ask, name: str, pattern: re.Pattern[str]) -> l
     return found
 
 
-def _shares(figures: Summary, pools: Sequence[Pool], told: Answers) -> Summary:
+def _shares(figures: CgminerSummary, pools: Sequence[CgminerPool], told: Answers) -> CgminerSummary:
     """As the summary counts them. Some firmwares (ccminer 2.3.3 on BlackMiner, Hammer, VolcMiner) write the rejected
     ones in place of the accepted ones; then, and where the summary says nothing, the pools' counts together are right.
     """
@@ -236,8 +236,8 @@ def _shares(figures: Summary, pools: Sequence[Pool], told: Answers) -> Summary:
     if not known:
         if repeated:
             told.note("accepted: repeats the rejected shares")
-        return Summary(rejected=figures.rejected, stale=figures.stale)
-    return Summary(
+        return CgminerSummary(rejected=figures.rejected, stale=figures.stale)
+    return CgminerSummary(
         accepted=sum(pool.accepted or 0 for pool in known),
         rejected=sum(pool.rejected or 0 for pool in known)
         if repeated or figures.rejected is None
@@ -246,7 +246,7 @@ def _shares(figures: Summary, pools: Sequence[Pool], told: Answers) -> Summary:
     )
 
 
-def _hashrate(section: Mapping[str, Any], devices: Sequence[tuple[Any, Device]], scale: float) -> float | None:
+def _hashrate(section: Mapping[str, Any], devices: Sequence[tuple[Any, CgminerDevice]], scale: float) -> float | None:
     """Of the summary; an Innosilicon that tells each board's plain hashes has them right."""
     plain = [device.hashes for _, device in devices if device.hashes is not None]
     if plain and len(plain) == len(devices):
@@ -269,7 +269,7 @@ def rate(section: Mapping[str, Any]) -> float | None:
     return None
 
 
-def last_share_at(devices: Sequence[Device], status: Status, now: Millis) -> Millis | None:
+def last_share_at(devices: Sequence[CgminerDevice], status: CgminerStatus, now: Millis) -> Millis | None:
     """By the miner's clock, so only where that agrees with ours: an ASIC's may stand at 1970."""
     if status.when is None or abs(1000 * status.when - now) > _CLOCKS_AGREE_MS:
         return None
@@ -278,7 +278,7 @@ def last_share_at(devices: Sequence[Device], status: Status, now: Millis) -> Mil
     return int(1000 * latest) if 0 < latest < 1e12 else None
 
 
-def _card(section: Mapping[str, Any], device: Device, scale: float) -> Card:
+def _card(section: Mapping[str, Any], device: CgminerDevice, scale: float) -> Card:
     return Card(
         id=None,
         hashrate=_scaled(rate(section), scale),
@@ -296,7 +296,7 @@ def _scaled(value: float | None, scale: float) -> float | None:
     return None if value is None else value * scale
 
 
-def _pool(pools: Sequence[Pool]) -> str | None:
+def _pool(pools: Sequence[CgminerPool]) -> str | None:
     alive = [pool for pool in pools if (pool.status or "").lower() == "alive"]
     for pool in (*(each for each in pools if each.active), *alive):
         return pool_of(pool.url)

@@ -40,7 +40,7 @@ class EthminerSettings(TcpSettings, frozen=True, forbid_unknown_fields=True, kw_
     password: Secret = Secret("")
 
 
-class Answer(Struct):
+class EthminerAnswer(Struct):
     result: list[str | None] | None = None
     error: Any = None
 
@@ -59,7 +59,7 @@ class EthminerSource(TcpSource):
     def read(self) -> Reading:
         by = self.deadline()
         raw = self._ask(self._method, by)
-        if self._method == _STAT2 and Answers(_TITLE).decode(raw, Answer).result is None:
+        if self._method == _STAT2 and Answers(_TITLE).decode(raw, EthminerAnswer).result is None:
             raw = self._ask(_STAT1, by)
             reading = parse(raw)
             # Only now is it known that it was the method that the miner did not take.
@@ -77,7 +77,7 @@ class EthminerSource(TcpSource):
 def parse(raw: bytes) -> Reading:
     """The figures of `miner_getstat1` or `miner_getstat2`: a list of texts whose places have a meaning."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Answer)
+    answer = told.decode(raw, EthminerAnswer)
     if answer.result is None:
         raise SourceError(f"miner_getstat1: {_why(answer.error)}")
     texts = Texts([text or "" for text in answer.result], told)

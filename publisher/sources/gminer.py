@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "GMiner"
@@ -20,7 +20,7 @@ class GminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_
     url: Secret = Secret("http://127.0.0.1:10050")
 
 
-class Device(Struct):
+class GminerDevice(Struct):
     """`speed2` is of the second algorithm."""
 
     bus_id: str | None = None
@@ -39,10 +39,10 @@ class Device(Struct):
     invalid_shares2: Count | None = None
 
 
-class Stat(Struct):
+class GminerStat(Struct):
     """What ends in 2 is of the second algorithm."""
 
-    devices: list[Device]
+    devices: list[GminerDevice]
     miner: str | None = None
     uptime: Seconds | None = None
     algorithm: str | None = None
@@ -69,7 +69,7 @@ class GminerSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/stat`; two algorithms are written as `Ethash + kHeavyHash`."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Stat)
+    answer = told.decode(raw, GminerStat)
     names = [name.strip() or None for name in (answer.algorithm or "").split("+")[:2]]
     at = chosen(names, algorithm)
     reading = Reading(
@@ -81,8 +81,8 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, second=bool(at))))
 
 
-def _work(of: Stat, *, second: bool) -> Work:
-    return Work(
+def _work(of: GminerStat, *, second: bool) -> AlgorithmFigures:
+    return AlgorithmFigures(
         hashrate=total([device.speed2 if second else device.speed for device in of.devices]),
         accepted=of.total_accepted_shares2 if second else of.total_accepted_shares,
         rejected=of.total_rejected_shares2 if second else of.total_rejected_shares,
@@ -91,7 +91,7 @@ def _work(of: Stat, *, second: bool) -> Work:
     )
 
 
-def cards(devices: Sequence[Device], *, second: bool) -> list[Card]:
+def cards(devices: Sequence[GminerDevice], *, second: bool) -> list[Card]:
     return [
         Card(
             id=pci.address(device.bus_id or ""),

@@ -17,7 +17,7 @@ from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from publisher.sources.work import with_node
 from rigwatch.clock import Clock
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import between
 
 _TITLE: Final = "HiveOS"
@@ -69,7 +69,7 @@ class Slot(Struct):
     miner_stats: Stats | None = None
 
 
-class Sensors(Struct):
+class HiveosSensors(Struct):
     """Of all cards in the rig, by their place on the bus."""
 
     busids: list[str | None] | None = None
@@ -140,18 +140,18 @@ def parse(request: bytes, sensors: bytes = b"{}", miner: int = 1) -> Reading:
         raise SourceError(f"Hive itself cannot read {slot.name[:40]}; see `miner log` on the rig")
     stats = slot.miner_stats or Stats()
     counts = [_count(each) for each in stats.ar or ()]
-    work = Work(
+    work = AlgorithmFigures(
         hashrate=None if slot.total_khs is None else 1e3 * slot.total_khs,
         accepted=at_place(counts, 0),
         rejected=at_place(counts, 1),
         invalid=at_place(counts, 2),
     )
     reading = Reading(algorithm=algorithm_of(stats.algo), miner=miner_named(slot.name, stats.ver), uptime=stats.uptime)
-    found = told.section(_SENSORS, lambda: sensors, Sensors) or Sensors()
+    found = told.section(_SENSORS, lambda: sensors, HiveosSensors) or HiveosSensors()
     return told.complete(with_cards(with_node(reading, work), cards(stats, found)))
 
 
-def cards(stats: Stats, sensors: Sensors) -> list[Card]:
+def cards(stats: Stats, sensors: HiveosSensors) -> list[Card]:
     """The miner's cards, none where it mines on the processor; `sensors` also has cards that do not mine."""
     unit = 1e3 if stats.khs is not None else _UNITS.get((stats.hs_units or "khs").lower())
     rates = stats.khs or stats.hs or []

@@ -4,7 +4,7 @@ import http.client
 from collections.abc import Mapping
 from typing import Final
 
-from publisher.sources.mending import Tail, unpacked
+from publisher.sources.mending import JsonEnd, unpacked
 from publisher.sources.reading import SourceError
 from rigwatch.http import CHUNK, Address, HttpError, Response, TooLargeError, ask, status_text
 
@@ -63,7 +63,7 @@ class _Lenient(Response):
 
     def _until_its_end(self, most: int) -> bytes:
         """JSON ends where it ends: some leave the connection open, or promise more bytes than they send."""
-        data, tail = bytearray(), Tail()
+        data, tail = bytearray(), JsonEnd()
         if self.length and self.fp.peek(1)[:1] in _JSON:
             # What is promised may be too little as well: characters are counted for bytes.
             self.length = None

@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "lolMiner"
@@ -25,11 +25,11 @@ def _spelt(name: str) -> str:
     return "_".join(word.capitalize() for word in name.split("_"))
 
 
-class Session(Struct, rename=_spelt):
+class LolminerSession(Struct, rename=_spelt):
     uptime: Seconds | None = None
 
 
-class Worker(Struct, rename=_spelt):
+class LolminerWorker(Struct, rename=_spelt):
     """A card."""
 
     name: str | None = None
@@ -40,7 +40,7 @@ class Worker(Struct, rename=_spelt):
     power: Watts | None = None
 
 
-class Algorithm(Struct, rename=_spelt):
+class LolminerAlgorithm(Struct, rename=_spelt):
     performance_factor: Rate | None = None
     algorithm: str | None = None
     pool: str | None = None
@@ -55,11 +55,11 @@ class Algorithm(Struct, rename=_spelt):
     worker_performance: list[Rate | None] | None = None
 
 
-class Summary(Struct, rename=_spelt):
-    algorithms: list[Algorithm]
-    workers: list[Worker]
+class LolminerSummary(Struct, rename=_spelt):
+    algorithms: list[LolminerAlgorithm]
+    workers: list[LolminerWorker]
     software: str | None = None
-    session: Session | None = None
+    session: LolminerSession | None = None
 
 
 class LolminerSource(MinerSource):
@@ -73,8 +73,8 @@ class LolminerSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/summary`, as lolMiner writes it since about 1.4."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Summary)
-    of = answer.algorithms or [Algorithm()]
+    answer = told.decode(raw, LolminerSummary)
+    of = answer.algorithms or [LolminerAlgorithm()]
     at = chosen([each.algorithm for each in of], algorithm)
     reading = Reading(
         lacks="" if answer.algorithms else f"{_TITLE} says of no algorithm that it mines it",
@@ -86,9 +86,9 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.workers, of[at])))
 
 
-def _work(of: Algorithm) -> Work:
+def _work(of: LolminerAlgorithm) -> AlgorithmFigures:
     """`Total_Errors` are shares that the miner itself found to be wrong."""
-    return Work(
+    return AlgorithmFigures(
         hashrate=_times(of.total_performance, of.performance_factor),
         accepted=of.total_accepted,
         rejected=of.total_rejected,
@@ -97,7 +97,7 @@ def _work(of: Algorithm) -> Work:
     )
 
 
-def cards(workers: Sequence[Worker], algorithm: Algorithm) -> list[Card]:
+def cards(workers: Sequence[LolminerWorker], algorithm: LolminerAlgorithm) -> list[Card]:
     return [
         Card(
             id=pci.decimal(worker.pcie_address or ""),

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct, structs
 
 from publisher.sources.answers import Answers
 from publisher.sources.api import MinerSettings, MinerSource
-from publisher.sources.mapping import Chart, Here, reading_of, records, walked
+from publisher.sources.mapping import Chart, PathContext, reading_of, records, walked
 from publisher.sources.mending import NotJsonError, loads, text_of
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
@@ -132,4 +132,4 @@ def _document(sheet: Sheet, raw: bytes) -> Any:  # noqa: ANN401 - JSON
 
 
 def _shows(sheet: Sheet, document: object) -> bool:
-    return any(walked(document, path, Here(document)) for path in sheet.shows)
+    return any(walked(document, path, PathContext(document)) for path in sheet.shows)

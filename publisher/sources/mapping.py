@@ -24,9 +24,9 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.tolerance import OtherShapeError, read
 from publisher.sources.work import with_work
-from rigwatch.figures import FIGURES, FLAG, MEASURED, RECORD, TEXT, Joined, Unit, Work
+from rigwatch.figures import FIGURES, FLAG, MEASURED, RECORD, TEXT, AlgorithmFigures, Joined, Unit
 
-Values = Callable[[str, "Here"], list[Any]]
+Values = Callable[[str, "PathContext"], list[Any]]
 """What stands at a path."""
 
 _PART: Final = re.compile(r'"([^"]*)"|\[(\d*|[#@])\]|(\*)|([^.\[\]"\s*]+)|\.')
@@ -38,11 +38,11 @@ _PLACES: Final = {"hex": pci.address, "decimal": pci.decimal}
 
 OF_NODES: Final = frozenset(name for name in MEASURED if FIGURES[name].unit is not RECORD) | {"miner", "version"}
 OF_CARDS: Final = frozenset(Card.__struct_fields__) | {"each", "place"}
-OF_ALGORITHMS: Final = frozenset(Work.__struct_fields__) | {"each", "name", "pool"}
+OF_ALGORITHMS: Final = frozenset(AlgorithmFigures.__struct_fields__) | {"each", "name", "pool"}
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class PathContext:
     """From where a path leads: an element, its place in the list of cards, and the algorithm's."""
 
     value: Any
@@ -92,13 +92,13 @@ class Chart:
 def reading_of(chart: Chart, document: object, told: Answers, *, form: str = "json", algorithm: str = "") -> Reading:
     """The figures that stand there; what does not is absent. Raises SourceError where none does."""
     values = FORMATS[form](document)
-    top = Here(document)
+    top = PathContext(document)
     reading = _node(chart.figures, values, top, told)
     if chart.algorithms:
         works = list(_works(chart.algorithms, values, document, told))
         if works:
             at = chosen([name for name, _, _ in works], algorithm)
-            top = Here(document, algorithm=at)
+            top = PathContext(document, algorithm=at)
             reading = structs.replace(
                 with_work(reading, [(name, work) for name, work, _ in works], at), pool=works[at][2] or reading.pool
             )
@@ -109,7 +109,7 @@ def reading_of(chart: Chart, document: object, told: Answers, *, form: str = "js
     return told.complete(reading)
 
 
-def _node(figures: Mapping[str, Expression], values: Values, here: Here, told: Answers) -> Reading:
+def _node(figures: Mapping[str, Expression], values: Values, here: PathContext, told: Answers) -> Reading:
     found = {name: _figure(name, each, here, (values, told)) for name, each in figures.items()}
     version, name = found.pop("version", None), found.pop("miner", None)
     if name is not None or version is not None:
@@ -119,18 +119,18 @@ def _node(figures: Mapping[str, Expression], values: Values, here: Here, told: A
 
 def _works(
     of: Mapping[str, Expression], values: Values, document: object, told: Answers
-) -> Iterator[tuple[str | None, Work, str | None]]:
-    for at, each in enumerate(_each(of, values, Here(document))):
-        here = Here(each, algorithm=at)
+) -> Iterator[tuple[str | None, AlgorithmFigures, str | None]]:
+    for at, each in enumerate(_each(of, values, PathContext(document))):
+        here = PathContext(each, algorithm=at)
         found = {name: _figure(name, one, here, (values, told)) for name, one in of.items() if name != "each"}
         name, pool = found.pop("name", None), found.pop("pool", None)
-        yield None if name is None else str(name), Work(**found), pool
+        yield None if name is None else str(name), AlgorithmFigures(**found), pool
 
 
-def _cards(of: Mapping[str, Expression], values: Values, top: Here, told: Answers) -> Iterator[Card]:
+def _cards(of: Mapping[str, Expression], values: Values, top: PathContext, told: Answers) -> Iterator[Card]:
     place = _PLACES.get(of["place"].path, pci.address) if "place" in of else pci.address
     for at, each in enumerate(_each(of, values, top)):
-        here = Here(each, card=at, algorithm=top.algorithm)
+        here = PathContext(each, card=at, algorithm=top.algorithm)
         found = {
             name: _figure(name, one, here, (values, told)) for name, one in of.items() if name not in ("each", "place")
         }
@@ -146,11 +146,11 @@ def _identity(told: object, place: Callable[[str], str | None]) -> str | None:
     return pci.of_bus(int(text)) if text.isdecimal() and len(text) < 4 else place(text)
 
 
-def _each(of: Mapping[str, Expression], values: Values, here: Here) -> list[Any]:
+def _each(of: Mapping[str, Expression], values: Values, here: PathContext) -> list[Any]:
     return values(of["each"].path, here) if "each" in of else []
 
 
-def _figure(name: str, each: Expression, here: Here, by: tuple[Values, Answers]) -> Any:  # noqa: ANN401 - of any kind
+def _figure(name: str, each: Expression, here: PathContext, by: tuple[Values, Answers]) -> Any:  # noqa: ANN401 - of any kind
     values, told = by
     given = values(each.path, here)
     known = [value for value in (_value(name, one, each, told) for one in given) if value is not None]
@@ -230,7 +230,7 @@ def _check_pattern(text: str, where: str) -> None:
         raise ValueError(f"{where}: is not a regular expression ({exc})") from None
 
 
-def walked(document: object, path: str, here: Here) -> list[Any]:
+def walked(document: object, path: str, here: PathContext) -> list[Any]:
     """The values at a path of a JSON document; none where there is nothing."""
     found = [document if path.startswith("/") else here.value]
     for part in _PART.finditer(path.removeprefix("/")):
@@ -239,7 +239,7 @@ def walked(document: object, path: str, here: Here) -> list[Any]:
     return found
 
 
-def _step(value: Any, part: re.Match[str], here: Here) -> list[Any]:  # noqa: ANN401 - JSON
+def _step(value: Any, part: re.Match[str], here: PathContext) -> list[Any]:  # noqa: ANN401 - JSON
     quoted, index, star, name = part.groups()
     if star is not None:
         return list(value.values()) if isinstance(value, dict) else []
@@ -276,7 +276,7 @@ def _of_metrics(document: object) -> Values:
     """A path is a metric's name, with labels that must be so: `power_watts{device="gpu0"}`."""
     told = metrics(str(document))
 
-    def values(path: str, _here: Here) -> list[Any]:
+    def values(path: str, _here: PathContext) -> list[Any]:
         name, _, labels = path.rstrip("}").partition("{")
         wanted = dict(_LABEL.findall(labels))
         return [value for each, have, value in told if each == name.strip() and wanted.items() <= have.items()]
@@ -287,7 +287,7 @@ def _of_metrics(document: object) -> Values:
 def _of_text(document: object) -> Values:
     """A path is a regular expression; its group is the value, and of several matches the last, as in a log."""
 
-    def values(path: str, _here: Here) -> list[Any]:
+    def values(path: str, _here: PathContext) -> list[Any]:
         found = list(re.finditer(path, str(document), re.MULTILINE))
         return [found[-1][1] if found[-1].re.groups else found[-1][0]] if found else []
 
@@ -302,7 +302,9 @@ def records(text: str) -> list[dict[str, str]]:
 
 def _of_pairs(document: object) -> Values:
     found = records(str(document))
-    return lambda path, here: walked(found, path, here if isinstance(here.value, dict) else Here(found, here.card))
+    return lambda path, here: walked(
+        found, path, here if isinstance(here.value, dict) else PathContext(found, here.card)
+    )
 
 
 FORMATS: Final[Mapping[str, Callable[[object], Values]]] = {

@@ -82,7 +82,7 @@ def text_of(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-class Tail:
+class JsonEnd:
     """Tells where a JSON answer ends, while it comes in: servers keep connections open, or end without a mark."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ class MonerodSettings(ApiSettings, frozen=True, forbid_unknown_fields=True, kw_o
     url: Secret = Secret("http://127.0.0.1:18081")
 
 
-class Info(Struct):
+class MonerodInfo(Struct):
     """`height` counts the blocks, so the last one's number is one less."""
 
     height: Annotated[int, Meta(ge=1, le=2**53)] | None
@@ -71,7 +71,7 @@ class MonerodSource(ApiSource):
 def parse(info: bytes, mining: Callable[[], bytes] = lambda: b"{}", *, now: Millis) -> Reading:
     """The figures of `get_info` and `/mining_status`. A client that is not told to mine has no hashrate, not 0."""
     told = Answers(_TITLE)
-    answer = told.convert(result_of(told.decode(info, Reply), "get_info"), Info)
+    answer = told.convert(result_of(told.decode(info, Reply), "get_info"), MonerodInfo)
     if (answer.status or "").upper() in _UNREADY:
         raise SourceError(f"get_info: monerod says {answer.status}")
     work = told.section("hashrate of mining_status", mining, Mining) or Mining()
@@ -89,7 +89,7 @@ def parse(info: bytes, mining: Callable[[], bytes] = lambda: b"{}", *, now: Mill
     )
 
 
-def _peers(info: Info) -> int | None:
+def _peers(info: MonerodInfo) -> int | None:
     """A restricted RPC writes 0 for what it does not tell."""
     counts = (info.incoming_connections_count, info.outgoing_connections_count)
     if info.restricted or None in counts:

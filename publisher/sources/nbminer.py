@@ -11,7 +11,7 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
 from rigwatch.clock import Millis
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "NBMiner"
@@ -21,7 +21,7 @@ class NbminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw
     url: Secret = Secret("http://127.0.0.1:22333")
 
 
-class Device(Struct):
+class NbminerDevice(Struct):
     info: str | None = None
     pci_bus_id: Count | None = None
     hashrate_raw: Rate | None = None
@@ -38,8 +38,8 @@ class Device(Struct):
     invalid_shares2: Count | None = None
 
 
-class Cards(Struct):
-    devices: list[Device] = field(default_factory=list)
+class NbminerCards(Struct):
+    devices: list[NbminerDevice] = field(default_factory=list)
     total_hashrate_raw: Rate | None = None
     total_hashrate2_raw: Rate | None = None
 
@@ -59,8 +59,8 @@ class Stratum(Struct):
     invalid_shares2: Count | None = None
 
 
-class Status(Struct):
-    miner: Cards
+class NbminerStatus(Struct):
+    miner: NbminerCards
     stratum: Stratum
     start_time: Seconds | None = None
     version: str | None = None
@@ -77,7 +77,7 @@ class NbminerSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "", *, now: Millis) -> Reading:
     """The figures of `/api/v1/status`; two algorithms are written as `hns_ethash`."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Status)
+    answer = told.decode(raw, NbminerStatus)
     stratum = answer.stratum
     names = [stratum.algorithm or None]
     if stratum.dual_mine:
@@ -92,9 +92,9 @@ def parse(raw: bytes, algorithm: str = "", *, now: Millis) -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.miner.devices, second=bool(at))))
 
 
-def _work(of: Status, *, second: bool) -> Work:
+def _work(of: NbminerStatus, *, second: bool) -> AlgorithmFigures:
     shares = of.stratum
-    return Work(
+    return AlgorithmFigures(
         hashrate=of.miner.total_hashrate2_raw if second else of.miner.total_hashrate_raw,
         accepted=shares.accepted_shares2 if second else shares.accepted_shares,
         rejected=shares.rejected_shares2 if second else shares.rejected_shares,
@@ -102,7 +102,7 @@ def _work(of: Status, *, second: bool) -> Work:
     )
 
 
-def cards(devices: Sequence[Device], *, second: bool) -> list[Card]:
+def cards(devices: Sequence[NbminerDevice], *, second: bool) -> list[Card]:
     return [
         Card(
             id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),

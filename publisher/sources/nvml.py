@@ -11,12 +11,12 @@ from publisher.sources.cards import highest, total
 from publisher.sources.nvml_library import (
     LOST,
     NO_DRIVER,
-    Answers,
-    Card,
     Code,
     LostError,
     NoDriverError,
     Nvml,
+    NvmlAnswers,
+    NvmlCard,
     ask,
     cards_of,
     code_of,
@@ -61,9 +61,9 @@ class NvmlSource:
         self._clock: Clock = context.clock
         self._load = load or pynvml
         self._nvml: Nvml | None = None
-        self._cards: tuple[Card, ...] = ()
+        self._cards: tuple[NvmlCard, ...] = ()
         self._silent = 0
-        self._seen: dict[str, Card] = {}
+        self._seen: dict[str, NvmlCard] = {}
         self._look_at: float | None = None
 
     def read(self) -> Reading:
@@ -71,7 +71,7 @@ class NvmlSource:
             self._close()
         nvml = self._nvml or self._open()
         cards, troubles = self._wanted()
-        measured: list[tuple[Card, Answers]] = []
+        measured: list[tuple[NvmlCard, NvmlAnswers]] = []
         for card in cards:
             try:
                 measured.append((card, ask(nvml, card)))
@@ -110,7 +110,7 @@ class NvmlSource:
                 # It was shut down by what made us close it.
                 return
 
-    def _wanted(self) -> tuple[list[Card], list[str]]:
+    def _wanted(self) -> tuple[list[NvmlCard], list[str]]:
         """The cards to read, and a sentence for each that should be here and is not."""
         if not self._names:
             here = {card.uuid for card in self._cards}
@@ -118,7 +118,7 @@ class NvmlSource:
             if (others := self._silent - len(troubles)) > 0:
                 troubles.append(f"cards in this machine that cannot be reached: {others}; reboot it")
             return list(self._cards), troubles
-        cards: dict[str, Card] = {}
+        cards: dict[str, NvmlCard] = {}
         troubles = []
         for name in self._names:
             found = next((card for card in self._cards if card.answers_to(name)), None)
@@ -160,7 +160,7 @@ def _name(gpu: int | str) -> str:
     return name
 
 
-def parse(measured: Sequence[tuple[Card, Answers]], lacks: str = "") -> Reading:
+def parse(measured: Sequence[tuple[NvmlCard, NvmlAnswers]], lacks: str = "") -> Reading:
     """The cards' figures, and the node's: its hottest card, its fastest fan, and the power of all where all tell it."""
     gpus = tuple(
         Gpu(

@@ -93,7 +93,7 @@ class Nvml(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class NvmlCard:
     """A card that the driver knows; `handle` is good until NVML is shut down."""
 
     handle: object
@@ -109,7 +109,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class NvmlAnswers:
     """What NVML gives of one card, in NVML's units: °C, mW, %. None: not given."""
 
     temperature: int | None = None
@@ -136,9 +136,9 @@ def pynvml() -> Nvml:
     return cast("Nvml", module)
 
 
-def cards_of(nvml: Nvml) -> tuple[tuple[Card, ...], int]:
+def cards_of(nvml: Nvml) -> tuple[tuple[NvmlCard, ...], int]:
     """The cards that can be reached, and how many cannot; those of other people (a container has but its own) aside."""
-    cards: list[Card] = []
+    cards: list[NvmlCard] = []
     silent = 0
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
@@ -150,7 +150,7 @@ def cards_of(nvml: Nvml) -> tuple[tuple[Card, ...], int]:
     return tuple(cards), silent
 
 
-def _card(nvml: Nvml, handle: object) -> Card:
+def _card(nvml: Nvml, handle: object) -> NvmlCard:
     place = nvml.nvmlDeviceGetPciInfo(handle)
     uuid = nvml.nvmlDeviceGetUUID(handle)
     try:
@@ -159,7 +159,7 @@ def _card(nvml: Nvml, handle: object) -> Card:
         name = ""
     # Cards have but the function 0, and NVML does not tell of another.
     address = pci.of_bus(place.bus, device=place.device, domain=place.domain)
-    return Card(handle, uuid_of(uuid) or uuid, address or uuid, name[:LINE_MAX])
+    return NvmlCard(handle, uuid_of(uuid) or uuid, address or uuid, name[:LINE_MAX])
 
 
 def uuid_of(text: str) -> str | None:
@@ -168,18 +168,18 @@ def uuid_of(text: str) -> str | None:
     return f"GPU-{'-'.join(found.groups())}" if found else None
 
 
-def ask(nvml: Nvml, card: Card) -> Answers:
+def ask(nvml: Nvml, card: NvmlCard) -> NvmlAnswers:
     """What the card tells; raises LostError when it has fallen off the bus, NoDriverError when NVML has gone."""
     asked = _Asked(nvml, card)
     handle = card.handle
-    answers = Answers(
+    answers = NvmlAnswers(
         temperature=asked.figure(lambda: _temperature(nvml, handle)),
         memory_temperature=asked.figure(lambda: _memory_temperature(nvml, handle)),
         power=asked.figure(lambda: nvml.nvmlDeviceGetPowerUsage(handle)),
         fan=asked.figure(lambda: nvml.nvmlDeviceGetFanSpeed(handle)),
         utilization=asked.figure(lambda: int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)),
     )
-    if answers == Answers() and asked.refused:
+    if answers == NvmlAnswers() and asked.refused:
         raise LostError(f"{card} does not answer: {asked.refused}")
     return answers
 
@@ -187,7 +187,7 @@ def ask(nvml: Nvml, card: Card) -> Answers:
 class _Asked:
     """Tells a figure that a card does not have from a card that is no more."""
 
-    def __init__(self, nvml: Nvml, card: Card) -> None:
+    def __init__(self, nvml: Nvml, card: NvmlCard) -> None:
         self.refused = ""
         self._nvml, self._card = nvml, card
 

@@ -24,7 +24,7 @@ class Workers(Struct):
     mode: str | None = None
 
 
-class Worker(Struct, frozen=True):
+class ProxyWorker(Struct, frozen=True):
     """One of them; `wait` is how long it usually takes from a share to the next, both in ms."""
 
     name: str
@@ -49,13 +49,13 @@ def silence(told: Workers) -> str:
     return f"{len(silent)} of {len(workers)} workers silent: {names}{more}"
 
 
-def _is_silent(worker: Worker, age: float) -> bool:
+def _is_silent(worker: ProxyWorker, age: float) -> bool:
     if not _PATIENCE_MS < age <= _DAY_MS:
         return False
     return not worker.connections or (worker.wait is not None and age > _TIMES * worker.wait)
 
 
-def _worker(row: Sequence[Any], mode: str | None) -> Worker | None:
+def _worker(row: Sequence[Any], mode: str | None) -> ProxyWorker | None:
     """Of name, address, connections, accepted, rejected, invalid, hashes, the time of the last share, and kH/s over
     1 min, 10 min, 1 h, 12 h and 24 h; None for one that never sent a share, or of which that cannot be read.
     """
@@ -67,7 +67,7 @@ def _worker(row: Sequence[Any], mode: str | None) -> Worker | None:
     wait = hashes / accepted / rate if hashes and rate else None
     # A password is nobody's business.
     name = row[1] if mode == _PASSWORDS else row[0]
-    return Worker(" ".join(str(name).split())[:40] or str(row[1]), connections, last, wait)
+    return ProxyWorker(" ".join(str(name).split())[:40] or str(row[1]), connections, last, wait)
 
 
 def _number(row: Sequence[Any], at: int) -> float | None:

@@ -25,7 +25,7 @@ from publisher.sources.mapping import OF_NODES, Chart, amount, reading_of
 from publisher.sources.mending import loads, unpacked
 from publisher.sources.reading import Reading, SourceError, checked, named
 from publisher.sources.source import Context
-from publisher.sources.tcp import Endpoint
+from publisher.sources.tcp import HostPort
 from publisher.sources.unix import unix_connection, unix_server
 from rigwatch.clock import Clock, Millis
 from rigwatch.figures import MEASURED
@@ -62,14 +62,14 @@ class PushSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 raise ValueError("listen should be host:port; this system has no Unix sockets")
             return
         try:
-            host = Endpoint.parse(self.listen).host
+            host = HostPort.parse(self.listen).host
         except ValueError:
             raise ValueError("listen should look like 127.0.0.1:8095 or unix:/run/rigwatch/push.sock") from None
         if host not in _LOOPBACK and not self.token:
             raise ValueError("token should be set where other machines may push, so that not everybody can")
 
 
-class Board:
+class PushBoard:
     """What was brought, by figure, each with when."""
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class PushSource:
         self.timeout = settings.timeout
         self._settings = settings
         self._clock: Clock = context.clock
-        self._board = Board()
+        self._board = PushBoard()
         self._server: socketserver.BaseServer | None = None
 
     def read(self) -> Reading:
@@ -126,13 +126,13 @@ class PushSource:
         return msgspec.json.decode(body, type=Reading)
 
 
-def serve(settings: PushSettings, board: Board, clock: Clock) -> socketserver.BaseServer:
+def serve(settings: PushSettings, board: PushBoard, clock: Clock) -> socketserver.BaseServer:
     """A server in threads of its own, for as long as the process lives; raises OSError."""
     bound = type("Bound", (_Handler,), {"settings": settings, "board": board, "clock": clock})
     if settings.listen.startswith(UNIX):
         server = unix_server(Path(settings.listen.removeprefix(UNIX)), bound)
     else:
-        endpoint = Endpoint.parse(settings.listen)
+        endpoint = HostPort.parse(settings.listen)
         server = _TcpServer((endpoint.host, endpoint.port), bound)
     threading.Thread(target=server.serve_forever, name=f"push {settings.listen}", daemon=True).start()
     return server
@@ -184,7 +184,7 @@ def send(settings: PushSettings, method: str, path: str, body: bytes) -> tuple[i
     if settings.listen.startswith(UNIX):
         connection = unix_connection(Path(settings.listen.removeprefix(UNIX)), _CONNECTION)
     else:
-        endpoint = Endpoint.parse(settings.listen)
+        endpoint = HostPort.parse(settings.listen)
         connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=_CONNECTION)
     headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
     try:
@@ -204,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One request; nothing that a stranger sends is kept or logged but the figures."""
 
     settings: PushSettings
-    board: Board
+    board: PushBoard
     clock: Clock
     timeout = _CONNECTION
     protocol_version = "HTTP/1.1"

@@ -12,11 +12,11 @@ from rigwatch.figures import (
     GPUS_MAX,
     LINE_MAX,
     MEASURED,
+    AlgorithmFigures,
     Board,
     Fan,
     Gpu,
     Measurements,
-    Work,
 )
 
 WARMEST: Final = 127.0
@@ -117,4 +117,6 @@ def _part(part: Any, place: str, note: Callable[[str], None]) -> Any:  # noqa: A
     return type(part)(**kept)
 
 
-_TYPES: Final = {kind: get_type_hints(kind, include_extras=True) for kind in (Reading, Gpu, Board, Fan, Work)}
+_TYPES: Final = {
+    kind: get_type_hints(kind, include_extras=True) for kind in (Reading, Gpu, Board, Fan, AlgorithmFigures)
+}

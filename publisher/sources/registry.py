@@ -43,52 +43,52 @@ from publisher.sources.topic import MqttSettings, MqttSource
 from publisher.sources.trex import TrexSettings, TrexSource
 from publisher.sources.xmrig import ProxySettings, ProxySource, XmrigSettings, XmrigSource
 from rigwatch.errors import SettingsError
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 
 Settings = TypeVar("Settings", bound=Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[Settings]):
+class SourceKind(Generic[Settings]):
     """What a `kind` in the settings stands for."""
 
     settings: type[Settings]
     make: Callable[[Settings, Context], Source]
 
-    def source(self, raw: Mapping[str, Any], place: Place, context: Context) -> Source:
+    def source(self, raw: Mapping[str, Any], place: SettingPlace, context: Context) -> Source:
         return self.make(build(self.settings, raw, place), context)
 
 
-KINDS: Mapping[str, Kind[Any]] = {
-    "xmrig": Kind(XmrigSettings, XmrigSource),
-    "xmrig-proxy": Kind(ProxySettings, ProxySource),
-    "trex": Kind(TrexSettings, TrexSource),
-    "lolminer": Kind(LolminerSettings, LolminerSource),
-    "gminer": Kind(GminerSettings, GminerSource),
-    "cgminer": Kind(CgminerSettings, CgminerSource),
-    "asic": Kind(AsicSettings, AsicSource),
-    "axeos": Kind(AxeosSettings, AxeosSource),
-    "nbminer": Kind(NbminerSettings, NbminerSource),
-    "srbminer": Kind(SrbminerSettings, SrbminerSource),
-    "rigel": Kind(RigelSettings, RigelSource),
-    "bzminer": Kind(BzminerSettings, BzminerSource),
-    "ethminer": Kind(EthminerSettings, EthminerSource),
-    "hiveos": Kind(HiveosSettings, HiveosSource),
-    "bitcoind": Kind(BitcoindSettings, BitcoindSource),
-    "monerod": Kind(MonerodSettings, MonerodSource),
-    "jsonrpc": Kind(JsonRpcSettings, JsonRpcSource),
-    "hashfile": Kind(HashfileSettings, HashfileSource),
-    "host": Kind(HostSettings, HostSource),
-    "nvml": Kind(NvmlSettings, NvmlSource),
-    "amd": Kind(SysfsSettings, AmdSource),
-    "intel": Kind(SysfsSettings, IntelSource),
-    "exec": Kind(ExecSettings, ExecSource),
-    "http": Kind(HttpSettings, HttpSource),
-    "file": Kind(FileSettings, FileSource),
-    "mqtt": Kind(MqttSettings, MqttSource),
-    "push": Kind(PushSettings, PushSource),
-    "simulated": Kind(SimulatedSettings, SimulatedSource),
-    **{kind: Kind(settings_of(sheet), source_of(sheet)) for kind, sheet in sheets().items()},
+KINDS: Mapping[str, SourceKind[Any]] = {
+    "xmrig": SourceKind(XmrigSettings, XmrigSource),
+    "xmrig-proxy": SourceKind(ProxySettings, ProxySource),
+    "trex": SourceKind(TrexSettings, TrexSource),
+    "lolminer": SourceKind(LolminerSettings, LolminerSource),
+    "gminer": SourceKind(GminerSettings, GminerSource),
+    "cgminer": SourceKind(CgminerSettings, CgminerSource),
+    "asic": SourceKind(AsicSettings, AsicSource),
+    "axeos": SourceKind(AxeosSettings, AxeosSource),
+    "nbminer": SourceKind(NbminerSettings, NbminerSource),
+    "srbminer": SourceKind(SrbminerSettings, SrbminerSource),
+    "rigel": SourceKind(RigelSettings, RigelSource),
+    "bzminer": SourceKind(BzminerSettings, BzminerSource),
+    "ethminer": SourceKind(EthminerSettings, EthminerSource),
+    "hiveos": SourceKind(HiveosSettings, HiveosSource),
+    "bitcoind": SourceKind(BitcoindSettings, BitcoindSource),
+    "monerod": SourceKind(MonerodSettings, MonerodSource),
+    "jsonrpc": SourceKind(JsonRpcSettings, JsonRpcSource),
+    "hashfile": SourceKind(HashfileSettings, HashfileSource),
+    "host": SourceKind(HostSettings, HostSource),
+    "nvml": SourceKind(NvmlSettings, NvmlSource),
+    "amd": SourceKind(SysfsSettings, AmdSource),
+    "intel": SourceKind(SysfsSettings, IntelSource),
+    "exec": SourceKind(ExecSettings, ExecSource),
+    "http": SourceKind(HttpSettings, HttpSource),
+    "file": SourceKind(FileSettings, FileSource),
+    "mqtt": SourceKind(MqttSettings, MqttSource),
+    "push": SourceKind(PushSettings, PushSource),
+    "simulated": SourceKind(SimulatedSettings, SimulatedSource),
+    **{kind: SourceKind(settings_of(sheet), source_of(sheet)) for kind, sheet in sheets().items()},
 }
 
 
@@ -99,7 +99,9 @@ _IN_THE_NETWORK: Mapping[str, tuple[str, str]] = {
 """Kinds that may be a machine of its own, with the setting that says where it is."""
 
 
-def build_sources(raws: Sequence[Mapping[str, Any]], place: Place, context: Context) -> tuple[tuple[str, Source], ...]:
+def build_sources(
+    raws: Sequence[Mapping[str, Any]], place: SettingPlace, context: Context
+) -> tuple[tuple[str, Source], ...]:
     """The sources of one node, each with the label that it has in `errors`: its kind, numbered from the second on.
 
     Raises SettingsError that names file, key and value; `place` is the node's.
@@ -117,11 +119,11 @@ def build_sources(raws: Sequence[Mapping[str, Any]], place: Place, context: Cont
     return tuple(built)
 
 
-def _plain(kind: str, settings: Mapping[str, Any], place: Place, context: Context) -> Source:
+def _plain(kind: str, settings: Mapping[str, Any], place: SettingPlace, context: Context) -> Source:
     return KINDS[kind].source(settings, place, context)
 
 
-def _followed(kind: str, settings: Mapping[str, Any], place: Place, context: Context) -> Source:
+def _followed(kind: str, settings: Mapping[str, Any], place: SettingPlace, context: Context) -> Source:
     """With its `mac`, and the `network` to look for it in, such a machine may change its address."""
     key, template = _IN_THE_NETWORK[kind]
     own = {name: value for name, value in settings.items() if name not in ("mac", "network")}
@@ -136,7 +138,7 @@ def _followed(kind: str, settings: Mapping[str, Any], place: Place, context: Con
     return FollowedSource(make, Finder(address, mac, str(settings.get("network", "")), clock=context.clock))
 
 
-def _kind(raw: Mapping[str, Any], place: Place) -> str:
+def _kind(raw: Mapping[str, Any], place: SettingPlace) -> str:
     kind = raw.get("kind")
     if isinstance(kind, str) and kind in KINDS:
         return kind

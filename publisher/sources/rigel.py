@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "Rigel"
@@ -26,36 +26,36 @@ class Solutions(Struct):
     invalid: Count | None = None
 
 
-class Sensors(Struct):
+class RigelSensors(Struct):
     core_temperature: Celsius | None = None
     memory_temperature: Celsius | None = None
     fan_speed: Percent | None = None
     power_usage: Watts | None = None
 
 
-class Device(Struct):
+class RigelDevice(Struct):
     name: str | None = None
     pci_address: str | None = None
-    sensors: Sensors | None = field(name="monitoring_info", default=None)
+    sensors: RigelSensors | None = field(name="monitoring_info", default=None)
     hashrate: dict[str, Rate | None] | None = None
     solution_stat: dict[str, Solutions | None] | None = None
 
 
-class Connection(Struct):
+class RigelConnection(Struct):
     hostname: str | None = None
     port: int | None = None
 
 
-class Pool(Struct):
-    connection_details: Connection | None = None
+class RigelPool(Struct):
+    connection_details: RigelConnection | None = None
 
 
-class Stat(Struct):
+class RigelStat(Struct):
     algorithm: str | None
-    devices: list[Device]
+    devices: list[RigelDevice]
     hashrate: dict[str, Rate | None] | None = None
     solution_stat: dict[str, Solutions | None] | None = None
-    pools: dict[str, list[Pool] | None] | None = None
+    pools: dict[str, list[RigelPool] | None] | None = None
     version: str | None = None
     uptime: Seconds | None = None
 
@@ -71,7 +71,7 @@ class RigelSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/stat`; two algorithms are written as `etchash+kaspa`."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Stat)
+    answer = told.decode(raw, RigelStat)
     # Everything goes by the names, so they can be read there as well.
     names = (answer.algorithm or "+".join(answer.hashrate or ())).split("+")
     at = chosen(names, algorithm)
@@ -84,9 +84,9 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, names[at])))
 
 
-def _work(of: Stat, name: str) -> Work:
+def _work(of: RigelStat, name: str) -> AlgorithmFigures:
     solutions = (of.solution_stat or {}).get(name) or Solutions()
-    return Work(
+    return AlgorithmFigures(
         hashrate=(of.hashrate or {}).get(name),
         accepted=solutions.accepted,
         rejected=solutions.rejected,
@@ -94,11 +94,11 @@ def _work(of: Stat, name: str) -> Work:
     )
 
 
-def cards(devices: Sequence[Device], algorithm: str) -> list[Card]:
-    return [_card(device, device.sensors or Sensors(), algorithm) for device in devices]
+def cards(devices: Sequence[RigelDevice], algorithm: str) -> list[Card]:
+    return [_card(device, device.sensors or RigelSensors(), algorithm) for device in devices]
 
 
-def _card(device: Device, sensors: Sensors, algorithm: str) -> Card:
+def _card(device: RigelDevice, sensors: RigelSensors, algorithm: str) -> Card:
     solutions = (device.solution_stat or {}).get(algorithm) or Solutions()
     return Card(
         id=pci.address(device.pci_address or ""),
@@ -114,6 +114,6 @@ def _card(device: Device, sensors: Sensors, algorithm: str) -> Card:
     )
 
 
-def _pool(pools: Sequence[Pool]) -> str | None:
+def _pool(pools: Sequence[RigelPool]) -> str | None:
     place = pools[0].connection_details if pools else None
     return pool_of(f"{place.hostname}:{place.port}") if place and place.hostname else None

@@ -12,7 +12,7 @@ from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "SRBMiner-MULTI"
@@ -22,7 +22,7 @@ class SrbminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, k
     url: Secret = Secret("http://127.0.0.1:21550")
 
 
-class Device(Struct):
+class SrbminerDevice(Struct):
     """`device` is the name that its hashrate goes by: gpu0."""
 
     device: str | None = None
@@ -34,17 +34,17 @@ class Device(Struct):
     power: Watts | None = field(name="asic_power", default=None)
 
 
-class Pool(Struct):
+class SrbminerPool(Struct):
     pool: str | None = None
 
 
-class Shares(Struct):
+class SrbminerShares(Struct):
     accepted: Count | None = None
     rejected: Count | None = None
     invalid: Count | None = None
 
 
-class Hashrate(Struct):
+class SrbminerHashrate(Struct):
     """H/s by device, with a `total` in each; `now` is what a version before 0.5 had instead of the two."""
 
     cpu: dict[str, Rate | None] | None = None
@@ -52,18 +52,18 @@ class Hashrate(Struct):
     now: Rate | None = None
 
 
-class Algorithm(Struct):
-    hashrate: Hashrate | None = None
+class SrbminerAlgorithm(Struct):
+    hashrate: SrbminerHashrate | None = None
     name: str | None = None
-    pool: Pool | None = None
-    shares: Shares | None = None
+    pool: SrbminerPool | None = None
+    shares: SrbminerShares | None = None
     accepted_by: dict[str, Count | None] | None = field(name="gpu_accepted_shares", default=None)
     rejected_by: dict[str, Count | None] | None = field(name="gpu_rejected_shares", default=None)
 
 
-class Status(Struct):
-    algorithms: list[Algorithm]
-    gpu_devices: list[Device] | None = None
+class SrbminerStatus(Struct):
+    algorithms: list[SrbminerAlgorithm]
+    gpu_devices: list[SrbminerDevice] | None = None
     miner_version: str | None = None
     mining_time: Seconds | None = None
 
@@ -88,8 +88,8 @@ class SrbminerSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/api/v2/status`, or of `/`, which has the same fields."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Status)
-    of = answer.algorithms or [Algorithm()]
+    answer = told.decode(raw, SrbminerStatus)
+    of = answer.algorithms or [SrbminerAlgorithm()]
     at = chosen([each.name for each in of], algorithm)
     pool = of[at].pool
     reading = Reading(
@@ -102,24 +102,24 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.gpu_devices or [], of[at])))
 
 
-def _work(of: Algorithm) -> Work:
-    shares = of.shares or Shares()
-    return Work(
-        hashrate=hashrate(of.hashrate or Hashrate()),
+def _work(of: SrbminerAlgorithm) -> AlgorithmFigures:
+    shares = of.shares or SrbminerShares()
+    return AlgorithmFigures(
+        hashrate=hashrate(of.hashrate or SrbminerHashrate()),
         accepted=shares.accepted,
         rejected=shares.rejected,
         invalid=shares.invalid,
     )
 
 
-def hashrate(of: Hashrate) -> float | None:
+def hashrate(of: SrbminerHashrate) -> float | None:
     """What processors and cards make together for one algorithm, if both are known."""
     parts = [part["total"] for part in (of.cpu, of.gpu) if part and "total" in part]
     return total(parts) if parts else of.now
 
 
-def cards(devices: Sequence[Device], of: Algorithm) -> list[Card]:
-    rates = (of.hashrate or Hashrate()).gpu or {}
+def cards(devices: Sequence[SrbminerDevice], of: SrbminerAlgorithm) -> list[Card]:
+    rates = (of.hashrate or SrbminerHashrate()).gpu or {}
     return [
         Card(
             id=None if device.bus_id is None else pci.of_bus(device.bus_id),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from publisher.sources.mending import Tail
+from publisher.sources.mending import JsonEnd
 from publisher.sources.reading import SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Clock
@@ -21,7 +21,7 @@ _PADDING: Final = b"\0 \r\n\t"
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class HostPort:
     """Host and port."""
 
     host: str
@@ -52,7 +52,7 @@ class TcpSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
 
     def __post_init__(self) -> None:
-        Endpoint.parse(self.address)
+        HostPort.parse(self.address)
 
 
 class TcpSource:
@@ -66,7 +66,7 @@ class TcpSource:
         self.every = settings.every
         self.timeout = settings.timeout
         self.clock: Clock = context.clock
-        self.endpoint = Endpoint.parse(settings.address)
+        self.endpoint = HostPort.parse(settings.address)
 
     def deadline(self) -> float:
         """By when a read that begins now should be over."""
@@ -89,13 +89,13 @@ class TcpSource:
             ) from exc
 
 
-def exchange(endpoint: Endpoint, question: bytes, *, by: float) -> bytes:
+def exchange(endpoint: HostPort, question: bytes, *, by: float) -> bytes:
     """Sends the question and reads the answer, until its JSON ends, a NUL follows a text, or the connection ends.
     Raises OSError, and TimeoutError when `by` (monotonic) has passed and nothing came.
 
     A limit on each piece would not do: a server may send a byte a second.
     """
-    data, tail = bytearray(), Tail()
+    data, tail = bytearray(), JsonEnd()
     with socket.create_connection((endpoint.host, endpoint.port), timeout=_left(by)) as connection:
         connection.sendall(question)
         while True:

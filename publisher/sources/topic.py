@@ -17,7 +17,7 @@ from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
 from rigwatch.clock import Millis
 from rigwatch.errors import RigwatchError
-from rigwatch.mqtt import Connection, Endpoint, Login, Message
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin, MqttMessage
 from rigwatch.settings.loader import Secret, between
 
 _PAYLOAD_MAX: Final = 256 * 1024
@@ -59,7 +59,7 @@ class MqttSource(ChartSource):
         super().__init__(settings, context)
         self._endpoint = Endpoint.parse(settings.url, None)
         self._topic = settings.topic
-        self._login = Login(
+        self._login = MqttLogin(
             settings.username, str(settings.password), f"rigwatch-{context.node.node}-{os.getpid()}"[:64]
         )
         self._stale = settings.stale
@@ -104,12 +104,12 @@ class MqttSource(ChartSource):
             await asyncio.sleep(_AGAIN)
 
     async def _connected(self) -> None:
-        def take(message: Message) -> None:
+        def take(message: MqttMessage) -> None:
             if len(message.payload) <= _PAYLOAD_MAX:
                 self._told = _Told(self.clock.now(), message.payload)
                 self._came.set()
 
-        connection = await Connection.open(
+        connection = await MqttConnection.open(
             self._endpoint, self._login, on_message=take, keepalive=30, timeout=self.timeout.total_seconds()
         )
         try:

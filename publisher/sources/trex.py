@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts, Work
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "T-Rex"
@@ -20,7 +20,7 @@ class TrexSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_on
     url: Secret = Secret("http://127.0.0.1:4067")
 
 
-class Pool(Struct):
+class TrexPool(Struct):
     url: str | None = None
     last_submit_ts: Seconds | None = None
 
@@ -45,7 +45,7 @@ class TrexCard(Struct):
     shares: CardShares | None = None
 
 
-class Algorithm(Struct):
+class TrexAlgorithm(Struct):
     """What is there once for each algorithm: in the answer itself, and in its `dual_stat` for the second."""
 
     gpus: list[TrexCard]
@@ -54,14 +54,14 @@ class Algorithm(Struct):
     rejected_count: Count | None = None
     invalid_count: Count | None = None
     algorithm: str | None = None
-    active_pool: Pool | None = None
+    active_pool: TrexPool | None = None
 
 
-class Summary(Algorithm):
+class TrexSummary(TrexAlgorithm):
     version: str | None = None
     uptime: Seconds | None = None
     paused: bool | None = None
-    dual_stat: Algorithm | None = None
+    dual_stat: TrexAlgorithm | None = None
 
 
 class TrexSource(MinerSource):
@@ -75,10 +75,10 @@ class TrexSource(MinerSource):
 def parse(raw: bytes, algorithm: str = "") -> Reading:
     """The figures of `/summary`."""
     told = Answers(_TITLE)
-    answer = told.decode(raw, Summary)
+    answer = told.decode(raw, TrexSummary)
     of = [answer, answer.dual_stat] if answer.dual_stat else [answer]
     at = chosen([each.algorithm for each in of], algorithm)
-    pool = of[at].active_pool or Pool()
+    pool = of[at].active_pool or TrexPool()
     reading = Reading(
         last_share_at=int(1000 * pool.last_submit_ts) if pool.last_submit_ts else None,
         miner=miner_named(_TITLE, answer.version),
@@ -89,8 +89,8 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.gpus, of[at].gpus)))
 
 
-def _work(of: Algorithm, *, paused: bool) -> Work:
-    return Work(
+def _work(of: TrexAlgorithm, *, paused: bool) -> AlgorithmFigures:
+    return AlgorithmFigures(
         hashrate=0.0 if paused else of.hashrate,
         accepted=of.accepted_count,
         rejected=of.rejected_count,

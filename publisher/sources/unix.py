@@ -29,13 +29,13 @@ def unix_connection(path: Path, timeout: float) -> http.client.HTTPConnection:
     if sys.platform == "win32":
         raise OSError(errno.EAFNOSUPPORT, _NONE)
 
-    class Connection(http.client.HTTPConnection):
+    class UnixConnection(http.client.HTTPConnection):
         def connect(self) -> None:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(self.timeout)
             self.sock.connect(str(path))
 
-    return Connection("localhost", timeout=timeout)
+    return UnixConnection("localhost", timeout=timeout)
 
 
 def _clear(path: Path) -> None:

@@ -6,12 +6,12 @@ from msgspec import structs
 
 from publisher.sources.answers import algorithm_of
 from publisher.sources.reading import Reading
-from rigwatch.figures import ALGORITHMS_MAX, Work
+from rigwatch.figures import ALGORITHMS_MAX, AlgorithmFigures
 
 _COUNTS = ("accepted", "rejected", "stale", "invalid")
 
 
-def with_work(reading: Reading, works: Sequence[tuple[str | None, Work]], at: int) -> Reading:
+def with_work(reading: Reading, works: Sequence[tuple[str | None, AlgorithmFigures]], at: int) -> Reading:
     """The reading of a miner that does these: the figures of the node are those of the one `at`, and where there are
     several algorithms each has its own.
     """
@@ -22,7 +22,7 @@ def with_work(reading: Reading, works: Sequence[tuple[str | None, Work]], at: in
     return structs.replace(with_node(reading, own), algorithm=algorithm_of(name), algorithms=listed(named))
 
 
-def with_node(reading: Reading, work: Work) -> Reading:
+def with_node(reading: Reading, work: AlgorithmFigures) -> Reading:
     """The reading with these as the figures of the node."""
     return structs.replace(
         reading,
@@ -34,24 +34,24 @@ def with_node(reading: Reading, work: Work) -> Reading:
     )
 
 
-def listed(works: Mapping[str, Work]) -> dict[str, Work] | None:
+def listed(works: Mapping[str, AlgorithmFigures]) -> dict[str, AlgorithmFigures] | None:
     """What `algorithms` says: nothing where there is one, whose figures are the node's."""
     return dict(list(works.items())[:ALGORITHMS_MAX]) if len(works) > 1 else None
 
 
-def merged_works(works: Iterable[tuple[str | None, Work]]) -> dict[str | None, Work]:
+def merged_works(works: Iterable[tuple[str | None, AlgorithmFigures]]) -> dict[str | None, AlgorithmFigures]:
     """By algorithm, in the order they come; those of one algorithm are added up."""
-    merged: dict[str | None, Work] = {}
+    merged: dict[str | None, AlgorithmFigures] = {}
     for name, work in works:
         merged[name] = _added(merged[name], work) if name in merged else work
     return merged
 
 
-def _added(first: Work, second: Work) -> Work:
+def _added(first: AlgorithmFigures, second: AlgorithmFigures) -> AlgorithmFigures:
     """A rate is known where both are; a miner that does not count something adds nothing to it."""
     both = first.hashrate is not None and second.hashrate is not None
     counts = {name: _sum(getattr(first, name), getattr(second, name)) for name in _COUNTS}
-    return Work(hashrate=(first.hashrate or 0) + (second.hashrate or 0) if both else None, **counts)
+    return AlgorithmFigures(hashrate=(first.hashrate or 0) + (second.hashrate or 0) if both else None, **counts)
 
 
 def _sum(first: int | None, second: int | None) -> int | None:

@@ -37,13 +37,13 @@ class ProxySettings(XmrigSettings, frozen=True, forbid_unknown_fields=True, kw_o
     url: Secret = Secret("http://127.0.0.1:44445")
 
 
-class Hashrate(Struct):
+class XmrigHashrate(Struct):
     """H/s over 10 s, 60 s and 15 min; null until a window is full."""
 
     total: list[Rate | None] = field(default_factory=list)
 
 
-class Results(Struct):
+class XmrigResults(Struct):
     shares_good: Count | None = None
     shares_total: Count | None = None
     accepted: Count | None = None
@@ -52,7 +52,7 @@ class Results(Struct):
     expired: Count | None = None
 
 
-class Connection(Struct):
+class XmrigConnection(Struct):
     pool: str | None = None
     accepted: Count | None = None
     rejected: Count | None = None
@@ -64,10 +64,10 @@ class Miners(Struct):
     now: Count | None = None
 
 
-class Summary(Struct):
-    hashrate: Hashrate
-    results: Results
-    connection: Connection | None = None
+class XmrigSummary(Struct):
+    hashrate: XmrigHashrate
+    results: XmrigResults
+    connection: XmrigConnection | None = None
     version: str | None = None
     kind: str | None = None
     algo: str | None = None
@@ -76,7 +76,7 @@ class Summary(Struct):
     paused: bool | None = None
 
 
-class Health(Struct):
+class XmrigHealth(Struct):
     temperature: Celsius | None = None
     power: Watts | None = None
     fan_speed: list[Percent | None] | None = None
@@ -88,7 +88,7 @@ class Thread(Struct):
     hashrate: list[Rate | None] | None = None
     bus_id: str | None = None
     name: str | None = None
-    health: Health | None = None
+    health: XmrigHealth | None = None
 
 
 class Backend(Struct):
@@ -145,11 +145,11 @@ def parse(
 ) -> Reading:
     """The figures of `/2/summary` and `/2/backends`; of a proxy those of all miners behind it, and of `/1/workers`."""
     told = Answers(_TITLE)
-    answer = told.decode(summary, Summary)
+    answer = told.decode(summary, XmrigSummary)
     if answer.kind == _PROXY:
         silent = silence(told.section("workers", workers, Workers) or Workers())
         return told.complete(structs.replace(_of_proxy(answer), lacks=silent))
-    accepted, rejected = _shares(answer.results, answer.connection or Connection())
+    accepted, rejected = _shares(answer.results, answer.connection or XmrigConnection())
     reading = Reading(
         hashrate=0.0 if answer.paused else _first(answer.hashrate.total),
         accepted=accepted,
@@ -163,7 +163,7 @@ def parse(
     return told.complete(with_cards(reading, cards(found or [])))
 
 
-def _shares(results: Results, connection: Connection) -> tuple[int | None, int | None]:
+def _shares(results: XmrigResults, connection: XmrigConnection) -> tuple[int | None, int | None]:
     """Accepted and rejected since the start, or else since this connection began."""
     good, count = results.shares_good, results.shares_total
     if good is None or count is None:
@@ -172,7 +172,7 @@ def _shares(results: Results, connection: Connection) -> tuple[int | None, int |
     return good, max(0, count - good)
 
 
-def _of_proxy(answer: Summary) -> Reading:
+def _of_proxy(answer: XmrigSummary) -> Reading:
     """It counts in kH/s, the last minute first; the miners that are connected to it are its peers."""
     rate, results = _first(answer.hashrate.total), answer.results
     return Reading(
@@ -199,7 +199,7 @@ def cards(backends: Sequence[Backend]) -> list[Card]:
 
 
 def _card(bus: str, threads: Sequence[Thread]) -> Card:
-    health = next((thread.health for thread in threads if thread.health), Health())
+    health = next((thread.health for thread in threads if thread.health), XmrigHealth())
     return Card(
         id=pci.address(bus),
         name=threads[0].name,

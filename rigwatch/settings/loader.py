@@ -42,14 +42,14 @@ def between(least: timedelta, most: timedelta) -> Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SettingPlace:
     """Where a value stands, for errors: the file (or the environment variable) and the path of keys."""
 
     source: str
     path: tuple[str, ...] = ()
 
-    def key(self, name: str) -> "Place":
-        return Place(self.source, (*self.path, name))
+    def key(self, name: str) -> "SettingPlace":
+        return SettingPlace(self.source, (*self.path, name))
 
     def __str__(self) -> str:
         return f"{self.source}: {'.'.join(self.path)}" if self.path else self.source
@@ -68,7 +68,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: is not TOML: {exc}") from exc
 
 
-def build(kind: type[Settings], raw: Mapping[str, Any], place: Place) -> Settings:
+def build(kind: type[Settings], raw: Mapping[str, Any], place: SettingPlace) -> Settings:
     """A `kind` from what the file holds; raises `SettingsError` at the first unknown key or wrong value."""
     if not isinstance(raw, Mapping):
         raise SettingsError(f"{place}: should be a table of settings")
@@ -88,7 +88,7 @@ def build(kind: type[Settings], raw: Mapping[str, Any], place: Place) -> Setting
         raise SettingsError(f"{place}: {exc}") from exc
 
 
-def _convert(kind: Any, value: Any, place: Place) -> Any:
+def _convert(kind: Any, value: Any, place: SettingPlace) -> Any:
     kind, metas = _unwrap(kind)
     if _is_struct(kind):
         return build(kind, value, place)
@@ -115,13 +115,13 @@ def _convert(kind: Any, value: Any, place: Place) -> Any:
         raise SettingsError(f"{place}: {exc}{shown}") from None
 
 
-def _check_length(value: list[Any], metas: tuple[Meta, ...], place: Place) -> None:
+def _check_length(value: list[Any], metas: tuple[Meta, ...], place: SettingPlace) -> None:
     for meta in metas:
         if meta.max_length is not None and len(value) > meta.max_length:
             raise SettingsError(f"{place}: holds {len(value)} items; at most {meta.max_length} are allowed")
 
 
-def _tables(kind: type[Struct], value: Any, place: Place) -> dict[str, Struct]:
+def _tables(kind: type[Struct], value: Any, place: SettingPlace) -> dict[str, Struct]:
     if not isinstance(value, dict):
         raise SettingsError(f"{place}: should be a table of tables, one a name")
     return {name: build(kind, table, place.key(name)) for name, table in value.items()}
@@ -158,12 +158,12 @@ def _extra(meta: Meta) -> Mapping[str, Any]:
     return meta.extra or {}
 
 
-def _item(place: Place, at: int) -> Place:
-    return Place(place.source, (*place.path[:-1], f"{place.path[-1]}[{at + 1}]"))
+def _item(place: SettingPlace, at: int) -> SettingPlace:
+    return SettingPlace(place.source, (*place.path[:-1], f"{place.path[-1]}[{at + 1}]"))
 
 
 def _sentence(text: str) -> str:
-    """msgspec's words without its `$` path, which `Place` says better."""
+    """msgspec's words without its `$` path, which `SettingPlace` says better."""
     return text.split(" - at `$", maxsplit=1)[0].replace("Expected", "expected").replace("Invalid", "invalid")
 
 

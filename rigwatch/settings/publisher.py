@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from rigwatch.errors import SettingsError, TopicError
 from rigwatch.home import Home
 from rigwatch.keys import PASSPHRASE_MIN
-from rigwatch.settings.loader import Place, Secret, between, build, overlay, read_toml
+from rigwatch.settings.loader import Secret, SettingPlace, between, build, overlay, read_toml
 from rigwatch.topics import check_name
 
 SERVER_SECTIONS = frozenset({"broker", "security", "database", "web", "alerts", "feed"})
@@ -81,7 +81,7 @@ def load_publisher(home: Home, environ: Mapping[str, str]) -> PublisherSettings:
     if not path.exists():
         raise SettingsError(f"{path}: not there; run 'rigwatch publish --join TOKEN' once to make it")
     raw = overlay(PublisherSettings, read_toml(path), environ, elsewhere=SERVER_SECTIONS)
-    settings = build(PublisherSettings, raw, Place(str(path)))
+    settings = build(PublisherSettings, raw, SettingPlace(str(path)))
     if not settings.nodes:
         raise SettingsError(f"{path}: names no node; add a [[nodes]] table, or run 'rigwatch publish --join TOKEN'")
     return settings

@@ -11,7 +11,7 @@ from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings.alerts import AlertSettings
-from rigwatch.settings.loader import Place, Secret, between, build, overlay, read_toml
+from rigwatch.settings.loader import Secret, SettingPlace, between, build, overlay, read_toml
 
 PUBLISHER_SECTIONS = frozenset({"nodes", "outbox"})
 """Sections of `publisher.toml`, whose overrides may stand in the same environment."""
@@ -172,4 +172,4 @@ def load_server(home: Home, environ: Mapping[str, str]) -> ServerSettings:
     if not home.server_toml.exists():
         raise SettingsError(f"{home.server_toml}: not there; run 'rigwatch init' to make it, or name another --home")
     raw = overlay(ServerSettings, read_toml(home.server_toml), environ, elsewhere=PUBLISHER_SECTIONS)
-    return build(ServerSettings, raw, Place(str(home.server_toml)))
+    return build(ServerSettings, raw, SettingPlace(str(home.server_toml)))

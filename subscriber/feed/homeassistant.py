@@ -13,7 +13,7 @@ import msgspec
 from alerts.facts import NodeFacts
 from rigwatch import __version__
 from rigwatch.figures import Gpu
-from rigwatch.topics import SERVER_STATUS, Channel, NodeId, topic_of
+from rigwatch.topics import SERVER_STATUS, NodeId, TopicLevel, topic_of
 from subscriber.feed.tree import Tree, gpu_key
 
 PREFIX: Final = "homeassistant"
@@ -79,9 +79,9 @@ def _device(facts: NodeFacts, link: str) -> dict[str, Any]:
     return {
         "dev": device,
         "o": {"name": "rigwatch", "sw": __version__},
-        "avty": [{"t": SERVER_STATUS}, {"t": topic_of(facts.id, Channel.AVAILABILITY)}],
+        "avty": [{"t": SERVER_STATUS}, {"t": topic_of(facts.id, TopicLevel.AVAILABILITY)}],
         "avty_mode": "all",
-        "stat_t": topic_of(facts.id, Channel.STATE),
+        "stat_t": topic_of(facts.id, TopicLevel.STATE),
         "cmps": _components(facts, own),
     }
 

@@ -9,18 +9,18 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeAlias
 
 from alerts.facts import NodeFacts, ServerFacts
-from alerts.status import is_blind
+from alerts.status import is_broker_down
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.first import first_of
-from rigwatch.mqtt import Connection, Message, Will
+from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
 from rigwatch.settings.server import FeedSettings
-from rigwatch.topics import SERVER_STATUS, Channel, every, parse_topic
+from rigwatch.topics import SERVER_STATUS, TopicLevel, every, parse_topic
 from store import Store
 from subscriber.feed import homeassistant
 from subscriber.feed.tree import OFFLINE, ONLINE, Tree, tree_of
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +31,15 @@ _PAUSE_S: Final = 1.0
 _PAUSE_MAX_S: Final = 60.0
 # Fewer than a connection may have in flight; who subscribes at the same moment gets them in portions.
 _AT_ONCE: Final = 1000
-_PLAIN: Final = (Channel.STATE, Channel.AVAILABILITY)
+_PLAIN: Final = (TopicLevel.STATE, TopicLevel.AVAILABILITY)
 # The devices also where none is wanted: those of a time when they were are cleared.
 _FILTERS: Final = (*map(every, _PLAIN), SERVER_STATUS, homeassistant.ALL_DEVICES)
 
-Open: TypeAlias = Callable[[Callable[[Message], None], Will], Awaitable[Connection]]
+Open: TypeAlias = Callable[[Callable[[MqttMessage], None], LastWill], Awaitable[MqttConnection]]
 """Makes a connection that hands on what it receives and leaves this will."""
 
 
-class Turn(Protocol):
+class FeedLeadership(Protocol):
     """Whether it is this subscriber that speaks for all of them: one writer a tree."""
 
     @property
@@ -50,7 +50,14 @@ class Feed:
     """Publishes what changed, once a second; what is kept of nodes that are gone is cleared."""
 
     def __init__(
-        self, settings: FeedSettings, worker: Worker, *, open_connection: Open, turn: Turn, clock: Clock, link: str
+        self,
+        settings: FeedSettings,
+        worker: StoreWorker,
+        *,
+        open_connection: Open,
+        turn: FeedLeadership,
+        clock: Clock,
+        link: str,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -92,7 +99,7 @@ class Feed:
     async def _serve(self) -> None:
         """One connection's life; ends without an error when another subscriber takes over."""
         self._kept, self._stamp, self._denied = {}, (), False
-        connection = await self._open(self._note, Will(SERVER_STATUS, OFFLINE))
+        connection = await self._open(self._note, LastWill(SERVER_STATUS, OFFLINE))
         try:
             await connection.subscribe(*_FILTERS)
             await connection.publish(SERVER_STATUS, ONLINE, retain=True)
@@ -110,14 +117,14 @@ class Feed:
         finally:
             await self._say_goodbye(connection)
 
-    def _note(self, message: Message) -> None:
+    def _note(self, message: MqttMessage) -> None:
         """What the broker keeps from before, and the late will of whoever published the tree before us."""
         if message.topic == SERVER_STATUS:
             self._denied = self._denied or message.payload == OFFLINE
         elif message.retained and message.payload and _is_ours(message.topic):
             self._kept.setdefault(message.topic, message.payload)
 
-    async def _bring_up_to_date(self, connection: Connection) -> None:
+    async def _bring_up_to_date(self, connection: MqttConnection) -> None:
         wanted = await self._wanted()
         if wanted is None:
             return
@@ -136,7 +143,7 @@ class Feed:
         """None while the subscriber itself does not see the nodes: the tree then stays as it is."""
         server = await self._worker.do(self._read)
         now = self._clock.now()
-        if is_blind(server, now):
+        if is_broker_down(server, now):
             return None
         wanted = tree_of(self._nodes, server, now)
         if self._settings.homeassistant:
@@ -150,7 +157,7 @@ class Feed:
             self._nodes, self._stamp = store.nodes(), stamp
         return store.server()
 
-    async def _say_goodbye(self, connection: Connection) -> None:
+    async def _say_goodbye(self, connection: MqttConnection) -> None:
         # A clean end sends no will, so it is said here; who takes over says "online" afterwards.
         if not connection.lost.done():
             connection.publish(SERVER_STATUS, OFFLINE, retain=True)

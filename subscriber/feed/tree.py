@@ -12,9 +12,9 @@ import msgspec
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.status import NodeStatus, status_at
 from rigwatch.clock import Millis
-from rigwatch.figures import Gpu, Work
+from rigwatch.figures import AlgorithmFigures, Gpu
 from rigwatch.messages import Sample
-from rigwatch.topics import Channel, topic_of
+from rigwatch.topics import TopicLevel, topic_of
 
 Tree: TypeAlias = dict[str, bytes]
 """Topic to retained payload."""
@@ -69,8 +69,8 @@ def _topics(facts: NodeFacts, server: ServerFacts, now: Millis) -> Iterator[tupl
     status = status_at(facts, server, now)
     if status in _UNHEARD:
         return
-    yield topic_of(facts.id, Channel.AVAILABILITY), ONLINE if status in _UP else OFFLINE
-    yield topic_of(facts.id, Channel.STATE), msgspec.json.encode(state_of(facts, status))
+    yield topic_of(facts.id, TopicLevel.AVAILABILITY), ONLINE if status in _UP else OFFLINE
+    yield topic_of(facts.id, TopicLevel.STATE), msgspec.json.encode(state_of(facts, status))
 
 
 def state_of(facts: NodeFacts, status: NodeStatus) -> dict[str, object]:
@@ -95,6 +95,6 @@ def gpu_key(gpu: Gpu) -> str:
     return "gpu_" + _NOT_IN_A_KEY.sub("", gpu.id.lower())[-_GPU_KEY_LENGTH:]
 
 
-def _figures(of: Sample | Gpu | Work, keys: Mapping[str, str], prefix: str) -> dict[str, object]:
+def _figures(of: Sample | Gpu | AlgorithmFigures, keys: Mapping[str, str], prefix: str) -> dict[str, object]:
     known = ((key, getattr(of, name)) for key, name in keys.items())
     return {prefix + key: value for key, value in known if value is not None}

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.incident import Incident
-from alerts.mute import Mute, MuteKind, Target, muted_by
 from alerts.rule import TITLES
+from alerts.silence import Silence, SilenceKind, Target, silenced_by
 from alerts.status import NodeStatus, status_at
 from alerts.totals import hashrates, said
 from alerts.words import duration, figures, hashrate
@@ -21,24 +21,24 @@ _NAMED = 30
 HELP = "/status: the fleet in a line\n/down: what is not well\n/node NAME: one node"
 
 
-class Known(Struct, frozen=True):
+class FleetState(Struct, frozen=True):
     """The fleet at one moment."""
 
     nodes: Sequence[NodeFacts]
     server: ServerFacts
     incidents: Sequence[Incident]
-    mutes: tuple[Mute, ...]
+    silences: tuple[Silence, ...]
     zone: ZoneInfo
     now: Millis
 
     def status(self, facts: NodeFacts) -> NodeStatus:
-        windows = [each for each in self.mutes if each.kind is MuteKind.MAINTENANCE]
+        windows = [each for each in self.silences if each.kind is SilenceKind.MAINTENANCE]
         target = Target(facts.id.site, facts.host, facts.id.node)
-        maintained = muted_by(windows, target, self.now, self.zone) is not None
+        maintained = silenced_by(windows, target, self.now, self.zone) is not None
         return status_at(facts, self.server, self.now, maintained=maintained)
 
 
-def answer(text: str, known: Known) -> str:
+def answer(text: str, known: FleetState) -> str:
     """To `/status`, `/down` or `/node NAME`; anything else gets the list of these."""
     command, _, rest = text.strip().partition(" ")
     # In a group Telegram writes the bot's name behind the command.
@@ -53,7 +53,7 @@ def answer(text: str, known: Known) -> str:
             return HELP
 
 
-def _status(known: Known) -> str:
+def _status(known: FleetState) -> str:
     counts = Counter(known.status(facts).value for facts in known.nodes)
     rates = hashrates(
         facts.sample for facts in known.nodes if facts.sample and known.status(facts) in {"online", "degraded"}
@@ -64,7 +64,7 @@ def _status(known: Known) -> str:
     return f"{shown}\n{total}\n{open_ones} incidents open"
 
 
-def _down(known: Known) -> str:
+def _down(known: FleetState) -> str:
     lines = []
     for facts in known.nodes:
         status = known.status(facts)
@@ -77,14 +77,14 @@ def _down(known: Known) -> str:
     return "\n".join(lines[:_NAMED]) + more if lines else "all is well"
 
 
-def _node(name: str, known: Known) -> str:
+def _node(name: str, known: FleetState) -> str:
     found = [facts for facts in known.nodes if name in {str(facts.id), facts.id.node, facts.name, facts.title}]
     if not found:
         return f"no node is called {plain(name, 80)}"
     return "\n\n".join(_one(facts, known) for facts in found[:5])
 
 
-def _one(facts: NodeFacts, known: Known) -> str:
+def _one(facts: NodeFacts, known: FleetState) -> str:
     lines = [f"{facts.id} {known.status(facts).value}"]
     if facts.sample and facts.last_report_at is not None:
         lines.append(f"{duration(known.now - facts.last_report_at)} ago: {figures(facts.sample)}")

@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
-from alerts.letter import MARKS, Text
+from alerts.notification import MARKS, NotificationText
 from rigwatch.errors import SettingsError
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channel import NotSent, scheme_of
-from subscriber.notify.fit import Room, fit, utf8, utf16
+from subscriber.notify.fit import MessageLimits, fit, utf8, utf16
 from subscriber.notify.refusal import clean, refusal_of, secrets_of
 
 _CONNECT_S = 15.0
@@ -65,7 +65,7 @@ class AppriseSender:
             self._idle.append(make())
             self._answers, self._tracker, self._make = bounded, _delivery_tracker, make
 
-    def send(self, posted: Posted, *, timeout: float) -> None:
+    def send(self, posted: StoredNotification, *, timeout: float) -> None:
         """Names of nodes are text, whatever they look like: Apprise escapes it where the service has a markup."""
         try:
             self.warm_up()
@@ -79,14 +79,14 @@ class AppriseSender:
             lines = [(str(entry.level), str(entry.message)) for entry in result.logs()]
             raise refusal_of(lines, self._secrets, partly=partly, wait=self._answers.wait())
 
-    def _notify(self, posted: Posted, timeout: float) -> tuple[Any, bool]:
+    def _notify(self, posted: StoredNotification, timeout: float) -> tuple[Any, bool]:
         """What Apprise says, and whether some targets have it."""
         with _loading:
             assert self._make is not None
             loaded = self._idle.pop() if self._idle else self._make()
         plugin = loaded[0]
         self._limit(plugin, timeout)
-        text = fit(Text(posted.title, posted.body or posted.title), self._room(plugin))
+        text = fit(NotificationText(posted.title, posted.body or posted.title), self._room(plugin))
         delivered = self._remembered(posted)
         self._answers.begin()
         token = self._tracker.set(delivered)
@@ -97,7 +97,7 @@ class AppriseSender:
             self._idle.append(loaded)
         return result, bool(delivered)
 
-    def _remembered(self, posted: Posted) -> set[Any]:
+    def _remembered(self, posted: StoredNotification) -> set[Any]:
         key = (posted.id, re.sub(rf"(?: {MARKS})+$", "", posted.title), posted.body)
         with _loading:
             found = self._delivered.setdefault(key, set())
@@ -115,9 +115,9 @@ class AppriseSender:
             # What we cut may grow when it is written as the service's markup; that is cut there.
             plugin.overflow_mode = type(plugin.overflow_mode)("truncate")
 
-    def _room(self, plugin: Any) -> Room:  # noqa: ANN401
+    def _room(self, plugin: Any) -> MessageLimits:  # noqa: ANN401
         title, body = int(plugin.title_maxlen), int(plugin.body_maxlen)
         most = _BYTES.get(scheme_of(self._url))
         if most is not None:
-            return Room(title, most, shared=True, measure=utf8)
-        return Room(title, body, shared=bool(plugin.overflow_amalgamate_title), measure=utf16)
+            return MessageLimits(title, most, shared=True, measure=utf8)
+        return MessageLimits(title, body, shared=bool(plugin.overflow_amalgamate_title), measure=utf16)

@@ -9,7 +9,7 @@ from alerts.route import Route
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings
 from rigwatch.texts import plain
-from store.outbox import Posted
+from store.outbox import StoredNotification
 
 LIMITS = {"tgram": (20, 60.0), "discord": (30, 60.0), "slack": (60, 60.0), "ntfy": (60, 60.0), "mailto": (30, 60.0)}
 """Messages in so many seconds that a kind of channel takes; Telegram: 20 a minute to a group."""
@@ -47,7 +47,7 @@ class NotSent(RigwatchError):
 class Sender(Protocol):
     """Called in a thread of its own; returns when the other side has taken it, else raises `NotSent`."""
 
-    def send(self, posted: Posted, *, timeout: float) -> None: ...
+    def send(self, posted: StoredNotification, *, timeout: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from alerts.letter import MARKS, Text
+from alerts.notification import MARKS, NotificationText
 
 Measure = Callable[[str], int]
 _CUT: Final = "…"
@@ -14,7 +14,7 @@ _LEAST: Final = 40
 """What a service takes less of than this cannot be told anything; it gets this much."""
 
 
-class Room(Struct, frozen=True):
+class MessageLimits(Struct, frozen=True):
     """How much a service takes of both, as it counts. `title` 0: it has none, the title is the body's first line;
     `shared`: the two together must fit the body's room."""
 
@@ -34,14 +34,16 @@ def utf8(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def fit(text: Text, room: Room) -> Text:
+def fit(text: NotificationText, room: MessageLimits) -> NotificationText:
     """The message in that room: whole lines of its body, then how many are left out. Its first line goes before all
     others, and what is said about copies and age before that."""
     whole = max(room.body, _LEAST)
     title = _cut_title(text.title, whole if room.title <= 0 else min(max(room.title, _LEAST), whole), room.measure)
     shared = room.shared or room.title <= 0
     # Two for the line end between them, which some write as two characters.
-    return Text(title, cut_lines(text.body, whole - (room.measure(title) + 2 if shared else 0), room.measure))
+    return NotificationText(
+        title, cut_lines(text.body, whole - (room.measure(title) + 2 if shared else 0), room.measure)
+    )
 
 
 def cut_lines(text: str, most: int, measure: Measure) -> str:

@@ -22,7 +22,7 @@ _TIMEOUT_S = 10.0
 _REFUSED_FROM = 300
 
 
-class Facts(Struct, frozen=True):
+class HeartbeatFacts(Struct, frozen=True):
     """`leads`: this subscriber drives the alerts, as far as it knows; `steps`: they have been decided of late."""
 
     leads: bool
@@ -30,12 +30,12 @@ class Facts(Struct, frozen=True):
     steps: bool
 
 
-class Standing:
+class WellBeing:
     """What there is to say now. Asked every `LOOK_S`; the looks are counted, not the time, so that a process that was
     frozen, and does not know yet that another leads, cries over nothing.
     """
 
-    def __init__(self, facts: Callable[[], Facts]) -> None:
+    def __init__(self, facts: Callable[[], HeartbeatFacts]) -> None:
         self._facts = facts
         self._doubts = 0
 

@@ -12,12 +12,12 @@ from rigwatch.thread import in_thread
 from store import chats as stored
 from subscriber.notify.answers import answer
 from subscriber.notify.channel import NotSent
+from subscriber.notify.chat_commands import ChatCommands, Leadership
 from subscriber.notify.chats import Chats
 from subscriber.notify.fit import cut_lines, utf16
 from subscriber.notify.telegram import POLL_S, TEXT_MAX, Bot
 from subscriber.notify.updates import Asked, Pressed, Renumbered, Update, number_of, update_of
-from subscriber.notify.wishes import Turn, Wishes
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,19 @@ _STRANGERS_MAX = 100
 _SAID_MAX = 200
 
 
-class Listener:
+class TelegramListener:
     """Long polling: the answer comes in the moment somebody writes, and no port is open."""
 
     def __init__(
-        self, bot: Bot, listed: Iterable[int], worker: Worker, *, turn: Turn, wishes: Wishes, chats: Chats, clock: Clock
+        self,
+        bot: Bot,
+        listed: Iterable[int],
+        worker: StoreWorker,
+        *,
+        turn: Leadership,
+        wishes: ChatCommands,
+        chats: Chats,
+        clock: Clock,
     ) -> None:
         self._bot = bot
         self._listed = frozenset(listed)

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from alerts.letter import Text
+from alerts.notification import NotificationText
 from rigwatch.http import Answer, HttpError, ask, status_text, wait_asked_for
 from rigwatch.settings.alerts import TelegramSettings
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channel import NotSent
 from subscriber.notify.chats import Chats
-from subscriber.notify.fit import Room, fit, utf16
+from subscriber.notify.fit import MessageLimits, fit, utf16
 
 TELEGRAM = "telegram"
 """What the keys of its channels begin with, one channel a chat."""
@@ -22,7 +22,7 @@ TELEGRAM = "telegram"
 POLL_S = 25
 TEXT_MAX = 4096
 """UTF-16 code units of one message."""
-_ROOM = Room(0, TEXT_MAX, shared=True, measure=utf16)
+_ROOM = MessageLimits(0, TEXT_MAX, shared=True, measure=utf16)
 _ANSWERS = frozenset({"recovery", "settled", "test"})
 # What Telegram says with a 400 when it is the chat that cannot be written to; any other 400 is about the text.
 _CHAT_WRONG = re.compile(
@@ -113,15 +113,15 @@ class TelegramSender:
         self._chat = chat
         self._chats = chats
 
-    def send(self, posted: Posted, *, timeout: float) -> None:
+    def send(self, posted: StoredNotification, *, timeout: float) -> None:
         try:
             self._say(posted, timeout)
         except Moved as exc:
             self._chats.move(self._chats.now(self._chat), exc.to)
             self._say(posted, timeout)
 
-    def _say(self, posted: Posted, timeout: float) -> None:
-        text = fit(Text(posted.title, posted.body), _ROOM)
+    def _say(self, posted: StoredNotification, timeout: float) -> None:
+        text = fit(NotificationText(posted.title, posted.body), _ROOM)
         arguments: dict[str, Any] = {
             "chat_id": self._chats.now(self._chat),
             "text": f"{text.title}\n\n{text.body}".strip(),

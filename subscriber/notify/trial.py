@@ -9,7 +9,7 @@ from typing import Final
 
 from rigwatch.clock import Millis
 from rigwatch.thread import start_thread
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channel import Channel, NotSent
 
 LIMIT_S: Final = 50.0
@@ -43,7 +43,7 @@ def try_all(channels: Sequence[Channel], *, now: Millis, limit: float) -> Iterat
 
 def _try(channel: Channel, now: Millis, limit: float) -> Tried:
     try:
-        message = Posted(0, channel.key, "test", "info", _TITLE, _TEXT, (), now)
+        message = StoredNotification(0, channel.key, "test", "info", _TITLE, _TEXT, (), now)
         channel.sender.send(message, timeout=min(channel.timeout, limit))
     except NotSent as exc:
         return Tried(channel.key, ok=False, why=str(exc))

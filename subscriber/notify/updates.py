@@ -14,7 +14,7 @@ _NAME_MAX: Final = 40
 _ID_MAX: Final = 64
 
 
-class Person(Struct, frozen=True):
+class ChatUser(Struct, frozen=True):
     """Who wrote or pressed; `number` is Telegram's own for the person, which nobody can choose, 0 = not told."""
 
     name: str
@@ -22,11 +22,11 @@ class Person(Struct, frozen=True):
 
 
 class Pressed(Struct, frozen=True):
-    """A button under a message; `verb` is `ack` or `mute`, or empty where it is no button of ours."""
+    """A button under a message; `verb` is `ack` or `silence`, or empty where it is no button of ours."""
 
     query: str
     chat: int
-    who: Person
+    who: ChatUser
     verb: str
     incident: int
 
@@ -90,12 +90,12 @@ def _chat(message: dict[str, Any]) -> int | None:
     return number if _is_number(number) else None
 
 
-def _person(raw: object) -> Person:
+def _person(raw: object) -> ChatUser:
     person = raw if isinstance(raw, dict) else {}
     names = (person.get("username"), person.get("first_name"))
     name = next((plain(each, _NAME_MAX).strip() for each in names if isinstance(each, str) and each.strip()), "")
     number = person.get("id")
-    return Person(name or "somebody", number if _is_number(number) else 0)
+    return ChatUser(name or "somebody", number if _is_number(number) else 0)
 
 
 def _is_number(value: object) -> TypeGuard[int]:

@@ -15,7 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from werkzeug.security import generate_password_hash
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Report, Sample, Status
@@ -95,8 +95,8 @@ def dashboard_in(folder: Path) -> Iterator[Dashboard]:
     now = time.time_ns() // 1_000_000
     # Nobody waits for scrypt in a test: the cost of a hash stands in the hash.
     hashed = generate_password_hash(_PASSWORD, "scrypt:1024:8:1")
-    store.add_user("ada", hashed, Role.VIEWER, now=now)
-    store.add_user("root", hashed, Role.ADMIN, now=now)
+    store.add_user("ada", hashed, UserRole.VIEWER, now=now)
+    store.add_user("root", hashed, UserRole.ADMIN, now=now)
     # A subscriber that beats for the whole test.
     store.beat("subscriber", now + 3_600_000, now - 3_600_000)
     yield Dashboard(home, store, free_port(), now)

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import msgspec
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from publisher.sources.reading import Reading
 from publisher.sources.simulated import SimulatedSettings, SimulatedSource
 from publisher.sources.source import Context
@@ -158,9 +158,9 @@ def watched(store: Store, now: Millis, *, hours: int = 24, minutes: int = 100) -
         driver.tick()
 
 
-def _heard(story: list[Said]) -> list[Heard]:
+def _heard(story: list[Said]) -> list[ReceivedMessage]:
     """In reports as large as they may be."""
-    told: list[Heard] = []
+    told: list[ReceivedMessage] = []
     for is_status, group in groupby(story, key=lambda said: isinstance(said.body, Status)):
         part = list(group)
         if is_status:

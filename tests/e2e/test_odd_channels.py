@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from alerts.incident import Kind
-from alerts.letter import Letter
+from alerts.incident import NotificationKind
+from alerts.notification import Notification
 from alerts.rule import Severity
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
@@ -34,8 +34,10 @@ def configure(station: Station, port: int) -> None:
 def leave_unsent(station: Station) -> None:
     """As an earlier process did that died before the message went out."""
     store = open_store("sqlite:///rigwatch.db", Home(station.home))
-    letter = Letter(f"telegram:{CHAT}", Kind.FIRST, Severity.CRITICAL, "CRITICAL: garage/rig1 lost", "", (1,))
-    store.change(lambda work: outbox.add(work, [letter], 1, SystemClock().now()))
+    notification = Notification(
+        f"telegram:{CHAT}", NotificationKind.FIRST, Severity.CRITICAL, "CRITICAL: garage/rig1 lost", "", (1,)
+    )
+    store.change(lambda work: outbox.add(work, [notification], 1, SystemClock().now()))
     store.close()
 
 

@@ -22,7 +22,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, TooManyRequests
 
-from alerts.facts import Role, User
+from alerts.facts import User, UserRole
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
 from store import Store, tokens
@@ -103,7 +103,7 @@ class Guesses:
                 log.warning("too many wrong passwords, refusing for a minute address=%s", source)
 
 
-class Login:
+class Authenticator:
     """Checks the credentials of one request; right ones give the `User`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -165,7 +165,7 @@ class Login:
 
 def register(app: Flask, store: Store, clock: Clock) -> None:
     """Puts the rules above before every route, the static files and unknown addresses included."""
-    login = Login(store, clock)
+    login = Authenticator(store, clock)
     people, programs = HTTPBasicAuth(realm=_REALM), HTTPTokenAuth("Bearer", realm=_REALM)
     people.verify_password(login.verify)
     programs.verify_token(login.verify_token)
@@ -222,7 +222,7 @@ def _check_rights() -> Response | None:
     user, view = current_user(), current_app.view_functions[request.endpoint or ""]
     assert user is not None
     changes = request.method not in SAFE
-    if (changes or getattr(view, _ADMIN_ONLY, False)) and user.role is not Role.ADMIN:
+    if (changes or getattr(view, _ADMIN_ONLY, False)) and user.role is not UserRole.ADMIN:
         return errors.answer(403, "This needs an account of the role admin.")
     if changes and not g.get("by_token") and not csrf.is_right(user, csrf.sent()):
         return errors.answer(403, _NO_CSRF)

@@ -10,7 +10,7 @@ from typing import Final
 from werkzeug.security import check_password_hash, gen_salt, generate_password_hash
 
 from rigwatch.clock import Clock
-from web.access.room import AT_ONCE, Room
+from web.access.room import AT_ONCE, GuessQueue
 
 REMEMBERED_S: Final = 300.0
 _METHOD: Final = "scrypt:32768:8:1"
@@ -36,7 +36,7 @@ class Passwords:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._right: dict[str, tuple[bytes, float]] = {}
-        self._room = Room()
+        self._room = GuessQueue()
         self._known = threading.BoundedSemaphore(AT_ONCE)
 
     def remembers(self, name: str, password: str, stored: str) -> bool:

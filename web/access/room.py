@@ -36,7 +36,7 @@ class _Try:
     right: bool | None = None
 
 
-class Room:
+class GuessQueue:
     """Lets each guess wait for its turn, and tells all who made the same one what came of it."""
 
     def __init__(self) -> None:

@@ -17,9 +17,9 @@ from store import nodes
 from store.nodes import Listed
 from web import units
 from web.access.login import admin_only
-from web.admin.desk import (
+from web.admin.context import (
     PAGE,
-    Desk,
+    AdminContext,
     Wrong,
     ask_back,
     attempt,
@@ -50,7 +50,7 @@ class Key(NamedTuple):
     meaning: str
 
 
-class Line(NamedTuple):
+class AdminNodeLine(NamedTuple):
     """A node in the list."""
 
     node: Listed
@@ -59,12 +59,12 @@ class Line(NamedTuple):
     href: str
 
 
-class NodesDesk:
+class NodesAdmin:
     """The pages about nodes. Keys are in the registry file, names and tags in the store."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._registry = Registry(desk.home.nodes_json)
+    def __init__(self, admin: AdminContext) -> None:
+        self._admin = admin
+        self._registry = Registry(admin.home.nodes_json)
 
     def register(self, blueprint: Blueprint) -> None:
         one = "/nodes/<site>/<node>"
@@ -101,10 +101,10 @@ class NodesDesk:
             node = NodeId(site, text("node", label="Name", most=64))
             name = text("name", label="Shown as", most=nodes.NAME_MAX, least=0)
             token = self._token(node)
-            self._desk.store.set_enrolled(self._enrolled())
-            self._desk.note("node.enroll", str(node), f"shown as {name}" if name else "")
+            self._admin.store.set_enrolled(self._enrolled())
+            self._admin.note("node.enroll", str(node), f"shown as {name}" if name else "")
             if name:
-                self._desk.change(lambda work: nodes.rename(work, node, name), "node.rename", str(node), name)
+                self._admin.change(lambda work: nodes.rename(work, node, name), "node.rename", str(node), name)
             return self._show(node, token, "is enrolled")
 
         return attempt(do, self._list)
@@ -115,7 +115,7 @@ class NodesDesk:
         def do() -> Response:
             name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
             detail = f"from {known.title} to {name}" if name else f"from {known.title} back to its own name"
-            self._desk.change(lambda work: nodes.rename(work, known.id, name), "node.rename", str(known.id), detail)
+            self._admin.change(lambda work: nodes.rename(work, known.id, name), "node.rename", str(known.id), detail)
             return done(_address(known.id), "renamed")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -125,7 +125,7 @@ class NodesDesk:
 
         def do() -> Response:
             tags = _tags(request.form.get("tags", ""))
-            self._desk.change(
+            self._admin.change(
                 lambda work: nodes.set_tags(work, known.id, tags), "node.tag", str(known.id), ", ".join(tags) or "none"
             )
             return done(_address(known.id), "tagged")
@@ -142,7 +142,7 @@ class NodesDesk:
             listed = self._registry.get(known.id)
             is_new = listed is None or listed.revoked
             token = self._token(known.id)
-            self._desk.note("node.enroll" if is_new else "node.token", str(known.id), "" if is_new else "shown again")
+            self._admin.note("node.enroll" if is_new else "node.token", str(known.id), "" if is_new else "shown again")
             return self._show(known.id, token, "is enrolled again" if is_new else "has this token")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -152,9 +152,9 @@ class NodesDesk:
 
         def do() -> Response:
             overlap = choice("overlap", _OVERLAPS, label="The old key works for")
-            until = self._desk.now() + round(overlap / timedelta(milliseconds=1))
+            until = self._admin.now() + round(overlap / timedelta(milliseconds=1))
             self._registry.rotate(known.id, previous_until=until)
-            self._desk.note("node.rotate", str(known.id), f"the old key works for {request.form['overlap']}")
+            self._admin.note("node.rotate", str(known.id), f"the old key works for {request.form['overlap']}")
             return self._show(known.id, self._token(known.id), "has a new key")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -171,8 +171,8 @@ class NodesDesk:
             )
 
         def do() -> Response:
-            self._registry.revoke(known.id, self._desk.now())
-            self._desk.note("node.revoke", str(known.id))
+            self._registry.revoke(known.id, self._admin.now())
+            self._admin.note("node.revoke", str(known.id))
             return done(_address(known.id), "revoked")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -209,8 +209,10 @@ class NodesDesk:
 
         def do() -> Response:
             # The key first: a node that still reports would not be hidden but missing.
-            self._registry.revoke(known.id, self._desk.now())
-            self._desk.change(lambda work: nodes.retire(work, known.id, self._desk.now()), "node.retire", str(known.id))
+            self._registry.revoke(known.id, self._admin.now())
+            self._admin.change(
+                lambda work: nodes.retire(work, known.id, self._admin.now()), "node.retire", str(known.id)
+            )
             return done(url_for("admin.page"), "retired")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -219,7 +221,7 @@ class NodesDesk:
         known = self._known(site, node)
 
         def do() -> Response:
-            self._desk.change(lambda work: nodes.restore(work, known.id), "node.restore", str(known.id))
+            self._admin.change(lambda work: nodes.restore(work, known.id), "node.restore", str(known.id))
             return self._show(known.id, self._token(known.id), "is back")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -227,16 +229,16 @@ class NodesDesk:
     # steps
 
     def _moved(self, node: NodeId, target: NodeId) -> Response:
-        desk, now = self._desk, self._desk.now()
-        taken = desk.store.look(lambda work: nodes.one(work, target))
+        admin, now = self._admin, self._admin.now()
+        taken = admin.store.look(lambda work: nodes.one(work, target))
         if taken is not None and taken.first_seen_at is not None:
             raise Wrong(f"node {target}: is there already, with a history of its own; choose another site")
         self._registry.move(node, target, now)
-        desk.change(lambda work: nodes.move(work, node, target.site, now), "node.move", str(node), f"to {target.site}")
+        admin.change(lambda work: nodes.move(work, node, target.site, now), "node.move", str(node), f"to {target.site}")
         return self._show(target, self._token(target), f"has moved here from {node.site}")
 
     def _token(self, node: NodeId) -> str:
-        return join_token(self._desk.home, self._desk.settings, node, now=self._desk.now())
+        return join_token(self._admin.home, self._admin.settings, node, now=self._admin.now())
 
     def _enrolled(self) -> dict[NodeId, Millis]:
         return {node: each.enrolled_at for node, each in self._registry.nodes().items() if not each.revoked}
@@ -244,7 +246,7 @@ class NodesDesk:
     def _known(self, site: str, node: str) -> Listed:
         """404 for a node that nobody knows; `TopicError`, which is one too, for what is no name."""
         name = NodeId(site, node)
-        return self._desk.store.look(lambda work: nodes.one(work, name)) or abort(404, f"There is no node {name}.")
+        return self._admin.store.look(lambda work: nodes.one(work, name)) or abort(404, f"There is no node {name}.")
 
     # what is shown
 
@@ -263,10 +265,10 @@ class NodesDesk:
     def _list(self, problem: str = "") -> str:
         asked, number = request.args.get("q", "")[:_SEARCH_MAX], page_number()
         retired = request.args.get("show") == "retired"
-        every = self._desk.store.look(nodes.every)
+        every = self._admin.store.look(nodes.every)
         found = [each for each in every if (each.retired_at is not None) is retired and _fits(each, asked)]
         keys, unreadable = self._keys()
-        now = self._desk.now()
+        now = self._admin.now()
         return render_template(
             "admin_nodes.html",
             problem=problem or unreadable,
@@ -283,9 +285,9 @@ class NodesDesk:
 
     def _one(self, known: Listed, problem: str = "") -> str:
         # Looked at anew: a form that failed may have been overtaken.
-        fresh = self._desk.store.look(lambda work: nodes.one(work, known.id)) or known
+        fresh = self._admin.store.look(lambda work: nodes.one(work, known.id)) or known
         keys, unreadable = self._keys()
-        line = self._line(fresh, keys, self._desk.now())
+        line = self._line(fresh, keys, self._admin.now())
         return render_template(
             "admin_node.html",
             problem=problem or unreadable,
@@ -293,7 +295,7 @@ class NodesDesk:
             line=line,
             node=fresh,
             overlaps=tuple(_OVERLAPS),
-            retired="" if fresh.retired_at is None else self._desk.zone.full(fresh.retired_at),
+            retired="" if fresh.retired_at is None else self._admin.zone.full(fresh.retired_at),
             name_max=nodes.NAME_MAX,
         )
 
@@ -304,20 +306,20 @@ class NodesDesk:
         except RigwatchError as exc:
             return {}, str(exc)
 
-    def _line(self, node: Listed, keys: Mapping[NodeId, Enrollment], now: Millis) -> Line:
+    def _line(self, node: Listed, keys: Mapping[NodeId, Enrollment], now: Millis) -> AdminNodeLine:
         at = node.last_report_at
         last = f"{units.age(now - at)} ago" if at is not None else "never" if node.first_seen_at is None else "none yet"
-        return Line(node, self._key(keys.get(node.id), now), last, _address(node.id))
+        return AdminNodeLine(node, self._key(keys.get(node.id), now), last, _address(node.id))
 
     def _key(self, known: Enrollment | None, now: Millis) -> Key:
         if known is None:
-            if self._desk.settings.security.enrollment == "open":
+            if self._admin.settings.security.enrollment == "open":
                 return Key("passphrase", "unknown", "it came by the shared passphrase")
             return Key("not enrolled", "offline", "it may not connect")
         if known.revoked:
             return Key("revoked", "offline", "no key of it works; a new token gives it the next one")
         if known.previous_until is not None and known.previous_until > now:
-            until = self._desk.zone.full(known.previous_until)
+            until = self._admin.zone.full(known.previous_until)
             return Key("rotating", "maintenance", f"its key before the newest works until {until}")
         return Key("enrolled", "online", "its key works")
 

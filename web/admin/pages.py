@@ -6,16 +6,16 @@ from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store
-from web.admin.desk import Desk
-from web.admin.nodes import NodesDesk
-from web.admin.people import PeopleDesk
-from web.admin.records import RecordsDesk
+from web.admin.context import AdminContext
+from web.admin.nodes import NodesAdmin
+from web.admin.people import PeopleAdmin
+from web.admin.records import RecordsAdmin
 from web.zone import Zone
 
 
 def create(settings: ServerSettings, store: Store, clock: Clock, *, home: Home, zone: Zone) -> Blueprint:
     blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-    desk = Desk(settings, store, clock, home, zone)
-    for group in (NodesDesk(desk), PeopleDesk(desk), RecordsDesk(desk)):
+    admin = AdminContext(settings, store, clock, home, zone)
+    for group in (NodesAdmin(admin), PeopleAdmin(admin), RecordsAdmin(admin)):
         group.register(blueprint)
     return blueprint

@@ -7,18 +7,30 @@ from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, render_template, url_for
 
-from alerts.facts import Role, User
+from alerts.facts import User, UserRole
 from rigwatch.clock import Millis
 from store import tokens, users
 from store.tokens import ApiToken
 from web import units
 from web.access.login import admin_only
 from web.access.passwords import hash_password
-from web.admin.desk import Desk, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text, who
+from web.admin.context import (
+    AdminContext,
+    Wrong,
+    ask_back,
+    attempt,
+    choice,
+    done,
+    done_text,
+    show_secret,
+    sure,
+    text,
+    who,
+)
 
 NAME_MAX: Final = 100
 PASSWORD_BYTES: Final = 15
-_ROLES: Final[Mapping[str, Role]] = {role.value: role for role in Role}
+_ROLES: Final[Mapping[str, UserRole]] = {role.value: role for role in UserRole}
 _LIVES: Final[Mapping[str, timedelta | None]] = {
     "never": None,
     "30d": timedelta(days=30),
@@ -41,11 +53,11 @@ class TokenLine(NamedTuple):
     over: bool
 
 
-class PeopleDesk:
+class PeopleAdmin:
     """The pages about users and about API tokens."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, admin: AdminContext) -> None:
+        self._admin = admin
 
     def register(self, blueprint: Blueprint) -> None:
         blueprint.add_url_rule("/users", "users", self.users)
@@ -70,8 +82,8 @@ class PeopleDesk:
         def do() -> Response:
             name, role = _user_name(), choice("role", _ROLES, label="Role")
             password = secrets.token_urlsafe(PASSWORD_BYTES)
-            user, now = User(name, role, hash_password(password)), self._desk.now()
-            self._desk.change(lambda work: users.add(work, user, now), "user.add", name, role.value)
+            user, now = User(name, role, hash_password(password)), self._admin.now()
+            self._admin.change(lambda work: users.add(work, user, now), "user.add", name, role.value)
             return _show_password(name, password)
 
         return attempt(do, self._users)
@@ -79,7 +91,7 @@ class PeopleDesk:
     def set_role(self) -> Response:
         def do() -> Response:
             name, role = _user_name(), choice("role", _ROLES, label="Role")
-            self._desk.change(lambda work: users.set_role(work, name, role), "user.role", name, role.value)
+            self._admin.change(lambda work: users.set_role(work, name, role), "user.role", name, role.value)
             return done(url_for("admin.users"), "role")
 
         return attempt(do, self._users)
@@ -97,7 +109,7 @@ class PeopleDesk:
                 )
             password = secrets.token_urlsafe(PASSWORD_BYTES)
             hashed = hash_password(password)
-            self._desk.change(lambda work: users.set_password(work, name, hashed), "user.password", name)
+            self._admin.change(lambda work: users.set_password(work, name, hashed), "user.password", name)
             return _show_password(name, password)
 
         return attempt(do, self._users)
@@ -113,7 +125,7 @@ class PeopleDesk:
                     "audit list.",
                     back=url_for("admin.users"),
                 )
-            self._desk.change(lambda work: users.remove_but_the_last_admin(work, name), "user.remove", name)
+            self._admin.change(lambda work: users.remove_but_the_last_admin(work, name), "user.remove", name)
             return done(url_for("admin.users"), "removed")
 
         return attempt(do, self._users)
@@ -127,14 +139,14 @@ class PeopleDesk:
     def add_token(self) -> Response:
         def do() -> Response:
             name, role = text("name", label="Name", most=64), choice("role", _ROLES, label="Role")
-            life, now, token = choice("life", _LIVES, label="Expires"), self._desk.now(), tokens.make()
+            life, now, token = choice("life", _LIVES, label="Expires"), self._admin.now(), tokens.make()
             expires_at = None if life is None else now + life // timedelta(milliseconds=1)
             hashed = tokens.hash_of(token)
-            self._desk.change(
+            self._admin.change(
                 lambda work: tokens.add(work, name, role, hashed, now=now, expires_at=expires_at),
                 "token.add",
                 name,
-                role.value if expires_at is None else f"{role.value}, until {self._desk.zone.full(expires_at)}",
+                role.value if expires_at is None else f"{role.value}, until {self._admin.zone.full(expires_at)}",
             )
             return show_secret(
                 f"The token {name} is made",
@@ -158,7 +170,7 @@ class PeopleDesk:
                     explained="The program that uses it is refused from then on.",
                     back=url_for("admin.tokens"),
                 )
-            self._desk.change(lambda work: tokens.remove(work, name), "token.remove", name)
+            self._admin.change(lambda work: tokens.remove(work, name), "token.remove", name)
             return done(url_for("admin.tokens"), "removed")
 
         return attempt(do, self._tokens)
@@ -170,24 +182,24 @@ class PeopleDesk:
             "admin_users.html",
             problem=problem,
             done=done_text(),
-            users=self._desk.store.users(),
+            users=self._admin.store.users(),
             roles=tuple(_ROLES),
             name_max=NAME_MAX,
         )
 
     def _tokens(self, problem: str = "") -> str:
-        now = self._desk.now()
+        now = self._admin.now()
         return render_template(
             "admin_tokens.html",
             problem=problem,
             done=done_text(),
-            tokens=[self._token_line(each, now) for each in self._desk.store.look(tokens.every)],
+            tokens=[self._token_line(each, now) for each in self._admin.store.look(tokens.every)],
             roles=tuple(_ROLES),
             lives=tuple(_LIVES),
         )
 
     def _token_line(self, token: ApiToken, now: Millis) -> TokenLine:
-        zone = self._desk.zone
+        zone = self._admin.zone
         return TokenLine(
             name=token.name,
             role=token.role.value,

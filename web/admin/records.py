@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, render_template, request, url_for
 
 from store import audit, running
-from store.audit import Wanted
+from store.audit import AuditFilter
 from web.access.login import admin_only
 from web.admin.channel_test import ChannelTest
-from web.admin.desk import PAGE, Desk, attempt, done
+from web.admin.context import PAGE, AdminContext, attempt, done
 from web.errors import BadQuery
 
 _KINDS: Final = ("node", "user", "token", "incident", "silence", "maintenance", "channel")
@@ -19,12 +19,12 @@ _ALIVE_MS: Final = 10_000
 _NUMBER_MAX: Final = 2**63 - 1
 
 
-class RecordsDesk:
+class RecordsAdmin:
     """The audit list and the channels."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._test = ChannelTest(desk.home, desk.clock)
+    def __init__(self, admin: AdminContext) -> None:
+        self._admin = admin
+        self._test = ChannelTest(admin.home, admin.clock)
 
     def register(self, blueprint: Blueprint) -> None:
         blueprint.add_url_rule("/audit", "audit", self.audit)
@@ -34,8 +34,10 @@ class RecordsDesk:
     @admin_only
     def audit(self) -> str:
         """Newest first; the next page begins below the last number, so that new entries move nothing."""
-        wanted = Wanted(*(request.args.get(name, "")[:_TEXT_MAX].replace("\0", "") for name in ("who", "kind", "q")))
-        entries = self._desk.store.look(lambda work: audit.page(work, wanted, PAGE + 1, before=_before()))
+        wanted = AuditFilter(
+            *(request.args.get(name, "")[:_TEXT_MAX].replace("\0", "") for name in ("who", "kind", "q"))
+        )
+        entries = self._admin.store.look(lambda work: audit.page(work, wanted, PAGE + 1, before=_before()))
         shown, more = entries[:PAGE], len(entries) > PAGE
         query = {"who": wanted.who, "kind": wanted.kind, "q": wanted.text}
         asked = {name: value for name, value in query.items() if value}
@@ -43,7 +45,7 @@ class RecordsDesk:
             "admin_audit.html",
             problem="",
             done="",
-            entries=[(each, self._desk.zone.full(each.at)) for each in shown],
+            entries=[(each, self._admin.zone.full(each.at)) for each in shown],
             wanted=wanted,
             kinds=_KINDS,
             first=_before() is None,
@@ -58,7 +60,7 @@ class RecordsDesk:
     def test(self) -> Response:
         def do() -> Response:
             self._test.begin()
-            self._desk.note("channel.test", "all channels")
+            self._admin.note("channel.test", "all channels")
             return done(url_for("admin.channels"), "testing")
 
         return attempt(do, self._channels)
@@ -69,16 +71,16 @@ class RecordsDesk:
             problem=problem,
             done="",
             configured=self._configured(),
-            refused=sorted(self._desk.store.refused_channels().items()),
+            refused=sorted(self._admin.store.refused_channels().items()),
             test=self._test.latest(),
-            zone=self._desk.zone,
+            zone=self._admin.zone,
         )
 
     def _configured(self) -> int:
         """How many channels there are: those in use, which a subscriber takes over while this process runs."""
-        since = self._desk.now() - _ALIVE_MS
-        in_use = self._desk.store.look(lambda work: running.alive(work, since)).values()
-        alerts = self._desk.settings.alerts
+        since = self._admin.now() - _ALIVE_MS
+        in_use = self._admin.store.look(lambda work: running.alive(work, since)).values()
+        alerts = self._admin.settings.alerts
         named = len(alerts.channels) + len(alerts.channel) + len(set(alerts.telegram.chats))
         return max((len(each.channels) for each in in_use), default=named)
 

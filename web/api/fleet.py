@@ -19,9 +19,9 @@ from web.api.moments import Given, Moment, moment, moment_or_none, span
 from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page
 from web.errors import BadQuery
-from web.parts import Parts
+from web.node_view import is_running
+from web.parts import LiveParts
 from web.snapshot import Snapshot, Snapshots
-from web.standing import is_running
 
 _TAG = "fleet"
 _TOTALS_MAX = 1440
@@ -125,7 +125,7 @@ class FleetResource:
     snapshots: Snapshots
     store: Store
     clock: Clock
-    parts: Parts
+    parts: LiveParts
 
     def now(self) -> Response:
         now = self.clock.now()
@@ -157,7 +157,7 @@ class FleetResource:
         running = is_running(server, fleet.now)
         return FleetNow(
             at=moment(fleet.now),
-            nodes=len(fleet.standings),
+            nodes=len(fleet.views),
             by_status={status: fleet.by_status.get(status, 0) for status in NodeStatus},
             counted=fleet.counted,
             hashrate=fleet.hashrate,
@@ -176,7 +176,7 @@ class FleetResource:
 
 
 def operations(snapshots: Snapshots, store: Store, clock: Clock) -> Sequence[Operation]:
-    fleet = FleetResource(snapshots, store, clock, Parts(JSON))
+    fleet = FleetResource(snapshots, store, clock, LiveParts(JSON))
     return (
         Operation(
             path="/fleet",

@@ -7,13 +7,13 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 from werkzeug.exceptions import Conflict, NotFound
 
-from alerts.incident import Acknowledged, Incident, Scope, State
+from alerts.incident import Acknowledged, Incident, IncidentState, Scope
 from alerts.rule import TITLES, Rule, Severity
 from rigwatch.clock import Clock
 from store import Store, alerts, audit, incidents
-from store.incidents import Part, Place, Sent, Wanted
-from store.outbox import Progress
-from store.work import Work
+from store.incidents import IncidentCursor, IncidentFilter, IncidentPart, SentNotification
+from store.outbox import DeliveryState
+from store.work import Transaction
 from web.access.login import current_user
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text
@@ -45,7 +45,7 @@ class IncidentSummary(Struct, frozen=True):
     rule: Rule
     title: str
     severity: Severity
-    state: State
+    state: IncidentState
     open: bool
     scope: Scope
     site: str
@@ -82,7 +82,7 @@ class MessageSent(Struct, frozen=True):
     severity: str
     title: str
     body: str
-    state: Progress
+    state: DeliveryState
     created_at: Moment
     sent_at: Moment | None
     attempts: int
@@ -100,7 +100,7 @@ class IncidentStory(Struct, frozen=True):
 class IncidentsQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which incidents; all that is given must fit. Without node and host a group stands for its members."""
 
-    part: Annotated[Part, Meta(description="By where they stand.")] = Part.OPEN
+    part: Annotated[IncidentPart, Meta(description="By where they stand.")] = IncidentPart.OPEN
     rule: Annotated[Rule | UnsetType, Meta(description="Only of this rule.")] = UNSET
     severity: Annotated[Severity | UnsetType, Meta(description="Only of this severity.")] = UNSET
     site: Annotated[Name, Meta(description="Only of this site.")] = ""
@@ -125,7 +125,7 @@ class Incidents:
     clock: Clock
 
     def list(self, query: IncidentsQuery) -> IncidentPage:
-        wanted = Wanted(
+        wanted = IncidentFilter(
             part=query.part,
             rule=None if query.rule is UNSET else query.rule,
             severity=None if query.severity is UNSET else query.severity,
@@ -134,7 +134,7 @@ class Incidents:
             node=query.node,
             group=None if query.group is UNSET else query.group,
         )
-        before = Place(*map(int, query.after.split("-"))) if query.after else None
+        before = IncidentCursor(*map(int, query.after.split("-"))) if query.after else None
         found = self.store.look(lambda work: incidents.page(work, wanted, query.limit + 1, before=before))
         shown, following = page(found, query.limit, lambda each: f"{each.since}-{each.id}")
         return IncidentPage([_summary(each) for each in shown], following)
@@ -149,7 +149,7 @@ class Incidents:
         why = " ".join(body.why.replace("\0", "").split())
         known = Acknowledged(now, user.name, why)
 
-        def change(work: Work) -> IncidentStory:
+        def change(work: Transaction) -> IncidentStory:
             incident = _existing(work, number)
             if not alerts.acknowledge(work, [number], known):
                 raise Conflict(f"Incident {number} is over, or was acknowledged already.")
@@ -198,14 +198,14 @@ def operations(store: Store, clock: Clock) -> Sequence[Operation]:
     )
 
 
-def _existing(work: Work, number: int) -> Incident:
+def _existing(work: Transaction, number: int) -> Incident:
     found = alerts.one(work, number)
     if found is None:
         raise NotFound(f"There is no incident {number}; /api/v1/incidents lists them.")
     return found
 
 
-def _told(work: Work, number: int) -> IncidentStory:
+def _told(work: Transaction, number: int) -> IncidentStory:
     incident = _existing(work, number)
     return IncidentStory(
         incident=_summary(incident),
@@ -236,7 +236,7 @@ def _summary(of: Incident) -> IncidentSummary:
     )
 
 
-def _message(of: Sent) -> MessageSent:
+def _message(of: SentNotification) -> MessageSent:
     return MessageSent(
         channel=of.channel,
         kind=of.kind,

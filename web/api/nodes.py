@@ -9,16 +9,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from alerts.status import NodeStatus
 from rigwatch.clock import Clock
-from rigwatch.figures import Board, Fan, Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Board, Fan, Gpu, Miner
 from rigwatch.messages import Sample
 from rigwatch.topics import NAME_PATTERN, NodeId
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page
+from web.node_view import FleetView, NodeView
 from web.overview.listing import Listing
-from web.parts import Parts
+from web.parts import LiveParts
 from web.snapshot import Snapshots
-from web.standing import Fleet, Standing
 
 _TAG = "nodes"
 Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
@@ -43,7 +43,7 @@ class Figures(Struct, frozen=True):
     invalid: int | None
     hardware_errors: int | None
     algorithm: str | None
-    algorithms: dict[str, Work] | None
+    algorithms: dict[str, AlgorithmFigures] | None
     last_share_at: Moment | None
     temperature: float | None
     power: float | None
@@ -107,7 +107,7 @@ class Nodes:
 
     snapshots: Snapshots
     clock: Clock
-    parts: Parts
+    parts: LiveParts
 
     def list(self, query: NodesQuery) -> Response:
         snapshot = self.snapshots.lately(self.clock.now())
@@ -115,12 +115,12 @@ class Nodes:
 
     def one(self, site: str, node: str) -> Response:
         snapshot = self.snapshots.lately(self.clock.now())
-        found = snapshot.standing(NodeId(site, node))
+        found = snapshot.view(NodeId(site, node))
         return self.parts.answer(str(found.facts.id), snapshot.version, lambda: written(_node(found)))
 
 
 def operations(snapshots: Snapshots, clock: Clock) -> Sequence[Operation]:
-    nodes = Nodes(snapshots, clock, Parts(JSON))
+    nodes = Nodes(snapshots, clock, LiveParts(JSON))
     return (
         Operation(
             path="/nodes",
@@ -145,7 +145,7 @@ def operations(snapshots: Snapshots, clock: Clock) -> Sequence[Operation]:
     )
 
 
-def _listed(fleet: Fleet, query: NodesQuery) -> bytes:
+def _listed(fleet: FleetView, query: NodesQuery) -> bytes:
     listing = Listing(
         status=None if query.status is UNSET else query.status,
         text=query.q.strip(),
@@ -154,13 +154,13 @@ def _listed(fleet: Fleet, query: NodesQuery) -> bytes:
         tag=query.tag,
     )
     behind = NodeId.parse(query.after) if query.after else None
-    chosen = [each for each in listing.apply(fleet.standings) if behind is None or each.facts.id > behind]
+    chosen = [each for each in listing.apply(fleet.views) if behind is None or each.facts.id > behind]
     chosen.sort(key=lambda each: each.facts.id)
     shown, following = page(chosen, query.limit, lambda each: str(each.facts.id))
     return written(NodePage([_node(each) for each in shown], following))
 
 
-def _node(each: Standing) -> Node:
+def _node(each: NodeView) -> Node:
     facts = each.facts
     return Node(
         site=facts.id.site,

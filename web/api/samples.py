@@ -69,7 +69,7 @@ class Samples:
 
     def list(self, site: str, node: str, query: SamplesPageQuery) -> SamplePage:
         now = self.clock.now()
-        wanted = self.snapshots.lately(now).standing(NodeId(site, node)).facts.id
+        wanted = self.snapshots.lately(now).view(NodeId(site, node)).facts.id
         since, until = span(query.since, query.until, now=now, default=None)
         found: list[Sample] = []
         for part in self.store.history(wanted, since=since, after=query.after):
@@ -81,7 +81,7 @@ class Samples:
 
     def download(self, site: str, node: str, query: SamplesQuery) -> Response:
         now = self.clock.now()
-        wanted = self.snapshots.lately(now).standing(NodeId(site, node)).facts.id
+        wanted = self.snapshots.lately(now).view(NodeId(site, node)).facts.id
         since, until = span(query.since, query.until, now=now, default=None)
         if not self.slots.acquire(blocking=False):
             raise TooManyRequests(f"{_AT_ONCE} downloads are running already; try again in a moment.", retry_after=5)

@@ -73,7 +73,7 @@ class History:
 
     def series(self, site: str, node: str, query: SeriesQuery) -> Series:
         now = self.clock.now()
-        wanted = self.snapshots.lately(now).standing(NodeId(site, node)).facts.id
+        wanted = self.snapshots.lately(now).view(NodeId(site, node)).facts.id
         since, until = span(query.since, query.until, now=now, default=_DAY)
         step = step_of(query, until - since)
         found = self.store.look(lambda work: series.points(work, wanted, step, since=since, until=until))

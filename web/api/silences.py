@@ -9,11 +9,11 @@ from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 from werkzeug.exceptions import NotFound
 
-from alerts.mute import Mute, MuteKind
-from alerts.wish import Wish, WishError, mute_of
+from alerts.silence import Silence, SilenceKind
+from alerts.silence_request import SilenceRequest, SilenceRequestError, silence_of
 from rigwatch.clock import Clock
 from store import Store, audit, silences
-from store.work import Work
+from store.work import Transaction
 from web.access.login import current_user
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created
@@ -38,12 +38,12 @@ class Match(Struct, frozen=True, forbid_unknown_fields=True):
     severity: Pattern = ""
 
 
-class Silence(Struct, frozen=True):
+class SilenceSummary(Struct, frozen=True):
     """Who wanted quiet, about what, how long and why. `every` ("sun 03:00", "day 22:30", in the dashboard's time zone)
     makes it recur, `lasts_s` each time. `quiet`: it is running now. `ended_by`: who ended it early."""
 
     number: int
-    kind: MuteKind
+    kind: SilenceKind
     match: Match
     starts_at: Moment
     ends_at: Moment
@@ -59,7 +59,7 @@ class Silence(Struct, frozen=True):
 class SilenceList(Struct, frozen=True):
     """By number; those that are over the latest end first."""
 
-    silences: Sequence[Silence]
+    silences: Sequence[SilenceSummary]
 
 
 class SilencesQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +74,7 @@ class NewSilence(Struct, frozen=True, forbid_unknown_fields=True):
 
     match: Match
     lasts_s: Annotated[int, Meta(ge=1, le=_YEAR_S)]
-    kind: MuteKind = MuteKind.SILENCE
+    kind: SilenceKind = SilenceKind.SILENCE
     starts_at: Given = UNSET
     every: Annotated[str, Meta(max_length=20)] = ""
     why: Annotated[str, Meta(max_length=500)] = ""
@@ -82,7 +82,7 @@ class NewSilence(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Silences:
-    """By the same rules as on the command line and on the pages: `alerts.wish`."""
+    """By the same rules as on the command line and on the pages: `alerts.silence_request`."""
 
     store: Store
     clock: Clock
@@ -91,7 +91,7 @@ class Silences:
     def list(self, query: SilencesQuery) -> SilenceList:
         now = self.clock.now()
 
-        def look(work: Work) -> Sequence[Mute]:
+        def look(work: Transaction) -> Sequence[Silence]:
             return silences.ended(work, now, query.limit) if query.over else silences.running(work, now)
 
         found = self.store.look(look)[: query.limit]
@@ -100,23 +100,25 @@ class Silences:
     def add(self, body: NewSilence) -> Response:
         user, now = current_user(), self.clock.now()
         assert user is not None
-        mute = self._wanted(body, user.name, now)
+        silence = self._wanted(body, user.name, now)
 
-        def change(work: Work) -> int:
-            number = silences.add(work, mute)
-            about = f"{mute.matcher} {mute.every or f'for {body.lasts_s} s'}: {mute.why}".rstrip(": ")
+        def change(work: Transaction) -> int:
+            number = silences.add(work, silence)
+            about = f"{silence.matcher} {silence.every or f'for {body.lasts_s} s'}: {silence.why}".rstrip(": ")
             subject = f"quiet {number}"
-            audit.record(work, who=user.name, action=f"{mute.kind.value}.add", subject=subject, detail=about, now=now)
+            audit.record(
+                work, who=user.name, action=f"{silence.kind.value}.add", subject=subject, detail=about, now=now
+            )
             return number
 
         number = self.store.change(change)
-        return created(self._shown(replace(mute, id=number), now), "api.list_silences")
+        return created(self._shown(replace(silence, id=number), now), "api.list_silences")
 
-    def end(self, number: int) -> Silence:
+    def end(self, number: int) -> SilenceSummary:
         user, now = current_user(), self.clock.now()
         assert user is not None
 
-        def change(work: Work) -> Mute:
+        def change(work: Transaction) -> Silence:
             found = next((each for each in silences.running(work, now) if each.id == number), None)
             if found is None:
                 raise NotFound(f"There is no silence {number} that is not over; /api/v1/silences lists them.")
@@ -126,30 +128,30 @@ class Silences:
 
         return self._shown(self.store.change(change), now)
 
-    def _wanted(self, body: NewSilence, by: str, now: int) -> Mute:
+    def _wanted(self, body: NewSilence, by: str, now: int) -> Silence:
         given = {name: getattr(body.match, name) for name in Match.__struct_fields__ if getattr(body.match, name)}
         start = "" if body.starts_at is UNSET else body.starts_at.isoformat()
-        wish = Wish(body.kind, given, f"{body.lasts_s}s", by, body.why, body.every, start)
+        wish = SilenceRequest(body.kind, given, f"{body.lasts_s}s", by, body.why, body.every, start)
         try:
-            return mute_of(wish, now, self.zone.tz)
-        except WishError as exc:
+            return silence_of(wish, now, self.zone.tz)
+        except SilenceRequestError as exc:
             raise BadQuery(str(exc)) from None
 
-    def _shown(self, mute: Mute, now: int) -> Silence:
-        lasts = mute.lasts if mute.every else mute.ends_at - mute.starts_at
-        return Silence(
-            number=mute.id,
-            kind=mute.kind,
-            match=Match(**{name: getattr(mute.matcher, name) for name in Match.__struct_fields__}),
-            starts_at=moment(mute.starts_at),
-            ends_at=moment(mute.ends_at),
-            every=mute.every,
+    def _shown(self, silence: Silence, now: int) -> SilenceSummary:
+        lasts = silence.lasts if silence.every else silence.ends_at - silence.starts_at
+        return SilenceSummary(
+            number=silence.id,
+            kind=silence.kind,
+            match=Match(**{name: getattr(silence.matcher, name) for name in Match.__struct_fields__}),
+            starts_at=moment(silence.starts_at),
+            ends_at=moment(silence.ends_at),
+            every=silence.every,
             lasts_s=lasts // 1000,
-            by=mute.by,
-            why=mute.why,
-            created_at=moment(mute.created_at),
-            ended_by=mute.ended_by,
-            quiet=mute.until(now, self.zone.tz) is not None,
+            by=silence.by,
+            why=silence.why,
+            created_at=moment(silence.created_at),
+            ended_by=silence.ended_by,
+            quiet=silence.until(now, self.zone.tz) is not None,
         )
 
 
@@ -173,7 +175,7 @@ def operations(store: Store, clock: Clock, *, zone: Zone) -> Sequence[Operation]
             summary="Stop messages that match, or announce work; incidents are still kept.",
             view=of.add,
             body=NewSilence,
-            answer=Silence,
+            answer=SilenceSummary,
             status=201,
             budget=Budget.CHANGE,
         ),
@@ -184,7 +186,7 @@ def operations(store: Store, clock: Clock, *, zone: Zone) -> Sequence[Operation]
             tag=_TAG,
             summary="End one now; it stays for the record.",
             view=of.end,
-            answer=Silence,
+            answer=SilenceSummary,
             refusals=(404,),
             budget=Budget.CHANGE,
         ),

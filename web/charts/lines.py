@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
 
-from alerts.facts import Cards, FleetPoint, Point
+from alerts.facts import FleetPoint, NodeCards, Point
 from alerts.status import SILENT_AFTER
 from rigwatch.clock import Millis
 from rigwatch.figures import Gpu
@@ -118,8 +118,8 @@ def node_lines(
     `heights` are those of other nodes of its chain, by step: how far it was behind them is a figure as well.
     `intervals` are those that it had at each point, where that is known; `interval` is what it has now.
     """
-    usual = _patience([_spacing(early, late) for early, late in pairwise(points)], interval)
-    had = [SILENT_AFTER * each if each else usual for each in intervals] or [usual] * len(points)
+    baseline = _patience([_spacing(early, late) for early, late in pairwise(points)], interval)
+    had = [SILENT_AFTER * each if each else baseline for each in intervals] or [baseline] * len(points)
     gaps = [
         late.first - early.last > max(before, then)
         for (early, late), (before, then) in zip(pairwise(points), pairwise(had), strict=True)
@@ -131,7 +131,7 @@ def node_lines(
     return {"at": _times([point.at for point in points], gaps, seen, after=ends), "lines": known}
 
 
-def card_lines(moments: Sequence[Cards], seen: Window, interval: Millis) -> dict[str, object] | None:
+def card_lines(moments: Sequence[NodeCards], seen: Window, interval: Millis) -> dict[str, object] | None:
     """As `node_lines`, for each GPU that was there at any of the moments; None without any."""
     if not any(each.gpus for each in moments):
         return None
@@ -183,8 +183,8 @@ def _spacing(early: Point, late: Point) -> float:
 def _patience(spacings: Sequence[float], interval: Millis) -> float:
     """How far two points may be apart to be joined: a node may have reported less often than it does now."""
     # Not the mean: a few long gaps must not make themselves usual.
-    usual = sorted(spacings)[len(spacings) // 4] if spacings else 0
-    return SILENT_AFTER * max(interval, usual)
+    baseline = sorted(spacings)[len(spacings) // 4] if spacings else 0
+    return SILENT_AFTER * max(interval, baseline)
 
 
 def _gaps(times: Sequence[Millis], interval: Millis) -> list[bool]:

@@ -16,9 +16,9 @@ from store import Store, changes, series
 from web.charts.lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.colours import milliseconds
 from web.node.band import band, intervals_at, stays, tally
-from web.parts import Parts
+from web.node_view import FleetView
+from web.parts import LiveParts
 from web.snapshot import Snapshots
-from web.standing import Fleet
 
 _COMPANIONS: Final = 4
 _MINUTE: Final[Millis] = 60_000
@@ -32,11 +32,11 @@ class SeriesAnswers:
         self._store = store
         self._snapshots = snapshots
         self._clock = clock
-        self._parts = Parts("application/json")
+        self._parts = LiveParts("application/json")
 
     def node(self, site: str, node: str) -> Response:
         now, span, name = self._clock.now(), Range.parse(request.args), NodeId(site, node)
-        facts = self._snapshots.lately(now).standing(name).facts
+        facts = self._snapshots.lately(now).view(name).facts
         stamp = self._store.look(lambda work: series.stamp(work, name))
         if (seen := excerpt(request.args, now)) is not None:
             asked = (seen.since, seen.until)
@@ -86,12 +86,12 @@ class SeriesAnswers:
         return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, "mixed": mixed, **lines})
 
 
-def _companions(fleet: Fleet, facts: NodeFacts) -> list[NodeId]:
+def _companions(fleet: FleetView, facts: NodeFacts) -> list[NodeId]:
     """A few other nodes of the same chain, the highest of those that report now: who was behind, was behind them."""
     chain = chain_of(facts)
     there = [
         (each.facts.sample.block, each.facts.id)
-        for each in fleet.standings
+        for each in fleet.views
         if each.counted and each.facts.sample and each.facts.sample.block is not None
         if each.facts.id != facts.id and chain_of(each.facts) == chain
     ]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from msgspec.structs import replace
 
 from alerts.rule import Rule, Severity
-from store.incidents import Part, Place, Wanted
+from store.incidents import IncidentCursor, IncidentFilter, IncidentPart
 from web.errors import BadQuery
 
 TEXT_MAX: Final = 100
@@ -21,20 +21,20 @@ _PLACE: Final = re.compile(r"(\d{1,16})-(\d{1,16})")
 class IncidentListing:
     """`part` None is the plain page: what is open, below it what is past. `before` is where an older page begins."""
 
-    part: Part | None = None
-    wanted: Wanted = field(default_factory=Wanted)
-    before: Place | None = None
+    part: IncidentPart | None = None
+    wanted: IncidentFilter = field(default_factory=IncidentFilter)
+    before: IncidentCursor | None = None
 
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> Self:
         """Reads `state`, `rule`, `severity`, `site`, `host`, `node`, `q`, `group` and `before`; raises `BadQuery`."""
-        part = _choice(args, "state", tuple(Part))
+        part = _choice(args, "state", tuple(IncidentPart))
         rule, severity = _choice(args, "rule", tuple(Rule)), _choice(args, "severity", tuple(Severity))
         before = _place(args.get("before", ""))
         if before is not None and not part:
             raise BadQuery("before: needs a state, such as state=past")
-        wanted = Wanted(
-            part=Part(part) if part else Part.OPEN,
+        wanted = IncidentFilter(
+            part=IncidentPart(part) if part else IncidentPart.OPEN,
             rule=Rule(rule) if rule else None,
             severity=Severity(severity) if severity else None,
             site=_text(args, "site"),
@@ -43,7 +43,7 @@ class IncidentListing:
             text=_text(args, "q"),
             group=_number(args.get("group", "")),
         )
-        return cls(Part(part) if part else None, wanted, before)
+        return cls(IncidentPart(part) if part else None, wanted, before)
 
     def query(self) -> str:
         """The shortest query string that `parse` reads back, with its `?`; empty for the plain page."""
@@ -62,7 +62,7 @@ class IncidentListing:
         given = [(name, value) for name, value in pairs if value]
         return f"?{urlencode(given)}" if given else ""
 
-    def only(self, part: Part | None, before: Place | None = None) -> "IncidentListing":
+    def only(self, part: IncidentPart | None, before: IncidentCursor | None = None) -> "IncidentListing":
         return IncidentListing(part, self.wanted, before)
 
     def without(self, name: str) -> "IncidentListing":
@@ -85,7 +85,7 @@ class IncidentListing:
         }
         return {name: value for name, value in found.items() if value}
 
-    def of(self, part: Part) -> Wanted:
+    def of(self, part: IncidentPart) -> IncidentFilter:
         return replace(self.wanted, part=part)
 
 
@@ -111,10 +111,10 @@ def _number(text: str) -> int | None:
     return int(text)
 
 
-def _place(text: str) -> Place | None:
+def _place(text: str) -> IncidentCursor | None:
     if not text:
         return None
     match = _PLACE.fullmatch(text)
     if not match:
         raise BadQuery("before: should be what the link 'Older' gave")
-    return Place(int(match[1]), int(match[2]))
+    return IncidentCursor(int(match[1]), int(match[2]))

@@ -7,22 +7,23 @@ from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from alerts.incident import Acknowledged, Incident, Scope, State
-from alerts.mute import MuteKind, matches, was_quiet
+from alerts.incident import Acknowledged, Incident, IncidentState, Scope
 from alerts.rule import RulePolicy
+from alerts.silence import SilenceKind, matches, was_quiet
+from alerts.silence_request import Breadth, SilenceRequest, SilenceRequestError, around, breadths, silence_of
 from alerts.tables import figures_of
-from alerts.wish import Breadth, Wish, WishError, around, breadths, mute_of
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import alerts, audit, incidents, silences
-from store.incidents import Part, Wanted
-from store.work import Work
+from store.incidents import IncidentFilter, IncidentPart
+from store.work import Transaction
 from web import units
 from web.errors import BadQuery
+from web.incidents.context import PageContext, go, who
 from web.incidents.rows import (
     STATE_MEANING,
-    Scene,
+    IncidentContext,
     by_attention,
     flags,
     incident_row,
@@ -31,9 +32,8 @@ from web.incidents.rows import (
     story_row,
     without_group,
 )
-from web.incidents.sight import Sight, go, who
-from web.parts import Parts
-from web.quiet.rows import mute_row
+from web.parts import LiveParts
+from web.silences.rows import silence_row
 
 _MEMBERS: Final = 60
 _WHY_MAX: Final = 500
@@ -50,30 +50,30 @@ LENGTHS: Final = (
 )
 
 
-class IncidentPage:
+class IncidentPageView:
     """The page, its live part, and what its forms do."""
 
-    def __init__(self, sight: Sight) -> None:
-        self._sight = sight
-        self._parts = Parts()
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
+        self._parts = LiveParts()
 
     def page(self, number: int) -> str:
         return self._page(number, note=NOTES.get(request.args.get("note", ""), ""))
 
     def live(self, number: int) -> Response:
         """The part that changes, or 304 while it has not."""
-        now = self._sight.clock.now()
+        now = self._page_context.clock.now()
         return self._parts.answer(
             str(number),
-            self._sight.version(now),
+            self._page_context.version(now),
             lambda: render_template("incident_live.html", **self._context(number, now)),
         )
 
     def acknowledge(self, number: int) -> AnyResponse:
-        now, name = self._sight.clock.now(), who()
+        now, name = self._page_context.clock.now(), who()
         why = " ".join(request.form.get("why", "").replace("\0", "").split())[:_WHY_MAX]
 
-        def change(work: Work) -> int:
+        def change(work: Transaction) -> int:
             incident = _found(work, number)
             changed = alerts.acknowledge(work, [number], Acknowledged(now, name, why))
             if changed:
@@ -83,75 +83,77 @@ class IncidentPage:
                 )
             return changed
 
-        changed = self._sight.store.change(change)
+        changed = self._page_context.store.change(change)
         return go("incidents.one", number=number, note="acknowledged" if changed else "known")
 
     def quieten(self, number: int) -> AnyResponse | tuple[str, int]:
         """A silence or maintenance around the incident, as wide as was chosen."""
-        now, form = self._sight.clock.now(), request.form
+        now, form = self._page_context.clock.now(), request.form
         try:
-            kind, breadth = MuteKind(form.get("kind", "")), Breadth(form.get("about", ""))
+            kind, breadth = SilenceKind(form.get("kind", "")), Breadth(form.get("about", ""))
         except ValueError:
             raise BadQuery("kind should be silence or maintenance, about one of rule, node, host, site") from None
 
-        def change(work: Work) -> None:
+        def change(work: Transaction) -> None:
             incident = _found(work, number)
-            scene = self._sight.scene(work, [incident], now)
-            about = around(incident, breadth, scene.host_of(incident))
-            if kind is MuteKind.MAINTENANCE:
+            row_context = self._page_context.row_context(work, [incident], now)
+            about = around(incident, breadth, row_context.host_of(incident))
+            if kind is SilenceKind.MAINTENANCE:
                 about.pop("rule", None)
-            mute = mute_of(
-                Wish(kind, about, form.get("length", ""), who(), form.get("why", "")), now, self._sight.look.zone.tz
+            silence = silence_of(
+                SilenceRequest(kind, about, form.get("length", ""), who(), form.get("why", "")),
+                now,
+                self._page_context.look.zone.tz,
             )
-            quiet = silences.add(work, mute)
-            detail = f"{mute.matcher} for {duration(mute.ends_at - now)}: {mute.why}".rstrip(": ")
+            quiet = silences.add(work, silence)
+            detail = f"{silence.matcher} for {duration(silence.ends_at - now)}: {silence.why}".rstrip(": ")
             audit.record(work, who=who(), action=f"{kind.value}.add", subject=f"quiet {quiet}", detail=detail, now=now)
 
         try:
-            self._sight.store.change(change)
-        except WishError as exc:
+            self._page_context.store.change(change)
+        except SilenceRequestError as exc:
             return self._page(number, error=str(exc)), 400
         return go("incidents.one", number=number, note=kind.value)
 
     def _page(self, number: int, *, note: str = "", error: str = "") -> str:
-        now = self._sight.clock.now()
+        now = self._page_context.clock.now()
         context = self._context(number, now)
         live_url = url_for("incidents.one_live", number=number)
         return render_template("incident.html", live_url=live_url, note=note, error=error, lengths=LENGTHS, **context)
 
     def _context(self, number: int, now: Millis) -> Mapping[str, Any]:
-        return self._sight.store.look(lambda work: self._read(work, number, now))
+        return self._page_context.store.look(lambda work: self._read(work, number, now))
 
-    def _read(self, work: Work, number: int, now: Millis) -> Mapping[str, Any]:
-        incident, look = _found(work, number), self._sight.look
+    def _read(self, work: Transaction, number: int, now: Millis) -> Mapping[str, Any]:
+        incident, look = _found(work, number), self._page_context.look
         members = _members(work, number) if incident.members else []
         parent = alerts.one(work, incident.parent) if incident.parent is not None else None
-        scene = self._sight.scene(work, [incident, *members, *([parent] if parent else [])], now)
+        row_context = self._page_context.row_context(work, [incident, *members, *([parent] if parent else [])], now)
         return {
-            **self._sight.context(now),
+            **self._page_context.context(now),
             "incident": incident,
-            "title": scene.title(incident),
+            "title": row_context.title(incident),
             "severity": incident.severity.value,
             "state": state_word(incident.state),
             "meaning": STATE_MEANING[incident.state],
-            "flags": flags(incident, scene),
+            "flags": flags(incident, row_context),
             "node": incident.subject if incident.subject.scope is Scope.NODE else None,
             "facts": self._facts(incident, now),
             "rule_figures": figures_of(incident.rule, self._policy(incident)),
             "acknowledged_at": look.moment(incident.acknowledged.at) if incident.acknowledged else None,
             "story": [story_row(each, look) for each in incidents.story(work, number)],
             "messages": [sent_row(each, look) for each in incidents.sent(work, number)],
-            "parent": incident_row(parent, scene) if parent else None,
-            "members": [without_group(incident_row(each, scene)) for each in by_attention(members)[:_MEMBERS]],
+            "parent": incident_row(parent, row_context) if parent else None,
+            "members": [without_group(incident_row(each, row_context)) for each in by_attention(members)[:_MEMBERS]],
             "members_still": sum(1 for each in members if each.is_open),
-            "quiets": self._quiets(work, incident, scene),
-            "breadths": [each.value for each in breadths(incident, scene.host_of(incident))],
-            "host": scene.host_of(incident),
+            "quiets": self._quiets(work, incident, row_context),
+            "breadths": [each.value for each in breadths(incident, row_context.host_of(incident))],
+            "host": row_context.host_of(incident),
         }
 
     def _facts(self, incident: Incident, now: Millis) -> list[tuple[str, str, Any, str]]:
         """What it is, when it was what: a label, words, and the moment with its age where it goes on."""
-        look = self._sight.look
+        look = self._page_context.look
         begun = "" if incident.is_open else look.zone.full(incident.since)
         age = units.age(now - incident.since) if incident.is_open else ""
         found: list[tuple[str, str, Any, str]] = [("Began", begun, look.moment(incident.since), age)]
@@ -167,7 +169,7 @@ class IncidentPage:
         return found
 
     def _next_reminder(self, incident: Incident, now: Millis) -> Millis | None:
-        if incident.state is not State.FIRING or incident.fired_at is None:
+        if incident.state is not IncidentState.FIRING or incident.fired_at is None:
             return None
         if incident.acknowledged or incident.parent is not None:
             return None
@@ -177,37 +179,37 @@ class IncidentPage:
     def _policy(self, incident: Incident) -> RulePolicy:
         subject = incident.subject
         if subject.scope is Scope.NODE:
-            return self._sight.policy.of_node(NodeId(subject.site, subject.name))[incident.rule]
-        return self._sight.policy.of_site(subject.site, incident.rule)
+            return self._page_context.policy.of_node(NodeId(subject.site, subject.name))[incident.rule]
+        return self._page_context.policy.of_site(subject.site, incident.rule)
 
-    def _quiets(self, work: Work, incident: Incident, scene: Scene) -> list[Any]:
+    def _quiets(self, work: Transaction, incident: Incident, row_context: IncidentContext) -> list[Any]:
         """What kept it quiet, or does, or may yet."""
-        until = scene.now + 1 if incident.is_open else (incident.resolved_at or scene.now)
-        target = scene.target(incident)
+        until = row_context.now + 1 if incident.is_open else (incident.resolved_at or row_context.now)
+        target = row_context.target(incident)
         found = [
             each
             for each in silences.during(work, incident.since, until)
-            if matches(each.matcher, target) and was_quiet(each, incident.since, until, scene.look.zone.tz)
+            if matches(each.matcher, target) and was_quiet(each, incident.since, until, row_context.look.zone.tz)
         ]
-        return [mute_row(each, scene.look, scene.now) for each in found]
+        return [silence_row(each, row_context.look, row_context.now) for each in found]
 
 
-def register(blueprint: Blueprint, sight: Sight) -> None:
-    page = IncidentPage(sight)
+def register(blueprint: Blueprint, page_context: PageContext) -> None:
+    page = IncidentPageView(page_context)
     blueprint.add_url_rule(f"/incidents/{_NUMBER}", "one", page.page)
     blueprint.add_url_rule(f"/incidents/{_NUMBER}/live", "one_live", page.live)
     blueprint.add_url_rule(f"/incidents/{_NUMBER}/acknowledge", "acknowledge", page.acknowledge, methods=["POST"])
     blueprint.add_url_rule(f"/incidents/{_NUMBER}/quiet", "quieten", page.quieten, methods=["POST"])
 
 
-def _found(work: Work, number: int) -> Incident:
+def _found(work: Transaction, number: int) -> Incident:
     incident = alerts.one(work, number)
     if incident is None:
         raise NotFound(f"There is no incident {number}. Old ones are forgotten, see 'keep' in [alerts].")
     return incident
 
 
-def _members(work: Work, number: int) -> list[Incident]:
+def _members(work: Transaction, number: int) -> list[Incident]:
     """Those that are open first; a page shows only so many, the list has them all."""
-    parts = (Part.OPEN, Part.PAST)
-    return [each for part in parts for each in incidents.page(work, Wanted(part, group=number), 5000)]
+    parts = (IncidentPart.OPEN, IncidentPart.PAST)
+    return [each for part in parts for each in incidents.page(work, IncidentFilter(part, group=number), 5000)]

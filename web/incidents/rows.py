@@ -6,34 +6,34 @@ from typing import Final, NamedTuple
 
 from alerts.book import Decision
 from alerts.facts import NodeFacts
-from alerts.incident import Incident, Kind, Scope, State
-from alerts.letter import headline
-from alerts.mute import Mute, MuteKind, Target, muted_by
+from alerts.incident import Incident, IncidentState, NotificationKind, Scope
+from alerts.notification import headline
 from alerts.rule import Severity
+from alerts.silence import Silence, SilenceKind, Target, silenced_by
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from store.incidents import Sent
-from store.outbox import Progress
+from store.incidents import SentNotification
+from store.outbox import DeliveryState
 from web import units
-from web.row import Look, Moment
+from web.row import DisplaySettings, TimeText
 
-STATE_MEANING: Final[Mapping[State, str]] = {
-    State.PENDING: "noticed; nobody is told before it has held for a while",
-    State.FIRING: "it counts: people are told",
-    State.CLEARING: "over, but not for long enough yet to say so",
-    State.FLAPPING: "came and went too often; people hear of it again when it is stable",
-    State.RESOLVED: "over",
-    State.DISMISSED: "over before it counted; nobody was to be told",
+STATE_MEANING: Final[Mapping[IncidentState, str]] = {
+    IncidentState.PENDING: "noticed; nobody is told before it has held for a while",
+    IncidentState.FIRING: "it counts: people are told",
+    IncidentState.CLEARING: "over, but not for long enough yet to say so",
+    IncidentState.FLAPPING: "came and went too often; people hear of it again when it is stable",
+    IncidentState.RESOLVED: "over",
+    IncidentState.DISMISSED: "over before it counted; nobody was to be told",
 }
-_WORDS: Final[Mapping[State, str]] = {State.PENDING: "noticed", State.DISMISSED: "dismissed"}
+_WORDS: Final[Mapping[IncidentState, str]] = {IncidentState.PENDING: "noticed", IncidentState.DISMISSED: "dismissed"}
 _KINDS: Final[Mapping[str, str]] = {
-    Kind.FIRST.value: "first message",
-    Kind.REMINDER.value: "reminder",
-    Kind.PROGRESS.value: "progress",
-    Kind.RECOVERY.value: "it is over",
-    Kind.FLAPPING.value: "it flaps",
-    Kind.SETTLED.value: "it is stable",
+    NotificationKind.FIRST.value: "first message",
+    NotificationKind.REMINDER.value: "reminder",
+    NotificationKind.PROGRESS.value: "progress",
+    NotificationKind.RECOVERY.value: "it is over",
+    NotificationKind.FLAPPING.value: "it flaps",
+    NotificationKind.SETTLED.value: "it is stable",
 }
 
 
@@ -53,7 +53,7 @@ class IncidentRow(NamedTuple):
     evidence: str
     state: str
     meaning: str
-    began: Moment
+    began: TimeText
     age: str
     lasted: str
     flags: tuple[Flag, ...]
@@ -62,7 +62,7 @@ class IncidentRow(NamedTuple):
 class StoryRow(NamedTuple):
     """A decision. `kind` is a class of the style sheet."""
 
-    at: Moment
+    at: TimeText
     what: str
     why: str
     kind: str
@@ -72,7 +72,7 @@ class SentRow(NamedTuple):
     """A message to one channel, as it was written and what became of it."""
 
     number: int
-    at: Moment
+    at: TimeText
     channel: str
     kind: str
     title: str
@@ -83,12 +83,12 @@ class SentRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class IncidentContext:
     """What a line is told before: the nodes that are spoken of, what is quiet, how times are written, and now."""
 
-    look: Look
+    look: DisplaySettings
     facts: Mapping[NodeId, NodeFacts]
-    mutes: Sequence[Mute]
+    silences: Sequence[Silence]
     now: Millis
 
     def facts_of(self, incident: Incident) -> NodeFacts | None:
@@ -101,9 +101,9 @@ class Scene:
         facts = self.facts_of(incident)
         return facts.host if facts else ""
 
-    def quiet(self, incident: Incident) -> tuple[Mute, Millis] | None:
+    def quiet(self, incident: Incident) -> tuple[Silence, Millis] | None:
         """What keeps it quiet now, and until when."""
-        return muted_by(self.mutes, self.target(incident), self.now, self.look.zone.tz) if self.mutes else None
+        return silenced_by(self.silences, self.target(incident), self.now, self.look.zone.tz) if self.silences else None
 
     def target(self, incident: Incident) -> Target:
         subject = incident.subject
@@ -115,23 +115,23 @@ class Scene:
         return headline(incident, facts.title if facts else "")
 
 
-def incident_row(incident: Incident, scene: Scene) -> IncidentRow:
+def incident_row(incident: Incident, row_context: IncidentContext) -> IncidentRow:
     lasted = "" if incident.is_open else duration((incident.resolved_at or incident.since) - incident.since)
     return IncidentRow(
         number=incident.id,
         severity=incident.severity.value,
-        title=scene.title(incident),
+        title=row_context.title(incident),
         evidence=incident.gist,
         state=state_word(incident.state),
         meaning=STATE_MEANING[incident.state],
-        began=scene.look.moment(incident.since),
-        age=units.age(scene.now - incident.since),
+        began=row_context.look.moment(incident.since),
+        age=units.age(row_context.now - incident.since),
         lasted=lasted,
-        flags=tuple(flags(incident, scene)),
+        flags=tuple(flags(incident, row_context)),
     )
 
 
-def state_word(state: State) -> str:
+def state_word(state: IncidentState) -> str:
     return _WORDS.get(state, state.value)
 
 
@@ -140,18 +140,23 @@ def without_group(row: IncidentRow) -> IncidentRow:
     return row._replace(flags=tuple(each for each in row.flags if each.kind != "group"))
 
 
-def flags(incident: Incident, scene: Scene) -> list[Flag]:
+def flags(incident: Incident, row_context: IncidentContext) -> list[Flag]:
     """What one should know before one runs."""
     found = []
     if incident.acknowledged:
         found.append(Flag("acknowledged", f"acknowledged by {incident.acknowledged.by}"))
-    if incident.is_open and (quiet := scene.quiet(incident)):
-        found.append(Flag("quiet", "in maintenance" if quiet[0].kind is MuteKind.MAINTENANCE else "silenced"))
+    if incident.is_open and (quiet := row_context.quiet(incident)):
+        found.append(Flag("quiet", "in maintenance" if quiet[0].kind is SilenceKind.MAINTENANCE else "silenced"))
     elif incident.is_open and incident.reason and not incident.acknowledged:
         found.append(Flag("quiet", incident.reason))
     if incident.parent is not None:
         found.append(Flag("group", f"part of #{incident.parent}"))
-    if not incident.is_open and incident.state is State.RESOLVED and incident.told_at is None and not incident.parent:
+    if (
+        not incident.is_open
+        and incident.state is IncidentState.RESOLVED
+        and incident.told_at is None
+        and not incident.parent
+    ):
         found.append(Flag("quiet", "nobody was told"))
     return found
 
@@ -175,27 +180,27 @@ _STORY_KINDS: Final[Mapping[str, str]] = {
 }
 
 
-def story_row(decision: Decision, look: Look) -> StoryRow:
+def story_row(decision: Decision, look: DisplaySettings) -> StoryRow:
     return StoryRow(look.moment(decision.at), decision.what, decision.why, _STORY_KINDS.get(decision.what, ""))
 
 
-def sent_row(sent: Sent, look: Look) -> SentRow:
+def sent_row(sent: SentNotification, look: DisplaySettings) -> SentRow:
     result, detail, level = _result(sent, look)
     kind = _KINDS.get(sent.kind, sent.kind)
     at = look.moment(sent.created_at)
     return SentRow(sent.id, at, sent.channel, kind, sent.title, sent.body, result, detail, level)
 
 
-def _result(sent: Sent, look: Look) -> tuple[str, str, str]:
+def _result(sent: SentNotification, look: DisplaySettings) -> tuple[str, str, str]:
     often = "" if sent.attempts <= 1 else f"at the {_ordinal(sent.attempts)} attempt"
     match sent.progress:
-        case Progress.SENT:
+        case DeliveryState.SENT:
             span = (sent.sent_at or sent.created_at) - sent.created_at
             took = f"{span} ms" if span < 1000 else duration(span)
             return "sent", ", ".join(filter(None, (f"after {took}", often))), "green"
-        case Progress.FAILED:
+        case DeliveryState.FAILED:
             return "failed", sent.error, "red"
-        case Progress.QUEUED:
+        case DeliveryState.QUEUED:
             return "waits", f"tried again at {look.zone.clock(sent.next_at)}: {sent.error}", "yellow"
         case _:
             return "under way", often, "yellow"

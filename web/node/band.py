@@ -6,7 +6,7 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Final, NamedTuple
 
-from alerts.facts import Change, Point
+from alerts.facts import NodeChange, Point
 from alerts.status import SILENT_AFTER, NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
@@ -29,7 +29,7 @@ _WORST_FIRST: Final = (
 )
 
 
-class Span(NamedTuple):
+class StatusSpan(NamedTuple):
     """The node had that status from `since` until just before `until`."""
 
     status: NodeStatus
@@ -41,7 +41,7 @@ class Span(NamedTuple):
 class Stay(NamedTuple):
     """From one change to the next, and the interval, in ms, at which samples are taken meanwhile."""
 
-    span: Span
+    span: StatusSpan
     interval: Millis
 
 
@@ -55,7 +55,7 @@ class Tally(NamedTuple):
 
 
 def stays(
-    changes: Sequence[Change], points: Sequence[Point], interval: Millis, *, since: Millis, until: Millis
+    changes: Sequence[NodeChange], points: Sequence[Point], interval: Millis, *, since: Millis, until: Millis
 ) -> list[Stay]:
     """In order, from `since` to `until`; nothing before the first change: nobody knows of that time.
 
@@ -65,16 +65,16 @@ def stays(
     ends = [*(change.at for change in changes[1:]), until][: len(changes)]
     found = []
     for change, end in zip(changes, ends, strict=True):
-        span = Span(_STATUS[change.state], max(change.at, since), min(end, until), change.reason)
+        span = StatusSpan(_STATUS[change.state], max(change.at, since), min(end, until), change.reason)
         if span.since < span.until:
-            found.append(Stay(span, change.interval or _usual(points, span) or interval))
+            found.append(Stay(span, change.interval or _baseline(points, span) or interval))
     return found
 
 
-def band(stays: Sequence[Stay], points: Sequence[Point]) -> list[Span]:
+def band(stays: Sequence[Stay], points: Sequence[Point]) -> list[StatusSpan]:
     """A connected node is silent where three intervals passed without a sample that has arrived by now, and degraded
     from a sample of which a source failed to the next."""
-    spans: list[Span] = []
+    spans: list[StatusSpan] = []
     for stay in stays:
         is_there = stay.span.status is NodeStatus.ONLINE
         for span in _online(stay.span, points, stay.interval) if is_there else [stay.span]:
@@ -102,7 +102,7 @@ def tally(stays: Sequence[Stay], points: Iterable[Point]) -> Tally:
     return Tally(late=taken[1], due=round(due), missing=missing if missing > len(there) else 0)
 
 
-def _usual(points: Sequence[Point], span: Span) -> Millis:
+def _baseline(points: Sequence[Point], span: StatusSpan) -> Millis:
     """How far apart most samples of that time are; 0 where there are too few to tell."""
     own = [point for point in points if span.since <= point.at < span.until]
     within = [(point.last - point.first) / (point.samples - 1) for point in own if point.samples > 1]
@@ -112,7 +112,7 @@ def _usual(points: Sequence[Point], span: Span) -> Millis:
     return round(median_low(spacings)) if spacings else 0
 
 
-def _online(whole: Span, points: Sequence[Point], interval: Millis) -> Iterator[Span]:
+def _online(whole: StatusSpan, points: Sequence[Point], interval: Millis) -> Iterator[StatusSpan]:
     """The parts of one span in which the node was connected."""
     patience = SILENT_AFTER * interval
     reached, status, why = whole.since, NodeStatus.ONLINE, whole.why
@@ -125,22 +125,22 @@ def _online(whole: Span, points: Sequence[Point], interval: Millis) -> Iterator[
             break
         first = max(point.first, reached)
         if first - reached > patience:
-            yield Span(status, reached, reached + patience, why)
-            yield Span(NodeStatus.SILENT, reached + patience, first)
+            yield StatusSpan(status, reached, reached + patience, why)
+            yield StatusSpan(NodeStatus.SILENT, reached + patience, first)
             reached, why = first, ""
-        yield Span(status, reached, first, why)
+        yield StatusSpan(status, reached, first, why)
         reached, status, why = min(max(point.last, first), whole.until), _of(point), ""
-        yield Span(status, first, reached)
+        yield StatusSpan(status, first, reached)
     calm = min(whole.until, reached + patience)
-    yield Span(status, reached, calm, why)
-    yield Span(NodeStatus.SILENT, calm, whole.until)
+    yield StatusSpan(status, reached, calm, why)
+    yield StatusSpan(NodeStatus.SILENT, calm, whole.until)
 
 
 def _of(point: Point) -> NodeStatus:
     return NodeStatus.DEGRADED if point.failing else NodeStatus.ONLINE
 
 
-def _add(spans: list[Span], span: Span) -> None:
+def _add(spans: list[StatusSpan], span: StatusSpan) -> None:
     if span.since >= span.until:
         return
     last = spans[-1] if spans else None
@@ -150,14 +150,14 @@ def _add(spans: list[Span], span: Span) -> None:
         spans.append(span)
 
 
-def _coarse(spans: Sequence[Span], since: Millis, until: Millis) -> list[Span]:
+def _coarse(spans: Sequence[StatusSpan], since: Millis, until: Millis) -> list[StatusSpan]:
     step = (until - since) / MOST
     cells: list[NodeStatus | None] = [None] * MOST
     for span in spans:
         for cell in range(int((span.since - since) / step), min(int((span.until - 1 - since) / step) + 1, MOST)):
             cells[cell] = min((each for each in (cells[cell], span.status) if each), key=_WORST_FIRST.index)
-    made: list[Span] = []
+    made: list[StatusSpan] = []
     for cell, status in enumerate(cells):
         if status is not None:
-            _add(made, Span(status, since + round(cell * step), since + round((cell + 1) * step)))
+            _add(made, StatusSpan(status, since + round(cell * step), since + round((cell + 1) * step)))
     return made

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from rigwatch.clock import Millis
-from rigwatch.figures import Work
+from rigwatch.figures import AlgorithmFigures
 from rigwatch.messages import Sample
 from web import units
 from web.colours import Level, hashrate_level, lag_level, peers_level
-from web.row import Look, Moment, unsaid
-from web.standing import CLOCK_TOLERANCE, SIMULATED, Standing
+from web.node_view import CLOCK_TOLERANCE, SIMULATED, NodeView
+from web.row import DisplaySettings, TimeText, unsaid
 from web.units import Quantity
 
 
@@ -26,10 +26,10 @@ class Fact(NamedTuple):
 
     label: str
     text: str
-    moment: Moment | None = None
+    moment: TimeText | None = None
 
 
-def figures(each: Standing, look: Look) -> list[Figure]:
+def figures(each: NodeView, look: DisplaySettings) -> list[Figure]:
     """Of the latest sample; the first three always, others where they are known."""
     sample, colours = each.facts.sample or Sample(n=1, at=0), look.colours
     judged = each.counted
@@ -56,7 +56,7 @@ def figures(each: Standing, look: Look) -> list[Figure]:
     return shown + [figure for figure in optional if figure.value != units.NOT_KNOWN]
 
 
-def warnings(each: Standing) -> list[str]:
+def warnings(each: NodeView) -> list[str]:
     """What somebody should look at though the node reports."""
     offset = each.facts.clock_offset or 0
     clock = (
@@ -65,7 +65,7 @@ def warnings(each: Standing) -> list[str]:
     return [*unsaid(each), *clock]
 
 
-def facts_of(each: Standing, look: Look, now: Millis) -> list[Fact]:
+def facts_of(each: NodeView, look: DisplaySettings, now: Millis) -> list[Fact]:
     """Who the node is, and since when; what is not known is left out."""
     facts, sample = each.facts, each.facts.sample
     texts = [
@@ -93,7 +93,7 @@ def facts_of(each: Standing, look: Look, now: Millis) -> list[Fact]:
     return known + [Fact(label, text) for label, text in texts if text]
 
 
-def tags(each: Standing) -> list[str]:
+def tags(each: NodeView) -> list[str]:
     """But for the one that says that it is simulated, which is shown in its own way."""
     return [tag for tag in each.facts.tags if tag != SIMULATED]
 
@@ -102,7 +102,7 @@ def _odd(sample: Sample) -> str:
     return "; ".join(f"{source}: {what}" for source, what in sorted(sample.odd.items()))
 
 
-def _of_algorithm(name: str, work: Work) -> Figure:
+def _of_algorithm(name: str, work: AlgorithmFigures) -> Figure:
     shares = "" if work.accepted is None else f"{work.accepted:,} shares accepted"
     return Figure(f"Hashrate, {name}", units.hashrate(work.hashrate), note=shares)
 

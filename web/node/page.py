@@ -5,21 +5,21 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from alerts.facts import Change
+from alerts.facts import NodeChange
 from alerts.incident import Incident
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, changes, incidents, series
-from store.incidents import Part, Wanted
+from store.incidents import IncidentFilter, IncidentPart
 from web.charts.lines import Range, range_links
 from web.colours import milliseconds
 from web.node.figures import facts_of, figures, tags, warnings
 from web.node.past import awaited, board_rows, change_rows, fan_words, gpu_rows, incident_lines, sample_rows
-from web.parts import Parts
-from web.row import MEANING, Look
+from web.node_view import SIMULATED, NodeView
+from web.parts import LiveParts
+from web.row import MEANING, DisplaySettings
 from web.snapshot import Snapshot, Snapshots
-from web.standing import SIMULATED, Standing
 from web.zone import Zone
 
 _SAMPLES: Final = 15
@@ -27,7 +27,7 @@ _INCIDENTS: Final = 8
 _CHANGES: Final = 8
 
 
-class NodePage:
+class NodePageView:
     """Renders one node; its live part changes with this node, whatever the others do."""
 
     def __init__(
@@ -37,13 +37,13 @@ class NodePage:
         self._keep = milliseconds(settings.database.keep)
         self._snapshots = snapshots
         self._clock = clock
-        self._look = Look(settings.web.colours, zone)
-        self._parts = Parts()
+        self._look = DisplaySettings(settings.web.colours, zone)
+        self._parts = LiveParts()
 
     def page(self, site: str, node: str) -> str:
         now = self._clock.now()
         snapshot = self._snapshots.at(now)
-        each = snapshot.standing(NodeId(site, node))
+        each = snapshot.view(NodeId(site, node))
         live_url = url_for("node.live", site=site, node=node)
         past = self._incidents(each.facts.id)
         return render_template("node.html", live_url=live_url, **self._context(snapshot, each, past, now))
@@ -52,10 +52,10 @@ class NodePage:
         """The part that changes, or 304 while it has not."""
         now = self._clock.now()
         snapshot = self._snapshots.lately(now)
-        each = snapshot.standing(NodeId(site, node))
+        each = snapshot.view(NodeId(site, node))
         past = self._incidents(each.facts.id)
         stamp = self._store.look(lambda work: series.stamp(work, each.facts.id))
-        version = (each._replace(age=None), snapshot.fleet.blind, stamp, past)
+        version = (each._replace(age=None), snapshot.fleet.broker_down, stamp, past)
 
         def render() -> str:
             return render_template("node_live.html", **self._context(snapshot, each, past, now))
@@ -65,23 +65,23 @@ class NodePage:
     def _incidents(self, node: NodeId) -> list[Incident]:
         """Those that are open, then the latest of the others."""
 
-        def wanted(part: Part) -> Wanted:
-            return Wanted(part=part, site=node.site, node=node.node)
+        def wanted(part: IncidentPart) -> IncidentFilter:
+            return IncidentFilter(part=part, site=node.site, node=node.node)
 
-        now = self._store.look(lambda work: incidents.page(work, wanted(Part.OPEN), _INCIDENTS))
-        return now + self._store.look(lambda work: incidents.page(work, wanted(Part.PAST), _INCIDENTS))
+        now = self._store.look(lambda work: incidents.page(work, wanted(IncidentPart.OPEN), _INCIDENTS))
+        return now + self._store.look(lambda work: incidents.page(work, wanted(IncidentPart.PAST), _INCIDENTS))
 
-    def _changes(self, node: NodeId, now: Millis) -> list[Change]:
+    def _changes(self, node: NodeId, now: Millis) -> list[NodeChange]:
         return self._store.look(lambda work: changes.of(work, node, now - self._keep))
 
-    def _context(self, snapshot: Snapshot, each: Standing, past: list[Incident], now: Millis) -> Mapping[str, Any]:
+    def _context(self, snapshot: Snapshot, each: NodeView, past: list[Incident], now: Millis) -> Mapping[str, Any]:
         facts, look = each.facts, self._look
         samples = self._store.look(lambda work: series.latest(work, facts.id, _SAMPLES))
         return {
             "now": now,
             "now_full": look.zone.full(now),
             "zone": look.zone,
-            "blind": snapshot.fleet.blind,
+            "broker_down": snapshot.fleet.broker_down,
             "node": facts,
             "status": each.status.value,
             "meaning": facts.reason or MEANING[each.status],
@@ -104,7 +104,7 @@ class NodePage:
 
 
 def create(settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
-    page = NodePage(settings, store, snapshots, clock, zone=zone)
+    page = NodePageView(settings, store, snapshots, clock, zone=zone)
     blueprint = Blueprint("node", __name__, url_prefix="/node/<site>/<node>")
     blueprint.add_url_rule("", "page", page.page)
     blueprint.add_url_rule("/live", "live", page.live)

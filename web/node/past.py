@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from alerts.facts import Change
-from alerts.incident import Incident, State
+from alerts.facts import NodeChange
+from alerts.incident import Incident, IncidentState
 from alerts.rule import TITLES
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.figures import Board, Fan, Gpu
 from rigwatch.messages import Sample
 from web import units
-from web.row import Look, Moment
+from web.row import DisplaySettings, TimeText
 from web.units import Quantity
 
 _TODAY: Final[Millis] = 12 * 3_600_000
 _TONES: Final = {
-    State.RESOLVED: "offline",
-    State.DISMISSED: "offline",
-    State.PENDING: "silent",
-    State.CLEARING: "degraded",
+    IncidentState.RESOLVED: "offline",
+    IncidentState.DISMISSED: "offline",
+    IncidentState.PENDING: "silent",
+    IncidentState.CLEARING: "degraded",
 }
 
 
@@ -28,7 +28,7 @@ class SampleRow(NamedTuple):
     """A sample's figures in the order of the table's columns."""
 
     n: int
-    at: Moment
+    at: TimeText
     taken: str
     figures: tuple[Quantity, ...]
     remarks: tuple[str, ...]
@@ -53,7 +53,7 @@ class BoardRow(NamedTuple):
 class ChangeRow(NamedTuple):
     """From then on the node was in that state; `lasted` is empty for the present."""
 
-    at: Moment
+    at: TimeText
     state: str
     lasted: str
     reason: str
@@ -67,11 +67,11 @@ class IncidentLine(NamedTuple):
     evidence: str
     state: str
     tone: str
-    since: Moment
+    since: TimeText
     lasted: str
 
 
-def sample_rows(samples: Sequence[Sample], look: Look, now: Millis) -> list[SampleRow]:
+def sample_rows(samples: Sequence[Sample], look: DisplaySettings, now: Millis) -> list[SampleRow]:
     """What is wrong is said once, where it stays the same from one sample to the next."""
     above: list[dict[str, str]] = [{}, *(each.errors for each in samples)]
     return [
@@ -145,7 +145,7 @@ def _shares(gpu: Gpu) -> Quantity:
     return Quantity(f"{gpu.accepted:,}", f"/ {(gpu.rejected or 0) + (gpu.invalid or 0):,}")
 
 
-def change_rows(changes: Sequence[Change], look: Look, most: int) -> list[ChangeRow]:
+def change_rows(changes: Sequence[NodeChange], look: DisplaySettings, most: int) -> list[ChangeRow]:
     """The latest first; `changes` are in order."""
     ends = {early.at: duration(late.at - early.at) for early, late in pairwise(changes)}
     return [
@@ -154,7 +154,7 @@ def change_rows(changes: Sequence[Change], look: Look, most: int) -> list[Change
     ]
 
 
-def incident_lines(incidents: Sequence[Incident], look: Look) -> list[IncidentLine]:
+def incident_lines(incidents: Sequence[Incident], look: DisplaySettings) -> list[IncidentLine]:
     return [
         IncidentLine(
             number=each.id,

@@ -11,7 +11,7 @@ from alerts.facts import NodeFacts
 from alerts.rule import Severity
 from alerts.status import NodeStatus
 from web.errors import BadQuery
-from web.standing import Standing
+from web.node_view import NodeView
 
 SEARCH_MAX: Final = 100
 NAME_MAX: Final = 200
@@ -109,12 +109,12 @@ class Listing:
     def only(self, status: NodeStatus | None) -> "Listing":
         return replace(self, status=status)
 
-    def apply(self, standings: Iterable[Standing]) -> list[Standing]:
+    def apply(self, views: Iterable[NodeView]) -> list[NodeView]:
         """Those to be shown, in order. What is not known comes last in either direction."""
         key = _KEYS[self.sort]
-        known: list[tuple[Any, Standing]] = []
+        known: list[tuple[Any, NodeView]] = []
         unknown = []
-        for each in sorted(self._chosen(standings), key=_by_name):
+        for each in sorted(self._chosen(views), key=_by_name):
             value = key(each)
             if value is None:
                 unknown.append(each)
@@ -123,15 +123,15 @@ class Listing:
         known.sort(key=lambda pair: pair[0], reverse=self.falling)
         return [each for _, each in known] + unknown
 
-    def _chosen(self, standings: Iterable[Standing]) -> Iterable[Standing]:
+    def _chosen(self, views: Iterable[NodeView]) -> Iterable[NodeView]:
         if self.status is not None:
-            standings = (each for each in standings if each.status is self.status)
+            views = (each for each in views if each.status is self.status)
         if self.site or self.host or self.tag:
-            standings = (each for each in standings if self._is_placed(each.facts))
+            views = (each for each in views if self._is_placed(each.facts))
         if self.text:
             wanted = self.text.casefold()
-            standings = (each for each in standings if wanted in _searched(each))
-        return standings
+            views = (each for each in views if wanted in _searched(each))
+        return views
 
     def _is_placed(self, facts: NodeFacts) -> bool:
         return (
@@ -149,11 +149,11 @@ class Facets(NamedTuple):
     tags: list[str]
 
 
-def facets(standings: Iterable[Standing]) -> Facets:
+def facets(views: Iterable[NodeView]) -> Facets:
     sites: set[str] = set()
     hosts: set[str] = set()
     tags: set[str] = set()
-    for each in standings:
+    for each in views:
         sites.add(each.facts.id.site)
         hosts.add(each.facts.host)
         tags.update(each.facts.tags)
@@ -167,7 +167,7 @@ def natural(text: str) -> tuple[str | int, ...]:
     return tuple(int(part) if at % 2 else part for at, part in enumerate(_DIGITS.split(text.casefold())))
 
 
-def attention(each: Standing) -> float:
+def attention(each: NodeView) -> float:
     """Where a node stands in the order of attention: by its status, or by an incident of it that counts.
 
     One that somebody has acknowledged or silenced lifts it above the calm, below all that nobody has seen yet.
@@ -193,24 +193,24 @@ def _text(args: Mapping[str, str], name: str, longest: int) -> str:
     return value
 
 
-def _searched(each: Standing) -> str:
+def _searched(each: NodeView) -> str:
     facts = each.facts
     return " ".join((facts.title, str(facts.id), facts.host, *facts.tags)).casefold()
 
 
-def _by_name(each: Standing) -> tuple[object, ...]:
+def _by_name(each: NodeView) -> tuple[object, ...]:
     return natural(each.facts.title), each.facts.id
 
 
-def _figure(name: str) -> Callable[[Standing], float | None]:
-    def read(each: Standing) -> float | None:
+def _figure(name: str) -> Callable[[NodeView], float | None]:
+    def read(each: NodeView) -> float | None:
         value: float | None = getattr(each.facts.sample, name, None)
         return value
 
     return read
 
 
-_KEYS: Final[Mapping[Sort, Callable[[Standing], Any]]] = {
+_KEYS: Final[Mapping[Sort, Callable[[NodeView], Any]]] = {
     Sort.STATUS: attention,
     Sort.NAME: _by_name,
     Sort.PLACE: lambda each: (natural(each.facts.id.site), natural(each.facts.host)),

@@ -13,14 +13,14 @@ from rigwatch.settings import ServerSettings
 from store import Store
 from web import units
 from web.charts.lines import Range, range_links
+from web.node_view import FleetView, is_running
 from web.overview.kept import KeptRows
 from web.overview.listing import SEVERITY, Listing, Sort, facets
 from web.overview.spark import Sparks
-from web.parts import Parts, whole
+from web.parts import LiveParts, whole
 from web.rates import change, rates
-from web.row import MEANING, Look, total_rows
+from web.row import MEANING, DisplaySettings, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
-from web.standing import Fleet, is_running
 from web.zone import Zone
 
 _COLUMNS: Final = (
@@ -46,9 +46,9 @@ class Overview:
         self._snapshots = snapshots
         self._keep = settings.database.keep
         self._clock = clock
-        self._look = Look(settings.web.colours, zone)
+        self._look = DisplaySettings(settings.web.colours, zone)
         self._rows = KeptRows(self._look)
-        self._parts = Parts()
+        self._parts = LiveParts()
 
     def page(self) -> Response:
         """The whole page; its ages are of this second."""
@@ -70,7 +70,7 @@ class Overview:
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
         self._rows.forget(fleet)
-        shown = listing.apply(fleet.standings)
+        shown = listing.apply(fleet.views)
         return {
             "now": now,
             "now_full": look.zone.full(now),
@@ -85,10 +85,10 @@ class Overview:
             "lost": fleet.by_status.get(NodeStatus.LOST, 0),
             "rates": rates(fleet.rates),
             "highest_block": units.count(fleet.highest_block),
-            "change": change(fleet.rates, fleet.standings, snapshot.hour_ago),
+            "change": change(fleet.rates, fleet.views, snapshot.hour_ago),
             "incidents": sum(snapshot.incidents.values()),
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
-            "facets": facets(fleet.standings),
+            "facets": facets(fleet.views),
             "ranges": range_links(Range.parse(request.args), listing.query()),
             "shown": len(shown),
             # Joined here: a filter would escape each row that is rendered already.
@@ -110,7 +110,7 @@ class Column(NamedTuple):
     sorted: str
 
 
-class Tile(NamedTuple):
+class StatusTile(NamedTuple):
     """How many nodes have a status, and the address that lists them alone."""
 
     name: str
@@ -140,11 +140,11 @@ def _columns(listing: Listing) -> list[Column]:
     ]
 
 
-def _tiles(listing: Listing, fleet: Fleet) -> list[Tile]:
+def _tiles(listing: Listing, fleet: FleetView) -> list[StatusTile]:
     """All nodes first, then the statuses that any node has, or that the list is narrowed to."""
-    every = Tile("all", "", len(fleet.standings), listing.only(None).query(), listing.status is None)
+    every = StatusTile("all", "", len(fleet.views), listing.only(None).query(), listing.status is None)
     return [every] + [
-        Tile(status.value, MEANING[status], count, listing.only(status).query(), listing.status is status)
+        StatusTile(status.value, MEANING[status], count, listing.only(status).query(), listing.status is status)
         for status in SEVERITY
         if (count := fleet.by_status.get(status, 0)) or listing.status is status
     ]

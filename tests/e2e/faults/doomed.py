@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status, encode
-from rigwatch.mqtt import Connection, Endpoint, Login, MqttError, Will
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, MqttError, MqttLogin
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 from tests.e2e.faults.told import Death
 from tests.waiting import eventually
 
@@ -33,7 +33,7 @@ class Doomed:
     master: MasterKey
     port: int
     deaths: list[Death] = field(default_factory=list)
-    _alive: dict[str, Connection] = field(default_factory=dict)
+    _alive: dict[str, MqttConnection] = field(default_factory=dict)
     _count: int = 0
     _session: int = 0
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -89,18 +89,18 @@ class Doomed:
             raise AssertionError(str(exc)) from exc
         return True
 
-    async def _connect(self, name: str, key: NodeKey, session: int) -> Connection:
+    async def _connect(self, name: str, key: NodeKey, session: int) -> MqttConnection:
         node = NodeId(SITE, name)
-        topic = topic_of(node, Channel.STATUS)
+        topic = topic_of(node, TopicLevel.STATUS)
 
         def sealed(state: NodeState) -> bytes:
             return key.seal_key.seal(topic, encode(Status(state, session, host=name, interval=86_400)))
 
-        connection = await Connection.open(
+        connection = await MqttConnection.open(
             Endpoint("127.0.0.1", self.port),
-            Login(str(node), key.mqtt_password, str(node)),
+            MqttLogin(str(node), key.mqtt_password, str(node)),
             on_message=lambda _message: None,
-            will=Will(topic, sealed(NodeState.LOST)),
+            will=LastWill(topic, sealed(NodeState.LOST)),
         )
         async with asyncio.timeout(10):
             await connection.publish(topic, sealed(NodeState.ONLINE), retain=True)
@@ -108,7 +108,7 @@ class Doomed:
 
     async def _rob(self, name: str) -> None:
         node = NodeId(SITE, name)
-        key, topic = self.master.node_key(node), topic_of(node, Channel.REPORT)
+        key, topic = self.master.node_key(node), topic_of(node, TopicLevel.REPORT)
         for session in (2**53, 2**42):
             try:
                 connection = await self._connect(name, key, session)
@@ -122,6 +122,6 @@ class Doomed:
             except (MqttError, TimeoutError):
                 continue
 
-    async def _abort(self, *connections: Connection) -> None:
+    async def _abort(self, *connections: MqttConnection) -> None:
         for connection in connections:
             connection.abort()

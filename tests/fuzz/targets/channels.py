@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from rigwatch.http import WAIT_MAX_S, HttpError, ask, wait_asked_for
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
 from subscriber.notify.telegram import Bot
@@ -117,7 +117,7 @@ def _mail() -> Iterator[Take]:
 
 def _tried(sender: AppriseSender) -> NotSent | None:
     try:
-        sender.send(Posted(0, "x", "first", "info", "title", "body", (), 0), timeout=5)
+        sender.send(StoredNotification(0, "x", "first", "info", "title", "body", (), 0), timeout=5)
     except NotSent as exc:
         return exc
     return None

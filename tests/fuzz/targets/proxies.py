@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask import request
 from hypothesis import strategies as st
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, WebSettings
 from store import open_store
@@ -61,7 +61,7 @@ def _dashboard() -> Iterator[Take]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         with closing(open_store("sqlite:///rigwatch.db", home)) as store:
-            store.add_user("ada", HASH, Role.VIEWER, now=START)
+            store.add_user("ada", HASH, UserRole.VIEWER, now=START)
             settings = ServerSettings(web=WebSettings(trusted_proxies=("10.0.0.0/8", "fd00::/8")))
             app = create_app(settings, store, clock=FakeClock(), home=home)
             seen: list[str] = []

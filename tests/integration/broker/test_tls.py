@@ -14,8 +14,8 @@ from broker.service import new_event_loop
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
-from rigwatch.mqtt import Connection, Endpoint, Unreachable, Will
-from rigwatch.mqtt import Login as PahoLogin
+from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, Unreachable
+from rigwatch.mqtt import MqttLogin as PahoLogin
 from rigwatch.settings.server import BrokerSettings, ServerSettings
 from rigwatch.tls import ca_pem, certificate_paths
 from tests.fake_clock import START, FakeClock
@@ -34,7 +34,7 @@ async def test_a_publisher_reports_over_tls_and_its_will_is_sent(tmp_path: Path)
     async with broker_running(tmp_path, tls=True) as house, await house.watcher() as watcher:
         login = PahoLogin(str(RIG1), house.master.node_key(RIG1).mqtt_password, str(RIG1))
         endpoint = Endpoint("localhost", house.tls_port, tls=True, ca=ca_pem(house.home))
-        node = await Connection.open(endpoint, login, on_message=lambda _: None, will=Will(STATUS1, b"lost"))
+        node = await MqttConnection.open(endpoint, login, on_message=lambda _: None, will=LastWill(STATUS1, b"lost"))
         await node.publish(STATUS1, b"online", retain=True)
         assert (await watcher.receive()).payload == b"online"
         house.registry.revoke(RIG1, now=2)
@@ -48,7 +48,7 @@ async def test_a_rig_does_not_talk_to_an_impostor(tmp_path: Path) -> None:
     async with broker_running(tmp_path / "broker", tls=True) as house:
         endpoint = Endpoint("localhost", house.tls_port, tls=True, ca=ca_pem(other))
         with pytest.raises(Unreachable):
-            await Connection.open(endpoint, PahoLogin("a", "secret", "a"), on_message=lambda _: None)
+            await MqttConnection.open(endpoint, PahoLogin("a", "secret", "a"), on_message=lambda _: None)
 
 
 async def test_versions_before_tls_1_2_are_refused(tmp_path: Path) -> None:

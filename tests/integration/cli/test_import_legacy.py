@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
@@ -196,9 +196,9 @@ def test_settings_go_where_nobody_has_set_them(rigwatch: Rigwatch, local: Store)
         assert line in said
     user = local.user("walton")
     assert user
-    assert user.role is Role.VIEWER
+    assert user.role is UserRole.VIEWER
     assert user.password_hash.startswith("scrypt:")
-    (noted,) = local.look(lambda work: audit.page(work, audit.Wanted(), 10))
+    (noted,) = local.look(lambda work: audit.page(work, audit.AuditFilter(), 10))
     assert (noted.action, noted.subject) == ("user.add", "walton")
     again = imported(rigwatch, str(path))
     assert "taken" not in again

@@ -3,16 +3,16 @@
 import re
 from collections.abc import Callable
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.keys import MasterKey
 from store import Store, audit, tokens
-from store.audit import Wanted
+from store.audit import AuditFilter
 from tests.processes import Rigwatch
 
 
 def said(store: Store) -> list[tuple[str, str, str]]:
     """Who, what and of what, oldest first."""
-    listed = store.look(lambda work: audit.page(work, Wanted(), 50))
+    listed = store.look(lambda work: audit.page(work, AuditFilter(), 50))
     return [(each.who, each.action, each.subject) for each in reversed(listed)]
 
 
@@ -25,7 +25,7 @@ def test_a_token_is_printed_alone_listed_without_it_and_removed(
     token = made.stdout.strip()
     found = store.look(lambda work: tokens.find(work, tokens.hash_of(token)))
     assert found
-    assert (found.role, found.expires_at) == (Role.VIEWER, found.created_at + 90 * 86_400_000)
+    assert (found.role, found.expires_at) == (UserRole.VIEWER, found.created_at + 90 * 86_400_000)
     listed = rigwatch.run("token", "list").stdout
     assert re.fullmatch(r"prometheus\tviewer\tused never used\tends \d{4}-\d\d-\d\d \d\d:\d\d\n", listed)
     assert token not in listed

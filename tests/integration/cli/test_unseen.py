@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from alerts.book import Decision
-from alerts.engine import Outcome
-from alerts.incident import Acknowledged, Incident, Scope, State, Subject
+from alerts.engine import StepResult
+from alerts.incident import Acknowledged, Incident, IncidentState, Scope, Subject
 from alerts.rule import Rule, Severity
 from rigwatch.figures import Gpu, Miner
 from rigwatch.messages import Sample
@@ -28,9 +28,9 @@ UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 def number(store: Store) -> int:
     """Of an incident whose words were written by somebody else, all of them."""
     subject = Subject(Scope.HOST, "main", EVIL)
-    made = Incident(1, Rule.LOST, subject, State.FIRING, START, Severity.CRITICAL, evidence=EVIL, members=3)
+    made = Incident(1, Rule.LOST, subject, IncidentState.FIRING, START, Severity.CRITICAL, evidence=EVIL, members=3)
     told = Decision(1, START, "firing", EVIL)
-    store.change(lambda work: alerts.save(work, Outcome(incidents=(made,), decisions=(told,)), 1))
+    store.change(lambda work: alerts.save(work, StepResult(incidents=(made,), decisions=(told,)), 1))
     store.change(lambda work: alerts.acknowledge(work, [1], Acknowledged(START, EVIL, EVIL)))
     return made.id
 

@@ -8,9 +8,9 @@ from random import Random
 
 from publisher.dispatch import Dispatch
 from publisher.outbox import Limits, Outbox
-from publisher.session import Account, Session
+from publisher.session import NodeAccount, PublisherSession
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.clock import Clock, SystemClock
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Status
@@ -33,7 +33,7 @@ class Rig:
 
     async def measure(self, hashrate: float) -> None:
         """One sample, as the sampler gives it."""
-        await self.dispatch.keep(Summary(Reading(hashrate=hashrate)))
+        await self.dispatch.keep(UnnumberedSample(Reading(hashrate=hashrate)))
 
 
 @asynccontextmanager
@@ -51,8 +51,8 @@ async def rigging(
     clock = clock or SystemClock()
     own = outbox or Outbox(None, node, limits=LIMITS, clock=clock)
     dispatch = Dispatch(own, clock=clock)
-    account = Account(node, key, endpoint, keepalive)
-    session = Session(account, ABOUT, dispatch, clock=clock, random=Random(1))  # noqa: S311 - jitter
+    account = NodeAccount(node, key, endpoint, keepalive)
+    session = PublisherSession(account, ABOUT, dispatch, clock=clock, random=Random(1))  # noqa: S311 - jitter
     stop = asyncio.Event()
     rig = Rig(own, dispatch, stop, asyncio.create_task(session.run(stop), name="session"))
     try:

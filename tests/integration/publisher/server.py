@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, Sample, Status, decode, encode
-from rigwatch.mqtt import Connection, Endpoint, Login, Message
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS, Channel, NodeId, parse_topic, topic_of
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin, MqttMessage
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, NodeId, TopicLevel, parse_topic, topic_of
 
 
 @dataclass(slots=True)
@@ -18,12 +18,12 @@ class Server:
     answers: bool = True
     statuses: list[tuple[NodeId, Status, bool]] = field(default_factory=list)
     reports: list[tuple[NodeId, Report]] = field(default_factory=list)
-    connection: Connection | None = None
+    connection: MqttConnection | None = None
 
-    def received(self, message: Message) -> None:
+    def received(self, message: MqttMessage) -> None:
         node, channel = parse_topic(message.topic)
         plain = self.keys[node].seal_key.open(message.topic, message.payload)
-        if channel is Channel.STATUS:
+        if channel is TopicLevel.STATUS:
             self.statuses.append((node, decode(plain, Status), message.retained))
             return
         report = decode(plain, Report)
@@ -33,7 +33,7 @@ class Server:
 
     def ack(self, node: NodeId, ack: Ack) -> None:
         assert self.connection is not None
-        topic = topic_of(node, Channel.ACK)
+        topic = topic_of(node, TopicLevel.ACK)
         self.connection.publish(topic, self.keys[node].seal_key.seal(topic, encode(ack)))
 
     def states(self, node: NodeId) -> list[NodeState]:
@@ -49,8 +49,8 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """A server that listens to these nodes until the block ends."""
     server = Server(keys, answers=answers)
-    login = Login("subscriber", password, client_id="subscriber")
-    server.connection = await Connection.open(endpoint, login, on_message=server.received, keepalive=60)
+    login = MqttLogin("subscriber", password, client_id="subscriber")
+    server.connection = await MqttConnection.open(endpoint, login, on_message=server.received, keepalive=60)
     try:
         await server.connection.subscribe(ALL_STATUS, ALL_REPORTS)
         yield server

@@ -19,7 +19,7 @@ from rigwatch.home import Home
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Sample
 from rigwatch.mqtt import Endpoint
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 from rigwatch.settings.publisher import PublisherSettings
 from rigwatch.topics import NodeId
 from tests.integration.publisher.server import serving
@@ -46,7 +46,7 @@ def _node(broker: Mosquitto, node: str, /, *sources: dict[str, Any], **more: Any
 
 
 def _settings(*nodes: dict[str, Any]) -> PublisherSettings:
-    return build(PublisherSettings, {"nodes": list(nodes)}, Place("publisher.toml"))
+    return build(PublisherSettings, {"nodes": list(nodes)}, SettingPlace("publisher.toml"))
 
 
 def _keys(*names: str) -> dict[NodeId, NodeKey]:

@@ -13,7 +13,7 @@ import pytest
 
 from publisher.outbox import ERROR_NAME, Limits, Outbox
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.clock import SystemClock
 from rigwatch.topics import NodeId
 from tests.waiting import eventually
@@ -29,7 +29,7 @@ def _open(path: Path) -> Outbox:
 
 
 def _append(outbox: Outbox) -> int:
-    return outbox.append(Summary(Reading(hashrate=1.0), _LONG)).n
+    return outbox.append(UnnumberedSample(Reading(hashrate=1.0), _LONG)).n
 
 
 @contextmanager

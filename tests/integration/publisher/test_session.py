@@ -12,11 +12,11 @@ from publisher.delivery import PATIENCE
 from publisher.outbox import Outbox
 from publisher.session import REFUSED_LEAST, REFUSED_MOST, RETRY_MOST
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.clock import SystemClock
 from rigwatch.messages import Ack, NodeState
 from rigwatch.mqtt import Endpoint
-from rigwatch.topics import Channel, topic_of
+from rigwatch.topics import TopicLevel, topic_of
 from tests.fake_clock import FakeClock
 from tests.integration.publisher.rig import KEY, LIMITS, NODE, rigging
 from tests.integration.publisher.server import Server, serving
@@ -179,7 +179,7 @@ async def test_it_drops_an_ack_that_was_not_sealed_for_it(
         await eventually_async(lambda: server.states(NODE) == [NodeState.ONLINE])
         assert server.connection is not None
         for payload in (b"", b"garbage" * 10, KEY.seal_key.seal("another/topic", b'{"session":1}')):
-            await server.connection.publish(topic_of(NODE, Channel.ACK), payload)
+            await server.connection.publish(topic_of(NODE, TopicLevel.ACK), payload)
         await rig.measure(1.0)
         await eventually_async(lambda: not rig.outbox.pending() and server.samples(NODE))
         assert sum("ack dropped" in record.message for record in caplog.records) == 1
@@ -188,7 +188,7 @@ async def test_it_drops_an_ack_that_was_not_sealed_for_it(
 async def test_a_backlog_goes_out_newest_first_in_few_reports(mosquitto: Mosquitto) -> None:
     endpoint, clock = endpoint_of(mosquitto), SystemClock()
     with Outbox(None, NODE, limits=LIMITS, clock=clock) as outbox:
-        numbers = [outbox.append(Summary(Reading(hashrate=float(i)))).n for i in range(1200)]
+        numbers = [outbox.append(UnnumberedSample(Reading(hashrate=float(i)))).n for i in range(1200)]
         async with serving(endpoint, {NODE: KEY}) as server, rigging(endpoint, outbox=outbox):
             await eventually_async(lambda: not outbox.pending(), what="the backlog is acked")
             first = [sample.n for sample in server.reports[0][1].samples]

@@ -3,27 +3,27 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
+from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, MqttLogin, MqttMessage
 
-LOGIN = Login("main/rig1", "password", "main/rig1")
+LOGIN = MqttLogin("main/rig1", "password", "main/rig1")
 
 
 @dataclass(slots=True)
 class Heard:
     """What a connection received, in order."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[MqttMessage] = field(default_factory=list)
 
-    def __call__(self, message: Message) -> None:
+    def __call__(self, message: MqttMessage) -> None:
         self.messages.append(message)
 
     def payloads(self) -> list[bytes]:
         return [message.payload for message in self.messages]
 
 
-def as_client(name: str) -> Login:
+def as_client(name: str) -> MqttLogin:
     """Whoever this is; two connections with one client id would throw each other out."""
-    return Login(name, "password", name)
+    return MqttLogin(name, "password", name)
 
 
 async def connect(
@@ -31,13 +31,13 @@ async def connect(
     name: str = "main/rig1",
     *,
     heard: Heard | None = None,
-    will: Will | None = None,
+    will: LastWill | None = None,
     keepalive: int = 10,
     timeout: float = 10,
     ca: str | None = None,
-) -> Connection:
+) -> MqttConnection:
     """Over TLS when there is an authority to trust."""
-    return await Connection.open(
+    return await MqttConnection.open(
         Endpoint("127.0.0.1", port, tls=ca is not None, ca=ca),
         as_client(name),
         on_message=heard or Heard(),
@@ -53,6 +53,6 @@ async def in_time(future: "asyncio.Future[str] | asyncio.Future[None]", seconds:
         return await future
 
 
-def reached(messages: list[Message], count: int) -> bool:
+def reached(messages: list[MqttMessage], count: int) -> bool:
     """Whether exactly so many have come."""
     return len(messages) == count

@@ -5,13 +5,22 @@ import signal
 
 import pytest
 
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, MqttError, Refused, Unreachable, Will
+from rigwatch.mqtt import (
+    Endpoint,
+    LastWill,
+    MqttConnection,
+    MqttError,
+    MqttLogin,
+    MqttMessage,
+    MqttRefused,
+    Unreachable,
+)
 from tests.integration.rigwatch.connecting import Heard, connect, in_time
 from tests.mosquitto import Mosquitto, StartMosquitto
 from tests.ports import free_port
 from tests.waiting import eventually_async
 
-WILL = Will("status/rig1", b"lost")
+WILL = LastWill("status/rig1", b"lost")
 
 
 async def test_a_message_is_published_and_received(mosquitto: Mosquitto) -> None:
@@ -23,7 +32,10 @@ async def test_a_message_is_published_and_received(mosquitto: Mosquitto) -> None
     await eventually_async(lambda: len(heard.messages) >= 2)
     await reader.close()
     await writer.close()
-    assert heard.messages == [Message("a/1", b"a/1", retained=False), Message("b/2/3", b"b/2/3", retained=False)]
+    assert heard.messages == [
+        MqttMessage("a/1", b"a/1", retained=False),
+        MqttMessage("b/2/3", b"b/2/3", retained=False),
+    ]
 
 
 async def test_a_retained_message_is_told_from_a_live_one(mosquitto: Mosquitto) -> None:
@@ -36,7 +48,7 @@ async def test_a_retained_message_is_told_from_a_live_one(mosquitto: Mosquitto) 
     await eventually_async(lambda: len(heard.messages) == 2)
     await reader.close()
     await writer.close()
-    assert heard.messages == [Message("a", b"old", retained=True), Message("a", b"new", retained=False)]
+    assert heard.messages == [MqttMessage("a", b"old", retained=True), MqttMessage("a", b"new", retained=False)]
 
 
 async def test_a_message_of_qos_0_is_done_at_once(mosquitto: Mosquitto) -> None:
@@ -87,8 +99,8 @@ async def test_dropping_the_connection_makes_the_broker_publish_the_will(mosquit
     await eventually_async(lambda: late.messages)
     await watcher.close()
     await newcomer.close()
-    assert heard.messages == [Message(WILL.topic, WILL.payload, retained=False)]
-    assert late.messages == [Message(WILL.topic, WILL.payload, retained=True)]
+    assert heard.messages == [MqttMessage(WILL.topic, WILL.payload, retained=False)]
+    assert late.messages == [MqttMessage(WILL.topic, WILL.payload, retained=True)]
     assert not rig.lost.done()
 
 
@@ -123,9 +135,9 @@ async def test_an_orderly_end_is_one_although_answers_lie_unread(mosquitto: Mosq
 async def test_a_wrong_password_is_refused_as_a_login_and_is_not_repeated(start_mosquitto: StartMosquitto) -> None:
     broker = start_mosquitto(passwords={"main/rig1": "right"})
     endpoint = Endpoint("127.0.0.1", broker.port)
-    login = Login("main/rig1", "wrong-password", "main/rig1")
-    with pytest.raises(Refused, match="Not authorized") as refusal:
-        await Connection.open(endpoint, login, on_message=Heard())
+    login = MqttLogin("main/rig1", "wrong-password", "main/rig1")
+    with pytest.raises(MqttRefused, match="Not authorized") as refusal:
+        await MqttConnection.open(endpoint, login, on_message=Heard())
     assert refusal.value.login
     assert "wrong-password" not in f"{refusal.value} {login!r}"
     assert str(endpoint) in str(refusal.value)
@@ -133,8 +145,8 @@ async def test_a_wrong_password_is_refused_as_a_login_and_is_not_repeated(start_
 
 async def test_the_right_password_is_let_in(start_mosquitto: StartMosquitto) -> None:
     broker = start_mosquitto(passwords={"main/rig1": "right"})
-    login = Login("main/rig1", "right", "main/rig1")
-    connection = await Connection.open(Endpoint("127.0.0.1", broker.port), login, on_message=Heard())
+    login = MqttLogin("main/rig1", "right", "main/rig1")
+    connection = await MqttConnection.open(Endpoint("127.0.0.1", broker.port), login, on_message=Heard())
     await connection.close()
 
 
@@ -147,7 +159,7 @@ async def test_a_port_where_nobody_listens_is_unreachable() -> None:
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
 async def test_a_host_that_does_not_exist_is_unreachable(host: str) -> None:
     with pytest.raises(Unreachable, match=r"^mqtt://"):
-        await Connection.open(Endpoint(host, 1883), Login("a", "b", "c"), on_message=Heard())
+        await MqttConnection.open(Endpoint(host, 1883), MqttLogin("a", "b", "c"), on_message=Heard())
 
 
 async def test_when_the_broker_dies_the_connection_is_lost_and_all_that_waits_fails(mosquitto: Mosquitto) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from rigwatch.mqtt import MqttError, Refused, Unreachable, Will
+from rigwatch.mqtt import LastWill, MqttError, MqttRefused, Unreachable
 from tests.integration.rigwatch.connecting import Heard, connect, in_time, reached
 from tests.scripted_broker import ACCEPTED, CONNECT, DISCONNECT, PINGREQ, PUBLISH, SUBSCRIBE, Packet, scripted_broker
 from tests.waiting import eventually_async
@@ -23,7 +23,7 @@ def message(topic: bytes, payload: bytes) -> bytes:
 
 async def test_connect_says_what_the_protocol_asks_for() -> None:
     async with scripted_broker(accepting) as broker:
-        connection = await connect(broker.port, keepalive=7, will=Will("w", b"x"))
+        connection = await connect(broker.port, keepalive=7, will=LastWill("w", b"x"))
         await connection.close()
         await eventually_async(lambda: broker.kinds() == [CONNECT, DISCONNECT])
     # MQTT 3.1.1, §3.1: name, level 4, flags (user, password, retained will of QoS 1, clean session), keep-alive.
@@ -65,7 +65,7 @@ async def test_a_refused_filter_is_named_and_the_granted_one_is_not() -> None:
 
     async with scripted_broker(answer) as broker:
         connection = await connect(broker.port)
-        with pytest.raises(Refused, match=r"^not allowed to subscribe to theirs$") as refusal:
+        with pytest.raises(MqttRefused, match=r"^not allowed to subscribe to theirs$") as refusal:
             await connection.subscribe("ours", "theirs")
         await connection.close()
     assert not refusal.value.login
@@ -74,7 +74,7 @@ async def test_a_refused_filter_is_named_and_the_granted_one_is_not() -> None:
 @pytest.mark.parametrize(("code", "login"), [(2, True), (3, False), (4, True), (5, True)])
 async def test_a_refusal_tells_whether_the_login_was_meant(code: int, *, login: bool) -> None:
     async with scripted_broker(lambda _: bytes([0x20, 2, 0, code])) as broker:
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(MqttRefused) as refusal:
             await connect(broker.port)
         assert refusal.value.login is login
         await eventually_async(lambda: broker.open == 0, timeout=3)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rigwatch.errors import SettingsError
-from rigwatch.mqtt import Connection, Endpoint, Message, Unreachable
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttMessage, Unreachable
 from tests.certificates import Authority, authority
 from tests.integration.rigwatch.connecting import LOGIN, Heard, connect, in_time, reached
 from tests.integration.rigwatch.test_mqtt_answers import accepting, message
@@ -63,7 +63,7 @@ async def test_without_an_authority_of_its_own_the_systems_are_asked(
 ) -> None:
     endpoint = Endpoint("127.0.0.1", serving(start_mosquitto, trusted), tls=True)
     with pytest.raises(Unreachable, match="TLS: "):
-        await Connection.open(endpoint, LOGIN, on_message=Heard())
+        await MqttConnection.open(endpoint, LOGIN, on_message=Heard())
 
 
 async def test_a_server_without_tls_is_unreachable_over_tls(mosquitto: Mosquitto, trusted: Authority) -> None:
@@ -87,15 +87,15 @@ async def test_messages_of_one_tls_record_are_delivered_without_waiting_for_more
 
 
 async def test_messages_held_back_in_tls_are_delivered_after_a_pause(trusted: Authority) -> None:
-    heard: list[Message] = []
+    heard: list[MqttMessage] = []
     async with scripted_broker(accepting, tls=trusted.server_context()) as broker:
 
-        def hear_and_pause(received: Message) -> None:
+        def hear_and_pause(received: MqttMessage) -> None:
             heard.append(received)
             connection.pause()
 
         endpoint = Endpoint("127.0.0.1", broker.port, tls=True, ca=trusted.pem)
-        connection = await Connection.open(endpoint, LOGIN, on_message=hear_and_pause)
+        connection = await MqttConnection.open(endpoint, LOGIN, on_message=hear_and_pause)
         broker.send(message(b"a", b"1") + message(b"a", b"2") + message(b"a", b"3"))
         for count in (1, 2, 3):
             await eventually_async(partial(reached, heard, count), timeout=3)

@@ -14,7 +14,7 @@ from broker.rights import Role
 from publisher.outbox import Limits, Outbox
 from publisher.outbox_file import path_of
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.home import Home
 from rigwatch.lock import private_lock
 from rigwatch.registry import Registry
@@ -76,7 +76,7 @@ def test_locks_and_databases_are_private_where_no_command_has_set_the_umask(tmp_
         AccountFile.of(home).add("x", Role.CONSUMER)
         open_store("sqlite:///rigwatch.db", home).close()
         outbox = Outbox(path_of(home.outbox, NODE), NODE, limits=Limits(9, 9999), clock=FakeClock())
-        outbox.append(Summary(Reading(hashrate=1.0)))
+        outbox.append(UnnumberedSample(Reading(hashrate=1.0)))
         with outbox, private_lock(lock, timeout=1):
             assert mode(lock) == 0o600
             assert open_to_others(tmp_path) == []

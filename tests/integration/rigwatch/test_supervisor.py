@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from rigwatch.clock import SystemClock
-from rigwatch.supervisor import Part, PartFailed, Supervisor
+from rigwatch.supervisor import PartFailed, SupervisedPart, Supervisor
 from tests.waiting import eventually_async
 
 # A part in miniature: it notes its process id, and ends when its standard input does.
@@ -21,8 +21,8 @@ FAILS = "import sys; open(sys.argv[1], 'a').write('tried\\n'); sys.exit(2)"
 DEAF = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n')\nwhile True: time.sleep(60)"
 
 
-def part(name: str, program: str, folder: Path) -> Part:
-    return Part(name, [sys.executable, "-c", program, str(folder / name)])
+def part(name: str, program: str, folder: Path) -> SupervisedPart:
+    return SupervisedPart(name, [sys.executable, "-c", program, str(folder / name)])
 
 
 def lines(folder: Path, name: str) -> list[str]:
@@ -33,7 +33,7 @@ def lines(folder: Path, name: str) -> list[str]:
 class Running:
     """A supervisor at work, and what a test asks of it."""
 
-    def __init__(self, parts: Sequence[Part], *, stop_within: float = 10.0) -> None:
+    def __init__(self, parts: Sequence[SupervisedPart], *, stop_within: float = 10.0) -> None:
         self.stop = asyncio.Event()
         self.started = asyncio.Event()
         supervisor = Supervisor(parts, clock=SystemClock(), environ=os.environ, stop_within=stop_within)
@@ -60,7 +60,7 @@ async def test_it_stops_all_when_a_part_says_no_at_its_first_start(tmp_path: Pat
 
 
 async def test_it_says_no_when_a_part_cannot_be_started(tmp_path: Path) -> None:
-    running = Running([part("good", STAYS, tmp_path), Part("gone", [str(tmp_path / "no such program")])])
+    running = Running([part("good", STAYS, tmp_path), SupervisedPart("gone", [str(tmp_path / "no such program")])])
     with pytest.raises(PartFailed, match="gone could not start"):
         await running.task
 
@@ -70,7 +70,7 @@ async def test_it_starts_a_part_again_whose_program_was_away_for_a_moment(
 ) -> None:
     program = tmp_path / "python"
     program.symlink_to(sys.executable)
-    running = Running([Part("one", [str(program), "-S", "-c", STAYS, str(tmp_path / "one")])])
+    running = Running([SupervisedPart("one", [str(program), "-S", "-c", STAYS, str(tmp_path / "one")])])
     await eventually_async(lambda: len(lines(tmp_path, "one")) == 1)
     program.unlink()
     psutil.Process(int(lines(tmp_path, "one")[0])).kill()
@@ -84,7 +84,10 @@ async def test_it_starts_a_part_again_whose_program_was_away_for_a_moment(
 async def test_it_stops_parts_in_the_opposite_order(tmp_path: Path) -> None:
     order = tmp_path / "order"
     program = "import sys; open(sys.argv[2], 'w'); sys.stdin.read(); open(sys.argv[1], 'a').write(sys.argv[2][-1])"
-    parts = [Part(name, [sys.executable, "-c", program, str(order), str(tmp_path / name)]) for name in ("a", "b", "c")]
+    parts = [
+        SupervisedPart(name, [sys.executable, "-c", program, str(order), str(tmp_path / name)])
+        for name in ("a", "b", "c")
+    ]
     running = Running(parts)
     await eventually_async(lambda: all((tmp_path / name).exists() for name in "abc"))
     running.stop.set()
@@ -104,7 +107,7 @@ async def test_it_stops_before_all_parts_were_started(tmp_path: Path) -> None:
     async def never() -> None:
         await asyncio.Event().wait()
 
-    waits = Part("waits", part("waits", STAYS, tmp_path).command, never)
+    waits = SupervisedPart("waits", part("waits", STAYS, tmp_path).command, never)
     running = Running([waits, part("later", STAYS, tmp_path)])
     await eventually_async(lambda: len(lines(tmp_path, "waits")) == 1)
     running.stop.set()

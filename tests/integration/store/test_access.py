@@ -2,44 +2,44 @@
 
 import pytest
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.errors import NotDone, StoreError
 from store import Store, audit, tokens, users
-from store.audit import Wanted
-from store.work import Work
+from store.audit import AuditFilter
+from store.work import Transaction
 from tests.fake_clock import START
 
 MINUTE = 60_000
 
 
 def test_the_last_admin_keeps_role_and_place(store: Store) -> None:
-    store.add_user("ann", "hash", Role.ADMIN, now=START)
-    store.add_user("bob", "hash", Role.VIEWER, now=START)
+    store.add_user("ann", "hash", UserRole.ADMIN, now=START)
+    store.add_user("bob", "hash", UserRole.VIEWER, now=START)
     for do in (
-        lambda work: users.set_role(work, "ann", Role.VIEWER),
+        lambda work: users.set_role(work, "ann", UserRole.VIEWER),
         lambda work: users.remove_but_the_last_admin(work, "ann"),
     ):
         with pytest.raises(NotDone, match="ann: is the last admin"):
             store.change(do)
-    store.change(lambda work: users.set_role(work, "bob", Role.ADMIN))
+    store.change(lambda work: users.set_role(work, "bob", UserRole.ADMIN))
     store.change(lambda work: users.remove_but_the_last_admin(work, "ann"))
-    assert [(user.name, user.role) for user in store.users()] == [("bob", Role.ADMIN)]
+    assert [(user.name, user.role) for user in store.users()] == [("bob", UserRole.ADMIN)]
 
 
 def test_a_token_is_found_by_its_hash_alone(store: Store) -> None:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda work: tokens.add(work, "api", Role.VIEWER, hashed, now=START, expires_at=START + MINUTE))
+    store.change(lambda work: tokens.add(work, "api", UserRole.VIEWER, hashed, now=START, expires_at=START + MINUTE))
     found = store.look(lambda work: tokens.find(work, hashed))
     assert found
     assert (found.name, found.role, found.is_over(START), found.is_over(START + MINUTE)) == (
-        *("api", Role.VIEWER),
+        *("api", UserRole.VIEWER),
         *(False, True),
     )
     assert store.look(lambda work: tokens.find(work, tokens.hash_of(tokens.make()))) is None
     assert token not in str(store.look(lambda work: work.rows("SELECT * FROM api_token")))
     with pytest.raises(NotDone, match="token api: is there already"):
-        store.change(lambda work: tokens.add(work, "api", Role.ADMIN, "x", now=START, expires_at=None))
+        store.change(lambda work: tokens.add(work, "api", UserRole.ADMIN, "x", now=START, expires_at=None))
     store.change(lambda work: tokens.remove(work, "api"))
     with pytest.raises(NotDone, match="token api: there is none"):
         store.change(lambda work: tokens.remove(work, "api"))
@@ -51,7 +51,7 @@ def test_what_cannot_be_a_token_has_no_hash(text: str) -> None:
 
 
 def test_the_last_use_is_noted_once_a_minute(store: Store) -> None:
-    store.change(lambda work: tokens.add(work, "api", Role.VIEWER, "h", now=START, expires_at=None))
+    store.change(lambda work: tokens.add(work, "api", UserRole.VIEWER, "h", now=START, expires_at=None))
 
     def wants(now: int) -> bool:
         found = store.look(lambda work: tokens.find(work, "h"))
@@ -65,11 +65,11 @@ def test_the_last_use_is_noted_once_a_minute(store: Store) -> None:
     assert wants(START - MINUTE)
 
 
-def record(work: Work, action: str, subject: str = "main/rig1", *, who: str = "ann", detail: str = "") -> None:
+def record(work: Transaction, action: str, subject: str = "main/rig1", *, who: str = "ann", detail: str = "") -> None:
     audit.record(work, who=who, action=action, subject=subject, detail=detail, now=START)
 
 
-def actions(store: Store, wanted: Wanted, limit: int = 10, before: int | None = None) -> list[str]:
+def actions(store: Store, wanted: AuditFilter, limit: int = 10, before: int | None = None) -> list[str]:
     return [each.action for each in store.look(lambda work: audit.page(work, wanted, limit, before=before))]
 
 
@@ -77,29 +77,29 @@ def test_the_list_is_read_newest_first_and_narrowed(store: Store) -> None:
     store.change(lambda work: record(work, "node.enroll"))
     store.change(lambda work: record(work, "node.rename", detail="to 100% Üb_er!"))
     store.change(lambda work: record(work, "user.add", "bob", who="root"))
-    assert actions(store, Wanted()) == ["user.add", "node.rename", "node.enroll"]
-    assert actions(store, Wanted(kind="node")) == ["node.rename", "node.enroll"]
-    assert actions(store, Wanted(who="root")) == ["user.add"]
-    assert actions(store, Wanted(text="100%")) == ["node.rename"]
-    assert actions(store, Wanted(text="B_ER!")) == ["node.rename"]
-    assert actions(store, Wanted(text="_")) == ["node.rename"]
-    assert actions(store, Wanted(text="%%")) == []
-    assert actions(store, Wanted(kind="nod")) == []
-    newest = store.look(lambda work: audit.page(work, Wanted(), 1))[0]
-    assert actions(store, Wanted(), 1, newest.number) == ["node.rename"]
+    assert actions(store, AuditFilter()) == ["user.add", "node.rename", "node.enroll"]
+    assert actions(store, AuditFilter(kind="node")) == ["node.rename", "node.enroll"]
+    assert actions(store, AuditFilter(who="root")) == ["user.add"]
+    assert actions(store, AuditFilter(text="100%")) == ["node.rename"]
+    assert actions(store, AuditFilter(text="B_ER!")) == ["node.rename"]
+    assert actions(store, AuditFilter(text="_")) == ["node.rename"]
+    assert actions(store, AuditFilter(text="%%")) == []
+    assert actions(store, AuditFilter(kind="nod")) == []
+    newest = store.look(lambda work: audit.page(work, AuditFilter(), 1))[0]
+    assert actions(store, AuditFilter(), 1, newest.number) == ["node.rename"]
 
 
 def test_a_line_goes_with_its_change(store: Store) -> None:
-    def broken(work: Work) -> None:
+    def broken(work: Transaction) -> None:
         record(work, "node.enroll")
         raise StoreError("the change failed")
 
     with pytest.raises(StoreError):
         store.change(broken)
-    assert actions(store, Wanted()) == []
+    assert actions(store, AuditFilter()) == []
 
 
 def test_names_that_no_database_could_hold_are_held(store: Store) -> None:
     store.change(lambda work: record(work, "user.add", "a\0b", detail="x" * 10_000))
-    (entry,) = store.look(lambda work: audit.page(work, Wanted(), 5))
+    (entry,) = store.look(lambda work: audit.page(work, AuditFilter(), 5))
     assert (entry.subject, len(entry.detail)) == ("ab", 500)

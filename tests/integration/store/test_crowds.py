@@ -3,7 +3,7 @@
 import pytest
 
 from store import Store, crowds
-from store.work import Work
+from store.work import Transaction
 
 _INCIDENT = """
 INSERT INTO incident (id, rule, scope, site, name, state, severity, since, live, detail)
@@ -11,7 +11,7 @@ VALUES (?, 'lost', 'node', 'main', ?, 'resolved', 'critical', ?, ?, '{}')
 """
 
 
-def rows(work: Work, table: str) -> int:
+def rows(work: Transaction, table: str) -> int:
     return int(work.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - names of the test
 
 
@@ -20,7 +20,7 @@ def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
 ) -> None:
     monkeypatch.setattr(crowds, "INCIDENTS_MAX", 10)
 
-    def fill(work: Work) -> None:
+    def fill(work: Transaction) -> None:
         work.run_many(_INCIDENT, [(number, "flaps", number, int(number == 1)) for number in range(1, 31)])
         work.run_many(_INCIDENT, [(number, "quiet", number, 0) for number in range(31, 41)])
         work.run_many(
@@ -37,7 +37,7 @@ def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
 
 
 def test_of_an_endless_story_the_latest_lines_are_kept(store: Store) -> None:
-    def fill(work: Work) -> None:
+    def fill(work: Transaction) -> None:
         work.run_many(
             "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, 1, 'pending', '')",
             [(number, 1 if number % 4 else 2) for number in range(1, 1001)],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.facts import Change
+from alerts.facts import NodeChange
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from store import Store, changes
@@ -16,7 +16,7 @@ def rows(store: Store) -> int:
     return int(store.look(lambda work: work.rows("SELECT count(*) FROM node_change"))[0][0])
 
 
-def past(store: Store, since: Millis = START - 1) -> list[Change]:
+def past(store: Store, since: Millis = START - 1) -> list[NodeChange]:
     return store.look(lambda work: changes.of(work, rig().id, since))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from store import Store, Unstorable, Verdict
-from store.work import Work
+from store.work import Transaction
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
 
@@ -85,7 +85,7 @@ def test_what_is_to_be_done_with_a_batch_is_done_once_though_it_is_written_twice
 def test_what_cannot_be_done_with_a_batch_undoes_it_and_is_not_tried_again(store: Store) -> None:
     done = []
 
-    def fail(_work: Work, _verdicts: list[Verdict]) -> None:
+    def fail(_work: Transaction, _verdicts: list[Verdict]) -> None:
         done.append(1)
         raise Unstorable("database: does not fit")
 

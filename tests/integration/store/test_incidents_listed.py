@@ -4,19 +4,25 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.engine import Outcome
-from alerts.incident import Acknowledged, Incident, Scope, State, Subject
-from alerts.mute import Matcher, Mute, MuteKind
+from alerts.engine import StepResult
+from alerts.incident import Acknowledged, Incident, IncidentState, Scope, Subject
 from alerts.rule import Rule, Severity
+from alerts.silence import Matcher, Silence, SilenceKind
 from store import Store, alerts, incidents, marks, outbox, silences
-from store.incidents import Part, Place, Wanted
+from store.incidents import IncidentCursor, IncidentFilter, IncidentPart
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will
 
 
 def node(
-    number: int, site: str, name: str, *, rule: Rule = Rule.LOST, state: State = State.RESOLVED, **more: object
+    number: int,
+    site: str,
+    name: str,
+    *,
+    rule: Rule = Rule.LOST,
+    state: IncidentState = IncidentState.RESOLVED,
+    **more: object,
 ) -> Incident:
     """Number `number` began so many seconds after the beginning."""
     subject = Subject(Scope.NODE, site, name)
@@ -26,13 +32,19 @@ def node(
 STORED = (
     node(1, "garage", "rig1"),
     node(2, "garage", "rig2", rule=Rule.HOT, severity=Severity.CRITICAL),
-    node(3, "attic", "rig1", state=State.DISMISSED),
-    node(4, "garage", "rig1", state=State.FIRING, parent=6),
-    node(5, "garage", "rig2", state=State.FIRING, parent=6),
+    node(3, "attic", "rig1", state=IncidentState.DISMISSED),
+    node(4, "garage", "rig1", state=IncidentState.FIRING, parent=6),
+    node(5, "garage", "rig2", state=IncidentState.FIRING, parent=6),
     Incident(
-        6, Rule.LOST, Subject(Scope.HOST, "garage", "box1"), State.FIRING, START + 6000, members=2, fired_at=START
+        6,
+        Rule.LOST,
+        Subject(Scope.HOST, "garage", "box1"),
+        IncidentState.FIRING,
+        START + 6000,
+        members=2,
+        fired_at=START,
     ),
-    node(7, "attic", "rig1", state=State.PENDING, severity=Severity.INFO),
+    node(7, "attic", "rig1", state=IncidentState.PENDING, severity=Severity.INFO),
 )
 
 
@@ -40,16 +52,21 @@ STORED = (
 def filled(store: Store) -> Store:
     store.write([rig("rig1", "garage").heard(birth(host="box1", name="The 100% loud_one"))])
     store.write([rig("rig2", "garage").heard(birth(host="box1")), rig("rig1", "attic").heard(birth(host="Attic-PC"))])
-    store.change(lambda work: alerts.save(work, Outcome(incidents=STORED), 1))
+    store.change(lambda work: alerts.save(work, StepResult(incidents=STORED), 1))
     return store
 
 
 def listed(
-    store: Store, part: Part = Part.OPEN, *, limit: int = 50, before: Place | None = None, **more: object
+    store: Store,
+    part: IncidentPart = IncidentPart.OPEN,
+    *,
+    limit: int = 50,
+    before: IncidentCursor | None = None,
+    **more: object,
 ) -> list[int]:
-    wanted = Wanted(part, **more)  # type: ignore[arg-type]
+    wanted = IncidentFilter(part, **more)  # type: ignore[arg-type]
     found = store.look(lambda work: incidents.page(work, wanted, limit, before=before))
-    assert part is not Part.OPEN or store.look(lambda work: incidents.count(work, wanted)) >= len(found)
+    assert part is not IncidentPart.OPEN or store.look(lambda work: incidents.count(work, wanted)) >= len(found)
     return [each.id for each in found]
 
 
@@ -62,11 +79,11 @@ def test_a_group_stands_for_its_members_unless_they_are_asked_for(filled: Store)
 
 
 def test_a_list_is_narrowed_by_everything_that_is_given(filled: Store) -> None:
-    assert listed(filled, Part.PAST) == [2, 1]
-    assert listed(filled, Part.DISMISSED) == [3]
-    assert listed(filled, Part.PAST, rule=Rule.HOT) == [2]
-    assert listed(filled, Part.PAST, severity=Severity.CRITICAL) == [2]
-    assert listed(filled, Part.PAST, severity=Severity.CRITICAL, rule=Rule.LOST) == []
+    assert listed(filled, IncidentPart.PAST) == [2, 1]
+    assert listed(filled, IncidentPart.DISMISSED) == [3]
+    assert listed(filled, IncidentPart.PAST, rule=Rule.HOT) == [2]
+    assert listed(filled, IncidentPart.PAST, severity=Severity.CRITICAL) == [2]
+    assert listed(filled, IncidentPart.PAST, severity=Severity.CRITICAL, rule=Rule.LOST) == []
     assert listed(filled, severity=Severity.INFO, site="attic") == [7]
     assert listed(filled, site="nowhere") == []
 
@@ -85,10 +102,10 @@ def test_a_text_is_looked_for_in_site_node_name_and_host(filled: Store, text: st
 def test_pages_follow_each_other_also_where_several_began_at_once(store: Store) -> None:
     same = [node(number, "garage", f"rig{number}") for number in range(1, 8)]
     begun = [Incident(**{**{f: getattr(e, f) for f in e.__struct_fields__}, "since": START}) for e in same]
-    store.change(lambda work: alerts.save(work, Outcome(incidents=tuple(begun)), 1))
-    first = listed(store, Part.PAST, limit=3)
-    second = listed(store, Part.PAST, limit=3, before=Place(START, first[-1]))
-    third = listed(store, Part.PAST, limit=3, before=Place(START, second[-1]))
+    store.change(lambda work: alerts.save(work, StepResult(incidents=tuple(begun)), 1))
+    first = listed(store, IncidentPart.PAST, limit=3)
+    second = listed(store, IncidentPart.PAST, limit=3, before=IncidentCursor(START, first[-1]))
+    third = listed(store, IncidentPart.PAST, limit=3, before=IncidentCursor(START, second[-1]))
     assert [first, second, third] == [[7, 6, 5], [4, 3, 2], [1]]
 
 
@@ -109,7 +126,7 @@ def test_the_messages_of_an_incident_are_those_that_spoke_of_it(store: Store) ->
         assert [each.kind for each in sent] == ["first", "recovery"]
         assert sent[0].incidents == (number,)
         assert sent[1].incidents == (1, 2)
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
 
 
 def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> None:
@@ -126,8 +143,8 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     assert not has_changed()
     store.change(lambda work: alerts.acknowledge(work, [1], Acknowledged(START, "ann")))
     assert has_changed()
-    mute = Mute(0, MuteKind.SILENCE, Matcher(site="x"), START, START + 1000, "ann", "", START)
-    number = store.change(lambda work: silences.add(work, mute))
+    silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + 1000, "ann", "", START)
+    number = store.change(lambda work: silences.add(work, silence))
     assert has_changed()
     store.change(lambda work: silences.end(work, number, by="ben", now=START + 1))
     assert has_changed()
@@ -138,7 +155,7 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     driver.hear(report(sample(START, n=START, hashrate=1), session=2))
     driver.hear(report(sample(START + 1, n=START + 1, hashrate=2), session=2))
     assert not has_changed(), "reports alone are no news"
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
 
 
 def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(store: Store) -> None:
@@ -149,13 +166,13 @@ def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(sto
     before = store.stamp()
     driver.tick(2)
     assert store.stamp() != before
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
 
 
 def test_silences_are_told_by_when_they_were(store: Store) -> None:
     def add(begin: int, end: int, by: str) -> int:
-        mute = Mute(0, MuteKind.SILENCE, Matcher(site=by), START + begin, START + end, by, "why", START)
-        return store.change(lambda work: silences.add(work, mute))
+        silence = Silence(0, SilenceKind.SILENCE, Matcher(site=by), START + begin, START + end, by, "why", START)
+        return store.change(lambda work: silences.add(work, silence))
 
     past, now, planned = add(-20, -10, "past"), add(-10, 50, "now"), add(100, 200, "planned")
     assert [each.id for each in store.look(lambda work: silences.running(work, START))] == [now, planned]
@@ -172,15 +189,15 @@ def test_what_is_over_is_forgotten_with_its_silences_and_what_runs_is_kept(store
     for said in (birth(), will(), birth(2)):
         driver.hear(said)
     for length in (1000, 10**11):
-        mute = Mute(0, MuteKind.SILENCE, Matcher(site="x"), START, START + length, "ann", "", START)
-        store.change(lambda work, mute=mute: silences.add(work, mute))  # type: ignore[misc]
+        silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + length, "ann", "", START)
+        store.change(lambda work, silence=silence: silences.add(work, silence))  # type: ignore[misc]
     posted = store.look(outbox.left)
     store.change(lambda work: outbox.sent(work, [each.id for each in posted], START))
     driver.tick(2 * 86_400)
     assert store.look(lambda work: alerts.one(work, 1)) is None
     assert store.look(lambda work: alerts.story(work, 1)) == []
     assert [each.id for each in store.look(lambda work: silences.running(work, START))] == [2]
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
 
 
 def test_a_channel_whose_address_was_changed_is_not_called_refused_any_more(store: Store) -> None:
@@ -190,7 +207,7 @@ def test_a_channel_whose_address_was_changed_is_not_called_refused_any_more(stor
     driver.tick()
     assert store.refused_channels() == {}
     store.change(lambda work: outbox.refuse(work, "web", "x", why="no", now=START))
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
     driver.tick()
     assert store.refused_channels() == {"web": "no"}
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)

@@ -2,12 +2,12 @@
 
 from datetime import UTC
 
-from alerts.mute import Matcher, Mute, MuteKind, at_work
+from alerts.silence import Matcher, Silence, SilenceKind, at_work
 from alerts.status import NodeStatus
 from store import Store, silences
 from tests.fake_clock import START
 from tests.rigs import birth, goodbye, rig
-from web.standing import fleet_at
+from web.node_view import fleet_at
 
 
 def test_a_node_that_stopped_within_its_maintenance_is_shown_as_in_maintenance(store: Store) -> None:
@@ -15,16 +15,14 @@ def test_a_node_that_stopped_within_its_maintenance_is_shown_as_in_maintenance(s
     for each in (inside, outside):
         store.write([each.heard(birth()), each.heard(goodbye())])
     before = store.stamp()
-    mute = Mute(0, MuteKind.MAINTENANCE, Matcher(site="garage"), START, START + 60_000, "ann", "fans", START)
-    store.change(lambda work: silences.add(work, mute))
+    silence = Silence(0, SilenceKind.MAINTENANCE, Matcher(site="garage"), START, START + 60_000, "ann", "fans", START)
+    store.change(lambda work: silences.add(work, silence))
     assert store.stamp() != before
     store.beat("subscriber", START, START - 1000)
 
     def statuses(now: int) -> list[NodeStatus]:
-        is_maintained = at_work(store.mutes(now), now, UTC)
-        return [
-            each.status for each in fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained).standings
-        ]
+        is_maintained = at_work(store.silences(now), now, UTC)
+        return [each.status for each in fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained).views]
 
     assert statuses(START) == [NodeStatus.OFFLINE, NodeStatus.MAINTENANCE]
     store.beat("subscriber", START + 60_000, START - 1000)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from alerts.incident import Incident, Scope, State, Subject
+from alerts.incident import Incident, IncidentState, Scope, Subject
 from alerts.rule import Rule
 from rigwatch.errors import NotDone
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import Store, alerts, marks, nodes, reader
-from store.work import Work
+from store.work import Transaction
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample
 
@@ -23,8 +23,8 @@ def known(store: Store) -> Store:
     return store
 
 
-def past_incident(work: Work) -> None:
-    incident = Incident(7, Rule.LOST, Subject(Scope.NODE, "main", "rig1"), State.RESOLVED, START - HOUR)
+def past_incident(work: Transaction) -> None:
+    incident = Incident(7, Rule.LOST, Subject(Scope.NODE, "main", "rig1"), IncidentState.RESOLVED, START - HOUR)
     work.run(alerts._SAVE, alerts._row(incident))
 
 

@@ -11,7 +11,7 @@ from rigwatch.figures import Miner
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from store import Store, housekeeping, past
-from store.past import Taken
+from store.past import ImportCounts
 from tests.integration.store.test_rollups import BATCHES, HOUR, MINUTE, NOW, RIGS, Entry, check, heard
 from tests.rigs import birth, report, rig, sample
 
@@ -43,7 +43,7 @@ def by_node(rows: list[tuple[int, int, int, int]]) -> dict[NodeId, list[Sample]]
 
 def test_it_is_history_of_a_node_that_is_still_pending(store: Store) -> None:
     introduced(store, A)
-    assert store.add_past({A: [measured(90), measured(3)]}) == {A: Taken(new=2)}
+    assert store.add_past({A: [measured(90), measured(3)]}) == {A: ImportCounts(new=2)}
     (facts,) = store.nodes()
     assert (facts.state, facts.session, facts.sample, facts.last_report_at) == (None, 0, None, None)
     assert (facts.title, facts.first_seen_at, facts.enrolled_at) == ("Comp 1", NOW - 90 * MINUTE, NOW)
@@ -57,8 +57,8 @@ def test_it_is_history_of_a_node_that_is_still_pending(store: Store) -> None:
 def test_nothing_is_stored_twice_and_the_first_sight_only_moves_back(store: Store) -> None:
     introduced(store, A)
     store.add_past({A: [measured(90)]})
-    assert store.add_past({A: [measured(90), measured(200), measured(3)]}) == {A: Taken(new=2, there=1)}
-    assert store.add_past({A: [measured(3), measured(3), measured(2)]}) == {A: Taken(new=1, there=2)}
+    assert store.add_past({A: [measured(90), measured(200), measured(3)]}) == {A: ImportCounts(new=2, there=1)}
+    assert store.add_past({A: [measured(3), measured(3), measured(2)]}) == {A: ImportCounts(new=1, there=2)}
     assert store.nodes()[0].first_seen_at == NOW - 200 * MINUTE
     introduced(store, A)
     assert len(store.samples(A, since=0, until=NOW)) == 4
@@ -67,13 +67,13 @@ def test_nothing_is_stored_twice_and_the_first_sight_only_moves_back(store: Stor
 
 def test_comparing_tells_what_adding_does_and_changes_nothing(store: Store) -> None:
     batch = {A: [measured(90), measured(3), measured(3)]}
-    assert store.compare_past(batch) == {A: Taken(new=2, there=1)}
+    assert store.compare_past(batch) == {A: ImportCounts(new=2, there=1)}
     assert store.nodes() == []
     introduced(store, A)
     before = store.nodes()
     assert store.compare_past(batch) == store.add_past(batch)
     assert before != store.nodes()
-    assert store.compare_past(batch) == {A: Taken(there=3)}
+    assert store.compare_past(batch) == {A: ImportCounts(there=3)}
 
 
 def test_what_a_node_has_told_of_itself_counts_alone(store: Store) -> None:
@@ -82,7 +82,7 @@ def test_what_a_node_has_told_of_itself_counts_alone(store: Store) -> None:
     store.write([rig("a").heard(report(live, sent_at=NOW), NOW)])
     introduced(store, A)
     before = store.nodes()[0]
-    assert store.add_past({A: [measured(61), measured(59), measured(2)]}) == {A: Taken(new=1, own=2)}
+    assert store.add_past({A: [measured(61), measured(59), measured(2)]}) == {A: ImportCounts(new=1, own=2)}
     (facts,) = store.nodes()
     assert (facts.state, facts.sample, facts.last_report_at) == (before.state, before.sample, before.last_report_at)
     assert facts.title == "Rig A"
@@ -103,7 +103,7 @@ def test_a_node_that_was_forgotten_meanwhile_comes_back(store: Store) -> None:
     introduced(store, A)
     store.set_enrolled({})
     assert store.nodes() == []
-    assert store.add_past({A: [measured(3)]}) == {A: Taken(new=1)}
+    assert store.add_past({A: [measured(3)]}) == {A: ImportCounts(new=1)}
     assert len(store.samples(A, since=0, until=NOW)) == 1
 
 
@@ -170,7 +170,7 @@ def test_minutes_long_past_are_summed_up_with_strays_in_them(store: Store, *, he
 def test_a_number_that_was_imported_is_not_stored_again_when_the_node_sends_it(store: Store) -> None:
     introduced(store, A)
     past = measured(30)
-    assert store.add_past({A: [past, measured(20)]}) == {A: Taken(new=2)}
+    assert store.add_past({A: [past, measured(20)]}) == {A: ImportCounts(new=2)}
     store.write([rig("a").heard(report(sample(past.at, n=past.n, hashrate=1), sent_at=NOW), NOW)])
     assert [each.n for each in store.samples(A, since=0, until=NOW)] == [past.n, measured(20).n]
     check(store)

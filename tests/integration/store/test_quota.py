@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from alerts.ingest import Heard, ReportTaken
+from alerts.ingest import ReceivedMessage, ReportTaken
 from alerts.quota import DAY, DayUse, Quota
 from rigwatch.clock import Millis
 from rigwatch.settings.server import DatabaseSettings
@@ -15,12 +15,12 @@ MIDNIGHT = (START // DAY + 1) * DAY
 SECOND, HOUR = 1000, 3_600_000
 
 
-def sent(*numbers: int, at: Millis = START, size: int = 0, name: str = "rig1") -> Heard:
+def sent(*numbers: int, at: Millis = START, size: int = 0, name: str = "rig1") -> ReceivedMessage:
     samples = (sample(n, n=n, hashrate=5) for n in numbers)
     return replace(rig(name).heard(report(*samples, sent_at=at), at), size=size)
 
 
-def acked(store: Store, heard: Heard) -> list[int]:
+def acked(store: Store, heard: ReceivedMessage) -> list[int]:
     verdict = store.write([heard])[0]
     assert isinstance(verdict, ReportTaken)
     return [timed.sample.n for timed in verdict.samples]

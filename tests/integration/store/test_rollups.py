@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.facts import Average, MinuteTotal
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from store import Store, changes
@@ -34,7 +34,7 @@ Entry: TypeAlias = tuple[int, list[tuple[int, Millis, float | None, int | None]]
 """Which rig reports, and each sample's number, time, hashrate and peers."""
 
 
-def heard(entry: Entry) -> Heard:
+def heard(entry: Entry) -> ReceivedMessage:
     which, samples = entry
     body = report(*(Sample(n=n, at=at, hashrate=rate, peers=peers) for n, at, rate, peers in samples), sent_at=NOW)
     return RIGS[which].heard(body, NOW)

@@ -1,6 +1,6 @@
 """Histories for charts: means over steps, gaps left open, on each database."""
 
-from alerts.facts import Cards, Change, FleetPoint
+from alerts.facts import FleetPoint, NodeCards, NodeChange
 from rigwatch.clock import Millis
 from rigwatch.figures import Gpu
 from rigwatch.messages import NodeState, Sample
@@ -62,11 +62,11 @@ def test_each_point_has_the_cards_of_its_last_sample(store: Store) -> None:
         Sample(n=4, at=at + 2 * MINUTE),
     )
 
-    def cards() -> list[Cards]:
+    def cards() -> list[NodeCards]:
         points = store.look(lambda work: series.points(work, rig().id, MINUTE, since=at, until=EVEN))
         return store.look(lambda work: series.cards(work, rig().id, points))
 
-    assert cards() == [Cards(at + 1, gpus[1]), Cards(at + MINUTE, gpus[2])]
+    assert cards() == [NodeCards(at + 1, gpus[1]), NodeCards(at + MINUTE, gpus[2])]
 
 
 def test_heights_are_the_highest_of_several_nodes(store: Store) -> None:
@@ -134,11 +134,11 @@ def test_every_coming_and_going_is_remembered(store: Store) -> None:
     store.write([rig().heard(report(session=3), START + 9)])
     online, lost, offline = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
     every = [
-        Change(START, online, interval=MINUTE),
-        Change(START + 1, lost, interval=MINUTE),
-        Change(START + 2, online, interval=MINUTE),
-        Change(START + 3, offline, "updated", MINUTE),
-        Change(START + 9, online, interval=MINUTE),
+        NodeChange(START, online, interval=MINUTE),
+        NodeChange(START + 1, lost, interval=MINUTE),
+        NodeChange(START + 2, online, interval=MINUTE),
+        NodeChange(START + 3, offline, "updated", MINUTE),
+        NodeChange(START + 9, online, interval=MINUTE),
     ]
     assert store.look(lambda work: changes.of(work, rig().id, 0)) == every
     # With what it was when the span began.
@@ -148,7 +148,9 @@ def test_every_coming_and_going_is_remembered(store: Store) -> None:
 
 def test_of_two_changes_at_one_moment_the_later_stays(store: Store) -> None:
     store.write([rig().heard(birth()), rig().heard(will())])
-    assert store.look(lambda work: changes.of(work, rig().id, 0)) == [Change(START, NodeState.LOST, interval=MINUTE)]
+    assert store.look(lambda work: changes.of(work, rig().id, 0)) == [
+        NodeChange(START, NodeState.LOST, interval=MINUTE)
+    ]
 
 
 def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -> None:
@@ -158,6 +160,6 @@ def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -
     store.write([rig("b").heard(will(2), START + 10)])
     assert store.change(lambda work: changes.forget(work, START + 5, 100)) == 4
     assert store.look(lambda work: changes.of(work, rig("a").id, 0)) == [
-        Change(START + 2, NodeState.ONLINE, interval=MINUTE)
+        NodeChange(START + 2, NodeState.ONLINE, interval=MINUTE)
     ]
     assert [each.at for each in store.look(lambda work: changes.of(work, rig("b").id, 0))] == [START + 2, START + 10]

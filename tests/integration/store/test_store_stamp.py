@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.topics import NodeId
 from store import Store
 from tests.fake_clock import START
@@ -14,7 +14,7 @@ DAY = 24 * 60 * 60 * 1000
 def test_each_change_gives_another_stamp(store: Store) -> None:
     later = START + 1000
     old = sample(START - DAY)
-    steps: tuple[Heard, ...] = (
+    steps: tuple[ReceivedMessage, ...] = (
         rig().heard(birth(1)),
         rig().heard(report(sample(hashrate=1))),
         rig().heard(report(old, sent_at=later), later),

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from alerts.facts import NodeFacts
-from alerts.ingest import Reason, Rejected, ReportTaken
+from alerts.ingest import Rejected, RejectReason, ReportTaken
 from rigwatch.clock import Millis
-from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 from rigwatch.messages import NodeState, Sample
 from store import Store, Unstorable
 from tests.fake_clock import START
@@ -53,7 +53,7 @@ FULL = Sample(
     invalid=2,
     hardware_errors=0,
     algorithm="rx/0",
-    algorithms={"rx/0": Work(8123.4, 10, 0, 1, 2), "kaspa": Work(5e8)},
+    algorithms={"rx/0": AlgorithmFigures(8123.4, 10, 0, 1, 2), "kaspa": AlgorithmFigures(5e8)},
 )
 
 
@@ -174,7 +174,7 @@ def test_a_retained_status_heard_again_resets_no_time(store: Store) -> None:
 def test_it_stores_nothing_of_an_older_session(store: Store) -> None:
     store.write([rig().heard(birth(5))])
     verdicts = store.write([rig().heard(report(session=4)), rig().heard(will(4)), rig().heard(birth(4, host="old"))])
-    assert [verdict.reason for verdict in verdicts if isinstance(verdict, Rejected)] == [Reason.OLD_SESSION] * 3
+    assert [verdict.reason for verdict in verdicts if isinstance(verdict, Rejected)] == [RejectReason.OLD_SESSION] * 3
     assert stored(store) == []
     assert (facts(store).state, facts(store).host, facts(store).session) == (NodeState.ONLINE, "host1", 5)
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Ack, Report, Status, decode
-from rigwatch.mqtt import Connection, Endpoint, Login, Message, Will
+from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, MqttLogin, MqttMessage
 from rigwatch.process import run
 from rigwatch.registry import Registry
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
-from rigwatch.topics import Channel, topic_of
+from rigwatch.topics import TopicLevel, topic_of
 from subscriber.service import subscribe
 from tests.rigs import MASTER, Rig, birth, will
 
@@ -62,7 +62,7 @@ class Node:
     """A connected node: it sends what it is told to and keeps the acks it gets."""
 
     rig: Rig
-    connection: Connection
+    connection: MqttConnection
     acks: list[Ack] = field(default_factory=list)
 
     @classmethod
@@ -70,17 +70,17 @@ class Node:
         """Connects with its will and says that it is there."""
         acks: list[Ack] = []
 
-        def receive(message: Message) -> None:
+        def receive(message: MqttMessage) -> None:
             acks.append(decode(rig.key.seal_key.open(message.topic, message.payload), Ack))
 
-        status, sealed = topic_of(rig.id, Channel.STATUS), rig.sealed(will(session))
-        connection = await Connection.open(
+        status, sealed = topic_of(rig.id, TopicLevel.STATUS), rig.sealed(will(session))
+        connection = await MqttConnection.open(
             Endpoint("127.0.0.1", port),
-            Login(str(rig.id), rig.key.mqtt_password, str(rig.id)),
+            MqttLogin(str(rig.id), rig.key.mqtt_password, str(rig.id)),
             on_message=receive,
-            will=Will(status, sealed.payload),
+            will=LastWill(status, sealed.payload),
         )
-        await connection.subscribe(topic_of(rig.id, Channel.ACK))
+        await connection.subscribe(topic_of(rig.id, TopicLevel.ACK))
         node = cls(rig, connection, acks)
         await node.say(birth(session))
         return node

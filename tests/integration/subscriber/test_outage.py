@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from alerts.incident import State
+from alerts.incident import IncidentState
 from alerts.rule import Rule
 from rigwatch.home import Home
 from rigwatch.settings.alerts import AlertSettings, HeartbeatSettings, RuleSettings
@@ -91,7 +91,7 @@ async def told_without_it_and_all_told_after(scene: Scene, fault: str, repair: A
     with closing(open_store(scene.url, scene.home)) as store:
         await eventually_async(lambda: any(each.rule is Rule.NO_DATABASE for each in store.incidents(20)))
         (kept,) = (each for each in store.incidents(20) if each.rule is Rule.NO_DATABASE)
-        assert (kept.state, kept.subject.name) == (State.RESOLVED, fault)
+        assert (kept.state, kept.subject.name) == (IncidentState.RESOLVED, fault)
         assert [each.what for each in store.story(kept.id)].count("told") == 2
     # Nothing of it is said again by the one that decides from the store.
     assert [title for title in scene.titles() if "store" in title] == [

@@ -6,15 +6,15 @@ from random import Random
 
 import pytest
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report
-from rigwatch.mqtt import Endpoint, Login
+from rigwatch.mqtt import Endpoint, MqttLogin
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS
 from store import Store, open_store
 from subscriber import session as session_module
-from subscriber.session import Session
+from subscriber.session import SubscriberSession
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will
 from tests.scripted_broker import ACCEPTED, CONNECT, SUBSCRIBE, Packet, scripted_broker
@@ -23,9 +23,9 @@ from tests.waiting import eventually_async
 RIGS = [rig(f"rig{number}") for number in range(5)]
 
 
-def _said() -> list[Heard]:
+def _said() -> list[ReceivedMessage]:
     """Three sessions of each node, the last of which lives; every report comes twice."""
-    said: list[Heard] = []
+    said: list[ReceivedMessage] = []
     for each in RIGS:
         for session in (1, 2, 3):
             said.append(each.heard(birth(session)))
@@ -37,7 +37,7 @@ def _said() -> list[Heard]:
     return said
 
 
-def _store_some(store: Store, part: list[Heard]) -> None:
+def _store_some(store: Store, part: list[ReceivedMessage]) -> None:
     for start in range(0, len(part), 7):
         store.write(part[start : start + 7])
 
@@ -45,7 +45,7 @@ def _store_some(store: Store, part: list[Heard]) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_what_several_store_at_once_and_out_of_order_counts_once(postgres_url: str, home: Home, seed: int) -> None:
     chance, said = Random(seed), _said()  # noqa: S311 - no secret
-    parts: list[list[Heard]] = [[], [], []]
+    parts: list[list[ReceivedMessage]] = [[], [], []]
     for heard in said:
         chance.choice(parts).append(heard)
     stores = [open_store(postgres_url, home) for _ in parts]
@@ -57,7 +57,9 @@ def test_what_several_store_at_once_and_out_of_order_counts_once(postgres_url: s
             done.result()
     # What was refused as too old is sent again in the session that lives.
     again = [(heard, heard.body) for heard in said if isinstance(heard.body, Report)]
-    stores[0].write([Heard(old.node, report(*body.samples, session=3), old.key, START) for old, body in again])
+    stores[0].write(
+        [ReceivedMessage(old.node, report(*body.samples, session=3), old.key, START) for old, body in again]
+    )
     kept = stores[0].averages(0)
     for each in RIGS:
         numbers = [found.n for found in stores[0].samples(each.id, since=0, until=START * 2)]
@@ -96,9 +98,9 @@ async def test_a_broker_that_sends_nothing_by_a_shared_subscription_is_asked_for
 ) -> None:
     monkeypatch.setattr(session_module, "_PROOF_S", 0.1)
     async with scripted_broker(_granting_everything) as broker:
-        session = Session(
+        session = SubscriberSession(
             Endpoint("127.0.0.1", broker.port),
-            Login("subscriber", "secret", "subscriber"),
+            MqttLogin("subscriber", "secret", "subscriber"),
             clock=SystemClock(),
             on_message=lambda _: None,
             shared=True,

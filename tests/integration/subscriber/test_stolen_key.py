@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.facts import NodeFacts
-from alerts.ingest import Reason, Rejected, ReportTaken
+from alerts.ingest import Rejected, RejectReason, ReportTaken
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState
@@ -91,7 +91,10 @@ def test_nothing_that_was_on_its_way_outlives_a_revocation(store: Store) -> None
     revoke(store, 1, START + 1)
     assert facts(store).state is NodeState.OFFLINE
     verdicts = store.write([rig().heard(birth(START + 5)), rig().heard(report(session=START + 5))])
-    assert [each.reason for each in verdicts if isinstance(each, Rejected)] == [Reason.OLD_KEY, Reason.OLD_KEY]
+    assert [each.reason for each in verdicts if isinstance(each, Rejected)] == [
+        RejectReason.OLD_KEY,
+        RejectReason.OLD_KEY,
+    ]
     assert facts(store).state is NodeState.OFFLINE
     store.write([AGAIN.heard(birth(START - HOUR))])
     assert facts(store).state is NodeState.ONLINE

@@ -16,7 +16,7 @@ from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.mqtt import Endpoint
-from rigwatch.topics import Channel, topic_of
+from rigwatch.topics import TopicLevel, topic_of
 from store import Store, alerts
 from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
@@ -137,7 +137,7 @@ async def test_one_publisher_whose_network_flaps_is_none_however_fast_and_from_w
 async def _come(port: int, session: int, address: str) -> asyncio.StreamWriter:
     """A connection of the same publisher, with its birth, from that address."""
     status = Status(NodeState.ONLINE, session, host="rig", instance="made up once")
-    topic = topic_of(RIG.id, Channel.STATUS)
+    topic = topic_of(RIG.id, TopicLevel.STATUS)
     login = peer.Login(str(RIG.id), RIG.key.mqtt_password, str(RIG.id))
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     writer.write(peer.connect(login))

@@ -14,7 +14,7 @@ from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings.alerts import RuleSettings
-from store import Fault, Store, Unstorable, Unusable, alerts, outbox, turn
+from store import DatabaseFault, Store, Unstorable, Unusable, alerts, leader_lease, outbox
 from store.faults import translated
 from tests.alerting import Driver
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
@@ -65,12 +65,12 @@ def test_a_value_that_does_not_fit_does_not_make_the_alerts_begin_anew(store: St
     driver = Driver(store)
     driver.tick()
     refuse_666_peers(store)
-    term = store.look(turn.term)
+    term = store.look(leader_lease.term)
     with pytest.raises(Unstorable):
         driver.hear(report(sample(peers=666)))
     driver.tick()
-    assert (driver.drives(), store.look(turn.term)) == (True, term)
-    driver.alerter.release(store)
+    assert (driver.drives(), store.look(leader_lease.term)) == (True, term)
+    driver.alert_driver.release(store)
 
 
 def test_a_nul_in_what_a_source_says_keeps_nobody_from_being_told(store: Store) -> None:
@@ -83,7 +83,7 @@ def test_a_nul_in_what_a_source_says_keeps_nobody_from_being_told(store: Store) 
     assert incident.rule is Rule.SOURCE_FAILING
     (left,) = store.look(outbox.left)
     assert "\0" not in left.body
-    driver.alerter.release(store)
+    driver.alert_driver.release(store)
 
 
 def test_sqlite_on_a_read_only_or_damaged_file_says_which(tmp_path: Path) -> None:
@@ -91,16 +91,16 @@ def test_sqlite_on_a_read_only_or_damaged_file_says_which(tmp_path: Path) -> Non
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE t (a)")
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        assert _fault(connection) is Fault.READ_ONLY
+        assert _fault(connection) is DatabaseFault.READ_ONLY
     file.write_bytes(file.read_bytes()[:4096] + bytes(range(256)) * 16)
     with closing(sqlite3.connect(file)) as connection:
-        assert _fault(connection) is Fault.DAMAGED
+        assert _fault(connection) is DatabaseFault.DAMAGED
     file.write_bytes(b"no database at all" * 300)
     with closing(sqlite3.connect(file)) as connection:
-        assert _fault(connection) is Fault.DAMAGED
+        assert _fault(connection) is DatabaseFault.DAMAGED
 
 
-def _fault(connection: sqlite3.Connection) -> Fault:
+def _fault(connection: sqlite3.Connection) -> DatabaseFault:
     with pytest.raises(sqlite3.Error) as caught:
         connection.execute("INSERT INTO t VALUES (1)")
     found = translated(caught.value, "some.db")
@@ -118,17 +118,25 @@ def _fault(connection: sqlite3.Connection) -> Fault:
         (psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes"), Unstorable),
         (UnicodeEncodeError("latin-1", "\U0001f600", 0, 1, "ordinal not in range(256)"), Unstorable),
         (OverflowError("Python int too large to convert to SQLite INTEGER"), Unstorable),
-        (psycopg.errors.DiskFull("could not extend file"), Fault.FULL),
-        (psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE in a read-only transaction"), Fault.READ_ONLY),
-        (psycopg.errors.AdminShutdown("terminating connection"), Fault.AWAY),
-        (psycopg.errors.InvalidPassword("password authentication failed"), Fault.REFUSED),
-        (psycopg.OperationalError('connection failed: FATAL:  role "x" is not permitted to log in'), Fault.REFUSED),
-        (psycopg.OperationalError("connection refused"), Fault.AWAY),
+        (psycopg.errors.DiskFull("could not extend file"), DatabaseFault.FULL),
+        (
+            psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE in a read-only transaction"),
+            DatabaseFault.READ_ONLY,
+        ),
+        (psycopg.errors.AdminShutdown("terminating connection"), DatabaseFault.AWAY),
+        (psycopg.errors.InvalidPassword("password authentication failed"), DatabaseFault.REFUSED),
+        (
+            psycopg.OperationalError('connection failed: FATAL:  role "x" is not permitted to log in'),
+            DatabaseFault.REFUSED,
+        ),
+        (psycopg.OperationalError("connection refused"), DatabaseFault.AWAY),
     ],
 )
-def test_an_error_is_about_a_value_or_about_the_database(said: Exception, kind: type[Unstorable] | Fault) -> None:
+def test_an_error_is_about_a_value_or_about_the_database(
+    said: Exception, kind: type[Unstorable] | DatabaseFault
+) -> None:
     found = translated(said, "postgresql://here/db")
-    if isinstance(kind, Fault):
+    if isinstance(kind, DatabaseFault):
         assert isinstance(found, Unusable)
         assert found.fault is kind
     else:

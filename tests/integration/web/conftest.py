@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store, open_store
@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Home:
 def store(home: Home) -> Iterator[Store]:
     """With the user ada, and a subscriber that is connected for an hour and just gave a sign of life."""
     opened = open_store("sqlite:///rigwatch.db", home)
-    opened.add_user("ada", HASH, Role.VIEWER, now=START)
+    opened.add_user("ada", HASH, UserRole.VIEWER, now=START)
     opened.beat("subscriber", START, START - 3_600_000)
     yield opened
     opened.close()

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store
@@ -170,7 +170,7 @@ def test_pages_are_not_kept_and_versioned_files_are(ada: FlaskClient) -> None:
 
 
 def test_a_viewer_and_an_admin_both_see_the_overview(stranger: FlaskClient, store: Store) -> None:
-    store.add_user("root", HASH, Role.ADMIN, now=START)
+    store.add_user("root", HASH, UserRole.ADMIN, now=START)
     assert b'title="Logged in as root (admin)"' in stranger.get("/", headers=basic("root")).data
     assert b'title="Logged in as ada (viewer)"' in stranger.get("/", headers=basic()).data
 

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
@@ -19,7 +19,7 @@ from rigwatch.settings.loader import Secret
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from store import Store, audit, outbox, tokens
-from store.audit import Entry, Wanted
+from store.audit import AuditEntry, AuditFilter
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.rigs import birth, rig
@@ -72,13 +72,13 @@ class Root:
 def root(app: Flask, store: Store, home: Home) -> Root:
     """With rig1, which was heard of."""
     MasterKey.random().save(home.secret_key)
-    store.add_user("root", HASH, Role.ADMIN, now=START)
+    store.add_user("root", HASH, UserRole.ADMIN, now=START)
     store.write([rig("rig1").heard(birth(name="Own"))])
     return Root(app, store)
 
 
-def entries(store: Store) -> list[Entry]:
-    return store.look(lambda work: audit.page(work, Wanted(), 50))
+def entries(store: Store) -> list[AuditEntry]:
+    return store.look(lambda work: audit.page(work, AuditFilter(), 50))
 
 
 def said(store: Store) -> list[tuple[str, str, str]]:
@@ -401,7 +401,7 @@ def test_wrong_tokens_count_as_wrong_passwords_do(root: Root, stranger: FlaskCli
 
 
 def test_channels_are_tested_one_by_one_while_the_pages_go_on(store: Store, clock: FakeClock, home: Home) -> None:
-    store.add_user("root", HASH, Role.ADMIN, now=START)
+    store.add_user("root", HASH, UserRole.ADMIN, now=START)
     with webhook() as good, webhook() as bad:
         bad.status = 403
         good.hold = threading.Event()

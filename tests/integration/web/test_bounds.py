@@ -10,12 +10,12 @@ import pytest
 from flask import Flask
 
 from alerts.book import Decision
-from alerts.engine import Outcome
-from alerts.facts import Role
-from alerts.incident import Incident, State, Subject
+from alerts.engine import StepResult
+from alerts.facts import UserRole
+from alerts.incident import Incident, IncidentState, Subject
 from alerts.incident import Scope as About
 from alerts.rule import Rule, Severity
-from rigwatch.figures import Board, Fan, Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Board, Fan, Gpu, Miner
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.messages import Report, Sample, Status
@@ -23,7 +23,7 @@ from rigwatch.registry import Registry
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
 from store import alerts, nodes, open_store
-from store.work import Work as Transaction
+from store.work import Transaction
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, every
@@ -49,7 +49,8 @@ def largest(text: str) -> Sample:
         gpus=tuple(msgspec.structs.replace(card, id=f"{number}{text}"[:LINE]) for number in range(64)),
         boards=tuple(Board(f"{at}{text}"[:LINE], True, 1e24, 1000, 1000, MOST, MOST) for at in range(32)),
         fans=tuple(Fan(f"{at}{text}"[:LINE], 1e6) for at in range(32)), invalid=MOST, hardware_errors=MOST,
-        algorithm=text, algorithms={f"{at}{text}"[:LINE]: Work(1e24, MOST, MOST, MOST, MOST) for at in range(8)},
+        algorithm=text,
+        algorithms={f"{at}{text}"[:LINE]: AlgorithmFigures(1e24, MOST, MOST, MOST, MOST) for at in range(8)},
         odd={text: text}, miner=Miner(text, text), pool=text, uptime=1e11,
         errors={f"{each}{text}"[:LINE]: text for each in range(32)},
     )  # fmt: skip
@@ -79,7 +80,7 @@ def filled(request: pytest.FixtureRequest, home: Home) -> Iterator[Flask]:
     """With a node for each bound, NODE among them, that has all of the largest figures."""
     url = "sqlite:///rigwatch.db" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
     store = open_store(url, home)
-    store.add_user("root", HASH, Role.ADMIN, now=START)
+    store.add_user("root", HASH, UserRole.ADMIN, now=START)
     store.beat("subscriber", START, START - 3_600_000)
     MasterKey.random().save(home.secret_key)
     registry = Registry(home.nodes_json)
@@ -113,21 +114,21 @@ def fire(work: Transaction, text: str) -> None:
         Incident(
             number, rule, subject, state, since, severity=Severity.CRITICAL, evidence=text, members=MOST,
             fired_at=since, turned_at=since, reason=text, ended=text,
-            resolved_at=MOST if state is State.RESOLVED else None,
+            resolved_at=MOST if state is IncidentState.RESOLVED else None,
         )
         for number, (rule, subject, state, since) in enumerate(
             (
-                (Rule.HOT, Subject(About.NODE, SITE, NODE), State.FIRING, 0),
-                (Rule.LOST, Subject(About.HOST, SITE, text), State.FLAPPING, MOST),
-                (Rule.NO_PEERS, Subject(About.FLEET), State.CLEARING, MOST),
-                (Rule.CHANNEL_REFUSED, Subject(About.SERVER, name=text), State.FIRING, 1),
-                (Rule.COLD, Subject(About.NODE, SITE, "nobody"), State.RESOLVED, 0),
+                (Rule.HOT, Subject(About.NODE, SITE, NODE), IncidentState.FIRING, 0),
+                (Rule.LOST, Subject(About.HOST, SITE, text), IncidentState.FLAPPING, MOST),
+                (Rule.NO_PEERS, Subject(About.FLEET), IncidentState.CLEARING, MOST),
+                (Rule.CHANNEL_REFUSED, Subject(About.SERVER, name=text), IncidentState.FIRING, 1),
+                (Rule.COLD, Subject(About.NODE, SITE, "nobody"), IncidentState.RESOLVED, 0),
             ),
             start=1,
         )
     ]  # fmt: skip
     decisions = [Decision(each.id, at, "firing", text) for each in made for at in (0, MOST)]
-    alerts.save(work, Outcome(incidents=tuple(made), decisions=tuple(decisions)), 1)
+    alerts.save(work, StepResult(incidents=tuple(made), decisions=tuple(decisions)), 1)
 
 
 UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ufeff]")

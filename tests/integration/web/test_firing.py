@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from msgspec import convert
 
 from alerts.incident import Acknowledged
-from alerts.mute import Matcher, Mute, MuteKind
+from alerts.silence import Matcher, Silence, SilenceKind
 from rigwatch.messages import Sample
 from store import Store, alerts, silences
 from tests.alerting import Driver
@@ -104,8 +104,8 @@ def test_one_that_is_silenced_is_still_there_and_comes_last(ada: FlaskClient, dr
     hashes_nothing(driver, "bad")
     hashes_nothing(driver, "bad", "quiet")
     now = driver.clock.now()
-    mute = Mute(0, MuteKind.SILENCE, Matcher(node="quiet"), now, now + 3_600_000, "ada", "known", now)
-    store.change(lambda work: silences.add(work, mute))
+    silence = Silence(0, SilenceKind.SILENCE, Matcher(node="quiet"), now, now + 3_600_000, "ada", "known", now)
+    store.change(lambda work: silences.add(work, silence))
     html = page(ada, "/wall")
     assert titles(html, "trouble") == ["bad", "quiet"]
     assert html.count("muted") == 1

@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from alerts.facts import Role
-from alerts.mute import MuteKind
+from alerts.facts import UserRole
+from alerts.silence import SilenceKind
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.settings import ServerSettings
@@ -32,13 +32,13 @@ def driver(store: Store, clock: FakeClock) -> Iterator[Driver]:
     made = Driver(store, clock)
     made.tick()
     yield made
-    made.alerter.release(made.store)
+    made.alert_driver.release(made.store)
 
 
 @pytest.fixture
 def root(app: Flask, store: Store) -> FlaskClient:
     """An admin in a browser."""
-    store.add_user("root", HASH, Role.ADMIN, now=START)
+    store.add_user("root", HASH, UserRole.ADMIN, now=START)
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = basic("root")["Authorization"]
     return client
@@ -185,7 +185,7 @@ def test_a_group_and_its_nodes_lead_to_each_other(ada: FlaskClient, store: Store
     member = store.look(lambda work: alerts.one(work, 1))
     assert member
     assert f'told as part of <a href="/incidents/{group}"' in text(ada, "/incidents/1")
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
 
 
 def test_names_from_outside_cannot_become_markup(root: FlaskClient, driver: Driver) -> None:
@@ -214,12 +214,12 @@ def test_acknowledging_stops_reminders_and_says_who_and_when(root: FlaskClient, 
     assert "by root: on my way" in page
     assert 'class="card acknowledge"' not in page
     assert "acknowledged by root" in text(root, "/incidents")
-    (entry,) = store.look(lambda work: audit.page(work, audit.Wanted(), 10))
+    (entry,) = store.look(lambda work: audit.page(work, audit.AuditFilter(), 10))
     assert (entry.who, entry.action, entry.subject) == ("root", "incident.acknowledge", "#1")
     assert "garage/rig1 lost: on my way" in entry.detail
     again = post(root, "/incidents/1", "/incidents/1/acknowledge", why="me too")
     assert "note=known" in again.headers["Location"]
-    assert len(store.look(lambda work: audit.page(work, audit.Wanted(), 10))) == 1
+    assert len(store.look(lambda work: audit.page(work, audit.AuditFilter(), 10))) == 1
 
 
 @pytest.mark.parametrize(
@@ -238,15 +238,15 @@ def test_quiet_is_made_around_an_incident(  # noqa: PLR0917 - a table's columns
     lose(driver, RIG)
     done = post(root, "/incidents/1", "/incidents/1/quiet", kind=kind, about=about, length="4h", why="fan")
     assert done.status_code == 303
-    (mute,) = store.mutes(START)
-    assert (str(mute.matcher), mute.kind, mute.by, mute.why) == (matcher, MuteKind(kind), "root", "fan")
-    assert mute.ends_at == START + 4 * 3_600_000
+    (silence,) = store.silences(START)
+    assert (str(silence.matcher), silence.kind, silence.by, silence.why) == (matcher, SilenceKind(kind), "root", "fan")
+    assert silence.ends_at == START + 4 * 3_600_000
     driver.tick(1)
     assert driver.tick(400) == []
     word = "in maintenance" if kind == "maintenance" else "silenced"
     assert f'<span class="flag quiet">{word}</span>' in text(root, "/incidents")
     assert "fan" in text(root, "/incidents/1")
-    (entry,) = store.look(lambda work: audit.page(work, audit.Wanted(), 10))
+    (entry,) = store.look(lambda work: audit.page(work, audit.AuditFilter(), 10))
     assert (entry.action, entry.detail) == (f"{kind}.add", f"{matcher} for 4 h: fan")
 
 
@@ -260,7 +260,7 @@ def test_a_wrong_length_is_said_on_the_page_and_nothing_is_made(
     for wrong in ({"kind": "loud"}, {"about": "all"}):
         fields = {"kind": "silence", "about": "rule", "length": "2h", **wrong}
         assert post(root, "/incidents/1", "/incidents/1/quiet", **fields).status_code == 400
-    assert store.mutes(START) == ()
+    assert store.silences(START) == ()
 
 
 def test_the_page_of_quiet_lists_what_runs_is_planned_recurs_and_ended(
@@ -304,7 +304,7 @@ def test_a_form_that_was_filled_in_wrongly_comes_back_with_what_was_typed(root: 
     assert re.search(r'name="length"[^>]*aria-invalid="true"', page)
     assert post(root, "/quiet", "/quiet", kind="silence", length="2h").status_code == 400
     assert post(root, "/quiet", "/quiet", kind="party", length="2h").status_code == 400
-    assert store.mutes(START) == ()
+    assert store.silences(START) == ()
 
 
 def test_the_form_begins_with_what_the_address_says(root: FlaskClient) -> None:
@@ -328,7 +328,7 @@ def test_a_viewer_sees_no_forms_and_is_refused(
     incident = store.look(lambda work: alerts.one(work, 1))
     assert incident is not None
     assert incident.acknowledged is None
-    assert len(store.mutes(START)) == 1
+    assert len(store.silences(START)) == 1
 
 
 def test_without_a_token_of_the_page_nothing_is_done(root: FlaskClient, driver: Driver, store: Store) -> None:
@@ -336,7 +336,7 @@ def test_without_a_token_of_the_page_nothing_is_done(root: FlaskClient, driver: 
     for path in ("/incidents/1/acknowledge", "/incidents/1/quiet", "/quiet", "/quiet/end"):
         answer = root.post(path, data={"kind": "silence", "about": "rule", "site": "x", "length": "2h", "number": "1"})
         assert answer.status_code == 403, path
-    assert store.mutes(START) == ()
+    assert store.silences(START) == ()
 
 
 @pytest.mark.parametrize("path", ["/incidents/live", "/incidents/1/live", "/quiet/live"])
@@ -359,7 +359,7 @@ def test_the_live_parts_are_sent_once_per_change(root: FlaskClient, driver: Driv
     driver.hear(birth(2))
     assert is_news()
     (first, *_) = driver.store.look(outbox.left)
-    driver.store.change(lambda work: driver.alerter.note(work, [first], "sent", "web took it"))
+    driver.store.change(lambda work: driver.alert_driver.note(work, [first], "sent", "web took it"))
     assert is_news()
     driver.clock.move(20)
     assert is_news(), "the silence has ended"

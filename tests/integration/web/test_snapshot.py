@@ -16,7 +16,7 @@ def snapshots(store: Store) -> Snapshots:
 
 
 def names(snapshots: Snapshots, now: int) -> list[str]:
-    return [each.facts.id.node for each in snapshots.lately(now).fleet.standings]
+    return [each.facts.id.node for each in snapshots.lately(now).fleet.views]
 
 
 def test_who_polls_is_told_of_a_change_after_a_pause(snapshots: Snapshots, store: Store) -> None:
@@ -30,7 +30,7 @@ def test_who_polls_is_told_of_a_change_after_a_pause(snapshots: Snapshots, store
 def test_who_opens_a_page_sees_what_there_is_and_so_does_everybody_after(snapshots: Snapshots, store: Store) -> None:
     assert names(snapshots, START) == []
     store.write([rig("rig1").heard(birth())])
-    assert len(snapshots.at(START + 1).fleet.standings) == 1
+    assert len(snapshots.at(START + 1).fleet.views) == 1
     assert names(snapshots, START + 2) == ["rig1"]
 
 

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from alerts.facts import Role
+from alerts.facts import UserRole
 from rigwatch.home import Home
 from rigwatch.process import raise_file_limit
 from rigwatch.settings import WebSettings
@@ -129,7 +129,7 @@ async def test_a_body_that_comes_drop_by_drop_is_cut(
     home: Home, port: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PatientProtocol, "body_s", 0.5)
-    store.add_user("root", generate_password_hash(PASSWORD, "scrypt:1024:8:1"), Role.ADMIN, now=START)
+    store.add_user("root", generate_password_hash(PASSWORD, "scrypt:1024:8:1"), UserRole.ADMIN, now=START)
     async with serving(home, WebSettings(port=port)):
         senders = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
         for _, writer in senders:
@@ -201,7 +201,7 @@ def test_who_was_logged_in_is_let_in_beside_guesses_from_the_same_address(
 
 
 def test_guesses_at_one_account_leave_the_others_alone(stranger: FlaskClient, store: Store) -> None:
-    store.add_user("bob", generate_password_hash("battery", "scrypt:1024:8:1"), Role.VIEWER, now=START)
+    store.add_user("bob", generate_password_hash("battery", "scrypt:1024:8:1"), UserRole.VIEWER, now=START)
     for _ in range(GUESSES.amount + 5):
         stranger.get("/", headers=basic(password="wrong"))
     assert stranger.get("/", headers=basic()).status_code == 429
@@ -212,7 +212,7 @@ async def test_guesses_of_sockets_that_are_gone_are_not_checked(
     home: Home, port: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each as dear as a real one, so that most are still waiting when their sockets go.
-    store.add_user("slow", generate_password_hash("battery", "scrypt:32768:8:4"), Role.VIEWER, now=START)
+    store.add_user("slow", generate_password_hash("battery", "scrypt:32768:8:4"), UserRole.VIEWER, now=START)
     checked = counted(monkeypatch)
     async with serving(home, WebSettings(port=port)):
         for number in range(1, 40):

@@ -5,7 +5,7 @@ import json
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from rigwatch.figures import Work
+from rigwatch.figures import AlgorithmFigures
 from rigwatch.messages import Sample
 from store import Store
 from tests.fake_clock import START, FakeClock
@@ -47,7 +47,7 @@ def test_where_one_algorithm_is_mined_or_none_is_told_the_total_is_one_figure(ad
 
 
 def test_a_node_that_mines_two_at_a_time_has_two_totals(ada: FlaskClient, store: Store) -> None:
-    both = {"ethash": Work(836e6), "rx/0": Work(24.1e3)}
+    both = {"ethash": AlgorithmFigures(836e6), "rx/0": AlgorithmFigures(24.1e3)}
     latest = Sample(n=START, at=START, hashrate=836e6, algorithm="ethash", algorithms=both)
     store.write([rig().heard(birth()), rig().heard(report(latest))])
     assert total(page(ada)) == f"{SEVERAL} from 1 of 1 nodes"

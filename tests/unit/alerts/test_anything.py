@@ -5,9 +5,9 @@ from collections import defaultdict
 
 import pytest
 
-from alerts.incident import Kind, State
-from alerts.mute import MuteKind
-from alerts.notice import Reason
+from alerts.incident import IncidentState, NotificationKind
+from alerts.notice import NoticeReason
+from alerts.silence import SilenceKind
 from rigwatch.figures import Gpu
 from tests.unit.alerts.timeline import Timeline
 
@@ -45,7 +45,7 @@ def _people(line: Timeline, dice: random.Random, some: list[str]) -> None:
     match dice.randrange(3):
         case 0:
             until, site = _seconds(line) + dice.choice([30, 900, 7200]), some[0].split("/")[0]
-            line.is_quiet(until=until, kind=dice.choice(list(MuteKind)), site=site)
+            line.is_quiet(until=until, kind=dice.choice(list(SilenceKind)), site=site)
         case 1:
             line.acknowledge(dice.choice(["lost", "hot", "no_hashrate"]))
         case _:
@@ -89,22 +89,22 @@ def test_whatever_happens_messages_begin_repeat_and_end_in_that_order(seed: int)
         line.at(_seconds(line) + dice.choice([0, 0.3, 1, 4, 20, 90, 400, 2000]))
         happens(line, dice)
     line.at(_seconds(line) + 10_000)
-    told: defaultdict[int, list[Kind]] = defaultdict(list)
-    for _, letter in line.letters:
-        for number in letter.incidents:
-            told[number].append(letter.kind)
+    told: defaultdict[int, list[NotificationKind]] = defaultdict(list)
+    for _, notification in line.notifications:
+        for number in notification.incidents:
+            told[number].append(notification.kind)
     for number, kinds in told.items():
         assert _is_well_said(kinds), (number, kinds, line.stored[number])
     # What is still wrong at the end has been told, unless a parent speaks for it, somebody knows, or the node is gone.
     for incident in line.stored.values():
-        if incident.state is State.FIRING and incident.parent is None and incident.acknowledged is None:
-            assert incident.told_at is not None or incident.reason == Reason.INHIBITED.value, incident
+        if incident.state is IncidentState.FIRING and incident.parent is None and incident.acknowledged is None:
+            assert incident.told_at is not None or incident.reason == NoticeReason.INHIBITED.value, incident
 
 
-def _is_well_said(kinds: list[Kind]) -> bool:
+def _is_well_said(kinds: list[NotificationKind]) -> bool:
     first, rest = kinds[0], kinds[1:]
-    if first not in {Kind.FIRST, Kind.FLAPPING, Kind.SETTLED}:
+    if first not in {NotificationKind.FIRST, NotificationKind.FLAPPING, NotificationKind.SETTLED}:
         return False
-    if Kind.FIRST in rest and first is not Kind.FLAPPING:
+    if NotificationKind.FIRST in rest and first is not NotificationKind.FLAPPING:
         return False
-    return Kind.RECOVERY not in rest[:-1]
+    return NotificationKind.RECOVERY not in rest[:-1]

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from alerts.blackout import Blackout, Known, Past, Trouble
-from alerts.incident import State
-from alerts.mute import Matcher, Mute, MuteKind
+from alerts.blackout import Blackout, DatabaseTrouble, PastIncident, TellingState
+from alerts.incident import IncidentState
 from alerts.policy import Policy
 from alerts.route import Route
+from alerts.silence import Matcher, Silence, SilenceKind
 from rigwatch.settings.alerts import AlertSettings
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 from tests.fake_clock import START
 
 
@@ -17,7 +17,7 @@ class Line:
     """Looks once a second; `told` are the titles since the last look at them."""
 
     blackout: Blackout
-    known: Known = field(default_factory=Known)
+    known: TellingState = field(default_factory=TellingState)
     now: int = START
     began: int | None = None
     titles: list[str] = field(default_factory=list)
@@ -25,8 +25,10 @@ class Line:
     def until(self, seconds: int) -> "Line":
         while self.now < START + seconds * 1000:
             self.now += 1000
-            trouble = None if self.began is None else Trouble(self.began, "disk full", "disk full: no space on /")
-            self.titles += [letter.title for letter in self.blackout.step(trouble, self.known, self.now)]
+            trouble = (
+                None if self.began is None else DatabaseTrouble(self.began, "disk full", "disk full: no space on /")
+            )
+            self.titles += [notification.title for notification in self.blackout.step(trouble, self.known, self.now)]
         return self
 
     def fails(self) -> "Line":
@@ -43,7 +45,7 @@ class Line:
 
 
 def line(*routes: Route, **alerts: object) -> Line:
-    policy = Policy(build(AlertSettings, alerts, Place("server.toml")))
+    policy = Policy(build(AlertSettings, alerts, SettingPlace("server.toml")))
     return Line(Blackout(policy, routes or (Route("all"),)))
 
 
@@ -65,8 +67,8 @@ def test_what_is_over_within_its_hold_is_not_told_and_leaves_no_record() -> None
 def test_what_is_over_is_handed_over_for_the_record_once_with_its_story_and_nothing_left_to_say() -> None:
     it = line().fails().until(60).works().until(70)
     (past,) = it.blackout.take_over()
-    assert isinstance(past, Past)
-    assert past.incident.state is State.RESOLVED
+    assert isinstance(past, PastIncident)
+    assert past.incident.state is IncidentState.RESOLVED
     assert past.incident.owes is None
     assert [each.what for each in past.decisions] == ["noticed", "firing", "told", "clearing", "resolved", "told"]
     assert it.blackout.take_over() == []
@@ -74,7 +76,7 @@ def test_what_is_over_is_handed_over_for_the_record_once_with_its_story_and_noth
 
 def test_only_who_takes_its_severity_and_is_not_refused_is_told() -> None:
     it = line(Route("calm", frozenset({"info"})), Route("bad"), Route("good", sites=frozenset({"garage"})))
-    it.known = Known(refused={"bad": "no such chat"})
+    it.known = TellingState(refused={"bad": "no such chat"})
     it.fails().until(40)
     assert len(it.titles) == 1
 
@@ -91,7 +93,9 @@ def test_a_database_that_comes_and_goes_is_told_as_unsteady_once() -> None:
 
 def test_a_silence_that_was_known_before_holds() -> None:
     it = line()
-    it.known = Known((Mute(1, MuteKind.SILENCE, Matcher(), START, START + 600_000, "ann", "new disk", START),))
+    it.known = TellingState(
+        (Silence(1, SilenceKind.SILENCE, Matcher(), START, START + 600_000, "ann", "new disk", START),)
+    )
     assert it.fails().until(599).told() == []
     assert len(it.until(601).told()) == 1
 

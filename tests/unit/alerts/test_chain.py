@@ -4,8 +4,8 @@ import pytest
 
 from alerts.facts import NodeFacts
 from alerts.fleet import chains_of
+from alerts.node_history import NodeHistory, follow
 from alerts.rule import Rule
-from alerts.trail import Trail, follow
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from tests.fake_clock import START
@@ -130,9 +130,9 @@ def test_one_that_is_behind_a_chain_that_stands_still_is_not_looked_at_without_e
 
 
 def test_the_block_to_be_at_is_the_highest_that_two_hosts_have() -> None:
-    def node(name: str, host: str, block: int) -> tuple[NodeFacts, Trail]:
+    def node(name: str, host: str, block: int) -> tuple[NodeFacts, NodeHistory]:
         facts = NodeFacts(NodeId("hall", name), host=host, state=NodeState.ONLINE)
-        return facts, follow(Trail(), Sample(n=1, at=START, block=block))
+        return facts, follow(NodeHistory(), Sample(n=1, at=START, block=block))
 
     chain = chains_of([node("a", "x", 70), node("b", "x", 90), node("c", "y", 60), node("d", "z", 50)])[""]
     assert (chain.highest, chain.front, chain.front_block, chain.behind) == (60, "x", 90, 60)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.mute import MuteKind
+from alerts.silence import SilenceKind
 from rigwatch.figures import Gpu
 from rigwatch.settings.alerts import OFTEN_MAX
 from tests.unit.alerts.timeline import Timeline
@@ -65,7 +65,7 @@ def test_a_silence_holds_it_back_and_an_acknowledgement_its_repetition() -> None
     line.is_quiet(until=1000, node="rig1")
     last = crash_loop(line)
     line.expect("FLAPPING: garage/rig1 lost again and again")
-    assert line.letters[0][0] == pytest.approx(1000, abs=0.01)
+    assert line.notifications[0][0] == pytest.approx(1000, abs=0.01)
     line.acknowledge("lost")
     line.at(last + HALF_HOUR + 1).expect("OK: garage/rig1 is stable again")
 
@@ -79,7 +79,7 @@ def test_what_was_over_before_its_silence_ended_is_not_told() -> None:
 
 def test_restarts_in_maintenance_do_not_count() -> None:
     line = Timeline(RIG)
-    line.is_quiet(until=2000, kind=MuteKind.MAINTENANCE, node="rig1")
+    line.is_quiet(until=2000, kind=SilenceKind.MAINTENANCE, node="rig1")
     crash_loop(line)
     line.at(4 * HALF_HOUR).expect_nothing()
 
@@ -111,7 +111,7 @@ def test_a_riser_or_whatever_else_comes_and_goes_is_told_as_that(
     for minute in range(0, 48, 4):
         line.at(minute * 60 + 30).report(RIG, **bad)
         line.at(minute * 60 + 70).report(RIG, **good)
-    (title,) = [letter.title for _, letter in line.letters]
+    (title,) = [notification.title for _, notification in line.notifications]
     assert title == f"FLAPPING: garage/rig1 {words} again and again: 6 times in 20 min 40 s, longest 40 s"
 
 
@@ -123,7 +123,7 @@ def test_a_card_that_drops_out_for_a_moment_again_and_again_is_told() -> None:
     for minute in range(16, 60, 5):
         line.at(minute * 60 + 5).report(RIG, gpus=both[:1])
         line.at(minute * 60 + 45).report(RIG, gpus=both)
-    (title,) = [letter.title for _, letter in line.letters]
+    (title,) = [notification.title for _, notification in line.notifications]
     assert title.startswith("FLAPPING: garage/rig1 misses a GPU again and again: 6 times")
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from alerts.incident import Kind
-from alerts.letter import Letter
+from alerts.incident import NotificationKind
+from alerts.notification import Notification
 from alerts.quota import DAY, DayUse
 from alerts.rule import OF_THE_SERVER, Rule
 from rigwatch.figures import Board, Gpu
@@ -134,7 +134,7 @@ CASES = (
     Case(Rule.CERTIFICATE_EXPIRY, expires("the broker's certificate"), expires()),
 )
 OF_NODES = [case for case in CASES if case.rule not in OF_THE_SERVER]
-Told = list[tuple[float, Letter]]
+Told = list[tuple[float, Notification]]
 
 
 def each(cases: list[Case] | tuple[Case, ...]) -> pytest.MarkDecorator:
@@ -152,11 +152,11 @@ def played(case: Case, settings: dict[str, Any] | None = None, **alerts: Any) ->
     line.at(RIGHT_AT)
     case.right(line)
     line.at(END)
-    return line.letters
+    return line.notifications
 
 
-def kinds(told: Told) -> list[Kind]:
-    return [letter.kind for _, letter in told]
+def kinds(told: Told) -> list[NotificationKind]:
+    return [notification.kind for _, notification in told]
 
 
 def test_no_rule_is_forgotten() -> None:
@@ -168,7 +168,12 @@ def test_no_rule_is_forgotten() -> None:
 def test_it_waits_for_its_hold_and_its_clear_hold_and_speaks_as_often_and_as_loud_as_it_is_told(case: Case) -> None:
     schedule = {"schedule": ["0s", "2m", "5m"], "severity": "info"}
     plain = played(case, schedule)
-    assert kinds(plain) == [Kind.FIRST, Kind.REMINDER, Kind.REMINDER, Kind.RECOVERY]
+    assert kinds(plain) == [
+        NotificationKind.FIRST,
+        NotificationKind.REMINDER,
+        NotificationKind.REMINDER,
+        NotificationKind.RECOVERY,
+    ]
     fired_at = plain[0][0]
     assert fired_at >= WRONG_AT
     assert [at - fired_at for at, _ in plain[1:3]] == pytest.approx([120, 300])
@@ -199,7 +204,7 @@ def test_its_severity_is_as_set_and_its_end_is_told_only_where_wanted(case: Case
 
 @each([case for case in CASES if case.tolerant is not None])
 def test_another_threshold_lets_it_pass(case: Case) -> None:
-    assert kinds(played(case))[0] is Kind.FIRST
+    assert kinds(played(case))[0] is NotificationKind.FIRST
     assert played(case, {"threshold": case.tolerant}) == []
 
 

@@ -91,7 +91,7 @@ def test_those_that_were_lost_apart_and_come_back_together_are_few_messages() ->
     for number, name in enumerate(HALL):
         line.at(100 * number + 10).dies(name)
     line.at(1200)
-    line.expect(*[title.title for _, title in line.letters])
+    line.expect(*[title.title for _, title in line.notifications])
     for number, name in enumerate(HALL):
         line.at(1300 + 0.3 * number).comes_back(name)
     line.at(1400).expect("OK: hall/rig0 back", "7 nodes: OK, back (hall 7)")
@@ -108,7 +108,7 @@ def test_in_any_order_and_beside_any_other_what_begins_together_is_one_message(s
     for _, at, name in sorted(begins, key=lambda each: each[1]):
         line.at(at).report(name, temperature=95)
     line.at(600)
-    told = [(at, letter.title) for at, letter in line.letters]
+    told = [(at, notification.title) for at, notification in line.notifications]
     groups = [(at, title) for at, title in told if "nodes are too hot together" in title]
     assert len(groups) == 1, told
     all_nine = ": 9 nodes" in groups[0][1]

@@ -1,6 +1,6 @@
 """Many nodes at once: one message that counts and names them, and children that follow their parent."""
 
-from alerts.incident import Kind
+from alerts.incident import NotificationKind
 from alerts.route import Route
 from tests.unit.alerts.timeline import Timeline
 
@@ -23,7 +23,7 @@ def test_the_group_is_told_within_five_seconds_of_the_last_will() -> None:
         line.at(10 + number * 0.1).dies(name)
     line.at(60).expect("garage: 40 nodes lost together")
     last_will = 10 + 39 * 0.1
-    assert line.letters[0][0] <= last_will + 5
+    assert line.notifications[0][0] <= last_will + 5
 
 
 def test_nodes_of_one_host_are_named_as_that_host() -> None:
@@ -97,7 +97,7 @@ def test_a_channel_of_one_site_hears_of_a_fleet_that_it_is_part_of() -> None:
     line.at(10).dies(*GARAGE[:3], *ATTIC)
     line.at(60).expect("the fleet: 5 nodes lost together")
     assert line.last().channel == "attic"
-    assert line.last().kind is Kind.FIRST
+    assert line.last().kind is NotificationKind.FIRST
 
 
 def test_the_reason_of_each_child_is_kept() -> None:

@@ -77,7 +77,7 @@ def test_a_new_machine_whose_cards_cannot_be_read_at_first_is_judged_once_they_c
     line.at(3700).moves(RIG, "box2").report(RIG, gpus=None, errors={"nvml": "no driver"})
     line.at(3765).report(RIG, gpus=OLD[:1], errors={})
     line.at(4500)
-    titles = [letter.title for _, letter in line.letters]
+    titles = [notification.title for _, notification in line.notifications]
     assert not [title for title in titles if "GPU" in title]
 
 

@@ -5,12 +5,12 @@ import itertools
 import msgspec
 import pytest
 
-from alerts.incident import OVER, TRANSITIONS, Event, Incident, Scope, State, Subject, following
+from alerts.incident import OVER, TRANSITIONS, Event, Incident, IncidentState, Scope, Subject, following
 from alerts.rule import Rule
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
-def test_only_what_is_in_the_table_happens(state: State, event: Event) -> None:
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(IncidentState, Event)))
+def test_only_what_is_in_the_table_happens(state: IncidentState, event: Event) -> None:
     if event in TRANSITIONS[state]:
         assert following(state, event) is TRANSITIONS[state][event]
     else:
@@ -19,18 +19,25 @@ def test_only_what_is_in_the_table_happens(state: State, event: Event) -> None:
 
 
 def test_every_state_can_be_reached_and_every_open_one_can_end() -> None:
-    reached = {after for events in TRANSITIONS.values() for after in events.values()} | {State.PENDING}
-    assert reached == set(State)
-    for state in set(State) - OVER:
+    reached = {after for events in TRANSITIONS.values() for after in events.values()} | {IncidentState.PENDING}
+    assert reached == set(IncidentState)
+    for state in set(IncidentState) - OVER:
         assert Event.CLOSED in TRANSITIONS[state]
 
 
 def test_of_a_group_that_is_over_nobody_reads_who_was_left_last() -> None:
     group = Incident(
-        1, Rule.LOST, Subject(Scope.SITE, "main"), State.FIRING, 0, evidence="1 of 12 nodes", members=12, ended=""
+        1,
+        Rule.LOST,
+        Subject(Scope.SITE, "main"),
+        IncidentState.FIRING,
+        0,
+        evidence="1 of 12 nodes",
+        members=12,
+        ended="",
     )
     assert group.gist == "1 of 12 nodes"
-    over = msgspec.structs.replace(group, state=State.RESOLVED, resolved_at=9, ended="all are back")
+    over = msgspec.structs.replace(group, state=IncidentState.RESOLVED, resolved_at=9, ended="all are back")
     assert over.gist == "all are back"
     alone = msgspec.structs.replace(over, members=0, evidence="its connection broke")
     assert alone.gist == "its connection broke"

@@ -3,16 +3,25 @@
 import msgspec
 import pytest
 
-from alerts.ingest import Heard, Known, Reason, Rejected, ReportTaken, StatusTaken, judge, open_message
+from alerts.ingest import (
+    NodeSession,
+    ReceivedMessage,
+    Rejected,
+    RejectReason,
+    ReportTaken,
+    StatusTaken,
+    judge,
+    open_message,
+)
 from rigwatch.keys import NodeKey
 from rigwatch.messages import NodeState, Sample, Status
-from rigwatch.mqtt import Message
+from rigwatch.mqtt import MqttMessage
 from rigwatch.topics import NodeId
 from tests.fake_clock import START
 from tests.rigs import MASTER, birth, goodbye, report, rig, sample, will
 
 MINUTE = 60_000
-ONLINE_5 = Known(5, NodeState.ONLINE, START - MINUTE)
+ONLINE_5 = NodeSession(5, NodeState.ONLINE, START - MINUTE)
 
 
 class Keys:
@@ -35,7 +44,7 @@ class Keys:
 OWN = Keys(rig().key)
 
 
-def refusal(message: Message, keys: Keys = OWN) -> Reason:
+def refusal(message: MqttMessage, keys: Keys = OWN) -> RejectReason:
     answer = open_message(message, keys, START)
     assert isinstance(answer, Rejected)
     assert answer.topic == message.topic
@@ -44,18 +53,18 @@ def refusal(message: Message, keys: Keys = OWN) -> Reason:
 
 def test_it_opens_a_message_with_the_node_s_key() -> None:
     sealed = rig().sealed(birth())
-    assert open_message(sealed, OWN, START) == Heard(rig().id, birth(), rig().key, START, len(sealed.payload))
+    assert open_message(sealed, OWN, START) == ReceivedMessage(rig().id, birth(), rig().key, START, len(sealed.payload))
 
 
 def test_it_opens_a_message_with_an_older_key_that_is_still_accepted() -> None:
     newer = MASTER.node_key(rig().id, 1)
     heard = open_message(rig().sealed(birth()), Keys(newer, rig().key), START)
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, ReceivedMessage)
     assert heard.key == rig().key
 
 
 def test_it_refuses_a_key_that_is_not_accepted_any_more() -> None:
-    assert refusal(rig().sealed(birth()), Keys(MASTER.node_key(rig().id, 1))) is Reason.SEAL
+    assert refusal(rig().sealed(birth()), Keys(MASTER.node_key(rig().id, 1))) is RejectReason.SEAL
 
 
 def test_what_comes_with_the_key_that_was_rotated_away_says_only_that_it_is_not_heard_any_more() -> None:
@@ -63,63 +72,63 @@ def test_what_comes_with_the_key_that_was_rotated_away_says_only_that_it_is_not_
     lost = Status(NodeState.LOST, 7, reason="its key is no longer accepted")
     for said in (will(7), birth(7), report(session=7)):
         heard = open_message(rig().sealed(said), keys, START)
-        assert isinstance(heard, Heard)
+        assert isinstance(heard, ReceivedMessage)
         assert heard.body == lost
     leaving = open_message(rig().sealed(goodbye(7)), keys, START)
-    assert isinstance(leaving, Heard)
+    assert isinstance(leaving, ReceivedMessage)
     assert leaving.body == goodbye(7)
     assert refusal(rig().sealed(birth()), Keys(MASTER.node_key(rig().id, 2), former=MASTER.node_key(rig().id, 1))) is (
-        Reason.SEAL
+        RejectReason.SEAL
     )
 
 
 def test_it_refuses_a_node_that_is_not_enrolled() -> None:
-    assert refusal(rig("stranger").sealed(birth())) is Reason.ACCESS
+    assert refusal(rig("stranger").sealed(birth())) is RejectReason.ACCESS
 
 
 def test_it_refuses_a_message_moved_to_another_topic() -> None:
-    moved = Message("rigwatch/v1/main/rig1/report", rig().sealed(birth()).payload, retained=False)
-    assert refusal(moved) is Reason.SEAL
+    moved = MqttMessage("rigwatch/v1/main/rig1/report", rig().sealed(birth()).payload, retained=False)
+    assert refusal(moved) is RejectReason.SEAL
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x01", b"x" * 200, b"\x02" + b"x" * 50], ids=repr)
 def test_it_refuses_what_is_not_an_envelope(payload: bytes) -> None:
-    assert refusal(Message("rigwatch/v1/main/rig1/status", payload, retained=False)) is Reason.SEAL
+    assert refusal(MqttMessage("rigwatch/v1/main/rig1/status", payload, retained=False)) is RejectReason.SEAL
 
 
 @pytest.mark.parametrize(
     "topic", ["", "rigwatch/v1/main/rig1", "rigwatch/v1/server/status", "rigwatch/v2/main/rig1/status", "$SYS/broker"]
 )
 def test_it_refuses_a_topic_of_no_node(topic: str) -> None:
-    assert refusal(Message(topic, b"", retained=False)) is Reason.TOPIC
+    assert refusal(MqttMessage(topic, b"", retained=False)) is RejectReason.TOPIC
 
 
 def test_it_refuses_the_channels_a_node_does_not_speak_on() -> None:
-    assert refusal(Message("rigwatch/v1/main/rig1/ack", b"", retained=False)) is Reason.TOPIC
+    assert refusal(MqttMessage("rigwatch/v1/main/rig1/ack", b"", retained=False)) is RejectReason.TOPIC
 
 
 def test_it_refuses_a_sealed_message_that_is_not_one_of_ours() -> None:
     topic = "rigwatch/v1/main/rig1/status"
     payload = rig().key.seal_key.seal(topic, b'{"state":"dancing","session":1}')
-    assert refusal(Message(topic, payload, retained=False)) is Reason.CONTENT
+    assert refusal(MqttMessage(topic, payload, retained=False)) is RejectReason.CONTENT
 
 
-def judged(body: object, known: Known, received_at: int = START) -> StatusTaken | ReportTaken | Rejected:
-    return judge(Heard(rig().id, body, rig().key, received_at), known)  # type: ignore[arg-type]
+def judged(body: object, known: NodeSession, received_at: int = START) -> StatusTaken | ReportTaken | Rejected:
+    return judge(ReceivedMessage(rig().id, body, rig().key, received_at), known)  # type: ignore[arg-type]
 
 
-def known_after(body: object, known: Known) -> Known:
+def known_after(body: object, known: NodeSession) -> NodeSession:
     verdict = judged(body, known)
     assert not isinstance(verdict, Rejected)
     return verdict.known
 
 
 def test_a_birth_makes_an_unknown_node_online() -> None:
-    assert known_after(birth(5), Known()) == Known(5, NodeState.ONLINE, START, born_at=START)
+    assert known_after(birth(5), NodeSession()) == NodeSession(5, NodeState.ONLINE, START, born_at=START)
 
 
 def test_a_birth_of_a_newer_session_is_news() -> None:
-    assert known_after(birth(6), ONLINE_5) == Known(6, NodeState.ONLINE, START, born_at=START)
+    assert known_after(birth(6), ONLINE_5) == NodeSession(6, NodeState.ONLINE, START, born_at=START)
 
 
 def test_a_birth_brings_the_interval() -> None:
@@ -136,29 +145,29 @@ def test_a_birth_heard_again_does_not_change_since_when_the_node_is_online() -> 
 def test_it_refuses_a_message_of_an_older_session_and_names_the_current_one(body: object) -> None:
     verdict = judged(body, ONLINE_5)
     assert isinstance(verdict, Rejected)
-    assert verdict.reason is Reason.OLD_SESSION
+    assert verdict.reason is RejectReason.OLD_SESSION
     assert verdict.session == 5
 
 
 def test_a_will_of_the_current_session_makes_the_node_lost() -> None:
-    assert known_after(will(5), ONLINE_5) == Known(5, NodeState.LOST, START)
+    assert known_after(will(5), ONLINE_5) == NodeSession(5, NodeState.LOST, START)
 
 
 def test_a_will_of_a_newer_session_tells_of_a_birth_that_was_missed() -> None:
-    assert known_after(will(6), ONLINE_5) == Known(6, NodeState.LOST, START)
+    assert known_after(will(6), ONLINE_5) == NodeSession(6, NodeState.LOST, START)
 
 
 def test_a_goodbye_makes_the_node_offline() -> None:
-    assert known_after(goodbye(5), ONLINE_5) == Known(5, NodeState.OFFLINE, START)
+    assert known_after(goodbye(5), ONLINE_5) == NodeSession(5, NodeState.OFFLINE, START)
 
 
 def test_a_will_that_follows_a_goodbye_of_its_session_is_no_loss() -> None:
-    offline = Known(5, NodeState.OFFLINE, START - MINUTE)
+    offline = NodeSession(5, NodeState.OFFLINE, START - MINUTE)
     assert known_after(will(5), offline) == offline
 
 
 def test_a_birth_replayed_after_the_will_of_its_session_revives_nobody() -> None:
-    lost = Known(5, NodeState.LOST, START - MINUTE)
+    lost = NodeSession(5, NodeState.LOST, START - MINUTE)
     assert known_after(birth(5), lost) == lost
 
 
@@ -171,12 +180,12 @@ def test_only_a_birth_or_a_will_that_repeats_it_describes_the_node() -> None:
 
 
 def test_a_report_of_a_newer_session_is_believed_and_raises_the_session() -> None:
-    assert known_after(report(session=6), ONLINE_5) == Known(6, NodeState.ONLINE, START, born_at=START)
-    assert known_after(report(session=6), Known()) == Known(6, NodeState.ONLINE, START, born_at=START)
+    assert known_after(report(session=6), ONLINE_5) == NodeSession(6, NodeState.ONLINE, START, born_at=START)
+    assert known_after(report(session=6), NodeSession()) == NodeSession(6, NodeState.ONLINE, START, born_at=START)
 
 
 def test_a_report_does_not_revive_a_node_that_was_lost_in_the_same_session() -> None:
-    lost = Known(5, NodeState.LOST, START - MINUTE)
+    lost = NodeSession(5, NodeState.LOST, START - MINUTE)
     assert known_after(report(session=5), lost) == lost
 
 
@@ -233,41 +242,41 @@ FUTURE = START + 14 * YEAR
 NEXT_KEY = MASTER.node_key(rig().id, 1)
 
 
-def said(body: object, known: Known, key: NodeKey | None = None, at: int = START) -> Known:
-    verdict = judge(Heard(rig().id, body, key or rig().key, at), known)  # type: ignore[arg-type]
+def said(body: object, known: NodeSession, key: NodeKey | None = None, at: int = START) -> NodeSession:
+    verdict = judge(ReceivedMessage(rig().id, body, key or rig().key, at), known)  # type: ignore[arg-type]
     assert not isinstance(verdict, Rejected), verdict
     return verdict.known
 
 
-def refused(body: object, known: Known, key: NodeKey | None = None, at: int = START) -> Rejected:
-    verdict = judge(Heard(rig().id, body, key or rig().key, at), known)  # type: ignore[arg-type]
+def refused(body: object, known: NodeSession, key: NodeKey | None = None, at: int = START) -> Rejected:
+    verdict = judge(ReceivedMessage(rig().id, body, key or rig().key, at), known)  # type: ignore[arg-type]
     assert isinstance(verdict, Rejected)
     return verdict
 
 
 def test_a_session_that_no_clock_can_have_begun_is_refused_and_changes_nothing() -> None:
     for body in (birth(2**53), will(2**53), report(session=2**53)):
-        assert refused(body, ONLINE_5).reason is Reason.AHEAD
+        assert refused(body, ONLINE_5).reason is RejectReason.AHEAD
 
 
 def test_a_session_of_the_future_locks_out_no_session_of_today() -> None:
-    known = said(birth(FUTURE), said(birth(START), Known()))
+    known = said(birth(FUTURE), said(birth(START), NodeSession()))
     assert known.session == FUTURE
     known = said(birth(START + 1), known)
     assert (known.session, known.other_session, known.state) == (START + 1, FUTURE, NodeState.ONLINE)
-    assert refused(will(FUTURE), known).reason is Reason.OLD_SESSION
-    assert refused(will(START), known).reason is Reason.OLD_SESSION
+    assert refused(will(FUTURE), known).reason is RejectReason.OLD_SESSION
+    assert refused(will(START), known).reason is RejectReason.OLD_SESSION
 
 
 def test_who_lives_in_a_session_that_one_of_the_future_ended_is_told_to_begin_the_next() -> None:
-    known = said(birth(FUTURE), said(birth(START), Known()))
+    known = said(birth(FUTURE), said(birth(START), NodeSession()))
     told = refused(report(session=START), known).session
     assert told == START + 1
     assert said(birth(told + 1), known).session == told + 1
 
 
 def test_a_rig_whose_clock_is_years_ahead_is_heard_and_told_of_its_own_past() -> None:
-    known = said(birth(FUTURE), Known())
+    known = said(birth(FUTURE), NodeSession())
     assert said(report(session=FUTURE), known).state is NodeState.ONLINE
     assert refused(birth(FUTURE - 5), known).session == FUTURE
     known = said(birth(FUTURE + 1), known)
@@ -278,7 +287,7 @@ def test_a_rig_whose_clock_is_years_ahead_is_heard_and_told_of_its_own_past() ->
 
 def test_a_server_whose_clock_was_wrong_and_is_set_right_hears_everybody_on() -> None:
     for wrong in (0, 30 * YEAR, FUTURE):
-        known = said(birth(START), Known())
+        known = said(birth(START), NodeSession())
         known = said(birth(START + 5), known, at=wrong)
         assert said(report(session=START + 5), known, at=wrong).session == START + 5
         known = said(birth(START + 9), known)
@@ -287,15 +296,15 @@ def test_a_server_whose_clock_was_wrong_and_is_set_right_hears_everybody_on() ->
 
 
 def test_with_a_new_key_a_node_begins_anew_and_the_old_one_counts_no_more() -> None:
-    known = said(birth(START + 3600), Known())
+    known = said(birth(START + 3600), NodeSession())
     known = said(birth(START), known, NEXT_KEY)
     assert (known.session, known.generation) == (START, 1)
     for body in (will(START), will(START + 3600), birth(START + 7200), report(session=START + 7200)):
         rejected = refused(body, known)
-        assert (rejected.reason, rejected.session) == (Reason.OLD_KEY, 0)
+        assert (rejected.reason, rejected.session) == (RejectReason.OLD_KEY, 0)
 
 
 def test_while_two_keys_are_accepted_the_old_one_counts_until_the_new_one_is_used() -> None:
-    known = said(birth(START + 1), said(birth(START), Known()))
+    known = said(birth(START + 1), said(birth(START), NodeSession()))
     assert known.generation == 0
     assert said(will(START + 1), known).state is NodeState.LOST

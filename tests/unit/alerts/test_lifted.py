@@ -1,7 +1,7 @@
 """What happens when quiet ends before its time, and what never begins in it; the ends of groups."""
 
-from alerts.mute import MuteKind
 from alerts.rule import Rule
+from alerts.silence import SilenceKind
 from tests.unit.alerts.timeline import Timeline
 
 GARAGE = [f"garage/rig{number}" for number in range(4)]
@@ -19,14 +19,14 @@ def test_a_silence_that_is_lifted_early_is_told_at_once() -> None:
 
 def test_maintenance_that_is_lifted_early_tells_of_who_is_still_away() -> None:
     line = Timeline(RIG)
-    line.is_quiet(until=3600, kind=MuteKind.MAINTENANCE, node="rig0")
+    line.is_quiet(until=3600, kind=SilenceKind.MAINTENANCE, node="rig0")
     line.at(10).stops(RIG)
     line.at(100).is_loud_again().expect("WARNING: garage/rig0 stopped")
 
 
 def test_a_goodbye_in_maintenance_opens_nothing() -> None:
     line = Timeline(*GARAGE)
-    line.is_quiet(until=3600, kind=MuteKind.MAINTENANCE, site="garage")
+    line.is_quiet(until=3600, kind=SilenceKind.MAINTENANCE, site="garage")
     line.at(10).stops(*GARAGE)
     line.at(1800).comes_back(*GARAGE)
     line.at(7200).expect_nothing()
@@ -43,7 +43,7 @@ def test_a_group_whose_end_is_held_back_does_not_keep_the_next_from_saying_its_o
     line.at(70).expect("CRITICAL: garage: 4 nodes lost together")
     line.at(100).comes_back(*GARAGE[:3])
     # Everything is looked at again, the group that is over as well.
-    line.engine.set_mutes(())
+    line.engine.set_silences(())
     line.comes_back(GARAGE[3]).expect("OK: attic: all 3 nodes back", "OK: garage: all 4 nodes back")
     line.at(7200).expect_nothing()
 

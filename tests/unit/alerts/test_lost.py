@@ -1,6 +1,6 @@
 """Lost, silent and stopped nodes on a time line: who is told when, and when no more."""
 
-from alerts.mute import MuteKind
+from alerts.silence import SilenceKind
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/rig1"
@@ -133,7 +133,7 @@ def test_a_goodbye_without_maintenance_is_told_after_its_hold() -> None:
 
 def test_a_goodbye_within_maintenance_is_not_told() -> None:
     line = Timeline(RIG)
-    line.at(0).is_quiet(until=3600, kind=MuteKind.MAINTENANCE, site="garage")
+    line.at(0).is_quiet(until=3600, kind=SilenceKind.MAINTENANCE, site="garage")
     line.at(10).stops(RIG)
     line.at(1800).comes_back(RIG)
     line.at(7200).expect_nothing()
@@ -141,7 +141,7 @@ def test_a_goodbye_within_maintenance_is_not_told() -> None:
 
 def test_a_node_still_stopped_when_its_maintenance_ends_is_told() -> None:
     line = Timeline(RIG)
-    line.at(0).is_quiet(until=3600, kind=MuteKind.MAINTENANCE, site="garage")
+    line.at(0).is_quiet(until=3600, kind=SilenceKind.MAINTENANCE, site="garage")
     line.at(10).stops(RIG)
     line.at(3599).expect_nothing()
     line.at(3720).expect("WARNING: garage/rig1 stopped")

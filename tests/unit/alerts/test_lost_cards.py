@@ -38,7 +38,7 @@ def test_a_lost_card_is_missed_within_minutes_and_the_error_says_what_to_do(gpu:
     line.at(LOST_AT)
     driver.cards[1]["lost"] = 15
     _reports(line, source, Reading())
-    missed, failing = [letter for _, letter in line.at(LOST_AT + 300).letters]
+    missed, failing = [notification for _, notification in line.at(LOST_AT + 300).notifications]
     assert "misses a GPU" in missed.title
     assert f"{cards} missing: NVIDIA H200 {place(2)}" in missed.body
     assert "cannot be read in full" in failing.title

@@ -5,7 +5,7 @@ from typing import TypeAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.ingest import Known, Rejected, judge
+from alerts.ingest import NodeSession, Rejected, judge
 from rigwatch.messages import NodeState, Report, Sample, Status
 from tests.rigs import birth, goodbye, report, rig, will
 
@@ -20,7 +20,7 @@ messages: st.SearchStrategy[Status | Report] = st.integers(1, 4).flatmap(
 
 def outcome(said: Said) -> tuple[int, NodeState | None]:
     """Session and state after all of it."""
-    known = Known()
+    known = NodeSession()
     for body in said:
         verdict = judge(rig().heard(body), known)
         if not isinstance(verdict, Rejected):

@@ -5,13 +5,13 @@ from math import exp
 
 import pytest
 
+from alerts.check import CheckContext, Holds
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.mining import no_shares
+from alerts.node_history import NodeHistory, follow
 from alerts.rhythm import KNOWN_MOST, Rhythm
 from alerts.rule import BUILT_IN, HOUR, MINUTE, SECOND, Rule
 from alerts.status import NodeStatus
-from alerts.trail import Trail, follow
-from alerts.view import Holds, View
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from tests.fake_clock import START
@@ -23,14 +23,14 @@ POLICY = BUILT_IN[Rule.NO_SHARES]
 RIG = "garage/rig1"
 
 
-def false_alarms(usual: int, node_years: float) -> float:
-    """A node-year, among nodes that begin with nothing known and whose shares come by chance, one in `usual` ms."""
-    dice = random.Random(usual)  # noqa: S311 - repeatable
+def false_alarms(baseline: int, node_years: float) -> float:
+    """A node-year, among nodes that begin with nothing known and whose shares come by chance, one in `baseline` ms."""
+    dice = random.Random(baseline)  # noqa: S311 - repeatable
     alarms = 0
     for _ in range(max(round(node_years), 1)):
         rhythm, elapsed = Rhythm(), 0.0
         while elapsed < min(node_years, 1) * YEAR:
-            wait = dice.expovariate(1 / usual)
+            wait = dice.expovariate(1 / baseline)
             alarms += wait > rhythm.patience(POLICY.threshold) + POLICY.hold
             rhythm = rhythm.after(round(wait), 1)
             elapsed += wait
@@ -38,7 +38,7 @@ def false_alarms(usual: int, node_years: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("usual", "node_years", "promised"),
+    ("baseline", "node_years", "promised"),
     [
         (30 * SECOND, 0.2, 0.001),
         (80 * SECOND, 0.6, 0.01),
@@ -48,10 +48,12 @@ def false_alarms(usual: int, node_years: float) -> float:
         (30 * DAY, 3000, 0.001),
     ],
 )
-def test_healthy_nodes_are_accused_no_more_often_than_promised(usual: int, node_years: float, promised: float) -> None:
+def test_healthy_nodes_are_accused_no_more_often_than_promised(
+    baseline: int, node_years: float, promised: float
+) -> None:
     # Three standard deviations of what chance does to the count itself.
     expected = promised * node_years
-    assert false_alarms(usual, node_years) * node_years <= expected + 3 * max(expected, 1) ** 0.5
+    assert false_alarms(baseline, node_years) * node_years <= expected + 3 * max(expected, 1) ** 0.5
 
 
 @pytest.mark.parametrize("known", [1, 2, 3, 5, 20, 100])
@@ -60,17 +62,17 @@ def test_however_few_shares_are_known_a_wait_is_called_too_long_exactly_as_often
     tries, exponent = 15_000, 3.0
     too_long = 0
     for _ in range(tries):
-        usual = 10 ** dice.uniform(3, 9)
-        time = sum(dice.expovariate(1 / usual) for _ in range(known))
-        too_long += dice.expovariate(1 / usual) > Rhythm(known, time).patience(exponent)
+        baseline = 10 ** dice.uniform(3, 9)
+        time = sum(dice.expovariate(1 / baseline) for _ in range(known))
+        too_long += dice.expovariate(1 / baseline) > Rhythm(known, time).patience(exponent)
     expected = tries * exp(-exponent)
     assert abs(too_long - expected) < 4 * expected**0.5
 
 
 @pytest.mark.parametrize(("known", "waits"), [(3, 82), (5, 32), (10, 17.2), (20, 13), (50, 11.1), (100, 10.6)])
 def test_a_node_that_gets_no_more_shares_is_found_after_so_many_waits(known: int, waits: float) -> None:
-    usual = 5 * MINUTE
-    assert Rhythm(known, known * usual).patience(POLICY.threshold) == pytest.approx(waits * usual, rel=0.02)
+    baseline = 5 * MINUTE
+    assert Rhythm(known, known * baseline).patience(POLICY.threshold) == pytest.approx(waits * baseline, rel=0.02)
 
 
 def test_only_the_last_hundred_shares_count_so_that_another_rate_is_learned() -> None:
@@ -80,7 +82,7 @@ def test_only_the_last_hundred_shares_count_so_that_another_rate_is_learned() ->
     assert rhythm.count == pytest.approx(KNOWN_MOST)
     for _ in range(300):
         rhythm = rhythm.after(3 * MINUTE, 1)
-    assert rhythm.usual == pytest.approx(3 * MINUTE, rel=0.1)
+    assert rhythm.baseline == pytest.approx(3 * MINUTE, rel=0.1)
 
 
 def test_after_a_wait_beyond_belief_the_rate_is_learned_anew() -> None:
@@ -94,15 +96,15 @@ def test_nodes_with_a_share_a_day_are_watched_for_years_without_a_false_alarm() 
     dice = random.Random(7)  # noqa: S311 - repeatable
     accused = 0
     for _ in range(40):
-        trail, accepted, due = Trail(), 0, dice.expovariate(1 / DAY)
+        history, accepted, due = NodeHistory(), 0, dice.expovariate(1 / DAY)
         for hour in range(180 * 24):
             at = hour * HOUR
             while due <= at:
                 accepted, due = accepted + 1, due + dice.expovariate(1 / DAY)
             sample = Sample(n=at + 1, at=START + at, accepted=accepted, rejected=0)
-            trail = follow(trail, sample)
+            history = follow(history, sample)
             if hour % 6 == 0:
-                view = View(FACTS, ServerFacts(0, START + at), START + at, NodeStatus.ONLINE, sample, trail)
+                view = CheckContext(FACTS, ServerFacts(0, START + at), START + at, NodeStatus.ONLINE, sample, history)
                 accused += no_shares(view, POLICY, False).holds is Holds.YES
     assert accused == 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rigwatch.figures import Gpu, Work
+from rigwatch.figures import AlgorithmFigures, Gpu
 from tests.unit.alerts.timeline import Timeline
 
 RIG, OTHER, THIRD = "garage/rig1", "garage/rig2", "attic/rig3"
@@ -94,10 +94,10 @@ def test_an_algorithm_that_is_new_is_not_judged_by_another() -> None:
 
 def test_of_two_algorithms_at_a_time_each_is_compared_with_itself() -> None:
     line = Timeline(RIG)
-    both = {"etchash": Work(60e6), "kaspa": Work(500e6)}
+    both = {"etchash": AlgorithmFigures(60e6), "kaspa": AlgorithmFigures(500e6)}
     _hours(line, 30, 5, algorithm="etchash", hashrate=60e6, algorithms=both)
     line.expect_nothing()
-    line.report(RIG, algorithms={"etchash": Work(60e6), "kaspa": Work(200e6)})
+    line.report(RIG, algorithms={"etchash": AlgorithmFigures(60e6), "kaspa": AlgorithmFigures(200e6)})
     line.at(6 * 3600).expect("WARNING: garage/rig1 hashes less than usual")
     assert "200 MH/s, 40 % of its usual 500 MH/s for kaspa" in line.last().body
 

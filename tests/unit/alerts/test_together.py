@@ -1,7 +1,7 @@
 """Two things at once: groups, silences, acknowledgements, maintenance, flapping and quiet hours, each with another."""
 
-from alerts.mute import MuteKind
 from alerts.route import Route
+from alerts.silence import SilenceKind
 from tests.unit.alerts.timeline import Timeline
 
 GARAGE = [f"garage/rig{number}" for number in range(4)]
@@ -27,7 +27,7 @@ def test_a_group_of_which_some_are_silenced_speaks() -> None:
 
 def test_a_group_whose_site_is_in_maintenance_is_not_told() -> None:
     line = Timeline(*GARAGE)
-    line.at(0).is_quiet(until=900, kind=MuteKind.MAINTENANCE, site="garage")
+    line.at(0).is_quiet(until=900, kind=SilenceKind.MAINTENANCE, site="garage")
     line.at(10).dies(*GARAGE)
     line.at(600).comes_back(*GARAGE)
     line.at(3600).expect_nothing()
@@ -72,7 +72,7 @@ def test_a_node_that_leaves_its_group_by_flapping_speaks_for_itself() -> None:
         line.at(second).comes_back(RIG)
         line.at(second + 15).dies(RIG)
     line.at(200)
-    titles = [letter.title for _, letter in line.letters[1:]]
+    titles = [notification.title for _, notification in line.notifications[1:]]
     assert [title for title in titles if "rig0" in title] == ["FLAPPING: garage/rig0 lost again and again"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.mute import MuteKind
+from alerts.silence import SilenceKind
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/rig0"
@@ -10,10 +10,10 @@ GARAGE = [f"garage/rig{number}" for number in range(8)]
 ATTIC = [f"attic/rig{number}" for number in range(3)]
 
 
-@pytest.mark.parametrize("kind", list(MuteKind))
+@pytest.mark.parametrize("kind", list(SilenceKind))
 @pytest.mark.parametrize("until", [200, 7200])
 def test_what_was_told_before_a_silence_and_is_still_wrong_when_it_ends_is_told_then(
-    kind: MuteKind, until: float
+    kind: SilenceKind, until: float
 ) -> None:
     line = Timeline(RIG)
     line.at(10).report(RIG, temperature=95)
@@ -46,7 +46,7 @@ def test_what_is_over_within_its_silence_is_told_as_over_when_that_ends() -> Non
 def test_maintenance_that_recurs_does_not_repeat_what_is_known_each_time() -> None:
     # The time line begins on Thursday 2025-10-09 at 08:53:20 UTC.
     line = Timeline(RIG)
-    line.is_quiet(until=30 * 86400, kind=MuteKind.MAINTENANCE, site="garage", every="day 12:00", lasts=1800)
+    line.is_quiet(until=30 * 86400, kind=SilenceKind.MAINTENANCE, site="garage", every="day 12:00", lasts=1800)
     line.at(10).dies(RIG)
     line.at(4000).expect("CRITICAL", "STILL", "STILL")
     line.at(10 * 86400).expect_nothing()

@@ -2,12 +2,12 @@
 
 from alerts.totals import AlgorithmTotal, hashrates, said
 from alerts.words import hashrate
-from rigwatch.figures import Work
+from rigwatch.figures import AlgorithmFigures
 from rigwatch.messages import Sample
 
 
 def mining(rate: float | None, algorithm: str | None = None, **works: float | None) -> Sample:
-    algorithms = {name: Work(each) for name, each in works.items()} or None
+    algorithms = {name: AlgorithmFigures(each) for name, each in works.items()} or None
     return Sample(n=1, at=1, hashrate=rate, algorithm=algorithm, algorithms=algorithms)
 
 

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from alerts.mute import DAYS, Matcher, Mute, MuteKind, quiet_until
 from alerts.rule import Severity
+from alerts.silence import DAYS, Matcher, Silence, SilenceKind, quiet_until
+from alerts.silence_request import SilenceRequest, SilenceRequestError, silence_of, start_of
 from alerts.wall import shown
-from alerts.wish import Wish, WishError, mute_of, start_of
 from rigwatch.clock import Millis, as_datetime
 from rigwatch.settings.alerts import QuietSettings
 
@@ -77,8 +77,8 @@ def begins(turn: Turn, at: time) -> dict[date, Millis]:
     return found
 
 
-def mute(every: str, lasts: Millis) -> Mute:
-    return Mute(1, MuteKind.MAINTENANCE, Matcher(), 0, utc("2100-01-01"), "ann", "", 0, every, lasts)
+def silence(every: str, lasts: Millis) -> Silence:
+    return Silence(1, SilenceKind.MAINTENANCE, Matcher(), 0, utc("2100-01-01"), "ann", "", 0, every, lasts)
 
 
 def test_there_are_changes_to_look_at() -> None:
@@ -93,7 +93,7 @@ def test_over_every_change_a_window_begins_once_and_lasts_exactly_its_length(las
         here = wall(turn.at, zone)
         for minutes in (-120, -60, -30, -15, 0, 30, 60):
             at = (here + timedelta(minutes=minutes)).time()
-            daily = mute(f"day {at:%H:%M}", lasts)
+            daily = silence(f"day {at:%H:%M}", lasts)
             expected = {began: began + lasts for began in begins(turn, at).values()}
             for moment in around(turn):
                 running = [end for began, end in expected.items() if began <= moment < end]
@@ -109,7 +109,7 @@ def test_over_every_change_a_weekly_window_begins_on_its_day() -> None:
         for minutes in (-60, -30, 0, 30, 60):
             local = here + timedelta(minutes=minutes)
             began = begins(turn, local.time())[local.date()]
-            weekly = mute(f"{DAYS[local.weekday()]} {local:%H:%M}", 2 * HOUR)
+            weekly = silence(f"{DAYS[local.weekday()]} {local:%H:%M}", 2 * HOUR)
             moments = [moment for moment in around(turn) if weekly.until(moment, zone) is not None]
             assert (moments[0], moments[-1] + STEP) == (began, began + 2 * HOUR), (turn, local)
             assert len(moments) == 2 * HOUR // STEP
@@ -135,7 +135,7 @@ def _within(start: time, end: time, clock: time) -> bool:
 
 
 def test_maintenance_over_the_repeated_hour_is_not_lifted_in_its_middle() -> None:
-    weekly = mute("sun 02:30", 2 * HOUR)
+    weekly = silence("sun 02:30", 2 * HOUR)
     began = utc("2026-10-25 00:30")
     assert weekly.until(began - 1, BERLIN) is None
     for minute in range(120):
@@ -144,7 +144,7 @@ def test_maintenance_over_the_repeated_hour_is_not_lifted_in_its_middle() -> Non
 
 
 def test_a_time_that_is_skipped_begins_as_much_later_as_the_clock_jumps() -> None:
-    weekly = mute("sun 02:30", 2 * HOUR)
+    weekly = silence("sun 02:30", 2 * HOUR)
     # 03:30 on the wall: half an hour after the clock jumped from 02:00 to 03:00.
     assert weekly.until(utc("2027-03-28 01:29:59"), BERLIN) is None
     assert weekly.until(utc("2027-03-28 01:30"), BERLIN) == utc("2027-03-28 03:30")
@@ -153,13 +153,13 @@ def test_a_time_that_is_skipped_begins_as_much_later_as_the_clock_jumps() -> Non
 def test_the_second_of_two_equal_times_can_be_chosen_while_only_that_is_to_come() -> None:
     assert start_of("2026-10-25 02:30", utc("2026-10-24 12:00"), BERLIN) == utc("2026-10-25 00:30")
     assert start_of("2026-10-25 02:30", utc("2026-10-25 01:10"), BERLIN) == utc("2026-10-25 01:30")
-    with pytest.raises(WishError, match="is past, it is 2026-10-25 02:40 CET"):
+    with pytest.raises(SilenceRequestError, match="is past, it is 2026-10-25 02:40 CET"):
         start_of("2026-10-25 02:30", utc("2026-10-25 01:40"), BERLIN)
 
 
 def test_what_is_asked_for_by_its_length_ends_after_that_length() -> None:
-    wish = Wish(MuteKind.SILENCE, {"site": "x"}, "2h", "ann", start="2026-10-25 02:30")
-    silence = mute_of(wish, utc("2026-10-25 00:00"), BERLIN)
+    wish = SilenceRequest(SilenceKind.SILENCE, {"site": "x"}, "2h", "ann", start="2026-10-25 02:30")
+    silence = silence_of(wish, utc("2026-10-25 00:00"), BERLIN)
     assert (silence.starts_at, silence.ends_at) == (utc("2026-10-25 00:30"), utc("2026-10-25 02:30"))
 
 

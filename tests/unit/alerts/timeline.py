@@ -11,14 +11,14 @@ from alerts.book import Decision
 from alerts.engine import Engine, Start
 from alerts.facts import KEY_ENDED, NodeFacts, ServerFacts
 from alerts.incident import Acknowledged, Incident, Scope, Subject
-from alerts.letter import Letter
-from alerts.mute import Matcher, Mute, MuteKind
+from alerts.notification import Notification
 from alerts.policy import Policy
 from alerts.quota import DayUse
 from alerts.route import Route
+from alerts.silence import Matcher, Silence, SilenceKind
 from rigwatch.messages import NodeState, Sample
 from rigwatch.settings.alerts import AlertSettings
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 from rigwatch.topics import NodeId
 from tests.fake_clock import START
 
@@ -28,7 +28,7 @@ GOOD: dict[str, Any] = {"hashrate": 45e6, "peers": 25}
 
 def settings(**alerts: object) -> AlertSettings:
     """As `[alerts]` would be read from the file."""
-    return build(AlertSettings, alerts, Place("server.toml"))
+    return build(AlertSettings, alerts, SettingPlace("server.toml"))
 
 
 class Timeline:
@@ -41,7 +41,7 @@ class Timeline:
         self.now = self.began = START
         self.policy = Policy(settings(**alerts), zone)
         self.server: ServerFacts = ServerFacts(connected_at=LONG_AGO)
-        self.letters: list[tuple[float, Letter]] = []
+        self.notifications: list[tuple[float, Notification]] = []
         self.decisions: list[Decision] = []
         self.stored: dict[int, Incident] = {}
         self.steps: list[int] = []
@@ -49,12 +49,12 @@ class Timeline:
         self._facts = {name: _facts(name, host(name)) for name in names}
         self._figures: dict[str, dict[str, Any]] = {name: dict(GOOD) for name in names}
         self._due = dict.fromkeys(names, START + 60000)
-        self._mutes: tuple[Mute, ...] = ()
+        self._silences: tuple[Silence, ...] = ()
         self._acks: dict[int, Acknowledged] = {}
         self._routes = routes
-        self._trails: dict[NodeId, Any] = {}
+        self._histories: dict[NodeId, Any] = {}
         self._check_at: int | None = None
-        self._usual: dict[NodeId, float] = {}
+        self._baseline: dict[NodeId, float] = {}
         self.engine = self._engine()
         self._step()
 
@@ -145,20 +145,20 @@ class Timeline:
         return self._step()
 
     def is_quiet(
-        self, *, until: float, kind: MuteKind = MuteKind.SILENCE, every: str = "", lasts: float = 0, **match: str
+        self, *, until: float, kind: SilenceKind = SilenceKind.SILENCE, every: str = "", lasts: float = 0, **match: str
     ) -> "Timeline":
-        mute = Mute(
-            len(self._mutes) + 1, kind, Matcher(**match), self.now, START + round(until * 1000), "ann", "fan swap",
+        silence = Silence(
+            len(self._silences) + 1, kind, Matcher(**match), self.now, START + round(until * 1000), "ann", "fan swap",
             self.now, every, round(lasts * 1000),
         )  # fmt: skip
-        self._mutes = (*self._mutes, mute)
-        self.engine.set_mutes(self._mutes)
+        self._silences = (*self._silences, silence)
+        self.engine.set_silences(self._silences)
         return self._step()
 
     def is_loud_again(self) -> "Timeline":
         """Somebody ends all quiet."""
-        self._mutes = ()
-        self.engine.set_mutes(self._mutes)
+        self._silences = ()
+        self.engine.set_silences(self._silences)
         return self._step()
 
     def acknowledge(self, rule: str) -> "Timeline":
@@ -169,12 +169,12 @@ class Timeline:
         return self._step()
 
     def usually(self, name: str, hashrate: float) -> "Timeline":
-        self._usual[self._facts[name].id] = hashrate
-        self.engine.set_usual(self._usual)
+        self._baseline[self._facts[name].id] = hashrate
+        self.engine.set_baselines(self._baseline)
         return self
 
     def usual_is_unknown(self, name: str) -> "Timeline":
-        self._usual.pop(self._facts[name].id, None)
+        self._baseline.pop(self._facts[name].id, None)
         return self
 
     def server_restarts(self) -> "Timeline":
@@ -192,8 +192,8 @@ class Timeline:
 
     def expect(self, *beginnings: str) -> "Timeline":
         """Exactly these messages since the last look; each title contains what is named here."""
-        new = [letter.title for _, letter in self.letters[self._read :]]
-        self._read = len(self.letters)
+        new = [notification.title for _, notification in self.notifications[self._read :]]
+        self._read = len(self.notifications)
         fits = len(new) == len(beginnings) and all(part in title for part, title in zip(beginnings, new, strict=True))
         assert fits, f"at {(self.now - START) / 1000:g} s people read {new}, not {list(beginnings)}"
         return self
@@ -201,8 +201,8 @@ class Timeline:
     def expect_nothing(self) -> "Timeline":
         return self.expect()
 
-    def last(self) -> Letter:
-        return self.letters[-1][1]
+    def last(self) -> Notification:
+        return self.notifications[-1][1]
 
     def reasons(self, rule: str) -> list[str]:
         """The story of all incidents of a rule."""
@@ -227,10 +227,10 @@ class Timeline:
         server = replace_beat(self.server, self.now)
         self.steps.append(self.now)
         outcome = self.engine.step(server, self.now)
-        self.letters += [((self.now - START) / 1000, letter) for letter in outcome.letters]
+        self.notifications += [((self.now - START) / 1000, notification) for notification in outcome.notifications]
         self.decisions += outcome.decisions
         self.stored |= {each.id: _through_the_database(each) for each in outcome.incidents}
-        self._trails |= dict(outcome.trails)
+        self._histories |= dict(outcome.histories)
         self._check_at = outcome.check_at
         return self
 
@@ -240,7 +240,7 @@ class Timeline:
         open_ones += [each for each in self.stored.values() if each.parent in parents and not each.is_open]
         recent = [each for each in self.stored.values() if each.state.value in {"resolved", "dismissed"}]
         start = Start(
-            tuple(self._facts.values()), self._trails, open_ones, recent, self._mutes, self._usual,
+            tuple(self._facts.values()), self._histories, open_ones, recent, self._silences, self._baseline,
             max(self.stored, default=0) + 1,
         )  # fmt: skip
         return Engine(self.policy, self._routes, start, link="https://rigs.example/")

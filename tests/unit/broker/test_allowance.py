@@ -8,7 +8,7 @@ from rigwatch.envelope import SealKey
 from rigwatch.figures import Gpu, Miner
 from rigwatch.messages import SAMPLES_MAX, Report, Sample, encode
 from rigwatch.settings.server import BrokerLimits
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 RIG1 = NodeId("main", "rig1")
 NODE = Account("main/rig1", Role.NODE, RIG1)
@@ -73,7 +73,7 @@ def full_sample(n: int, cards: int) -> Sample:
 
 def test_a_report_of_500_samples_of_a_full_rig_fits_into_a_nodes_packet() -> None:
     samples = tuple(full_sample(1_760_000_000_000 + n, cards=8) for n in range(SAMPLES_MAX))
-    topic = topic_of(RIG1, Channel.REPORT)
+    topic = topic_of(RIG1, TopicLevel.REPORT)
     sealed = SealKey(bytes(32)).seal(topic, encode(Report(1_760_000_000_000, 1_760_000_000_000, samples)))
     assert len(topic) + len(sealed) < packet_size_of(NODE, BrokerLimits())
 

@@ -1,5 +1,5 @@
-from cli.doctor import Finding, Verdict, _of_source
-from publisher.inspection import Look, look_at
+from cli.doctor import Diagnosis, Verdict, _of_source
+from publisher.inspection import SourceResult, look_at
 from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
@@ -10,7 +10,7 @@ from tests.nvml import FakeDriver, card
 NODE = NodeId("main", "rig07")
 
 
-def _found(driver: FakeDriver) -> Finding:
+def _found(driver: FakeDriver) -> Diagnosis:
     source = NvmlSource(NvmlSettings(), Context(NODE, FakeClock()), load=lambda: driver)
     (look,) = look_at([(NODE, "nvml", source)])
     return _of_source(look, "nvml")
@@ -24,7 +24,7 @@ def test_it_says_what_a_source_gives() -> None:
 
 def test_a_card_that_is_lacking_is_a_failure() -> None:
     text = "cards in this machine that cannot be reached: 1; reboot it"
-    assert _found(FakeDriver(card(1), card(2, lost=15))) == Finding("nvml", Verdict.FAILED, text)
+    assert _found(FakeDriver(card(1), card(2, lost=15))) == Diagnosis("nvml", Verdict.FAILED, text)
 
 
 def test_a_source_that_cannot_be_read_is_a_failure_with_its_words() -> None:
@@ -33,5 +33,7 @@ def test_a_source_that_cannot_be_read_is_a_failure_with_its_words() -> None:
 
 
 def test_what_is_odd_is_told_and_no_failure() -> None:
-    look = Look(NODE, "trex", Reading(peers=3, odd=("power: 429496736 cannot be",)))
-    assert _of_source(look, "trex") == Finding("trex", Verdict.OK, "3 peers (not readable: power: 429496736 cannot be)")
+    look = SourceResult(NODE, "trex", Reading(peers=3, odd=("power: 429496736 cannot be",)))
+    assert _of_source(look, "trex") == Diagnosis(
+        "trex", Verdict.OK, "3 peers (not readable: power: 429496736 cannot be)"
+    )

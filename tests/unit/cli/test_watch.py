@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cli.watch import SHOWN_MOST, line_of
 from rigwatch.keys import MasterKey
-from rigwatch.mqtt import Message
+from rigwatch.mqtt import MqttMessage
 from rigwatch.registry import NodeAccess, Registry
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
@@ -30,10 +30,10 @@ def access(folder: Path) -> NodeAccess:
 
 
 def shown(folder: Path, payload: bytes, *, topic: str = TOPIC) -> str:
-    line = line_of(Message(topic, payload, retained=False), access(folder), FakeClock())
+    line = line_of(MqttMessage(topic, payload, retained=False), access(folder), FakeClock())
     # As it is printed: on one line, of letters that can be sent, none of which commands a terminal.
-    assert not {unicodedata.category(letter) for letter in line} & {"Cc", "Cs", "Zl", "Zp"}
-    assert not {unicodedata.bidirectional(letter) for letter in line} & TURNING
+    assert not {unicodedata.category(notification) for notification in line} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.bidirectional(notification) for notification in line} & TURNING
     assert line.encode()
     return line
 
@@ -90,7 +90,7 @@ def test_it_shows_a_topic_that_is_none_of_ours(tmp_path: Path, topic: str) -> No
 def test_it_goes_on_while_the_list_of_nodes_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "nodes.json").write_text("{")
     broken = NodeAccess(MASTER, Registry(tmp_path / "nodes.json"), open_enrollment=False)
-    line = line_of(Message(TOPIC, KEY.seal(TOPIC, b"{}"), retained=True), broken, FakeClock())
+    line = line_of(MqttMessage(TOPIC, KEY.seal(TOPIC, b"{}"), retained=True), broken, FakeClock())
     assert "cannot be read as the list of enrolled nodes" in line
     assert "\n" not in line
 

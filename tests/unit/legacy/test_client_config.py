@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from legacy.client_config import convert, node_table
 from legacy.loose_json import Value, decode
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 from rigwatch.settings.publisher import PublisherSettings
 
 WRITTEN = rb"""{
@@ -91,6 +91,6 @@ def test_what_no_publisher_could_run_with_is_refused(changed: dict[str, Value], 
 )
 def test_every_client_becomes_a_table_that_the_publisher_takes(old: dict[str, Value]) -> None:
     table = node_table(convert(old), {"token": "rw1.x"})
-    (node,) = build(PublisherSettings, tomllib.loads(table), Place("publisher.toml")).nodes
+    (node,) = build(PublisherSettings, tomllib.loads(table), SettingPlace("publisher.toml")).nodes
     assert node.interval.total_seconds() == old["frequency"]
     assert len(node.sources) == (2 if old["mode"] == "GPU" else 1)

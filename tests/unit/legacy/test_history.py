@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from legacy.history import NodeCount, take_over
-from legacy.rows import Fault, LogRow
+from legacy.rows import LogRow, RowFault
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 
@@ -40,7 +40,7 @@ def test_each_row_is_counted_once_for_what_became_of_it() -> None:
     assert done == [3, 3, 2]
     assert counted.nodes == {1: NodeCount(new=1, there=1, old=1), 2: NodeCount(new=1, there=2)}
     assert (counted.total("new"), counted.total("there"), counted.total("old")) == (2, 3, 1)
-    assert counted.faults == {Fault.NO_NODE: 1}
+    assert counted.faults == {RowFault.NO_NODE: 1}
     assert counted.newcomers == 1
     assert counted.oldest == NOW - 49 * HOUR
 

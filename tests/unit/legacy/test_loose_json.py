@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legacy.loose_json import NotJsonError, Value, decode
+from legacy.loose_json import LooseJsonError, Value, decode
 
 # What a setting of the old tool may be: no backslash, which hand-written files mean in two ways.
 TEXTS = st.text(st.characters(exclude_characters='\\"', exclude_categories=("Cs", "Cc")), max_size=30)
@@ -34,7 +34,7 @@ def test_it_reads_the_same_with_commas_missing_doubled_or_last(
 
 @given(st.binary(max_size=200))
 def test_anything_else_is_refused_and_never_a_crash(data: bytes) -> None:
-    with contextlib.suppress(NotJsonError):
+    with contextlib.suppress(LooseJsonError):
         assert isinstance(decode(data), dict)
 
 
@@ -83,6 +83,6 @@ def test_nested_values_are_left_out() -> None:
     ],
 )
 def test_it_names_the_line_and_no_value(text: str, words: str) -> None:
-    with pytest.raises(NotJsonError, match=re.escape(words)) as caught:
+    with pytest.raises(LooseJsonError, match=re.escape(words)) as caught:
         decode(text.encode())
     assert "secret" not in str(caught.value)

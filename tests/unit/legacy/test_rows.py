@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legacy.rows import SOURCE, UNREACHED, Fault, LogRow, convert, moment
+from legacy.rows import SOURCE, UNREACHED, LogRow, RowFault, convert, moment
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 
@@ -50,30 +50,30 @@ def test_a_zero_is_measured_unless_nobody_answered(figures: tuple[int, int, int]
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [
-        ({"node": None}, Fault.NO_NODE),
-        ({"node": 0}, Fault.NO_NODE),
-        ({"node": -1}, Fault.NO_NODE),
-        ({"node": "comp1"}, Fault.NO_NODE),
-        ({"ts": None}, Fault.NO_TIME),
-        ({"ts": ""}, Fault.NO_TIME),
-        ({"ts": "yesterday"}, Fault.GARBLED_TIME),
-        ({"ts": "0000-00-00 00:00:00"}, Fault.GARBLED_TIME),
-        ({"ts": "0001-01-01 00:00:00"}, Fault.GARBLED_TIME),
-        ({"ts": float("inf")}, Fault.GARBLED_TIME),
-        ({"ts": float("nan")}, Fault.GARBLED_TIME),
-        ({"ts": b"2018"}, Fault.GARBLED_TIME),
-        ({"ts": "2999-01-01 00:00:00"}, Fault.NOT_YET),
-        ({"hashrate": None}, Fault.MISSING),
-        ({"peers": None}, Fault.MISSING),
-        ({"block": None}, Fault.MISSING),
-        ({"hashrate": -1}, Fault.NEGATIVE),
-        ({"peers": -1}, Fault.NEGATIVE),
-        ({"block": "many"}, Fault.NO_NUMBER),
-        ({"hashrate": 1e300}, Fault.NO_NUMBER),
-        ({"hashrate": float("nan")}, Fault.NO_NUMBER),
+        ({"node": None}, RowFault.NO_NODE),
+        ({"node": 0}, RowFault.NO_NODE),
+        ({"node": -1}, RowFault.NO_NODE),
+        ({"node": "comp1"}, RowFault.NO_NODE),
+        ({"ts": None}, RowFault.NO_TIME),
+        ({"ts": ""}, RowFault.NO_TIME),
+        ({"ts": "yesterday"}, RowFault.GARBLED_TIME),
+        ({"ts": "0000-00-00 00:00:00"}, RowFault.GARBLED_TIME),
+        ({"ts": "0001-01-01 00:00:00"}, RowFault.GARBLED_TIME),
+        ({"ts": float("inf")}, RowFault.GARBLED_TIME),
+        ({"ts": float("nan")}, RowFault.GARBLED_TIME),
+        ({"ts": b"2018"}, RowFault.GARBLED_TIME),
+        ({"ts": "2999-01-01 00:00:00"}, RowFault.NOT_YET),
+        ({"hashrate": None}, RowFault.MISSING),
+        ({"peers": None}, RowFault.MISSING),
+        ({"block": None}, RowFault.MISSING),
+        ({"hashrate": -1}, RowFault.NEGATIVE),
+        ({"peers": -1}, RowFault.NEGATIVE),
+        ({"block": "many"}, RowFault.NO_NUMBER),
+        ({"hashrate": 1e300}, RowFault.NO_NUMBER),
+        ({"hashrate": float("nan")}, RowFault.NO_NUMBER),
     ],
 )
-def test_a_bad_row_has_its_reason(changed: dict[str, object], fault: Fault) -> None:
+def test_a_bad_row_has_its_reason(changed: dict[str, object], fault: RowFault) -> None:
     assert convert(row(**changed), NOW) is fault
 
 
@@ -99,7 +99,7 @@ CELLS = st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=20), s
 @given(st.tuples(*[CELLS] * 7))
 def test_whatever_is_in_the_table_is_a_sample_or_a_reason(cells: tuple[object, ...]) -> None:
     read = convert(LogRow(*cells), NOW)
-    if not isinstance(read, Fault):
+    if not isinstance(read, RowFault):
         number, sample = read
         assert number > 0
         assert 0 < sample.n <= 2**53

@@ -1,14 +1,14 @@
-from publisher.delivery import PATIENCE, PATIENCE_MAX, QUICK, REPORT_BYTES_MAX, Delivery, Kind
+from publisher.delivery import PATIENCE, PATIENCE_MAX, QUICK, REPORT_BYTES_MAX, SampleDelivery, SampleKind
 from rigwatch.messages import SAMPLES_MAX
 
 
-def _with(count: int, size: int = 100) -> Delivery:
-    delivery = Delivery()
+def _with(count: int, size: int = 100) -> SampleDelivery:
+    delivery = SampleDelivery()
     delivery.restart(dict.fromkeys(range(1, count + 1), size))
     return delivery
 
 
-def _drain(delivery: Delivery, now: float = 0.0) -> list[tuple[int, ...]]:
+def _drain(delivery: SampleDelivery, now: float = 0.0) -> list[tuple[int, ...]]:
     batches = []
     while batch := delivery.next(now):
         batches.append(batch.samples)
@@ -20,8 +20,8 @@ def test_the_newest_sample_goes_first_and_alone() -> None:
     first, second = delivery.next(0.0), delivery.next(0.0)
     assert first is not None
     assert second is not None
-    assert (first.kind, first.samples) == (Kind.LIVE, (3,))
-    assert (second.kind, second.samples) == (Kind.HISTORY, (1, 2))
+    assert (first.kind, first.samples) == (SampleKind.LIVE, (3,))
+    assert (second.kind, second.samples) == (SampleKind.HISTORY, (1, 2))
 
 
 def test_history_goes_one_batch_at_a_time_newest_first() -> None:
@@ -81,7 +81,7 @@ def test_a_report_holds_as_many_bytes_as_brokers_take() -> None:
 
 
 def test_a_sample_that_is_larger_than_a_report_goes_alone() -> None:
-    delivery = Delivery()
+    delivery = SampleDelivery()
     delivery.restart({1: REPORT_BYTES_MAX * 2, 2: REPORT_BYTES_MAX * 2, 3: 10})
     assert _drain(delivery) == [(3,), (2,)]
 

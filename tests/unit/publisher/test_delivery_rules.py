@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from publisher.delivery import PATIENCE_MAX, REPORT_BYTES_MAX, Batch, Delivery, Kind
+from publisher.delivery import PATIENCE_MAX, REPORT_BYTES_MAX, Batch, SampleDelivery, SampleKind
 from rigwatch.messages import SAMPLES_MAX
 
 
@@ -13,7 +13,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.delivery = Delivery()
+        self.delivery = SampleDelivery()
         self.kept: dict[int, int] = {}
         self.sent: list[Batch] = []
         self.now = 0.0
@@ -35,7 +35,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert list(batch.samples) == sorted(batch.samples)
             total = sum(self.kept[n] for n in batch.samples)
             assert total <= REPORT_BYTES_MAX or len(batch.samples) == 1
-            if batch.kind is Kind.LIVE:
+            if batch.kind is SampleKind.LIVE:
                 assert batch.samples == (max(self.kept),)
             self.sent.append(batch)
 

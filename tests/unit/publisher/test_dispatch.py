@@ -7,7 +7,7 @@ from pathlib import Path
 from publisher.dispatch import Dispatch
 from publisher.outbox import Kept, Limits, Outbox
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock, settle
 from tests.waiting import eventually_async
@@ -23,7 +23,7 @@ class StallingOutbox(Outbox):
         self.go_on = threading.Event()
         super().__init__(path, NODE, limits=LIMITS, clock=clock)
 
-    def append(self, summary: Summary) -> Kept:
+    def append(self, summary: UnnumberedSample) -> Kept:
         self.go_on.wait(10)
         return super().append(summary)
 
@@ -40,7 +40,7 @@ async def test_a_sample_is_sent_kept_and_forgotten() -> None:
     clock = FakeClock()
     outbox = Outbox(None, NODE, limits=LIMITS, clock=clock)
     async with dispatching(outbox, clock) as dispatch:
-        await dispatch.keep(Summary(Reading(hashrate=1.0)))
+        await dispatch.keep(UnnumberedSample(Reading(hashrate=1.0)))
         assert dispatch.wake.is_set()
         outgoing = await dispatch.next()
         assert outgoing is not None
@@ -54,7 +54,7 @@ async def test_a_disk_that_stalls_does_not_stop_the_rest_of_the_publisher(tmp_pa
     clock = FakeClock()
     outbox = StallingOutbox(tmp_path / "outbox.db", clock)
     async with dispatching(outbox, clock) as dispatch:
-        keeping = asyncio.create_task(dispatch.keep(Summary(Reading(hashrate=1.0))))
+        keeping = asyncio.create_task(dispatch.keep(UnnumberedSample(Reading(hashrate=1.0))))
         await settle()
         # The loop runs on: this line is reached, and a ping would be.
         assert not keeping.done()
@@ -68,7 +68,7 @@ async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path
     outbox = Outbox(tmp_path / "outbox.db", NODE, limits=LIMITS, clock=clock)
     async with dispatching(outbox, clock) as dispatch:
         for _ in range(3):
-            await dispatch.keep(Summary(Reading(hashrate=1.0)))
+            await dispatch.keep(UnnumberedSample(Reading(hashrate=1.0)))
         numbers = list(outbox.pending())
         outbox.forget([numbers[0], numbers[2]])
         outgoing = await dispatch.next()
@@ -77,8 +77,8 @@ async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path
         dispatch.broker_has(outgoing.number)
         await dispatch.acked([numbers[1]])
         assert dispatch.wakes_at() is None, "nothing waits for an ack any more"
-        await dispatch.keep(Summary())
-        await dispatch.keep(Summary())
+        await dispatch.keep(UnnumberedSample())
+        await dispatch.keep(UnnumberedSample())
         live, history = await dispatch.next(), await dispatch.next()
         assert live is not None
         assert history is not None
@@ -89,7 +89,7 @@ async def test_what_is_dropped_for_a_new_sample_is_not_sent() -> None:
     outbox = Outbox(None, NODE, limits=Limits(samples=2, bytes=1_000_000), clock=clock)
     async with dispatching(outbox, clock) as dispatch:
         for _ in range(5):
-            await dispatch.keep(Summary(Reading(hashrate=1.0)))
+            await dispatch.keep(UnnumberedSample(Reading(hashrate=1.0)))
         sent = []
         while outgoing := await dispatch.next():
             sent += [sample.n for sample in outgoing.samples]
@@ -100,10 +100,10 @@ async def test_a_report_whose_sample_was_dropped_meanwhile_is_not_waited_for() -
     clock = FakeClock()
     outbox = Outbox(None, NODE, limits=Limits(samples=1, bytes=1_000_000), clock=clock)
     async with dispatching(outbox, clock) as dispatch:
-        await dispatch.keep(Summary())
+        await dispatch.keep(UnnumberedSample())
         outgoing = await dispatch.next()
         assert outgoing is not None
         dispatch.broker_has(outgoing.number)
         assert dispatch.wakes_at() is not None
-        await dispatch.keep(Summary())
+        await dispatch.keep(UnnumberedSample())
         assert dispatch.wakes_at() is None

@@ -13,7 +13,7 @@ from publisher.plan import plans_of
 from publisher.sources.registry import KINDS
 from rigwatch.home import Home
 from rigwatch.settings.durations import parse_duration
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 from rigwatch.settings.publisher import NodeSettings, OutboxSettings, PublisherSettings
 from tests.fake_clock import FakeClock
 
@@ -28,7 +28,7 @@ def _read(value: object, default: object) -> object:
 
 
 def test_it_can_be_run_as_it_is(tmp_path: Path) -> None:
-    settings = build(PublisherSettings, RAW, Place("publisher.toml"))
+    settings = build(PublisherSettings, RAW, SettingPlace("publisher.toml"))
     first, second, third, fourth = plans_of(settings, Home(tmp_path), clock=FakeClock())
     assert (str(first.node), first.name, str(first.account.endpoint)) == (
         "main/rig07",
@@ -41,7 +41,7 @@ def test_it_can_be_run_as_it_is(tmp_path: Path) -> None:
 
 
 def test_its_outbox_has_the_defaults() -> None:
-    assert build(OutboxSettings, RAW["outbox"], Place("")) == OutboxSettings()
+    assert build(OutboxSettings, RAW["outbox"], SettingPlace("")) == OutboxSettings()
     assert set(RAW["outbox"]) == set(OutboxSettings.__struct_fields__)
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.ingest import Heard, Known, ReportTaken, judge
+from alerts.ingest import NodeSession, ReceivedMessage, ReportTaken, judge
 from publisher.boot import Boot
 from publisher.dispatch import Dispatch
-from publisher.moments import NEVER_SET, TOLERANCE, Here, Moment, put_right
+from publisher.moments import NEVER_SET, TOLERANCE, Present, SampleMoment, put_right
 from publisher.outbox import Limits, Outbox
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Report, Sample
@@ -53,7 +53,7 @@ class Rig:
         return Outbox(self.path, NODE, limits=LIMITS, clock=self.clock, boot=boot)
 
     def measure(self, hashrate: float, *, share_at: Millis | None = None) -> int:
-        kept = self.outbox.append(Summary(Reading(hashrate=hashrate, last_share_at=share_at)))
+        kept = self.outbox.append(UnnumberedSample(Reading(hashrate=hashrate, last_share_at=share_at)))
         self.clock.move(60)
         return kept.n
 
@@ -67,7 +67,7 @@ class Rig:
 def stored(rig: Rig, received_at: Millis) -> ReportTaken:
     """What the subscriber makes of everything the rig sends now."""
     report = Report(session=received_at, sent_at=rig.clock.now(), samples=tuple(rig.samples()))
-    taken = judge(Heard(NODE, report, NodeKey(bytes(32)), received_at), Known())
+    taken = judge(ReceivedMessage(NODE, report, NodeKey(bytes(32)), received_at), NodeSession())
     assert isinstance(taken, ReportTaken)
     return taken
 
@@ -269,7 +269,7 @@ def test_a_machine_tells_its_boots_apart_and_goes_on_in_one() -> None:
 
 
 moments = st.builds(
-    Moment,
+    SampleMoment,
     n=st.integers(1, 2 * START),
     at=st.integers(0, 2 * START),
     boot=st.sampled_from(["", "a", "b", "here"]),
@@ -279,9 +279,9 @@ moments = st.builds(
 
 @given(st.lists(moments, max_size=12, unique_by=lambda each: each.n), st.integers(0, 2 * START), st.integers(0, 10**10))
 def test_whatever_was_kept_no_moment_is_lost_negative_or_to_come(
-    kept: list[Moment], now: Millis, elapsed: Millis
+    kept: list[SampleMoment], now: Millis, elapsed: Millis
 ) -> None:
-    here = Here(now, "here", elapsed, HISTORY)
+    here = Present(now, "here", elapsed, HISTORY)
     corrected = put_right(kept, here)
     assert corrected.keys() <= {each.n for each in kept}
     assert all(0 <= each.at <= max(now, 0) for each in corrected.values())
@@ -301,5 +301,5 @@ def test_a_clock_that_is_not_the_machines_has_a_time_of_its_own() -> None:
 def test_an_interval_of_hours_makes_history_older() -> None:
     clock = FakeClock(START)
     outbox = Outbox(None, NODE, limits=LIMITS, clock=clock, interval=timedelta(hours=3))
-    outbox.append(Summary(Reading(hashrate=1.0)))
+    outbox.append(UnnumberedSample(Reading(hashrate=1.0)))
     assert outbox._times.here().history == 6 * 3_600_000 + TOLERANCE

@@ -8,7 +8,7 @@ from publisher.sources import lolminer, trex
 from publisher.sources.nvml import NvmlSettings, NvmlSource
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
-from publisher.summary import Gathered, Read, Summary, summarise
+from publisher.summary import Gathered, Read, UnnumberedSample, summarise
 from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
@@ -37,7 +37,7 @@ def _dead() -> Reading:
     raise SourceError("127.0.0.1:4067: Connection refused")
 
 
-def _summary(*sources: tuple[str, Callable[[], Reading]]) -> Summary:
+def _summary(*sources: tuple[str, Callable[[], Reading]]) -> UnnumberedSample:
     gathered = []
     for name, read in sources:
         try:
@@ -47,7 +47,7 @@ def _summary(*sources: tuple[str, Callable[[], Reading]]) -> Summary:
     return summarise(gathered)
 
 
-def _ids(summary: Summary) -> list[str]:
+def _ids(summary: UnnumberedSample) -> list[str]:
     return [gpu.id for gpu in summary.figures.gpus or ()]
 
 

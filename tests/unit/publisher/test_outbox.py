@@ -6,7 +6,7 @@ import pytest
 from publisher.outbox import ERROR_NAME, Limits, Outbox
 from publisher.outbox_file import OutboxBusyError, OutboxUnusableError
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from tests.fake_clock import START, FakeClock
@@ -20,7 +20,7 @@ def _open(path: Path | None = None, *, clock: FakeClock | None = None, limits: L
 
 
 def _fill(outbox: Outbox, count: int) -> list[int]:
-    return [outbox.append(Summary(Reading(hashrate=float(i)))).n for i in range(count)]
+    return [outbox.append(UnnumberedSample(Reading(hashrate=float(i)))).n for i in range(count)]
 
 
 def _all(outbox: Outbox) -> list[Sample]:
@@ -29,7 +29,7 @@ def _all(outbox: Outbox) -> list[Sample]:
 
 def test_a_sample_is_numbered_and_dated_by_the_clock() -> None:
     with _open() as outbox:
-        kept = outbox.append(Summary(Reading(hashrate=5.0), {"jsonrpc": "no answer"}))
+        kept = outbox.append(UnnumberedSample(Reading(hashrate=5.0), {"jsonrpc": "no answer"}))
         (sample,) = _all(outbox)
         assert (kept.n, sample.n, sample.at) == (START, START, START)
         assert (sample.hashrate, sample.errors) == (5.0, {"jsonrpc": "no answer"})
@@ -91,7 +91,7 @@ def test_sessions_rise_across_restarts_and_above_what_the_subscriber_knows(tmp_p
 def test_the_oldest_go_when_there_are_too_many_and_the_next_sample_says_so() -> None:
     with _open(limits=Limits(samples=3, bytes=1_000_000)) as outbox:
         numbers = _fill(outbox, 3)
-        kept = outbox.append(Summary())
+        kept = outbox.append(UnnumberedSample())
         assert kept.dropped == (numbers[0],)
         assert list(outbox.pending()) == [*numbers[1:], kept.n]
         assert _all(outbox)[-1].errors == {ERROR_NAME: "1 oldest samples dropped, the outbox is full"}
@@ -114,7 +114,7 @@ def test_what_was_dropped_is_said_once() -> None:
     with _open(limits=Limits(samples=2, bytes=1_000_000)) as outbox:
         numbers = _fill(outbox, 3)
         outbox.forget(numbers)
-        outbox.append(Summary())
+        outbox.append(UnnumberedSample())
         assert _all(outbox)[-1].errors == {}
 
 
@@ -192,13 +192,13 @@ def test_a_file_damaged_while_it_is_used_is_replaced_and_the_loss_is_said(
     long = {f"source-{i}": "x" * 200 for i in range(30)}
     with _open(path, limits=Limits(samples=2000, bytes=100_000_000)) as outbox:
         # More than SQLite's page cache holds, or it would not notice.
-        numbers = [outbox.append(Summary(Reading(), long)).n for _ in range(700)]
+        numbers = [outbox.append(UnnumberedSample(Reading(), long)).n for _ in range(700)]
         outbox.raise_session_above(START + 50_000)
         with path.open("r+b") as file:
             file.write(b"\xa5" * path.stat().st_size)
         assert outbox.load(numbers) == []
         assert not outbox.pending()
-        kept = outbox.append(Summary(Reading(hashrate=1.0)))
+        kept = outbox.append(UnnumberedSample(Reading(hashrate=1.0)))
         assert outbox.load([kept.n])[0].errors == {ERROR_NAME: "700 samples lost with a damaged outbox"}
         assert "samples lost with a damaged outbox node=main/rig07 count=700" in caplog.text
     assert list(tmp_path.glob("outbox.db.damaged-*"))
@@ -213,7 +213,7 @@ def test_what_comes_after_the_end_is_said_and_does_not_open_the_file_again(
     path = tmp_path / "outbox.db"
     outbox = _open(path)
     outbox.close()
-    outbox.append(Summary())
+    outbox.append(UnnumberedSample())
     assert "samples lost, they came after the end node=main/rig07 count=1" in caplog.text
     with _open(path) as other:
         assert not other.pending()

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from publisher.outbox import Limits, Outbox
 from publisher.sources.reading import Reading
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 
@@ -33,7 +33,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(hashrate=st.floats(0, 1e12), text=st.text("x", max_size=190))
     def append(self, hashrate: float, text: str) -> None:
-        kept = self.outbox.append(Summary(Reading(hashrate=hashrate), {"jsonrpc": text} if text else {}))
+        kept = self.outbox.append(UnnumberedSample(Reading(hashrate=hashrate), {"jsonrpc": text} if text else {}))
         assert kept.n > self.last_n
         assert kept.dropped == tuple(list(self.kept)[: len(kept.dropped)]), "the oldest go"
         self.last_n = kept.n

@@ -9,7 +9,7 @@ from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.mqtt import Endpoint
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 from rigwatch.settings.publisher import PublisherSettings
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
@@ -36,7 +36,7 @@ TOKEN = JoinToken("mqtts://monitor.example:8884", NODE, KEY, CA).encode()
 
 
 def _plans(home: Path, *nodes: dict[str, Any]) -> Any:  # noqa: ANN401 - a tuple, taken apart by each test
-    place = Place(str(home / "publisher.toml"))
+    place = SettingPlace(str(home / "publisher.toml"))
     settings = build(PublisherSettings, {"nodes": list(nodes)}, place)
     return plans_of(settings, Home(home), clock=FakeClock())
 

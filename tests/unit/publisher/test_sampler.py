@@ -8,11 +8,11 @@ from random import Random
 
 import pytest
 
-from publisher.reader import Reader
+from publisher.reader import SourceReader
 from publisher.sampler import Sampler
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Source
-from publisher.summary import Summary
+from publisher.summary import UnnumberedSample
 from rigwatch.figures import Gpu
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
@@ -59,11 +59,11 @@ def _break() -> Reading:
 @asynccontextmanager
 async def sampling(
     clock: FakeClock, *sources: tuple[str, Source], interval: timedelta = MINUTE, phase: float = 0.0
-) -> AsyncIterator[list[Summary]]:
+) -> AsyncIterator[list[UnnumberedSample]]:
     """Runs a sampler; gives the list that its summaries come into."""
-    kept: list[Summary] = []
+    kept: list[UnnumberedSample] = []
 
-    async def keep(summary: Summary) -> None:
+    async def keep(summary: UnnumberedSample) -> None:
         kept.append(summary)
 
     sampler = Sampler(NodeId("main", "rig07"), sources, interval=interval, clock=clock, phase=phase)
@@ -231,7 +231,7 @@ async def test_a_node_without_sources_still_gives_a_summary_an_interval() -> Non
     clock = FakeClock()
     async with sampling(clock) as kept:
         await clock.advance(120)
-        assert kept == [Summary()] * 3
+        assert kept == [UnnumberedSample()] * 3
 
 
 async def test_a_short_interval_bounds_the_wait_for_a_source() -> None:
@@ -285,7 +285,7 @@ async def test_a_read_that_was_under_way_when_a_sample_was_taken_is_in_the_next(
         return gate() if next(waits) else Reading(hashrate=1.0)
 
     source = Given(answer, every=10, timeout=9, blocking=True)
-    reader = Reader("a", source, interval=MINUTE, clock=clock)
+    reader = SourceReader("a", source, interval=MINUTE, clock=clock)
     reading = asyncio.create_task(reader.run())
     await eventually_async(lambda: reader._last)
     assert [each.reading for each in reader.take().reads] == [Reading(hashrate=1.0)]
@@ -301,7 +301,7 @@ async def test_a_read_that_was_under_way_when_a_sample_was_taken_is_in_the_next(
 
 async def test_a_reading_that_is_not_fresh_is_not_given_again() -> None:
     clock = FakeClock()
-    reader = Reader("a", Given(lambda: Reading(hashrate=7.0), every=10), interval=MINUTE, clock=clock)
+    reader = SourceReader("a", Given(lambda: Reading(hashrate=7.0), every=10), interval=MINUTE, clock=clock)
     reading = asyncio.create_task(reader.run())
     await clock.advance(0)
     assert [each.reading for each in reader.take().reads] == [Reading(hashrate=7.0)]

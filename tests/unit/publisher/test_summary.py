@@ -4,7 +4,7 @@ import pytest
 
 from publisher.sources.reading import Reading, checked
 from publisher.summary import Gathered, Read, failure, merged_cards, summarise
-from rigwatch.figures import GPUS_MAX, Gpu, Miner, Work
+from rigwatch.figures import GPUS_MAX, AlgorithmFigures, Gpu, Miner
 
 CARD = "0000:01:00.0"
 
@@ -180,14 +180,14 @@ def test_rates_of_two_algorithms_do_not_add_up_and_each_has_its_own() -> None:
     trex = _mining(60e6, "etchash", accepted=10, power=200.0)
     figures = summarise([_gathered("trex", trex), _gathered("xmrig", xmrig)]).figures
     assert (figures.hashrate, figures.algorithm, figures.power) == (60e6, "etchash", 200)
-    assert figures.algorithms == {"etchash": Work(60e6, 10), "rx/0": Work(9000.0, 3)}
+    assert figures.algorithms == {"etchash": AlgorithmFigures(60e6, 10), "rx/0": AlgorithmFigures(9000.0, 3)}
 
 
 def test_dual_mining_and_a_miner_of_one_of_the_two_add_up_where_they_are_the_same() -> None:
-    works = {"etchash": Work(60e6, 10), "kaspa": Work(500e6, 20)}
+    works = {"etchash": AlgorithmFigures(60e6, 10), "kaspa": AlgorithmFigures(500e6, 20)}
     dual = _mining(60e6, "etchash", accepted=10, algorithms=works)
     figures = summarise([_gathered("rigel", dual), _gathered("bzminer", _mining(200e6, "kaspa", accepted=7))]).figures
-    assert figures.algorithms == {"etchash": Work(60e6, 10), "kaspa": Work(700e6, 27)}
+    assert figures.algorithms == {"etchash": AlgorithmFigures(60e6, 10), "kaspa": AlgorithmFigures(700e6, 27)}
     assert (figures.hashrate, figures.accepted) == (60e6, 10)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rigwatch.errors import SettingsError
-from rigwatch.mqtt import Endpoint, Login
+from rigwatch.mqtt import Endpoint, MqttLogin
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_any_other_is_refused_and_not_repeated(url: str) -> None:
 
 
 def test_a_login_does_not_show_its_password() -> None:
-    assert "confidential" not in repr(Login("user", "confidential", "id"))
+    assert "confidential" not in repr(MqttLogin("user", "confidential", "id"))

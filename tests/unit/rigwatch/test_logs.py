@@ -10,7 +10,7 @@ import pytest
 from cli.watch import line_of
 from rigwatch import logs
 from rigwatch.keys import MasterKey
-from rigwatch.mqtt import Message
+from rigwatch.mqtt import MqttMessage
 from rigwatch.registry import NodeAccess, Registry
 from rigwatch.texts import visible
 from tests.fake_clock import FakeClock
@@ -54,6 +54,6 @@ def test_what_people_write_stays_readable() -> None:
 
 def test_a_message_cannot_command_the_terminal_of_who_watches(tmp_path: Path) -> None:
     access = NodeAccess(MasterKey(bytes(32)), Registry(tmp_path / "nodes.json"), open_enrollment=False)
-    message = Message("rigwatch/v1/main/rig1/state\x1b[2J", '{"a":"\x9b2J\u202e"}'.encode(), retained=False)
+    message = MqttMessage("rigwatch/v1/main/rig1/state\x1b[2J", '{"a":"\x9b2J\u202e"}'.encode(), retained=False)
     line = line_of(message, access, FakeClock())
     assert line.endswith(r'main/rig1/state\x1b[2J {"a":"\x9b2J\u202e"}')

@@ -7,14 +7,14 @@ from typing import get_args
 import msgspec
 import pytest
 
-from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 from rigwatch.messages import SAMPLES_MAX, Ack, NodeState, Report, Sample, Status
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", [Status, Report, Ack, Sample, Gpu, Miner, Work])
+@pytest.mark.parametrize("kind", [Status, Report, Ack, Sample, Gpu, Miner, AlgorithmFigures])
 def test_every_field_of_a_message_is_documented(kind: type[msgspec.Struct]) -> None:
     documented = set(re.findall(r'[`"](\w+)[`"]', TEXT))
     assert {field.encode_name for field in msgspec.structs.fields(kind)} <= documented
@@ -23,7 +23,7 @@ def test_every_field_of_a_message_is_documented(kind: type[msgspec.Struct]) -> N
 def test_every_state_and_channel_is_documented() -> None:
     for state in NodeState:
         assert f'`"{state.value}"`' in TEXT
-    for channel in Channel:
+    for channel in TopicLevel:
         assert f"`{topic_of(NodeId('s', 'n'), channel)}`".replace("/s/n/", "/<site>/<node>/") in TEXT
 
 

@@ -16,7 +16,7 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, load_server
 from rigwatch.settings.alerts import Rules, RuleSettings
 from rigwatch.settings.fingerprint import LIVE
-from rigwatch.settings.loader import Place, build
+from rigwatch.settings.loader import SettingPlace, build
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "server.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -59,7 +59,7 @@ def test_each_section_says_when_its_changes_count() -> None:
 
 
 def test_with_everything_taken_in_it_is_still_in_order() -> None:
-    settings = build(ServerSettings, RAW, Place(EXAMPLE.name))
+    settings = build(ServerSettings, RAW, SettingPlace(EXAMPLE.name))
     assert settings.alerts.site
     assert settings.alerts.node
 
@@ -74,7 +74,7 @@ def test_it_names_every_setting(at: str) -> None:
     "at", [at for at, field, _ in ALL if at not in SHOWN and not field.required and field.default is not None]
 )
 def test_it_shows_the_default(at: str) -> None:
-    full = build(ServerSettings, RAW, Place(EXAMPLE.name))
+    full = build(ServerSettings, RAW, SettingPlace(EXAMPLE.name))
     (field,) = [field for path, field, _ in ALL if path == at]
     default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     value: Any = full
@@ -85,9 +85,9 @@ def test_it_shows_the_default(at: str) -> None:
 
 @pytest.mark.parametrize("rule", Rule)
 def test_it_shows_what_a_rule_starts_from(rule: Rule) -> None:
-    shown = build(RuleSettings, RAW["alerts"][rule.value], Place(EXAMPLE.name))
+    shown = build(RuleSettings, RAW["alerts"][rule.value], SettingPlace(EXAMPLE.name))
     assert None not in structs.astuple(shown)
-    settings = build(ServerSettings, {"alerts": {rule.value: RAW["alerts"][rule.value]}}, Place(EXAMPLE.name))
+    settings = build(ServerSettings, {"alerts": {rule.value: RAW["alerts"][rule.value]}}, SettingPlace(EXAMPLE.name))
     assert Policy(settings.alerts).of_site("", rule) == BUILT_IN[rule]
 
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rigwatch.errors import TopicError
-from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SERVER_STATUS, Channel, NodeId, every, parse_topic, topic_of
+from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SERVER_STATUS, NodeId, TopicLevel, every, parse_topic, topic_of
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
 NODES = st.builds(NodeId, NAMES, NAMES)
-CHANNELS = st.sampled_from(Channel)
+CHANNELS = st.sampled_from(TopicLevel)
 
 BAD_NAMES = {
     "empty": "",
@@ -62,7 +62,7 @@ def test_what_is_not_site_slash_node_is_refused(text: str) -> None:
 
 
 @given(NODES, CHANNELS)
-def test_a_topic_is_read_back_as_its_node_and_channel(node: NodeId, channel: Channel) -> None:
+def test_a_topic_is_read_back_as_its_node_and_channel(node: NodeId, channel: TopicLevel) -> None:
     assert parse_topic(topic_of(node, channel)) == (node, channel)
 
 
@@ -105,9 +105,9 @@ def test_any_other_topic_is_refused(topic: str) -> None:
 
 def test_the_topics_are_those_that_the_protocol_names() -> None:
     node = NodeId("farm-a", "rig_07")
-    assert [topic_of(node, channel) for channel in Channel] == [
+    assert [topic_of(node, channel) for channel in TopicLevel] == [
         f"rigwatch/v1/farm-a/rig_07/{last}" for last in ("status", "report", "ack", "state", "availability", "incident")
     ]
     assert (ALL_STATUS, ALL_REPORTS) == ("rigwatch/v1/+/+/status", "rigwatch/v1/+/+/report")
-    assert every(Channel.ACK) == "rigwatch/v1/+/+/ack"
+    assert every(TopicLevel.ACK) == "rigwatch/v1/+/+/ack"
     assert SERVER_STATUS == "rigwatch/v1/server/status"

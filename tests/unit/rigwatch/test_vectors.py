@@ -10,7 +10,7 @@ from rigwatch.errors import DecodeError, OpenError, TokenError, TopicError
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import Ack, Report, Status, decode
 from rigwatch.tokens import JoinToken
-from rigwatch.topics import Channel, NodeId, check_name, parse_topic
+from rigwatch.topics import NodeId, TopicLevel, check_name, parse_topic
 from tests.vectors import PATH, render
 
 Vector: TypeAlias = dict[str, str]
@@ -89,7 +89,7 @@ def test_a_wrong_name_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["topics"]["valid"])
 def test_a_topic_is_read(vector: Vector) -> None:
-    assert parse_topic(vector["topic"]) == (node_of(vector), Channel(vector["channel"]))
+    assert parse_topic(vector["topic"]) == (node_of(vector), TopicLevel(vector["channel"]))
 
 
 @pytest.mark.parametrize("topic", VECTORS["topics"]["invalid"])

@@ -1,21 +1,21 @@
 """Who is next, and who gives way, when one node sends more than all the others."""
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.messages import Report, Status
 from subscriber.fair_queue import FairQueue, weight_of
 from tests.rigs import birth, report, rig, sample, will
 
 
-def history(node: str, count: int = 500, size: int = 0) -> Heard:
+def history(node: str, count: int = 500, size: int = 0) -> ReceivedMessage:
     of = rig(node)
-    return Heard(of.id, report(*(sample(n=n) for n in range(1, count + 1))), of.key, 0, size)
+    return ReceivedMessage(of.id, report(*(sample(n=n) for n in range(1, count + 1))), of.key, 0, size)
 
 
-def said(node: str, body: Status | Report) -> Heard:
+def said(node: str, body: Status | Report) -> ReceivedMessage:
     return rig(node).heard(body)
 
 
-def names(batch: list[Heard]) -> list[str]:
+def names(batch: list[ReceivedMessage]) -> list[str]:
     return [heard.node.node for heard in batch]
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from alerts.ingest import Heard, Known, Reason, judge
+from alerts.ingest import NodeSession, ReceivedMessage, RejectReason, judge
 from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import Ack, NodeState, Report, decode
-from rigwatch.mqtt import Message
-from rigwatch.topics import Channel, NodeId, topic_of
+from rigwatch.mqtt import MqttMessage
+from rigwatch.topics import NodeId, TopicLevel, topic_of
 from store import Unstorable, Verdict
 from subscriber import pipeline as module
 from subscriber.outage import Outage
@@ -22,7 +22,7 @@ from tests.fake_clock import START, FakeClock, settle
 from tests.rigs import MASTER, Rig, birth, report, rig, sample, will
 from tests.waiting import eventually_async
 
-KNOWN = Known(session=5, state=NodeState.ONLINE, state_at=START)
+KNOWN = NodeSession(session=5, state=NodeState.ONLINE, state_at=START)
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Wire:
         self.done.append("ask for statuses")
 
     def opened(self, of: Rig) -> list[Ack]:
-        own = topic_of(of.id, Channel.ACK)
+        own = topic_of(of.id, TopicLevel.ACK)
         return [decode(of.key.seal_key.open(topic, payload), Ack) for topic, payload in self.acks if topic == own]
 
     def numbers(self, of: Rig) -> list[int]:
@@ -63,13 +63,13 @@ class Wire:
 class Disk:
     """Takes batches when it is allowed to; judges them like the store, knowing session 5 of every node."""
 
-    batches: list[list[Heard]] = field(default_factory=list)
+    batches: list[list[ReceivedMessage]] = field(default_factory=list)
     allowed: asyncio.Event = field(default_factory=asyncio.Event)
     failures: list[StoreError] = field(default_factory=list)
     picky: bool = False
     defect: Exception | None = None
 
-    async def write(self, batch: Sequence[Heard]) -> list[Verdict]:
+    async def write(self, batch: Sequence[ReceivedMessage]) -> list[Verdict]:
         await self.allowed.wait()
         if self.failures:
             raise self.failures.pop(0)
@@ -101,7 +101,7 @@ class Setup:
     disk: Disk
     clock: FakeClock
 
-    def receive(self, *messages: Message) -> None:
+    def receive(self, *messages: MqttMessage) -> None:
         for message in messages:
             self.pipeline.receive(message)
 
@@ -154,7 +154,7 @@ async def test_an_older_session_is_told_the_current_one() -> None:
         it.receive(rig().sealed(report(session=4)), rig().sealed(birth(3)))
         await it.pipeline.drained()
         assert it.wire.opened(rig()) == [Ack(5)]
-        assert it.pipeline.rejections.counts[Reason.OLD_SESSION] == 2
+        assert it.pipeline.rejections.counts[RejectReason.OLD_SESSION] == 2
 
 
 async def test_what_a_node_sent_in_one_session_is_acknowledged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,11 +188,11 @@ async def test_a_status_that_counts_needs_no_answer() -> None:
 
 async def test_what_is_refused_does_not_stop_the_rest() -> None:
     async with running() as it:
-        foreign = Message("rigwatch/v1/main/rig1/report", b"rubbish", retained=False)
-        it.receive(foreign, rig().sealed(report(session=5)), Message("x", b"", retained=True))
+        foreign = MqttMessage("rigwatch/v1/main/rig1/report", b"rubbish", retained=False)
+        it.receive(foreign, rig().sealed(report(session=5)), MqttMessage("x", b"", retained=True))
         await it.pipeline.drained()
         assert len(it.wire.acks) == 1
-        assert it.pipeline.rejections.counts == {Reason.SEAL: 1, Reason.TOPIC: 1}
+        assert it.pipeline.rejections.counts == {RejectReason.SEAL: 1, RejectReason.TOPIC: 1}
 
 
 async def test_a_death_does_not_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ async def test_one_message_the_database_cannot_hold_is_left_out_and_not_acknowle
         await it.pipeline.drained()
         topics = [topic for topic, _ in it.wire.acks]
         assert topics == [f"rigwatch/v1/main/{name}/ack" for name in "abc"]
-        assert it.pipeline.rejections.counts == {Reason.UNSTORABLE: 1}
+        assert it.pipeline.rejections.counts == {RejectReason.UNSTORABLE: 1}
 
 
 async def test_one_sample_the_database_cannot_hold_costs_that_sample_and_no_other_of_its_report() -> None:
@@ -253,7 +253,7 @@ async def test_one_sample_the_database_cannot_hold_costs_that_sample_and_no_othe
         it.receive(rig().sealed(report(*wanted, session=5)))
         await it.pipeline.drained()
         assert it.wire.opened(rig()) == [Ack(5, (1, 2, 3, 4, 6, 7, 8, 9, 10))]
-        assert it.pipeline.rejections.counts == {Reason.UNSTORABLE: 1}
+        assert it.pipeline.rejections.counts == {RejectReason.UNSTORABLE: 1}
 
 
 async def test_a_defect_that_one_message_brings_to_light_leaves_out_that_message() -> None:
@@ -262,7 +262,7 @@ async def test_a_defect_that_one_message_brings_to_light_leaves_out_that_message
         it.receive(*(rig(name).sealed(report(session=5)) for name in ("a", "bad", "c")))
         await it.pipeline.drained()
         assert len(it.wire.acks) == 2
-        assert it.pipeline.rejections.counts == {Reason.UNSTORABLE: 1}
+        assert it.pipeline.rejections.counts == {RejectReason.UNSTORABLE: 1}
 
 
 async def test_a_full_queue_makes_the_broker_wait_and_lets_it_go_on_when_there_is_room() -> None:
@@ -282,7 +282,7 @@ async def test_room_is_counted_in_samples() -> None:
         it.receive(rig().sealed(report(*(sample(n=n) for n in range(71, 141)), session=5)))
         assert it.wire.done == ["pause"]
         it.receive(rig().sealed(report(sample(n=200), session=5)))
-        assert it.pipeline.rejections.counts == {Reason.OVERFLOW: 1}
+        assert it.pipeline.rejections.counts == {RejectReason.OVERFLOW: 1}
         it.disk.allowed.set()
         await it.pipeline.drained()
         assert it.wire.done == ["pause", "resume"]
@@ -300,7 +300,7 @@ async def test_history_does_not_wait_for_company(monkeypatch: pytest.MonkeyPatch
 async def test_what_does_not_fit_is_dropped_without_an_ack_and_statuses_are_asked_for_again() -> None:
     async with running(capacity=10, disk=Disk()) as it:
         it.receive(*(rig().sealed(report(sample(n=n), session=5)) for n in range(1, 13)), rig().sealed(will(5)))
-        assert it.pipeline.rejections.counts == {Reason.OVERFLOW: 3}
+        assert it.pipeline.rejections.counts == {RejectReason.OVERFLOW: 3}
         it.disk.allowed.set()
         await it.pipeline.drained()
         assert it.wire.numbers(rig()) == list(range(1, 11))
@@ -371,7 +371,7 @@ async def test_a_list_of_nodes_that_cannot_be_read_refuses_and_recovers(monkeypa
         with monkeypatch.context() as broken:
             broken.setattr(it.pipeline._access, "accepted_keys", unreadable)
             it.receive(rig().sealed(report(session=5)))
-        assert it.pipeline.rejections.counts == {Reason.ACCESS: 1}
+        assert it.pipeline.rejections.counts == {RejectReason.ACCESS: 1}
         it.receive(rig().sealed(report(session=5)))
         await it.pipeline.drained()
         assert len(it.wire.acks) == 1
@@ -409,8 +409,8 @@ async def test_a_flood_fills_the_room_for_nobody_but_its_own_node() -> None:
 async def test_what_there_is_no_room_for_is_not_opened() -> None:
     async with running(capacity=10, disk=Disk()) as it:
         it.receive(rig().sealed(report(*(sample(n=n) for n in range(1, 20)), session=5)))
-        it.receive(Message("rigwatch/v1/main/rig1/report", b"cannot be opened at all", retained=False))
-        assert it.pipeline.rejections.counts == {Reason.OVERFLOW: 1}
+        it.receive(MqttMessage("rigwatch/v1/main/rig1/report", b"cannot be opened at all", retained=False))
+        assert it.pipeline.rejections.counts == {RejectReason.OVERFLOW: 1}
 
 
 async def test_the_broker_is_read_again_after_a_moment_though_there_is_no_room() -> None:
@@ -424,7 +424,7 @@ async def test_batches_take_no_longer_than_a_death_can_wait() -> None:
     async with running(capacity=50_000) as it:
         slow = it.disk.write
 
-        async def write(batch: Sequence[Heard]) -> list[Verdict]:
+        async def write(batch: Sequence[ReceivedMessage]) -> list[Verdict]:
             await it.clock.advance(1.0)
             return await slow(batch)
 

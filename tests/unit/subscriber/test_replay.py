@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from alerts.facts import Change, NodeFacts
+from alerts.facts import NodeChange, NodeFacts
 from alerts.policy import Policy
 from rigwatch.messages import NodeState, Sample
 from rigwatch.settings.alerts import AlertSettings
@@ -21,18 +21,18 @@ def minutes(*span: int, **figures: Any) -> list[Event]:  # noqa: ANN401 - figure
     return [Sample(n=at, at=at, **figures) for minute in range(*span) for at in [START + minute * MINUTE]]
 
 
-def change(minute: float, state: NodeState, reason: str = "") -> Change:
-    return Change(START + round(minute * MINUTE), state, reason)
+def change(minute: float, state: NodeState, reason: str = "") -> NodeChange:
+    return NodeChange(START + round(minute * MINUTE), state, reason)
 
 
 def played(*events: Event | Sequence[Event], until: int = 60) -> Replayed:
     history = [each for some in events for each in (some if isinstance(some, list) else [some])]
     now = START + until * MINUTE
-    return play([NodeFacts(NODE)], {NODE: history}, POLICY, usual={}, since=START, now=now)  # type: ignore[dict-item]
+    return play([NodeFacts(NODE)], {NODE: history}, POLICY, baseline={}, since=START, now=now)  # type: ignore[dict-item]
 
 
 def told(replayed: Replayed) -> list[str]:
-    return [letter.title for _, letter in replayed.letters]
+    return [notification.title for _, notification in replayed.notifications]
 
 
 def test_a_loss_is_told_when_its_hold_was_over_and_ends_when_the_node_was_back() -> None:

@@ -10,7 +10,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from tests.fake_clock import START
-from web.standing import Fleet, Standing, fleet_at
+from web.node_view import FleetView, NodeView, fleet_at
 
 SERVER = ServerFacts(connected_at=START - 3_600_000, beat_at=START)
 MINUTE: Millis = 60_000
@@ -39,9 +39,9 @@ def gone(facts: NodeFacts, state: NodeState = NodeState.LOST) -> NodeFacts:
     return msgspec.structs.replace(facts, state=state, state_at=START)
 
 
-def fleet(*nodes: NodeFacts, server: ServerFacts = SERVER, now: Millis = START) -> Fleet:
+def fleet(*nodes: NodeFacts, server: ServerFacts = SERVER, now: Millis = START) -> FleetView:
     return fleet_at(nodes, server, now)
 
 
-def standing(facts: NodeFacts, *, lag: int | None = None) -> Standing:
-    return Standing(facts, NodeStatus.ONLINE, counted=True, age=0, lag=lag)
+def view(facts: NodeFacts, *, lag: int | None = None) -> NodeView:
+    return NodeView(facts, NodeStatus.ONLINE, counted=True, age=0, lag=lag)

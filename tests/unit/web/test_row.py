@@ -7,16 +7,16 @@ from alerts.facts import Average, MinuteTotal, NodeFacts
 from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
 from tests.fake_clock import START
-from tests.unit.web.made import MINUTE, fleet, gone, node, standing
+from tests.unit.web.made import MINUTE, fleet, gone, node, view
 from web import units
-from web.row import Look, NodeRow, average_row, node_row, total_rows
+from web.row import DisplaySettings, NodeRow, average_row, node_row, total_rows
 from web.zone import Zone
 
-LOOK = Look(WebColours(), Zone.find("UTC"))
+LOOK = DisplaySettings(WebColours(), Zone.find("UTC"))
 
 
 def row(*nodes: NodeFacts) -> NodeRow:
-    return node_row(fleet(*nodes).standings[0], LOOK)
+    return node_row(fleet(*nodes).views[0], LOOK)
 
 
 def test_a_good_node_is_green_throughout() -> None:
@@ -83,10 +83,10 @@ def test_a_goodbye_gives_its_reason() -> None:
 
 def test_an_average_is_compared_with_now_while_the_node_reports() -> None:
     average = Average(hashrate_mean=100, peers_mean=2.5, samples=1440)
-    made = average_row(standing(node(hashrate=90)), average, LOOK)
+    made = average_row(view(node(hashrate=90)), average, LOOK)
     assert (str(made.hashrate), made.change, made.samples) == ("100 H/s", "−10 %", "1,440")  # noqa: RUF001
     assert (made.peers, made.peers_level) == ("2.5", "red")
-    lost = fleet(gone(node(hashrate=90))).standings[0]
+    lost = fleet(gone(node(hashrate=90))).views[0]
     assert average_row(lost, average, LOOK).change == "–"  # noqa: RUF001
 
 

@@ -16,7 +16,7 @@ from publisher.sources.source import Context, Source
 from rigwatch.clock import SystemClock
 from rigwatch.errors import SettingsError
 from rigwatch.figures import Gpu, Miner
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.integration.publisher.sources.miner_server import miner_server
 from tests.waiting import eventually
@@ -26,7 +26,7 @@ FIGURES = {"hashrate": "rate MH/s"}
 
 def _source(**settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
     context = Context(NodeId("main", "rig07"), SystemClock())
-    ((_, source),) = build_sources([{"figures": FIGURES, **settings}], Place("publisher.toml"), context)
+    ((_, source),) = build_sources([{"figures": FIGURES, **settings}], SettingPlace("publisher.toml"), context)
     return source
 
 

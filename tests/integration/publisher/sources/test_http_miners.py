@@ -12,7 +12,7 @@ import pytest
 from publisher.sources.reading import SourceError
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context, Source
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.integration.publisher.sources.miner_server import miner_server, tcp_server
@@ -59,7 +59,7 @@ DUAL: Final = {
 
 def _source(kind: str, url: str, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
     context = Context(NodeId("main", "rig07"), FakeClock())
-    ((_, source),) = build_sources([{"kind": kind, "url": url, **settings}], Place("publisher.toml"), context)
+    ((_, source),) = build_sources([{"kind": kind, "url": url, **settings}], SettingPlace("publisher.toml"), context)
     return source
 
 

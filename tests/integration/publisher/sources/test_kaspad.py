@@ -20,7 +20,7 @@ from publisher.sources.reading import Reading, SourceError
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context
 from rigwatch.clock import SystemClock
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.integration.publisher.sources.miner_server import miner_server
 from tests.ports import free_port
@@ -76,7 +76,7 @@ def _read(port: int) -> Reading:
         **figures,
     }
     context = Context(NodeId("main", "rig07"), SystemClock())
-    ((_, source),) = build_sources([settings], Place("publisher.toml"), context)
+    ((_, source),) = build_sources([settings], SettingPlace("publisher.toml"), context)
     return source.read()
 
 

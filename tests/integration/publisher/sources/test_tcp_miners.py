@@ -12,7 +12,7 @@ from publisher.sources.reading import SourceError
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context, Source
 from publisher.sources.tcp import ANSWER_MAX
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.integration.publisher.sources.miner_server import tcp_server
@@ -27,7 +27,7 @@ REFUSED = b'{"STATUS":[{"STATUS":"E","When":1,"Code":14,"Msg":"Invalid command"}
 def _source(kind: str, port: int, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
     context = Context(NodeId("main", "rig07"), FakeClock())
     raw = {"kind": kind, "address": f"127.0.0.1:{port}", **settings}
-    ((_, source),) = build_sources([raw], Place("publisher.toml"), context)
+    ((_, source),) = build_sources([raw], SettingPlace("publisher.toml"), context)
     return source
 
 
@@ -75,7 +75,7 @@ def test_a_command_that_is_refused_is_left_alone_for_an_hour() -> None:
     with tcp_server(serve) as port:
         context = Context(NodeId("main", "rig07"), clock)
         raw = {"kind": "cgminer", "address": f"127.0.0.1:{port}"}
-        ((_, source),) = build_sources([raw], Place("publisher.toml"), context)
+        ((_, source),) = build_sources([raw], SettingPlace("publisher.toml"), context)
         for _ in range(3):
             source.read()
         assert asked.count("summary") == 3

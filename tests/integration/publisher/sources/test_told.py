@@ -14,7 +14,7 @@ from publisher.sources.reading import checked
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context
 from rigwatch.clock import SystemClock
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.integration.publisher.sources.miner_server import tcp_server
 
@@ -89,6 +89,6 @@ def test_a_miner_is_read_as_it_really_answers(name: str, tmp_path: Path) -> None
     context = Context(NodeId("main", "rig07"), SystemClock())
     with _served(case, folder, tmp_path) as where:
         raw = {"kind": case["kind"], **case["settings"], **where}
-        ((_, source),) = build_sources([raw], Place("publisher.toml"), context)
+        ((_, source),) = build_sources([raw], SettingPlace("publisher.toml"), context)
         figures = msgspec.to_builtins(checked(source.read()))
     assert _differences(figures, case["expected"]) == []

@@ -9,8 +9,8 @@ from publisher.sources.reading import SourceError
 from publisher.sources.registry import build_sources
 from publisher.sources.source import Context, Source
 from rigwatch.errors import SettingsError
-from rigwatch.mqtt import Connection, Endpoint, Login
-from rigwatch.settings.loader import Place
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 from tests.mosquitto import Mosquitto
@@ -22,13 +22,15 @@ TOPIC = "zigbee2mqtt/rig-plug"
 
 def _source(url: str, clock: FakeClock, **settings: Any) -> Source:  # noqa: ANN401 - as TOML has them
     raw = {"kind": "mqtt", "url": url, "topic": TOPIC, "figures": {"power": "power W"}, **settings}
-    ((_, source),) = build_sources([raw], Place("publisher.toml"), Context(NodeId("main", "rig07"), clock))
+    ((_, source),) = build_sources([raw], SettingPlace("publisher.toml"), Context(NodeId("main", "rig07"), clock))
     return source
 
 
 def _publish(url: str, payload: bytes, *, retain: bool) -> None:
     async def run() -> None:
-        connection = await Connection.open(Endpoint.parse(url, None), Login("", "", "plug"), on_message=lambda _: None)
+        connection = await MqttConnection.open(
+            Endpoint.parse(url, None), MqttLogin("", "", "plug"), on_message=lambda _: None
+        )
         await connection.publish(TOPIC, payload, retain=retain)
         await connection.close()
 

@@ -9,12 +9,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from rigwatch.home import Home
-from rigwatch.mqtt import Connection, Endpoint, Login, Message
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin, MqttMessage
 from rigwatch.settings.server import FeedSettings, ServerSettings
 from rigwatch.topics import SERVER_STATUS
 from store import Store
 from subscriber.feed.publisher import Feed
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 from tests.fake_clock import FakeClock
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
 from tests.mosquitto import Mosquitto
@@ -31,7 +31,7 @@ class Reader:
     def __init__(self) -> None:
         self.tree: dict[str, bytes] = {}
 
-    def take(self, message: Message) -> None:
+    def take(self, message: MqttMessage) -> None:
         self.tree[message.topic] = message.payload
 
     def state(self) -> dict[str, Any]:
@@ -42,8 +42,8 @@ class Reader:
 @asynccontextmanager
 async def reading(port: int) -> AsyncIterator[Reader]:
     reader = Reader()
-    endpoint, login = Endpoint("127.0.0.1", port), Login("", "", "third-party")
-    connection = await Connection.open(endpoint, login, on_message=reader.take)
+    endpoint, login = Endpoint("127.0.0.1", port), MqttLogin("", "", "third-party")
+    connection = await MqttConnection.open(endpoint, login, on_message=reader.take)
     try:
         await connection.subscribe(
             "rigwatch/v1/+/+/state", "rigwatch/v1/+/+/availability", SERVER_STATUS, "homeassistant/#"
@@ -85,8 +85,8 @@ async def test_what_is_kept_of_nodes_that_are_gone_is_cleared_and_of_others_is_n
     prepare(home)
     gone, foreign = "rigwatch/v1/main/gone/state", "homeassistant/device/zigbee_1/config"
     async with reading(mosquitto.port) as reader:
-        other = await Connection.open(
-            Endpoint("127.0.0.1", mosquitto.port), Login("", "", "other"), on_message=lambda _message: None
+        other = await MqttConnection.open(
+            Endpoint("127.0.0.1", mosquitto.port), MqttLogin("", "", "other"), on_message=lambda _message: None
         )
         for topic in (gone, foreign):
             await other.publish(topic, b"{}", retain=True)
@@ -100,8 +100,8 @@ async def test_the_late_will_of_its_forerunner_does_not_stay(home: Home, mosquit
     prepare(home)
     async with reading(mosquitto.port) as reader, subscribing(home, fed(mosquitto.port)):
         await eventually_async(lambda: reader.tree.get(SERVER_STATUS) == b"online", what="the server says hello")
-        late = await Connection.open(
-            Endpoint("127.0.0.1", mosquitto.port), Login("", "", "late"), on_message=lambda _message: None
+        late = await MqttConnection.open(
+            Endpoint("127.0.0.1", mosquitto.port), MqttLogin("", "", "late"), on_message=lambda _message: None
         )
         await late.publish(SERVER_STATUS, b"offline", retain=True)
         await late.close()
@@ -109,8 +109,8 @@ async def test_the_late_will_of_its_forerunner_does_not_stay(home: Home, mosquit
 
 
 async def test_it_ends_at_once_and_connects_to_nothing_where_nobody_asked(local: Store) -> None:
-    async def never(_on_message: object, _will: object) -> Connection:
+    async def never(_on_message: object, _will: object) -> MqttConnection:
         raise AssertionError("it connects")
 
-    feed = Feed(FeedSettings(), Worker(local), open_connection=never, turn=Mine(), clock=FakeClock(), link="")
+    feed = Feed(FeedSettings(), StoreWorker(local), open_connection=never, turn=Mine(), clock=FakeClock(), link="")
     await asyncio.wait_for(feed.run(), timeout=5)

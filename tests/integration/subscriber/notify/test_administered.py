@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from alerts.incident import State
+from alerts.incident import IncidentState
 from alerts.rule import Rule
 from store import Store, alerts, nodes
 from tests.alerting import RIG, Driver
@@ -17,7 +17,7 @@ def driver(store: Store) -> Iterator[Driver]:
     made = Driver(store)
     made.tick()
     yield made
-    made.alerter.release(made.store)
+    made.alert_driver.release(made.store)
 
 
 def open_rules(driver: Driver) -> list[Rule]:
@@ -32,7 +32,7 @@ def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
     driver.tick(1)
     assert open_rules(driver) == []
     (incident,) = driver.store.incidents(5)
-    assert incident.state is State.RESOLVED
+    assert incident.state is IncidentState.RESOLVED
     # What it still says, if anything, begins nothing.
     driver.hear(will(2))
     driver.tick(60)
@@ -44,8 +44,8 @@ def test_a_message_calls_the_node_by_the_name_given_here(driver: Driver) -> None
     driver.store.change(lambda work: nodes.rename(work, RIG.id, "The loud one"))
     driver.tick(1)
     driver.hear(will())
-    (letter,) = driver.store.look(lambda work: work.rows("SELECT title, body FROM notification"))
-    assert "The loud one" in " ".join(letter)
+    (notification,) = driver.store.look(lambda work: work.rows("SELECT title, body FROM notification"))
+    assert "The loud one" in " ".join(notification)
 
 
 def test_a_node_that_was_moved_is_not_missed_at_the_old_place(driver: Driver) -> None:

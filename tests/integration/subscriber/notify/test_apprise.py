@@ -4,14 +4,14 @@ import threading
 
 import pytest
 
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
 from tests.fake_clock import START
 from tests.ports import free_port
 from tests.webhook import Webhook, webhook
 
-MESSAGE = Posted(1, "web", "first", "critical", "CRITICAL: garage/rig1 lost", "since 14:03", (1,), START, 1)
+MESSAGE = StoredNotification(1, "web", "first", "critical", "CRITICAL: garage/rig1 lost", "since 14:03", (1,), START, 1)
 SECRETS = ("hunter2", "T0ken-in-the-path", "apikey-in-the-query")
 
 

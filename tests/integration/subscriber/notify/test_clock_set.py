@@ -32,7 +32,7 @@ def test_nodes_are_not_silent_because_the_clock_jumped_an_hour_ahead(store: Stor
         # Who then says nothing is silent, as after any absence of ours.
         assert driver.tick(181) == ["CRITICAL: garage/rig1 silent"]
     finally:
-        driver.alerter.release(store)
+        driver.alert_driver.release(store)
 
 
 def test_a_hold_does_not_wait_for_an_hour_that_comes_again(store: Store) -> None:
@@ -49,7 +49,7 @@ def test_a_hold_does_not_wait_for_an_hour_that_comes_again(store: Store) -> None
         assert driver.hear(will(), other) == []
         assert driver.tick(3) == ["CRITICAL: garage/rig2 lost"]
     finally:
-        driver.alerter.release(store)
+        driver.alert_driver.release(store)
 
 
 @pytest.mark.parametrize(("wall", "jumped"), [(0, 0), (4999, 0), (-4999, 0), (5000, 5000), (-5000, -5000)])

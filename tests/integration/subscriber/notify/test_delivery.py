@@ -9,8 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from alerts.incident import Kind
-from alerts.letter import Letter
+from alerts.incident import NotificationKind
+from alerts.notification import Notification
 from alerts.rule import Rule, Severity
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
@@ -207,8 +207,10 @@ async def test_what_was_unsent_in_a_restored_copy_says_how_old_it_is_or_is_given
         wanted = configured(mosquitto.port, hook)
         (channel,) = channels_of(wanted.alerts)
         for number, age in enumerate((49 * 3_600_000, 25 * 60_000, 0), 1):
-            letter = Letter(channel.key, Kind.FIRST, Severity.CRITICAL, f"message {number}", "body", (number,))
-            local.change(lambda work, n=number, at=now - age, x=letter: outbox.add(work, [x], n, at))  # type: ignore[misc]
+            notification = Notification(
+                channel.key, NotificationKind.FIRST, Severity.CRITICAL, f"message {number}", "body", (number,)
+            )
+            local.change(lambda work, n=number, at=now - age, x=notification: outbox.add(work, [x], n, at))  # type: ignore[misc]
         async with subscribing(home, wanted):
             await eventually_async(lambda: len(hook.deliveries) == 2, what="what is young enough")
             await eventually_async(lambda: progress(local, 1)[0][2] == "failed", what="the rest is marked")

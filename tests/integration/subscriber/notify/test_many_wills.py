@@ -19,7 +19,7 @@ def test_the_wills_of_10_000_nodes_in_several_batches_are_one_message(store: Sto
         said = _said_of(driver)
         parents = [each for each in driver.store.look(alerts.live) if each.members]
     finally:
-        driver.alerter.release(driver.store)
+        driver.alert_driver.release(driver.store)
     assert said == [f"CRITICAL: the fleet: {NODES} nodes lost together, network, or pool?"]
     assert [each.members for each in parents] == [NODES]
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from alerts.letter import Text
-from store.outbox import Posted
+from alerts.notification import NotificationText
+from store.outbox import StoredNotification
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import NotSent
 from subscriber.notify.fit import fit
@@ -17,7 +17,9 @@ from tests.mail import CLOSE, HANG, MailServer, mail_server
 from tests.waiting import eventually
 from tests.webhook import Webhook, webhook
 
-MESSAGE = Posted(1, "mail", "first", "critical", "CRITICAL: garage/rig1 lost", "since 14:03", (1,), START, 1)
+MESSAGE = StoredNotification(
+    1, "mail", "first", "critical", "CRITICAL: garage/rig1 lost", "since 14:03", (1,), START, 1
+)
 
 
 @pytest.fixture(name="mail")
@@ -159,9 +161,11 @@ def test_a_server_that_is_not_there_is_said_to_refuse_the_connection() -> None:
     assert "(Connection refused)" in str(refusal("json://127.0.0.1:1/x"))
 
 
-def long_message() -> Posted:
+def long_message() -> StoredNotification:
     lines = "\n".join(f"garage/rig{number} lost 😀" for number in range(800))
-    return Posted(1, "x", "first", "critical", "800 messages: lost (may be a second copy)", lines, (1,), START, 1)
+    return StoredNotification(
+        1, "x", "first", "critical", "800 messages: lost (may be a second copy)", lines, (1,), START, 1
+    )
 
 
 def test_a_message_longer_than_the_service_takes_is_cut_at_a_line_and_says_so() -> None:
@@ -246,7 +250,7 @@ def test_every_service_gets_no_more_than_it_takes(url: str) -> None:
     sender.warm_up()
     plugin = sender._idle[0][0]
     message = long_message()
-    text = fit(Text(message.title, message.body), sender._room(plugin))
+    text = fit(NotificationText(message.title, message.body), sender._room(plugin))
     together = plugin.overflow_amalgamate_title or plugin.title_maxlen <= 0
     assert len(text.body.encode("utf-16-le")) // 2 + (len(text.title) if together else 0) <= plugin.body_maxlen
     assert len(text.title) <= (plugin.title_maxlen or plugin.body_maxlen)

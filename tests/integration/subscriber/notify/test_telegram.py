@@ -15,7 +15,7 @@ from rigwatch.home import Home
 from rigwatch.settings.alerts import AlertSettings, TelegramSettings
 from rigwatch.settings.loader import Secret
 from store import Store, alerts, audit, chats, outbox, silences
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channels import channels_of
 from tests.integration.subscriber.notify.test_delivery import a_lost_node, configured
 from tests.integration.subscriber.running import prepare, subscribing
@@ -147,10 +147,10 @@ async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosqui
             await a_lost_node(mosquitto.port)
             await eventually_async(api.sent, what="the message")
             (message,) = api.sent()
-            ack, mute = message["reply_markup"]["inline_keyboard"][0]
+            ack, silence = message["reply_markup"]["inline_keyboard"][0]
             api.press(ack["callback_data"])
             acknowledged = await eventually_async(lambda: local.look(alerts.acknowledged), what="the ack is stored")
-            api.press(mute["callback_data"])
+            api.press(silence["callback_data"])
             (muted,) = await eventually_async(
                 lambda: local.look(lambda work: silences.running(work, 0)), what="the mute is stored"
             )
@@ -158,7 +158,7 @@ async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosqui
     assert message["text"].startswith("CRITICAL: garage/rig1 lost")
     assert "parse_mode" not in message
     assert [each.by for each in acknowledged.values()] == ["ann (Telegram)"]
-    entries = local.look(lambda work: audit.page(work, audit.Wanted(), 9))
+    entries = local.look(lambda work: audit.page(work, audit.AuditFilter(), 9))
     assert [(each.who, each.action) for each in entries] == [
         ("ann (Telegram)", "silence.add"), ("ann (Telegram)", "incident.acknowledge")
     ]  # fmt: skip
@@ -207,15 +207,21 @@ async def test_a_second_press_says_that_it_is_known_already(home: Home, mosquitt
         async with subscribing(home, wanted):
             await a_lost_node(mosquitto.port)
             await eventually_async(api.sent, what="the message")
-            ack, mute = api.sent()[0]["reply_markup"]["inline_keyboard"][0]
-            for data in (*[ack["callback_data"]] * 2, *[mute["callback_data"]] * 2, "ack 999", "ack 9" + "9" * 30, "x"):
+            ack, silence = api.sent()[0]["reply_markup"]["inline_keyboard"][0]
+            for data in (
+                *[ack["callback_data"]] * 2,
+                *[silence["callback_data"]] * 2,
+                "ack 999",
+                "ack 9" + "9" * 30,
+                "x",
+            ):
                 api.press(data)
             await eventually_async(lambda: len(api.toasts()) == 7, what="every press is answered")
     assert api.toasts() == [
         "acknowledged", "acknowledged already, by ann (Telegram)", "muted for 2 h", "muted already",
         "no such incident", "no such incident", "no such incident",
     ]  # fmt: skip
-    assert len(local.look(lambda work: audit.page(work, audit.Wanted(), 9))) == 2
+    assert len(local.look(lambda work: audit.page(work, audit.AuditFilter(), 9))) == 2
 
 
 async def test_one_who_has_blocked_the_bot_keeps_nobody_else_from_being_told(
@@ -259,7 +265,9 @@ async def test_a_message_longer_than_telegram_takes_arrives_shortened() -> None:
     with bot_api() as api:
         (channel,) = channels_of(AlertSettings(telegram=telegram(api)))
         body = "\n".join(f"garage/rig{number} lost 😀" for number in range(900))
-        channel.sender.send(Posted(1, channel.key, "first", "critical", "900 lost", body, (1,), 0), timeout=10)
+        channel.sender.send(
+            StoredNotification(1, channel.key, "first", "critical", "900 lost", body, (1,), 0), timeout=10
+        )
     (text,) = api.texts(CHAT)
     assert text.startswith("900 lost\n\ngarage/rig0 lost")
     assert "more lines" in text.splitlines()[-1]

@@ -9,16 +9,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from alerts.book import Decision
-from alerts.engine import Outcome
-from alerts.facts import Role
-from alerts.incident import Incident, Scope, State, Subject
+from alerts.engine import StepResult
+from alerts.facts import UserRole
+from alerts.incident import Incident, IncidentState, Scope, Subject
 from alerts.rule import Rule, Severity
 from rigwatch.figures import Gpu, Miner
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings import ServerSettings
 from store import Store, alerts, open_store, tokens
-from store.work import Work
+from store.work import Transaction
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, report, rig, will
 from web.app import create_app
@@ -44,8 +44,10 @@ def opened(folder: Path, url: str = "sqlite:///rigwatch.db") -> Iterator[Api]:
     fill(store)
     clock = FakeClock()
     app = create_app(ServerSettings(), store, clock=clock, home=Home(folder))
-    made = {role: new_token(store, role) for role in Role}
-    yield Api(app, store, clock, client(app, made[Role.ADMIN]), client(app, made[Role.VIEWER]), made[Role.ADMIN])
+    made = {role: new_token(store, role) for role in UserRole}
+    yield Api(
+        app, store, clock, client(app, made[UserRole.ADMIN]), client(app, made[UserRole.VIEWER]), made[UserRole.ADMIN]
+    )
     store.close()
 
 
@@ -60,7 +62,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     yield from opened(tmp_path_factory.mktemp("shared"))
 
 
-def new_token(store: Store, role: Role) -> str:
+def new_token(store: Store, role: UserRole) -> str:
     token = tokens.make()
     hashed = tokens.hash_of(token)
     store.change(lambda work: tokens.add(work, role.value, role, hashed, now=START, expires_at=None))
@@ -89,7 +91,7 @@ def incident(number: int, since: int = START) -> Incident:
         number,
         Rule.LOST,
         Subject(Scope.NODE, "garage", "rig3"),
-        State.FIRING,
+        IncidentState.FIRING,
         since,
         severity=Severity.CRITICAL,
         evidence="its connection broke",
@@ -97,12 +99,12 @@ def incident(number: int, since: int = START) -> Incident:
     )
 
 
-def _begin(work: Work) -> None:
+def _begin(work: Transaction) -> None:
     decisions = (
         Decision(1, START, "noticed", "its connection broke"),
         Decision(1, START + 1, "firing", "held for 2 s"),
     )
-    alerts.save(work, Outcome(incidents=(incident(1),), decisions=decisions), 1)
+    alerts.save(work, StepResult(incidents=(incident(1),), decisions=decisions), 1)
 
 
 def _sample(at: int) -> Sample:

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import TestResponse
 
-from alerts.engine import Outcome
+from alerts.engine import StepResult
 from store import alerts
 from tests.integration.web.api.conftest import Api, incident
 from tests.rigs import birth, report, rig
@@ -23,7 +23,7 @@ def described(api: Api) -> Api:
     """With what the examples speak of: the node main/rig-7, the incident 12 and the silence 3, in November 2026."""
     api.clock.set_wall(1_795_440_000_000)
     api.store.write([rig("rig-7").heard(birth()), rig("rig-7").heard(report())])
-    api.store.change(lambda work: alerts.save(work, Outcome(incidents=(incident(12),)), 10))
+    api.store.change(lambda work: alerts.save(work, StepResult(incidents=(incident(12),)), 10))
     for _ in range(3):
         assert api.admin.post("/api/v1/silences", json=SILENCE).status_code == 201
     return api

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from alerts.engine import Outcome
-from alerts.mute import Mute
+from alerts.engine import StepResult
+from alerts.silence import Silence
 from store import alerts, audit, silences
-from store.audit import Entry, Wanted
+from store.audit import AuditEntry, AuditFilter
 from tests.fake_clock import START
 from tests.integration.web.api.conftest import MINUTE, Api, incident
 from web.api.operation import Budget
@@ -16,12 +16,12 @@ from web.api.operation import Budget
 SILENCE: dict[str, Any] = {"match": {"site": "garage", "rule": "lost"}, "lasts_s": 7200, "why": "painting"}
 
 
-def running(api: Api) -> tuple[Mute, ...]:
+def running(api: Api) -> tuple[Silence, ...]:
     return api.store.look(lambda work: silences.running(work, api.clock.now()))
 
 
-def entries(api: Api) -> list[Entry]:
-    return api.store.look(lambda work: audit.page(work, Wanted(), 100))
+def entries(api: Api) -> list[AuditEntry]:
+    return api.store.look(lambda work: audit.page(work, AuditFilter(), 100))
 
 
 def test_a_silence_is_made_listed_and_ended_with_who_did_it(api: Api) -> None:
@@ -124,7 +124,7 @@ def test_an_incident_tells_its_story(shared: Api) -> None:
 
 def test_pages_of_incidents_hold_each_once_newest_first(api: Api) -> None:
     more = tuple(incident(number, START + number * MINUTE) for number in range(2, 6))
-    api.store.change(lambda work: alerts.save(work, Outcome(incidents=more), 10))
+    api.store.change(lambda work: alerts.save(work, StepResult(incidents=more), 10))
     seen, after = [], ""
     while True:
         page = api.viewer.get(f"/api/v1/incidents?limit=2{after}").get_json()

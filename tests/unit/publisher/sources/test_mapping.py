@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from publisher.sources.answers import Answers
-from publisher.sources.mapping import Chart, Expression, Here, metrics, reading_of, records, walked
+from publisher.sources.mapping import Chart, Expression, PathContext, metrics, reading_of, records, walked
 from publisher.sources.reading import Reading, SourceError
-from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 
 DOCUMENT: dict[str, Any] = {
     "total": {"rate": "61.5", "a.b": 7, "two words": 8},
@@ -51,7 +51,7 @@ def _reading(
     ],
 )
 def test_a_path_leads_to_its_values(path: str, values: list[Any]) -> None:
-    assert walked(DOCUMENT, path, Here(DOCUMENT, card=1, algorithm=0)) == values
+    assert walked(DOCUMENT, path, PathContext(DOCUMENT, card=1, algorithm=0)) == values
 
 
 def test_figures_come_in_their_units_and_lists_of_them_add_up_or_are_the_highest() -> None:
@@ -138,7 +138,7 @@ def test_several_algorithms_have_their_own_figures_and_the_settings_may_name_one
     chart = Chart.of({"algorithms": {"each": "algos[]", "name": "n", "hashrate": "r MH/s", "accepted": "ok"}})
     reading = reading_of(chart, document, Answers("x"))
     assert (reading.hashrate, reading.algorithm) == (60e6, "ethash")
-    assert reading.algorithms == {"ethash": Work(60e6, 3), "kaspa": Work(500e6, 9)}
+    assert reading.algorithms == {"ethash": AlgorithmFigures(60e6, 3), "kaspa": AlgorithmFigures(500e6, 9)}
     assert reading_of(chart, document, Answers("x"), algorithm="kaspa").hashrate == 500e6
 
 

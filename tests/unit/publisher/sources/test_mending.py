@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from publisher.sources.mending import CutShortError, NotJsonError, Tail, loads, unpacked
+from publisher.sources.mending import CutShortError, JsonEnd, NotJsonError, loads, unpacked
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,6 @@ def test_what_is_compressed_and_damaged_is_told() -> None:
     ],
 )
 def test_an_answer_ends_where_its_json_ends(pieces: list[bytes], ended: bool) -> None:  # noqa: FBT001 - a table's
-    tail = Tail()
+    tail = JsonEnd()
     told: list[Any] = [tail.ended(piece) for piece in pieces]
     assert told == [False] * (len(pieces) - 1) + [ended]

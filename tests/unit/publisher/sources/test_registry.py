@@ -7,11 +7,11 @@ from publisher.sources.jsonrpc import JsonRpcSource
 from publisher.sources.registry import KINDS, build_sources
 from publisher.sources.source import Context
 from rigwatch.errors import SettingsError
-from rigwatch.settings.loader import Place
+from rigwatch.settings.loader import SettingPlace
 from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock
 
-PLACE = Place("publisher.toml").key("nodes[1]")
+PLACE = SettingPlace("publisher.toml").key("nodes[1]")
 CONTEXT = Context(NodeId("main", "rig07"), FakeClock())
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from publisher.sources.reading import Reading
-from publisher.sources.srbminer import Hashrate, hashrate, parse
+from publisher.sources.srbminer import SrbminerHashrate, hashrate, parse
 from rigwatch.figures import Gpu, Miner
 from tests.miners import captured
 
@@ -54,16 +54,16 @@ def test_the_settings_may_name_the_second() -> None:
 @pytest.mark.parametrize(
     ("of", "rate"),
     [
-        (Hashrate(cpu={"total": 3.0}, gpu={"total": 4.0, "gpu0": 4.0}), 7.0),
-        (Hashrate(cpu={"total": 0.0}), 0.0),
-        (Hashrate(gpu={"total": None}), None),
-        (Hashrate(cpu={"total": 0.0}, gpu={"total": None}), None),
-        (Hashrate(gpu={"gpu0": 4.0}), None),
-        (Hashrate(now=5.0), 5.0),
-        (Hashrate(), None),
+        (SrbminerHashrate(cpu={"total": 3.0}, gpu={"total": 4.0, "gpu0": 4.0}), 7.0),
+        (SrbminerHashrate(cpu={"total": 0.0}), 0.0),
+        (SrbminerHashrate(gpu={"total": None}), None),
+        (SrbminerHashrate(cpu={"total": 0.0}, gpu={"total": None}), None),
+        (SrbminerHashrate(gpu={"gpu0": 4.0}), None),
+        (SrbminerHashrate(now=5.0), 5.0),
+        (SrbminerHashrate(), None),
     ],
 )
-def test_processors_and_cards_add_up_for_one_algorithm(of: Hashrate, rate: float | None) -> None:
+def test_processors_and_cards_add_up_for_one_algorithm(of: SrbminerHashrate, rate: float | None) -> None:
     assert hashrate(of) == rate
 
 

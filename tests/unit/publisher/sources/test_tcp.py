@@ -1,18 +1,18 @@
 import pytest
 
-from publisher.sources.tcp import Endpoint
+from publisher.sources.tcp import HostPort
 
 
 @pytest.mark.parametrize(
     ("text", "endpoint"),
     [
-        ("127.0.0.1:4028", Endpoint("127.0.0.1", 4028)),
-        ("asic-7.example:4028", Endpoint("asic-7.example", 4028)),
-        ("[::1]:4028", Endpoint("::1", 4028)),
+        ("127.0.0.1:4028", HostPort("127.0.0.1", 4028)),
+        ("asic-7.example:4028", HostPort("asic-7.example", 4028)),
+        ("[::1]:4028", HostPort("::1", 4028)),
     ],
 )
-def test_an_address_is_host_and_port(text: str, endpoint: Endpoint) -> None:
-    assert Endpoint.parse(text) == endpoint
+def test_an_address_is_host_and_port(text: str, endpoint: HostPort) -> None:
+    assert HostPort.parse(text) == endpoint
     assert str(endpoint) == text
 
 
@@ -21,4 +21,4 @@ def test_an_address_is_host_and_port(text: str, endpoint: Endpoint) -> None:
 )
 def test_anything_else_is_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"address should look like 127\.0\.0\.1:4028"):
-        Endpoint.parse(text)
+        HostPort.parse(text)

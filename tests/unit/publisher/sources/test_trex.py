@@ -5,7 +5,7 @@ import pytest
 
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.trex import parse
-from rigwatch.figures import Gpu, Miner, Work
+from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 from tests.miners import captured
 
 ANSWER = captured("trex-0.25.9.json")
@@ -96,7 +96,7 @@ def test_both_algorithms_have_their_figures() -> None:
     reading = parse(DUAL)
     assert reading.algorithm == "ethash"
     assert reading.algorithms == {
-        "ethash": Work(50287688, 12, 1, invalid=0),
-        "autolykos2": Work(60100200, 7, 0, invalid=0),
+        "ethash": AlgorithmFigures(50287688, 12, 1, invalid=0),
+        "autolykos2": AlgorithmFigures(60100200, 7, 0, invalid=0),
     }
     assert parse(DUAL, "autolykos2").algorithm == "autolykos2"

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import cast
 
 from rigwatch.home import Home
-from rigwatch.mqtt import Connection, Message, Will
+from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
 from rigwatch.settings.server import FeedSettings
 from store import open_store
 from subscriber.feed.publisher import LOOK_S, Feed
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, rig
 from tests.waiting import eventually_async
@@ -27,7 +27,7 @@ class Mine:
 class Slow:
     """A connection whose broker tells of what it keeps only once the first state is published."""
 
-    def __init__(self, tell: Callable[[Message], None]) -> None:
+    def __init__(self, tell: Callable[[MqttMessage], None]) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.published: list[tuple[str, bytes]] = []
         self._tell = tell
@@ -38,7 +38,7 @@ class Slow:
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> asyncio.Future[None]:
         assert retain
         if topic.endswith("/rig1/state") and not any(known == topic for known, _ in self.published):
-            self._tell(Message(GONE, b"{}", retained=True))
+            self._tell(MqttMessage(GONE, b"{}", retained=True))
         self.published.append((topic, payload))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
@@ -54,11 +54,11 @@ async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arriv
     store.beat("subscriber", START, START - 1000)
     opened: list[Slow] = []
 
-    async def open_connection(tell: Callable[[Message], None], _will: Will) -> Connection:
+    async def open_connection(tell: Callable[[MqttMessage], None], _will: LastWill) -> MqttConnection:
         opened.append(Slow(tell))
-        return cast("Connection", opened[0])
+        return cast("MqttConnection", opened[0])
 
-    worker, clock = Worker(store), FakeClock()
+    worker, clock = StoreWorker(store), FakeClock()
     feed = Feed(FeedSettings(state=True), worker, open_connection=open_connection, turn=Mine(), clock=clock, link="")
     running = asyncio.create_task(feed.run())
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.facts import NodeFacts, ServerFacts
-from rigwatch.figures import Gpu, Work
+from rigwatch.figures import AlgorithmFigures, Gpu
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.feed.tree import OFFLINE, ONLINE, gpu_key, tree_of
@@ -55,7 +55,7 @@ def test_each_algorithm_has_keys_of_its_own() -> None:
         invalid=2,
         hardware_errors=0,
         algorithm="etchash",
-        algorithms={"etchash": Work(60e6, 10), "rx/0": Work(9000.0)},
+        algorithms={"etchash": AlgorithmFigures(60e6, 10), "rx/0": AlgorithmFigures(9000.0)},
     )
     read = state(replace(NODE, sample=sample))
     assert (read["algorithm"], read["invalid_shares"], read["hardware_errors"]) == ("etchash", 2, 0)

@@ -3,13 +3,13 @@
 from zoneinfo import ZoneInfo
 
 from alerts.facts import NodeFacts
-from subscriber.notify.answers import Known, answer
+from subscriber.notify.answers import FleetState, answer
 from tests.fake_clock import START
 from tests.unit.web.made import SERVER, gone, node
 
 
 def status(*nodes: NodeFacts) -> str:
-    return answer("/status", Known(nodes, SERVER, (), (), ZoneInfo("UTC"), START))
+    return answer("/status", FleetState(nodes, SERVER, (), (), ZoneInfo("UTC"), START))
 
 
 def test_one_algorithm_is_added_up() -> None:

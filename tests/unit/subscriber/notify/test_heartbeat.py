@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from rigwatch.clock import SystemClock
 from rigwatch.settings.alerts import HeartbeatSettings
 from rigwatch.settings.loader import Secret
-from subscriber.notify.heartbeat import DOUBTS_MAX, Facts, Heartbeat, Standing
+from subscriber.notify.heartbeat import DOUBTS_MAX, Heartbeat, HeartbeatFacts, WellBeing
 from tests.fake_clock import FakeClock
 from tests.waiting import eventually_async
 from tests.webhook import webhook
@@ -46,28 +46,28 @@ async def test_without_an_address_it_ends_at_once() -> None:
     await Heartbeat(HeartbeatSettings(), lambda: True, clock=SystemClock()).run()
 
 
-def looks(count: int, facts: Facts, standing: Standing | None = None) -> list[bool | None]:
-    asked = standing or Standing(lambda: facts)
+def looks(count: int, facts: HeartbeatFacts, standing: WellBeing | None = None) -> list[bool | None]:
+    asked = standing or WellBeing(lambda: facts)
     return [asked() for _ in range(count)]
 
 
-WELL = Facts(leads=True, connected=True, steps=True)
+WELL = HeartbeatFacts(leads=True, connected=True, steps=True)
 
 
 def test_only_the_leader_speaks() -> None:
-    for facts in (WELL, Facts(leads=True, connected=False, steps=False)):
+    for facts in (WELL, HeartbeatFacts(leads=True, connected=False, steps=False)):
         assert set(looks(100, replace(facts, leads=False))) == {None}
     assert set(looks(100, WELL)) == {True}
 
 
 @pytest.mark.parametrize("facts", [replace(WELL, connected=False), replace(WELL, steps=False)])
-def test_trouble_is_said_once_it_is_known(facts: Facts) -> None:
+def test_trouble_is_said_once_it_is_known(facts: HeartbeatFacts) -> None:
     assert looks(DOUBTS_MAX + 2, facts) == [None] * (DOUBTS_MAX - 1) + [False] * 3
 
 
 def test_a_moment_without_the_broker_is_no_trouble() -> None:
     now = WELL
-    standing = Standing(lambda: now)
+    standing = WellBeing(lambda: now)
     assert looks(1, now, standing) == [True]
     now = replace(WELL, connected=False)
     assert looks(DOUBTS_MAX - 1, now, standing) == [None] * (DOUBTS_MAX - 1)

@@ -3,7 +3,7 @@
 import threading
 
 from alerts.route import Route
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channel import Channel, NotSent, Sender
 from subscriber.notify.trial import Tried, try_all
 from tests.fake_clock import START
@@ -14,7 +14,7 @@ class Doing:
         self._exc = exc
         self._until = until
 
-    def send(self, posted: Posted, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+    def send(self, posted: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
         if self._until:
             self._until.wait(30)
         if self._exc:

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
-from alerts.facts import Role, User
+from alerts.facts import User, UserRole
 from web.access.csrf import field_for, is_right, token_for
 
-ANN = User("ann", Role.ADMIN, "scrypt:1:1:1$salt$aaaa")
+ANN = User("ann", UserRole.ADMIN, "scrypt:1:1:1$salt$aaaa")
 
 
 def test_a_token_is_right_for_its_user_and_looks_different_each_time() -> None:
@@ -19,7 +19,7 @@ def test_a_token_is_right_for_its_user_and_looks_different_each_time() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [User("bob", Role.ADMIN, ANN.password_hash), User("ann", Role.ADMIN, "scrypt:1:1:1$salt$bbbb")],
+    [User("bob", UserRole.ADMIN, ANN.password_hash), User("ann", UserRole.ADMIN, "scrypt:1:1:1$salt$bbbb")],
     ids=["another user", "another password"],
 )
 def test_it_is_wrong_for_anybody_else(other: User) -> None:

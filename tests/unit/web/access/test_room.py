@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.waiting import eventually
-from web.access.room import AT_ONCE, PLACES, SHARE, Busy, Gone, Room
+from web.access.room import AT_ONCE, PLACES, SHARE, Busy, Gone, GuessQueue
 
 
 @dataclass(slots=True)
 class Desk:
     """A room whose checks last until the test lets them end."""
 
-    room: Room
+    room: GuessQueue
     threads: ThreadPoolExecutor
     end: threading.Event = field(default_factory=threading.Event)
     checked: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Desk:
 @contextmanager
 def a_desk() -> Iterator[Desk]:
     with ThreadPoolExecutor(40) as threads:
-        desk = Desk(Room(), threads)
+        desk = Desk(GuessQueue(), threads)
         try:
             yield desk
         finally:
@@ -116,7 +116,7 @@ def test_who_has_gone_is_not_checked_and_frees_the_place(desk: Desk) -> None:
 
 
 def test_a_check_that_breaks_frees_its_place() -> None:
-    room = Room()
+    room = GuessQueue()
 
     def broken() -> bool:
         raise ValueError("broken")

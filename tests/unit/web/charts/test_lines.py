@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerts.facts import Cards, FleetPoint, Point
+from alerts.facts import FleetPoint, NodeCards, Point
 from rigwatch.figures import Gpu
 from web.charts.lines import Range, Window, card_lines, fleet_lines, node_lines, range_links, window
 from web.errors import BadQuery
@@ -81,7 +81,7 @@ def test_in_short_steps_the_others_may_have_reported_a_little_earlier() -> None:
 def test_a_card_that_came_later_or_went_has_no_figure_meanwhile() -> None:
     one, other = Gpu("a", "A", hashrate=1), Gpu("b", "B", hashrate=2, temperature=60)
     made = card_lines(
-        [Cards(MINUTE, (one,)), Cards(2 * MINUTE, (one, other)), Cards(3 * MINUTE, (other,))], SEEN, MINUTE
+        [NodeCards(MINUTE, (one,)), NodeCards(2 * MINUTE, (one, other)), NodeCards(3 * MINUTE, (other,))], SEEN, MINUTE
     )
     assert made is not None
     cards = made["cards"]
@@ -91,7 +91,7 @@ def test_a_card_that_came_later_or_went_has_no_figure_meanwhile() -> None:
         ("b", "B", [None, None, 2, 2, None]),
     ]
     assert cards[1]["lines"]["temperature"] == [None, None, 60, 60, None]
-    assert card_lines([Cards(MINUTE, ())], SEEN, MINUTE) is None
+    assert card_lines([NodeCards(MINUTE, ())], SEEN, MINUTE) is None
 
 
 def test_minutes_without_a_fleet_are_left_open() -> None:

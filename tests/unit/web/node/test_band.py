@@ -2,11 +2,11 @@
 
 import pytest
 
-from alerts.facts import Change, Point
+from alerts.facts import NodeChange, Point
 from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
-from web.node.band import MOST, Span, Tally, band, stays, tally
+from web.node.band import MOST, StatusSpan, Tally, band, stays, tally
 
 MINUTE: Millis = 60_000
 ONLINE, LOST, OFFLINE = NodeState.ONLINE, NodeState.LOST, NodeState.OFFLINE
@@ -16,14 +16,14 @@ def points(*minutes: int, failing: int = 0) -> list[Point]:
     return [Point(at * MINUTE, at * MINUTE, at * MINUTE, 1, failing=failing) for at in minutes]
 
 
-def told(spans: list[Span]) -> list[tuple[str, float, float]]:
+def told(spans: list[StatusSpan]) -> list[tuple[str, float, float]]:
     return [(each.status.value, each.since / MINUTE, each.until / MINUTE) for each in spans]
 
 
 def history(
     changes: list[tuple[int, NodeState]], reports: list[Point], until: int = 60
 ) -> list[tuple[str, float, float]]:
-    made = [Change(at * MINUTE, state) for at, state in changes]
+    made = [NodeChange(at * MINUTE, state) for at, state in changes]
     return told(band(stays(made, reports, MINUTE, since=0, until=until * MINUTE), reports))
 
 
@@ -82,7 +82,7 @@ def test_samples_of_a_lost_node_make_it_no_less_lost() -> None:
 
 
 def test_samples_taken_while_it_was_away_came_late() -> None:
-    changes = [Change(at * MINUTE, state) for at, state in ((0, ONLINE), (10, LOST), (20, ONLINE), (50, OFFLINE))]
+    changes = [NodeChange(at * MINUTE, state) for at, state in ((0, ONLINE), (10, LOST), (20, ONLINE), (50, OFFLINE))]
     reports = points(*range(60))
     known = stays(changes, reports, MINUTE, since=0, until=60 * MINUTE)
     assert tally(known, reports).late == 20
@@ -91,15 +91,15 @@ def test_samples_taken_while_it_was_away_came_late() -> None:
 
 
 def test_the_reason_is_kept() -> None:
-    spans = band(stays([Change(0, OFFLINE, "updated")], [], MINUTE, since=0, until=MINUTE), [])
-    assert spans == [Span(NodeStatus.OFFLINE, 0, MINUTE, "updated")]
+    spans = band(stays([NodeChange(0, OFFLINE, "updated")], [], MINUTE, since=0, until=MINUTE), [])
+    assert spans == [StatusSpan(NodeStatus.OFFLINE, 0, MINUTE, "updated")]
 
 
 def test_of_very_many_spans_the_worst_of_each_step_is_shown() -> None:
-    changes = [Change(at, LOST if at % 2 else ONLINE) for at in range(10 * MOST)]
+    changes = [NodeChange(at, LOST if at % 2 else ONLINE) for at in range(10 * MOST)]
     spans = band(stays(changes, [], MINUTE, since=0, until=10 * MOST), [])
-    assert spans == [Span(NodeStatus.LOST, 0, 10 * MOST)]
-    calm = [*changes, Change(10 * MOST, ONLINE)]
+    assert spans == [StatusSpan(NodeStatus.LOST, 0, 10 * MOST)]
+    calm = [*changes, NodeChange(10 * MOST, ONLINE)]
     assert [each.status for each in band(stays(calm, [], 10**9, since=0, until=20 * MOST), [])] == [
         NodeStatus.LOST,
         NodeStatus.ONLINE,
@@ -108,7 +108,7 @@ def test_of_very_many_spans_the_worst_of_each_step_is_shown() -> None:
 
 @pytest.mark.parametrize(("state", "minutes"), [(ONLINE, 60), (LOST, 0), (OFFLINE, 0)])
 def test_samples_are_due_while_it_is_connected(state: NodeState, minutes: int) -> None:
-    known = stays([Change(0, state)], [], MINUTE, since=0, until=60 * MINUTE)
+    known = stays([NodeChange(0, state)], [], MINUTE, since=0, until=60 * MINUTE)
     assert tally(known, []) == Tally(late=0, due=minutes, missing=minutes)
 
 
@@ -121,14 +121,14 @@ def every(step: Millis, since: Millis, until: Millis) -> list[Point]:
 
 def test_samples_are_due_at_the_interval_that_each_session_had() -> None:
     # A day at a minute; then somebody set it to thirty seconds.
-    changes = [Change(0, ONLINE, interval=MINUTE), Change(DAY, ONLINE, interval=MINUTE // 2)]
+    changes = [NodeChange(0, ONLINE, interval=MINUTE), NodeChange(DAY, ONLINE, interval=MINUTE // 2)]
     reports = [*every(MINUTE, 0, DAY), *every(MINUTE // 2, DAY, DAY + 60 * MINUTE)]
     known = stays(changes, reports, MINUTE // 2, since=0, until=DAY + 60 * MINUTE)
     assert tally(known, reports) == Tally(late=0, due=1440 + 120, missing=0)
     del reports[100:110]
     assert tally(known, reports) == Tally(late=0, due=1440 + 120, missing=10)
     # And neither half is silent by the other's measure.
-    slower = [Change(0, ONLINE, interval=MINUTE), Change(DAY, ONLINE, interval=60 * MINUTE)]
+    slower = [NodeChange(0, ONLINE, interval=MINUTE), NodeChange(DAY, ONLINE, interval=60 * MINUTE)]
     later = [*every(MINUTE, 0, DAY), *every(60 * MINUTE, DAY, 2 * DAY)]
     told_now = band(stays(slower, later, 60 * MINUTE, since=0, until=2 * DAY), later)
     assert [each.status for each in told_now] == [NodeStatus.ONLINE]
@@ -137,7 +137,7 @@ def test_samples_are_due_at_the_interval_that_each_session_had() -> None:
 
 
 def test_where_the_interval_was_not_noted_the_samples_tell_it() -> None:
-    changes = [Change(0, ONLINE), Change(DAY, ONLINE, interval=MINUTE // 2)]
+    changes = [NodeChange(0, ONLINE), NodeChange(DAY, ONLINE, interval=MINUTE // 2)]
     reports = every(MINUTE, 0, DAY)
     known = stays(changes, reports, MINUTE // 2, since=0, until=DAY)
     assert tally(known, reports) == Tally(late=0, due=1440, missing=0)
@@ -147,6 +147,6 @@ def test_where_the_interval_was_not_noted_the_samples_tell_it() -> None:
 
 
 def test_what_was_before_anything_is_known_makes_up_for_nothing_that_is_missing() -> None:
-    changes = [Change(30 * MINUTE, ONLINE, interval=MINUTE)]
+    changes = [NodeChange(30 * MINUTE, ONLINE, interval=MINUTE)]
     reports = points(*range(30), *range(40, 60))
     assert tally(stays(changes, reports, MINUTE, since=0, until=60 * MINUTE), reports) == Tally(0, 30, 10)

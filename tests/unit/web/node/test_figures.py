@@ -2,24 +2,24 @@
 
 import msgspec
 
-from alerts.facts import Change
-from rigwatch.figures import Gpu, Miner, Work
+from alerts.facts import NodeChange
+from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
 from tests.fake_clock import START
-from tests.unit.web.made import node, sample, standing
+from tests.unit.web.made import node, sample, view
 from web.node.figures import facts_of, figures, warnings
 from web.node.past import change_rows, gpu_rows, sample_rows
-from web.row import Look
+from web.row import DisplaySettings
 from web.units import UNKNOWN
 from web.zone import Zone
 
-LOOK = Look(WebColours(), Zone.find("UTC"))
+LOOK = DisplaySettings(WebColours(), Zone.find("UTC"))
 MINUTE = 60_000
 
 
 def test_the_three_figures_are_there_even_when_nothing_is_known() -> None:
-    shown = figures(standing(node(reported_ago=None)), LOOK)
+    shown = figures(view(node(reported_ago=None)), LOOK)
     assert [(each.label, str(each.value), each.level) for each in shown] == [
         ("Hashrate", UNKNOWN, ""),
         ("Peers", UNKNOWN, ""),
@@ -31,7 +31,7 @@ def test_others_are_there_where_they_are_known_also_when_they_are_zero() -> None
     facts = node(
         hashrate=50e6, peers=20, block=7, temperature=0, power=100, fan=0, accepted=98, rejected=1, stale=1, uptime=7200
     )
-    shown = {each.label: each for each in figures(standing(facts, lag=3), LOOK)}
+    shown = {each.label: each for each in figures(view(facts, lag=3), LOOK)}
     assert {label: str(each.value) for label, each in shown.items()} == {
         "Hashrate": "50.00 MH/s",
         "Peers": "20",
@@ -48,11 +48,11 @@ def test_others_are_there_where_they_are_known_also_when_they_are_zero() -> None
 
 
 def test_each_algorithm_has_its_own_hashrate_and_invalid_shares_are_told() -> None:
-    works = {"etchash": Work(60e6, 98), "kaspa": Work(500e6, 1234)}
+    works = {"etchash": AlgorithmFigures(60e6, 98), "kaspa": AlgorithmFigures(500e6, 1234)}
     facts = node(
         hashrate=60e6, algorithm="etchash", algorithms=works, accepted=98, rejected=1, invalid=3, hardware_errors=0
     )
-    shown = figures(standing(facts), LOOK)
+    shown = figures(view(facts), LOOK)
     assert [(each.label, str(each.value), each.note) for each in shown[:2]] == [
         ("Hashrate", "60.00 MH/s", "etchash"),
         ("Hashrate, kaspa", "500.00 MH/s", "1,234 shares accepted"),
@@ -63,31 +63,31 @@ def test_each_algorithm_has_its_own_hashrate_and_invalid_shares_are_told() -> No
 
 
 def test_what_could_not_be_read_is_told_and_no_warning() -> None:
-    told = standing(node(hashrate=1, odd={"t-rex": "gpus[0].power: 429496736 cannot be"}))
+    told = view(node(hashrate=1, odd={"t-rex": "gpus[0].power: 429496736 cannot be"}))
     facts = {each.label: each.text for each in facts_of(told, LOOK, START)}
     assert facts["Not readable"] == "t-rex: gpus[0].power: 429496736 cannot be"
     assert warnings(told) == []
 
 
 def test_figures_of_the_past_are_not_judged() -> None:
-    gone = standing(node(hashrate=1, peers=1))._replace(counted=False)
+    gone = view(node(hashrate=1, peers=1))._replace(counted=False)
     assert {each.level for each in figures(gone, LOOK)} == {""}
 
 
 def test_it_warns_of_sources_and_of_the_clock() -> None:
     facts = msgspec.structs.replace(node(errors={"xmrig": "no answer"}), clock_offset=37_000)
-    assert warnings(standing(facts)) == [
+    assert warnings(view(facts)) == [
         "xmrig: no answer",
         "clock 37 s behind; its times are put right on arrival",
     ]
-    assert warnings(standing(node(hashrate=1))) == []
+    assert warnings(view(node(hashrate=1))) == []
 
 
 def test_it_tells_who_the_node_is_and_leaves_out_what_is_not_known() -> None:
     facts = msgspec.structs.replace(
         node(miner=Miner("xmrig", "6.22"), pool="pool:1"), version="0.1", tags=("a", "b"), clock_offset=5
     )
-    known = {fact.label: fact.text for fact in facts_of(standing(facts), LOOK, START + MINUTE)}
+    known = {fact.label: fact.text for fact in facts_of(view(facts), LOOK, START + MINUTE)}
     assert known["Online since"] == "1 h"
     assert known["Last report"] == "1 min"
     assert (known["Miner"], known["Pool"], known["Publisher"], known["Tags"]) == ("xmrig 6.22", "pool:1", "0.1", "a, b")
@@ -127,7 +127,7 @@ def test_cards_have_their_figures_in_the_order_of_the_columns() -> None:
 
 
 def test_comings_and_goings_tell_how_long_each_lasted() -> None:
-    changes = [Change(START, NodeState.ONLINE), Change(START + 90_000, NodeState.LOST, "")]
+    changes = [NodeChange(START, NodeState.ONLINE), NodeChange(START + 90_000, NodeState.LOST, "")]
     assert [(row.state, row.lasted) for row in change_rows(changes, LOOK, 5)] == [
         ("lost", ""),
         ("online", "1 min 30 s"),

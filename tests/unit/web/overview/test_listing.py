@@ -8,12 +8,12 @@ import pytest
 from alerts.status import NodeStatus
 from tests.unit.web.made import fleet, gone, node
 from web.errors import BadQuery
+from web.node_view import FleetView
 from web.overview.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural
-from web.standing import Fleet
 
 
-def order(listing: Listing, of: Fleet) -> list[str]:
-    return [each.facts.id.node for each in listing.apply(of.standings)]
+def order(listing: Listing, of: FleetView) -> list[str]:
+    return [each.facts.id.node for each in listing.apply(of.views)]
 
 
 FLEET = fleet(
@@ -71,17 +71,17 @@ def test_it_lists_one_status_alone() -> None:
 )
 def test_it_narrows_by_site_host_and_tag(query: dict[str, str], names: list[str]) -> None:
     tagged = msgspec.structs.replace(node("rig4", site="shed"), host="", tags=("old", "gpu"))
-    everybody = fleet(*(each.facts for each in FLEET.standings), tagged)
+    everybody = fleet(*(each.facts for each in FLEET.views), tagged)
     assert order(Listing.parse(query), everybody) == names
     assert Listing.parse(query).narrows
 
 
 def test_it_knows_what_the_fleet_can_be_narrowed_to() -> None:
     tagged = msgspec.structs.replace(node("rig4", site="shed"), host="", tags=("old", "gpu"))
-    known = facets([*FLEET.standings, *fleet(tagged).standings])
+    known = facets([*FLEET.views, *fleet(tagged).views])
     assert known == Facets(["attic", "main", "shed"], ["host1"], ["gpu", "old"])
     many = [msgspec.structs.replace(node(f"r{number}"), host=f"h{number}") for number in range(HOSTS_MAX + 1)]
-    assert facets(fleet(*many).standings).hosts == []
+    assert facets(fleet(*many).views).hosts == []
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,24 @@ from msgspec import Struct
 
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.fleet import Chain
+from alerts.node_history import NodeHistory
 from alerts.status import NodeStatus
-from alerts.trail import Trail
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 
 
-class View(Struct, frozen=True):
+class CheckContext(Struct, frozen=True):
     """A node at one moment. `fresh` is its latest sample where that still speaks of the present; None = nothing is
-    known of it now. `usual` is its own median hashrate (H/s); None = too little history to say."""
+    known of it now. `baseline` is its own median hashrate (H/s); None = too little history to say."""
 
     facts: NodeFacts
     server: ServerFacts
     now: Millis
     status: NodeStatus
     fresh: Sample | None = None
-    trail: Trail = Trail()
+    history: NodeHistory = NodeHistory()
     chain: Chain = Chain()
-    usual: float | None = None
+    baseline: float | None = None
     grace: Millis = 0
     maintained: bool = False
 
@@ -44,7 +44,7 @@ Words: TypeAlias = str | Callable[[], str]
 """A text, or how to make it: most findings are "no", and nobody asks those why."""
 
 
-class Finding(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     """`since` is from when on it holds, where the facts say so; `check_at` when time alone may change the answer."""
 
     holds: Holds
@@ -58,22 +58,22 @@ class Finding(Struct, frozen=True):
         return self.words if isinstance(self.words, str) else self.words()
 
 
-UNKNOWN = Finding(Holds.UNKNOWN)
+UNKNOWN = CheckResult(Holds.UNKNOWN)
 
 
-def yes(words: Words, since: Millis | None = None) -> Finding:
-    return Finding(Holds.YES, words, since)
+def yes(words: Words, since: Millis | None = None) -> CheckResult:
+    return CheckResult(Holds.YES, words, since)
 
 
-def no(words: Words = "", check_at: Millis | None = None) -> Finding:
-    return Finding(Holds.NO, words, check_at=check_at)
+def no(words: Words = "", check_at: Millis | None = None) -> CheckResult:
+    return CheckResult(Holds.NO, words, check_at=check_at)
 
 
-def moot(why: str) -> Finding:
+def moot(why: str) -> CheckResult:
     """Closes what is open, which is no recovery."""
-    return Finding(Holds.MOOT, why)
+    return CheckResult(Holds.MOOT, why)
 
 
-def either(holds: bool, words: Words) -> Finding:  # noqa: FBT001 - the question itself
+def either(holds: bool, words: Words) -> CheckResult:  # noqa: FBT001 - the question itself
     """The same words for both answers."""
-    return Finding(Holds.YES if holds else Holds.NO, words)
+    return CheckResult(Holds.YES if holds else Holds.NO, words)

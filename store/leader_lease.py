@@ -14,8 +14,8 @@ from peewee import SqliteDatabase
 
 from rigwatch.errors import StoreError
 from rigwatch.lock import private_lock
-from store.engine import Engine
-from store.work import Work
+from store.engine import StoreEngine
+from store.work import Transaction
 
 PATIENCE_S: Final = 6.0
 """How long the beat may stand still. A holder moves it every second, and may be that late on a machine in trouble."""
@@ -33,7 +33,7 @@ _FORMER_LOCK: Final = 0x7269_6761_6C65_7274
 _FORMER_FREE = "SELECT pg_try_advisory_xact_lock(?)"
 
 
-class Held(NamedTuple):
+class LeaseRow(NamedTuple):
     """The row as it was seen; without a holder it is free."""
 
     holder: str | None
@@ -41,23 +41,23 @@ class Held(NamedTuple):
     beat: int
 
 
-def seen(work: Work) -> Held:
-    return Held(*work.rows(_SEEN, (_NAME,))[0])
+def seen(work: Transaction) -> LeaseRow:
+    return LeaseRow(*work.rows(_SEEN, (_NAME,))[0])
 
 
-def term(work: Work) -> int:
+def term(work: Transaction) -> int:
     """Nobody takes the turn until this transaction has ended."""
     return int(work.rows(_TERM, (_NAME,))[0][0])
 
 
-class Turn:
+class LeaderLease:
     """One subscriber's claim, under a name that no other has. `monotonic` gives seconds."""
 
-    def __init__(self, engine: Engine, name: str, monotonic: Callable[[], float]) -> None:
+    def __init__(self, engine: StoreEngine, name: str, monotonic: Callable[[], float]) -> None:
         self._engine = engine
         self._name = name
         self._monotonic = monotonic
-        self._last: tuple[Held, float] | None = None
+        self._last: tuple[LeaseRow, float] | None = None
         self._renewed_at = 0.0
         self._began = False
         self.term: int | None = None
@@ -67,7 +67,7 @@ class Turn:
         """Whether nobody can have taken it over yet, as far as can be told without asking."""
         return self.term is not None and self._monotonic() - self._renewed_at < PATIENCE_S
 
-    def may_begin(self, found: Held) -> bool:
+    def may_begin(self, found: LeaseRow) -> bool:
         """Whether it is ours, free, or has come to its end: that of whoever had our name before us at once."""
         if self.term is not None and found.term == self.term:
             return True
@@ -79,7 +79,7 @@ class Turn:
             self._last = found, now
         return now - self._last[1] >= PATIENCE_S
 
-    def renew(self, work: Work) -> bool:
+    def renew(self, work: Transaction) -> bool:
         """Puts its end off, in the transaction of a step; False when another has it."""
         if self.term is None:
             return False
@@ -91,7 +91,7 @@ class Turn:
         self._renewed_at = now
         return True
 
-    def take(self, work: Work, found: Held) -> int | None:
+    def take(self, work: Transaction, found: LeaseRow) -> int | None:
         """The new term, which counts once it is committed and told to `taken`; None when somebody else was faster."""
         if self._older_version_drives(work) or not work.run(_TAKE, (self._name, _NAME, found.term, found.beat)):
             return None
@@ -100,7 +100,7 @@ class Turn:
     def taken(self, number: int) -> None:
         self.term, self._last, self._renewed_at = number, None, self._monotonic()
 
-    def release(self, work: Work) -> None:
+    def release(self, work: Transaction) -> None:
         """Lets another have it at once."""
         if self.term is not None:
             work.run(_RELEASE, (_NAME, self.term))
@@ -109,7 +109,7 @@ class Turn:
         """It is another's, or was given away."""
         self.term = None
 
-    def _older_version_drives(self, work: Work) -> bool:
+    def _older_version_drives(self, work: Transaction) -> bool:
         """While two machines are brought up to date one after the other."""
         database = self._engine.database
         if not isinstance(database, SqliteDatabase):

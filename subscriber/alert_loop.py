@@ -4,16 +4,16 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from alerts.ingest import Heard
+from alerts.ingest import ReceivedMessage
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
 from store import Unusable, Verdict
-from store.outbox import Posted
-from subscriber.alerter import Alerter
-from subscriber.notify.postman import Postman
+from store.outbox import StoredNotification
+from subscriber.alert_driver import AlertDriver
+from subscriber.notify.notifier import Notifier
 from subscriber.outage import Outage
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +23,15 @@ TICK_S = 1.0
 LEAST_S = 0.01
 
 
-class Watch:
+class AlertLoop:
     """`write` is what the pipeline stores through."""
 
-    def __init__(self, worker: Worker, alerter: Alerter, postman: Postman, *, outage: Outage, clock: Clock) -> None:
+    def __init__(
+        self, worker: StoreWorker, alert_driver: AlertDriver, notifier: Notifier, *, outage: Outage, clock: Clock
+    ) -> None:
         self._worker = worker
-        self._alerter = alerter
-        self._postman = postman
+        self._alert_driver = alert_driver
+        self._notifier = notifier
         self._outage = outage
         self._clock = clock
         self._sooner = asyncio.Event()
@@ -39,11 +41,11 @@ class Watch:
     @property
     def drives(self) -> bool:
         """Whether it is this subscriber that speaks for all of them."""
-        return self._alerter.drives
+        return self._alert_driver.drives
 
-    async def write(self, batch: Sequence[Heard]) -> list[Verdict]:
+    async def write(self, batch: Sequence[ReceivedMessage]) -> list[Verdict]:
         """A batch and what it means, in one transaction; then what must be said is on its way."""
-        verdicts, posted = await self._worker.do(lambda store: self._alerter.write(store, batch))
+        verdicts, posted = await self._worker.do(lambda store: self._alert_driver.write(store, batch))
         self._hand_over(posted)
         self._sooner.set()
         return verdicts
@@ -53,7 +55,7 @@ class Watch:
         while True:
             self._sooner.clear()
             try:
-                self._hand_over(await self._worker.do(self._alerter.tick))
+                self._hand_over(await self._worker.do(self._alert_driver.tick))
                 self._failure = ""
                 self._outage.worked("alerts")
             except Unusable as exc:
@@ -73,16 +75,16 @@ class Watch:
     async def release(self) -> None:
         """Another subscriber may drive the alerts from now on."""
         try:
-            await self._worker.do(self._alerter.release)
+            await self._worker.do(self._alert_driver.release)
         except RigwatchError as exc:
             # The turn comes to its end by itself.
             log.warning("the alerts are not handed over: %s", exc)
 
-    def _hand_over(self, posted: Sequence[Posted]) -> None:
-        if self._alerter.term != self._term:
-            self._postman.let_go()
-            self._term = self._alerter.term
-        self._postman.hand_over(posted)
+    def _hand_over(self, posted: Sequence[StoredNotification]) -> None:
+        if self._alert_driver.term != self._term:
+            self._notifier.let_go()
+            self._term = self._alert_driver.term
+        self._notifier.hand_over(posted)
 
     async def _pause(self) -> None:
         """Until the next tick or, where something is due sooner, until then; a batch may bring the moment forward."""
@@ -94,5 +96,5 @@ class Watch:
             self._sooner.clear()
 
     def _due_in(self) -> float:
-        at = self._alerter.check_at
+        at = self._alert_driver.check_at
         return TICK_S if at is None or self._failure else (at - self._clock.now()) / 1000

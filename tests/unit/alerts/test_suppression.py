@@ -1,7 +1,7 @@
 """Quiet by intent, and the monitor itself: messages stop, records never do."""
 
-from alerts.mute import MuteKind
 from alerts.route import Route
+from alerts.silence import SilenceKind
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/rig1"
@@ -45,7 +45,7 @@ def test_what_began_and_ended_within_a_silence_is_never_told() -> None:
 def test_maintenance_recurs() -> None:
     # The time line begins on Thursday 2025-10-09 at 08:53:20 UTC.
     line = Timeline(RIG)
-    line.at(0).is_quiet(until=30 * 86400, kind=MuteKind.MAINTENANCE, site="garage", every="thu 09:00", lasts=1800)
+    line.at(0).is_quiet(until=30 * 86400, kind=SilenceKind.MAINTENANCE, site="garage", every="thu 09:00", lasts=1800)
     line.at(500).dies(RIG)
     line.at(1900).comes_back(RIG)
     line.at(2300).expect_nothing()

@@ -3,37 +3,37 @@
 from typing import Protocol
 
 from alerts.incident import Acknowledged, Incident
-from alerts.mute import MuteKind
 from alerts.policy import Policy
-from alerts.wish import Breadth, Wish, around, mute_of
+from alerts.silence import SilenceKind
+from alerts.silence_request import Breadth, SilenceRequest, around, silence_of
 from rigwatch.clock import Clock
 from store import Store, alerts, audit, reader, silences
-from store.work import Work
-from subscriber.notify.answers import Known
+from store.work import Transaction
+from subscriber.notify.answers import FleetState
 from subscriber.notify.updates import Pressed
 
 MUTE_FOR = "2h"
 
 
-class Turn(Protocol):
+class Leadership(Protocol):
     """Whether it is this subscriber that drives the alerts: a bot may be asked for news by one at a time."""
 
     @property
     def drives(self) -> bool: ...
 
 
-class Wishes:
+class ChatCommands:
     """Used by the store's one thread only."""
 
     def __init__(self, policy: Policy, *, clock: Clock) -> None:
         self._policy = policy
         self._clock = clock
 
-    def known(self, store: Store) -> Known:
+    def known(self, store: Store) -> FleetState:
         """What questions are answered from."""
         now = self._clock.now()
         return store.look(
-            lambda work: Known(
+            lambda work: FleetState(
                 reader.nodes(work), reader.server(work), alerts.live(work), silences.running(work, now),
                 self._policy.zone, now,
             )
@@ -42,19 +42,19 @@ class Wishes:
     def pressed(self, store: Store, button: Pressed) -> str:
         """Does what the button says; the answer is what the person reads."""
 
-        def change(work: Work) -> str:
+        def change(work: Transaction) -> str:
             incident = alerts.one(work, button.incident) if button.verb else None
             if incident is None:
                 return "no such incident"
             return (
                 self._acknowledge(work, incident, button)
                 if button.verb == "ack"
-                else self._mute(work, incident, button)
+                else self._silence(work, incident, button)
             )
 
         return store.change(change)
 
-    def _acknowledge(self, work: Work, incident: Incident, button: Pressed) -> str:
+    def _acknowledge(self, work: Transaction, incident: Incident, button: Pressed) -> str:
         now, by = self._clock.now(), _by(button)
         if incident.acknowledged is not None:
             return f"acknowledged already, by {incident.acknowledged.by}"
@@ -64,14 +64,14 @@ class Wishes:
         audit.record(work, who=by, action="incident.acknowledge", subject=f"#{incident.id}", detail=detail, now=now)
         return "acknowledged"
 
-    def _mute(self, work: Work, incident: Incident, button: Pressed) -> str:
+    def _silence(self, work: Transaction, incident: Incident, button: Pressed) -> str:
         now, by = self._clock.now(), _by(button)
-        wish = Wish(MuteKind.SILENCE, around(incident, Breadth.RULE, ""), MUTE_FOR, by, "muted for 2 h")
-        mute = mute_of(wish, now, self._policy.zone)
-        if any(each.matcher == mute.matcher and each.starts_at <= now for each in silences.running(work, now)):
+        wish = SilenceRequest(SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), MUTE_FOR, by, "muted for 2 h")
+        silence = silence_of(wish, now, self._policy.zone)
+        if any(each.matcher == silence.matcher and each.starts_at <= now for each in silences.running(work, now)):
             return "muted already"
-        number = silences.add(work, mute)
-        detail = f"{mute.matcher} for {MUTE_FOR}{_where(button)}"
+        number = silences.add(work, silence)
+        detail = f"{silence.matcher} for {MUTE_FOR}{_where(button)}"
         audit.record(work, who=by, action="silence.add", subject=f"quiet {number}", detail=detail, now=now)
         return "muted for 2 h"
 

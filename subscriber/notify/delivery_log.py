@@ -3,41 +3,41 @@
 from collections.abc import Callable, Sequence
 
 from rigwatch.clock import Clock, Millis
-from store import marks, outbox, turn
-from store.outbox import Posted
-from store.work import Work
-from subscriber.alerter import Alerter
+from store import leader_lease, marks, outbox
+from store.outbox import StoredNotification
+from store.work import Transaction
+from subscriber.alert_driver import AlertDriver
 from subscriber.notify.channel import Channel
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 
-class StoredLedger:
+class StoredDeliveryLog:
     """The postman's book."""
 
-    def __init__(self, worker: Worker, alerter: Alerter, *, clock: Clock) -> None:
+    def __init__(self, worker: StoreWorker, alert_driver: AlertDriver, *, clock: Clock) -> None:
         self._worker = worker
-        self._alerter = alerter
+        self._alert_driver = alert_driver
         self._clock = clock
 
     async def is_ours(self) -> bool:
-        term = self._alerter.term
-        return term is not None and (await self._worker.ask(lambda store: store.look(turn.seen))).term == term
+        term = self._alert_driver.term
+        return term is not None and (await self._worker.ask(lambda store: store.look(leader_lease.seen))).term == term
 
-    async def begin(self, posted: Sequence[Posted]) -> None:
+    async def begin(self, posted: Sequence[StoredNotification]) -> None:
         now = self._clock.now()
         await self._change(posted, lambda work, stored: outbox.begin(work, _numbers(stored), now))
 
-    async def sent(self, posted: Sequence[Posted], took: float) -> None:
+    async def sent(self, posted: Sequence[StoredNotification], took: float) -> None:
         now = self._clock.now()
 
-        def change(work: Work, stored: Sequence[Posted]) -> None:
+        def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
             outbox.sent(work, _numbers(stored), now)
             self._note(work, stored, "sent", f"{stored[0].channel} took it in {took * 1000:.0f} ms")
 
         await self._change(posted, change)
 
-    async def again(self, posted: Sequence[Posted], at: Millis, why: str) -> None:
-        def change(work: Work, stored: Sequence[Posted]) -> None:
+    async def again(self, posted: Sequence[StoredNotification], at: Millis, why: str) -> None:
+        def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
             outbox.again(work, stored, at, why)
             # The same failure again is no news; how often is in the message's own row.
             if any(each.error != why for each in stored) and stored[0].attempts <= 1:
@@ -45,8 +45,8 @@ class StoredLedger:
 
         await self._change(posted, change)
 
-    async def failed(self, posted: Sequence[Posted], why: str) -> None:
-        def change(work: Work, stored: Sequence[Posted]) -> None:
+    async def failed(self, posted: Sequence[StoredNotification], why: str) -> None:
+        def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
             outbox.failed(work, _numbers(stored), why)
             self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; given up")
 
@@ -55,25 +55,27 @@ class StoredLedger:
     async def refuse(self, channel: Channel, why: str) -> None:
         now = self._clock.now()
 
-        def change(work: Work) -> None:
+        def change(work: Transaction) -> None:
             if self._holds(work):
                 outbox.refuse(work, channel.key, channel.address, why=why, now=now)
                 marks.told(work)
 
         await self._worker.do(lambda store: store.change(change))
 
-    def _note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
-        self._alerter.note(work, posted, what, why)
+    def _note(self, work: Transaction, posted: Sequence[StoredNotification], what: str, why: str) -> None:
+        self._alert_driver.note(work, posted, what, why)
 
-    def _holds(self, work: Work) -> bool:
+    def _holds(self, work: Transaction) -> bool:
         """Where another speaks now, what becomes of the messages is written down by that one alone."""
-        return self._alerter.term is not None and turn.term(work) == self._alerter.term
+        return self._alert_driver.term is not None and leader_lease.term(work) == self._alert_driver.term
 
-    async def _change(self, posted: Sequence[Posted], change: Callable[[Work, Sequence[Posted]], None]) -> None:
+    async def _change(
+        self, posted: Sequence[StoredNotification], change: Callable[[Transaction, Sequence[StoredNotification]], None]
+    ) -> None:
         """Of those that are stored; what was never in the database has no row to mark."""
         stored = [each for each in posted if each.id > 0]
 
-        def told(work: Work) -> None:
+        def told(work: Transaction) -> None:
             if self._holds(work):
                 change(work, stored)
                 marks.told(work)
@@ -82,5 +84,5 @@ class StoredLedger:
             await self._worker.do(lambda store: store.change(told))
 
 
-def _numbers(posted: Sequence[Posted]) -> list[int]:
+def _numbers(posted: Sequence[StoredNotification]) -> list[int]:
     return [each.id for each in posted]

@@ -4,42 +4,51 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.incident import Incident, Scope, State, Subject
-from alerts.mute import Matcher, MuteKind
+from alerts.incident import Incident, IncidentState, Scope, Subject
 from alerts.rule import Rule
-from alerts.wish import FOREVER, Breadth, Wish, WishError, around, breadths, mute_of, pairs_of
+from alerts.silence import Matcher, SilenceKind
+from alerts.silence_request import (
+    FOREVER,
+    Breadth,
+    SilenceRequest,
+    SilenceRequestError,
+    around,
+    breadths,
+    pairs_of,
+    silence_of,
+)
 from tests.fake_clock import START
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000
-NODE = Incident(7, Rule.HOT, Subject(Scope.NODE, "garage", "rig1"), State.FIRING, START)
-FLEET = Incident(8, Rule.LOST, Subject(Scope.FLEET), State.FIRING, START)
+NODE = Incident(7, Rule.HOT, Subject(Scope.NODE, "garage", "rig1"), IncidentState.FIRING, START)
+FLEET = Incident(8, Rule.LOST, Subject(Scope.FLEET), IncidentState.FIRING, START)
 
 
 def wish(
-    kind: MuteKind = MuteKind.SILENCE, *, length: str = "2h", every: str = "", start: str = "", **given: str
-) -> Wish:
-    return Wish(kind, given or {"site": "garage"}, length, "ann", "fan\nswap\0", every, start)
+    kind: SilenceKind = SilenceKind.SILENCE, *, length: str = "2h", every: str = "", start: str = "", **given: str
+) -> SilenceRequest:
+    return SilenceRequest(kind, given or {"site": "garage"}, length, "ann", "fan\nswap\0", every, start)
 
 
 def test_a_silence_begins_now_and_ends_by_itself() -> None:
-    mute = mute_of(wish(site=" garage ", node="rig*", rule="", host=""), START, BERLIN)
-    assert mute.matcher == Matcher(site="garage", node="rig*")
-    assert (mute.starts_at, mute.ends_at, mute.every) == (START, START + 2 * HOUR, "")
-    assert (mute.by, mute.why) == ("ann", "fan swap")
+    silence = silence_of(wish(site=" garage ", node="rig*", rule="", host=""), START, BERLIN)
+    assert silence.matcher == Matcher(site="garage", node="rig*")
+    assert (silence.starts_at, silence.ends_at, silence.every) == (START, START + 2 * HOUR, "")
+    assert (silence.by, silence.why) == ("ann", "fan swap")
 
 
 def test_a_planned_one_begins_in_the_zone_of_the_page() -> None:
     # START is 2025-10-09 10:53:20 in Berlin.
-    mute = mute_of(wish(start="2025-10-09T12:00"), START, BERLIN)
-    assert mute.starts_at == START + (66 * 60 + 40) * 1000
-    assert mute.ends_at == mute.starts_at + 2 * HOUR
-    assert mute_of(wish(start="2025-10-09 10:53"), START, BERLIN).starts_at == START
+    silence = silence_of(wish(start="2025-10-09T12:00"), START, BERLIN)
+    assert silence.starts_at == START + (66 * 60 + 40) * 1000
+    assert silence.ends_at == silence.starts_at + 2 * HOUR
+    assert silence_of(wish(start="2025-10-09 10:53"), START, BERLIN).starts_at == START
 
 
 def test_one_that_recurs_lasts_so_long_each_time() -> None:
-    mute = mute_of(wish(MuteKind.MAINTENANCE, every="sun 03:00", host="box1"), START, BERLIN)
-    assert (mute.every, mute.lasts, mute.ends_at) == ("sun 03:00", 2 * HOUR, START + FOREVER)
+    silence = silence_of(wish(SilenceKind.MAINTENANCE, every="sun 03:00", host="box1"), START, BERLIN)
+    assert (silence.every, silence.lasts, silence.ends_at) == ("sun 03:00", 2 * HOUR, START + FOREVER)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +57,7 @@ def test_one_that_recurs_lasts_so_long_each_time() -> None:
         (wish(rule="losst"), "rule", "known are lost, silent"),
         (wish(severity="bad"), "severity", "known are info"),
         (wish(colour="red"), "colour", "one of these keys: site"),
-        (wish(MuteKind.MAINTENANCE, rule="lost"), "rule", "one of these keys: site, host, node"),
+        (wish(SilenceKind.MAINTENANCE, rule="lost"), "rule", "one of these keys: site, host, node"),
         (wish(site="", node=" "), "match", "'site=*' is everything"),
         (wish(site="x" * 201), "site", "longer than 200"),
         (wish(length="soon"), "length", "90s, 5m"),
@@ -63,9 +72,9 @@ def test_one_that_recurs_lasts_so_long_each_time() -> None:
         (wish(start="2027-01-01 00:00"), "start", "more than a year ahead"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_words(asked: Wish, field: str, said: str) -> None:
-    with pytest.raises(WishError) as caught:
-        mute_of(asked, START, BERLIN)
+def test_what_cannot_be_done_is_said_in_words(asked: SilenceRequest, field: str, said: str) -> None:
+    with pytest.raises(SilenceRequestError) as caught:
+        silence_of(asked, START, BERLIN)
     assert caught.value.field == field
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -73,7 +82,7 @@ def test_what_cannot_be_done_is_said_in_words(asked: Wish, field: str, said: str
 
 def test_a_word_without_a_value_is_refused() -> None:
     assert pairs_of(["site=garage", "host=a=b"]) == {"site": "garage", "host": "a=b"}
-    with pytest.raises(WishError, match="write KEY=VALUE"):
+    with pytest.raises(SilenceRequestError, match="write KEY=VALUE"):
         pairs_of(["garage"])
 
 

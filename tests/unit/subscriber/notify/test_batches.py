@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from alerts.route import Route
 from rigwatch.clock import Millis
-from store.outbox import Posted
+from store.outbox import StoredNotification
+from subscriber.notify.batches import COPIES_MAX, TRIED_FOR, BatchQueue, DeliveryResult, Disposition, NotificationBatch
 from subscriber.notify.channel import Channel, NotSent
-from subscriber.notify.parcels import COPIES_MAX, TRIED_FOR, Fate, Outcome, Parcel, Parcels
 from tests.fake_clock import START
 
 DOWN, HANGS, TEXT = NotSent("down"), NotSent("timed out", maybe=True), NotSent("too long", text=True)
@@ -18,52 +18,54 @@ MINUTE: Millis = 60_000
 
 
 class Nothing:
-    def send(self, posted: Posted, *, timeout: float) -> None:
+    def send(self, posted: StoredNotification, *, timeout: float) -> None:
         """Never called here."""
 
 
 CHANNEL = Channel("web", Nothing(), Route("web"), "hash", 100, 60.0, 20.0)
 
 
-def message(number: int, *incidents: int, created_at: Millis = START) -> Posted:
-    return Posted(number, "web", "first", "info", f"message {number}", "body", incidents or (number,), created_at, 1)
+def message(number: int, *incidents: int, created_at: Millis = START) -> StoredNotification:
+    return StoredNotification(
+        number, "web", "first", "info", f"message {number}", "body", incidents or (number,), created_at, 1
+    )
 
 
-def parcels(*messages: Posted, rate: int = 100) -> Parcels:
-    made = Parcels(replace(CHANNEL, rate=rate))
+def parcels(*messages: StoredNotification, rate: int = 100) -> BatchQueue:
+    made = BatchQueue(replace(CHANNEL, rate=rate))
     for each in messages:
         made.add(each, 0.0)
     return made
 
 
-def taken(made: Parcels, now: float) -> Parcel:
-    parcel = made.take(now)
-    assert parcel
-    return parcel
+def taken(made: BatchQueue, now: float) -> NotificationBatch:
+    batch = made.take(now)
+    assert batch
+    return batch
 
 
-def fail(made: Parcels, parcel: Parcel, exc: NotSent, now: float) -> Outcome:
-    return made.failed(parcel, exc, now=now, wall=START + round(now * 1000))
+def fail(made: BatchQueue, batch: NotificationBatch, exc: NotSent, now: float) -> DeliveryResult:
+    return made.failed(batch, exc, now=now, wall=START + round(now * 1000))
 
 
-def titles(parcel: Parcel, now: Millis = START) -> str:
-    return parcel.as_one(now).title
+def titles(batch: NotificationBatch, now: Millis = START) -> str:
+    return batch.as_one(now).title
 
 
-def attempts_until(made: Parcels, exc: NotSent, until: float) -> list[tuple[float, set[int]]]:
+def attempts_until(made: BatchQueue, exc: NotSent, until: float) -> list[tuple[float, set[int]]]:
     """What is tried when, while all of it fails."""
     tried: list[tuple[float, set[int]]] = []
     now = 0.0
     while now <= until:
-        parcel = made.take(now)
-        if parcel is None:
+        batch = made.take(now)
+        if batch is None:
             at = made.check_at(now)
             if at is None:
                 break
             now = max(at, now + 0.001)
             continue
-        tried.append((now, parcel.numbers))
-        fail(made, parcel, exc, now)
+        tried.append((now, batch.numbers))
+        fail(made, batch, exc, now)
     return tried
 
 
@@ -107,9 +109,9 @@ def test_all_that_failed_with_the_channel_goes_at_once_when_it_works() -> None:
     assert at
     made.sent(taken(made, at), at)
     went = []
-    while parcel := made.take(at):
-        went.append(parcel.numbers)
-        made.sent(parcel, at)
+    while batch := made.take(at):
+        went.append(batch.numbers)
+        made.sent(batch, at)
     assert [number for each in went for number in sorted(each)] == [1, 2, 3, 4, 5]
 
 
@@ -129,15 +131,15 @@ def test_at_most_four_copies_go_out_each_marked() -> None:
     made = parcels(message(1))
     now = 0.0
     seen: list[str] = []
-    outcomes: list[Outcome] = []
+    outcomes: list[DeliveryResult] = []
     for _ in range(COPIES_MAX):
-        parcel = taken(made, now)
-        seen.append(titles(parcel))
-        outcomes.append(fail(made, parcel, HANGS, now))
+        batch = taken(made, now)
+        seen.append(titles(batch))
+        outcomes.append(fail(made, batch, HANGS, now))
         now = made.check_at(now) or now
     assert seen == ["message 1"] + ["message 1 (may be a second copy)"] * 3
     assert made.take(now) is None
-    assert outcomes[-1].fate is Fate.GIVEN_UP
+    assert outcomes[-1].fate is Disposition.GIVEN_UP
     assert "may have arrived 4 times" in outcomes[-1].why
 
 
@@ -149,11 +151,11 @@ def test_copies_come_slowly() -> None:
 
 def test_a_refused_text_is_sent_once_more_in_short_and_then_given_up() -> None:
     made = parcels(message(1))
-    assert fail(made, taken(made, 0), TEXT, 0).fate is Fate.AGAIN
+    assert fail(made, taken(made, 0), TEXT, 0).fate is Disposition.AGAIN
     brief = taken(made, 0)
     assert (brief.as_one(START).title, brief.as_one(START).body) == ("message 1", "")
     outcome = fail(made, brief, TEXT, 0)
-    assert (outcome.fate, outcome.why) == (Fate.GIVEN_UP, "its text is refused: too long")
+    assert (outcome.fate, outcome.why) == (Disposition.GIVEN_UP, "its text is refused: too long")
     assert made.check_at(0) is None
 
 
@@ -177,18 +179,18 @@ def test_one_refused_text_among_others_costs_that_text_only() -> None:
 def test_a_channel_that_refuses_every_text_is_refused() -> None:
     made = parcels(*(message(number) for number in range(1, 5)))
     fates = []
-    while parcel := made.take(0):
-        fates.append(fail(made, parcel, TEXT, 0).fate)
-    assert Fate.REFUSED in fates
+    while batch := made.take(0):
+        fates.append(fail(made, batch, TEXT, 0).fate)
+    assert Disposition.REFUSED in fates
 
 
 def test_one_that_is_old_says_so_and_one_that_is_stale_is_given_up() -> None:
     made = parcels(message(1, created_at=START - 25 * MINUTE))
-    parcel = taken(made, 0)
-    assert titles(parcel) == "message 1 (written 25 min ago)"
-    assert titles(parcel, START - 16 * MINUTE) == "message 1"
-    assert titles(parcel, START - 60 * MINUTE) == "message 1", "a clock that was put back makes nothing old"
-    assert made.failed(parcel, DOWN, now=0, wall=START + TRIED_FOR).fate is Fate.GIVEN_UP
+    batch = taken(made, 0)
+    assert titles(batch) == "message 1 (written 25 min ago)"
+    assert titles(batch, START - 16 * MINUTE) == "message 1"
+    assert titles(batch, START - 60 * MINUTE) == "message 1", "a clock that was put back makes nothing old"
+    assert made.failed(batch, DOWN, now=0, wall=START + TRIED_FOR).fate is Disposition.GIVEN_UP
 
 
 def test_what_is_asked_for_holds_for_the_whole_channel() -> None:
@@ -238,13 +240,13 @@ def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any
             now += what
         elif made.under_way:
             number, exc = what if kind == "fail" else (what, None)
-            parcel = made.under_way[number % len(made.under_way)]
+            batch = made.under_way[number % len(made.under_way)]
             if exc is None:
-                made.sent(parcel, now)
-                over += [each.id for each in parcel.posted]
-            elif (outcome := fail(made, parcel, exc, now)).fate is not Fate.AGAIN:
+                made.sent(batch, now)
+                over += [each.id for each in batch.posted]
+            elif (outcome := fail(made, batch, exc, now)).fate is not Disposition.AGAIN:
                 over += [each.id for each in outcome.posted]
-                over += [each.id for each in made.empty()] if outcome.fate is Fate.REFUSED else []
+                over += [each.id for each in made.empty()] if outcome.fate is Disposition.REFUSED else []
         if (went := made.take(now)) and not went.alone:
             after = [each for each in made.waiting if not each.alone and not each.incidents.isdisjoint(went.incidents)]
             assert all(each.posted[0].id > went.posted[0].id for each in after), "no story is told backwards"
@@ -252,7 +254,7 @@ def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any
         assert sorted([*held, *over]) == list(range(1, added + 1))
         under_way = [number for each in made.under_way for number in each.incidents]
         assert len(under_way) == len(set(under_way)), "one incident's messages go one after the other"
-        assert all(each.copies < COPIES_MAX for parcel in made.waiting for each in parcel.posted)
+        assert all(each.copies < COPIES_MAX for batch in made.waiting for each in batch.posted)
         at = made.check_at(now)
         assert at is None or at > now or made.take(at) or made.under_way
 

@@ -12,7 +12,7 @@ from cli.people import Author, Why, author_of
 from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
-    from alerts.mute import Mute, MuteKind
+    from alerts.silence import Silence, SilenceKind
 
 silence = typer.Typer(no_args_is_help=True, help="Messages that are not wanted for a while; incidents still exist.")
 maintenance = typer.Typer(no_args_is_help=True, help="Work on nodes, hosts or sites: planned, once or again and again.")
@@ -31,9 +31,9 @@ def add_silence(
     context: typer.Context, match: Match, *, length: Length, start: Start = "", why: Why = "", by: Author = ""
 ) -> None:
     """Stop messages that match all that is given; prints the silence's number."""
-    from alerts.mute import MuteKind
+    from alerts.silence import SilenceKind
 
-    _add(context, MuteKind.SILENCE, match, length=length, start=start, why=why, by=by)
+    _add(context, SilenceKind.SILENCE, match, length=length, start=start, why=why, by=by)
 
 
 @maintenance.command("add")
@@ -48,9 +48,9 @@ def add_maintenance(
     by: Author = "",
 ) -> None:
     """Announce work (site=, host=, node=); nodes that come and go meanwhile are in maintenance."""
-    from alerts.mute import MuteKind
+    from alerts.silence import SilenceKind
 
-    _add(context, MuteKind.MAINTENANCE, match, length=length, every=every, start=start, why=why, by=by)
+    _add(context, SilenceKind.MAINTENANCE, match, length=length, every=every, start=start, why=why, by=by)
 
 
 @silence.command("list")
@@ -76,12 +76,12 @@ def end_quiet(
 ) -> None:
     """End one now."""
     from store import audit, open_store, silences
-    from store.work import Work
+    from store.work import Transaction
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
 
-    def end(work: Work) -> None:
+    def end(work: Transaction) -> None:
         silences.end(work, number, by=who, now=now)
         audit.record(work, who=f"{who} (command line)", action="quiet.end", subject=f"quiet {number}", now=now)
 
@@ -92,7 +92,7 @@ def end_quiet(
 
 def _add(
     context: typer.Context,
-    kind: "MuteKind",
+    kind: "SilenceKind",
     match: list[str],
     *,
     length: str,
@@ -101,17 +101,17 @@ def _add(
     by: str,
     every: str = "",
 ) -> None:
-    from alerts.wish import Wish, mute_of, pairs_of
+    from alerts.silence_request import SilenceRequest, pairs_of, silence_of
     from store import audit, open_store, silences
-    from store.work import Work
+    from store.work import Transaction
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
-    mute = mute_of(Wish(kind, pairs_of(match), length, who, why, every, start), now, _zone(call))
+    silence = silence_of(SilenceRequest(kind, pairs_of(match), length, who, why, every, start), now, _zone(call))
 
-    def add(work: Work) -> int:
-        number = silences.add(work, mute)
-        about = f"{mute.matcher} {every or 'for ' + length}: {why}".rstrip(": ")
+    def add(work: Transaction) -> int:
+        number = silences.add(work, silence)
+        about = f"{silence.matcher} {every or 'for ' + length}: {why}".rstrip(": ")
         who_said = f"{who} (command line)"
         audit.record(work, who=who_said, action=f"{kind.value}.add", subject=f"quiet {number}", detail=about, now=now)
         return number
@@ -120,18 +120,18 @@ def _add(
         say(str(store.change(add)))
 
 
-def _when(mute: "Mute", now: Millis, zone: ZoneInfo) -> str:
+def _when(silence: "Silence", now: Millis, zone: ZoneInfo) -> str:
     from alerts.wall import shown
     from alerts.words import duration
 
-    begins = f"from {shown(mute.starts_at, zone)} " if mute.starts_at > now else ""
-    if not mute.every:
-        return f"{begins}until {shown(mute.ends_at, zone)}"
-    return f"{begins}every {mute.every} for {duration(mute.lasts)}"
+    begins = f"from {shown(silence.starts_at, zone)} " if silence.starts_at > now else ""
+    if not silence.every:
+        return f"{begins}until {shown(silence.ends_at, zone)}"
+    return f"{begins}every {silence.every} for {duration(silence.lasts)}"
 
 
-def _who(mute: "Mute") -> str:
-    return f"by {mute.by}: {mute.why}".rstrip(": ")
+def _who(silence: "Silence") -> str:
+    return f"by {silence.by}: {silence.why}".rstrip(": ")
 
 
 def _zone(call: Invocation) -> ZoneInfo:

@@ -18,7 +18,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EVERY = re.compile(rf"({'|'.join(DAYS)}|day) ([01]\d|2[0-3]):([0-5]\d)")
 
 
-class MuteKind(StrEnum):
+class SilenceKind(StrEnum):
     """Why it is quiet."""
 
     SILENCE = "silence"
@@ -49,12 +49,12 @@ class Target(Struct, frozen=True):
     severity: str = ""
 
 
-class Mute(Struct, frozen=True):
+class Silence(Struct, frozen=True):
     """Who wanted quiet, about what, how long, and why. `every` ("sun 03:00", "day 22:30"; local time) makes it recur,
     `lasts` ms each time, from `starts_at` to `ends_at`. `ended_by` is who ended it before its time."""
 
     id: int
-    kind: MuteKind
+    kind: SilenceKind
     matcher: Matcher
     starts_at: Millis
     ends_at: Millis
@@ -76,15 +76,15 @@ class Mute(Struct, frozen=True):
         return min(end, self.ends_at) if now < end and begun + self.lasts > self.starts_at else None
 
 
-def was_quiet(mute: Mute, since: Millis, until: Millis, zone: tzinfo) -> bool:
+def was_quiet(silence: Silence, since: Millis, until: Millis, zone: tzinfo) -> bool:
     """Whether it ran at any moment from `since` until just before `until`."""
-    if not mute.every:
-        return mute.starts_at < until and mute.ends_at > since
-    last = min(until, mute.ends_at) - 1
+    if not silence.every:
+        return silence.starts_at < until and silence.ends_at > since
+    last = min(until, silence.ends_at) - 1
     return (
-        mute.until(since, zone) is not None
-        or (last >= since and mute.until(last, zone) is not None)
-        or (max(since, mute.starts_at) <= _last_begin(mute.every, last, zone) <= last)
+        silence.until(since, zone) is not None
+        or (last >= since and silence.until(last, zone) is not None)
+        or (max(since, silence.starts_at) <= _last_begin(silence.every, last, zone) <= last)
     )
 
 
@@ -97,20 +97,22 @@ def matches(matcher: Matcher, target: Target) -> bool:
     return True
 
 
-def muted_by(mutes: Iterable[Mute], target: Target, now: Millis, zone: tzinfo) -> tuple[Mute, Millis] | None:
+def silenced_by(
+    silences: Iterable[Silence], target: Target, now: Millis, zone: tzinfo
+) -> tuple[Silence, Millis] | None:
     """The quiet that lasts longest, and until when."""
     running = [
-        (mute, until)
-        for mute in mutes
-        if matches(mute.matcher, target) and (until := mute.until(now, zone)) is not None
+        (silence, until)
+        for silence in silences
+        if matches(silence.matcher, target) and (until := silence.until(now, zone)) is not None
     ]
     return max(running, key=lambda each: each[1], default=None)
 
 
-def at_work(mutes: Iterable[Mute], now: Millis, zone: tzinfo) -> Callable[[NodeFacts], bool]:
+def at_work(silences: Iterable[Silence], now: Millis, zone: tzinfo) -> Callable[[NodeFacts], bool]:
     """Tells of a node whether it is in maintenance at `now`; costs nothing a node while there is none."""
     running = [
-        each.matcher for each in mutes if each.kind is MuteKind.MAINTENANCE and each.until(now, zone) is not None
+        each.matcher for each in silences if each.kind is SilenceKind.MAINTENANCE and each.until(now, zone) is not None
     ]
 
     def is_maintained(facts: NodeFacts) -> bool:

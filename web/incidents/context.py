@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from alerts.facts import NodeFacts, Role
+from alerts.facts import NodeFacts, UserRole
 from alerts.incident import Incident, Scope
 from alerts.policy import Policy
 from rigwatch.clock import Clock, Millis
@@ -14,10 +14,10 @@ from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, marks, outbox, reader, running, silences
 from store.running import Running
-from store.work import Work
+from store.work import Transaction
 from web.access.login import current_user
-from web.incidents.rows import Scene
-from web.row import Look
+from web.incidents.rows import IncidentContext
+from web.row import DisplaySettings
 from web.zone import Zone
 
 _ALIVE_MS: Final = 10_000
@@ -25,26 +25,26 @@ _STEP_MS: Final = 30_000
 """How late a page may notice what changes by time alone and is not foreseen: a node's new name, a date."""
 
 
-class Sight:
+class PageContext:
     """What the pages about incidents have in common: the store, the clock, and how things are written."""
 
     def __init__(self, settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) -> None:
         self.settings = settings
         self.store = store
         self.clock = clock
-        self.look = Look(settings.web.colours, zone)
+        self.look = DisplaySettings(settings.web.colours, zone)
         self.policy = Policy(settings.alerts, settings.web.timezone)
 
     def version(self, now: Millis) -> tuple[object, ...]:
         """Differs when anything about incidents has changed, a silence has begun or ended, or time went on a little."""
-        stamp, mutes = self.store.look(lambda work: (marks.stamp(work), silences.running(work, now)))
-        running = tuple(each.id for each in mutes if each.until(now, self.look.zone.tz) is not None)
+        stamp, active = self.store.look(lambda work: (marks.stamp(work), silences.running(work, now)))
+        running = tuple(each.id for each in active if each.until(now, self.look.zone.tz) is not None)
         return stamp, running, now // _STEP_MS
 
-    def scene(self, work: Work, shown: Iterable[Incident], now: Millis) -> Scene:
+    def row_context(self, work: Transaction, shown: Iterable[Incident], now: Millis) -> IncidentContext:
         subjects = {each.subject for each in shown if each.subject.scope is Scope.NODE}
         facts = reader.some(work, [NodeId(each.site, each.name) for each in subjects])
-        return Scene(self.look, by_id(facts), silences.running(work, now), now)
+        return IncidentContext(self.look, by_id(facts), silences.running(work, now), now)
 
     def refused_channels(self) -> list[str]:
         """Names only: why one was refused may hold part of a secret."""
@@ -76,7 +76,7 @@ def by_id(facts: Iterable[NodeFacts]) -> dict[NodeId, NodeFacts]:
 
 def is_admin() -> bool:
     user = current_user()
-    return user is not None and user.role is Role.ADMIN
+    return user is not None and user.role is UserRole.ADMIN
 
 
 def who() -> str:

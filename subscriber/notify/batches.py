@@ -13,12 +13,12 @@ from typing import Final
 
 import msgspec
 
-from alerts.letter import Text, digest, marked
+from alerts.notification import NotificationText, digest, marked
 from alerts.words import duration
 from rigwatch.backoff import doubled, jittered
 from rigwatch.clock import Millis
 from rigwatch.texts import plain
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channel import Channel, NotSent
 
 _MINUTE: Millis = 60_000
@@ -43,12 +43,12 @@ _BRIEF_MAX: Final = 200
 
 
 @dataclass(slots=True, eq=False)
-class Parcel:
+class NotificationBatch:
     """Messages that go as one, oldest first. `due` is monotonic; `alone`: together with others it was refused;
     `error`: why it failed last.
     """
 
-    posted: list[Posted]
+    posted: list[StoredNotification]
     due: float = 0.0
     tries: int = 0
     released: int = 0
@@ -65,18 +65,18 @@ class Parcel:
     def numbers(self) -> set[int]:
         return {each.id for each in self.posted}
 
-    def as_one(self, now: Millis) -> Posted:
+    def as_one(self, now: Millis) -> StoredNotification:
         """What is sent: a digest where there are several, with what has to be said about its age and its copies."""
-        text = digest([Text(each.title, each.body) for each in self.posted])
+        text = digest([NotificationText(each.title, each.body) for each in self.posted])
         if self.brief:
-            text = Text(plain(text.title, _BRIEF_MAX), "")
+            text = NotificationText(plain(text.title, _BRIEF_MAX), "")
         age = max(now - min(each.created_at for each in self.posted), 0)
         old = duration(age // _MINUTE * _MINUTE) if age >= OLD_AFTER else ""
         shown = marked(text, may_be_copy=any(each.copies for each in self.posted), age=old)
         return msgspec.structs.replace(self.posted[0], title=shown.title, body=shown.body)
 
 
-class Fate(Enum):
+class Disposition(Enum):
     """What becomes of a parcel that was not sent."""
 
     AGAIN = auto()
@@ -86,22 +86,22 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryResult:
     """`posted` are the messages as they are now, `wait` the seconds until they are tried again."""
 
-    fate: Fate
+    fate: Disposition
     why: str
-    posted: list[Posted]
+    posted: list[StoredNotification]
     wait: float = 0.0
 
 
 @dataclass(slots=True)
-class Parcels:
+class BatchQueue:
     """Of one channel. Whoever takes one says later that it was sent or failed."""
 
     channel: Channel
-    waiting: list[Parcel] = field(default_factory=list)
-    under_way: list[Parcel] = field(default_factory=list)
+    waiting: list[NotificationBatch] = field(default_factory=list)
+    under_way: list[NotificationBatch] = field(default_factory=list)
     _sent_at: deque[float] = field(default_factory=deque)
     _quiet_until: float = 0.0
     _failed_at: float = 0.0
@@ -109,10 +109,10 @@ class Parcels:
     _failing: set[int] = field(default_factory=set)
     _texts_refused: set[int] = field(default_factory=set)
 
-    def add(self, posted: Posted, now: float) -> None:
-        self.waiting.append(Parcel([posted], now))
+    def add(self, posted: StoredNotification, now: float) -> None:
+        self.waiting.append(NotificationBatch([posted], now))
 
-    def take(self, now: float) -> Parcel | None:
+    def take(self, now: float) -> NotificationBatch | None:
         """The next to send now; it is under way then."""
         left = self._left(now)
         held = self._held()
@@ -135,9 +135,9 @@ class Parcels:
         at = max(min(ours, default=math.inf), pace, self._quiet_until)
         return at if at < math.inf else None
 
-    def sent(self, parcel: Parcel, now: float) -> None:
+    def sent(self, batch: NotificationBatch, now: float) -> None:
         """Also for one that was thought to have failed, and answered late."""
-        self._forget(parcel)
+        self._forget(batch)
         self._strikes = 0
         self._failing.clear()
         self._texts_refused.clear()
@@ -147,33 +147,37 @@ class Parcels:
             if each.tries and each.released < _RELEASES_MAX and each.due > now:
                 each.due, each.released = now, each.released + 1
 
-    def failed(self, parcel: Parcel, exc: NotSent, *, now: float, wall: Millis) -> Outcome:
+    def failed(self, batch: NotificationBatch, exc: NotSent, *, now: float, wall: Millis) -> DeliveryResult:
         """What becomes of it; where it is tried again, it waits already."""
-        self._forget(parcel)
+        self._forget(batch)
         if exc.maybe:
-            parcel.posted = [msgspec.structs.replace(each, copies=each.copies + 1) for each in parcel.posted]
+            batch.posted = [msgspec.structs.replace(each, copies=each.copies + 1) for each in batch.posted]
         why = str(exc)
         if exc.partly and (exc.permanent or exc.text):
-            return Outcome(Fate.GIVEN_UP, f"one of its addresses refuses, the others have it: {why}", parcel.posted)
+            return DeliveryResult(
+                Disposition.GIVEN_UP, f"one of its addresses refuses, the others have it: {why}", batch.posted
+            )
         if exc.text:
-            return self._text_refused(parcel, why, now)
+            return self._text_refused(batch, why, now)
         if exc.permanent:
-            return Outcome(Fate.REFUSED, why, parcel.posted)
-        self._strike(parcel, exc, now)
-        copies = max(each.copies for each in parcel.posted)
+            return DeliveryResult(Disposition.REFUSED, why, batch.posted)
+        self._strike(batch, exc, now)
+        copies = max(each.copies for each in batch.posted)
         if copies >= COPIES_MAX:
-            return Outcome(Fate.GIVEN_UP, f"it may have arrived {copies} times, never confirmed: {why}", parcel.posted)
-        if is_stale(parcel, wall):
-            return Outcome(Fate.GIVEN_UP, f"given up after {duration(TRIED_FOR)}: {why}", parcel.posted)
-        parcel.tries += 1
-        wait = _COPY_AFTER_S[copies - 1] if exc.maybe else _bound(parcel.tries, _MAX_S)
+            return DeliveryResult(
+                Disposition.GIVEN_UP, f"it may have arrived {copies} times, never confirmed: {why}", batch.posted
+            )
+        if is_stale(batch, wall):
+            return DeliveryResult(Disposition.GIVEN_UP, f"given up after {duration(TRIED_FOR)}: {why}", batch.posted)
+        batch.tries += 1
+        wait = _COPY_AFTER_S[copies - 1] if exc.maybe else _bound(batch.tries, _MAX_S)
         # Full jitter would allow no wait at all, and the other side is in trouble.
         wait = max(jittered(wait, least=wait / 2), exc.retry_after)
-        parcel.due = now + wait
-        self._wait_again(parcel)
-        return Outcome(Fate.AGAIN, why, parcel.posted, wait)
+        batch.due = now + wait
+        self._wait_again(batch)
+        return DeliveryResult(Disposition.AGAIN, why, batch.posted, wait)
 
-    def empty(self) -> list[Posted]:
+    def empty(self) -> list[StoredNotification]:
         """All that waits, which does not any more."""
         waiting, self.waiting = self.waiting, []
         return [posted for each in waiting for posted in each.posted]
@@ -200,38 +204,38 @@ class Parcels:
             self._sent_at.popleft()
         return self.channel.rate - len(self._sent_at)
 
-    def _ready_at(self, parcel: Parcel) -> float:
+    def _ready_at(self, batch: NotificationBatch) -> float:
         """When it may go; infinite: not before one that is under way is back."""
-        return max(parcel.due, self._allowed_at(parcel), self._room_at(parcel))
+        return max(batch.due, self._allowed_at(batch), self._room_at(batch))
 
-    def _room_at(self, parcel: Parcel) -> float:
+    def _room_at(self, batch: NotificationBatch) -> float:
         """When it may be one more that is under way."""
         if not self.under_way:
             return 0.0
-        most = _AT_ONCE_AGAIN if self._strikes and parcel.tries else AT_ONCE
+        most = _AT_ONCE_AGAIN if self._strikes and batch.tries else AT_ONCE
         if len(self.under_way) >= most:
             return math.inf
         return max(each.begun for each in self.under_way) + _PATIENCE_S
 
-    def _held(self) -> set[Parcel]:
+    def _held(self) -> set[NotificationBatch]:
         """Whose incident has an earlier message that is under way, or waits for one: nothing is told before that."""
         told = {number for each in self.under_way for number in each.incidents}
-        held: set[Parcel] = set()
+        held: set[NotificationBatch] = set()
         for each in self.waiting if told else ():
             if not each.incidents.isdisjoint(told):
                 held.add(each)
                 told |= each.incidents
         return held
 
-    def _allowed_at(self, parcel: Parcel) -> float:
+    def _allowed_at(self, batch: NotificationBatch) -> float:
         """The channel's own back-off: of what failed already, and a shorter one of what was never tried."""
         if not self._strikes:
             return 0.0
-        if parcel.tries:
+        if batch.tries:
             return self._failed_at + _bound(self._strikes, _MAX_S) / 2
         return self._failed_at + _bound(len(self._failing), _FRESH_MAX_S) / 2
 
-    def _joined(self, chosen: Sequence[Parcel]) -> Parcel:
+    def _joined(self, chosen: Sequence[NotificationBatch]) -> NotificationBatch:
         """With what waits of the same incidents and is older, so that no story is told backwards."""
         first, together = chosen[0], set(chosen)
         incidents: set[int] = set()
@@ -244,44 +248,46 @@ class Parcels:
         if together == {first}:
             return first
         posted = sorted((posted for each in together for posted in each.posted), key=lambda each: each.id)
-        return Parcel(posted, first.due, max(each.tries for each in together), max(each.released for each in together))
+        return NotificationBatch(
+            posted, first.due, max(each.tries for each in together), max(each.released for each in together)
+        )
 
-    def _text_refused(self, parcel: Parcel, why: str, now: float) -> Outcome:
+    def _text_refused(self, batch: NotificationBatch, why: str, now: float) -> DeliveryResult:
         """Each by itself, then only its first line; the others go on meanwhile."""
-        if len(parcel.posted) > 1:
-            tries = max(parcel.tries, 1)
-            self._wait_again(*(Parcel([each], now, tries, alone=True) for each in parcel.posted))
-            return Outcome(Fate.AGAIN, why, parcel.posted)
-        self._texts_refused |= parcel.numbers
-        if not parcel.brief:
-            parcel.tries += 1
-            parcel.alone = parcel.brief = True
-            parcel.due = now
-            self._wait_again(parcel)
-            return Outcome(Fate.AGAIN, why, parcel.posted)
+        if len(batch.posted) > 1:
+            tries = max(batch.tries, 1)
+            self._wait_again(*(NotificationBatch([each], now, tries, alone=True) for each in batch.posted))
+            return DeliveryResult(Disposition.AGAIN, why, batch.posted)
+        self._texts_refused |= batch.numbers
+        if not batch.brief:
+            batch.tries += 1
+            batch.alone = batch.brief = True
+            batch.due = now
+            self._wait_again(batch)
+            return DeliveryResult(Disposition.AGAIN, why, batch.posted)
         if len(self._texts_refused) >= _TEXTS_REFUSED_MAX:
-            return Outcome(Fate.REFUSED, f"every text is refused: {why}", parcel.posted)
-        return Outcome(Fate.GIVEN_UP, f"its text is refused: {why}", parcel.posted)
+            return DeliveryResult(Disposition.REFUSED, f"every text is refused: {why}", batch.posted)
+        return DeliveryResult(Disposition.GIVEN_UP, f"its text is refused: {why}", batch.posted)
 
-    def _strike(self, parcel: Parcel, exc: NotSent, now: float) -> None:
+    def _strike(self, batch: NotificationBatch, exc: NotSent, now: float) -> None:
         self._strikes += 1
         self._failed_at = now
-        self._failing |= parcel.numbers
+        self._failing |= batch.numbers
         self._quiet_until = max(self._quiet_until, now + exc.retry_after if exc.retry_after else 0.0)
 
-    def _wait_again(self, *parcels: Parcel) -> None:
+    def _wait_again(self, *parcels: NotificationBatch) -> None:
         self.waiting += parcels
         self.waiting.sort(key=lambda each: each.posted[0].id)
 
-    def _forget(self, parcel: Parcel) -> None:
+    def _forget(self, batch: NotificationBatch) -> None:
         for place in (self.under_way, self.waiting):
-            if parcel in place:
-                place.remove(parcel)
+            if batch in place:
+                place.remove(batch)
 
 
-def is_stale(parcel: Parcel, wall: Millis) -> bool:
+def is_stale(batch: NotificationBatch, wall: Millis) -> bool:
     """Whether all of it is too old to be told."""
-    return all(wall - each.created_at > TRIED_FOR for each in parcel.posted)
+    return all(wall - each.created_at > TRIED_FOR for each in batch.posted)
 
 
 def _bound(count: int, most: float) -> float:

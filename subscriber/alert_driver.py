@@ -8,11 +8,11 @@ from itertools import islice
 
 from msgspec import structs
 
-from alerts.blackout import Known, Past
+from alerts.blackout import PastIncident, TellingState
 from alerts.book import Decision
-from alerts.engine import Engine, Outcome
+from alerts.engine import Engine, StepResult
 from alerts.facts import ServerFacts
-from alerts.ingest import Heard, ReportTaken, StatusTaken
+from alerts.ingest import ReceivedMessage, ReportTaken, StatusTaken
 from alerts.policy import Policy
 from alerts.route import Route
 from alerts.rule import Rule
@@ -20,10 +20,10 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
 from store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
-from store import turn as turns
-from store.outbox import Posted
-from store.turn import Held, Turn
-from store.work import Work
+from store import leader_lease as turns
+from store.leader_lease import LeaderLease, LeaseRow
+from store.outbox import StoredNotification
+from store.work import Transaction
 from subscriber.jumps import Jumps
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def _none_expires(_now: Millis, _before: timedelta) -> Mapping[str, str]:
     return {}
 
 
-class Alerter:
+class AlertDriver:
     """Used by the store's one thread only. `connected_at` says since when there is a broker."""
 
     def __init__(
@@ -69,24 +69,24 @@ class Alerter:
         self._expiring = expiring
         self._validity_at: Millis = 0
         self._name = name
-        self._turn: Turn | None = None
+        self._turn: LeaderLease | None = None
         self._engine: Engine | None = None
         self._changed = -1
         self._decision = 0
         self._message = 0
         self._looked_at: Millis = 0
-        self._usual_at: Millis = 0
+        self._baselines_at: Millis = 0
         self._forgot_at: Millis = 0
-        self._posted: list[Posted] = []
-        self._left_over: list[Posted] = []
+        self._posted: list[StoredNotification] = []
+        self._left_over: list[StoredNotification] = []
         self._broken = False
         self._reported: dict[NodeId, Millis] = {}
         # In the order in which they came.
         self._waiting: dict[NodeId, None] = {}
         self._heir = False
-        self._past: deque[Past] = deque()
+        self._past: deque[PastIncident] = deque()
         self._recorded = 0
-        self.known = Known()
+        self.known = TellingState()
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
         self._jumps = Jumps(clock)
@@ -107,7 +107,7 @@ class Alerter:
         self._policy, self._routes, self._addresses, self._link = policy, routes, addresses, link
         self._forget()
 
-    def record(self, past: Past) -> None:
+    def record(self, past: PastIncident) -> None:
         """What was decided and told from memory, to be stored for the record. From any thread."""
         self._past.append(past)
 
@@ -116,13 +116,13 @@ class Alerter:
         """Which of all turns is ours; None while it is another's."""
         return self._turn.term if self._turn is not None else None
 
-    def write(self, store: Store, batch: Sequence[Heard]) -> tuple[list[Verdict], list[Posted]]:
+    def write(self, store: Store, batch: Sequence[ReceivedMessage]) -> tuple[list[Verdict], list[StoredNotification]]:
         """Stores a batch and, in the same transaction, what it means. Messages in the answer are committed."""
         if self._engine is None:
             return store.write(batch), []
         stepped = False
 
-        def then(work: Work, verdicts: Sequence[Verdict]) -> None:
+        def then(work: Transaction, verdicts: Sequence[Verdict]) -> None:
             nonlocal stepped
             stepped = True
             self._after(work, batch, verdicts)
@@ -143,7 +143,7 @@ class Alerter:
             self._forget()
             return store.write(batch), []
 
-    def tick(self, store: Store) -> list[Posted]:
+    def tick(self, store: Store) -> list[StoredNotification]:
         """What is due by the clock, and what people or other subscribers changed."""
         turn = self._turn = self._turn or store.turn(self._name, self._clock.monotonic)
         if self._is_outdone(store):
@@ -181,7 +181,7 @@ class Alerter:
             store.change(self._turn.release)
             self._turn.lost()
 
-    def note(self, work: Work, posted: Sequence[Posted], what: str, why: str) -> None:
+    def note(self, work: Transaction, posted: Sequence[StoredNotification], what: str, why: str) -> None:
         """What became of messages, in the story of their incidents."""
         now = self._clock.now()
         for each in posted:
@@ -189,7 +189,7 @@ class Alerter:
                 self._decision += 1
                 alerts.add_decision(work, Decision(incident, now, what, why), self._decision)
 
-    def _after(self, work: Work, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> None:
+    def _after(self, work: Transaction, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> None:
         engine = self._engine
         assert engine is not None
         if self._turn is None or turns.term(work) != self._turn.term:
@@ -200,7 +200,7 @@ class Alerter:
             engine.take(reader.some(work, touched))
             self._step(work, engine)
 
-    def _touched(self, batch: Sequence[Heard], verdicts: Sequence[Verdict]) -> set[NodeId]:
+    def _touched(self, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> set[NodeId]:
         """Whom to look at now: who was born or died, and some of those who have not reported within the last second."""
         now = self._clock.now()
         touched: set[NodeId] = set()
@@ -228,7 +228,7 @@ class Alerter:
             self._reported[node] = now
         return nodes
 
-    def _step_by_clock(self, work: Work, turn: Turn, held: Held) -> int | None:
+    def _step_by_clock(self, work: Transaction, turn: LeaderLease, held: LeaseRow) -> int | None:
         """The term in which it was done; None where another's turn has begun, and nothing was done."""
         now = self._clock.now()
         number = turn.term if turn.renew(work) else turn.take(work, held)
@@ -240,9 +240,9 @@ class Alerter:
         self._store_past(work, engine)
         changed = marks.changed(work)
         if changed != self._changed:
-            mutes, refused = silences.running(work, now), self.refused(work)
-            self.known = Known(mutes, refused)
-            engine.set_mutes(mutes)
+            active, refused = silences.running(work, now), self.refused(work)
+            self.known = TellingState(active, refused)
+            engine.set_silences(active)
             engine.set_acknowledged(alerts.acknowledged(work))
             engine.set_refused(refused)
             self._changed = changed
@@ -256,9 +256,9 @@ class Alerter:
         if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(work, now) else 0):
             engine.take_all(reader.nodes(work))
             self._looked_at = now
-        if not 0 <= now - self._usual_at < _USUAL_EVERY:
-            engine.set_usual(alerts.usual(work, now, engine.machines_since(now - _USUAL_WITHIN)))
-            self._usual_at = now
+        if not 0 <= now - self._baselines_at < _USUAL_EVERY:
+            engine.set_baselines(alerts.baseline(work, now, engine.machines_since(now - _USUAL_WITHIN)))
+            self._baselines_at = now
         if not 0 <= now - self._validity_at < _VALIDITY_EVERY:
             self._validity_at = now
             engine.set_expiring(self._expiring(now, timedelta(days=self._days_before_expiry())))
@@ -272,27 +272,27 @@ class Alerter:
     def _days_before_expiry(self) -> float:
         return self._policy.of_site("", Rule.CERTIFICATE_EXPIRY).threshold
 
-    def _store_past(self, work: Work, engine: Engine) -> None:
+    def _store_past(self, work: Transaction, engine: Engine) -> None:
         pending = list(self._past)
         self._recorded = len(pending)
         for past in pending:
             number = engine.next_id()
             story = tuple(structs.replace(each, incident=number) for each in past.decisions)
-            outcome = Outcome(incidents=(structs.replace(past.incident, id=number),), decisions=story)
+            outcome = StepResult(incidents=(structs.replace(past.incident, id=number),), decisions=story)
             self._decision = alerts.save(work, outcome, self._decision + 1)
 
-    def refused(self, work: Work) -> dict[str, str]:
+    def refused(self, work: Transaction) -> dict[str, str]:
         """Channels that were refused for good, unless their address has changed since."""
         return {
             name: why for name, (address, why) in outbox.refused(work).items() if self._addresses.get(name) == address
         }
 
-    def _begin(self, work: Work, now: Millis) -> Engine:
+    def _begin(self, work: Transaction, now: Millis) -> Engine:
         recent = max(self._policy.flap_within, self._policy.often_within)
         start, (self._decision, self._message) = alerts.start(work, now, recent)
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
-        self._looked_at = self._usual_at = now
+        self._looked_at = self._baselines_at = now
         self._validity_at = 0
         self._left_over = outbox.take_over(work)
         # An address that was changed since, or taken away, is not refused any more, and the page should not say so.
@@ -300,14 +300,14 @@ class Alerter:
             outbox.forgive(work, name)
         return self._engine
 
-    def _step(self, work: Work, engine: Engine) -> None:
+    def _step(self, work: Transaction, engine: Engine) -> None:
         now = self._clock.now()
         outcome = engine.step(ServerFacts(self._heard_from(engine, now), now), now)
         self.check_at, self.stepped_at = outcome.check_at, now
         if outcome.is_empty:
             return
         self._decision = alerts.save(work, outcome, self._decision + 1)
-        posted = outbox.add(work, outcome.letters, self._message + 1, now)
+        posted = outbox.add(work, outcome.notifications, self._message + 1, now)
         self._message += len(posted)
         self._posted += posted
 
@@ -323,7 +323,7 @@ class Alerter:
         connected_at = self._connected_at()
         return None if connected_at is None else max(connected_at, self._jumped_at)
 
-    def _is_alone(self, work: Work, now: Millis) -> bool:
+    def _is_alone(self, work: Transaction, now: Millis) -> bool:
         return alerts.others(work, self._name, now - _SEEN_WITHIN) == 0
 
     def _is_outdone(self, store: Store) -> bool:
@@ -333,7 +333,7 @@ class Alerter:
         since = self._clock.now() - _SEEN_WITHIN
         return store.look(lambda work: alerts.others(work, self._name, since)) > 0
 
-    def _take(self) -> list[Posted]:
+    def _take(self) -> list[StoredNotification]:
         posted, self._posted = [*self._left_over, *self._posted], []
         self._left_over = []
         return posted

@@ -15,23 +15,23 @@ from rigwatch.address import web_url
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import ServerSettings
-from subscriber.alerter import Alerter
+from subscriber.alert_driver import AlertDriver
+from subscriber.alert_loop import AlertLoop
 from subscriber.emergency import Emergency
 from subscriber.notify.apprise import AppriseSender
 from subscriber.notify.channel import Channel
 from subscriber.notify.channels import channels_of
+from subscriber.notify.chat_commands import ChatCommands
 from subscriber.notify.chats import Chats
-from subscriber.notify.heartbeat import Facts, Heartbeat, Standing
-from subscriber.notify.ledger import StoredLedger
-from subscriber.notify.listener import Listener
-from subscriber.notify.postman import Postman
+from subscriber.notify.delivery_log import StoredDeliveryLog
+from subscriber.notify.heartbeat import Heartbeat, HeartbeatFacts, WellBeing
+from subscriber.notify.listener import TelegramListener
+from subscriber.notify.notifier import Notifier
 from subscriber.notify.telegram import bot_of
 from subscriber.notify.unending import unending
-from subscriber.notify.wishes import Wishes
 from subscriber.outage import Outage
 from subscriber.replaceable import Replaceable, Run
-from subscriber.watch import Watch
-from subscriber.worker import Worker
+from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +45,14 @@ class Surroundings(Protocol):
     def connected_at(self) -> Millis | None: ...
 
 
-class Alerting:
+class AlertService:
     """`name` is under which this subscriber's sign of life is kept. Raises `SettingsError` for a channel that is no
     address."""
 
     def __init__(
         self,
         settings: ServerSettings,
-        worker: Worker,
+        worker: StoreWorker,
         outage: Outage,
         *,
         clock: Clock,
@@ -66,23 +66,23 @@ class Alerting:
         self._settings = settings
         channels = channels_of(settings.alerts, self._chats)
         plan = _plan(settings, channels)
-        self._alerter = Alerter(
+        self._alert_driver = AlertDriver(
             plan.policy, plan.routes, addresses=plan.addresses, link=plan.link, clock=clock,
             connected_at=lambda: session.connected_at, expiring=expiring, name=name,
         )  # fmt: skip
-        self._postman = Postman(channels, StoredLedger(worker, self._alerter, clock=clock), clock=clock)
-        self.watch = Watch(worker, self._alerter, self._postman, outage=outage, clock=clock)
+        self._notifier = Notifier(channels, StoredDeliveryLog(worker, self._alert_driver, clock=clock), clock=clock)
+        self.watch = AlertLoop(worker, self._alert_driver, self._notifier, outage=outage, clock=clock)
         self._blackout = Blackout(plan.policy, plan.routes)
         emergency = Emergency(
-            outage, self._blackout, worker=worker, alerter=self._alerter, postman=self._postman, clock=clock
+            outage, self._blackout, worker=worker, alert_driver=self._alert_driver, notifier=self._notifier, clock=clock
         )
-        self._standing = Standing(self._facts)
+        self._standing = WellBeing(self._facts)
         self._heartbeat = Replaceable(self._new_heartbeat(settings).run)
         self._telegram = Replaceable(self._new_listener(settings))
         self._warming = Replaceable(partial(_warm_up, channels))
         self._beside: dict[str, Run] = {
             "telegram": self._telegram.run,
-            "postman": self._postman.run,
+            "postman": self._notifier.run,
             "heartbeat": self._heartbeat.run,
             "emergency": emergency.run,
             "channels": self._warming.run,
@@ -91,7 +91,7 @@ class Alerting:
     @property
     def channels(self) -> dict[str, str]:
         """Those in use, each with the hash of its address."""
-        return {each.key: each.address for each in self._postman.channels}
+        return {each.key: each.address for each in self._notifier.channels}
 
     def tasks(self) -> Mapping[str, Run]:
         """What runs beside the watch, by name; no defect ends any of it."""
@@ -103,11 +103,11 @@ class Alerting:
         plan = _plan(settings, channels)
         # Those of before and of now, until nobody can hand over a message to one that is not there.
         new = {each.key for each in channels}
-        self._postman.replace_channels([*channels, *(each for each in self._postman.channels if each.key not in new)])
+        self._notifier.replace_channels([*channels, *(each for each in self._notifier.channels if each.key not in new)])
         await self._worker.do(
-            lambda _store: self._alerter.use(plan.policy, plan.routes, addresses=plan.addresses, link=plan.link)
+            lambda _store: self._alert_driver.use(plan.policy, plan.routes, addresses=plan.addresses, link=plan.link)
         )
-        self._postman.replace_channels(channels)
+        self._notifier.replace_channels(channels)
         self._blackout.policy, self._blackout.routes = plan.policy, plan.routes
         before, self._settings = self._settings.alerts, settings
         if settings.alerts.heartbeat != before.heartbeat:
@@ -118,10 +118,12 @@ class Alerting:
         for follow in self.followers:
             follow(settings)
 
-    def _facts(self) -> Facts:
-        at = self._alerter.stepped_at
+    def _facts(self) -> HeartbeatFacts:
+        at = self._alert_driver.stepped_at
         steps = at is not None and self._clock.now() - at < _WELL_FOR and self._outage.since is None
-        return Facts(leads=self._alerter.speaks, connected=self._session.connected_at is not None, steps=steps)
+        return HeartbeatFacts(
+            leads=self._alert_driver.speaks, connected=self._session.connected_at is not None, steps=steps
+        )
 
     def _new_heartbeat(self, settings: ServerSettings) -> Heartbeat:
         return Heartbeat(settings.alerts.heartbeat, self._standing, clock=self._clock)
@@ -130,9 +132,9 @@ class Alerting:
         bot = settings.alerts.telegram
         if not bot.token:
             return _nothing
-        wishes = Wishes(Policy(settings.alerts, settings.web.timezone), clock=self._clock)
-        turn = self._alerter
-        return Listener(
+        wishes = ChatCommands(Policy(settings.alerts, settings.web.timezone), clock=self._clock)
+        turn = self._alert_driver
+        return TelegramListener(
             bot_of(bot), bot.chats, self._worker, turn=turn, wishes=wishes, chats=self._chats, clock=self._clock
         ).run
 

@@ -28,7 +28,7 @@ OUTBOX = "outbox"
 """Under this name among a sample's errors the publisher says what became of its own storage."""
 
 
-class Card(Struct, frozen=True, omit_defaults=True):
+class CardHistory(Struct, frozen=True, omit_defaults=True):
     """A GPU by its id."""
 
     id: str
@@ -37,7 +37,7 @@ class Card(Struct, frozen=True, omit_defaults=True):
     name: str = ""
 
 
-class Shares(Struct, frozen=True):
+class ShareCounters(Struct, frozen=True):
     """The share counters at one moment."""
 
     at: Millis
@@ -45,7 +45,7 @@ class Shares(Struct, frozen=True):
     rejected: int
 
 
-class Trail(Struct, frozen=True, omit_defaults=True):
+class NodeHistory(Struct, frozen=True, omit_defaults=True):
     """`spacing` is the time between the last two samples. `waits` is how often shares were accepted. `share_at` is from
     when on the next one is waited for: since the last (`shared`), or since the miner was started or found; `work` is
     its algorithm and pool. `earlier` is the block it had some minutes ago, with its moment, `marked` what will be that
@@ -60,92 +60,94 @@ class Trail(Struct, frozen=True, omit_defaults=True):
     earlier: tuple[Millis, int] | None = None
     marked: tuple[Millis, int] | None = None
     blocks: tuple[tuple[int, str], ...] = ()
-    shares: tuple[Shares, ...] = ()
+    shares: tuple[ShareCounters, ...] = ()
     share_at: Millis | None = None
     shared: bool = False
     waits: Rhythm = Rhythm()
     work: tuple[str, str] = ("", "")
-    cards: tuple[Card, ...] = ()
+    cards: tuple[CardHistory, ...] = ()
     paces: tuple[Pace, ...] = ()
     failing: tuple[str, ...] = ()
     host: str = ""
     machine_at: Millis = 0
 
-    def on(self, host: str) -> "Trail":
+    def on(self, host: str) -> "NodeHistory":
         return replace(self, host=host)
 
 
-def follow(trail: Trail, sample: Sample) -> Trail:
+def follow(history: NodeHistory, sample: Sample) -> NodeHistory:
     """The trail after one more live sample; one that is not newer than the last changes nothing."""
-    if sample.at <= trail.at:
-        return trail
-    trail = _follow_block(trail, sample)
-    trail = _follow_shares(trail, sample)
+    if sample.at <= history.at:
+        return history
+    history = _follow_block(history, sample)
+    history = _follow_shares(history, sample)
     if sample.errors:
-        trail = replace(trail, failing=tuple(sorted(sample.errors.keys() - {OUTBOX})))
+        history = replace(history, failing=tuple(sorted(sample.errors.keys() - {OUTBOX})))
     if sample.algorithm is not None:
-        trail = replace(trail, paces=paced(trail.paces, sample))
-    return replace(_follow_cards(trail, sample), at=sample.at, spacing=sample.at - trail.at if trail.at else 0)
+        history = replace(history, paces=paced(history.paces, sample))
+    return replace(_follow_cards(history, sample), at=sample.at, spacing=sample.at - history.at if history.at else 0)
 
 
-def _follow_block(trail: Trail, sample: Sample) -> Trail:
+def _follow_block(history: NodeHistory, sample: Sample) -> NodeHistory:
     if sample.block is None:
-        return trail
+        return history
     # A block that goes back is a reorganisation or a chain synced anew: movement as well.
-    if sample.block != trail.block:
-        trail = replace(trail, block=sample.block, block_at=sample.at)
-    if trail.marked is None or sample.at - trail.marked[0] >= EARLIER:
-        trail = replace(trail, earlier=trail.marked, marked=(sample.at, sample.block))
-    if sample.block_hash and (sample.block, sample.block_hash) not in trail.blocks:
-        kept = tuple(pair for pair in trail.blocks if pair[0] != sample.block)
-        trail = replace(trail, blocks=(*kept, (sample.block, sample.block_hash))[-BLOCKS_KEPT:])
-    return trail
+    if sample.block != history.block:
+        history = replace(history, block=sample.block, block_at=sample.at)
+    if history.marked is None or sample.at - history.marked[0] >= EARLIER:
+        history = replace(history, earlier=history.marked, marked=(sample.at, sample.block))
+    if sample.block_hash and (sample.block, sample.block_hash) not in history.blocks:
+        kept = tuple(pair for pair in history.blocks if pair[0] != sample.block)
+        history = replace(history, blocks=(*kept, (sample.block, sample.block_hash))[-BLOCKS_KEPT:])
+    return history
 
 
-def _follow_shares(trail: Trail, sample: Sample) -> Trail:
+def _follow_shares(history: NodeHistory, sample: Sample) -> NodeHistory:
     if sample.accepted is None:
-        return trail
-    now = Shares(sample.at, sample.accepted, (sample.rejected or 0) + (sample.stale or 0))
-    last = trail.shares[-1] if trail.shares else None
+        return history
+    now = ShareCounters(sample.at, sample.accepted, (sample.rejected or 0) + (sample.stale or 0))
+    last = history.shares[-1] if history.shares else None
     # Counters that go back belong to a miner that was started anew: what came before says nothing of it.
     if last is None or now.accepted < last.accepted or now.rejected < last.rejected:
-        rhythm = trail.waits.broken_off(trail.at - trail.share_at) if trail.share_at is not None else trail.waits
-        trail = replace(trail, shares=(now,), share_at=sample.at, shared=False, waits=rhythm)
-        return _follow_work(trail, sample)
+        rhythm = (
+            history.waits.broken_off(history.at - history.share_at) if history.share_at is not None else history.waits
+        )
+        history = replace(history, shares=(now,), share_at=sample.at, shared=False, waits=rhythm)
+        return _follow_work(history, sample)
     gained = now.accepted - last.accepted
-    found_at = _last_share_at(trail, sample, gained)
-    if trail.spacing and sample.at - trail.at > max(3 * trail.spacing, _AWAY_LEAST):
+    found_at = _last_share_at(history, sample, gained)
+    if history.spacing and sample.at - history.at > max(3 * history.spacing, _AWAY_LEAST):
         # The node, and perhaps its uplink, was away: nobody knows how long it could get shares in that time.
-        trail = replace(trail, share_at=sample.at, shared=trail.shared or gained > 0)
+        history = replace(history, share_at=sample.at, shared=history.shared or gained > 0)
     elif gained:
-        rhythm = trail.waits.after(found_at - (trail.share_at or trail.at), gained)
-        trail = replace(trail, share_at=found_at, shared=True, waits=rhythm)
-    elif found_at > (trail.share_at or 0):
-        trail = replace(trail, share_at=found_at, shared=True)
-    return _follow_work(replace(trail, shares=_kept(trail.shares, now)), sample)
+        rhythm = history.waits.after(found_at - (history.share_at or history.at), gained)
+        history = replace(history, share_at=found_at, shared=True, waits=rhythm)
+    elif found_at > (history.share_at or 0):
+        history = replace(history, share_at=found_at, shared=True)
+    return _follow_work(replace(history, shares=_kept(history.shares, now)), sample)
 
 
-def _last_share_at(trail: Trail, sample: Sample, gained: int) -> Millis:
+def _last_share_at(history: NodeHistory, sample: Sample, gained: int) -> Millis:
     """Where the miner does not say: the last of so many within the time since the sample before, on average."""
     # By a clock of its own, a miner may tell of a moment long before or after.
     if sample.last_share_at and sample.last_share_at <= sample.at:
-        return max(sample.last_share_at, trail.at) if gained else sample.last_share_at
-    return trail.at + (sample.at - trail.at) * gained // (gained + 1) if gained else 0
+        return max(sample.last_share_at, history.at) if gained else sample.last_share_at
+    return history.at + (sample.at - history.at) * gained // (gained + 1) if gained else 0
 
 
-def _follow_work(trail: Trail, sample: Sample) -> Trail:
+def _follow_work(history: NodeHistory, sample: Sample) -> NodeHistory:
     """Another pool, or another algorithm, has harder or easier shares."""
-    before, told = trail.work, (sample.algorithm or "", sample.pool or "")
+    before, told = history.work, (sample.algorithm or "", sample.pool or "")
     work = (told[0] or before[0], told[1] or before[1])
     if work == before:
-        return trail
+        return history
     is_other = any(old and old != new for old, new in zip(before, work, strict=True))
     if not is_other:
-        return replace(trail, work=work)
-    return replace(trail, work=work, waits=Rhythm(), share_at=sample.at, shared=False)
+        return replace(history, work=work)
+    return replace(history, work=work, waits=Rhythm(), share_at=sample.at, shared=False)
 
 
-def _kept(shares: Sequence[Shares], now: Shares) -> tuple[Shares, ...]:
+def _kept(shares: Sequence[ShareCounters], now: ShareCounters) -> tuple[ShareCounters, ...]:
     """One every five minutes of the last hour; the newest is replaced until its five minutes are over."""
     recent = [each for each in shares if each.at > now.at - SHARES_WINDOW - SHARES_STEP]
     if len(recent) > 1 and recent[-1].at - recent[-2].at < SHARES_STEP:
@@ -153,18 +155,18 @@ def _kept(shares: Sequence[Shares], now: Shares) -> tuple[Shares, ...]:
     return (*recent, now)
 
 
-def _follow_cards(trail: Trail, sample: Sample) -> Trail:
+def _follow_cards(history: NodeHistory, sample: Sample) -> NodeHistory:
     if sample.gpus is None:
-        return trail
-    known = {card.id: card for card in trail.cards}
+        return history
+    known = {card.id: card for card in history.cards}
     for gpu in sample.gpus:
         before = known.get(gpu.id)
         first = before.first_at if before else sample.at
-        known[gpu.id] = Card(gpu.id, first, sample.at, gpu.name)
+        known[gpu.id] = CardHistory(gpu.id, first, sample.at, gpu.name)
     here = {gpu.id for gpu in sample.gpus}
     kept = tuple(card for card in known.values() if card.id in here or _is_missed(card, sample.at))[-CARDS_MAX:]
-    return trail if kept == trail.cards else replace(trail, cards=kept)
+    return history if kept == history.cards else replace(history, cards=kept)
 
 
-def _is_missed(card: Card, now: Millis) -> bool:
+def _is_missed(card: CardHistory, now: Millis) -> bool:
     return card.last_at - card.first_at >= CARD_KNOWN_AFTER and now - card.last_at < CARD_FORGOTTEN_AFTER

@@ -14,9 +14,9 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
 from rigwatch.thread import in_thread
-from store.outbox import Posted
+from store.outbox import StoredNotification
+from subscriber.notify.batches import BatchQueue, DeliveryResult, Disposition, NotificationBatch, is_stale
 from subscriber.notify.channel import Channel, NotSent
-from subscriber.notify.parcels import Fate, Outcome, Parcel, Parcels, is_stale
 
 log = logging.getLogger(__name__)
 
@@ -40,28 +40,33 @@ Write = Callable[[], Awaitable[None]]
 """Writes something down; raises `RigwatchError` while it cannot."""
 
 
-class Ledger(Protocol):
-    """Where it is written down what became of messages: `subscriber.notify.ledger.StoredLedger`."""
+class DeliveryLog(Protocol):
+    """Where it is written down what became of messages: `subscriber.notify.delivery_log.StoredLedger`."""
 
     async def is_ours(self) -> bool:
         """Whether it is still this subscriber that speaks; raises `RigwatchError` where the database does not say."""
         ...
 
-    async def begin(self, posted: Sequence[Posted]) -> None: ...
-    async def sent(self, posted: Sequence[Posted], took: float) -> None: ...
-    async def again(self, posted: Sequence[Posted], at: Millis, why: str) -> None: ...
-    async def failed(self, posted: Sequence[Posted], why: str) -> None: ...
+    async def begin(self, posted: Sequence[StoredNotification]) -> None: ...
+    async def sent(self, posted: Sequence[StoredNotification], took: float) -> None: ...
+    async def again(self, posted: Sequence[StoredNotification], at: Millis, why: str) -> None: ...
+    async def failed(self, posted: Sequence[StoredNotification], why: str) -> None: ...
     async def refuse(self, channel: Channel, why: str) -> None: ...
 
 
-class Round:
+class ChannelDelivery:
     """`give_back` takes what is left when the channel is closed."""
 
     def __init__(
-        self, channel: Channel, ledger: Ledger, *, clock: Clock, give_back: Callable[[Iterable[Posted]], None]
+        self,
+        channel: Channel,
+        delivery_log: DeliveryLog,
+        *,
+        clock: Clock,
+        give_back: Callable[[Iterable[StoredNotification]], None],
     ) -> None:
-        self._parcels = Parcels(channel)
-        self._ledger = ledger
+        self._parcels = BatchQueue(channel)
+        self._delivery_log = delivery_log
         self._clock = clock
         self._give_back = give_back
         self._changed = asyncio.Event()
@@ -79,7 +84,7 @@ class Round:
     def channel(self) -> Channel:
         return self._parcels.channel
 
-    def add(self, posted: Posted) -> None:
+    def add(self, posted: StoredNotification) -> None:
         # Whoever begins anew after a failure hands over all that is not marked as sent, also what is under way here.
         if posted.id in self._in_hand:
             return
@@ -91,7 +96,7 @@ class Round:
         """The time of day by the start's, without a jump since: nothing grows old because a clock was put right."""
         return self._begun_at + round((self._clock.monotonic() - self._begun) * 1000)
 
-    def _dated(self, posted: Posted) -> Posted:
+    def _dated(self, posted: StoredNotification) -> StoredNotification:
         """With its moment on that clock."""
         now = self._clock.now()
         # Written while this machine did not know the year: nobody knows how old that is.
@@ -101,7 +106,7 @@ class Round:
     def let_go(self) -> None:
         """What waits is another's to carry; what is under way still has its time."""
         kept = self._parcels.empty()
-        self._parcels.waiting += [Parcel([each], self._clock.monotonic()) for each in kept if each.id <= 0]
+        self._parcels.waiting += [NotificationBatch([each], self._clock.monotonic()) for each in kept if each.id <= 0]
         self._in_hand -= {each.id for each in kept if each.id > 0}
 
     def use(self, channel: Channel) -> None:
@@ -133,8 +138,8 @@ class Round:
             writing.cancel()
 
     def _start(self, tasks: asyncio.TaskGroup) -> None:
-        while parcel := self._parcels.take(self._clock.monotonic()):
-            tasks.create_task(self._carry(parcel), name=f"message through {self.channel.key}")
+        while batch := self._parcels.take(self._clock.monotonic()):
+            tasks.create_task(self._carry(batch), name=f"message through {self.channel.key}")
 
     async def _pause(self) -> None:
         """Until something is due, added or over."""
@@ -144,20 +149,20 @@ class Round:
         else:
             await first_of(self._changed.wait(), self._clock.sleep(max(at - self._clock.monotonic(), _PAUSE_LEAST_S)))
 
-    async def _carry(self, parcel: Parcel) -> None:
+    async def _carry(self, batch: NotificationBatch) -> None:
         """One attempt and what becomes of it."""
         channel = self.channel
         try:
-            if is_stale(parcel, self._steady()):
-                return self._give_up(parcel.posted, "written more than a day ago, never sent", parcel)
-            if not await self._is_ours(parcel):
-                return self._leave(parcel)
-            if parcel.tries:
-                await self._said(partial(self._ledger.begin, parcel.posted), patience=_BOOK_PATIENCE_S)
+            if is_stale(batch, self._steady()):
+                return self._give_up(batch.posted, "written more than a day ago, never sent", batch)
+            if not await self._is_ours(batch):
+                return self._leave(batch)
+            if batch.tries:
+                await self._said(partial(self._delivery_log.begin, batch.posted), patience=_BOOK_PATIENCE_S)
             began = self._clock.monotonic()
-            await self._attempt(channel, parcel)
+            await self._attempt(channel, batch)
         except NotSent as exc:
-            self._not_sent(channel, parcel, exc)
+            self._not_sent(channel, batch, exc)
         except Exception as exc:
             # A defect of a plugin, of a library, or ours is one failed attempt: tried again, others unharmed.
             kind = type(exc).__name__
@@ -165,21 +170,21 @@ class Round:
                 log.exception("a channel failed in a way that is not foreseen, tried again channel=%s", channel.key)
             self._defects.add(kind)
             why = f"{kind} in the sender itself, see the log"
-            parcel.error = _FIGURES.sub("", why)
-            self._not_sent(channel, parcel, NotSent(why))
+            batch.error = _FIGURES.sub("", why)
+            self._not_sent(channel, batch, NotSent(why))
         else:
-            self._sent(parcel, self._clock.monotonic() - began)
+            self._sent(batch, self._clock.monotonic() - began)
         finally:
             self._changed.set()
 
-    async def _is_ours(self, parcel: Parcel) -> bool:
+    async def _is_ours(self, batch: NotificationBatch) -> bool:
         """Asked for each attempt: whoever was frozen may have been replaced, by one that carries what is stored."""
-        if all(each.id <= 0 for each in parcel.posted):
+        if all(each.id <= 0 for each in batch.posted):
             return True
         for pause in _ASK_AGAIN_S:
             try:
                 async with asyncio.timeout(_BOOK_PATIENCE_S):
-                    return await self._ledger.is_ours()
+                    return await self._delivery_log.is_ours()
             except TimeoutError:
                 # It hangs, and would the next time.
                 return True
@@ -188,17 +193,17 @@ class Round:
         # Nobody can say, so nobody can have carried it either.
         return True
 
-    def _leave(self, parcel: Parcel) -> None:
+    def _leave(self, batch: NotificationBatch) -> None:
         """Another subscriber carries it, or we do again once it is handed over anew."""
-        self._parcels.under_way.remove(parcel)
-        self._in_hand -= parcel.numbers
+        self._parcels.under_way.remove(batch)
+        self._in_hand -= batch.numbers
 
-    async def _attempt(self, channel: Channel, parcel: Parcel) -> None:
+    async def _attempt(self, channel: Channel, batch: NotificationBatch) -> None:
         # One that hangs for ever is not waited for for ever.
         of_late = sum(at > self._clock.monotonic() - _HANGING_FOR_S for at in self._hanging)
         if of_late >= _HANGING_MAX:
             raise NotSent(f"{of_late} earlier attempts still hang")
-        message, limit = parcel.as_one(self._steady()), channel.timeout
+        message, limit = batch.as_one(self._steady()), channel.timeout
         sending = in_thread(lambda: channel.sender.send(message, timeout=limit), name=f"send {channel.key}")
         # The limit is for each step of the sender's, such as making a connection and waiting for the answer, and it
         # knows better than we do how far it came.
@@ -206,61 +211,61 @@ class Round:
         if not done:
             given_up_at = self._clock.monotonic()
             self._hanging.append(given_up_at)
-            sending.add_done_callback(partial(self._ended_late, parcel, given_up_at))
+            sending.add_done_callback(partial(self._ended_late, batch, given_up_at))
             raise NotSent(f"no end after twice {limit:g} s", maybe=True)
         sending.result()
 
-    def _ended_late(self, parcel: Parcel, given_up_at: float, sending: "asyncio.Future[None]") -> None:
+    def _ended_late(self, batch: NotificationBatch, given_up_at: float, sending: "asyncio.Future[None]") -> None:
         """What was taken after all, and is not under way again, is done."""
         self._hanging.remove(given_up_at)
-        if not sending.cancelled() and sending.exception() is None and parcel in self._parcels.waiting:
-            self._sent(parcel, self._clock.monotonic() - given_up_at + self.channel.timeout)
+        if not sending.cancelled() and sending.exception() is None and batch in self._parcels.waiting:
+            self._sent(batch, self._clock.monotonic() - given_up_at + self.channel.timeout)
         self._changed.set()
 
-    def _sent(self, parcel: Parcel, took: float) -> None:
-        self._parcels.sent(parcel, self._clock.monotonic())
-        posted = list(parcel.posted)
-        self._note(partial(self._ledger.sent, posted, took), done_with=posted)
+    def _sent(self, batch: NotificationBatch, took: float) -> None:
+        self._parcels.sent(batch, self._clock.monotonic())
+        posted = list(batch.posted)
+        self._note(partial(self._delivery_log.sent, posted, took), done_with=posted)
         if self._failure:
             log.warning("channel works again channel=%s", self.channel.key)
             self._failure = ""
 
-    def _not_sent(self, channel: Channel, parcel: Parcel, exc: NotSent) -> None:
-        outcome = self._parcels.failed(parcel, exc, now=self._clock.monotonic(), wall=self._steady())
-        if outcome.fate is Fate.AGAIN:
-            self._try_again(parcel, outcome)
-        elif outcome.fate is Fate.GIVEN_UP:
+    def _not_sent(self, channel: Channel, batch: NotificationBatch, exc: NotSent) -> None:
+        outcome = self._parcels.failed(batch, exc, now=self._clock.monotonic(), wall=self._steady())
+        if outcome.fate is Disposition.AGAIN:
+            self._try_again(batch, outcome)
+        elif outcome.fate is Disposition.GIVEN_UP:
             self._give_up(outcome.posted, outcome.why)
         else:
             log.error(
                 "channel refuses for good channel=%s reason=%s; correct it, then run test-alert",
                 channel.key, outcome.why,
             )  # fmt: skip
-            self._note(partial(self._ledger.refuse, channel, outcome.why))
+            self._note(partial(self._delivery_log.refuse, channel, outcome.why))
             lost = [*outcome.posted, *self._parcels.empty()]
-            self._note(partial(self._ledger.failed, lost, outcome.why), done_with=lost)
+            self._note(partial(self._delivery_log.failed, lost, outcome.why), done_with=lost)
 
-    def _try_again(self, parcel: Parcel, outcome: Outcome) -> None:
+    def _try_again(self, batch: NotificationBatch, outcome: DeliveryResult) -> None:
         # Of a message that fails while others do not, as of a channel that fails, it is said once, whatever figures
         # are in it.
         gist = _FIGURES.sub("", outcome.why)
-        if gist not in (self._failure, parcel.error):
+        if gist not in (self._failure, batch.error):
             log.warning("message not sent, will try again channel=%s reason=%s", self.channel.key, outcome.why)
             self._failure = gist
-        parcel.error = gist
+        batch.error = gist
         if self._closed:
             self._give_back(self._parcels.empty())
             return
         at = self._clock.now() + round(outcome.wait * 1000)
-        self._note(partial(self._ledger.again, outcome.posted, at, outcome.why))
+        self._note(partial(self._delivery_log.again, outcome.posted, at, outcome.why))
 
-    def _give_up(self, posted: Sequence[Posted], why: str, parcel: Parcel | None = None) -> None:
-        if parcel is not None:
-            self._parcels.under_way.remove(parcel)
+    def _give_up(self, posted: Sequence[StoredNotification], why: str, batch: NotificationBatch | None = None) -> None:
+        if batch is not None:
+            self._parcels.under_way.remove(batch)
         log.error("message given up channel=%s messages=%s reason=%s", self.channel.key, len(posted), why)
-        self._note(partial(self._ledger.failed, posted, why), done_with=posted)
+        self._note(partial(self._delivery_log.failed, posted, why), done_with=posted)
 
-    def _note(self, write: Write, *, done_with: Sequence[Posted] = ()) -> "asyncio.Future[None]":
+    def _note(self, write: Write, *, done_with: Sequence[StoredNotification] = ()) -> "asyncio.Future[None]":
         line = _Line(write, frozenset(each.id for each in done_with))
         self._book.put_nowait(line)
         return line.written

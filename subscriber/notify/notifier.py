@@ -5,23 +5,23 @@ import logging
 from collections.abc import Iterable
 
 from rigwatch.clock import Clock
-from store.outbox import Posted
+from store.outbox import StoredNotification
 from subscriber.notify.channel import Channel
-from subscriber.notify.round import Ledger, Round, keep_trying
+from subscriber.notify.channel_delivery import ChannelDelivery, DeliveryLog, keep_trying
 
 log = logging.getLogger(__name__)
 
 _RESTART_S = 5.0
 
 
-class Postman:
+class Notifier:
     """Messages handed over are in the store already; nothing here can lose one."""
 
-    def __init__(self, channels: Iterable[Channel], ledger: Ledger, *, clock: Clock) -> None:
-        self._ledger = ledger
+    def __init__(self, channels: Iterable[Channel], delivery_log: DeliveryLog, *, clock: Clock) -> None:
+        self._delivery_log = delivery_log
         self._clock = clock
-        self._gone: list[Posted] = []
-        self._rounds: dict[str, Round] = {}
+        self._gone: list[StoredNotification] = []
+        self._rounds: dict[str, ChannelDelivery] = {}
         self._former: dict[str, str] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self.replace_channels(channels)
@@ -31,7 +31,7 @@ class Postman:
         """Those in use now."""
         return [each.channel for each in self._rounds.values()]
 
-    def hand_over(self, posted: Iterable[Posted]) -> None:
+    def hand_over(self, posted: Iterable[StoredNotification]) -> None:
         """Called on the loop; never blocks."""
         for each in posted:
             found = self._rounds.get(each.channel) or self._rounds.get(self._former.get(each.channel, ""))
@@ -68,15 +68,15 @@ class Postman:
             await self._give_back()
 
     def _open(self, channel: Channel) -> None:
-        opened = Round(channel, self._ledger, clock=self._clock, give_back=self._gone.extend)
+        opened = ChannelDelivery(channel, self._delivery_log, clock=self._clock, give_back=self._gone.extend)
         self._rounds[channel.key] = opened
         self._begin(opened)
 
-    def _begin(self, opened: Round) -> None:
+    def _begin(self, opened: ChannelDelivery) -> None:
         if self._tasks is not None:
             self._tasks.create_task(self._keep_running(opened), name=f"channel {opened.channel.key}")
 
-    async def _keep_running(self, opened: Round) -> None:
+    async def _keep_running(self, opened: ChannelDelivery) -> None:
         while True:
             try:
                 return await opened.run()
@@ -90,5 +90,5 @@ class Postman:
         while True:
             if self._gone:
                 gone, self._gone[:] = list(self._gone), []
-                await keep_trying(lambda: self._ledger.failed(gone, "the channel is no longer in the settings"))  # noqa: B023
+                await keep_trying(lambda: self._delivery_log.failed(gone, "the channel is no longer in the settings"))  # noqa: B023
             await self._clock.sleep(1)

@@ -8,31 +8,31 @@ from msgspec.structs import replace
 
 from alerts.book import Book
 from alerts.group import Crowd, release, size_of, subject_of
-from alerts.incident import Incident, Kind, Scope, State
-from alerts.letter import Letter, Said, Text, text_of, together
-from alerts.notice import Notice, Reason, notice_of
+from alerts.incident import Incident, IncidentState, NotificationKind, Scope
+from alerts.notice import Notice, NoticeReason, notice_of
+from alerts.notification import Notification, NotificationContext, NotificationText, text_of, together
 from alerts.policy import Policy
-from alerts.quiet import Fleet, Peace
 from alerts.route import Route
 from alerts.rule import Rule, RulePolicy, worst
+from alerts.suppression import FleetFacts, Suppressor
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 
-_Key: TypeAlias = tuple[Rule, Kind]
+_Key: TypeAlias = tuple[Rule, NotificationKind]
 _Unit: TypeAlias = tuple[Incident, Notice]
-_SAID_AGAIN = frozenset({Kind.REMINDER, Kind.PROGRESS})
-_BEGINNINGS = frozenset({Kind.FIRST, Kind.FLAPPING})
+_SAID_AGAIN = frozenset({NotificationKind.REMINDER, NotificationKind.PROGRESS})
+_BEGINNINGS = frozenset({NotificationKind.FIRST, NotificationKind.FLAPPING})
 
 
-class Speaker:
+class Dispatcher:
     """Writes the letters of a step."""
 
-    def __init__(self, book: Book, fleet: Fleet, policy: Policy, routes: Sequence[Route], *, link: str) -> None:
+    def __init__(self, book: Book, fleet: FleetFacts, policy: Policy, routes: Sequence[Route], *, link: str) -> None:
         self._book = book
         self._fleet = fleet
         self._policy = policy
-        self._peace = Peace(book, fleet, policy)
+        self._peace = Suppressor(book, fleet, policy)
         self._routes = routes
         self._link = link
         # By rule, beginnings and ends apart.
@@ -40,7 +40,7 @@ class Speaker:
         self._gathering: defaultdict[_Key, set[int]] = defaultdict(set)
         self._planned: dict[_Key, Millis] = {}
         self._foreseen: defaultdict[Rule, dict[NodeId, Millis]] = defaultdict(dict)
-        self._letters: list[Letter] = []
+        self._notifications: list[Notification] = []
         self.refused: dict[str, str] = {}
 
     @property
@@ -60,18 +60,18 @@ class Speaker:
         for known in self._foreseen.values():
             known.pop(node, None)
 
-    def speak(self, now: Millis) -> tuple[Letter, ...]:
+    def speak(self, now: Millis) -> tuple[Notification, ...]:
         """The letters of this moment."""
-        self._letters = []
+        self._notifications = []
         # Of groups, and of the server's own parts, each is told by itself.
-        at_once: defaultdict[tuple[Rule, Kind, int], list[_Unit]] = defaultdict(list)
+        at_once: defaultdict[tuple[Rule, NotificationKind, int], list[_Unit]] = defaultdict(list)
         joined: defaultdict[_Key, set[int]] = defaultdict(set)
         for number in self._book.units.due(now):
             incident = self._book.incidents.get(number)
             if incident is None:
                 continue
             notice = self._notice(incident, now)
-            if notice.reason is not Reason.OWED or notice.kind is None:
+            if notice.reason is not NoticeReason.OWED or notice.kind is None:
                 self._hold_back(incident, notice, now)
             elif notice.kind in _SAID_AGAIN or incident.subject.scope is not Scope.NODE:
                 alone = 0 if incident.subject.scope is Scope.NODE else number
@@ -84,7 +84,7 @@ class Speaker:
         for key in dict.fromkeys([*due, *joined]):
             self._gathering[key] |= joined[key]
             self._release(key, joined[key], now)
-        return tuple(self._letters)
+        return tuple(self._notifications)
 
     def _notice(self, incident: Incident, now: Millis) -> Notice:
         policy = self._policy_of(incident)
@@ -118,7 +118,7 @@ class Speaker:
                 self._planned[key] = when.at
                 for incident in owing:
                     if incident.id in joined:
-                        self._hold_back(incident, Notice(Reason.GROUPING, key[1]), now)
+                        self._hold_back(incident, Notice(NoticeReason.GROUPING, key[1]), now)
                 return
             going = [incident for incident in owing if incident.owed_at <= when.upto]
             self._gathering[key] -= {incident.id for incident in going}
@@ -146,18 +146,18 @@ class Speaker:
         for incident in going:
             # What keeps it quiet may have begun while it waited.
             notice = self._notice(incident, now)
-            if notice.reason is Reason.OWED:
+            if notice.reason is NoticeReason.OWED:
                 units.append((incident, notice))
             else:
                 self._hold_back(incident, notice, now)
-        if kind is Kind.FIRST and len(units) > 1:
+        if kind is NotificationKind.FIRST and len(units) > 1:
             parent = self._gather(rule, [incident for incident, _ in units], now)
             # After a silence, steps of the schedule that are past are done with as well.
-            units = [(parent, Notice(Reason.OWED, kind, step=max(notice.step for _, notice in units)))]
+            units = [(parent, Notice(NoticeReason.OWED, kind, step=max(notice.step for _, notice in units)))]
         if units:
             self._tell(rule, kind, units, now)
 
-    def _coming(self, rule: Rule, kind: Kind, now: Millis) -> list[Millis]:
+    def _coming(self, rule: Rule, kind: NotificationKind, now: Millis) -> list[Millis]:
         """When others will owe the same if nothing changes: ends of running holds, of recoveries, of calm; and nodes
         that time alone brings to it. What is past has nothing to say: nobody knows whether it still holds."""
         moments: list[Millis] = []
@@ -169,37 +169,39 @@ class Speaker:
             if incident.parent is None or kind in _BEGINNINGS:
                 at = self._turns_at(incident, kind)
                 moments += [] if at is None else [at]
-        if kind is Kind.FIRST:
+        if kind is NotificationKind.FIRST:
             moments += [at + _told_after(self._policy.of_node(node)[rule]) for node, at in self._foreseen[rule].items()]
         return [at for at in moments if at > now]
 
-    def _turns_at(self, incident: Incident, kind: Kind) -> Millis | None:
+    def _turns_at(self, incident: Incident, kind: NotificationKind) -> Millis | None:
         policy = self._policy_of(incident)
-        if kind in _BEGINNINGS and incident.state is State.PENDING:
+        if kind in _BEGINNINGS and incident.state is IncidentState.PENDING:
             return incident.since + _told_after(policy)
         if kind in _BEGINNINGS:
             return incident.owed_at if incident.owes is kind else None
-        if kind is Kind.RECOVERY:
-            return incident.turned_at + policy.clear_hold if incident.state is State.CLEARING else None
-        return incident.turned_at + self._policy.flap_within if incident.state is State.FLAPPING else None
+        if kind is NotificationKind.RECOVERY:
+            return incident.turned_at + policy.clear_hold if incident.state is IncidentState.CLEARING else None
+        return incident.turned_at + self._policy.flap_within if incident.state is IncidentState.FLAPPING else None
 
     def _gather(self, rule: Rule, owed: Sequence[Incident], now: Millis) -> Incident:
         parent = Incident(
             next(self._book.ids),
             rule,
             subject_of(owed, self._fleet.places()),
-            State.FIRING,
+            IncidentState.FIRING,
             min(each.since for each in owed),
             severity=worst(each.severity for each in owed),
             evidence=f"{len(owed)} nodes together",
             fired_at=min(each.fired_at or now for each in owed),
             turned_at=now,
             members=len(owed),
-            owes=Kind.FIRST,
+            owes=NotificationKind.FIRST,
             owed_at=now,
         )
         self._book.save(parent)
-        self._book.note(parent.id, now, State.FIRING.value, f"{len(owed)} incidents began within {self._wait_words()}")
+        self._book.note(
+            parent.id, now, IncidentState.FIRING.value, f"{len(owed)} incidents began within {self._wait_words()}"
+        )
         for each in owed:
             self._book.save(replace(each, parent=parent.id, owes=None, reason=""))
             self._book.children[parent.id].add(each.id)
@@ -209,7 +211,7 @@ class Speaker:
     def _wait_words(self) -> str:
         return duration(self._policy.group_wait)
 
-    def _tell(self, rule: Rule, kind: Kind, units: list[tuple[Incident, Notice]], now: Millis) -> None:
+    def _tell(self, rule: Rule, kind: NotificationKind, units: list[tuple[Incident, Notice]], now: Millis) -> None:
         for incident, notice in units:
             count = incident.members - self._book.still(incident.id) if incident.id in self._book.children else 0
             owes = None if incident.owes is kind else incident.owes
@@ -227,7 +229,7 @@ class Speaker:
         for incident, _ in units:
             self._plan(incident.id, now)
 
-    def _note_unheard(self, kind: Kind, incidents: Sequence[Incident], now: Millis) -> None:
+    def _note_unheard(self, kind: NotificationKind, incidents: Sequence[Incident], now: Millis) -> None:
         for incident in incidents:
             if any(route.takes(incident.severity, self._sites(incident)) for route in self._routes):
                 continue
@@ -235,7 +237,7 @@ class Speaker:
             why = f"no channel takes {incident.severity.value}{where}" if self._routes else "no channel is set up"
             self._book.note(incident.id, now, "not told", f"{kind.value}: {why}")
 
-    def _write(self, route: Route, kind: Kind, incidents: Sequence[Incident], now: Millis) -> None:
+    def _write(self, route: Route, kind: NotificationKind, incidents: Sequence[Incident], now: Millis) -> None:
         chosen = [each for each in incidents if route.takes(each.severity, self._sites(each))]
         chosen = [each for each in chosen if not (each.rule is Rule.CHANNEL_REFUSED and each.subject.name == route.key)]
         if route.key in self.refused or not chosen:
@@ -248,16 +250,16 @@ class Speaker:
         text = together(texts, chosen[0].rule, kind, chosen)
         severity = worst(each.severity for each in chosen)
         numbers = tuple(each.id for each in chosen)
-        self._letters.append(Letter(route.key, kind, severity, text.title, text.body, numbers))
+        self._notifications.append(Notification(route.key, kind, severity, text.title, text.body, numbers))
         for each in chosen:
             self._book.note(each.id, now, "told", f"{kind.value} to {route.key}")
 
-    def _text(self, incident: Incident, kind: Kind, now: Millis) -> Text:
+    def _text(self, incident: Incident, kind: NotificationKind, now: Millis) -> NotificationText:
         subject = incident.subject
         facts = self._fleet.facts.get(NodeId(subject.site, subject.name)) if subject.scope is Scope.NODE else None
         children = tuple(self._book.incidents[each] for each in self._book.children.get(incident.id, ()))
         return text_of(
-            Said(
+            NotificationContext(
                 incident,
                 kind,
                 now,

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from alerts.facts import NodeFacts
 from alerts.group import by_site
-from alerts.incident import Incident, Kind, Scope, Subject
+from alerts.incident import Incident, NotificationKind, Scope, Subject
 from alerts.rule import OVER_AGAIN, TITLES, Rule, Severity, plural
 from alerts.words import NAME_MAX, duration, figures, moment, spelled
 from rigwatch.clock import Millis
@@ -27,29 +27,29 @@ _TROUBLE = {Scope.HOST: "the machine, or its power?", Scope.SITE: "uplink or pow
 _TOGETHER = frozenset({Rule.LOST, Rule.SILENT, Rule.NO_PEERS, Rule.SOURCE_FAILING})
 
 
-class Letter(Struct, frozen=True):
+class Notification(Struct, frozen=True):
     """A message as it is handed to one channel; `incidents` are those it speaks of, the first stands for them."""
 
     channel: str
-    kind: Kind
+    kind: NotificationKind
     severity: Severity
     title: str
     body: str
     incidents: tuple[int, ...]
 
 
-class Text(Struct, frozen=True):
+class NotificationText(Struct, frozen=True):
     """Title and body."""
 
     title: str
     body: str
 
 
-class Said(Struct, frozen=True):
+class NotificationContext(Struct, frozen=True):
     """What a message is made of. `facts` are those of `incident`'s node, `of` how many nodes its group could have."""
 
     incident: Incident
-    kind: Kind
+    kind: NotificationKind
     now: Millis
     zone: ZoneInfo
     facts: NodeFacts | None = None
@@ -69,42 +69,46 @@ def headline(incident: Incident, own_name: str = "") -> str:
     return f"{_called(subject, own_name)} {title}"
 
 
-def text_of(said: Said) -> Text:
+def text_of(said: NotificationContext) -> NotificationText:
     """The message about one incident, single or parent."""
     if said.incident.subject.scope in (Scope.HOST, Scope.SITE, Scope.FLEET):
-        return Text(_group_title(said), _lines([*_group_lines(said), _link(said)]))
-    return Text(_title(said), _lines([*_single_lines(said), _link(said)]))
+        return NotificationText(_group_title(said), _lines([*_group_lines(said), _link(said)]))
+    return NotificationText(_title(said), _lines([*_single_lines(said), _link(said)]))
 
 
-def together(texts: Sequence[Text], rule: Rule, kind: Kind, incidents: Sequence[Incident]) -> Text:
+def together(
+    texts: Sequence[NotificationText], rule: Rule, kind: NotificationKind, incidents: Sequence[Incident]
+) -> NotificationText:
     """One message of several of the same kind."""
     if len(texts) == 1:
         return texts[0]
     sites = ", ".join(f"{site} {count}" for site, count in by_site(incidents).most_common(NAMED) if site)
-    closed = kind is Kind.RECOVERY and all(_is_closed(each) for each in incidents)
+    closed = kind is NotificationKind.RECOVERY and all(_is_closed(each) for each in incidents)
     what = f"CLOSED, {plural(TITLES[rule])} and not looked at any more" if closed else _what(rule, kind)
     title = f"{len(texts)} nodes: {what}" + (f" ({sites})" if sites else "")
     named = [text.title for text in texts[:NAMED]]
-    return Text(title, _lines([*named, _more(len(texts))]))
+    return NotificationText(title, _lines([*named, _more(len(texts))]))
 
 
-def digest(texts: Sequence[Text]) -> Text:
+def digest(texts: Sequence[NotificationText]) -> NotificationText:
     """What waited for a channel's rate, as one message."""
     if len(texts) == 1:
         return texts[0]
     more = f"and {len(texts) - DIGESTED} more" if len(texts) > DIGESTED else ""
-    return Text(f"{len(texts)} messages: {texts[0].title}", _lines([*(each.title for each in texts[:DIGESTED]), more]))
+    return NotificationText(
+        f"{len(texts)} messages: {texts[0].title}", _lines([*(each.title for each in texts[:DIGESTED]), more])
+    )
 
 
-def marked(text: Text, *, may_be_copy: bool, age: str) -> Text:
+def marked(text: NotificationText, *, may_be_copy: bool, age: str) -> NotificationText:
     """With what people must know of the message itself, behind its first line."""
     marks = [COPY] if may_be_copy else []
     if age:
         marks.append(f"(written {age} ago)")
-    return Text(" ".join([text.title, *marks]), text.body)
+    return NotificationText(" ".join([text.title, *marks]), text.body)
 
 
-def _title(said: Said) -> str:
+def _title(said: NotificationContext) -> str:
     incident = said.incident
     name = _name(said)
     if incident.subject.scope is Scope.SERVER:
@@ -112,12 +116,12 @@ def _title(said: Said) -> str:
     what, now = TITLES[incident.rule], said.now
     end = incident.resolved_at or now
     return {
-        Kind.RECOVERY: f"CLOSED: {name} {what} for {duration(end - incident.since)}, {incident.ended}"
+        NotificationKind.RECOVERY: f"CLOSED: {name} {what} for {duration(end - incident.since)}, {incident.ended}"
         if _is_closed(incident)
         else f"OK: {name} {OVER_AGAIN[incident.rule]}, after {duration(end - incident.since)}",
-        Kind.FLAPPING: f"FLAPPING: {name} {what} again and again{_how_often(incident)}",
-        Kind.SETTLED: f"STABLE: {name} still {what}" if incident.is_open else f"OK: {name} is stable again",
-        Kind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}",
+        NotificationKind.FLAPPING: f"FLAPPING: {name} {what} again and again{_how_often(incident)}",
+        NotificationKind.SETTLED: f"STABLE: {name} still {what}" if incident.is_open else f"OK: {name} is stable again",
+        NotificationKind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}",
     }.get(said.kind, f"{incident.severity.value.upper()}: {name} {what}")
 
 
@@ -130,25 +134,25 @@ def _is_closed(incident: Incident) -> bool:
     return not incident.is_open and incident.holding
 
 
-def _server_title(said: Said) -> str:
+def _server_title(said: NotificationContext) -> str:
     incident = said.incident
     lasted = duration((incident.resolved_at or said.now) - incident.since)
     about = f": {plain(incident.subject.name, NAME_MAX)}" if incident.subject.name else ""
     if incident.rule is Rule.NO_DATABASE:
         # Its name is the fault, which is over.
-        over = said.kind is Kind.RECOVERY or not incident.is_open
+        over = said.kind is NotificationKind.RECOVERY or not incident.is_open
         about = "" if over else f"{about} since {moment(incident.since, said.zone, said.now)}"
-    if said.kind is Kind.RECOVERY:
+    if said.kind is NotificationKind.RECOVERY:
         return f"OK: {OVER_AGAIN[incident.rule]}{about}, after {lasted}"
-    if said.kind is Kind.FLAPPING:
+    if said.kind is NotificationKind.FLAPPING:
         return f"FLAPPING: {TITLES[incident.rule]}{about}, again and again{_how_often(incident)}"
-    if said.kind is Kind.SETTLED and not incident.is_open:
+    if said.kind is NotificationKind.SETTLED and not incident.is_open:
         return f"OK: {OVER_AGAIN[incident.rule]}{about}, and stable"
-    urgency = f"STILL, for {lasted}" if said.kind is Kind.REMINDER else incident.severity.value.upper()
+    urgency = f"STILL, for {lasted}" if said.kind is NotificationKind.REMINDER else incident.severity.value.upper()
     return f"{urgency}: {TITLES[incident.rule]}{about}"
 
 
-def _name(said: Said) -> str:
+def _name(said: NotificationContext) -> str:
     return _called(said.incident.subject, said.facts.title if said.facts else "")
 
 
@@ -157,21 +161,21 @@ def _called(subject: Subject, own_name: str) -> str:
     return f"{subject} ({own})" if own and own != subject.name else str(subject)
 
 
-def _single_lines(said: Said) -> list[str]:
+def _single_lines(said: NotificationContext) -> list[str]:
     incident, now = said.incident, said.now
     since = moment(incident.since, said.zone, now)
-    if said.kind is Kind.RECOVERY:
+    if said.kind is NotificationKind.RECOVERY:
         until = moment(incident.resolved_at or now, said.zone, now)
         return [f"{since} to {until} {_zone(said)}: {incident.evidence}", f"now: {incident.ended}", *_last(said)]
     lines = [f"since {since} {_zone(said)}, {incident.severity.value}: {incident.evidence}", *_last(said)]
-    if said.kind is Kind.FLAPPING:
+    if said.kind is NotificationKind.FLAPPING:
         lines.append(f"next message when it {'stays, or ' if incident.spells else ''}has been stable")
-    elif said.kind is Kind.FIRST:
+    elif said.kind is NotificationKind.FIRST:
         lines.append(_tried(said))
     return lines
 
 
-def _tried(said: Said) -> str:
+def _tried(said: NotificationContext) -> str:
     """What rigwatch looked at or waited for before it said so; empty where the evidence says it all."""
     span = duration(said.now - said.incident.since)
     in_vain = f"waited {duration(said.hold)}, it did not come back" if said.hold else ""
@@ -189,7 +193,7 @@ def _tried(said: Said) -> str:
     }.get(said.incident.rule, always)
 
 
-def _last(said: Said) -> list[str]:
+def _last(said: NotificationContext) -> list[str]:
     facts = said.facts
     if facts is None or facts.sample is None or facts.last_report_at is None:
         return []
@@ -198,21 +202,21 @@ def _last(said: Said) -> list[str]:
     return [f"last report {at}{host}: {figures(facts.sample)}"]
 
 
-def _group_title(said: Said) -> str:
+def _group_title(said: NotificationContext) -> str:
     incident, count = said.incident, said.incident.members
     where = plain(str(incident.subject), NAME_MAX)
     what, over = plural(TITLES[incident.rule]), plural(OVER_AGAIN[incident.rule])
     still = sum(1 for child in said.children if child.is_open)
     of = f" of {said.of}" if said.of > count else ""
     match said.kind:
-        case Kind.RECOVERY:
+        case NotificationKind.RECOVERY:
             lasted = duration((incident.resolved_at or said.now) - incident.since)
             gone = sum(1 for child in said.children if _is_closed(child))
             if gone == count:
                 return f"CLOSED: {where}: {count} nodes {what} for {lasted}, not looked at any more"
             without = f" ({gone} not looked at any more)" if gone else ""
             return f"OK: {where}: all {count} nodes {over}, after {lasted}{without}"
-        case Kind.REMINDER | Kind.PROGRESS:
+        case NotificationKind.REMINDER | NotificationKind.PROGRESS:
             return f"STILL: {where}: {still} of {count} nodes {what}, {count - still} {over}"
         case _:
             guess = _TROUBLE.get(incident.subject.scope, "") if incident.rule in _TOGETHER else ""
@@ -220,27 +224,27 @@ def _group_title(said: Said) -> str:
             return f"{text}, {guess}" if guess else text
 
 
-def _group_lines(said: Said) -> list[str]:
+def _group_lines(said: NotificationContext) -> list[str]:
     incident, now = said.incident, said.now
     since = moment(incident.since, said.zone, now)
-    shown = [each for each in said.children if each.is_open or said.kind is Kind.RECOVERY]
+    shown = [each for each in said.children if each.is_open or said.kind is NotificationKind.RECOVERY]
     names = sorted(str(each.subject) for each in shown)
     lines = [f"since {since} {_zone(said)}, {incident.severity.value}"]
     if incident.subject.scope is Scope.FLEET:
         lines.append(", ".join(f"{site} {count}" for site, count in by_site(shown).most_common(NAMED)))
     lines.append(", ".join(names[:NAMED]))
     lines.append(_more(len(names)))
-    if shown and said.kind is not Kind.RECOVERY:
+    if shown and said.kind is not NotificationKind.RECOVERY:
         lines.append(f"first of them: {shown[0].evidence}")
     return lines
 
 
-def _what(rule: Rule, kind: Kind) -> str:
+def _what(rule: Rule, kind: NotificationKind) -> str:
     return {
-        Kind.RECOVERY: f"OK, {plural(OVER_AGAIN[rule])}",
-        Kind.FLAPPING: f"FLAPPING, {plural(TITLES[rule])} again and again",
-        Kind.SETTLED: f"stable again ({plural(TITLES[rule])})",
-        Kind.REMINDER: f"STILL {plural(TITLES[rule])}",
+        NotificationKind.RECOVERY: f"OK, {plural(OVER_AGAIN[rule])}",
+        NotificationKind.FLAPPING: f"FLAPPING, {plural(TITLES[rule])} again and again",
+        NotificationKind.SETTLED: f"stable again ({plural(TITLES[rule])})",
+        NotificationKind.REMINDER: f"STILL {plural(TITLES[rule])}",
     }.get(kind, plural(TITLES[rule]))
 
 
@@ -248,11 +252,11 @@ def _more(count: int) -> str:
     return f"and {count - NAMED} more" if count > NAMED else ""
 
 
-def _zone(said: Said) -> str:
+def _zone(said: NotificationContext) -> str:
     return str(said.zone)
 
 
-def _link(said: Said) -> str:
+def _link(said: NotificationContext) -> str:
     if not said.link:
         return ""
     return f"{said.link.rstrip('/')}/incidents/{said.incident.id}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.fleet import chain_of
-from alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_blind, status_at
+from alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_broker_down, status_at
 from alerts.totals import Hashrates, hashrates
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
@@ -23,7 +23,7 @@ CLOCK_TOLERANCE: Millis = 2000
 """A clock further off than this is put right on arrival (docs/protocol.md) and shown."""
 
 
-class Standing(NamedTuple):
+class NodeView(NamedTuple):
     """One node now. `age` is that of its last report, in ms.
 
     `counted`: its latest figures are of now: it is connected, and reported within three intervals. Only such nodes make
@@ -41,12 +41,12 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class FleetView:
     """Every node's standing at `now`; `rates` are of those that count."""
 
     now: Millis
-    blind: bool
-    standings: Sequence[Standing]
+    broker_down: bool
+    views: Sequence[NodeView]
     by_status: Mapping[NodeStatus, int]
     rates: Hashrates
     counted: int
@@ -76,14 +76,14 @@ def fleet_at(
     *,
     is_maintained: Callable[[NodeFacts], bool] = _never,
     troubles: Mapping[NodeId, tuple[Trouble, ...]] = _NONE,
-) -> Fleet:
-    """The fleet at `now`; about 2 µs a node. `is_maintained` is `alerts.mute.at_work`."""
-    blind = is_blind(server, now)
-    seen = [(facts, not blind and _is_fresh(facts, now)) for facts in nodes]
+) -> FleetView:
+    """The fleet at `now`; about 2 µs a node. `is_maintained` is `alerts.silence.at_work`."""
+    broker_down = is_broker_down(server, now)
+    seen = [(facts, not broker_down and _is_fresh(facts, now)) for facts in nodes]
     samples = [facts.sample for facts, counted in seen if counted and facts.sample]
     heights = _heights(facts for facts, counted in seen if counted)
-    standings = [
-        _standing(
+    views = [
+        _view(
             facts,
             status_at(facts, server, now, maintained=is_maintained(facts)),
             now,
@@ -93,25 +93,25 @@ def fleet_at(
         )
         for facts, counted in seen
     ]
-    return Fleet(
+    return FleetView(
         now=now,
-        blind=blind,
-        standings=standings,
-        by_status=Counter(each.status for each in standings),
+        broker_down=broker_down,
+        views=views,
+        by_status=Counter(each.status for each in views),
         rates=hashrates(samples),
         counted=len(samples),
         highest_block=max((each.highest[-1] for each in heights.values()), default=None),
     )
 
 
-def next_change_at(fleet: Fleet, server: ServerFacts, borders: Sequence[Millis]) -> Millis:
+def next_change_at(fleet: FleetView, server: ServerFacts, borders: Sequence[Millis]) -> Millis:
     """The earliest moment after `fleet.now` at which time alone may change a status or a colour, or a minute begins.
 
     `borders` are the ages, in ms, at which a report's colour changes. It may name a moment at which nothing changes,
     never one too late. That the subscriber falls silent is not foreseen: whoever keeps a page asks for that each time.
     """
     soonest = (fleet.now // 60_000 + 1) * 60_000
-    for each in fleet.standings:
+    for each in fleet.views:
         facts = each.facts
         patience = _patience(facts)
         for since in (facts.last_report_at, facts.state_at, server.connected_at):
@@ -125,12 +125,12 @@ def next_change_at(fleet: Fleet, server: ServerFacts, borders: Sequence[Millis])
     return soonest
 
 
-def against(standings: Iterable[Standing], before: Mapping[NodeId, float]) -> tuple[float | None, float | None]:
+def against(views: Iterable[NodeView], before: Mapping[NodeId, float]) -> tuple[float | None, float | None]:
     """What those nodes hash now that hashed `before` as well, and what they did: so that one which joined or went is no
     change of the others."""
     both = [
         (sample.hashrate, before[each.facts.id])
-        for each in standings
+        for each in views
         if each.counted and (sample := each.facts.sample) and sample.hashrate is not None and each.facts.id in before
     ]
     return (sum(now for now, _ in both), sum(then for _, then in both)) if both else (None, None)
@@ -173,7 +173,7 @@ def _lag(facts: NodeFacts, heights: Mapping[str, _Heights]) -> int | None:
     return known.highest[bisect_right(known.taken, facts.sample.at) - 1] - facts.sample.block
 
 
-def _standing(
+def _view(
     facts: NodeFacts,
     status: NodeStatus,
     now: Millis,
@@ -181,8 +181,8 @@ def _standing(
     counted: bool,
     lag: int | None,
     troubles: tuple[Trouble, ...],
-) -> Standing:
-    return Standing(
+) -> NodeView:
+    return NodeView(
         facts=facts,
         status=status,
         counted=counted,

@@ -11,7 +11,7 @@ from rigwatch.errors import NotDone, RigwatchError, StoreError
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store, audit
-from store.work import Work
+from store.work import Transaction
 from web.access.login import current_user
 from web.errors import BadQuery
 from web.zone import Zone
@@ -37,7 +37,7 @@ class Wrong(RigwatchError):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AdminContext:
     """Where an administrator's wishes are carried out, each with its line in the audit list."""
 
     settings: ServerSettings
@@ -49,10 +49,10 @@ class Desk:
     def now(self) -> Millis:
         return self.clock.now()
 
-    def change(self, do: Callable[[Work], None], action: str, subject: str, detail: str = "") -> None:
+    def change(self, do: Callable[[Transaction], None], action: str, subject: str, detail: str = "") -> None:
         """One transaction: the change and its line."""
 
-        def both(work: Work) -> None:
+        def both(work: Transaction) -> None:
             do(work)
             audit.record(work, who=who(), action=action, subject=subject, detail=detail, now=self.now())
 

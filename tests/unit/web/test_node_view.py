@@ -14,7 +14,7 @@ from rigwatch.settings import WebColours
 from tests.fake_clock import START
 from tests.unit.web.made import MINUTE, SERVER, fleet, gone, node
 from web.colours import age_level, milliseconds
-from web.standing import Fleet, fleet_at, next_change_at, remarks
+from web.node_view import FleetView, fleet_at, next_change_at, remarks
 
 COLOURS = WebColours()
 BORDERS = (milliseconds(COLOURS.age_green), milliseconds(COLOURS.age_yellow))
@@ -47,7 +47,7 @@ def test_a_node_lags_behind_those_of_its_own_chain() -> None:
         msgspec.structs.replace(node("d", block=903), **other),
     ]
     seen = fleet(*nodes)
-    assert [each.lag for each in seen.standings] == [2, 0, 3, 0]
+    assert [each.lag for each in seen.views] == [2, 0, 3, 0]
     assert seen.highest_block == 903
 
 
@@ -58,33 +58,33 @@ def test_a_node_that_reports_seldom_is_not_behind_for_what_others_have_reported_
         node("stuck", block=90, reported_ago=MINUTE),
         node("now", block=107),
     )
-    assert [each.lag for each in seen.standings] == [0, 0, 10, 1]
+    assert [each.lag for each in seen.views] == [0, 0, 10, 1]
     assert seen.highest_block == 108
 
 
 def test_the_highest_block_is_not_that_of_a_lost_node() -> None:
     seen = fleet(node("a", block=100), node("b", block=97), gone(node("c", block=900)), node("d"))
     assert seen.highest_block == 100
-    assert [each.lag for each in seen.standings] == [0, 3, None, None]
+    assert [each.lag for each in seen.views] == [0, 3, None, None]
 
 
 def test_a_node_that_came_back_does_not_count_with_what_it_said_before() -> None:
     back = msgspec.structs.replace(node(reported_ago=60 * MINUTE, hashrate=5000), state_at=START)
     seen = fleet(back)
-    assert seen.standings[0].status is NodeStatus.ONLINE
+    assert seen.views[0].status is NodeStatus.ONLINE
     assert seen.hashrate is None
 
 
 def test_without_a_subscriber_nothing_is_known_of_now() -> None:
     seen = fleet(node(hashrate=100, block=1), server=ServerFacts())
-    assert seen.blind
+    assert seen.broker_down
     assert seen.hashrate is None
     assert seen.highest_block is None
     assert seen.by_status == {NodeStatus.UNKNOWN: 1}
 
 
 def test_an_enrolled_node_is_pending_and_has_no_age() -> None:
-    seen = fleet(NodeFacts(node().id)).standings[0]
+    seen = fleet(NodeFacts(node().id)).views[0]
     assert (seen.status, seen.age, seen.counted) == (NodeStatus.PENDING, None, False)
 
 
@@ -93,8 +93,8 @@ def test_remarks_name_each_source_that_failed() -> None:
     assert remarks(node(reported_ago=None)) == ()
 
 
-def looks(seen: Fleet) -> list[object]:
-    return [(each.status, each.counted, each.lag, age_level(each.age, COLOURS)) for each in seen.standings]
+def looks(seen: FleetView) -> list[object]:
+    return [(each.status, each.counted, each.lag, age_level(each.age, COLOURS)) for each in seen.views]
 
 
 @st.composite

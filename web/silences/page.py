@@ -6,17 +6,17 @@ from typing import Any, Final
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from alerts.mute import DAYS, Mute, MuteKind
 from alerts.rule import Rule, Severity
-from alerts.wish import KEYS, Wish, WishError, mute_of
+from alerts.silence import DAYS, Silence, SilenceKind
+from alerts.silence_request import KEYS, SilenceRequest, SilenceRequestError, silence_of
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store import audit, reader, silences
-from store.work import Work
+from store.work import Transaction
 from web.errors import BadQuery
-from web.incidents.sight import Sight, go, is_admin, who
-from web.parts import Parts
-from web.quiet.rows import counted, mute_row
+from web.incidents.context import PageContext, go, is_admin, who
+from web.parts import LiveParts
+from web.silences.rows import counted, silence_row
 
 _ENDED_SHOWN: Final = 30
 _STANDS: Final = {
@@ -31,15 +31,15 @@ NOTES: Final[Mapping[str, str]] = {
     "ended": "Ended. What is still wrong is told now.",
     "over": "It had ended already.",
 }
-_GIVEN: Final = KEYS[MuteKind.SILENCE]
+_GIVEN: Final = KEYS[SilenceKind.SILENCE]
 
 
 class QuietPage:
     """The page, its live part, and what its forms do."""
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(self, sight: PageContext) -> None:
         self._sight = sight
-        self._parts = Parts()
+        self._parts = LiveParts()
 
     def page(self) -> str:
         """The address may say what the form begins with: `/quiet?site=garage&node=rig1&rule=hot`."""
@@ -57,34 +57,36 @@ class QuietPage:
     def add(self) -> AnyResponse | tuple[str, int]:
         now, form = self._sight.clock.now(), request.form
         try:
-            kind = MuteKind(form.get("kind", ""))
+            kind = SilenceKind(form.get("kind", ""))
         except ValueError:
             raise BadQuery("kind should be silence or maintenance") from None
         given = {key: form.get(key, "") for key in _GIVEN}
-        if kind is MuteKind.MAINTENANCE:
+        if kind is SilenceKind.MAINTENANCE:
             # The form has these fields for silences; a node in maintenance is so with all its rules.
             given = {key: given[key] for key in KEYS[kind]}
         day = form.get("every_day", "")
         every = f"{day} {form.get('every_at', '')}".strip() if day else ""
-        wish = Wish(kind, given, form.get("length", ""), who(), form.get("why", ""), every, form.get("start", ""))
+        wish = SilenceRequest(
+            kind, given, form.get("length", ""), who(), form.get("why", ""), every, form.get("start", "")
+        )
         try:
-            mute = mute_of(wish, now, self._sight.look.zone.tz)
-        except WishError as exc:
+            silence = silence_of(wish, now, self._sight.look.zone.tz)
+        except SilenceRequestError as exc:
             return self._page(form.to_dict(), error=str(exc), wrong=exc.field), 400
-        self._sight.store.change(lambda work: _add(work, mute, now))
+        self._sight.store.change(lambda work: _add(work, silence, now))
         return go("incidents.quiet", note=kind.value)
 
     def end(self) -> AnyResponse:
         now, number = self._sight.clock.now(), request.form.get("number", type=int) or 0
 
-        def change(work: Work) -> None:
+        def change(work: Transaction) -> None:
             silences.end(work, number, by=who(), now=now)
             audit.record(work, who=who(), action="quiet.end", subject=f"quiet {number}", now=now)
 
         try:
             self._sight.store.change(change)
         except StoreError:
-            if any(each.id == number for each in self._sight.store.mutes(now)):
+            if any(each.id == number for each in self._sight.store.silences(now)):
                 raise
             return go("incidents.quiet", note="over")
         return go("incidents.quiet", note="ended")
@@ -107,11 +109,11 @@ class QuietPage:
     def _context(self, now: Millis) -> Mapping[str, Any]:
         look = self._sight.look
 
-        def read(work: Work) -> Mapping[str, Any]:
+        def read(work: Transaction) -> Mapping[str, Any]:
             nodes = reader.nodes(work)
             current, ended = silences.running(work, now), silences.ended(work, now, _ENDED_SHOWN)
-            rows = [mute_row(each, look, now, counted(each, nodes)) for each in current]
-            rows += [mute_row(each, look, now) for each in ended]
+            rows = [silence_row(each, look, now, counted(each, nodes)) for each in current]
+            rows += [silence_row(each, look, now) for each in ended]
             sections = [
                 (stands, title, [row for row in rows if row.stands == stands]) for stands, title in _STANDS.items()
             ]
@@ -120,7 +122,7 @@ class QuietPage:
         return self._sight.store.look(read)
 
 
-def register(blueprint: Blueprint, sight: Sight) -> None:
+def register(blueprint: Blueprint, sight: PageContext) -> None:
     page = QuietPage(sight)
     blueprint.add_url_rule("/quiet", "quiet", page.page)
     blueprint.add_url_rule("/quiet/live", "quiet_live", page.live)
@@ -128,7 +130,9 @@ def register(blueprint: Blueprint, sight: Sight) -> None:
     blueprint.add_url_rule("/quiet/end", "end_quiet", page.end, methods=["POST"])
 
 
-def _add(work: Work, mute: Mute, now: Millis) -> None:
-    number = silences.add(work, mute)
-    detail = f"{mute.matcher} {mute.every}: {mute.why}".rstrip(": ")
-    audit.record(work, who=mute.by, action=f"{mute.kind.value}.add", subject=f"quiet {number}", detail=detail, now=now)
+def _add(work: Transaction, silence: Silence, now: Millis) -> None:
+    number = silences.add(work, silence)
+    detail = f"{silence.matcher} {silence.every}: {silence.why}".rstrip(": ")
+    audit.record(
+        work, who=silence.by, action=f"{silence.kind.value}.add", subject=f"quiet {number}", detail=detail, now=now
+    )

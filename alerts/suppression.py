@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 from alerts.book import Book
 from alerts.facts import NodeFacts, ServerFacts
-from alerts.group import Place
-from alerts.incident import Incident, Kind, Scope
-from alerts.mute import Mute, MuteKind, Target, muted_by, quiet_until
-from alerts.notice import Quiet, Reason
+from alerts.group import NodePlace
+from alerts.incident import Incident, NotificationKind, Scope
+from alerts.notice import NoticeReason, Suppression
 from alerts.policy import Policy
 from alerts.rule import MINUTE, OF_THE_SERVER, Rule
-from alerts.status import NodeStatus, is_blind, status_at
+from alerts.silence import Silence, SilenceKind, Target, quiet_until, silenced_by
+from alerts.status import NodeStatus, is_broker_down, status_at
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 
@@ -19,33 +19,33 @@ _THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
 
 
 @dataclass(slots=True)
-class Fleet:
+class FleetFacts:
     """The facts as they are known at this step."""
 
     facts: dict[NodeId, NodeFacts]
-    mutes: tuple[Mute, ...] = ()
+    silences: tuple[Silence, ...] = ()
     server: ServerFacts = field(default_factory=ServerFacts)
-    _places: dict[NodeId, Place] | None = None
+    _places: dict[NodeId, NodePlace] | None = None
 
-    def places(self) -> dict[NodeId, Place]:
+    def places(self) -> dict[NodeId, NodePlace]:
         """Where each node is; made anew only after `moved`."""
         if self._places is None:
-            self._places = {node: Place(facts.host, node.site) for node, facts in self.facts.items()}
+            self._places = {node: NodePlace(facts.host, node.site) for node, facts in self.facts.items()}
         return self._places
 
     def moved(self) -> None:
         self._places = None
 
 
-class Peace:
+class Suppressor:
     """Why an incident says nothing."""
 
-    def __init__(self, book: Book, fleet: Fleet, policy: Policy) -> None:
+    def __init__(self, book: Book, fleet: FleetFacts, policy: Policy) -> None:
         self._book = book
         self._fleet = fleet
         self._policy = policy
 
-    def of(self, incident: Incident, now: Millis) -> Quiet | None:
+    def of(self, incident: Incident, now: Millis) -> Suppression | None:
         if incident.id in self._book.children:
             children = [self._book.incidents[each] for each in self._book.children[incident.id]]
             spoken = [each for each in children if each.is_open] or children
@@ -54,24 +54,24 @@ class Peace:
                 return quiet[0]
         return self._alone(incident, now)
 
-    def _alone(self, incident: Incident, now: Millis) -> Quiet | None:
-        subject, ending = incident.subject, incident.owes in (Kind.RECOVERY, Kind.SETTLED)
-        if incident.acknowledged is not None and not ending and incident.owes is not Kind.FIRST:
-            return Quiet(Reason.ACKNOWLEDGED, None, f"by {incident.acknowledged.by}")
-        if is_blind(self._fleet.server, now) and incident.rule not in OF_THE_SERVER:
-            return Quiet(Reason.INHIBITED, None, "rigwatch itself has no broker")
+    def _alone(self, incident: Incident, now: Millis) -> Suppression | None:
+        subject, ending = incident.subject, incident.owes in (NotificationKind.RECOVERY, NotificationKind.SETTLED)
+        if incident.acknowledged is not None and not ending and incident.owes is not NotificationKind.FIRST:
+            return Suppression(NoticeReason.ACKNOWLEDGED, None, f"by {incident.acknowledged.by}")
+        if is_broker_down(self._fleet.server, now) and incident.rule not in OF_THE_SERVER:
+            return Suppression(NoticeReason.INHIBITED, None, "rigwatch itself has no broker")
         facts = self._fleet.facts.get(NodeId(subject.site, subject.name)) if subject.scope is Scope.NODE else None
         host = facts.host if facts else (subject.name if subject.scope is Scope.HOST else "")
         node = subject.name if subject.scope is Scope.NODE else ""
         target = Target(subject.site, host, node, incident.rule.value, incident.severity.value)
-        muted = muted_by(self._fleet.mutes, target, now, self._policy.zone)
+        muted = silenced_by(self._fleet.silences, target, now, self._policy.zone)
         if muted is not None:
-            mute, until = muted
-            reason = Reason.MAINTENANCE if mute.kind is MuteKind.MAINTENANCE else Reason.SILENCED
-            return Quiet(reason, until, f"by {mute.by}: {mute.why}".rstrip(": "), once=not mute.every)
+            silence, until = muted
+            reason = NoticeReason.MAINTENANCE if silence.kind is SilenceKind.MAINTENANCE else NoticeReason.SILENCED
+            return Suppression(reason, until, f"by {silence.by}: {silence.why}".rstrip(": "), once=not silence.every)
         if facts is not None and not ending and incident.rule not in _PRESENCE:
             status = status_at(facts, self._fleet.server, now)
             if status not in _THERE:
-                return Quiet(Reason.INHIBITED, now + MINUTE, f"it is {status.value}")
+                return Suppression(NoticeReason.INHIBITED, now + MINUTE, f"it is {status.value}")
         until_morning = quiet_until(self._policy.quiet, incident.severity, now, self._policy.zone)
-        return Quiet(Reason.QUIET_HOURS, until_morning) if until_morning is not None else None
+        return Suppression(NoticeReason.QUIET_HOURS, until_morning) if until_morning is not None else None

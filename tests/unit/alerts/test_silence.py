@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.mute import Matcher, Mute, MuteKind, Target, check_every, matches, quiet_until, was_quiet
 from alerts.rule import Severity
+from alerts.silence import Matcher, Silence, SilenceKind, Target, check_every, matches, quiet_until, was_quiet
 from rigwatch.settings.alerts import QuietSettings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -32,9 +32,11 @@ def test_every_field_that_is_given_must_fit(matcher: Matcher, fits: bool) -> Non
     assert matches(matcher, TARGET) is fits
 
 
-def window(every: str, hours: float) -> Mute:
+def window(every: str, hours: float) -> Silence:
     lasts = round(hours * 3_600_000)
-    return Mute(1, MuteKind.MAINTENANCE, Matcher(), at("2026-01-01"), at("2030-01-01"), "ann", "", 0, every, lasts)
+    return Silence(
+        1, SilenceKind.MAINTENANCE, Matcher(), at("2026-01-01"), at("2030-01-01"), "ann", "", 0, every, lasts
+    )
 
 
 def test_a_weekly_window_is_of_local_time_in_summer_and_winter() -> None:
@@ -86,8 +88,8 @@ def test_quiet_hours_go_over_midnight(moment: str, until: str | None) -> None:
     ],
 )
 def test_what_recurs_was_quiet_only_while_it_ran(since: str, until: str, quiet: bool) -> None:  # noqa: FBT001
-    weekly = Mute(
-        1, MuteKind.MAINTENANCE, Matcher(site="x"), at("2026-11-20 00:00"), at("2027-01-01 00:00"), "ann", "", 0,
+    weekly = Silence(
+        1, SilenceKind.MAINTENANCE, Matcher(site="x"), at("2026-11-20 00:00"), at("2027-01-01 00:00"), "ann", "", 0,
         "sun 03:00", 3_600_000,
     )  # fmt: skip
     assert was_quiet(weekly, at(since), at(until), ZoneInfo("UTC")) is quiet

@@ -8,13 +8,13 @@ import pytest
 from filelock import FileLock
 from peewee import SqliteDatabase
 
-from alerts.incident import Acknowledged, State
-from alerts.mute import Matcher, Mute, MuteKind
+from alerts.incident import Acknowledged, IncidentState
 from alerts.rule import Rule
+from alerts.silence import Matcher, Silence, SilenceKind
 from store import Store, alerts, outbox, silences
-from subscriber import alerter as module
-from subscriber.notify.ledger import StoredLedger
-from subscriber.worker import Worker
+from subscriber import alert_driver as module
+from subscriber.notify.delivery_log import StoredDeliveryLog
+from subscriber.worker import StoreWorker
 from tests.alerting import RIG, Drive, Driver
 from tests.fake_clock import START
 from tests.integration.conftest import OpenStore
@@ -34,7 +34,7 @@ def drive(open_another: OpenStore) -> Iterator[Drive]:  # noqa: ARG001 - stores 
 
     yield make
     for each in drivers:
-        each.alerter.release(each.store)
+        each.alert_driver.release(each.store)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_will_is_an_incident_with_its_message_in_the_same_transaction(driver: 
     assert driver.hear(will()) == ["CRITICAL: garage/rig1 lost"]
     (incident,) = driver.store.look(alerts.live)
     (left,) = driver.store.look(outbox.left)
-    assert (incident.state, left.incidents) == (State.FIRING, (incident.id,))
+    assert (incident.state, left.incidents) == (IncidentState.FIRING, (incident.id,))
 
 
 def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver) -> None:
@@ -75,7 +75,7 @@ def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver
     driver.clock.move(0.2)
     now = driver.clock.now()
     assert driver.hear(report(sample(now, peers=20), sent_at=now)) == []
-    assert list(driver.alerter._waiting) == [RIG.id]
+    assert list(driver.alert_driver._waiting) == [RIG.id]
     # A death is never waited with.
     assert driver.hear(will()) == ["CRITICAL: garage/rig1 lost"]
     driver.hear(birth(2))
@@ -83,7 +83,7 @@ def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver
     now = driver.clock.now()
     driver.hear(report(sample(now, peers=0), session=2, sent_at=now))
     driver.tick(0.5)
-    assert not driver.alerter._waiting
+    assert not driver.alert_driver._waiting
     (incident,) = (each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS)
     assert incident.subject.name == "rig1"
 
@@ -97,7 +97,7 @@ def test_of_a_crowd_that_reports_at_once_all_are_looked_at_in_their_turn(
     driver.hear_all([(each, birth()) for each in rigs])
     driver.hear_all([(each, report(sample(START, peers=0))) for each in rigs])
     for looked_at in (2, 4, 5):
-        assert len(driver.alerter._waiting) == 5 - looked_at
+        assert len(driver.alert_driver._waiting) == 5 - looked_at
         open_ = [each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS]
         assert {each.subject.name for each in open_} == {each.id.node for each in rigs[:looked_at]}
         driver.tick(0.1)
@@ -127,12 +127,12 @@ def test_a_defect_of_the_rules_does_not_keep_reports_from_being_stored(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver.hear(birth())
-    assert driver.alerter._engine is not None
+    assert driver.alert_driver._engine is not None
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(driver.alerter._engine, "step", fail)
+    monkeypatch.setattr(driver.alert_driver._engine, "step", fail)
     assert driver.hear(will()) == []
     assert driver.store.nodes()[0].state == "lost"
     # It begins anew from what is stored, and finds what it missed.
@@ -142,11 +142,11 @@ def test_a_defect_of_the_rules_does_not_keep_reports_from_being_stored(
 def test_what_was_decided_survives_a_restart(driver: Driver, drive: Drive) -> None:
     driver.hear(birth())
     driver.hear(will())
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
     after = drive(driver.store)
     after.clock.move(60)
     # The message that nobody marked as sent is handed over again, as one that may be a copy.
-    (posted,) = after.alerter.tick(after.store)
+    (posted,) = after.alert_driver.tick(after.store)
     assert posted.copies
     assert after.hear(birth(2)) == ["OK: garage/rig1 back, after 1 min"]
 
@@ -155,16 +155,16 @@ def test_one_drives_and_another_takes_over_when_it_is_gone(open_another: OpenSto
     first, second = drive(open_another()), drive(open_another())
     first.tick()
     second.tick()
-    assert (first.alerter.drives, second.alerter.drives) == (True, False)
+    assert (first.alert_driver.drives, second.alert_driver.drives) == (True, False)
     first.hear(birth())
     # Stored by one that does not drive; seen by the one that does.
     assert second.hear(will()) == []
     second.store.beat("other", second.clock.now(), START)
     second.store.beat("another", second.clock.now(), START)
     assert first.tick(1) == ["CRITICAL: garage/rig1 lost"]
-    first.alerter.release(first.store)
+    first.alert_driver.release(first.store)
     second.tick(1)
-    assert second.alerter.drives
+    assert second.alert_driver.drives
 
 
 def test_one_without_a_broker_leaves_the_alerts_to_one_that_has_it(open_another: OpenStore, drive: Drive) -> None:
@@ -225,32 +225,32 @@ def test_the_clocks_of_the_wall_neither_steal_the_turn_nor_keep_it(
 async def test_one_that_was_replaced_marks_no_message(driver: Driver, open_another: OpenStore, drive: Drive) -> None:
     driver.hear(birth())
     driver.hear(will())
-    worker = Worker(open_another())
-    ledger = StoredLedger(worker, driver.alerter, clock=driver.clock)
+    worker = StoreWorker(open_another())
+    delivery_log = StoredDeliveryLog(worker, driver.alert_driver, clock=driver.clock)
     posted = driver.store.look(outbox.left)
-    assert await ledger.is_ours()
+    assert await delivery_log.is_ours()
     second = drive(open_another())
     for _ in range(8):
         second.tick(1)
-    assert not await ledger.is_ours()
+    assert not await delivery_log.is_ours()
     before = driver.store.look(lambda work: work.rows("SELECT * FROM notification"))
-    await ledger.failed(posted, "no")
-    await ledger.again(posted, START, "no")
-    await ledger.sent(posted, 0.1)
+    await delivery_log.failed(posted, "no")
+    await delivery_log.again(posted, START, "no")
+    await delivery_log.sent(posted, 0.1)
     assert driver.store.look(lambda work: work.rows("SELECT * FROM notification")) == before
-    await StoredLedger(worker, second.alerter, clock=second.clock).sent(posted, 0.1)
+    await StoredDeliveryLog(worker, second.alert_driver, clock=second.clock).sent(posted, 0.1)
     assert driver.store.look(outbox.left) == []
     await worker.close()
 
 
 def test_whoever_comes_after_one_of_the_same_name_does_not_wait(driver: Driver, open_another: OpenStore) -> None:
     after = Driver(open_another())
-    after.alerter._name = driver.alerter._name
+    after.alert_driver._name = driver.alert_driver._name
     after.tick()
     assert after.drives()
     driver.tick(1)
     assert (driver.drives(), after.drives()) == (False, True)
-    after.alerter.release(after.store)
+    after.alert_driver.release(after.store)
 
 
 def test_one_that_an_older_version_drives_is_left_to_it(store: Store, drive: Drive) -> None:
@@ -277,9 +277,9 @@ def _held_by_an_older_version(store: Store) -> Iterator[None]:
 
 
 def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_another: OpenStore) -> None:
-    mute = Mute(0, MuteKind.SILENCE, Matcher(site="garage"), START, START + 600_000, "ann", "fans", START)
+    silence = Silence(0, SilenceKind.SILENCE, Matcher(site="garage"), START, START + 600_000, "ann", "fans", START)
     people = open_another()
-    people.change(lambda work: silences.add(work, mute))
+    people.change(lambda work: silences.add(work, silence))
     driver.tick()
     driver.hear(birth())
     assert driver.hear(will()) == []
@@ -304,12 +304,12 @@ def test_the_usual_hashrate_comes_from_the_stored_hours(store: Store, driver: Dr
     for back in range(6, 0, -1):
         at = START - back * hour
         store.write([RIG.heard(report(sample(at, hashrate=40e6 + back), sent_at=at), at)])
-    usual = store.look(lambda work: alerts.usual(work, START))
-    assert usual[RIG.id] == pytest.approx(40e6, rel=1e-3)
+    baseline = store.look(lambda work: alerts.baseline(work, START))
+    assert baseline[RIG.id] == pytest.approx(40e6, rel=1e-3)
     # Hours of another machine that had the name do not count, nor the one in which it got it.
     for hours_ago, known in ((3.9, True), (2.9, False)):
         machines = {RIG.id: START - round(hours_ago * 3_600_000)}
-        found = store.look(lambda work, machines=machines: alerts.usual(work, START, machines))  # type: ignore[misc]
+        found = store.look(lambda work, machines=machines: alerts.baseline(work, START, machines))  # type: ignore[misc]
         assert (RIG.id in found) is known
 
 
@@ -317,7 +317,7 @@ def test_a_history_sample_fires_nothing(driver: Driver) -> None:
     driver.hear(birth())
     now = driver.clock.now()
     old = tuple(sample(now - minute * 60_000, hashrate=0, peers=0) for minute in range(300, 200, -1))
-    driver.alerter.write(driver.store, [RIG.heard(report(*old, sent_at=now), now)])
+    driver.alert_driver.write(driver.store, [RIG.heard(report(*old, sent_at=now), now)])
     assert driver.tick(100) == []
     assert driver.store.look(alerts.live) == []
 
@@ -325,9 +325,9 @@ def test_a_history_sample_fires_nothing(driver: Driver) -> None:
 def test_trails_survive_a_restart(driver: Driver, store: Store) -> None:
     driver.hear(birth())
     now = driver.clock.now()
-    driver.alerter.write(store, [RIG.heard(report(sample(now, peers=5), sent_at=now), now)])
+    driver.alert_driver.write(store, [RIG.heard(report(sample(now, peers=5), sent_at=now), now)])
     begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
-    assert begin.trails[RIG.id].at == now
+    assert begin.histories[RIG.id].at == now
 
 
 def test_the_trail_of_a_node_that_reports_every_second_is_saved_every_ten(driver: Driver, store: Store) -> None:
@@ -337,9 +337,9 @@ def test_the_trail_of_a_node_that_reports_every_second_is_saved_every_ten(driver
     def saved_after(seconds: int) -> int:
         now = first + seconds * 1000
         driver.clock.set_wall(now)
-        driver.alerter.write(store, [RIG.heard(report(sample(now, hashrate=seconds), sent_at=now), now)])
+        driver.alert_driver.write(store, [RIG.heard(report(sample(now, hashrate=seconds), sent_at=now), now)])
         begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
-        return (begin.trails[RIG.id].at - first) // 1000
+        return (begin.histories[RIG.id].at - first) // 1000
 
     assert [saved_after(seconds) for seconds in (1, 2, 10, 11, 20, 21, 60)] == [1, 1, 1, 11, 11, 21, 60]
 
@@ -350,7 +350,7 @@ def test_what_another_version_remembered_of_a_node_does_not_keep_the_alerts_from
     driver.hear(birth())
     driver.hear(report(sample(START, hashrate=1.0)))
     driver.store.change(lambda work: work.run('UPDATE trail SET detail = \'{"at": "yesterday"}\''))
-    driver.alerter.release(driver.store)
+    driver.alert_driver.release(driver.store)
     after = drive(driver.store)
     after.tick()
     assert after.hear(will()) == ["CRITICAL: garage/rig1 lost"]

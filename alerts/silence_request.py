@@ -8,16 +8,16 @@ from enum import StrEnum
 from msgspec import Struct
 
 from alerts.incident import Incident, Scope
-from alerts.mute import DAYS, Matcher, Mute, MuteKind, check_every
 from alerts.rule import Rule, Severity
+from alerts.silence import DAYS, Matcher, Silence, SilenceKind, check_every
 from alerts.wall import next_moment_of, shown
 from rigwatch.clock import Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.durations import parse_duration
 
-KEYS: Mapping[MuteKind, tuple[str, ...]] = {
-    MuteKind.SILENCE: ("site", "host", "node", "rule", "severity"),
-    MuteKind.MAINTENANCE: ("site", "host", "node"),
+KEYS: Mapping[SilenceKind, tuple[str, ...]] = {
+    SilenceKind.SILENCE: ("site", "host", "node", "rule", "severity"),
+    SilenceKind.MAINTENANCE: ("site", "host", "node"),
 }
 """What each may be about. A node in maintenance is so with all its rules."""
 
@@ -32,7 +32,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {"rule": tuple(Rule), "severity": tuple(
 _PATTERN = re.compile(r"[*?\[]")
 
 
-class WishError(RigwatchError):
+class SilenceRequestError(RigwatchError):
     """What was asked for cannot be done as it is written. `field` is the part of the wish that is wrong."""
 
     exit_code = 2
@@ -42,11 +42,11 @@ class WishError(RigwatchError):
         self.field = field
 
 
-class Wish(Struct, frozen=True):
+class SilenceRequest(Struct, frozen=True):
     """`given` is what it is about, by the keys of `KEYS`; `length` a duration ("2h"); `every` makes it recur ("sun
     03:00"); `start` is a moment of local time ("2026-11-24 03:00"), empty = now."""
 
-    kind: MuteKind
+    kind: SilenceKind
     given: Mapping[str, str]
     length: str
     by: str
@@ -55,15 +55,15 @@ class Wish(Struct, frozen=True):
     start: str = ""
 
 
-def mute_of(wish: Wish, now: Millis, zone: tzinfo) -> Mute:
-    """What is stored. Raises `WishError` in words for whoever typed it."""
+def silence_of(wish: SilenceRequest, now: Millis, zone: tzinfo) -> Silence:
+    """What is stored. Raises `SilenceRequestError` in words for whoever typed it."""
     matcher = matcher_of(wish.kind, wish.given)
     lasts = length_of(wish.length)
     every = _every(wish, lasts)
     begins = start_of(wish.start, now, zone)
     ends = begins + (FOREVER if every else lasts)
     why = _clean(wish.why)[:_WHY_MAX]
-    return Mute(0, wish.kind, matcher, begins, ends, wish.by, why, now, every, lasts if every else 0)
+    return Silence(0, wish.kind, matcher, begins, ends, wish.by, why, now, every, lasts if every else 0)
 
 
 def pairs_of(texts: Iterable[str]) -> dict[str, str]:
@@ -72,28 +72,30 @@ def pairs_of(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise WishError("match", f"{text!r}: write KEY=VALUE, such as site=garage")
+            raise SilenceRequestError("match", f"{text!r}: write KEY=VALUE, such as site=garage")
         found[key] = value
     return found
 
 
-def matcher_of(kind: MuteKind, given: Mapping[str, str]) -> Matcher:
+def matcher_of(kind: SilenceKind, given: Mapping[str, str]) -> Matcher:
     """Empty values count as not given; at least one must be."""
     allowed = KEYS[kind]
     found = {}
     for key, text in given.items():
         value = _clean(text)
         if key not in allowed:
-            raise WishError(key, f"'{key}={value[:40]}': write KEY=VALUE, with one of these keys: {', '.join(allowed)}")
+            raise SilenceRequestError(
+                key, f"'{key}={value[:40]}': write KEY=VALUE, with one of these keys: {', '.join(allowed)}"
+            )
         if len(value) > _VALUE_MAX:
-            raise WishError(key, f"{key}: is longer than {_VALUE_MAX} characters")
+            raise SilenceRequestError(key, f"{key}: is longer than {_VALUE_MAX} characters")
         known = _WORDS.get(key)
         if known and value and not _PATTERN.search(value) and value not in known:
-            raise WishError(key, f"'{key}={value[:40]}': known are {', '.join(known)}")
+            raise SilenceRequestError(key, f"'{key}={value[:40]}': known are {', '.join(known)}")
         if value:
             found[key] = value
     if not found:
-        raise WishError("match", f"say what it is about: {', '.join(allowed)}; 'site=*' is everything")
+        raise SilenceRequestError("match", f"say what it is about: {', '.join(allowed)}; 'site=*' is everything")
     return Matcher(**found)
 
 
@@ -101,9 +103,9 @@ def length_of(text: str) -> Millis:
     try:
         lasts = parse_duration(_clean(text)) // timedelta(milliseconds=1)
     except ValueError as exc:
-        raise WishError("length", f"how long: {exc} (got {text[:40]!r})") from None
+        raise SilenceRequestError("length", f"how long: {exc} (got {text[:40]!r})") from None
     if not 0 < lasts <= _LONGEST:
-        raise WishError("length", "how long: should be more than nothing and at most a year")
+        raise SilenceRequestError("length", "how long: should be more than nothing and at most a year")
     return lasts
 
 
@@ -115,14 +117,14 @@ def start_of(text: str, now: Millis, zone: tzinfo) -> Millis:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise WishError("start", f"begin: write it as '2026-11-24 03:00' (got {text[:40]!r})") from None
+        raise SilenceRequestError("start", f"begin: write it as '2026-11-24 03:00' (got {text[:40]!r})") from None
     # The minute that is running can be chosen, and has begun already.
     earliest = now - _MINUTE
     at = round(moment.timestamp() * 1000) if moment.tzinfo else next_moment_of(moment, earliest, zone)
     if at < earliest:
-        raise WishError("start", f"begin: {text[:40]} is past, it is {shown(now, zone)}")
+        raise SilenceRequestError("start", f"begin: {text[:40]} is past, it is {shown(now, zone)}")
     if at > now + _LATEST:
-        raise WishError("start", "begin: is more than a year ahead")
+        raise SilenceRequestError("start", "begin: is more than a year ahead")
     return max(at, now)
 
 
@@ -166,16 +168,16 @@ def breadths(incident: Incident, host: str) -> list[Breadth]:
     return [each for each in Breadth if known[each]]
 
 
-def _every(wish: Wish, lasts: Millis) -> str:
+def _every(wish: SilenceRequest, lasts: Millis) -> str:
     every = _clean(wish.every)
     if not every:
         return ""
     try:
         check_every(every)
     except ValueError as exc:
-        raise WishError("every", f"every: {exc}") from None
+        raise SilenceRequestError("every", f"every: {exc}") from None
     if lasts >= (7 * _DAY if every[:3] in DAYS else _DAY):
-        raise WishError("length", "how long: it would begin again before it has ended")
+        raise SilenceRequestError("length", "how long: it would begin again before it has ended")
     return every
 
 
