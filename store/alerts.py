@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from alerts.book import Decision
 from alerts.engine import Start, StepResult
 from alerts.incident import Acknowledged, Incident
-from alerts.node_history import NodeHistory
+from alerts.node_history import CardHistory, NodeHistory
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import marks, reader, silences
@@ -89,6 +89,15 @@ _incident = msgspec.json.Decoder(Incident)
 _history = msgspec.json.Decoder(NodeHistory)
 
 
+class _Cards(msgspec.Struct, frozen=True):
+    """Of a trail only these: a fifth of the cost."""
+
+    cards: tuple[CardHistory, ...] = ()
+
+
+_cards = msgspec.json.Decoder(_Cards)
+
+
 def start(work: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
     """All that an engine needs to go on where the last one was, and the last numbers of decisions and messages.
 
@@ -121,6 +130,11 @@ def save(work: Transaction, outcome: StepResult, next_decision: int) -> int:
     decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
     work.run_many(_SAVE_DECISION, decisions)
     return next_decision + len(decisions) - 1
+
+
+def cards(work: Transaction) -> dict[NodeId, tuple[CardHistory, ...]]:
+    """Each node's, those included that cannot be read at the moment, or are away for less than a day."""
+    return {NodeId(site, node): _cards_of(detail) for site, node, detail in work.rows(_TRAILS)}
 
 
 def add_decision(work: Transaction, decision: Decision, number: int) -> None:
@@ -199,12 +213,19 @@ def _decision(decision: Decision, number: int) -> Row:
     return (number, decision.incident, decision.at, decision.what, storable(decision.why, 1000))
 
 
+# What another version wrote and this one cannot read is learned anew.
 def _trail_of(detail: str) -> NodeHistory:
-    """What another version wrote and this one cannot read is learned anew."""
     try:
         return _history.decode(detail)
     except msgspec.DecodeError:
         return NodeHistory()
+
+
+def _cards_of(detail: str) -> tuple[CardHistory, ...]:
+    try:
+        return _cards.decode(detail).cards
+    except msgspec.DecodeError:
+        return ()
 
 
 def _row(incident: Incident) -> Row:

@@ -63,6 +63,7 @@ class NodeModel(Model):
     day_refused = BigIntegerField(default=0)
     contested_at = BigIntegerField(null=True)  # when two publishers of it were last seen
     contest = TextField(default="")  # by what
+    origin = TextField(null=True)  # `<site>/<node>` as which it was first known, where it was moved since
 
     class Meta:
         table_name = "node"

@@ -29,8 +29,12 @@ _RESTORE = "UPDATE node SET retired_at = NULL WHERE site = ? AND node = ? AND re
 _FORGET_UNSEEN = "DELETE FROM node WHERE site = ? AND node = ? AND first_seen_at IS NULL"
 _MOVE = """
 UPDATE node SET site = ?, enrolled_at = ?, session = 0, other_session = 0, generation = 0,
-    state = CASE WHEN state IS NULL THEN NULL ELSE ? END, state_at = ?, reason = ?
+    state = CASE WHEN state IS NULL THEN NULL ELSE ? END, state_at = ?, reason = ?, origin = coalesce(origin, ?)
 WHERE site = ? AND node = ? RETURNING id, state, interval
+"""
+_ORIGINS = """
+SELECT site, node, id, origin FROM node
+WHERE origin IS NOT NULL OR site || '/' || node IN (SELECT origin FROM node WHERE origin IS NOT NULL)
 """
 _PAST_INCIDENTS = "SELECT id, detail FROM incident WHERE scope = 'node' AND site = ? AND name = ? AND live = 0"
 _MOVE_INCIDENT = "UPDATE incident SET site = ?, detail = ? WHERE id = ?"
@@ -106,7 +110,8 @@ def move(work: Transaction, node: NodeId, site: str, now: Millis) -> None:
     if one(work, target):
         raise NotDone(f"node {target}: is there already; choose another site, or retire and rename that one first")
     reason = f"{REVOKED}: moved here from {node.site}, it waits for its new join token"
-    moved = work.rows(_MOVE, (site, now, NodeState.OFFLINE.value, now, reason, node.site, node.node))
+    origin = origins(work).get(node, str(node))
+    moved = work.rows(_MOVE, (site, now, NodeState.OFFLINE.value, now, reason, origin, node.site, node.node))
     changes.record(work, [(number, now, state, reason, interval) for number, state, interval in moved if state])
     for number, detail in work.rows(_PAST_INCIDENTS, (node.site, node.node)):
         incident = _incident.decode(detail)
@@ -116,6 +121,15 @@ def move(work: Transaction, node: NodeId, site: str, now: Millis) -> None:
     # What the rig said in its last second under the old name is still on its way; it must not show up as a new node.
     add_nodes(work, [(node, None)])
     work.run(_RETIRE, (now, node.site, node.node))
+
+
+def origins(work: Transaction) -> dict[NodeId, str]:
+    """As which nodes were first known, of those for which that is not their name: they were moved, or bear the name of
+    one that was."""
+    return {
+        NodeId(site, node): f"{site}/{node}/{number}" if origin is None else origin
+        for site, node, number, origin in work.rows(_ORIGINS)
+    }
 
 
 def _changed(work: Transaction, rows: int, node: NodeId) -> None:

@@ -7,7 +7,6 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 
 from alerts.quota import Quota
@@ -15,7 +14,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.master import master_key, node_access
-from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, MqttLogin, MqttMessage
+from rigwatch.mqtt import MqttMessage
 from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.settings.fingerprint import FINGERPRINTS
@@ -25,7 +24,7 @@ from rigwatch.validity import expiring
 from store import open_store
 from subscriber.alert_service import AlertService, link_of
 from subscriber.chores import Chores
-from subscriber.feed.publisher import Feed
+from subscriber.feed.setup import Broker, feeds_of
 from subscriber.login import endpoint_of, login_of
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
@@ -81,11 +80,15 @@ async def subscribe(
         watch = alerting.watch
         pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock)
         chores = Chores(worker, session, registry, outage=outage, clock=clock, name=login.client_id)
-        feed = Feed(
-            settings.feed, worker, open_connection=partial(_open_feed, endpoint, login), turn=watch, clock=clock,
-            link=link_of(settings),
-        )  # fmt: skip
-        alerting.followers.append(lambda taken: feed.link_to(link_of(taken)))
+        feeds = feeds_of(
+            settings.feed, home, Broker(endpoint, login), worker, turn=watch, clock=clock, link=link_of(settings)
+        )
+
+        def link_to(taken: ServerSettings) -> None:
+            for feed in feeds:
+                feed.link_to(link_of(taken))
+
+        alerting.followers.append(link_to)
         key = master.service_password(FINGERPRINTS)
         renewal = Renewal(
             settings, alerting, source=SettingsSource(home.server_toml, load or (lambda: settings), key), worker=worker,
@@ -100,7 +103,7 @@ async def subscribe(
                     tasks.create_task(chores.beat(), name="beat"),
                     tasks.create_task(chores.prune(settings.database.keep), name="prune"),
                     tasks.create_task(watch.run(), name="alerts"),
-                    tasks.create_task(feed.run(), name="feed"),
+                    *(tasks.create_task(feed.run(), name="feed") for feed in feeds),
                     tasks.create_task(renewal.run(), name="settings"),
                     *(tasks.create_task(each(), name=name) for name, each in alerting.tasks().items()),
                 ]
@@ -132,14 +135,6 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     import uvloop  # noqa: PLC0415 - not there on Windows
 
     return uvloop.new_event_loop()
-
-
-async def _open_feed(
-    endpoint: Endpoint, login: MqttLogin, on_message: Callable[[MqttMessage], None], will: LastWill
-) -> MqttConnection:
-    """The subscriber's account once more: its own connection must not carry a will that tells of the feed."""
-    own = replace(login, client_id=f"{login.client_id}.feed")
-    return await MqttConnection.open(endpoint, own, on_message=on_message, will=will)
 
 
 def _tune() -> None:

@@ -18,7 +18,7 @@ const keyId = (sealKey) => createHash("sha256").update("rigwatch key id").update
 // Names, topics, tokens
 const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 const name = (text) => (NAME.test(text) && !text.endsWith("\n") ? text : refuse("name"));
-const CHANNELS = ["status", "report", "ack", "state", "availability"];
+const CHANNELS = ["status", "report", "ack", "state", "availability", "incident"];
 function parseTopic(topic) {
   const [app, version, site, node, channel, ...more] = topic.split("/");
   if (app !== "rigwatch" || version !== "v1" || more.length || !CHANNELS.includes(channel)) refuse("topic");

@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from rigwatch.endpoint import Endpoint
 from rigwatch.errors import SettingsError
 from rigwatch.home import Home
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret, SettingPlace, between, build, overlay, read_toml
+from rigwatch.topics import PREFIX
 
 PUBLISHER_SECTIONS = frozenset({"nodes", "outbox"})
 """Sections of `publisher.toml`, whose overrides may stand in the same environment."""
@@ -145,15 +147,36 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"trusted_proxies: {exc}; write addresses or networks, such as '10.0.0.0/8'") from None
 
 
+Discovery = Literal["device", "component"]
+Prefix = Annotated[str, Meta(max_length=100, pattern=r"^[^/#+$\s][^#+\s]*[^/#+\s]$")]
+"""The beginning of topics."""
+
+
 class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What third parties may read on the broker, in plain: the state tree, and Home Assistant's discovery of it."""
+    """What third parties may read on the broker, in plain: the state tree, and Home Assistant's discovery of it.
+
+    `broker` is another one that gets the same, below prefixes of its own; `broker_ca` the authority to trust there
+    (PEM, relative to the home), the system's where it is empty.
+    """
 
     state: bool = False
     homeassistant: bool = False
+    discovery: Discovery = "device"
+    broker: Secret = Secret()
+    broker_ca: str = ""
+    topic_prefix: Prefix = PREFIX
+    discovery_prefix: Prefix = "homeassistant"
 
     def __post_init__(self) -> None:
         if self.homeassistant and not self.state:
             raise ValueError("homeassistant shows the state tree, so it needs state = true as well")
+        if self.broker and not self.state:
+            raise ValueError("broker gets the state tree, so it needs state = true as well")
+        if self.broker:
+            try:
+                Endpoint.parse(self.broker)
+            except SettingsError:
+                raise ValueError("broker should look like 'mqtts://user:password@broker.example:8883'") from None
 
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,6 +188,19 @@ class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     web: WebSettings = WebSettings()
     alerts: AlertSettings = AlertSettings()
     feed: FeedSettings = FeedSettings()
+
+    def __post_init__(self) -> None:
+        external = self.broker.url if self.broker.mode == "external" else ""
+        if self.feed.broker and self.feed.topic_prefix == PREFIX and _is_one_broker(external, self.feed.broker):
+            raise ValueError("feed.broker is broker.url, where the state tree is already; take feed.broker out")
+
+
+def _is_one_broker(url: str, other: str) -> bool:
+    try:
+        return bool(url) and Endpoint.parse(url) == Endpoint.parse(other)
+    except SettingsError:
+        # Said where it is used.
+        return False
 
 
 def load_server(home: Home, environ: Mapping[str, str]) -> ServerSettings:

@@ -1,113 +1,209 @@
-"""Home Assistant's MQTT discovery: one retained device a node, whose entities read the plain state tree. Pure.
+"""Home Assistant's MQTT discovery: a device for each node and one for the server, whose entities read the plain state
+tree. It sends nothing.
 
-The form is that of device discovery (`homeassistant/device/<object id>/config`), as Home Assistant 2026.2 reads it.
+Two forms (`docs/consumers.md`): one message a device, which Home Assistant reads since 2024.11, and one an entity,
+which older ones and other programs read. Both as Home Assistant 2026.2 (`components/mqtt/discovery.py`) and 2024.3
+read them. An entity's identity is the same in both, and stays when its node is moved.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 
 from alerts.facts import NodeFacts
+from alerts.node_history import CardHistory
 from rigwatch import __version__
-from rigwatch.figures import Gpu
-from rigwatch.topics import SERVER_STATUS, NodeId, TopicLevel, topic_of
-from subscriber.feed.tree import Tree, gpu_key
+from rigwatch.settings.server import Discovery
+from rigwatch.topics import PREFIX, TopicLevel
+from subscriber.feed.entities import PLATFORMS, Entity, of_node, of_server
+from subscriber.feed.places import Places
+from subscriber.feed.sight import Seen
+from subscriber.feed.tree import Tree, origin_of
 
-PREFIX: Final = "homeassistant"
-ALL_DEVICES: Final = f"{PREFIX}/device/+/config"
-_OURS: Final = re.compile(rf"{PREFIX}/device/rigwatch_[a-z0-9_-]+/config")
+MIGRATE: Final = b'{"migrate_discovery":true}'
+"""Said on the topics of one form before the other is published, so that nothing is forgotten there meanwhile."""
+
+_REMOVED_MAX: Final = 200
+_NOT_IN_AN_ID: Final = re.compile(r"[^a-zA-Z0-9]+")
+# A node is silent after three intervals; a figure must not run out before that is known.
+_EXPIRES_AFTER: Final = 4
+_EXPIRES_LEAST_S: Final = 60
+_SECOND: Final = timedelta(seconds=1)
+_encode: Final = msgspec.json.encode
+_ORIGIN: Final = {"name": "rigwatch", "sw": __version__}
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
-    """A sensor over one key of the state. `device_class` is Home Assistant's word; hashrate has none there."""
+class _Device:
+    """`needs` are the topics that must say "online" for a figure of now to be shown, the server's first."""
 
-    key: str
-    name: str
-    unit: str = ""
-    device_class: str = ""
-    rising: bool = False
-    """A counter: Home Assistant keeps its growth."""
-
-
-_ENTITIES: Final = (
-    Entity("hashrate_hs", "Hashrate", "H/s"),
-    Entity("peers", "Peers"),
-    Entity("block", "Block"),
-    Entity("temperature_c", "Temperature", "°C", "temperature"),
-    Entity("power_w", "Power", "W", "power"),
-    Entity("fan_percent", "Fan", "%"),
-    Entity("accepted_shares", "Accepted shares", rising=True),
-    Entity("rejected_shares", "Rejected shares", rising=True),
-)
-_GPU_ENTITIES: Final = (
-    Entity("temperature_c", "temperature", "°C", "temperature"),
-    Entity("power_w", "power", "W", "power"),
-    Entity("fan_percent", "fan", "%"),
-)
+    own: str
+    about: dict[str, Any]
+    state: str
+    incident: str
+    needs: tuple[str, ...]
+    entities: tuple[Entity, ...]
+    expires_s: int = 0
 
 
-def devices_of(nodes: Iterable[NodeFacts], link: str) -> Tree:
-    """One device a node that was ever heard of; `link` is the dashboard's address, empty for none."""
-    return {_topic(facts.id): msgspec.json.encode(_device(facts, link)) for facts in nodes if facts.state is not None}
+class Announcer:
+    """Makes the messages, anew only where something in them has changed: they are large."""
+
+    def __init__(self, places: Places, form: Discovery) -> None:
+        self._places = places
+        self._by_device = form == "device"
+        self._tag = "rigwatch"
+        if places.prefix != PREFIX:
+            # Two servers may tell one Home Assistant; their prefixes differ on that broker.
+            self._tag += "-" + _NOT_IN_AN_ID.sub("-", places.prefix)
+        own = rf"{re.escape(self._tag)}_(?:server|[0-9]+_[a-z0-9_-]+(?:_N[0-9]+)?)"
+        discovery, platforms = re.escape(places.discovery), "|".join(PLATFORMS)
+        self._ours = re.compile(rf"{discovery}/(?:device/(?P<device>{own})|(?:{platforms})/(?P<of>{own})/\w+)/config")
+        self._made: dict[str, tuple[object, Tree]] = {}
+
+    def filters(self) -> Iterable[str]:
+        """Where what was announced before is found, in whichever form."""
+        yield f"{self._places.discovery}/device/+/config"
+        for platform in PLATFORMS:
+            yield f"{self._places.discovery}/{platform}/+/+/config"
+
+    def is_ours(self, topic: str) -> bool:
+        """Whether rigwatch announced this; others' must not be cleared."""
+        return self._ours.fullmatch(topic) is not None
+
+    def is_superseded(self, topic: str) -> bool:
+        """Whether what stands here is announced in the other form now."""
+        match = self._ours.fullmatch(topic)
+        if match is None:
+            return False
+        by_device = match["device"] is not None
+        return by_device != self._by_device and (match["device"] or match["of"]) in self._made
+
+    def announced(self, seen: Seen, kept: Mapping[str, bytes], link: str) -> Tree:
+        """Every node that was ever heard of, and the server. `kept` is what the broker has: entities that were there
+        and are not any more are taken away. `link` is the dashboard's address, empty for none."""
+        before, self._made = self._made, {}
+        tree: Tree = {}
+
+        def add(own: str, depends: object, make: Callable[[], _Device]) -> None:
+            made = before.get(own)
+            if made is None or made[0] != depends:
+                made = depends, self._messages(make(), kept)
+            self._made[own] = made
+            tree.update(made[1])
+
+        for facts in seen.nodes:
+            if facts.state is not None:
+                own, cards = self._id_of(origin_of(seen, facts.id)), tuple(seen.cards.get(facts.id, ()))
+                add(own, _depends(facts, cards, link), lambda: self._node(own, facts, cards, link))  # noqa: B023 - called at once
+        entities = tuple(of_server(seen.nodes))
+        add(f"{self._tag}_server", (entities, link), lambda: self._server(entities, link))
+        return tree
+
+    def _id_of(self, origin: str) -> str:
+        # Names hold no "__" by accident only: the length of the site keeps a_b/c and a/b_c apart.
+        site, node, *number = origin.split("/")
+        return f"{self._tag}_{len(site)}_{site}_{node}" + "".join(f"_N{each}" for each in number)
+
+    def _node(self, own: str, facts: NodeFacts, cards: Iterable[CardHistory], link: str) -> _Device:
+        about = _about(
+            own, facts.title, model=facts.host or "node", version=facts.version, link=_linked(link, f"node/{facts.id}")
+        )
+        return _Device(
+            own,
+            {**about, "sa": facts.id.site, "via_device": f"{self._tag}_server"},
+            state=self._places.of(facts.id, TopicLevel.STATE),
+            incident=self._places.of(facts.id, TopicLevel.INCIDENT),
+            needs=(self._places.server_status, self._places.of(facts.id, TopicLevel.AVAILABILITY)),
+            entities=tuple(of_node(facts, cards)),
+            expires_s=max(_EXPIRES_LEAST_S, round(_EXPIRES_AFTER * facts.interval / _SECOND)),
+        )
+
+    def _server(self, entities: tuple[Entity, ...], link: str) -> _Device:
+        places = self._places
+        name = "rigwatch" if places.prefix == PREFIX else f"rigwatch {places.prefix}"
+        about = _about(f"{self._tag}_server", name, model="server", version=__version__, link=_linked(link, ""))
+        return _Device(
+            about["ids"][0], about, places.server_state, places.server_incident, (places.server_status,), entities
+        )
+
+    def _messages(self, device: _Device, kept: Mapping[str, bytes]) -> Tree:
+        discovery = self._places.discovery
+        parts = {each.key: _component(device, each) for each in device.entities}
+        if not self._by_device:
+            return {
+                f"{discovery}/{part.pop('p')}/{device.own}/{key}/config": _encode(
+                    _shared(device) | part | {"dev": device.about, "o": _ORIGIN}
+                )
+                for key, part in parts.items()
+            }
+        topic = f"{discovery}/device/{device.own}/config"
+        # The form's way to take one away, and for good: it may be read long after.
+        gone = [(key, part) for key, part in _components(kept.get(topic)) if key not in parts][-_REMOVED_MAX:]
+        removed = {key: {"p": part["p"]} for key, part in gone}
+        return {topic: _encode({"dev": device.about, "o": _ORIGIN, **_shared(device), "cmps": parts | removed})}
 
 
-def is_ours(topic: str) -> bool:
-    """Whether rigwatch made this device; others' must not be cleared."""
-    return _OURS.fullmatch(topic) is not None
+def _depends(facts: NodeFacts, cards: Iterable[CardHistory], link: str) -> object:
+    """What a node's messages are made of."""
+    gpus = (facts.sample.gpus if facts.sample else None) or ()
+    named = tuple((card.id, card.name) for card in cards), tuple((gpu.id, gpu.name) for gpu in gpus)
+    return (facts.id, facts.title, facts.host, facts.version, facts.interval, link, *named)
 
 
-def _topic(node: NodeId) -> str:
-    return f"{PREFIX}/device/{_object_id(node)}/config"
+def _about(own: str, name: str, *, model: str, version: str, link: str) -> dict[str, Any]:
+    about = {"ids": [own], "name": name, "mf": "rigwatch", "mdl": model, "sw": version, "cu": link}
+    return {key: value for key, value in about.items() if value}
 
 
-def _object_id(node: NodeId) -> str:
-    # Names hold no "__" by accident only: the length of the site keeps a_b/c and a/b_c apart.
-    return f"rigwatch_{len(node.site)}_{node.site}_{node.node}"
+def _linked(link: str, path: str) -> str:
+    return f"{link.rstrip('/')}/{path}" if link else ""
 
 
-def _device(facts: NodeFacts, link: str) -> dict[str, Any]:
-    own = _object_id(facts.id)
-    device = {"ids": [own], "name": facts.title, "mf": "rigwatch", "mdl": facts.host or "node", "sa": facts.id.site}
-    if facts.version:
-        device["sw"] = facts.version
-    if link:
-        device["cu"] = f"{link.rstrip('/')}/node/{facts.id.site}/{facts.id.node}"
-    return {
-        "dev": device,
-        "o": {"name": "rigwatch", "sw": __version__},
-        "avty": [{"t": SERVER_STATUS}, {"t": topic_of(facts.id, TopicLevel.AVAILABILITY)}],
-        "avty_mode": "all",
-        "stat_t": topic_of(facts.id, TopicLevel.STATE),
-        "cmps": _components(facts, own),
+def _shared(device: _Device) -> dict[str, Any]:
+    return {"avty": [{"t": topic} for topic in device.needs], "avty_mode": "all", "stat_t": device.state}
+
+
+def _component(device: _Device, entity: Entity) -> dict[str, Any]:
+    part: dict[str, Any] = {
+        "p": entity.platform,
+        "name": entity.name,
+        "uniq_id": f"{device.own}_{entity.key}",
+        "qos": 1,
     }
+    if entity.platform == "event":
+        part |= {"stat_t": device.incident, "event_types": list(entity.options)}
+    else:
+        # A figure that is not known is unknown there too; without the default it would be an error in its log.
+        part["val_tpl"] = entity.template or f"{{{{ value_json.{entity.key} | default(none) }}}}"
+        part |= _sensor(entity) if entity.platform == "sensor" else {}
+    part |= {"dev_cla": entity.device_class} if entity.device_class else {}
+    part |= {"ent_cat": "diagnostic"} if entity.diagnostic else {}
+    if entity.stays:
+        part["avty"] = [{"t": device.needs[0]}]
+    elif device.expires_s:
+        part["exp_aft"] = device.expires_s
+    return part
 
 
-def _components(facts: NodeFacts, own: str) -> dict[str, Any]:
-    """The usual ones always, so that an entity does not come and go with the miner's mood; GPUs as they are known."""
-    found = {each.key: _sensor(own, each) for each in _ENTITIES}
-    for gpu in (facts.sample.gpus if facts.sample else None) or ():
-        found |= {each.key: _sensor(own, each) for each in _of_gpu(gpu)}
-    return found
+def _sensor(entity: Entity) -> dict[str, Any]:
+    said = {
+        "stat_cla": entity.state_class,
+        "unit_of_meas": entity.unit,
+        "ops": list(entity.options),
+    }
+    part: dict[str, Any] = {key: value for key, value in said.items() if value}
+    return part if entity.precision is None else {**part, "sug_dsp_prc": entity.precision}
 
 
-def _of_gpu(gpu: Gpu) -> Iterable[Entity]:
-    key = gpu_key(gpu)
-    for each in _GPU_ENTITIES:
-        name = f"{gpu.name or 'GPU'} {key[-4:]} {each.name}"
-        yield Entity(f"{key}_{each.key}", name, each.unit, each.device_class)
-
-
-def _sensor(own: str, entity: Entity) -> dict[str, Any]:
-    # A figure that is not known is unknown there too; without the default the template would be an error in its log.
-    value = f"{{{{ value_json.{entity.key} | default(none) }}}}"
-    sensor = {"p": "sensor", "name": entity.name, "uniq_id": f"{own}_{entity.key}", "val_tpl": value, "qos": 1}
-    sensor["stat_cla"] = "total_increasing" if entity.rising else "measurement"
-    if entity.unit:
-        sensor["unit_of_meas"] = entity.unit
-    if entity.device_class:
-        sensor["dev_cla"] = entity.device_class
-    return sensor
+def _components(payload: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Those of a message that was published before, perhaps by another version or by somebody else."""
+    try:
+        parts = msgspec.json.decode(payload or b"{}").get("cmps", {})
+        return [(key, {"p": part["p"]}) for key, part in parts.items() if part["p"] in PLATFORMS]
+    except (msgspec.DecodeError, AttributeError, TypeError, KeyError):
+        return []

@@ -1,39 +1,46 @@
-"""Keeps the plain state tree on the broker as the store has it, over a connection of its own with a will.
+"""Keeps the plain state tree on a broker as the store has it, over a connection of its own with a will.
 
 Its failure costs reports and alerts nothing: it only reads the store, and is tried again.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-from alerts.facts import NodeFacts, ServerFacts
-from alerts.status import is_broker_down
+import msgspec
+
+from alerts.incident import Incident
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
-from rigwatch.errors import RigwatchError, TopicError
+from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
-from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
+from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage, MqttRefused
 from rigwatch.settings.server import FeedSettings
-from rigwatch.topics import SERVER_STATUS, TopicLevel, every, parse_topic
-from store import Store
-from subscriber.feed import homeassistant
-from subscriber.feed.tree import OFFLINE, ONLINE, Tree, tree_of
+from rigwatch.topics import TopicLevel
+from store import Store, alerts
+from subscriber.feed import concerns
+from subscriber.feed.energy import FLEET, Meter
+from subscriber.feed.homeassistant import MIGRATE, Announcer
+from subscriber.feed.places import OWN, Places
+from subscriber.feed.sight import Seen, Sight
+from subscriber.feed.tree import OFFLINE, Tree, origin_of, tree_of
 from subscriber.worker import StoreWorker
 
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
 """How often the store is looked at; so old may the tree be."""
+HEAL_S: Final = 0.1
+"""What somebody else wrote there is put right so soon, and not more often."""
+KEPT_S: Final = 5.0
+"""For so long the broker may take to tell what it keeps."""
 
 _PAUSE_S: Final = 1.0
 _PAUSE_MAX_S: Final = 60.0
 # Fewer than a connection may have in flight; who subscribes at the same moment gets them in portions.
 _AT_ONCE: Final = 1000
-_PLAIN: Final = (TopicLevel.STATE, TopicLevel.AVAILABILITY)
-# The devices also where none is wanted: those of a time when they were are cleared.
-_FILTERS: Final = (*map(every, _PLAIN), SERVER_STATUS, homeassistant.ALL_DEVICES)
 
 Open: TypeAlias = Callable[[Callable[[MqttMessage], None], LastWill], Awaitable[MqttConnection]]
 """Makes a connection that hands on what it receives and leaves this will."""
@@ -46,30 +53,45 @@ class FeedLeadership(Protocol):
     def drives(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """A broker, what stands where on it, and how it is named in the log (empty: rigwatch's own)."""
+
+    open: Open
+    places: Places = OWN
+    where: str = ""
+
+
 class Feed:
-    """Publishes what changed, once a second; what is kept of nodes that are gone is cleared."""
+    """Publishes what changed, once a second; what is kept of nodes that are gone is cleared, and what others change
+    there is put right."""
 
     def __init__(
         self,
         settings: FeedSettings,
         worker: StoreWorker,
+        outlet: Outlet,
         *,
-        open_connection: Open,
+        sight: Sight,
         turn: FeedLeadership,
         clock: Clock,
         link: str,
     ) -> None:
         self._settings = settings
         self._worker = worker
-        self._open = open_connection
+        self._open, self._places, self._where = outlet.open, outlet.places, outlet.where
+        self._sight = sight
         self._turn = turn
         self._clock = clock
         self._link = link
+        self._announcer = Announcer(outlet.places, settings.discovery)
+        self._meter = Meter()
         self._kept: Tree = {}
         """What the broker has, as far as it is known."""
-        self._stamp: tuple[int, ...] = ()
-        self._nodes: list[NodeFacts] = []
-        self._denied = False
+        self._told: dict[int, Incident | None] = {}
+        """Incidents that third parties take to be open; None where only the number is known."""
+        self._heard_itself = asyncio.Event()
+        self._spoilt = asyncio.Event()
         self._failure = ""
 
     def link_to(self, link: str) -> None:
@@ -87,87 +109,139 @@ class Feed:
                     backoff.reset()
             except RigwatchError as exc:
                 if str(exc) != self._failure:
-                    log.warning("the plain state tree is not published: %s, trying again", exc)
+                    log.warning("the plain state tree is not published%s: %s, trying again", self._where, exc)
                 self._failure = str(exc)
                 pause = backoff.delay()
             except Exception:
                 # A defect here must not end the subscriber: reports and alerts matter more than the tree.
-                log.exception("the plain state tree is not published for a while")
+                log.exception("the plain state tree is not published%s for a while", self._where)
                 pause = _PAUSE_MAX_S
             await self._clock.sleep(pause)
 
     async def _serve(self) -> None:
         """One connection's life; ends without an error when another subscriber takes over."""
-        self._kept, self._stamp, self._denied = {}, (), False
-        connection = await self._open(self._note, LastWill(SERVER_STATUS, OFFLINE))
+        self._kept, self._told = {}, {}
+        self._heard_itself.clear()
+        connection = await self._open(self._note, LastWill(self._places.server_status, OFFLINE))
         try:
-            await connection.subscribe(*_FILTERS)
-            await connection.publish(SERVER_STATUS, ONLINE, retain=True)
-            log.info("the plain state tree is published")
+            await self._recall(connection)
+            log.info("the plain state tree is published%s", self._where)
             self._failure = ""
             while self._turn.drives and not connection.lost.done():
-                if self._denied:
-                    self._denied = False
-                    await connection.publish(SERVER_STATUS, ONLINE, retain=True)
+                self._spoilt.clear()
                 await self._bring_up_to_date(connection)
-                await first_of(connection.lost, self._clock.sleep(LOOK_S))
+                await self._pause(connection)
             if not self._turn.drives and not connection.lost.done():
                 return
             raise RigwatchError(f"the connection ended: {await connection.lost}")
         finally:
             await self._say_goodbye(connection)
 
+    async def _recall(self, connection: MqttConnection) -> None:
+        """Learns what the broker keeps from before. Its answer to what is published after the subscriptions comes
+        behind all of it (MQTT 3.1.1, §4.6)."""
+        await connection.subscribe(*self._places.kept())
+        try:
+            await connection.subscribe(*self._announcer.filters())
+        except MqttRefused as exc:
+            log.info("what was announced to Home Assistant before is not cleared%s reason=%s", self._where, exc)
+        # Until the tree is as it should be, it is not kept up to date.
+        self._kept[self._places.server_status] = OFFLINE
+        await connection.publish(self._places.server_status, OFFLINE, retain=True)
+        await first_of(connection.lost, self._heard_itself.wait(), self._clock.sleep(KEPT_S))
+        self._told = dict.fromkeys(concerns.read_list(self._kept.get(self._places.server_incidents)))
+
     def _note(self, message: MqttMessage) -> None:
-        """What the broker keeps from before, and the late will of whoever published the tree before us."""
-        if message.topic == SERVER_STATUS:
-            self._denied = self._denied or message.payload == OFFLINE
-        elif message.retained and message.payload and _is_ours(message.topic):
-            self._kept.setdefault(message.topic, message.payload)
+        """What the broker keeps from before; our own words, as they come back; and what others write there."""
+        topic, payload = message.topic, message.payload
+        if not (self._places.is_kept(topic) or self._announcer.is_ours(topic)):
+            return
+        if message.retained:
+            self._kept.setdefault(topic, payload)
+            return
+        if topic == self._places.server_status and payload == OFFLINE:
+            self._heard_itself.set()
+        if self._kept.get(topic, b"") != payload:
+            # Ours, of a moment ago, or somebody else's: it is what the broker has, and the next look puts it right.
+            self._kept[topic] = payload
+            self._spoilt.set()
 
     async def _bring_up_to_date(self, connection: MqttConnection) -> None:
-        wanted = await self._wanted()
+        seen = await self._worker.do(lambda store: self._sight.look(store, self._clock.now()))
+        wanted = self._wanted(seen)
         if wanted is None:
+            await self._publish(connection, {self._places.server_status: OFFLINE})
             return
-        changed = [(topic, payload) for topic, payload in wanted.items() if self._kept.get(topic) != payload]
-        gone = [(topic, b"") for topic in self._kept.keys() - wanted.keys()]
-        work = [*changed, *gone]
-        for start in range(0, len(work), _AT_ONCE):
-            part = work[start : start + _AT_ONCE]
-            await asyncio.gather(*(connection.publish(topic, payload, retain=True) for topic, payload in part))
-        # What the broker kept of nodes that are gone may have arrived meanwhile; it is cleared with the next look.
-        for topic, _ in gone:
-            del self._kept[topic]
-        self._kept |= wanted
+        await self._tell_of_incidents(connection, seen.incidents)
+        gone = self._kept.keys() - wanted.keys()
+        await self._publish(connection, dict.fromkeys(filter(self._announcer.is_superseded, gone), MIGRATE))
+        status = self._places.server_status
+        await self._publish(connection, {topic: payload for topic, payload in wanted.items() if topic != status})
+        await self._publish(connection, dict.fromkeys(gone, b""))
+        for topic in gone:
+            self._kept.pop(topic, None)
+        await self._publish(connection, {status: wanted[status]})
 
-    async def _wanted(self) -> Tree | None:
-        """None while the subscriber itself does not see the nodes: the tree then stays as it is."""
-        server = await self._worker.do(self._read)
-        now = self._clock.now()
-        if is_broker_down(server, now):
-            return None
-        wanted = tree_of(self._nodes, server, now)
-        if self._settings.homeassistant:
-            wanted |= homeassistant.devices_of(self._nodes, self._link)
+    def _wanted(self, seen: Seen) -> Tree | None:
+        if not self._meter.knows(FLEET):
+            self._meter.recall(FLEET, _read(self._kept.get(self._places.server_state)))
+        for facts in seen.nodes:
+            origin = origin_of(seen, facts.id)
+            if not self._meter.knows(origin):
+                self._meter.recall(origin, _read(self._kept.get(self._places.of(facts.id, TopicLevel.STATE))))
+            self._meter.take(origin, facts)
+        wanted = tree_of(seen, self._places, self._meter, self._clock.now())
+        if wanted is not None and self._settings.homeassistant:
+            wanted |= self._announcer.announced(seen, self._kept, self._link)
         return wanted
 
-    def _read(self, store: Store) -> ServerFacts:
-        """The nodes are read when something has changed; with 1000 nodes 10 ms, else 0.3."""
-        stamp = store.stamp()
-        if stamp != self._stamp:
-            self._nodes, self._stamp = store.nodes(), stamp
-        return store.server()
+    async def _publish(self, connection: MqttConnection, wanted: Mapping[str, bytes]) -> None:
+        """What the broker does not have yet."""
+        work = [(topic, payload) for topic, payload in wanted.items() if self._kept.get(topic, b"") != payload]
+        for start in range(0, len(work), _AT_ONCE):
+            part = work[start : start + _AT_ONCE]
+            self._kept |= part
+            await asyncio.gather(*(connection.publish(topic, payload, retain=True) for topic, payload in part))
+
+    async def _tell_of_incidents(self, connection: MqttConnection, incidents: Sequence[Incident]) -> None:
+        """Each at least once: the list of open ones is published only afterwards, and is where the next one begins."""
+        now = {each.id: each for each in incidents}
+        events = [("opened", each) for number, each in now.items() if number not in self._told]
+        for number, each in now.items():
+            before = self._told.get(number)
+            if before is not None and each.acknowledged and not before.acknowledged:
+                events.append(("acknowledged", each))
+        over = [number for number in self._told if number not in now]
+        if over:
+            events += [("closed", each) for each in await self._worker.ask(lambda store: _stored(store, over))]
+        for start in range(0, len(events), _AT_ONCE):
+            part = [
+                (concerns.topic_of(self._places, each), concerns.payload_of(kind, each))
+                for kind, each in events[start : start + _AT_ONCE]
+            ]
+            await asyncio.gather(*(connection.publish(topic, payload) for topic, payload in part))
+        self._told = dict(now)
 
     async def _say_goodbye(self, connection: MqttConnection) -> None:
         # A clean end sends no will, so it is said here; who takes over says "online" afterwards.
         if not connection.lost.done():
-            connection.publish(SERVER_STATUS, OFFLINE, retain=True)
+            connection.publish(self._places.server_status, OFFLINE, retain=True)
         await connection.close()
 
+    async def _pause(self, connection: MqttConnection) -> None:
+        """Until the next look; shortly, where somebody has changed what is there."""
+        await first_of(connection.lost, self._spoilt.wait(), self._clock.sleep(LOOK_S))
+        if self._spoilt.is_set():
+            await first_of(connection.lost, self._clock.sleep(HEAL_S))
 
-def _is_ours(topic: str) -> bool:
-    if homeassistant.is_ours(topic):
-        return True
+
+def _read(payload: bytes | None) -> Mapping[str, object]:
     try:
-        return parse_topic(topic)[1] in _PLAIN
-    except TopicError:
-        return False
+        state = msgspec.json.decode(payload or b"{}")
+    except msgspec.DecodeError:
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _stored(store: Store, numbers: Iterable[int]) -> list[Incident]:
+    return store.look(lambda work: [each for number in numbers if (each := alerts.one(work, number)) is not None])

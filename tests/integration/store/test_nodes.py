@@ -86,6 +86,24 @@ def test_the_last_words_under_the_old_name_are_no_new_node(known: Store) -> None
     assert [str(each.id) for each in known.nodes()] == ["garage/rig1"]
 
 
+def test_it_is_told_as_what_a_moved_node_was_first_known(known: Store) -> None:
+    assert known.look(nodes.origins) == {}
+    known.change(lambda work: nodes.move(work, RIG.id, "garage", START))
+    known.change(lambda work: nodes.move(work, NodeId("garage", "rig1"), "barn", START))
+    moved = {node: origin for node, origin in known.look(nodes.origins).items() if node.site == "barn"}
+    assert moved == {NodeId("barn", "rig1"): "main/rig1"}
+
+
+def test_who_gets_the_name_of_a_moved_node_is_not_taken_for_it_also_when_moved(known: Store) -> None:
+    known.change(lambda work: nodes.move(work, RIG.id, "garage", START))
+    known.set_enrolled({RIG.id: START + 1})
+    before = known.look(nodes.origins)[RIG.id]
+    assert before.startswith("main/rig1/")
+    known.change(lambda work: nodes.move(work, RIG.id, "barn", START))
+    origins = known.look(nodes.origins)
+    assert (origins[NodeId("garage", "rig1")], origins[NodeId("barn", "rig1")]) == ("main/rig1", before)
+
+
 def test_a_node_does_not_move_onto_another(known: Store) -> None:
     known.write([rig("rig1", "garage").heard(birth())])
     with pytest.raises(NotDone, match="garage/rig1: is there already"):

@@ -2,20 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 from msgspec.structs import replace
 
 from rigwatch.home import Home
-from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin, MqttMessage
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin
 from rigwatch.settings.server import FeedSettings, ServerSettings
 from rigwatch.topics import SERVER_STATUS
 from store import Store
-from subscriber.feed.publisher import Feed
+from subscriber.feed.publisher import Feed, Outlet
+from subscriber.feed.sight import Sight
 from subscriber.worker import StoreWorker
 from tests.fake_clock import FakeClock
+from tests.integration.subscriber.feed.reader import reading
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
 from tests.mosquitto import Mosquitto
 from tests.rigs import report, rig, sample
@@ -23,34 +22,6 @@ from tests.waiting import eventually_async
 
 STATE, AVAILABILITY = "rigwatch/v1/main/rig1/state", "rigwatch/v1/main/rig1/availability"
 DEVICE = "homeassistant/device/rigwatch_4_main_rig1/config"
-
-
-class Reader:
-    """A third party: the last content of each topic."""
-
-    def __init__(self) -> None:
-        self.tree: dict[str, bytes] = {}
-
-    def take(self, message: MqttMessage) -> None:
-        self.tree[message.topic] = message.payload
-
-    def state(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads(self.tree.get(STATE) or b"{}")
-        return read
-
-
-@asynccontextmanager
-async def reading(port: int) -> AsyncIterator[Reader]:
-    reader = Reader()
-    endpoint, login = Endpoint("127.0.0.1", port), MqttLogin("", "", "third-party")
-    connection = await MqttConnection.open(endpoint, login, on_message=reader.take)
-    try:
-        await connection.subscribe(
-            "rigwatch/v1/+/+/state", "rigwatch/v1/+/+/availability", SERVER_STATUS, "homeassistant/#"
-        )
-        yield reader
-    finally:
-        await connection.close()
 
 
 class Mine:
@@ -73,9 +44,11 @@ async def test_a_third_party_reads_figures_deaths_and_the_end_of_the_server(home
             await eventually_async(lambda: reader.state().get("hashrate_hs") == 1234.5, what="the figure is read")
             assert reader.tree[AVAILABILITY] == b"online"
             assert json.loads(reader.tree[DEVICE])["stat_t"] == STATE
+            assert json.loads(reader.tree["rigwatch/v1/server/state"])["nodes_up"] == 1
             node.connection.abort()
             await eventually_async(lambda: reader.tree[AVAILABILITY] == b"offline", what="the death is read")
             await eventually_async(lambda: reader.state()["status"] == "lost", what="and how it went")
+            assert "hashrate_hs" not in reader.state()
         await eventually_async(lambda: reader.tree[SERVER_STATUS] == b"offline", what="the server says goodbye")
 
 
@@ -112,5 +85,7 @@ async def test_it_ends_at_once_and_connects_to_nothing_where_nobody_asked(local:
     async def never(_on_message: object, _will: object) -> MqttConnection:
         raise AssertionError("it connects")
 
-    feed = Feed(FeedSettings(), StoreWorker(local), open_connection=never, turn=Mine(), clock=FakeClock(), link="")
+    feed = Feed(
+        FeedSettings(), StoreWorker(local), Outlet(never), sight=Sight(), turn=Mine(), clock=FakeClock(), link=""
+    )
     await asyncio.wait_for(feed.run(), timeout=5)

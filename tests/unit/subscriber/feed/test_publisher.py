@@ -9,7 +9,8 @@ from rigwatch.home import Home
 from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
 from rigwatch.settings.server import FeedSettings
 from store import open_store
-from subscriber.feed.publisher import LOOK_S, Feed
+from subscriber.feed.publisher import LOOK_S, Feed, Outlet
+from subscriber.feed.sight import Sight
 from subscriber.worker import StoreWorker
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, rig
@@ -35,7 +36,7 @@ class Slow:
     async def subscribe(self, *filters: str) -> None:
         assert filters
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> asyncio.Future[None]:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
         assert retain
         if topic.endswith("/rig1/state") and not any(known == topic for known, _ in self.published):
             self._tell(MqttMessage(GONE, b"{}", retained=True))
@@ -59,7 +60,9 @@ async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arriv
         return cast("MqttConnection", opened[0])
 
     worker, clock = StoreWorker(store), FakeClock()
-    feed = Feed(FeedSettings(state=True), worker, open_connection=open_connection, turn=Mine(), clock=clock, link="")
+    feed = Feed(
+        FeedSettings(state=True), worker, Outlet(open_connection), sight=Sight(), turn=Mine(), clock=clock, link=""
+    )
     running = asyncio.create_task(feed.run())
 
     async def is_cleared() -> bool:

@@ -1,0 +1,66 @@
+"""Energy from power: what nodes were seen to draw, added up report by report. Pure.
+
+A sample's power is the mean since the one before it. For longer than two intervals without a report nobody knows what
+was drawn, and nothing is added: a counter that stands still is better than one that guesses.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from msgspec import Struct
+
+from alerts.facts import NodeFacts
+from rigwatch.clock import Millis
+
+_LONGEST = 2
+_MS = timedelta(milliseconds=1)
+_KWH = 3.6e9
+"""Watt-milliseconds."""
+
+FLEET = ""
+"""Under this name the counter of all nodes together, which no node takes anything away from when it goes."""
+
+
+class Reading(Struct, frozen=True):
+    """A counter and up to which report it counts."""
+
+    kwh: float
+    at: Millis
+
+
+class Meter:
+    """Counters by the node's origin. They only grow; one that nobody has noted begins at 0."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Reading] = {}
+
+    def knows(self, origin: str) -> bool:
+        return origin in self._of
+
+    def recall(self, origin: str, state: Mapping[str, object]) -> None:
+        """Goes on from what was published before: `state` is that of the node or the fleet."""
+        kwh, at = state.get("energy_kwh"), state.get("reported_at_ms", 0)
+        if isinstance(kwh, int | float) and isinstance(at, int) and not self.knows(origin):
+            self._of[origin] = Reading(float(kwh), at)
+
+    def take(self, origin: str, facts: NodeFacts) -> None:
+        """One more report, or the same once more."""
+        if facts.last_report_at is None or facts.sample is None:
+            return
+        last = self._of.get(origin)
+        if last is not None and facts.last_report_at <= last.at:
+            return
+        drawn = 0.0 if last is None else _drawn(facts, facts.last_report_at - last.at)
+        self._of[origin] = Reading((last.kwh if last else 0.0) + drawn, facts.last_report_at)
+        fleet = self._of.get(FLEET, Reading(0.0, 0))
+        self._of[FLEET] = Reading(fleet.kwh + drawn, fleet.at)
+
+    def kwh(self, origin: str) -> float | None:
+        """To the milliwatt-hour; None where no report was counted."""
+        reading = self._of.get(origin)
+        return None if reading is None else round(reading.kwh, 6)
+
+
+def _drawn(facts: NodeFacts, since: Millis) -> float:
+    power = facts.sample.power if facts.sample else None
+    return 0.0 if power is None else power * min(since, _LONGEST * facts.interval / _MS) / _KWH
