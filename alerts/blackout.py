@@ -1,7 +1,7 @@
 """The incident that the database itself is away: decided like any other, but from memory, and told from memory. Pure.
 
-No table can hold it while it lasts. Whoever drives this hands its letters over at once, and what is over to the store
-when there is one again, for the record: nobody tells of it a second time.
+No table can hold it while it lasts. Its notifications are handed over at once; an incident that is over goes to the
+store when there is one again, for the record, and nobody is told of it a second time.
 """
 
 from collections.abc import Mapping, Sequence

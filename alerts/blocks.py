@@ -45,13 +45,13 @@ def block_stalled(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckR
     block = view.fresh.block
     if chain.highest is None or chain.moved_at is None or chain.highest <= block:
         return no(lambda: f"block {block}, the fleet's highest")
-    patience = round(policy.threshold * MINUTE)
+    timeout = round(policy.threshold * MINUTE)
     waited = view.now - history.block_at
-    if waited > patience and chain.moved_at > history.block_at:
+    if waited > timeout and chain.moved_at > history.block_at:
         evidence = f"at block {block} for {duration(waited)}; the fleet is at {chain.highest}"
-        return yes(evidence, history.block_at + patience)
+        return yes(evidence, history.block_at + timeout)
     # Once the time is over, only a block of somebody else changes the answer.
-    return no(lambda: f"block {block}", check_at=history.block_at + patience + 1 if waited <= patience else None)
+    return no(lambda: f"block {block}", check_at=history.block_at + timeout + 1 if waited <= timeout else None)
 
 
 def fork(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001

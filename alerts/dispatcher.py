@@ -26,7 +26,7 @@ _BEGINNINGS = frozenset({NotificationKind.FIRST, NotificationKind.FLAPPING})
 
 
 class Dispatcher:
-    """Writes the letters of a step."""
+    """Writes the notifications of a step."""
 
     def __init__(self, book: Book, fleet: FleetFacts, policy: Policy, routes: Sequence[Route], *, link: str) -> None:
         self._book = book
@@ -61,7 +61,7 @@ class Dispatcher:
             known.pop(node, None)
 
     def speak(self, now: Millis) -> tuple[Notification, ...]:
-        """The letters of this moment."""
+        """The notifications of this moment."""
         self._notifications = []
         # Of groups, and of the server's own parts, each is told by itself.
         at_once: defaultdict[tuple[Rule, NotificationKind, int], list[_Unit]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The alerts of a whole fleet, in memory: facts and a moment go in, incidents, reasons and letters come out.
+"""The alerts of a whole fleet, in memory: facts and a moment go in, incidents, reasons and notifications come out.
 
 No database, no network and no clock: whoever drives it stores what `step` gives, in one transaction, before it is sent.
 Cost follows what changed and what is due, not the size of the fleet: about 60 µs a node that reported.
@@ -40,7 +40,7 @@ _FLEET_LOOK: Millis = SECOND
 _SERVER = Subject(Scope.SERVER)
 _NO_TRAIL = NodeHistory()
 _NO_CHAIN = Chain()
-# Of nodes that report more often, so much of a trail is lost when the process is killed; it goes on from the rest.
+# Of nodes that report more often, so much of a history is lost when the process is killed; it goes on from the rest.
 _SAVE_EVERY: Millis = 10 * SECOND
 
 

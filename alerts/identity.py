@@ -14,7 +14,7 @@ from rigwatch.messages import Sample
 
 
 def identified(history: NodeHistory, facts: NodeFacts, sample: Sample) -> NodeHistory:
-    """The trail to go on with: its own, or that of a machine of which nothing is known yet."""
+    """The history to go on with: its own, or that of a machine of which nothing is known yet."""
     if sample.at <= history.at:
         return history
     if not history.host or not facts.host:

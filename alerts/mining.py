@@ -77,13 +77,13 @@ def no_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckRes
         return UNKNOWN
     if is_open and not history.shared:
         return CheckResult(Holds.UNKNOWN, "the miner was started anew, and has no share yet")
-    patience = history.waits.patience(policy.threshold)
+    timeout = history.waits.timeout(policy.threshold)
     waited = view.now - share_at
-    if waited > patience:
+    if waited > timeout:
         known = f"{history.waits.count:.0f} share{'' if history.waits.count == 1 else 's'}"
         baseline = f"usually one every {duration(round(history.waits.baseline))} (by {known})"
-        return yes(f"no accepted share for {duration(waited)}, {baseline}", share_at + patience)
-    return no(lambda: f"last accepted share {duration(waited)} ago", check_at=share_at + patience + 1)
+        return yes(f"no accepted share for {duration(waited)}, {baseline}", share_at + timeout)
+    return no(lambda: f"last accepted share {duration(waited)} ago", check_at=share_at + timeout + 1)
 
 
 def rejected_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001

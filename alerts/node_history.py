@@ -76,7 +76,7 @@ class NodeHistory(Struct, frozen=True, omit_defaults=True):
 
 
 def follow(history: NodeHistory, sample: Sample) -> NodeHistory:
-    """The trail after one more live sample; one that is not newer than the last changes nothing."""
+    """The history after one more live sample; one that is not newer than the last changes nothing."""
     if sample.at <= history.at:
         return history
     history = _follow_block(history, sample)

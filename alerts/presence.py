@@ -51,10 +51,10 @@ def silent(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult: 
         return moot(_state(facts.state)()) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
     connected_at, reported_at = view.server.connected_at or 0, facts.last_report_at or 0
     heard_at = max(reported_at, facts.state_at or 0, connected_at)
-    patience = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // _MILLISECOND)))
+    timeout = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // _MILLISECOND)))
     # What was connected to a broker that went away needs as long as a lost node to come back to the next one.
     returns_until = connected_at + view.grace if heard_at == connected_at and not _open else 0
-    due = max(heard_at + patience, returns_until)
+    due = max(heard_at + timeout, returns_until)
     if view.now > due:
         interval = duration(facts.interval // _MILLISECOND)
         return yes(f"connected, but no report for {duration(view.now - heard_at)}, should be one every {interval}", due)

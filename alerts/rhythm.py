@@ -32,7 +32,7 @@ class Rhythm(Struct, frozen=True, omit_defaults=True):
         """The mean wait (ms); of something that was never seen, for ever."""
         return self.time / self.count if self.count else _LONGEST
 
-    def patience(self, exponent: float) -> Millis:
+    def timeout(self, exponent: float) -> Millis:
         """The wait that is exceeded once in exp(exponent) times."""
         if not self.count:
             return _LONGEST
@@ -40,13 +40,13 @@ class Rhythm(Struct, frozen=True, omit_defaults=True):
 
     def after(self, waited: Millis, gained: int) -> "Rhythm":
         """With so many more that came within this time. After a wait beyond belief, all is learned anew."""
-        if gained and waited / gained > self.patience(BEYOND_BELIEF):
+        if gained and waited / gained > self.timeout(BEYOND_BELIEF):
             return Rhythm()
         return self._with(waited, gained)
 
     def broken_off(self, waited: Millis) -> "Rhythm":
         """With a wait of which nobody will know the end."""
-        return Rhythm() if waited > self.patience(BEYOND_BELIEF) else self._with(waited, 0)
+        return Rhythm() if waited > self.timeout(BEYOND_BELIEF) else self._with(waited, 0)
 
     def _with(self, waited: Millis, gained: int) -> "Rhythm":
         count, time = self.count + gained, self.time + max(waited, 0)

@@ -55,15 +55,15 @@ class SilenceRequest(Struct, frozen=True):
     start: str = ""
 
 
-def silence_of(wish: SilenceRequest, now: Millis, zone: tzinfo) -> Silence:
+def silence_of(request: SilenceRequest, now: Millis, zone: tzinfo) -> Silence:
     """What is stored. Raises `SilenceRequestError` in words for whoever typed it."""
-    matcher = matcher_of(wish.kind, wish.given)
-    lasts = length_of(wish.length)
-    every = _every(wish, lasts)
-    begins = start_of(wish.start, now, zone)
+    matcher = matcher_of(request.kind, request.given)
+    lasts = length_of(request.length)
+    every = _every(request, lasts)
+    begins = start_of(request.start, now, zone)
     ends = begins + (FOREVER if every else lasts)
-    why = _clean(wish.why)[:_WHY_MAX]
-    return Silence(0, wish.kind, matcher, begins, ends, wish.by, why, now, every, lasts if every else 0)
+    why = _clean(request.why)[:_WHY_MAX]
+    return Silence(0, request.kind, matcher, begins, ends, request.by, why, now, every, lasts if every else 0)
 
 
 def pairs_of(texts: Iterable[str]) -> dict[str, str]:
@@ -168,8 +168,8 @@ def breadths(incident: Incident, host: str) -> list[Breadth]:
     return [each for each in Breadth if known[each]]
 
 
-def _every(wish: SilenceRequest, lasts: Millis) -> str:
-    every = _clean(wish.every)
+def _every(request: SilenceRequest, lasts: Millis) -> str:
+    every = _clean(request.every)
     if not every:
         return ""
     try:

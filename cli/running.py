@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from store import Store
 
 ALIVE_MS: Final = 10_000
-PATIENCE_S: Final = 6.0
+ANSWER_TIMEOUT_S: Final = 6.0
 """How long a subscriber may take to take over what was written just now."""
 
 
@@ -72,7 +72,7 @@ def difference(call: Invocation, settings: ServerSettings, store: "Store", chann
 
 def settled(look: Callable[[], Difference]) -> Difference:
     """What is left after the subscriber has had its time to take over what was written just now."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while True:
         found = look()
         if not (found.live or found.channels) or found.problem or time.monotonic() > deadline:

@@ -4,8 +4,8 @@ A sample goes out, and stays in flight until the subscriber has acked its n, its
 the connection is lost. The newest sample is *live*: it goes at once, whatever else is under way. Everything else is
 *history*: batches, newest first, one at a time, so that a long backlog never stands in front of a live sample; a few
 at a time as long as acks come within `QUICK`, which says that the way is wide. A report without an ack (the subscriber
-is away) is sent again with history, at intervals that double from `PATIENCE` to `PATIENCE_MAX`; one ack and history
-flows again as fast as it is acked.
+is away) is sent again with history, at intervals that double from `ACK_TIMEOUT_S` to `ACK_TIMEOUT_MAX_S`; one ack and
+history flows again as fast as it is acked.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,9 +16,9 @@ from typing import Final
 from rigwatch.backoff import doubled
 from rigwatch.messages import SAMPLES_MAX
 
-PATIENCE: Final = 20.0
+ACK_TIMEOUT_S: Final = 20.0
 """Seconds from the broker's receipt of a report to the time when its ack counts as missing."""
-PATIENCE_MAX: Final = 600.0
+ACK_TIMEOUT_MAX_S: Final = 600.0
 QUICK: Final = 0.5
 """Seconds from sending to ack within which the way to the server counts as wide and empty."""
 BATCHES_MAX: Final = 8
@@ -166,7 +166,7 @@ class SampleDelivery:
     def _patience(self, kind: SampleKind) -> float:
         # A live report joins history after the first wait; history is what is repeated, so only it slows down.
         silences = self._silences if kind is SampleKind.HISTORY else 0
-        return doubled(1 + silences, first=PATIENCE, most=PATIENCE_MAX)
+        return doubled(1 + silences, first=ACK_TIMEOUT_S, most=ACK_TIMEOUT_MAX_S)
 
     def _bring_forward(self, now: float) -> None:
         """After an ack nothing need wait longer than the subscriber, which is back, takes to answer."""
@@ -174,4 +174,4 @@ class SampleDelivery:
             return
         for report in self._in_flight.values():
             if report.due is not None:
-                report.due = min(report.due, now + PATIENCE)
+                report.due = min(report.due, now + ACK_TIMEOUT_S)

@@ -48,7 +48,7 @@ CHAIN_PORTS: Final[Mapping[int, str]] = {8545: "jsonrpc", 8332: "bitcoind", 9332
 _COOKIES: Final[Mapping[int, str]] = {8332: "~/.bitcoin/.cookie", 9332: "~/.litecoin/.cookie"}
 _CONNECT: Final = 0.3
 _TIMEOUT: Final = "1500ms"
-_PATIENCE: Final = 4.0
+_WITHIN_S: Final = 4.0
 """Seconds for all that a port may be, after the one that it usually is."""
 _PROXY: Final = "xmrig-proxy"
 
@@ -110,7 +110,7 @@ def _default(settings: Mapping[str, Any]) -> str:
 def _look(candidate: Candidate, clock: Clock) -> Found | None:
     if candidate.port and not _listens(candidate.port):
         return None
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _WITHIN_S
     for settings in candidate.tries:
         if time.monotonic() > until:
             # Something listens that answers nobody; a start does not wait for all that it is not.

@@ -121,7 +121,7 @@ def start(work: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[
 
 def save(work: Transaction, outcome: StepResult, next_decision: int) -> int:
     """Everything of a step but its messages; returns the number of the last decision."""
-    # Nearly every report moves a trail, which nobody looks at.
+    # Nearly every report moves a history, which nobody looks at.
     if outcome.incidents or outcome.decisions or outcome.notifications:
         marks.told(work)
     work.run_many(_SAVE, [_row(each) for each in outcome.incidents])

@@ -72,7 +72,7 @@ _incidents = msgspec.json.Decoder(tuple[int, ...])
 
 def add(work: Transaction, notifications: Sequence[Notification], first: int, now: Millis) -> list[StoredNotification]:
     """As being sent already: whoever writes them hands them over next, and a second commit would only cost time."""
-    posted = [
+    stored = [
         StoredNotification(
             number,
             each.channel,
@@ -90,10 +90,10 @@ def add(work: Transaction, notifications: Sequence[Notification], first: int, no
         _ADD,
         [
             (p.id, p.incidents[0], p.channel, p.kind, p.severity, p.title, p.body, _json(p.incidents), now, now, now)
-            for p in posted
+            for p in stored
         ],
     )
-    return posted
+    return stored
 
 
 def left(work: Transaction) -> list[StoredNotification]:
@@ -117,8 +117,8 @@ def sent(work: Transaction, numbers: Sequence[int], now: Millis) -> None:
     work.run_many(_SENT, [(now, number) for number in numbers])
 
 
-def again(work: Transaction, posted: Sequence[StoredNotification], at: Millis, error: str) -> None:
-    work.run_many(_AGAIN, [(at, storable(error, 500), each.copies, each.id) for each in posted])
+def again(work: Transaction, stored: Sequence[StoredNotification], at: Millis, error: str) -> None:
+    work.run_many(_AGAIN, [(at, storable(error, 500), each.copies, each.id) for each in stored])
 
 
 def failed(work: Transaction, numbers: Sequence[int], error: str) -> None:

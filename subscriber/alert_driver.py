@@ -77,7 +77,7 @@ class AlertDriver:
         self._looked_at: Millis = 0
         self._baselines_at: Millis = 0
         self._forgot_at: Millis = 0
-        self._posted: list[StoredNotification] = []
+        self._notifications: list[StoredNotification] = []
         self._left_over: list[StoredNotification] = []
         self._broken = False
         self._reported: dict[NodeId, Millis] = {}
@@ -181,10 +181,10 @@ class AlertDriver:
             store.change(self._turn.release)
             self._turn.lost()
 
-    def note(self, work: Transaction, posted: Sequence[StoredNotification], what: str, why: str) -> None:
+    def note(self, work: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
         """What became of messages, in the story of their incidents."""
         now = self._clock.now()
-        for each in posted:
+        for each in notifications:
             for incident in each.incidents:
                 self._decision += 1
                 alerts.add_decision(work, Decision(incident, now, what, why), self._decision)
@@ -307,9 +307,9 @@ class AlertDriver:
         if outcome.is_empty:
             return
         self._decision = alerts.save(work, outcome, self._decision + 1)
-        posted = outbox.add(work, outcome.notifications, self._message + 1, now)
-        self._message += len(posted)
-        self._posted += posted
+        notifications = outbox.add(work, outcome.notifications, self._message + 1, now)
+        self._message += len(notifications)
+        self._notifications += notifications
 
     def _heard_from(self, engine: Engine, now: Millis) -> Millis | None:
         """Since when nodes are heard without a break. When the clock jumps ahead, or the machine slept, all that was
@@ -334,9 +334,9 @@ class AlertDriver:
         return store.look(lambda work: alerts.others(work, self._name, since)) > 0
 
     def _take(self) -> list[StoredNotification]:
-        posted, self._posted = [*self._left_over, *self._posted], []
+        notifications, self._notifications = [*self._left_over, *self._notifications], []
         self._left_over = []
-        return posted
+        return notifications
 
     def _lose(self, *, had: bool) -> None:
         if had:
@@ -346,7 +346,7 @@ class AlertDriver:
             self._turn.lost()
 
     def _forget(self) -> None:
-        self._engine, self._posted, self._left_over = None, [], []
+        self._engine, self._notifications, self._left_over = None, [], []
         self._reported.clear()
         self._waiting.clear()
         self.check_at = None

@@ -1,4 +1,4 @@
-"""The clock of the alerts: makes the engine look when something is due, and hands what it says to the postman."""
+"""The clock of the alerts: makes the engine look when something is due, and hands what it says to the notifier."""
 
 import asyncio
 import logging
@@ -45,8 +45,8 @@ class AlertLoop:
 
     async def write(self, batch: Sequence[ReceivedMessage]) -> list[Verdict]:
         """A batch and what it means, in one transaction; then what must be said is on its way."""
-        verdicts, posted = await self._worker.do(lambda store: self._alert_driver.write(store, batch))
-        self._hand_over(posted)
+        verdicts, notifications = await self._worker.do(lambda store: self._alert_driver.write(store, batch))
+        self._hand_over(notifications)
         self._sooner.set()
         return verdicts
 
@@ -80,11 +80,11 @@ class AlertLoop:
             # The turn comes to its end by itself.
             log.warning("the alerts are not handed over: %s", exc)
 
-    def _hand_over(self, posted: Sequence[StoredNotification]) -> None:
+    def _hand_over(self, notifications: Sequence[StoredNotification]) -> None:
         if self._alert_driver.term != self._term:
             self._notifier.let_go()
             self._term = self._alert_driver.term
-        self._notifier.hand_over(posted)
+        self._notifier.hand_over(notifications)
 
     async def _pause(self) -> None:
         """Until the next tick or, where something is due sooner, until then; a batch may bring the moment forward."""

@@ -1,4 +1,4 @@
-"""Puts the alerts together: engine, postman, Telegram, heartbeat; and anew while they run, when settings change."""
+"""Puts the alerts together: engine, notifier, Telegram, heartbeat; and anew while they run, when settings change."""
 
 import asyncio
 import logging
@@ -82,7 +82,7 @@ class AlertService:
         self._warming = Replaceable(partial(_warm_up, channels))
         self._beside: dict[str, Run] = {
             "telegram": self._telegram.run,
-            "postman": self._notifier.run,
+            "notifier": self._notifier.run,
             "heartbeat": self._heartbeat.run,
             "emergency": emergency.run,
             "channels": self._warming.run,
@@ -132,10 +132,16 @@ class AlertService:
         bot = settings.alerts.telegram
         if not bot.token:
             return _nothing
-        wishes = ChatCommands(Policy(settings.alerts, settings.web.timezone), clock=self._clock)
-        turn = self._alert_driver
+        commands = ChatCommands(Policy(settings.alerts, settings.web.timezone), clock=self._clock)
+        leadership = self._alert_driver
         return TelegramListener(
-            bot_of(bot), bot.chats, self._worker, turn=turn, wishes=wishes, chats=self._chats, clock=self._clock
+            bot_of(bot),
+            bot.chats,
+            self._worker,
+            leadership=leadership,
+            commands=commands,
+            chats=self._chats,
+            clock=self._clock,
         ).run
 
 

@@ -9,7 +9,7 @@ from publisher.sources.tolerance import UnreadableError, number_of
 
 _NAMED_MOST: Final = 8
 _DAY_MS: Final = 86_400_000.0
-_PATIENCE_MS: Final = 600_000.0
+_TIMEOUT_MS: Final = 600_000.0
 """How long every worker may be silent, connected or not: one that reconnects is not told of."""
 _TIMES: Final = 10
 """How many times the usual wait between two of its shares a worker may be silent; by chance one in 20,000 is."""
@@ -50,7 +50,7 @@ def silence(told: Workers) -> str:
 
 
 def _is_silent(worker: ProxyWorker, age: float) -> bool:
-    if not _PATIENCE_MS < age <= _DAY_MS:
+    if not _TIMEOUT_MS < age <= _DAY_MS:
         return False
     return not worker.connections or (worker.wait is not None and age > _TIMES * worker.wait)
 

@@ -65,11 +65,11 @@ class AppriseSender:
             self._idle.append(make())
             self._answers, self._tracker, self._make = bounded, _delivery_tracker, make
 
-    def send(self, posted: StoredNotification, *, timeout: float) -> None:
+    def send(self, notification: StoredNotification, *, timeout: float) -> None:
         """Names of nodes are text, whatever they look like: Apprise escapes it where the service has a markup."""
         try:
             self.warm_up()
-            result, partly = self._notify(posted, timeout)
+            result, partly = self._notify(notification, timeout)
         except SettingsError as exc:
             raise NotSent(str(exc), permanent=True) from exc
         except Exception as exc:
@@ -79,15 +79,15 @@ class AppriseSender:
             lines = [(str(entry.level), str(entry.message)) for entry in result.logs()]
             raise refusal_of(lines, self._secrets, partly=partly, wait=self._answers.wait())
 
-    def _notify(self, posted: StoredNotification, timeout: float) -> tuple[Any, bool]:
+    def _notify(self, notification: StoredNotification, timeout: float) -> tuple[Any, bool]:
         """What Apprise says, and whether some targets have it."""
         with _loading:
             assert self._make is not None
             loaded = self._idle.pop() if self._idle else self._make()
         plugin = loaded[0]
         self._limit(plugin, timeout)
-        text = fit(NotificationText(posted.title, posted.body or posted.title), self._room(plugin))
-        delivered = self._remembered(posted)
+        text = fit(NotificationText(notification.title, notification.body or notification.title), self._room(plugin))
+        delivered = self._remembered(notification)
         self._answers.begin()
         token = self._tracker.set(delivered)
         try:
@@ -97,8 +97,8 @@ class AppriseSender:
             self._idle.append(loaded)
         return result, bool(delivered)
 
-    def _remembered(self, posted: StoredNotification) -> set[Any]:
-        key = (posted.id, re.sub(rf"(?: {MARKS})+$", "", posted.title), posted.body)
+    def _remembered(self, notification: StoredNotification) -> set[Any]:
+        key = (notification.id, re.sub(rf"(?: {MARKS})+$", "", notification.title), notification.body)
         with _loading:
             found = self._delivered.setdefault(key, set())
             while len(self._delivered) > _REMEMBERED:

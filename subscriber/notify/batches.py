@@ -34,7 +34,7 @@ AT_ONCE: Final = 4
 """Messages under way through one channel. While it is in trouble, those that were tried leave room for others."""
 _AT_ONCE_AGAIN: Final = 2
 # One after the other, as they were written, while none takes longer than this.
-_PATIENCE_S = 1.0
+_TIMEOUT_S = 1.0
 _FIRST_S, _FRESH_MAX_S, _MAX_S = 2.0, 60.0, 600.0
 _RELEASES_MAX: Final = 3
 _TEXTS_REFUSED_MAX: Final = 3
@@ -48,7 +48,7 @@ class NotificationBatch:
     `error`: why it failed last.
     """
 
-    posted: list[StoredNotification]
+    notifications: list[StoredNotification]
     due: float = 0.0
     tries: int = 0
     released: int = 0
@@ -59,25 +59,25 @@ class NotificationBatch:
     incidents: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.incidents = frozenset(number for each in self.posted for number in each.incidents)
+        self.incidents = frozenset(number for each in self.notifications for number in each.incidents)
 
     @property
     def numbers(self) -> set[int]:
-        return {each.id for each in self.posted}
+        return {each.id for each in self.notifications}
 
     def as_one(self, now: Millis) -> StoredNotification:
         """What is sent: a digest where there are several, with what has to be said about its age and its copies."""
-        text = digest([NotificationText(each.title, each.body) for each in self.posted])
+        text = digest([NotificationText(each.title, each.body) for each in self.notifications])
         if self.brief:
             text = NotificationText(plain(text.title, _BRIEF_MAX), "")
-        age = max(now - min(each.created_at for each in self.posted), 0)
+        age = max(now - min(each.created_at for each in self.notifications), 0)
         old = duration(age // _MINUTE * _MINUTE) if age >= OLD_AFTER else ""
-        shown = marked(text, may_be_copy=any(each.copies for each in self.posted), age=old)
-        return msgspec.structs.replace(self.posted[0], title=shown.title, body=shown.body)
+        shown = marked(text, may_be_copy=any(each.copies for each in self.notifications), age=old)
+        return msgspec.structs.replace(self.notifications[0], title=shown.title, body=shown.body)
 
 
 class Disposition(Enum):
-    """What becomes of a parcel that was not sent."""
+    """What becomes of a batch that was not sent."""
 
     AGAIN = auto()
     GIVEN_UP = auto()
@@ -87,11 +87,11 @@ class Disposition(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """`posted` are the messages as they are now, `wait` the seconds until they are tried again."""
+    """`notifications` are the messages as they are now, `wait` the seconds until they are tried again."""
 
     fate: Disposition
     why: str
-    posted: list[StoredNotification]
+    notifications: list[StoredNotification]
     wait: float = 0.0
 
 
@@ -109,8 +109,8 @@ class BatchQueue:
     _failing: set[int] = field(default_factory=set)
     _texts_refused: set[int] = field(default_factory=set)
 
-    def add(self, posted: StoredNotification, now: float) -> None:
-        self.waiting.append(NotificationBatch([posted], now))
+    def add(self, notification: StoredNotification, now: float) -> None:
+        self.waiting.append(NotificationBatch([notification], now))
 
     def take(self, now: float) -> NotificationBatch | None:
         """The next to send now; it is under way then."""
@@ -119,7 +119,7 @@ class BatchQueue:
         ready = [each for each in self.waiting if each not in held and self._ready_at(each) <= now]
         if not ready or left < 1 or now < self._quiet_until:
             return None
-        first = min(ready, key=lambda each: (each.tries, each.posted[0].id))
+        first = min(ready, key=lambda each: (each.tries, each.notifications[0].id))
         crowd = [each for each in ready if not each.alone] if len(ready) > left and not first.alone else [first]
         taken = self._joined(crowd)
         self._sent_at.append(now)
@@ -151,41 +151,45 @@ class BatchQueue:
         """What becomes of it; where it is tried again, it waits already."""
         self._forget(batch)
         if exc.maybe:
-            batch.posted = [msgspec.structs.replace(each, copies=each.copies + 1) for each in batch.posted]
+            batch.notifications = [
+                msgspec.structs.replace(each, copies=each.copies + 1) for each in batch.notifications
+            ]
         why = str(exc)
         if exc.partly and (exc.permanent or exc.text):
             return DeliveryResult(
-                Disposition.GIVEN_UP, f"one of its addresses refuses, the others have it: {why}", batch.posted
+                Disposition.GIVEN_UP, f"one of its addresses refuses, the others have it: {why}", batch.notifications
             )
         if exc.text:
             return self._text_refused(batch, why, now)
         if exc.permanent:
-            return DeliveryResult(Disposition.REFUSED, why, batch.posted)
+            return DeliveryResult(Disposition.REFUSED, why, batch.notifications)
         self._strike(batch, exc, now)
-        copies = max(each.copies for each in batch.posted)
+        copies = max(each.copies for each in batch.notifications)
         if copies >= COPIES_MAX:
             return DeliveryResult(
-                Disposition.GIVEN_UP, f"it may have arrived {copies} times, never confirmed: {why}", batch.posted
+                Disposition.GIVEN_UP, f"it may have arrived {copies} times, never confirmed: {why}", batch.notifications
             )
         if is_stale(batch, wall):
-            return DeliveryResult(Disposition.GIVEN_UP, f"given up after {duration(TRIED_FOR)}: {why}", batch.posted)
+            return DeliveryResult(
+                Disposition.GIVEN_UP, f"given up after {duration(TRIED_FOR)}: {why}", batch.notifications
+            )
         batch.tries += 1
         wait = _COPY_AFTER_S[copies - 1] if exc.maybe else _bound(batch.tries, _MAX_S)
         # Full jitter would allow no wait at all, and the other side is in trouble.
         wait = max(jittered(wait, least=wait / 2), exc.retry_after)
         batch.due = now + wait
         self._wait_again(batch)
-        return DeliveryResult(Disposition.AGAIN, why, batch.posted, wait)
+        return DeliveryResult(Disposition.AGAIN, why, batch.notifications, wait)
 
     def empty(self) -> list[StoredNotification]:
         """All that waits, which does not any more."""
         waiting, self.waiting = self.waiting, []
-        return [posted for each in waiting for posted in each.posted]
+        return [one for each in waiting for one in each.notifications]
 
     def recover(self) -> None:
         """After a defect: what was under way may have arrived, and waits again."""
         for each in self.under_way:
-            each.posted = [msgspec.structs.replace(one, copies=one.copies + 1) for one in each.posted]
+            each.notifications = [msgspec.structs.replace(one, copies=one.copies + 1) for one in each.notifications]
         self.waiting += self.under_way
         self.under_way = []
 
@@ -215,7 +219,7 @@ class BatchQueue:
         most = _AT_ONCE_AGAIN if self._strikes and batch.tries else AT_ONCE
         if len(self.under_way) >= most:
             return math.inf
-        return max(each.begun for each in self.under_way) + _PATIENCE_S
+        return max(each.begun for each in self.under_way) + _TIMEOUT_S
 
     def _held(self) -> set[NotificationBatch]:
         """Whose incident has an earlier message that is under way, or waits for one: nothing is told before that."""
@@ -247,27 +251,27 @@ class BatchQueue:
         self.waiting = [each for each in self.waiting if each not in together]
         if together == {first}:
             return first
-        posted = sorted((posted for each in together for posted in each.posted), key=lambda each: each.id)
+        notifications = sorted((one for each in together for one in each.notifications), key=lambda each: each.id)
         return NotificationBatch(
-            posted, first.due, max(each.tries for each in together), max(each.released for each in together)
+            notifications, first.due, max(each.tries for each in together), max(each.released for each in together)
         )
 
     def _text_refused(self, batch: NotificationBatch, why: str, now: float) -> DeliveryResult:
         """Each by itself, then only its first line; the others go on meanwhile."""
-        if len(batch.posted) > 1:
+        if len(batch.notifications) > 1:
             tries = max(batch.tries, 1)
-            self._wait_again(*(NotificationBatch([each], now, tries, alone=True) for each in batch.posted))
-            return DeliveryResult(Disposition.AGAIN, why, batch.posted)
+            self._wait_again(*(NotificationBatch([each], now, tries, alone=True) for each in batch.notifications))
+            return DeliveryResult(Disposition.AGAIN, why, batch.notifications)
         self._texts_refused |= batch.numbers
         if not batch.brief:
             batch.tries += 1
             batch.alone = batch.brief = True
             batch.due = now
             self._wait_again(batch)
-            return DeliveryResult(Disposition.AGAIN, why, batch.posted)
+            return DeliveryResult(Disposition.AGAIN, why, batch.notifications)
         if len(self._texts_refused) >= _TEXTS_REFUSED_MAX:
-            return DeliveryResult(Disposition.REFUSED, f"every text is refused: {why}", batch.posted)
-        return DeliveryResult(Disposition.GIVEN_UP, f"its text is refused: {why}", batch.posted)
+            return DeliveryResult(Disposition.REFUSED, f"every text is refused: {why}", batch.notifications)
+        return DeliveryResult(Disposition.GIVEN_UP, f"its text is refused: {why}", batch.notifications)
 
     def _strike(self, batch: NotificationBatch, exc: NotSent, now: float) -> None:
         self._strikes += 1
@@ -275,9 +279,9 @@ class BatchQueue:
         self._failing |= batch.numbers
         self._quiet_until = max(self._quiet_until, now + exc.retry_after if exc.retry_after else 0.0)
 
-    def _wait_again(self, *parcels: NotificationBatch) -> None:
-        self.waiting += parcels
-        self.waiting.sort(key=lambda each: each.posted[0].id)
+    def _wait_again(self, *batches: NotificationBatch) -> None:
+        self.waiting += batches
+        self.waiting.sort(key=lambda each: each.notifications[0].id)
 
     def _forget(self, batch: NotificationBatch) -> None:
         for place in (self.under_way, self.waiting):
@@ -287,7 +291,7 @@ class BatchQueue:
 
 def is_stale(batch: NotificationBatch, wall: Millis) -> bool:
     """Whether all of it is too old to be told."""
-    return all(wall - each.created_at > TRIED_FOR for each in batch.posted)
+    return all(wall - each.created_at > TRIED_FOR for each in batch.notifications)
 
 
 def _bound(count: int, most: float) -> float:

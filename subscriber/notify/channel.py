@@ -1,4 +1,4 @@
-"""A way to people as the postman sees it, and what can go wrong with one message. Nothing is sent here."""
+"""A way to people as the notifier sees it, and what can go wrong with one message. Nothing is sent here."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class NotSent(RigwatchError):
 class Sender(Protocol):
     """Called in a thread of its own; returns when the other side has taken it, else raises `NotSent`."""
 
-    def send(self, posted: StoredNotification, *, timeout: float) -> None: ...
+    def send(self, notification: StoredNotification, *, timeout: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # What takes its time to fail is worth a little more than its own limit.
 _SLACK_S = 2.0
 # A book that cannot be written keeps nobody from being told.
-_BOOK_PATIENCE_S = 2.0
+_LOG_TIMEOUT_S = 2.0
 _HANGING_MAX = 8
 _HANGING_FOR_S = 3600.0
 # A connection that broke meanwhile is made anew.
@@ -47,10 +47,10 @@ class DeliveryLog(Protocol):
         """Whether it is still this subscriber that speaks; raises `RigwatchError` where the database does not say."""
         ...
 
-    async def begin(self, posted: Sequence[StoredNotification]) -> None: ...
-    async def sent(self, posted: Sequence[StoredNotification], took: float) -> None: ...
-    async def again(self, posted: Sequence[StoredNotification], at: Millis, why: str) -> None: ...
-    async def failed(self, posted: Sequence[StoredNotification], why: str) -> None: ...
+    async def begin(self, notifications: Sequence[StoredNotification]) -> None: ...
+    async def sent(self, notifications: Sequence[StoredNotification], took: float) -> None: ...
+    async def again(self, notifications: Sequence[StoredNotification], at: Millis, why: str) -> None: ...
+    async def failed(self, notifications: Sequence[StoredNotification], why: str) -> None: ...
     async def refuse(self, channel: Channel, why: str) -> None: ...
 
 
@@ -84,24 +84,24 @@ class ChannelDelivery:
     def channel(self) -> Channel:
         return self._parcels.channel
 
-    def add(self, posted: StoredNotification) -> None:
+    def add(self, notification: StoredNotification) -> None:
         # Whoever begins anew after a failure hands over all that is not marked as sent, also what is under way here.
-        if posted.id in self._in_hand:
+        if notification.id in self._in_hand:
             return
-        self._in_hand.add(posted.id)
-        self._parcels.add(self._dated(posted), self._clock.monotonic())
+        self._in_hand.add(notification.id)
+        self._parcels.add(self._dated(notification), self._clock.monotonic())
         self._changed.set()
 
     def _steady(self) -> Millis:
         """The time of day by the start's, without a jump since: nothing grows old because a clock was put right."""
         return self._begun_at + round((self._clock.monotonic() - self._begun) * 1000)
 
-    def _dated(self, posted: StoredNotification) -> StoredNotification:
+    def _dated(self, notification: StoredNotification) -> StoredNotification:
         """With its moment on that clock."""
         now = self._clock.now()
         # Written while this machine did not know the year: nobody knows how old that is.
-        created_at = now if posted.created_at < _CLOCK_WAS_WRONG <= now else posted.created_at
-        return replace(posted, created_at=created_at - now + self._steady())
+        created_at = now if notification.created_at < _CLOCK_WAS_WRONG <= now else notification.created_at
+        return replace(notification, created_at=created_at - now + self._steady())
 
     def let_go(self) -> None:
         """What waits is another's to carry; what is under way still has its time."""
@@ -154,11 +154,11 @@ class ChannelDelivery:
         channel = self.channel
         try:
             if is_stale(batch, self._steady()):
-                return self._give_up(batch.posted, "written more than a day ago, never sent", batch)
+                return self._give_up(batch.notifications, "written more than a day ago, never sent", batch)
             if not await self._is_ours(batch):
                 return self._leave(batch)
             if batch.tries:
-                await self._said(partial(self._delivery_log.begin, batch.posted), patience=_BOOK_PATIENCE_S)
+                await self._said(partial(self._delivery_log.begin, batch.notifications), timeout=_LOG_TIMEOUT_S)
             began = self._clock.monotonic()
             await self._attempt(channel, batch)
         except NotSent as exc:
@@ -179,11 +179,11 @@ class ChannelDelivery:
 
     async def _is_ours(self, batch: NotificationBatch) -> bool:
         """Asked for each attempt: whoever was frozen may have been replaced, by one that carries what is stored."""
-        if all(each.id <= 0 for each in batch.posted):
+        if all(each.id <= 0 for each in batch.notifications):
             return True
         for pause in _ASK_AGAIN_S:
             try:
-                async with asyncio.timeout(_BOOK_PATIENCE_S):
+                async with asyncio.timeout(_LOG_TIMEOUT_S):
                     return await self._delivery_log.is_ours()
             except TimeoutError:
                 # It hangs, and would the next time.
@@ -224,8 +224,8 @@ class ChannelDelivery:
 
     def _sent(self, batch: NotificationBatch, took: float) -> None:
         self._parcels.sent(batch, self._clock.monotonic())
-        posted = list(batch.posted)
-        self._note(partial(self._delivery_log.sent, posted, took), done_with=posted)
+        notifications = list(batch.notifications)
+        self._note(partial(self._delivery_log.sent, notifications, took), done_with=notifications)
         if self._failure:
             log.warning("channel works again channel=%s", self.channel.key)
             self._failure = ""
@@ -235,14 +235,14 @@ class ChannelDelivery:
         if outcome.fate is Disposition.AGAIN:
             self._try_again(batch, outcome)
         elif outcome.fate is Disposition.GIVEN_UP:
-            self._give_up(outcome.posted, outcome.why)
+            self._give_up(outcome.notifications, outcome.why)
         else:
             log.error(
                 "channel refuses for good channel=%s reason=%s; correct it, then run test-alert",
                 channel.key, outcome.why,
             )  # fmt: skip
             self._note(partial(self._delivery_log.refuse, channel, outcome.why))
-            lost = [*outcome.posted, *self._parcels.empty()]
+            lost = [*outcome.notifications, *self._parcels.empty()]
             self._note(partial(self._delivery_log.failed, lost, outcome.why), done_with=lost)
 
     def _try_again(self, batch: NotificationBatch, outcome: DeliveryResult) -> None:
@@ -257,21 +257,23 @@ class ChannelDelivery:
             self._give_back(self._parcels.empty())
             return
         at = self._clock.now() + round(outcome.wait * 1000)
-        self._note(partial(self._delivery_log.again, outcome.posted, at, outcome.why))
+        self._note(partial(self._delivery_log.again, outcome.notifications, at, outcome.why))
 
-    def _give_up(self, posted: Sequence[StoredNotification], why: str, batch: NotificationBatch | None = None) -> None:
+    def _give_up(
+        self, notifications: Sequence[StoredNotification], why: str, batch: NotificationBatch | None = None
+    ) -> None:
         if batch is not None:
             self._parcels.under_way.remove(batch)
-        log.error("message given up channel=%s messages=%s reason=%s", self.channel.key, len(posted), why)
-        self._note(partial(self._delivery_log.failed, posted, why), done_with=posted)
+        log.error("message given up channel=%s messages=%s reason=%s", self.channel.key, len(notifications), why)
+        self._note(partial(self._delivery_log.failed, notifications, why), done_with=notifications)
 
     def _note(self, write: Write, *, done_with: Sequence[StoredNotification] = ()) -> "asyncio.Future[None]":
         line = _Line(write, frozenset(each.id for each in done_with))
         self._book.put_nowait(line)
         return line.written
 
-    async def _said(self, write: Write, *, patience: float) -> None:
-        await asyncio.wait({self._note(write)}, timeout=patience)
+    async def _said(self, write: Write, *, timeout: float) -> None:
+        await asyncio.wait({self._note(write)}, timeout=timeout)
 
     async def _write(self) -> None:
         """The book, line by line in order, each until it stands there."""

@@ -12,7 +12,7 @@ from subscriber.worker import StoreWorker
 
 
 class StoredDeliveryLog:
-    """The postman's book."""
+    """The delivery log in the database."""
 
     def __init__(self, worker: StoreWorker, alert_driver: AlertDriver, *, clock: Clock) -> None:
         self._worker = worker
@@ -23,34 +23,34 @@ class StoredDeliveryLog:
         term = self._alert_driver.term
         return term is not None and (await self._worker.ask(lambda store: store.look(leader_lease.seen))).term == term
 
-    async def begin(self, posted: Sequence[StoredNotification]) -> None:
+    async def begin(self, notifications: Sequence[StoredNotification]) -> None:
         now = self._clock.now()
-        await self._change(posted, lambda work, stored: outbox.begin(work, _numbers(stored), now))
+        await self._change(notifications, lambda work, stored: outbox.begin(work, _numbers(stored), now))
 
-    async def sent(self, posted: Sequence[StoredNotification], took: float) -> None:
+    async def sent(self, notifications: Sequence[StoredNotification], took: float) -> None:
         now = self._clock.now()
 
         def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
             outbox.sent(work, _numbers(stored), now)
             self._note(work, stored, "sent", f"{stored[0].channel} took it in {took * 1000:.0f} ms")
 
-        await self._change(posted, change)
+        await self._change(notifications, change)
 
-    async def again(self, posted: Sequence[StoredNotification], at: Millis, why: str) -> None:
+    async def again(self, notifications: Sequence[StoredNotification], at: Millis, why: str) -> None:
         def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
             outbox.again(work, stored, at, why)
             # The same failure again is no news; how often is in the message's own row.
             if any(each.error != why for each in stored) and stored[0].attempts <= 1:
                 self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; tried again for a day")
 
-        await self._change(posted, change)
+        await self._change(notifications, change)
 
-    async def failed(self, posted: Sequence[StoredNotification], why: str) -> None:
+    async def failed(self, notifications: Sequence[StoredNotification], why: str) -> None:
         def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
             outbox.failed(work, _numbers(stored), why)
             self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; given up")
 
-        await self._change(posted, change)
+        await self._change(notifications, change)
 
     async def refuse(self, channel: Channel, why: str) -> None:
         now = self._clock.now()
@@ -62,18 +62,20 @@ class StoredDeliveryLog:
 
         await self._worker.do(lambda store: store.change(change))
 
-    def _note(self, work: Transaction, posted: Sequence[StoredNotification], what: str, why: str) -> None:
-        self._alert_driver.note(work, posted, what, why)
+    def _note(self, work: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
+        self._alert_driver.note(work, notifications, what, why)
 
     def _holds(self, work: Transaction) -> bool:
         """Where another speaks now, what becomes of the messages is written down by that one alone."""
         return self._alert_driver.term is not None and leader_lease.term(work) == self._alert_driver.term
 
     async def _change(
-        self, posted: Sequence[StoredNotification], change: Callable[[Transaction, Sequence[StoredNotification]], None]
+        self,
+        notifications: Sequence[StoredNotification],
+        change: Callable[[Transaction, Sequence[StoredNotification]], None],
     ) -> None:
         """Of those that are stored; what was never in the database has no row to mark."""
-        stored = [each for each in posted if each.id > 0]
+        stored = [each for each in notifications if each.id > 0]
 
         def told(work: Transaction) -> None:
             if self._holds(work):
@@ -84,5 +86,5 @@ class StoredDeliveryLog:
             await self._worker.do(lambda store: store.change(told))
 
 
-def _numbers(posted: Sequence[StoredNotification]) -> list[int]:
-    return [each.id for each in posted]
+def _numbers(notifications: Sequence[StoredNotification]) -> list[int]:
+    return [each.id for each in notifications]

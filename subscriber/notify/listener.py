@@ -40,16 +40,16 @@ class TelegramListener:
         listed: Iterable[int],
         worker: StoreWorker,
         *,
-        turn: Leadership,
-        wishes: ChatCommands,
+        leadership: Leadership,
+        commands: ChatCommands,
         chats: Chats,
         clock: Clock,
     ) -> None:
         self._bot = bot
         self._listed = frozenset(listed)
         self._worker = worker
-        self._turn = turn
-        self._wishes = wishes
+        self._leadership = leadership
+        self._commands = commands
         self._chats = chats
         self._clock = clock
         self._offset = 0
@@ -65,12 +65,12 @@ class TelegramListener:
         while True:
             wait = _PAUSE_S
             try:
-                if self._turn.drives:
+                if self._leadership.drives:
                     # One that answers at once with nothing would be asked without end.
                     wait = 0.0 if await self._listen() else _LEAST_S
                     pause.reset()
                     self._failure = ""
-                self._drove = self._turn.drives
+                self._drove = self._leadership.drives
             except (RigwatchError, TimeoutError) as exc:
                 self._tell(str(exc) or "no answer in time")
                 wait = max(pause.delay(), getattr(exc, "retry_after", 0.0))
@@ -131,11 +131,11 @@ class TelegramListener:
             case Renumbered():
                 self._chats.move(update.chat, update.to)
             case Asked() if update.text.startswith("/"):
-                known = await self._worker.do(self._wishes.known)
+                known = await self._worker.do(self._commands.known)
                 text = cut_lines(answer(update.text, known), TEXT_MAX, utf16)
                 await self._call("sendMessage", _CALL_S, chat_id=update.chat, text=text)
             case Pressed():
-                said = await self._worker.do(lambda store: self._wishes.pressed(store, update))
+                said = await self._worker.do(lambda store: self._commands.pressed(store, update))
                 await self._call("answerCallbackQuery", _CALL_S, callback_query_id=update.query, text=said[:_SAID_MAX])
 
     def _note_stranger(self, chat: int) -> None:

@@ -31,9 +31,9 @@ class Notifier:
         """Those in use now."""
         return [each.channel for each in self._rounds.values()]
 
-    def hand_over(self, posted: Iterable[StoredNotification]) -> None:
+    def hand_over(self, notifications: Iterable[StoredNotification]) -> None:
         """Called on the loop; never blocks."""
-        for each in posted:
+        for each in notifications:
             found = self._rounds.get(each.channel) or self._rounds.get(self._former.get(each.channel, ""))
             if found is not None:
                 found.add(each)

@@ -113,22 +113,22 @@ class TelegramSender:
         self._chat = chat
         self._chats = chats
 
-    def send(self, posted: StoredNotification, *, timeout: float) -> None:
+    def send(self, notification: StoredNotification, *, timeout: float) -> None:
         try:
-            self._say(posted, timeout)
+            self._say(notification, timeout)
         except Moved as exc:
             self._chats.move(self._chats.now(self._chat), exc.to)
-            self._say(posted, timeout)
+            self._say(notification, timeout)
 
-    def _say(self, posted: StoredNotification, timeout: float) -> None:
-        text = fit(NotificationText(posted.title, posted.body), _ROOM)
+    def _say(self, notification: StoredNotification, timeout: float) -> None:
+        text = fit(NotificationText(notification.title, notification.body), _ROOM)
         arguments: dict[str, Any] = {
             "chat_id": self._chats.now(self._chat),
             "text": f"{text.title}\n\n{text.body}".strip(),
             "disable_web_page_preview": True,
         }
-        if posted.incidents and posted.kind not in _ANSWERS:
-            arguments["reply_markup"] = {"inline_keyboard": [_buttons(posted.incidents[0])]}
+        if notification.incidents and notification.kind not in _ANSWERS:
+            arguments["reply_markup"] = {"inline_keyboard": [_buttons(notification.incidents[0])]}
         self._bot.call("sendMessage", timeout, **arguments)
 
 

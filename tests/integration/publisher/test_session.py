@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from publisher.delivery import PATIENCE
+from publisher.delivery import ACK_TIMEOUT_S
 from publisher.outbox import Outbox
 from publisher.session import REFUSED_LEAST, REFUSED_MOST, RETRY_MOST
 from publisher.sources.reading import Reading
@@ -113,7 +113,7 @@ async def test_it_sends_again_what_is_not_acked(mosquitto: Mosquitto) -> None:
         await rig.measure(1.0)
         await eventually_async(lambda: len(server.reports) == 1)
         await eventually_async(lambda: rig.dispatch.wakes_at() is not None, what="the PUBACK came")
-        await clock.advance(PATIENCE + 1)
+        await clock.advance(ACK_TIMEOUT_S + 1)
         await eventually_async(lambda: len(server.reports) == 2)
         assert server.samples(NODE)[0] == server.samples(NODE)[1]
 

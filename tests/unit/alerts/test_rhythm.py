@@ -31,7 +31,7 @@ def false_alarms(baseline: int, node_years: float) -> float:
         rhythm, elapsed = Rhythm(), 0.0
         while elapsed < min(node_years, 1) * YEAR:
             wait = dice.expovariate(1 / baseline)
-            alarms += wait > rhythm.patience(POLICY.threshold) + POLICY.hold
+            alarms += wait > rhythm.timeout(POLICY.threshold) + POLICY.hold
             rhythm = rhythm.after(round(wait), 1)
             elapsed += wait
     return alarms / node_years
@@ -64,7 +64,7 @@ def test_however_few_shares_are_known_a_wait_is_called_too_long_exactly_as_often
     for _ in range(tries):
         baseline = 10 ** dice.uniform(3, 9)
         time = sum(dice.expovariate(1 / baseline) for _ in range(known))
-        too_long += dice.expovariate(1 / baseline) > Rhythm(known, time).patience(exponent)
+        too_long += dice.expovariate(1 / baseline) > Rhythm(known, time).timeout(exponent)
     expected = tries * exp(-exponent)
     assert abs(too_long - expected) < 4 * expected**0.5
 
@@ -72,7 +72,7 @@ def test_however_few_shares_are_known_a_wait_is_called_too_long_exactly_as_often
 @pytest.mark.parametrize(("known", "waits"), [(3, 82), (5, 32), (10, 17.2), (20, 13), (50, 11.1), (100, 10.6)])
 def test_a_node_that_gets_no_more_shares_is_found_after_so_many_waits(known: int, waits: float) -> None:
     baseline = 5 * MINUTE
-    assert Rhythm(known, known * baseline).patience(POLICY.threshold) == pytest.approx(waits * baseline, rel=0.02)
+    assert Rhythm(known, known * baseline).timeout(POLICY.threshold) == pytest.approx(waits * baseline, rel=0.02)
 
 
 def test_only_the_last_hundred_shares_count_so_that_another_rate_is_learned() -> None:

@@ -25,14 +25,14 @@ NODE = Incident(7, Rule.HOT, Subject(Scope.NODE, "garage", "rig1"), IncidentStat
 FLEET = Incident(8, Rule.LOST, Subject(Scope.FLEET), IncidentState.FIRING, START)
 
 
-def wish(
+def request(
     kind: SilenceKind = SilenceKind.SILENCE, *, length: str = "2h", every: str = "", start: str = "", **given: str
 ) -> SilenceRequest:
     return SilenceRequest(kind, given or {"site": "garage"}, length, "ann", "fan\nswap\0", every, start)
 
 
 def test_a_silence_begins_now_and_ends_by_itself() -> None:
-    silence = silence_of(wish(site=" garage ", node="rig*", rule="", host=""), START, BERLIN)
+    silence = silence_of(request(site=" garage ", node="rig*", rule="", host=""), START, BERLIN)
     assert silence.matcher == Matcher(site="garage", node="rig*")
     assert (silence.starts_at, silence.ends_at, silence.every) == (START, START + 2 * HOUR, "")
     assert (silence.by, silence.why) == ("ann", "fan swap")
@@ -40,36 +40,36 @@ def test_a_silence_begins_now_and_ends_by_itself() -> None:
 
 def test_a_planned_one_begins_in_the_zone_of_the_page() -> None:
     # START is 2025-10-09 10:53:20 in Berlin.
-    silence = silence_of(wish(start="2025-10-09T12:00"), START, BERLIN)
+    silence = silence_of(request(start="2025-10-09T12:00"), START, BERLIN)
     assert silence.starts_at == START + (66 * 60 + 40) * 1000
     assert silence.ends_at == silence.starts_at + 2 * HOUR
-    assert silence_of(wish(start="2025-10-09 10:53"), START, BERLIN).starts_at == START
+    assert silence_of(request(start="2025-10-09 10:53"), START, BERLIN).starts_at == START
 
 
 def test_one_that_recurs_lasts_so_long_each_time() -> None:
-    silence = silence_of(wish(SilenceKind.MAINTENANCE, every="sun 03:00", host="box1"), START, BERLIN)
+    silence = silence_of(request(SilenceKind.MAINTENANCE, every="sun 03:00", host="box1"), START, BERLIN)
     assert (silence.every, silence.lasts, silence.ends_at) == ("sun 03:00", 2 * HOUR, START + FOREVER)
 
 
 @pytest.mark.parametrize(
     ("asked", "field", "said"),
     [
-        (wish(rule="losst"), "rule", "known are lost, silent"),
-        (wish(severity="bad"), "severity", "known are info"),
-        (wish(colour="red"), "colour", "one of these keys: site"),
-        (wish(SilenceKind.MAINTENANCE, rule="lost"), "rule", "one of these keys: site, host, node"),
-        (wish(site="", node=" "), "match", "'site=*' is everything"),
-        (wish(site="x" * 201), "site", "longer than 200"),
-        (wish(length="soon"), "length", "90s, 5m"),
-        (wish(length=""), "length", "90s, 5m"),
-        (wish(length="0s"), "length", "more than nothing"),
-        (wish(length="400d"), "length", "at most a year"),
-        (wish(every="someday"), "every", "sun 03:00"),
-        (wish(every="day 03:00", length="24h"), "length", "begin again before it has ended"),
-        (wish(every="mon 03:00", length="7d"), "length", "begin again before it has ended"),
-        (wish(start="tomorrow"), "start", "2026-11-24 03:00"),
-        (wish(start="2025-10-09 10:51"), "start", "is past, it is 2025-10-09 10:53"),
-        (wish(start="2027-01-01 00:00"), "start", "more than a year ahead"),
+        (request(rule="losst"), "rule", "known are lost, silent"),
+        (request(severity="bad"), "severity", "known are info"),
+        (request(colour="red"), "colour", "one of these keys: site"),
+        (request(SilenceKind.MAINTENANCE, rule="lost"), "rule", "one of these keys: site, host, node"),
+        (request(site="", node=" "), "match", "'site=*' is everything"),
+        (request(site="x" * 201), "site", "longer than 200"),
+        (request(length="soon"), "length", "90s, 5m"),
+        (request(length=""), "length", "90s, 5m"),
+        (request(length="0s"), "length", "more than nothing"),
+        (request(length="400d"), "length", "at most a year"),
+        (request(every="someday"), "every", "sun 03:00"),
+        (request(every="day 03:00", length="24h"), "length", "begin again before it has ended"),
+        (request(every="mon 03:00", length="7d"), "length", "begin again before it has ended"),
+        (request(start="tomorrow"), "start", "2026-11-24 03:00"),
+        (request(start="2025-10-09 10:51"), "start", "is past, it is 2025-10-09 10:53"),
+        (request(start="2027-01-01 00:00"), "start", "more than a year ahead"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_words(asked: SilenceRequest, field: str, said: str) -> None:

@@ -1,4 +1,4 @@
-from publisher.delivery import PATIENCE, PATIENCE_MAX, QUICK, REPORT_BYTES_MAX, SampleDelivery, SampleKind
+from publisher.delivery import ACK_TIMEOUT_MAX_S, ACK_TIMEOUT_S, QUICK, REPORT_BYTES_MAX, SampleDelivery, SampleKind
 from rigwatch.messages import SAMPLES_MAX
 
 
@@ -49,7 +49,7 @@ def test_what_comes_back_and_what_is_new_are_sent_newest_first_again() -> None:
     delivery.add(5, 100)
     delivery.add(6, 100)
     assert _drain(delivery, 1.0) == [(6,)]
-    assert _drain(delivery, PATIENCE) == [(1, 2, 3, 4, 5)]
+    assert _drain(delivery, ACK_TIMEOUT_S) == [(1, 2, 3, 4, 5)]
 
 
 def test_a_slow_ack_leaves_one_batch_on_its_way_at_a_time() -> None:
@@ -98,9 +98,9 @@ def test_a_report_without_an_ack_is_sent_again() -> None:
     batch = delivery.next(0.0)
     assert batch is not None
     delivery.broker_has(batch.number, 5.0)
-    assert delivery.wakes_at() == 5.0 + PATIENCE
-    assert _drain(delivery, 5.0 + PATIENCE - 0.1) == []
-    assert _drain(delivery, 5.0 + PATIENCE) == [(1,)]
+    assert delivery.wakes_at() == 5.0 + ACK_TIMEOUT_S
+    assert _drain(delivery, 5.0 + ACK_TIMEOUT_S - 0.1) == []
+    assert _drain(delivery, 5.0 + ACK_TIMEOUT_S) == [(1,)]
 
 
 def test_the_waits_double_up_to_a_limit_while_no_ack_comes() -> None:
@@ -115,7 +115,7 @@ def test_the_waits_double_up_to_a_limit_while_no_ack_comes() -> None:
         assert due is not None
         waits.append(due - now)
         now = due
-    assert waits == [20.0, 40.0, 80.0, 160.0, 320.0, PATIENCE_MAX, PATIENCE_MAX, PATIENCE_MAX]
+    assert waits == [20.0, 40.0, 80.0, 160.0, 320.0, ACK_TIMEOUT_MAX_S, ACK_TIMEOUT_MAX_S, ACK_TIMEOUT_MAX_S]
 
 
 def test_one_ack_and_history_is_sent_again_soon() -> None:
@@ -133,7 +133,7 @@ def test_one_ack_and_history_is_sent_again_soon() -> None:
     delivery.add(3, 100)
     delivery.next(now)
     delivery.acked([3], now + 1)
-    assert delivery.wakes_at() == now + 1 + PATIENCE
+    assert delivery.wakes_at() == now + 1 + ACK_TIMEOUT_S
 
 
 def test_an_ack_of_a_part_keeps_the_rest_in_flight() -> None:
@@ -153,8 +153,8 @@ def test_an_ack_that_comes_after_the_wait_still_counts() -> None:
     batch = delivery.next(0.0)
     assert batch is not None
     delivery.broker_has(batch.number, 0.0)
-    delivery.next(PATIENCE)
-    assert delivery.acked([1], PATIENCE + 1) == (1,)
+    delivery.next(ACK_TIMEOUT_S)
+    assert delivery.acked([1], ACK_TIMEOUT_S + 1) == (1,)
     assert delivery.wakes_at() is None
     assert _drain(delivery, 1e6) == []
 

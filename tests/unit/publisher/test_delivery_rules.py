@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from publisher.delivery import PATIENCE_MAX, REPORT_BYTES_MAX, Batch, SampleDelivery, SampleKind
+from publisher.delivery import ACK_TIMEOUT_MAX_S, REPORT_BYTES_MAX, Batch, SampleDelivery, SampleKind
 from rigwatch.messages import SAMPLES_MAX
 
 
@@ -73,7 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def it_wakes_in_time(self) -> None:
         due = self.delivery.wakes_at()
-        assert due is None or due <= self.now + PATIENCE_MAX
+        assert due is None or due <= self.now + ACK_TIMEOUT_MAX_S
 
     def teardown(self) -> None:
         """From any state, a broker and a subscriber that answer empty it."""

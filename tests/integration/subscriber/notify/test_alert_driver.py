@@ -1,4 +1,4 @@
-"""The alerter on both databases: one transaction with the batch, one driver at a time, nothing lost in between."""
+"""The alert driver on both databases: one transaction with the batch, one driver at a time, nothing lost in between."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,8 +146,8 @@ def test_what_was_decided_survives_a_restart(driver: Driver, drive: Drive) -> No
     after = drive(driver.store)
     after.clock.move(60)
     # The message that nobody marked as sent is handed over again, as one that may be a copy.
-    (posted,) = after.alert_driver.tick(after.store)
-    assert posted.copies
+    (notifications,) = after.alert_driver.tick(after.store)
+    assert notifications.copies
     assert after.hear(birth(2)) == ["OK: garage/rig1 back, after 1 min"]
 
 
@@ -227,18 +227,18 @@ async def test_one_that_was_replaced_marks_no_message(driver: Driver, open_anoth
     driver.hear(will())
     worker = StoreWorker(open_another())
     delivery_log = StoredDeliveryLog(worker, driver.alert_driver, clock=driver.clock)
-    posted = driver.store.look(outbox.left)
+    notifications = driver.store.look(outbox.left)
     assert await delivery_log.is_ours()
     second = drive(open_another())
     for _ in range(8):
         second.tick(1)
     assert not await delivery_log.is_ours()
     before = driver.store.look(lambda work: work.rows("SELECT * FROM notification"))
-    await delivery_log.failed(posted, "no")
-    await delivery_log.again(posted, START, "no")
-    await delivery_log.sent(posted, 0.1)
+    await delivery_log.failed(notifications, "no")
+    await delivery_log.again(notifications, START, "no")
+    await delivery_log.sent(notifications, 0.1)
     assert driver.store.look(lambda work: work.rows("SELECT * FROM notification")) == before
-    await StoredDeliveryLog(worker, second.alert_driver, clock=second.clock).sent(posted, 0.1)
+    await StoredDeliveryLog(worker, second.alert_driver, clock=second.clock).sent(notifications, 0.1)
     assert driver.store.look(outbox.left) == []
     await worker.close()
 

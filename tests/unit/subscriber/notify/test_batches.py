@@ -18,7 +18,7 @@ MINUTE: Millis = 60_000
 
 
 class Nothing:
-    def send(self, posted: StoredNotification, *, timeout: float) -> None:
+    def send(self, notification: StoredNotification, *, timeout: float) -> None:
         """Never called here."""
 
 
@@ -31,7 +31,7 @@ def message(number: int, *incidents: int, created_at: Millis = START) -> StoredN
     )
 
 
-def parcels(*messages: StoredNotification, rate: int = 100) -> BatchQueue:
+def batches(*messages: StoredNotification, rate: int = 100) -> BatchQueue:
     made = BatchQueue(replace(CHANNEL, rate=rate))
     for each in messages:
         made.add(each, 0.0)
@@ -70,7 +70,7 @@ def attempts_until(made: BatchQueue, exc: NotSent, until: float) -> list[tuple[f
 
 
 def test_they_go_one_after_the_other_while_none_takes_long() -> None:
-    made = parcels(message(1), message(2))
+    made = batches(message(1), message(2))
     first = taken(made, 0)
     assert made.take(0.5) is None
     made.sent(first, 0.5)
@@ -78,14 +78,14 @@ def test_they_go_one_after_the_other_while_none_takes_long() -> None:
 
 
 def test_one_that_takes_long_does_not_hold_up_the_next() -> None:
-    made = parcels(message(1), message(2))
+    made = batches(message(1), message(2))
     taken(made, 0)
     assert made.check_at(0) == 1.0
     assert taken(made, 1.0).numbers == {2}
 
 
 def test_one_that_always_fails_does_not_hold_up_the_next() -> None:
-    made = parcels(message(1))
+    made = batches(message(1))
     for now in (0, 100, 1000, 10_000):
         fail(made, taken(made, now), DOWN, now)
     made.add(message(2), 10_001)
@@ -96,13 +96,13 @@ def test_one_that_always_fails_does_not_hold_up_the_next() -> None:
 
 
 def test_a_channel_that_is_down_is_not_asked_once_a_message() -> None:
-    tried = attempts_until(parcels(*(message(number) for number in range(1, 51))), DOWN, 3600)
+    tried = attempts_until(batches(*(message(number) for number in range(1, 51))), DOWN, 3600)
     assert len(tried) < 90
     assert len([at for at, _ in tried if at > 600]) / 50 < 1.5, "about one a minute"
 
 
 def test_all_that_failed_with_the_channel_goes_at_once_when_it_works() -> None:
-    made = parcels(*(message(number) for number in range(1, 6)))
+    made = batches(*(message(number) for number in range(1, 6)))
     attempts_until(made, DOWN, 30)
     made.add(message(9), 31)
     at = made.check_at(31)
@@ -116,19 +116,19 @@ def test_all_that_failed_with_the_channel_goes_at_once_when_it_works() -> None:
 
 
 def test_the_end_of_an_incident_is_not_told_before_its_beginning() -> None:
-    made = parcels(message(1, 7), message(2, 7))
+    made = batches(message(1, 7), message(2, 7))
     first = taken(made, 0)
     assert made.take(5) is None
     fail(made, first, DOWN, 5)
     at = made.check_at(5)
     assert at
     both = taken(made, at)
-    assert [each.id for each in both.posted] == [1, 2]
+    assert [each.id for each in both.notifications] == [1, 2]
     assert titles(both) == "2 messages: message 1"
 
 
 def test_at_most_four_copies_go_out_each_marked() -> None:
-    made = parcels(message(1))
+    made = batches(message(1))
     now = 0.0
     seen: list[str] = []
     outcomes: list[DeliveryResult] = []
@@ -144,13 +144,13 @@ def test_at_most_four_copies_go_out_each_marked() -> None:
 
 
 def test_copies_come_slowly() -> None:
-    tried = [at for at, _ in attempts_until(parcels(message(1)), HANGS, 6 * 60)]
+    tried = [at for at, _ in attempts_until(batches(message(1)), HANGS, 6 * 60)]
     assert len(tried) == 3
     assert tried[2] - tried[1] >= 30
 
 
 def test_a_refused_text_is_sent_once_more_in_short_and_then_given_up() -> None:
-    made = parcels(message(1))
+    made = batches(message(1))
     assert fail(made, taken(made, 0), TEXT, 0).fate is Disposition.AGAIN
     brief = taken(made, 0)
     assert (brief.as_one(START).title, brief.as_one(START).body) == ("message 1", "")
@@ -160,7 +160,7 @@ def test_a_refused_text_is_sent_once_more_in_short_and_then_given_up() -> None:
 
 
 def test_of_several_refused_together_each_goes_by_itself() -> None:
-    made = parcels(*(message(number) for number in range(1, 4)), rate=1)
+    made = batches(*(message(number) for number in range(1, 4)), rate=1)
     fail(made, taken(made, 0), TEXT, 0)
     made.add(message(9), 0)
     assert [titles(taken(made, at)) for at in (60, 120, 180, 240)] == [
@@ -169,7 +169,7 @@ def test_of_several_refused_together_each_goes_by_itself() -> None:
 
 
 def test_one_refused_text_among_others_costs_that_text_only() -> None:
-    made = parcels(message(1), message(2))
+    made = batches(message(1), message(2))
     fail(made, taken(made, 0), TEXT, 0)
     second = taken(made, 0)
     assert second.numbers == {2}
@@ -177,7 +177,7 @@ def test_one_refused_text_among_others_costs_that_text_only() -> None:
 
 
 def test_a_channel_that_refuses_every_text_is_refused() -> None:
-    made = parcels(*(message(number) for number in range(1, 5)))
+    made = batches(*(message(number) for number in range(1, 5)))
     fates = []
     while batch := made.take(0):
         fates.append(fail(made, batch, TEXT, 0).fate)
@@ -185,7 +185,7 @@ def test_a_channel_that_refuses_every_text_is_refused() -> None:
 
 
 def test_one_that_is_old_says_so_and_one_that_is_stale_is_given_up() -> None:
-    made = parcels(message(1, created_at=START - 25 * MINUTE))
+    made = batches(message(1, created_at=START - 25 * MINUTE))
     batch = taken(made, 0)
     assert titles(batch) == "message 1 (written 25 min ago)"
     assert titles(batch, START - 16 * MINUTE) == "message 1"
@@ -194,21 +194,21 @@ def test_one_that_is_old_says_so_and_one_that_is_stale_is_given_up() -> None:
 
 
 def test_what_is_asked_for_holds_for_the_whole_channel() -> None:
-    made = parcels(message(1), message(2))
+    made = batches(message(1), message(2))
     fail(made, taken(made, 0), NotSent("slow down", retry_after=30), 0)
     assert made.take(29) is None
     assert taken(made, 30).numbers == {2}
 
 
 def test_another_address_is_not_blamed_for_the_old_one() -> None:
-    made = parcels(message(1))
+    made = batches(message(1))
     fail(made, taken(made, 0), NotSent("slow down", retry_after=600), 0)
     made.use(replace(CHANNEL, address="another"), 1)
     assert taken(made, 1).numbers == {1}
 
 
 def test_more_than_the_rate_allows_goes_as_one_that_says_how_many() -> None:
-    made = parcels(*(message(number) for number in range(1, 41)), rate=2)
+    made = batches(*(message(number) for number in range(1, 41)), rate=2)
     shown = taken(made, 0).as_one(START)
     assert shown.title == "40 messages: message 1"
     assert shown.body.splitlines()[-1] == "and 10 more"
@@ -230,7 +230,7 @@ _EVENTS = st.lists(
 
 @given(_EVENTS, st.integers(1, 5))
 def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any]], rate: int) -> None:
-    made, now, added = parcels(rate=rate), 0.0, 0
+    made, now, added = batches(rate=rate), 0.0, 0
     over: list[int] = []
     for kind, what in events:
         if kind == "add":
@@ -243,24 +243,26 @@ def test_nothing_is_lost_or_doubled_whatever_happens(events: list[tuple[str, Any
             batch = made.under_way[number % len(made.under_way)]
             if exc is None:
                 made.sent(batch, now)
-                over += [each.id for each in batch.posted]
+                over += [each.id for each in batch.notifications]
             elif (outcome := fail(made, batch, exc, now)).fate is not Disposition.AGAIN:
-                over += [each.id for each in outcome.posted]
+                over += [each.id for each in outcome.notifications]
                 over += [each.id for each in made.empty()] if outcome.fate is Disposition.REFUSED else []
         if (went := made.take(now)) and not went.alone:
             after = [each for each in made.waiting if not each.alone and not each.incidents.isdisjoint(went.incidents)]
-            assert all(each.posted[0].id > went.posted[0].id for each in after), "no story is told backwards"
+            assert all(each.notifications[0].id > went.notifications[0].id for each in after), (
+                "no story is told backwards"
+            )
         held = [number for each in (*made.waiting, *made.under_way) for number in each.numbers]
         assert sorted([*held, *over]) == list(range(1, added + 1))
         under_way = [number for each in made.under_way for number in each.incidents]
         assert len(under_way) == len(set(under_way)), "one incident's messages go one after the other"
-        assert all(each.copies < COPIES_MAX for batch in made.waiting for each in batch.posted)
+        assert all(each.copies < COPIES_MAX for batch in made.waiting for each in batch.notifications)
         at = made.check_at(now)
         assert at is None or at > now or made.take(at) or made.under_way
 
 
 def test_a_message_about_two_incidents_waits_for_both_and_those_after_it_wait_for_it() -> None:
-    made = parcels(message(1, 1), message(2, 2), message(3, 1, 2), message(4, 2), rate=100)
+    made = batches(message(1, 1), message(2, 2), message(3, 1, 2), message(4, 2), rate=100)
     first = taken(made, 0)
     second = taken(made, 1)
     assert (first.numbers, second.numbers) == ({1}, {2})

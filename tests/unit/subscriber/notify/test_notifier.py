@@ -39,17 +39,17 @@ class Book:
             raise StoreError("the database is away")
         return self.ours
 
-    async def begin(self, posted: Sequence[StoredNotification]) -> None:
-        self._write("begin", posted)
+    async def begin(self, notifications: Sequence[StoredNotification]) -> None:
+        self._write("begin", notifications)
 
-    async def sent(self, posted: Sequence[StoredNotification], took: float) -> None:  # noqa: ARG002 - the protocol's
-        self._write("sent", posted)
+    async def sent(self, notifications: Sequence[StoredNotification], took: float) -> None:  # noqa: ARG002 - the protocol's
+        self._write("sent", notifications)
 
-    async def again(self, posted: Sequence[StoredNotification], at: Millis, why: str) -> None:  # noqa: ARG002
-        self._write("again", posted)
+    async def again(self, notifications: Sequence[StoredNotification], at: Millis, why: str) -> None:  # noqa: ARG002
+        self._write("again", notifications)
 
-    async def failed(self, posted: Sequence[StoredNotification], why: str) -> None:  # noqa: ARG002
-        self._write("failed", posted)
+    async def failed(self, notifications: Sequence[StoredNotification], why: str) -> None:  # noqa: ARG002
+        self._write("failed", notifications)
 
     async def refuse(self, channel: Channel, why: str) -> None:  # noqa: ARG002
         self.lines.append(("refused", ()))
@@ -57,8 +57,8 @@ class Book:
     def has(self, what: str) -> bool:
         return what in [each for each, _ in self.lines]
 
-    def _write(self, what: str, posted: Sequence[StoredNotification]) -> None:
-        self.lines.append((what, tuple(each.id for each in posted)))
+    def _write(self, what: str, notifications: Sequence[StoredNotification]) -> None:
+        self.lines.append((what, tuple(each.id for each in notifications)))
 
 
 @dataclass(slots=True)
@@ -68,8 +68,8 @@ class Script:
     failures: list[NotSent] = field(default_factory=list)
     titles: list[str] = field(default_factory=list)
 
-    def send(self, posted: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
-        self.titles.append(posted.title)
+    def send(self, notification: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+        self.titles.append(notification.title)
         if self.failures:
             raise self.failures.pop(0)
 
@@ -212,9 +212,9 @@ class Odd:
     of: str
     titles: list[str] = field(default_factory=list)
 
-    def send(self, posted: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
-        self.titles.append(posted.title)
-        if posted.title.startswith(self.of):
+    def send(self, notification: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+        self.titles.append(notification.title)
+        if notification.title.startswith(self.of):
             raise self.exc
 
 
@@ -239,7 +239,7 @@ async def test_whatever_a_channel_raises_is_one_failed_attempt(
 class Torn(Book):
     """Cannot be written, for a reason nobody thought of."""
 
-    async def sent(self, posted: Sequence[StoredNotification], took: float) -> None:  # noqa: ARG002 - the protocol's
+    async def sent(self, notifications: Sequence[StoredNotification], took: float) -> None:  # noqa: ARG002 - the protocol's
         raise OverflowError
 
 
@@ -255,8 +255,8 @@ async def test_what_was_taken_late_is_not_sent_again() -> None:
     slow, book, clock = threading.Event(), Book(), FakeClock()
 
     class Slow(Script):
-        def send(self, posted: StoredNotification, *, timeout: float) -> None:
-            Script.send(self, posted, timeout=timeout)
+        def send(self, notification: StoredNotification, *, timeout: float) -> None:
+            Script.send(self, notification, timeout=timeout)
             slow.wait(30)
 
     sender = Slow()

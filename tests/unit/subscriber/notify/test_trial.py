@@ -14,7 +14,7 @@ class Doing:
         self._exc = exc
         self._until = until
 
-    def send(self, posted: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
+    def send(self, notification: StoredNotification, *, timeout: float) -> None:  # noqa: ARG002 - the protocol's
         if self._until:
             self._until.wait(30)
         if self._exc:
