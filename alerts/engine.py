@@ -23,7 +23,7 @@ from alerts.node_history import NodeHistory, follow
 from alerts.notification import Notification
 from alerts.policy import Policy
 from alerts.route import Route
-from alerts.rule import MINUTE, SECOND, Rule, RulePolicy
+from alerts.rule import MINUTE, PRESENCE, SECOND, Rule, RulePolicy
 from alerts.rules import LOOKS, Look, enabled
 from alerts.silence import Silence, SilenceKind, Target, silenced_by
 from alerts.status import NodeStatus, status_at
@@ -32,7 +32,6 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 
-_PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
 _THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
 _BY_TIME = frozenset({Rule.LOST, Rule.SILENT, Rule.BLOCK_STALLED, Rule.NO_SHARES})
 """Rules that come to hold without a word of the node."""
@@ -261,7 +260,7 @@ class Engine:
             self._book.close(subject, rule, "the rule was switched off", now)
         if node in self._renewed:
             self._renewed.discard(node)
-            for rule in opened.keys() - _PRESENCE:
+            for rule in opened.keys() - PRESENCE:
                 self._book.close(subject, rule, "another machine has its name", now)
         checks += self._checks(subject, view, _calmly(looks) if view.maintained else looks)
         if checks:

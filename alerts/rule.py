@@ -64,6 +64,7 @@ class Rule(StrEnum):
     CERTIFICATE_EXPIRY = "certificate_expiry"
 
 
+PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
 OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.NO_DATABASE, Rule.CHANNEL_REFUSED, Rule.CERTIFICATE_EXPIRY})
 
 TITLES = {

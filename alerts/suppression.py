@@ -8,13 +8,12 @@ from alerts.group import NodePlace
 from alerts.incident import Incident, NotificationKind, Scope
 from alerts.notice import NoticeReason, Suppression
 from alerts.policy import Policy
-from alerts.rule import MINUTE, OF_THE_SERVER, Rule
+from alerts.rule import MINUTE, OF_THE_SERVER, PRESENCE
 from alerts.silence import Silence, SilenceKind, Target, quiet_until, silenced_by
 from alerts.status import NodeStatus, is_broker_down, status_at
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 
-_PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
 _THERE = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
 
 
@@ -69,7 +68,7 @@ class Suppressor:
             silence, until = muted
             reason = NoticeReason.MAINTENANCE if silence.kind is SilenceKind.MAINTENANCE else NoticeReason.SILENCED
             return Suppression(reason, until, f"by {silence.by}: {silence.why}".rstrip(": "), once=not silence.every)
-        if facts is not None and not ending and incident.rule not in _PRESENCE:
+        if facts is not None and not ending and incident.rule not in PRESENCE:
             status = status_at(facts, self._fleet.server, now)
             if status not in _THERE:
                 return Suppression(NoticeReason.INHIBITED, now + MINUTE, f"it is {status.value}")

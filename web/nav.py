@@ -4,8 +4,7 @@ from typing import Final, NamedTuple
 
 from flask import current_app, request, url_for
 
-from alerts.facts import UserRole
-from web.access.login import current_user
+from web.access.login import is_admin
 
 _PLACES: Final = (
     ("overview.page", "Overview"),
@@ -25,10 +24,8 @@ class NavLink(NamedTuple):
 
 
 def places() -> list[NavLink]:
-    user = current_user()
-    is_admin = user is not None and user.role is UserRole.ADMIN
     return [
         NavLink(label, url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
         for endpoint, label in _PLACES
-        if endpoint in current_app.view_functions and (is_admin or endpoint not in _ADMINS_ONLY)
+        if endpoint in current_app.view_functions and (is_admin() or endpoint not in _ADMINS_ONLY)
     ]

@@ -19,9 +19,6 @@ from web.trouble import Trouble
 SIMULATED = "simulated"
 """The tag that `rigwatch simulate` gives its nodes."""
 
-CLOCK_TOLERANCE: Millis = 2000
-"""A clock further off than this is put right on arrival (docs/protocol.md) and shown."""
-
 
 class NodeView(NamedTuple):
     """One node now. `age` is that of its last report, in ms.

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from alerts.facts import Average, MinuteTotal
+from alerts.ingest import CLOCK_TOLERANCE
 from alerts.rule import Rule
 from alerts.status import NodeStatus
 from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
 from web import units
 from web.colours import hashrate_level, lag_level, peers_level
-from web.node_view import CLOCK_TOLERANCE, SIMULATED, NodeView, remarks
+from web.node_view import SIMULATED, NodeView, remarks
 from web.trouble import Trouble
 from web.units import Quantity
 from web.zone import Zone

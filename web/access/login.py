@@ -75,6 +75,18 @@ def current_user() -> User | None:
     return found
 
 
+def who() -> str:
+    """In whose name something is done. Only called where somebody has logged in."""
+    user = current_user()
+    assert user is not None
+    return user.name
+
+
+def is_admin() -> bool:
+    user = current_user()
+    return user is not None and user.role is UserRole.ADMIN
+
+
 class Guesses:
     """Counts guesses by address and account over the last minute, in this process.
 

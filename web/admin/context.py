@@ -12,7 +12,7 @@ from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store, audit
 from store.work import Transaction
-from web.access.login import current_user
+from web.access.login import who
 from web.errors import BadQuery
 from web.zone import Zone
 
@@ -61,12 +61,6 @@ class AdminContext:
     def note(self, action: str, subject: str, detail: str = "") -> None:
         """A line for what took effect outside the database."""
         self.change(lambda _work: None, action, subject, detail)
-
-
-def who() -> str:
-    user = current_user()
-    assert user is not None
-    return user.name
 
 
 def attempt(do: Callable[[], Response], otherwise: Callable[[str], str]) -> Response:

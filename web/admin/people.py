@@ -12,21 +12,9 @@ from rigwatch.clock import Millis
 from store import tokens, users
 from store.tokens import ApiToken
 from web import units
-from web.access.login import admin_only
+from web.access.login import admin_only, who
 from web.access.passwords import hash_password
-from web.admin.context import (
-    AdminContext,
-    Wrong,
-    ask_back,
-    attempt,
-    choice,
-    done,
-    done_text,
-    show_secret,
-    sure,
-    text,
-    who,
-)
+from web.admin.context import AdminContext, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text
 
 NAME_MAX: Final = 100
 PASSWORD_BYTES: Final = 15

@@ -209,7 +209,7 @@ def _told(work: Transaction, number: int) -> IncidentStory:
     incident = _existing(work, number)
     return IncidentStory(
         incident=_summary(incident),
-        story=[DecisionMade(moment(each.at), each.what, each.why) for each in incidents.story(work, number)],
+        story=[DecisionMade(moment(each.at), each.what, each.why) for each in alerts.story(work, number)],
         messages=[_message(each) for each in incidents.sent(work, number)],
     )
 

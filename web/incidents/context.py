@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import redirect, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from alerts.facts import NodeFacts, UserRole
+from alerts.facts import NodeFacts
 from alerts.incident import Incident, Scope
 from alerts.policy import Policy
 from rigwatch.clock import Clock, Millis
@@ -15,7 +15,7 @@ from rigwatch.topics import NodeId
 from store import Store, marks, outbox, reader, running, silences
 from store.running import Running
 from store.work import Transaction
-from web.access.login import current_user
+from web.access.login import is_admin
 from web.incidents.rows import IncidentContext
 from web.row import DisplaySettings
 from web.zone import Zone
@@ -72,17 +72,6 @@ class PageContext:
 
 def by_id(facts: Iterable[NodeFacts]) -> dict[NodeId, NodeFacts]:
     return {each.id: each for each in facts}
-
-
-def is_admin() -> bool:
-    user = current_user()
-    return user is not None and user.role is UserRole.ADMIN
-
-
-def who() -> str:
-    """In whose name something is done. Only called where somebody has logged in."""
-    user = current_user()
-    return user.name if user else ""
 
 
 def go(endpoint: str, *, note: str, number: int | None = None) -> AnyResponse:

@@ -19,8 +19,9 @@ from store import alerts, audit, incidents, silences
 from store.incidents import IncidentFilter, IncidentPart
 from store.work import Transaction
 from web import units
+from web.access.login import who
 from web.errors import BadQuery
-from web.incidents.context import PageContext, go, who
+from web.incidents.context import PageContext, go
 from web.incidents.rows import (
     STATE_MEANING,
     IncidentContext,
@@ -141,7 +142,7 @@ class IncidentPageView:
             "facts": self._facts(incident, now),
             "rule_figures": figures_of(incident.rule, self._policy(incident)),
             "acknowledged_at": look.moment(incident.acknowledged.at) if incident.acknowledged else None,
-            "story": [story_row(each, look) for each in incidents.story(work, number)],
+            "story": [story_row(each, look) for each in alerts.story(work, number)],
             "messages": [sent_row(each, look) for each in incidents.sent(work, number)],
             "parent": incident_row(parent, row_context) if parent else None,
             "members": [without_group(incident_row(each, row_context)) for each in by_attention(members)[:_MEMBERS]],

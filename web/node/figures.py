@@ -2,12 +2,13 @@
 
 from typing import NamedTuple
 
+from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
 from rigwatch.figures import AlgorithmFigures
 from rigwatch.messages import Sample
 from web import units
 from web.colours import Level, hashrate_level, lag_level, peers_level
-from web.node_view import CLOCK_TOLERANCE, SIMULATED, NodeView
+from web.node_view import SIMULATED, NodeView
 from web.row import DisplaySettings, TimeText, unsaid
 from web.units import Quantity
 

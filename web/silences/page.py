@@ -13,8 +13,9 @@ from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store import audit, reader, silences
 from store.work import Transaction
+from web.access.login import is_admin, who
 from web.errors import BadQuery
-from web.incidents.context import PageContext, go, is_admin, who
+from web.incidents.context import PageContext, go
 from web.parts import LiveParts
 from web.silences.rows import counted, silence_row
 
