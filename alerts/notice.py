@@ -24,7 +24,6 @@ class NoticeReason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     QUIET_HOURS = "quiet hours"
     INHIBITED = "something worse is known of the same node"
-    OVER_UNTOLD = "over before anybody was told"
 
 
 _ASKED_FOR = frozenset({NoticeReason.SILENCED, NoticeReason.MAINTENANCE})

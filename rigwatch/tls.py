@@ -55,15 +55,6 @@ class _Pair:
         return _key_pem(self.key) + _pem(self.certificate)
 
 
-def server_context(home: Home, names: Sequence[str], now: Millis) -> ssl.SSLContext:
-    """A context for servers, TLS 1.2 or newer. Makes or renews the certificate for `names` and this machine first.
-
-    Raises `RigwatchError` when `tls/` cannot be read or written.
-    """
-    certificate, key = certificate_paths(home, names, now)
-    return context_of(certificate, key)
-
-
 def context_of(certificate: Path, key: Path) -> ssl.SSLContext:
     """A context from PEM files, a user's own for example; raises `RigwatchError` that names what is wrong with them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

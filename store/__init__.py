@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from alerts.book import Decision
 from alerts.facts import Average, MinuteTotal, NodeFacts, ServerFacts, User, UserRole
-from alerts.incident import Incident
 from alerts.ingest import ReceivedMessage
 from alerts.quota import Quota
 from alerts.silence import Silence
@@ -14,7 +12,7 @@ from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from store import alerts, housekeeping, outbox, past, reader, retention, silences, users, writer
+from store import housekeeping, outbox, past, reader, retention, silences, users, writer
 from store.engine import StoreEngine, connect
 from store.faults import DatabaseFault, Unstorable, Unusable, fault_of
 from store.leader_lease import LeaderLease
@@ -127,16 +125,6 @@ class Store:
         with self._engine.reading() as work:
             return silences.running(work, now)
 
-    def incidents(self, limit: int) -> list[Incident]:
-        """The latest, open ones first."""
-        with self._engine.reading() as work:
-            return alerts.latest(work, limit)
-
-    def story(self, incident: int) -> list[Decision]:
-        """Every decision about an incident, in order, and why."""
-        with self._engine.reading() as work:
-            return alerts.story(work, incident)
-
     def refused_channels(self) -> dict[str, str]:
         """Channels that refused for good, and why; of the settings as they were then."""
         with self._engine.reading() as work:
@@ -202,11 +190,6 @@ class Store:
         """`StoreError` when there is no such user."""
         with self._engine.writing() as work:
             users.set_password(work, name, password_hash)
-
-    def remove_user(self, name: str) -> None:
-        """`StoreError` when there is no such user."""
-        with self._engine.writing() as work:
-            users.remove(work, name)
 
 
 def open_store(url: str, home: Home) -> Store:

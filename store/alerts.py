@@ -61,9 +61,6 @@ WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
 """
 _OTHERS = "SELECT count(*) FROM heartbeat WHERE name <> ? AND beat_at > ? AND connected_at IS NOT NULL"
 _STORY = "SELECT incident_id, at, what, why FROM decision WHERE incident_id = ? ORDER BY id"
-_LATEST = """
-SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident ORDER BY live DESC, id DESC LIMIT ?
-"""
 _ONE = "SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident WHERE id = ?"
 _ACKNOWLEDGE = """
 UPDATE incident SET acknowledged_at = ?, acknowledged_by = ?, acknowledged_why = ?
@@ -173,11 +170,6 @@ def acknowledge(work: Transaction, numbers: Iterable[int], ack: Acknowledged) ->
 def others(work: Transaction, name: str, since: Millis) -> int:
     """How many subscribers beside this one gave a sign of life and have a broker."""
     return int(work.rows(_OTHERS, (name, since))[0][0])
-
-
-def latest(work: Transaction, limit: int) -> list[Incident]:
-    """Open ones first, newest first."""
-    return incidents(work.rows(_LATEST, (limit,)))
 
 
 def live(work: Transaction) -> list[Incident]:

@@ -1,13 +1,12 @@
 """Incidents as people look for them: lists that can be narrowed and paged, and all that is known of one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from alerts.book import Decision
 from alerts.incident import OVER, Incident, IncidentState
 from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
@@ -131,11 +130,6 @@ def sent(work: Transaction, number: int) -> list[SentNotification]:
     """Every message that spoke of it, also those that spoke of others first."""
     others = [each for each in map(_sent, work.rows(_SENT_WITH_OTHERS, (number, number))) if number in each.incidents]
     return sorted([*map(_sent, work.rows(_SENT, (number,))), *others], key=lambda each: each.id)
-
-
-def story(work: Transaction, number: int) -> Sequence[Decision]:
-    """Every decision, in order."""
-    return alerts.story(work, number)
 
 
 def _where(wanted: IncidentFilter, before: IncidentCursor | None) -> tuple[str, list[object]]:

@@ -64,9 +64,6 @@ ON CONFLICT (name) DO UPDATE SET address = excluded.address, refused_at = exclud
 """
 _ALL_REFUSED = "SELECT name, address, refused_why FROM channel WHERE refused_at IS NOT NULL"
 _FORGIVE = "DELETE FROM channel WHERE name = ?"
-_OF_INCIDENT = """
-SELECT channel, kind, state, created_at, sent_at, attempts, error FROM notification WHERE incident_id = ? ORDER BY id
-"""
 _incidents = msgspec.json.Decoder(tuple[int, ...])
 
 
@@ -140,11 +137,6 @@ def forgive(work: Transaction, channel: str) -> None:
 def refused(work: Transaction) -> dict[str, tuple[str, str]]:
     """Channels, with the hash of the address that was refused, and why."""
     return {name: (address, why) for name, address, why in work.rows(_ALL_REFUSED)}
-
-
-def of_incident(work: Transaction, incident: int) -> list[Row]:
-    """Channel, kind, progress, when written, when sent, attempts, last error."""
-    return work.rows(_OF_INCIDENT, (incident,))
 
 
 def _posted(row: Row) -> StoredNotification:

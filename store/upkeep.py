@@ -23,7 +23,7 @@ _COUNTED = ("node", "sample", "incident", "account")
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHealth:
-    """What `check` found; sound when there are no faults and nothing is missing. Empty counts: nothing was counted."""
+    """What `check` found. Empty counts: nothing was counted."""
 
     where: str
     standing: SchemaStatus
@@ -32,10 +32,6 @@ class DatabaseHealth:
     size: int
     enrolled: int = 0
     """Nodes that are known to be enrolled."""
-
-    @property
-    def is_sound(self) -> bool:
-        return not self.faults and not self.standing.missing
 
 
 def check(url: str, home: Home) -> DatabaseHealth:

@@ -79,7 +79,6 @@ class AlertDriver:
         self._forgot_at: Millis = 0
         self._notifications: list[StoredNotification] = []
         self._left_over: list[StoredNotification] = []
-        self._broken = False
         self._reported: dict[NodeId, Millis] = {}
         # In the order in which they came.
         self._waiting: dict[NodeId, None] = {}

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeAlias
 
+from alerts.incident import Incident
 from alerts.policy import Policy
 from alerts.route import Route
 from rigwatch.clock import Millis
 from rigwatch.messages import Report, Status
 from rigwatch.settings.alerts import AlertSettings
-from store import Store
+from store import Store, alerts, incidents
 from subscriber.alert_driver import AlertDriver
 from tests.fake_clock import START, FakeClock
 from tests.rigs import Rig, rig
@@ -51,3 +52,14 @@ class Driver:
 
 
 Drive: TypeAlias = Callable[[Store], Driver]
+
+
+def every_incident(store: Store) -> list[Incident]:
+    """All that are stored, the open ones first."""
+    wanted = (incidents.IncidentFilter(part) for part in incidents.IncidentPart)
+    return [each for one in wanted for each in store.look(lambda work, one=one: incidents.page(work, one, 100))]  # type: ignore[misc]
+
+
+def story(store: Store, number: int) -> list[str]:
+    """What was decided about an incident, in order."""
+    return [each.what for each in store.look(lambda work: alerts.story(work, number))]

@@ -8,7 +8,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from rigwatch.messages import Sample
-from tests.alerting import Driver
+from tests.alerting import Driver, every_incident
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import Dashboard, cell
 from tests.fake_clock import FakeClock
@@ -59,7 +59,7 @@ def test_the_wall_shows_what_fires_until_it_is_over(dashboard: Dashboard, driver
 def test_it_stands_in_the_row_and_on_the_card_of_a_phone(
     dashboard: Dashboard, driver: Driver, start_browser: StartBrowser
 ) -> None:
-    assert driver.store.incidents(1)
+    assert every_incident(driver.store)
     for browser in (start_browser(), start_browser(width=500)):
         dashboard.open(browser)
         named = cell(browser, "rig7", "name")

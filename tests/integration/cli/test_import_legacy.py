@@ -17,6 +17,7 @@ from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from store import Store, audit
+from tests.alerting import every_incident
 from tests.legacy import KEY, PASSWORD, TELEGRAM, Row, minutes_before, write_postgres, write_server, write_sqlite
 from tests.processes import Rigwatch
 
@@ -99,7 +100,7 @@ def test_history_nodes_and_what_became_of_each_row(rigwatch: Rigwatch, store: St
     assert all((each.peers, each.block) == (12, 500_000) for each in samples)
     assert store.averages(now - 48 * 3_600_000)[COMP].samples == 180
     assert store.totals(200, now)[0].nodes == 2
-    assert store.incidents(10) == []
+    assert every_incident(store) == []
 
 
 def test_a_second_time_only_what_is_new_is_taken(rigwatch: Rigwatch, store: Store, old: str, now: Millis) -> None:

@@ -9,6 +9,7 @@ from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import Store, alerts, marks, nodes, reader
 from store.work import Transaction
+from tests.alerting import every_incident
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample
 
@@ -75,7 +76,7 @@ def test_a_node_moves_with_its_history_its_name_and_its_past_incidents(known: St
     assert (facts.id, facts.title, facts.state, facts.state_at) == (moved, "Given", NodeState.OFFLINE, START + HOUR)
     assert "moved here from main" in facts.reason
     assert [each.hashrate for each in known.samples(moved, since=0, until=START + 1)] == [5.0]
-    (incident,) = known.incidents(10)
+    (incident,) = every_incident(known)
     assert incident.subject == Subject(Scope.NODE, "garage", "rig1")
     assert known.look(lambda work: work.rows("SELECT site FROM incident")) == [("garage",)]
 

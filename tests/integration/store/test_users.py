@@ -4,7 +4,7 @@ import pytest
 
 from alerts.facts import User, UserRole
 from rigwatch.errors import StoreError
-from store import Store
+from store import Store, users
 
 NOW = 1_760_000_000_000
 
@@ -37,7 +37,7 @@ def test_a_password_is_changed(store: Store) -> None:
 
 def test_a_user_is_removed(store: Store) -> None:
     store.add_user("ann", "hash", UserRole.VIEWER, now=NOW)
-    store.remove_user("ann")
+    store.change(lambda work: users.remove(work, "ann"))
     assert store.user("ann") is None
 
 
@@ -45,7 +45,7 @@ def test_a_user_that_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(StoreError, match="user ann: there is none"):
         store.set_password("ann", "hash")
     with pytest.raises(StoreError, match="user ann: there is none"):
-        store.remove_user("ann")
+        store.change(lambda work: users.remove(work, "ann"))
 
 
 def test_a_hash_is_never_shown(store: Store) -> None:

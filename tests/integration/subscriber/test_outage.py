@@ -22,6 +22,7 @@ from rigwatch.settings.alerts import AlertSettings, HeartbeatSettings, RuleSetti
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from store import open_store
+from tests.alerting import every_incident, story
 from tests.e2e.faults.disk import SmallDisk, small_disk
 from tests.integration.subscriber.running import Node, prepare, subscribing
 from tests.mosquitto import Mosquitto
@@ -89,10 +90,10 @@ async def told_without_it_and_all_told_after(scene: Scene, fault: str, repair: A
     await eventually_async(partial(_all_is_told, scene), timeout=60, what="its end and the deaths are told")
     await eventually_async(scene.is_well, timeout=30, what="the heartbeat says that all is well again")
     with closing(open_store(scene.url, scene.home)) as store:
-        await eventually_async(lambda: any(each.rule is Rule.NO_DATABASE for each in store.incidents(20)))
-        (kept,) = (each for each in store.incidents(20) if each.rule is Rule.NO_DATABASE)
+        await eventually_async(lambda: any(each.rule is Rule.NO_DATABASE for each in every_incident(store)))
+        (kept,) = (each for each in every_incident(store) if each.rule is Rule.NO_DATABASE)
         assert (kept.state, kept.subject.name) == (IncidentState.RESOLVED, fault)
-        assert [each.what for each in store.story(kept.id)].count("told") == 2
+        assert story(store, kept.id).count("told") == 2
     # Nothing of it is said again by the one that decides from the store.
     assert [title for title in scene.titles() if "store" in title] == [
         scene.titles()[0],

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from alerts.facts import UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
-from store import Store
+from store import Store, users
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
 from tests.integration.web.routes import every
@@ -81,7 +81,7 @@ def test_a_changed_password_and_a_removed_user_count_at_once(ada: FlaskClient, s
     store.set_password("ada", hash_password("another"))
     assert ada.get("/").status_code == 401
     assert ada.get("/", headers=basic(password="another")).status_code == 200
-    store.remove_user("ada")
+    store.change(lambda work: users.remove(work, "ada"))
     assert ada.get("/", headers=basic(password="another")).status_code == 401
 
 

@@ -10,7 +10,7 @@ from alerts.incident import Acknowledged
 from alerts.silence import Matcher, Silence, SilenceKind
 from rigwatch.messages import Sample
 from store import Store, alerts, silences
-from tests.alerting import Driver
+from tests.alerting import Driver, every_incident
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import between, page, row, text
 from tests.integration.web.test_wall import titles
@@ -91,7 +91,7 @@ def test_it_stands_in_the_nodes_row_and_sorts_it_with_trouble(ada: FlaskClient, 
 
 def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
     hashes_nothing(driver, "idle")
-    (number,) = [each.id for each in store.incidents(5)]
+    (number,) = [each.id for each in every_incident(store)]
     store.change(lambda work: alerts.acknowledge(work, [number], Acknowledged(driver.clock.now(), "ada", "on it")))
     html = page(ada, "/wall")
     assert "All is well" not in html

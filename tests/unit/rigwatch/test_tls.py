@@ -14,7 +14,7 @@ from rigwatch.clock import as_datetime
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.settings.server import BrokerSettings
-from rigwatch.tls import ca_pem, certificate_paths, context_of, server_context, trusted_by_clients
+from rigwatch.tls import ca_pem, certificate_paths, context_of, trusted_by_clients
 from tests.fake_clock import START
 
 DAY = 24 * 3600 * 1000
@@ -51,7 +51,7 @@ def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> st
 
 def test_a_client_that_trusts_the_authority_accepts_the_server_by_each_of_its_names(tmp_path: Path) -> None:
     place = home(tmp_path)
-    server = server_context(place, ["monitor.example", "192.0.2.7"], START)
+    server = context_of(*certificate_paths(place, ["monitor.example", "192.0.2.7"], START))
     client = ssl.create_default_context(cadata=ca_pem(place, START))
     # OpenSSL judges by the machine's clock, which is not the test's.
     client.verify_flags |= 0x200000
@@ -62,13 +62,13 @@ def test_a_client_that_trusts_the_authority_accepts_the_server_by_each_of_its_na
 
 
 def test_a_client_that_does_not_trust_the_authority_refuses(tmp_path: Path) -> None:
-    server = server_context(home(tmp_path), [], START)
+    server = context_of(*certificate_paths(home(tmp_path), [], START))
     with pytest.raises(ssl.SSLCertVerificationError):
         shake_hands(server, ssl.create_default_context(), "localhost")
 
 
 def test_versions_before_tls_1_2_are_refused(tmp_path: Path) -> None:
-    server = server_context(home(tmp_path), [], START)
+    server = context_of(*certificate_paths(home(tmp_path), [], START))
     assert server.minimum_version is ssl.TLSVersion.TLSv1_2
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE

@@ -7,7 +7,7 @@ import pytest
 from alerts.incident import IncidentState
 from alerts.rule import Rule
 from store import Store, alerts, nodes
-from tests.alerting import RIG, Driver
+from tests.alerting import RIG, Driver, every_incident
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will
 
@@ -31,7 +31,7 @@ def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
     driver.store.change(lambda work: nodes.retire(work, RIG.id, START))
     driver.tick(1)
     assert open_rules(driver) == []
-    (incident,) = driver.store.incidents(5)
+    (incident,) = every_incident(driver.store)
     assert incident.state is IncidentState.RESOLVED
     # What it still says, if anything, begins nothing.
     driver.hear(will(2))

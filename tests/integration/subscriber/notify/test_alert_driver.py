@@ -15,7 +15,7 @@ from store import Store, alerts, outbox, silences
 from subscriber import alert_driver as module
 from subscriber.notify.delivery_log import StoredDeliveryLog
 from subscriber.worker import StoreWorker
-from tests.alerting import RIG, Drive, Driver
+from tests.alerting import RIG, Drive, Driver, every_incident, story
 from tests.fake_clock import START
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample, will
@@ -106,8 +106,12 @@ def test_of_a_crowd_that_reports_at_once_all_are_looked_at_in_their_turn(
 def test_readers_see_the_incident_and_its_story(driver: Driver) -> None:
     driver.hear(birth())
     driver.hear(will())
-    (incident,) = driver.store.incidents(10)
-    assert [each.what for each in driver.store.story(incident.id)] == ["noticed", "firing", "told"]
+    (incident,) = every_incident(driver.store)
+    assert story(driver.store, incident.id) == [
+        "noticed",
+        "firing",
+        "told",
+    ]
     assert driver.store.refused_channels() == {}
 
 
@@ -295,7 +299,7 @@ def test_an_acknowledgement_made_elsewhere_stops_the_reminders(driver: Driver, o
     assert driver.tick(7200) == []
     (known,) = driver.store.look(alerts.live)
     assert known.acknowledged == ack
-    assert "acknowledged" in [each.what for each in driver.store.look(lambda work: alerts.story(work, incident.id))]
+    assert "acknowledged" in story(driver.store, incident.id)
 
 
 def test_the_usual_hashrate_comes_from_the_stored_hours(store: Store, driver: Driver) -> None:

@@ -22,6 +22,7 @@ from store import Store, alerts, open_store, outbox
 from store.work import Row
 from subscriber.notify.channels import channels_of
 from subscriber.service import subscribe
+from tests.alerting import every_incident, story
 from tests.integration.subscriber.running import Node, prepare, subscribing
 from tests.mail import mail_server
 from tests.mosquitto import Mosquitto
@@ -47,12 +48,13 @@ async def a_lost_node(port: int, name: str = "rig1") -> None:
 
 def about_the_node(store: Store) -> int:
     """The number of the incident; until the broker answers there may be one about that before it. 0: not yet."""
-    return next((each.id for each in store.incidents(9) if each.rule is Rule.LOST), 0)
+    return next((each.id for each in every_incident(store) if each.rule is Rule.LOST), 0)
 
 
 def progress(store: Store, incident: int) -> list[Row]:
     """What became of the messages about it."""
-    return store.look(lambda work: outbox.of_incident(work, incident))
+    sql = "SELECT channel, kind, state, created_at, sent_at, attempts, error FROM notification WHERE incident_id = ?"
+    return store.look(lambda work: work.rows(f"{sql} ORDER BY id", (incident,)))
 
 
 async def test_a_will_becomes_a_message_with_its_evidence(home: Home, mosquitto: Mosquitto) -> None:
@@ -87,7 +89,7 @@ async def test_the_incident_the_message_and_the_story_are_stored(
             await a_lost_node(mosquitto.port)
 
             def told() -> list[str]:
-                return [each.what for each in local.story(about_the_node(local))]
+                return story(local, about_the_node(local))
 
             await eventually_async(lambda: "sent" in told(), what="the message is marked as sent")
     assert told() == ["noticed", "firing", "told", "sent"]
