@@ -16,7 +16,7 @@ AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreac
 # Most tests wait for a process, a disk or a second to pass, so two take little longer than one.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
-.PHONY: help run demo test check format lock bench screenshots wheel clean
+.PHONY: help run demo test check format lock bench screenshots homeassistant wheel clean
 
 # Every package in the version and with the hashes of the lock file; Node.js for this one build where there is no npm.
 install = $(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/$(1).txt && \
@@ -64,6 +64,14 @@ bench: $(TEST) ## measure what docs/benchmarks.md states
 screenshots: $(TEST) ## take the pictures in docs/img anew, from simulated rigs
 	@tests/setup
 	@$(BIN)/python -m pytest -q tests/browser/screenshots.py
+
+homeassistant: .homeassistant/ready ## Home Assistant in an environment of its own, for the test that runs the real one
+
+# The newest that runs on Python 3.11; what it asks for besides is what its own installation adds when it starts.
+.homeassistant/ready:
+	@$(PYTHON) -m venv .homeassistant
+	@.homeassistant/bin/python -m pip install --quiet homeassistant==2024.3.3 paho-mqtt==1.6.1 janus==1.0.0
+	@touch $@
 
 wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
