@@ -105,9 +105,7 @@ def main() -> None:
 def _measured(store: Store, size: Size) -> Iterator[tuple[object, ...]]:
     empty = _bytes(store)
     rigs = rigs_of(size.nodes)
-    store.write(
-        [ReceivedMessage(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs]
-    )
+    store.take([ReceivedMessage(rig.id, Status(NodeState.ONLINE, 1, host=rig.id.node), rig.key, START) for rig in rigs])
     done = size.hours * 60
     spent = _live(store, rigs, range(done))
     yield *_row(store, size.nodes, size.hours, empty), f"{done * size.nodes / spent:,.0f}, one a report", ""
@@ -135,7 +133,7 @@ def _rested(store: Store) -> None:
         return
 
     def is_idle() -> bool:
-        return not store.look(lambda work: work.rows(_VACUUMING))[0][0]
+        return not store.look(lambda tx: tx.rows(_VACUUMING))[0][0]
 
     eventually(is_idle, timeout=300, what="a server that is not vacuuming")
 
@@ -160,7 +158,7 @@ def _live(store: Store, rigs: list[Rig], minutes: range) -> float:
         heard = [report_of(rig, [rig.sample(minute, chance)]) for rig in rigs]
         for start in range(0, len(heard), BATCH):
             begun = time.perf_counter()
-            store.write(heard[start : start + BATCH])
+            store.take(heard[start : start + BATCH])
             spent += time.perf_counter() - begun
         if minute % 60 == 59:
             _forget(store, minute, FOREVER)
@@ -177,9 +175,9 @@ def fill(store: Store, rigs: list[Rig], minutes: range) -> None:
             part = range(start, min(start + 500, minutes.stop))
             waiting.append(report_of(rig, [rig.sample(minute, chance) for minute in part]))
             if len(waiting) == _REPORTS_A_WRITE:
-                store.write(waiting)
+                store.take(waiting)
                 waiting = []
-    store.write(waiting)
+    store.take(waiting)
 
 
 def report_of(rig: Rig, samples: list[Sample]) -> ReceivedMessage:
@@ -213,7 +211,7 @@ def _bytes(store: Store) -> int:
     """All tables and indexes; SQLite's log is not counted, it is emptied again and again."""
     asked = "pg_database_size(current_database())" if _is_postgres(store) else "page_count * page_size"
     source = "" if _is_postgres(store) else " FROM pragma_page_count(), pragma_page_size()"
-    return int(store.look(lambda work: work.rows(f"SELECT {asked}{source}"))[0][0])
+    return int(store.look(lambda tx: tx.rows(f"SELECT {asked}{source}"))[0][0])
 
 
 def _forget(store: Store, minute: int, keep: timedelta) -> tuple[list[float], int]:

@@ -33,7 +33,7 @@ class Database:
     def samples(self, home: Path) -> int:
         """Rows stored."""
         with contextlib.closing(open_store(self.url, Home(home))) as store:
-            return int(store.look(lambda work: work.rows("SELECT count(*) FROM sample"))[0][0])
+            return int(store.look(lambda tx: tx.rows("SELECT count(*) FROM sample"))[0][0])
 
 
 @contextmanager

@@ -79,7 +79,7 @@ class Fleet:
         now = _minute()
         births = [Status(NodeState.ONLINE, 1, host=f"host{number // 8}") for number in range(len(self.rigs))]
         at = START + now * MINUTE
-        self.store.write(
+        self.store.take(
             [ReceivedMessage(rig.id, birth, rig.key, at) for rig, birth in zip(self.rigs, births, strict=True)]
         )
 
@@ -94,7 +94,7 @@ class Fleet:
         chance = random.Random(now)  # noqa: S311 - no secret
         heard = [msgspec.structs.replace(rig.sample(_minute(), chance), n=now, at=now) for rig in self.rigs]
         pairs = zip(self.rigs, heard, strict=True)
-        self.store.write([ReceivedMessage(rig.id, Report(1, now, (sample,)), rig.key, now) for rig, sample in pairs])
+        self.store.take([ReceivedMessage(rig.id, Report(1, now, (sample,)), rig.key, now) for rig, sample in pairs])
         self.store.beat("bench", now, now - 3_600_000)
 
     @contextmanager
@@ -119,7 +119,7 @@ class Fleet:
                 beaten = now
             due = [rig for rig in self.rigs if _turn(rig, since) < _turn(rig, now)] if reporting else []
             if due:
-                self.store.write([report_of(rig, [rig.sample(_turn(rig, now), chance)]) for rig in due])
+                self.store.take([report_of(rig, [rig.sample(_turn(rig, now), chance)]) for rig in due])
             since = now
 
 

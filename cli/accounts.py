@@ -48,7 +48,7 @@ def add_user(
     call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
     with open_users(call.home, call.server()) as store:
         user, now = User(name, wanted, hash_password(password)), call.clock.now()
-        add = recorded(lambda work: users.add(work, user, now), "user.add", name, detail=wanted.value, by=by, now=now)
+        add = recorded(lambda tx: users.add(tx, user, now), "user.add", name, detail=wanted.value, by=by, now=now)
         store.change(add)
     typer.echo(password)
 
@@ -62,9 +62,7 @@ def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
     call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
     with open_users(call.home, call.server()) as store:
         hashed, now = hash_password(password), call.clock.now()
-        store.change(
-            recorded(lambda work: users.set_password(work, name, hashed), "user.password", name, by=by, now=now)
-        )
+        store.change(recorded(lambda tx: users.set_password(tx, name, hashed), "user.password", name, by=by, now=now))
     typer.echo(password)
 
 
@@ -82,7 +80,7 @@ def new_role(
     now = call.clock.now()
     with open_users(call.home, call.server()) as store:
         line = {"detail": wanted.value, "by": by}
-        store.change(recorded(lambda work: users.set_role(work, name, wanted), "user.role", name, **line, now=now))
+        store.change(recorded(lambda tx: users.set_role(tx, name, wanted), "user.role", name, **line, now=now))
 
 
 @user.command("remove")
@@ -93,7 +91,7 @@ def remove_user(context: typer.Context, name: Name, by: Author = "") -> None:
     call = invocation(context)
     with open_users(call.home, call.server()) as store:
         now = call.clock.now()
-        store.change(recorded(lambda work: users.remove(work, name), "user.remove", name, by=by, now=now))
+        store.change(recorded(lambda tx: users.remove(tx, name), "user.remove", name, by=by, now=now))
 
 
 @user.command("list")

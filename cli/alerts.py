@@ -79,7 +79,7 @@ def _forgive(call: Invocation, channel: str) -> None:
     try:
         with _store(call) as store:
             if channel in store.look(outbox.refused):
-                store.change(lambda work: outbox.forgive(work, channel))
+                store.change(lambda tx: outbox.forgive(tx, channel))
     except StoreError as exc:
         say(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
 
@@ -138,7 +138,7 @@ def incidents(
     with _store(call) as store:
         for part in (IncidentPart.OPEN, IncidentPart.PAST):
             wanted = IncidentFilter(part, site=site, node=node)
-            for each in store.look(lambda work, wanted=wanted: stored.page(work, wanted, limit)):  # type: ignore[misc]
+            for each in store.look(lambda tx, wanted=wanted: stored.page(tx, wanted, limit)):  # type: ignore[misc]
                 say(_line(each, zone))
 
 
@@ -162,21 +162,21 @@ def ack(
     """Acknowledge what is open for a node: no more reminders, but its end is told."""
     from alerts.incident import Acknowledged
     from store import alerts, audit
-    from store.work import Transaction
+    from store.transaction import Transaction
 
     call = invocation(context)
     known = Acknowledged(call.clock.now(), author_of(by), why)
 
-    def change(work: Transaction) -> int:
-        found = [each for each in alerts.live(work) if each.is_open and _is(each, what)]
+    def change(tx: Transaction) -> int:
+        found = [each for each in alerts.live(tx) if each.is_open and _is(each, what)]
         for each in found:
             detail = f"{each.subject} {each.rule.value}: {why}".rstrip(": ")
             if each.acknowledged is None:
                 audit.record(
-                    work, who=f"{known.by} (command line)", action="incident.acknowledge", subject=f"#{each.id}",
+                    tx, who=f"{known.by} (command line)", action="incident.acknowledge", subject=f"#{each.id}",
                     detail=detail, now=known.at,
                 )  # fmt: skip
-        return alerts.acknowledge(work, [each.id for each in found], known)
+        return alerts.acknowledge(tx, [each.id for each in found], known)
 
     with _store(call) as store:
         count = store.change(change)
@@ -204,11 +204,11 @@ def _store(call: Invocation) -> "Iterator[Store]":
 def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
     from store import alerts
 
-    incident = store.look(lambda work: alerts.one(work, number))
+    incident = store.look(lambda tx: alerts.one(tx, number))
     if incident is None:
         raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
     say(_line(incident, zone))
-    for each in store.look(lambda work: alerts.story(work, number)):
+    for each in store.look(lambda tx: alerts.story(tx, number)):
         say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
 
 

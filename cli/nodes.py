@@ -74,7 +74,7 @@ def _note(call: Invocation, settings: ServerSettings, action: str, node: NodeId,
     """A line in the audit list. What was done is done: a database that is away is said and changes nothing of it."""
     from cli.accounts import open_users
 
-    line = recorded(lambda _work: None, action, str(node), detail=detail, now=call.clock.now())
+    line = recorded(lambda _tx: None, action, str(node), detail=detail, now=call.clock.now())
     try:
         with open_users(call.home, settings) as store:
             store.change(line)

@@ -9,7 +9,7 @@ import typer
 from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
-    from store.work import Transaction
+    from store.transaction import Transaction
 
 Author = Annotated[str, typer.Option("--by", help="Who you are [default: the user of this machine].")]
 Why = Annotated[str, typer.Option("--why", help="Why, for whoever reads it later.")]
@@ -32,9 +32,9 @@ def recorded(
     """`do` and its line in the audit list, for one transaction of the store."""
     from store import audit
 
-    def both(work: "Transaction") -> None:
-        do(work)
+    def both(tx: "Transaction") -> None:
+        do(tx)
         who = f"{author_of(by)} (command line)"
-        audit.record(work, who=who, action=action, subject=subject, detail=detail, now=now)
+        audit.record(tx, who=who, action=action, subject=subject, detail=detail, now=now)
 
     return both

@@ -63,7 +63,7 @@ def list_quiet(context: typer.Context) -> None:
     zone = _zone(call)
     with closing(open_store(call.server().database.url, call.home)) as store:
         now = call.clock.now()
-        for each in store.look(lambda work: silences.running(work, now)):
+        for each in store.look(lambda tx: silences.running(tx, now)):
             say(f"{each.id:>5}  {each.kind.value:<11}  {each.matcher}  {_when(each, now, zone)}  {_who(each)}")
 
 
@@ -76,14 +76,14 @@ def end_quiet(
 ) -> None:
     """End one now."""
     from store import audit, open_store, silences
-    from store.work import Transaction
+    from store.transaction import Transaction
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
 
-    def end(work: Transaction) -> None:
-        silences.end(work, number, by=who, now=now)
-        audit.record(work, who=f"{who} (command line)", action="quiet.end", subject=f"quiet {number}", now=now)
+    def end(tx: Transaction) -> None:
+        silences.end(tx, number, by=who, now=now)
+        audit.record(tx, who=f"{who} (command line)", action="quiet.end", subject=f"quiet {number}", now=now)
 
     with closing(open_store(call.server().database.url, call.home)) as store:
         store.change(end)
@@ -103,17 +103,17 @@ def _add(
 ) -> None:
     from alerts.silence_request import SilenceRequest, pairs_of, silence_of
     from store import audit, open_store, silences
-    from store.work import Transaction
+    from store.transaction import Transaction
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
     silence = silence_of(SilenceRequest(kind, pairs_of(match), length, who, why, every, start), now, _zone(call))
 
-    def add(work: Transaction) -> int:
-        number = silences.add(work, silence)
+    def add(tx: Transaction) -> int:
+        number = silences.add(tx, silence)
         about = f"{silence.matcher} {every or 'for ' + length}: {why}".rstrip(": ")
         who_said = f"{who} (command line)"
-        audit.record(work, who=who_said, action=f"{kind.value}.add", subject=f"quiet {number}", detail=about, now=now)
+        audit.record(tx, who=who_said, action=f"{kind.value}.add", subject=f"quiet {number}", detail=about, now=now)
         return number
 
     with closing(open_store(call.server().database.url, call.home)) as store:

@@ -44,7 +44,7 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
     with open_users(call.home, call.server()) as store:
         store.change(
             recorded(
-                lambda work: tokens.add(work, name, wanted, hashed, now=now, expires_at=expires_at),
+                lambda tx: tokens.add(tx, name, wanted, hashed, now=now, expires_at=expires_at),
                 *("token.add", name),
                 detail=wanted.value + (f", until {as_datetime(expires_at):%Y-%m-%d %H:%M} UTC" if expires_at else ""),
                 by=by,
@@ -61,7 +61,7 @@ def remove_token(context: typer.Context, name: Name, by: Author = "") -> None:
 
     call = invocation(context)
     with open_users(call.home, call.server()) as store:
-        remove = recorded(lambda work: tokens.remove(work, name), "token.remove", name, by=by, now=call.clock.now())
+        remove = recorded(lambda tx: tokens.remove(tx, name), "token.remove", name, by=by, now=call.clock.now())
         store.change(remove)
 
 

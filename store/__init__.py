@@ -1,6 +1,7 @@
 """The subscriber's database, SQLite or PostgreSQL: what is stored, what can be asked, and nothing that decides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from store.engine import StoreEngine, connect
 from store.faults import DatabaseFault, Unstorable, Unusable, fault_of
 from store.leader_lease import LeaderLease
 from store.schema import migrate
-from store.work import Transaction
+from store.transaction import Transaction
 from store.writer import Verdict
 
 __all__ = ["DatabaseFault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
@@ -36,35 +37,43 @@ class Store:
     def close(self) -> None:
         self._engine.close()
 
+    def read(self) -> AbstractContextManager[Transaction]:
+        """For what is asked: `with store.read() as tx`, each statement by itself."""
+        return self._engine.reading()
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """For what is changed: `with store.write() as tx`, on the disk when that ends, or nothing when it raises."""
+        return self._engine.writing()
+
     def nodes(self) -> list[NodeFacts]:
         """All nodes, by site and name; about 10 µs each."""
-        with self._engine.reading() as work:
-            return reader.nodes(work)
+        with self._engine.reading() as tx:
+            return reader.nodes(tx)
 
     def stamp(self) -> tuple[int, ...]:
         """Differs when what `nodes`, `averages` and `totals` answer has changed; about 0.3 µs a node."""
-        with self._engine.reading() as work:
-            return reader.stamp(work)
+        with self._engine.reading() as tx:
+            return reader.stamp(tx)
 
     def server(self) -> ServerFacts:
         """The subscriber's sign of life."""
-        with self._engine.reading() as work:
-            return reader.server(work)
+        with self._engine.reading() as tx:
+            return reader.server(tx)
 
     def averages(self, since: Millis) -> dict[NodeId, Average]:
         """Means from the full hour that holds `since` until now; nodes without a sample in it are left out."""
-        with self._engine.reading() as work:
-            return reader.averages(work, since)
+        with self._engine.reading() as tx:
+            return reader.averages(tx, since)
 
     def totals(self, minutes: int, now: Millis) -> list[MinuteTotal]:
         """The last so many minutes in which any node had a hashrate, newest first; the first may be still running."""
-        with self._engine.reading() as work:
-            return reader.totals(work, minutes, now)
+        with self._engine.reading() as tx:
+            return reader.totals(tx, minutes, now)
 
     def samples(self, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
         """One node's samples taken from `since` until just before `until`, `at` by the server's clock."""
-        with self._engine.reading() as work:
-            return reader.samples(work, node, since=since, until=until)
+        with self._engine.reading() as tx:
+            return reader.samples(tx, node, since=since, until=until)
 
     def history(self, node: NodeId, *, since: Millis = 0, after: int = -1) -> Iterator[list[Sample]]:
         """As `samples`, a slice of at most a thousand at a time, each read for itself: nothing waits for the reader.
@@ -72,14 +81,14 @@ class Store:
         `after` begins behind the sample of that number.
         """
         while True:
-            with self._engine.reading() as work:
-                part = reader.samples_after(work, node, after, since=since)
+            with self._engine.reading() as tx:
+                part = reader.samples_after(tx, node, after, since=since)
             if not part:
                 return
             yield part
             after = part[-1].n
 
-    def write(
+    def take(
         self, batch: Sequence[ReceivedMessage], then: Callable[[Transaction, list[Verdict]], None] | None = None
     ) -> list[Verdict]:
         """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk.
@@ -90,45 +99,45 @@ class Store:
         look_for_all = written = False
         while True:
             try:
-                with self._engine.writing() as work:
-                    verdicts = writer.write(work, batch, look_for_all=look_for_all, quota=self.quota)
+                with self._engine.writing() as tx:
+                    verdicts = writer.write(tx, batch, look_for_all=look_for_all, quota=self.quota)
                     written = True
                     if then is not None:
-                        then(work, verdicts)
+                        then(tx, verdicts)
                     return verdicts
             except writer.UnknownNodes as exc:
                 added.update(exc.nodes)
-                with self._engine.writing() as work:
-                    writer.add_nodes(work, [(node, None) for node in exc.nodes])
+                with self._engine.writing() as tx:
+                    writer.add_nodes(tx, [(node, None) for node in exc.nodes])
             except Unstorable:
                 if not (look_for_all or written):
                     # Perhaps a program that does not know of `highest_n` has stored some of it: one that is older than
                     # this and still runs. `then` has not been done, and will be done once.
                     look_for_all = True
                     continue
-                with self._engine.writing() as work:
-                    writer.remove_unheard(work, added)
+                with self._engine.writing() as tx:
+                    writer.remove_unheard(tx, added)
                 raise
 
     def change(self, do: Callable[[Transaction], T]) -> T:
         """Whatever `do` does with the tables of alerts, in one transaction."""
-        with self._engine.writing() as work:
-            return do(work)
+        with self._engine.writing() as tx:
+            return do(tx)
 
     def look(self, do: Callable[[Transaction], T]) -> T:
         """What `do` reads."""
-        with self._engine.reading() as work:
-            return do(work)
+        with self._engine.reading() as tx:
+            return do(tx)
 
     def silences(self, now: Millis) -> tuple[Silence, ...]:
         """Silences and maintenance that are not over, also those that have not begun."""
-        with self._engine.reading() as work:
-            return silences.running(work, now)
+        with self._engine.reading() as tx:
+            return silences.running(tx, now)
 
     def refused_channels(self) -> dict[str, str]:
         """Channels that refused for good, and why; of the settings as they were then."""
-        with self._engine.reading() as work:
-            return {name: why for name, (_, why) in outbox.refused(work).items()}
+        with self._engine.reading() as tx:
+            return {name: why for name, (_, why) in outbox.refused(tx).items()}
 
     def turn(self, name: str, monotonic: Callable[[], float]) -> LeaderLease:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""
@@ -136,13 +145,13 @@ class Store:
 
     def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
         """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""
-        with self._engine.writing() as work:
-            housekeeping.set_enrolled(work, nodes)
+        with self._engine.writing() as tx:
+            housekeeping.set_enrolled(tx, nodes)
 
     def beat(self, name: str, now: Millis, connected_at: Millis | None) -> None:
         """A subscriber's sign of life, and since when it has a broker."""
-        with self._engine.writing() as work:
-            housekeeping.beat(work, name, now=now, connected_at=connected_at)
+        with self._engine.writing() as tx:
+            housekeeping.beat(tx, name, now=now, connected_at=connected_at)
 
     def prune(self, keep: timedelta, now: Millis) -> Iterator[int]:
         """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took.
@@ -159,37 +168,37 @@ class Store:
         """Stores what another program has measured, in one transaction; `past.introduce` says who the nodes are."""
         while True:
             try:
-                with self._engine.writing() as work:
-                    return past.add(work, samples)
+                with self._engine.writing() as tx:
+                    return past.add(tx, samples)
             except writer.UnknownNodes as exc:
                 # A subscriber that has not read of their enrolment yet may have taken them for forgotten ones.
-                with self._engine.writing() as work:
-                    writer.add_nodes(work, [(node, None) for node in exc.nodes])
+                with self._engine.writing() as tx:
+                    writer.add_nodes(tx, [(node, None) for node in exc.nodes])
 
     def compare_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.ImportCounts]:
         """What `add_past` would do; nothing is changed."""
-        with self._engine.reading() as work:
-            return past.compare(work, samples)
+        with self._engine.reading() as tx:
+            return past.compare(tx, samples)
 
     def user(self, name: str) -> User | None:
         """A dashboard user."""
-        with self._engine.reading() as work:
-            return users.get(work, name)
+        with self._engine.reading() as tx:
+            return users.get(tx, name)
 
     def users(self) -> list[User]:
         """All dashboard users, by name."""
-        with self._engine.reading() as work:
-            return users.every(work)
+        with self._engine.reading() as tx:
+            return users.every(tx)
 
     def add_user(self, name: str, password_hash: str, role: UserRole, *, now: Millis) -> None:
         """`StoreError` when the name is taken."""
-        with self._engine.writing() as work:
-            users.add(work, User(name, role, password_hash), now)
+        with self._engine.writing() as tx:
+            users.add(tx, User(name, role, password_hash), now)
 
     def set_password(self, name: str, password_hash: str) -> None:
         """`StoreError` when there is no such user."""
-        with self._engine.writing() as work:
-            users.set_password(work, name, password_hash)
+        with self._engine.writing() as tx:
+            users.set_password(tx, name, password_hash)
 
 
 def open_store(url: str, home: Home) -> Store:

@@ -17,7 +17,7 @@ from rigwatch.topics import NodeId
 from store import marks, reader, silences
 from store.texts import storable
 from store.times import HOUR
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 USUAL_HOURS = 24
 """How far back a node's usual hashrate is looked for."""
@@ -95,53 +95,53 @@ class _Cards(msgspec.Struct, frozen=True):
 _cards = msgspec.json.Decoder(_Cards)
 
 
-def start(work: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
+def start(tx: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[int, int]]:
     """All that an engine needs to go on where the last one was, and the last numbers of decisions and messages.
 
     What ended within the `recent` ms may be flapping.
     """
-    numbers = work.rows(_NUMBERS)[0]
-    histories = {NodeId(site, node): _trail_of(detail) for site, node, detail in work.rows(_TRAILS)}
+    numbers = tx.rows(_NUMBERS)[0]
+    histories = {NodeId(site, node): _trail_of(detail) for site, node, detail in tx.rows(_TRAILS)}
     begin = Start(
-        nodes=reader.nodes(work),
+        nodes=reader.nodes(tx),
         histories=histories,
-        incidents=[*incidents(work.rows(_LIVE)), *incidents(work.rows(_CHILDREN))],
-        recent=incidents(work.rows(_RECENT, (now - 30 * recent, now - recent))),
-        silences=silences.running(work, now),
+        incidents=[*incidents(tx.rows(_LIVE)), *incidents(tx.rows(_CHILDREN))],
+        recent=incidents(tx.rows(_RECENT, (now - 30 * recent, now - recent))),
+        silences=silences.running(tx, now),
         baseline=baseline(
-            work, now, {node: history.machine_at for node, history in histories.items() if history.machine_at}
+            tx, now, {node: history.machine_at for node, history in histories.items() if history.machine_at}
         ),
         next_id=numbers[0] + 1,
     )
     return begin, (numbers[1], numbers[2])
 
 
-def save(work: Transaction, outcome: StepResult, next_decision: int) -> int:
+def save(tx: Transaction, outcome: StepResult, next_decision: int) -> int:
     """Everything of a step but its messages; returns the number of the last decision."""
     # Nearly every report moves a history, which nobody looks at.
     if outcome.incidents or outcome.decisions or outcome.notifications:
-        marks.told(work)
-    work.run_many(_SAVE, [_row(each) for each in outcome.incidents])
+        marks.told(tx)
+    tx.run_many(_SAVE, [_row(each) for each in outcome.incidents])
     histories = [(node.site, node.node, _json(history)) for node, history in outcome.histories]
-    work.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, histories)
+    tx.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, histories)
     decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
-    work.run_many(_SAVE_DECISION, decisions)
+    tx.run_many(_SAVE_DECISION, decisions)
     return next_decision + len(decisions) - 1
 
 
-def cards(work: Transaction) -> dict[NodeId, tuple[CardHistory, ...]]:
+def cards(tx: Transaction) -> dict[NodeId, tuple[CardHistory, ...]]:
     """Each node's, those included that cannot be read at the moment, or are away for less than a day."""
-    return {NodeId(site, node): _cards_of(detail) for site, node, detail in work.rows(_TRAILS)}
+    return {NodeId(site, node): _cards_of(detail) for site, node, detail in tx.rows(_TRAILS)}
 
 
-def add_decision(work: Transaction, decision: Decision, number: int) -> None:
+def add_decision(tx: Transaction, decision: Decision, number: int) -> None:
     """For what happens outside of a step: a message that was sent, or was not."""
-    work.run_many(_SAVE_DECISION, [_decision(decision, number)])
-    marks.told(work)
+    tx.run_many(_SAVE_DECISION, [_decision(decision, number)])
+    marks.told(tx)
 
 
 def baseline(
-    work: Transaction, now: Millis, machines: Mapping[NodeId, Millis] = MappingProxyType({})
+    tx: Transaction, now: Millis, machines: Mapping[NodeId, Millis] = MappingProxyType({})
 ) -> dict[NodeId, float]:
     """Each node's median over the hourly means of the last day (H/s), the running hour left out.
 
@@ -149,48 +149,48 @@ def baseline(
     """
     since = {(node.site, node.node): at // HOUR for node, at in machines.items()}
     rates: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for site, node, rate, hour in work.rows(_USUAL, (now // HOUR - USUAL_HOURS, now // HOUR)):
+    for site, node, rate, hour in tx.rows(_USUAL, (now // HOUR - USUAL_HOURS, now // HOUR)):
         if hour > since.get((site, node), -1):
             rates[site, node].append(rate / 1000)
     return {NodeId(*name): median(known) for name, known in rates.items() if len(known) >= USUAL_LEAST}
 
 
-def acknowledged(work: Transaction) -> dict[int, Acknowledged]:
+def acknowledged(tx: Transaction) -> dict[int, Acknowledged]:
     """Of the incidents that are open."""
-    return {row[0]: Acknowledged(row[1], row[2], row[3]) for row in work.rows(_ACKNOWLEDGED)}
+    return {row[0]: Acknowledged(row[1], row[2], row[3]) for row in tx.rows(_ACKNOWLEDGED)}
 
 
-def acknowledge(work: Transaction, numbers: Iterable[int], ack: Acknowledged) -> int:
+def acknowledge(tx: Transaction, numbers: Iterable[int], ack: Acknowledged) -> int:
     """How many were open and not acknowledged yet."""
-    changed = sum(work.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
-    marks.touch(work)
+    changed = sum(tx.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
+    marks.touch(tx)
     return changed
 
 
-def others(work: Transaction, name: str, since: Millis) -> int:
+def others(tx: Transaction, name: str, since: Millis) -> int:
     """How many subscribers beside this one gave a sign of life and have a broker."""
-    return int(work.rows(_OTHERS, (name, since))[0][0])
+    return int(tx.rows(_OTHERS, (name, since))[0][0])
 
 
-def live(work: Transaction) -> list[Incident]:
+def live(tx: Transaction) -> list[Incident]:
     """Those that are open, or whose end people must still be told."""
-    return incidents(work.rows(_LIVE))
+    return incidents(tx.rows(_LIVE))
 
 
-def one(work: Transaction, number: int) -> Incident | None:
-    found = incidents(work.rows(_ONE, (number,)))
+def one(tx: Transaction, number: int) -> Incident | None:
+    found = incidents(tx.rows(_ONE, (number,)))
     return found[0] if found else None
 
 
-def story(work: Transaction, number: int) -> list[Decision]:
+def story(tx: Transaction, number: int) -> list[Decision]:
     """What was decided about an incident, in order."""
-    return [Decision(*row) for row in work.rows(_STORY, (number,))]
+    return [Decision(*row) for row in tx.rows(_STORY, (number,))]
 
 
-def forget(work: Transaction, before: Millis, limit: int = 500) -> int:
+def forget(tx: Transaction, before: Millis, limit: int = 500) -> int:
     """Rows of what is long over; how many went."""
     forgotten = (_FORGET, _FORGET_DECISIONS, _FORGET_MESSAGES, _FORGET_SILENCES)
-    return sum(work.run(sql, (before, limit)) for sql in forgotten)
+    return sum(tx.run(sql, (before, limit)) for sql in forgotten)
 
 
 def incidents(rows: Sequence[Row]) -> list[Incident]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rigwatch.clock import Millis
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 _ADD = "INSERT INTO audit (at, who, action, subject, detail) VALUES (?, ?, ?, ?, ?)"
 _PAGE = """
@@ -38,17 +38,17 @@ class AuditFilter:
     text: str = ""
 
 
-def record(work: Transaction, *, who: str, action: str, subject: str, detail: str = "", now: Millis) -> None:
-    """One entry, in the transaction of `work`: if the change is undone, so is this. Never give it a secret."""
+def record(tx: Transaction, *, who: str, action: str, subject: str, detail: str = "", now: Millis) -> None:
+    """One entry, in the transaction of `tx`: if the change is undone, so is this. Never give it a secret."""
     # Names and reasons are whatever people typed; PostgreSQL has no NUL in a text.
     texts = [each.replace("\0", "")[:_TEXT_MAX] for each in (who, action, subject, detail)]
-    work.run(_ADD, (now, *texts))
+    tx.run(_ADD, (now, *texts))
 
 
-def page(work: Transaction, wanted: AuditFilter, limit: int, *, before: int | None = None) -> list[AuditEntry]:
+def page(tx: Transaction, wanted: AuditFilter, limit: int, *, before: int | None = None) -> list[AuditEntry]:
     """The newest entries with a number below `before`."""
     like = f"%{_escaped(wanted.text.lower())}%"
-    rows = work.rows(
+    rows = tx.rows(
         _PAGE,
         (
             _NEWEST if before is None else before,

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from store.times import MINUTE
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 FRESH: Final = 3
 """Intervals: as long as a node that reports nothing more is not called silent."""
@@ -122,8 +122,8 @@ class Steps:
 class _Past:
     """When a node went, and which interval it had: read only where it is asked for."""
 
-    def __init__(self, work: Transaction, node: int, tail: NodeTail, since: Millis) -> None:
-        self._ask = (work, node, since)
+    def __init__(self, tx: Transaction, node: int, tail: NodeTail, since: Millis) -> None:
+        self._ask = (tx, node, since)
         self._tail = tail
         self._read: list[Row] | None = None
 
@@ -143,21 +143,21 @@ class _Past:
 
     def around(self, new: Sequence[CarriedSample]) -> list[CarriedSample]:
         """Those samples, and all others between which and them anything may count."""
-        work, node, _ = self._ask
+        tx, node, _ = self._ask
         reach = FRESH * max([self._tail.interval, *(row[2] or 0 for row in self._rows())]) + MINUTE
         since, until, stray = new[0].at - reach, new[-1].at + reach, self._tail.stray
         return sorted(
-            CarriedSample(*row) for row in work.rows(_AROUND, (node, since, until, since - stray, until + stray))
+            CarriedSample(*row) for row in tx.rows(_AROUND, (node, since, until, since - stray, until + stray))
         )
 
     def _rows(self) -> list[Row]:
         if self._read is None:
-            work, node, since = self._ask
-            self._read = work.rows(_CHANGES, (node, node, since - LONGEST - MINUTE))
+            tx, node, since = self._ask
+            self._read = tx.rows(_CHANGES, (node, node, since - LONGEST - MINUTE))
         return self._read
 
 
-def settle(work: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]) -> Iterator[tuple[int, float, int]]:
+def settle(tx: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]) -> Iterator[tuple[int, float, int]]:
     """What new samples, stored already as `rows`, change in the fleet's minutes beside their own; moves the tails.
 
     Costs nothing to read for a sample that follows its node's last while that is fresh.
@@ -169,7 +169,7 @@ def settle(work: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]
         new.sort()
         tail = tails[node]
         tail.stray = max(tail.stray, *(abs(each.at - each.n) for each in new), 0)
-        past = _Past(work, node, tail, min(new[0].at, new[0].at if tail.at is None else tail.at))
+        past = _Past(tx, node, tail, min(new[0].at, new[0].at if tail.at is None else tail.at))
         is_next = tail.at is None or new[0].at > tail.at
         if is_next and tail.stored_at <= (tail.at or 0):
             _follow(steps, tail, new, past)
@@ -178,13 +178,13 @@ def settle(work: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]
     changed = list(steps.minutes())
     if not changed:
         return
-    begin = int(work.rows(_FROM)[0][0])
+    begin = int(tx.rows(_FROM)[0][0])
     yield from (each for each in changed if each[0] >= begin)
 
 
-def open_spans(work: Transaction) -> list[MinuteSpan]:
+def open_spans(tx: Transaction) -> list[MinuteSpan]:
     """The minutes in which nodes count with their last sample, as far as it is fresh; some may be to come."""
-    return [MinuteSpan(int(first), int(last), float(rate), count) for first, last, rate, count in work.rows(_OPEN)]
+    return [MinuteSpan(int(first), int(last), float(rate), count) for first, last, rate, count in tx.rows(_OPEN)]
 
 
 def _follow(steps: Steps, tail: NodeTail, new: Sequence[CarriedSample], past: _Past) -> None:

@@ -16,7 +16,7 @@ from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 UNSTEADY: Final = 6
 """So many changes within `WITHIN` are one row, and so is what follows until nothing has changed for as long."""
@@ -65,7 +65,7 @@ class _Kept:
         return self.at if self.until is None else self.until
 
 
-def record(work: Transaction, changes: Iterable[Row]) -> None:
+def record(tx: Transaction, changes: Iterable[Row]) -> None:
     """Rows of node (its number), moment, state, reason and interval. Of two at one moment the later one stays."""
     by_node: defaultdict[int, list[Row]] = defaultdict(list)
     for node, *said in changes:
@@ -74,7 +74,7 @@ def record(work: Transaction, changes: Iterable[Row]) -> None:
         return
     since = min(said[0] for each in by_node.values() for said in each) - WITHIN
     stored: defaultdict[int, list[_Kept]] = defaultdict(list)
-    for node, at, times, until in work.rows(_NEWEST, (msgspec.json.encode(list(by_node)).decode(), since)):
+    for node, at, times, until in tx.rows(_NEWEST, (msgspec.json.encode(list(by_node)).decode(), since)):
         stored[node].append(_Kept(at, times, until))
     written: list[Row] = []
     removed: list[Row] = []
@@ -83,8 +83,8 @@ def record(work: Transaction, changes: Iterable[Row]) -> None:
         kept = _together(stored[node], said)
         removed += [(node, at) for at in sorted(before - {each.at for each in kept})]
         written += [(node, each.at, *each.said, each.times, each.until) for each in kept if each.said is not None]
-    work.run_many(_REMOVE, removed)
-    work.run_rows(_RECORD, _COLUMNS, written)
+    tx.run_many(_REMOVE, removed)
+    tx.run_rows(_RECORD, _COLUMNS, written)
 
 
 def _together(kept: list[_Kept], changes: Sequence[Row]) -> list[_Kept]:
@@ -111,10 +111,10 @@ def _summed_up(kept: list[_Kept], now: Millis) -> list[_Kept]:
     return [*(each for each in kept if each not in often), one]
 
 
-def of(work: Transaction, node: NodeId, since: Millis) -> list[NodeChange]:
+def of(tx: Transaction, node: NodeId, since: Millis) -> list[NodeChange]:
     """In order; the first one is what the node was at `since`, where that is known."""
     name = (node.site, node.node)
-    return [change for row in work.rows(_OF, (*name, *name, since)) for change in _told(row)]
+    return [change for row in tx.rows(_OF, (*name, *name, since)) for change in _told(row)]
 
 
 def _told(row: Row) -> list[NodeChange]:
@@ -126,6 +126,6 @@ def _told(row: Row) -> list[NodeChange]:
     return [NodeChange(at, NodeState.LOST, often, interval), NodeChange(until, NodeState(state), reason, interval)]
 
 
-def forget(work: Transaction, before: Millis, limit: int) -> int:
+def forget(tx: Transaction, before: Millis, limit: int) -> int:
     """How many went; fewer than `limit`: there are no more."""
-    return work.run(_FORGET, (before, before, limit))
+    return tx.run(_FORGET, (before, before, limit))

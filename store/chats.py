@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from rigwatch.clock import Millis
-from store.work import Transaction
+from store.transaction import Transaction
 
 _ALL = "SELECT chat, moved_to FROM moved_chat"
 _MOVED = """
@@ -12,10 +12,10 @@ ON CONFLICT (chat) DO UPDATE SET moved_to = excluded.moved_to, moved_at = exclud
 """
 
 
-def moved(work: Transaction) -> dict[int, int]:
+def moved(tx: Transaction) -> dict[int, int]:
     """By the number that the chat had."""
-    return dict(work.rows(_ALL))
+    return dict(tx.rows(_ALL))
 
 
-def remember(work: Transaction, moves: Mapping[int, int], now: Millis) -> None:
-    work.run_many(_MOVED, [(chat, to, now) for chat, to in moves.items()])
+def remember(tx: Transaction, moves: Mapping[int, int], now: Millis) -> None:
+    tx.run_many(_MOVED, [(chat, to, now) for chat, to in moves.items()])

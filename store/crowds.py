@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from store.work import Transaction
+from store.transaction import Transaction
 
 INCIDENTS_MAX: Final = 1000
 """Past incidents of one node. One that is in trouble three times a day for the three months that are kept has 270."""
@@ -33,14 +33,14 @@ DELETE FROM decision WHERE id IN (SELECT id FROM decision WHERE incident_id = ? 
 """
 
 
-def forget(work: Transaction) -> int:
+def forget(tx: Transaction) -> int:
     """What is more than that, the oldest first, in steps; how many incidents and lines went."""
     gone = 0
-    for site, name in work.rows(_CROWDED, (INCIDENTS_MAX,)):
-        ids = [number for (number,) in work.rows(_OLDEST, (site, name, _STEP, INCIDENTS_MAX))]
+    for site, name in tx.rows(_CROWDED, (INCIDENTS_MAX,)):
+        ids = [number for (number,) in tx.rows(_OLDEST, (site, name, _STEP, INCIDENTS_MAX))]
         for sql in _FORGET:
-            work.run(sql, (msgspec.json.encode(ids).decode(),))
+            tx.run(sql, (msgspec.json.encode(ids).decode(),))
         gone += len(ids)
-    for (incident,) in work.rows(_LONG, (LINES_MAX,)):
-        gone += work.run(_FORGET_LINES, (incident, _STEP, LINES_MAX))
+    for (incident,) in tx.rows(_LONG, (LINES_MAX,)):
+        gone += tx.run(_FORGET_LINES, (incident, _STEP, LINES_MAX))
     return gone

@@ -15,7 +15,7 @@ from rigwatch.errors import StoreError
 from rigwatch.home import Home
 from store.faults import DatabaseFault, Unusable, translated
 from store.postgres import CONNECT, Guarded, GuardedPool
-from store.work import POSTGRES, SQLITE, Dialect, Transaction
+from store.transaction import POSTGRES, SQLITE, Dialect, Transaction
 
 # How long a transaction waits for another process's before it is given up and tried again by its owner.
 BUSY_TIMEOUT_S = 5

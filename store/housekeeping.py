@@ -8,7 +8,7 @@ from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import changes, marks, numbers
-from store.work import Transaction
+from store.transaction import Transaction
 from store.writer import add_nodes
 
 _ENROLLED = "SELECT site, node, enrolled_at FROM node"
@@ -34,33 +34,33 @@ _PRESENT = "SELECT site, node, id, interval FROM node WHERE state IN ('online', 
 _REVOKE = "UPDATE node SET state = 'offline', state_at = ?, reason = ? WHERE site = ? AND node = ?"
 
 
-def set_enrolled(work: Transaction, nodes: Mapping[NodeId, Millis]) -> None:
+def set_enrolled(tx: Transaction, nodes: Mapping[NodeId, Millis]) -> None:
     """Nodes that were heard of stay, enrolled or not: their history is kept."""
-    stored = {NodeId(site, node): enrolled_at for site, node, enrolled_at in work.rows(_ENROLLED)}
-    add_nodes(work, [(node, at) for node, at in nodes.items() if node not in stored])
+    stored = {NodeId(site, node): enrolled_at for site, node, enrolled_at in tx.rows(_ENROLLED)}
+    add_nodes(tx, [(node, at) for node, at in nodes.items() if node not in stored])
     changed = [(at, node.site, node.node) for node, at in nodes.items() if node in stored and stored[node] != at]
-    work.run_many(_SET_ENROLLED, changed)
-    work.run(_COME_BACK)
-    pending = {NodeId(site, node) for site, node in work.rows(_PENDING)}
-    work.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
+    tx.run_many(_SET_ENROLLED, changed)
+    tx.run(_COME_BACK)
+    pending = {NodeId(site, node) for site, node in tx.rows(_PENDING)}
+    tx.run_many(_FORGET, [(node.site, node.node) for node in sorted(pending - nodes.keys())])
 
 
-def set_revoked(work: Transaction, nodes: Iterable[NodeId], now: Millis) -> bool:
+def set_revoked(tx: Transaction, nodes: Iterable[NodeId], now: Millis) -> bool:
     """Nodes that may not speak any more are gone, and that is no news to whoever sent them away. Whether any was there.
 
     Their last words are not taken either, so without this they would be taken for silent, and missed for ever.
     """
-    present = {NodeId(site, node): (number, interval) for site, node, number, interval in work.rows(_PRESENT)}
+    present = {NodeId(site, node): (number, interval) for site, node, number, interval in tx.rows(_PRESENT)}
     gone = sorted(present.keys() & set(nodes))
-    work.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
+    tx.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
     said = now, NodeState.OFFLINE.value, REVOKED
-    changes.record(work, [(present[node][0], *said, present[node][1]) for node in gone])
+    changes.record(tx, [(present[node][0], *said, present[node][1]) for node in gone])
     return bool(gone)
 
 
-def behind(work: Transaction, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
+def behind(tx: Transaction, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
     """Which of these nodes, by their number, were heard last with a key from before this generation."""
-    generations = {NodeId(site, node): (number, at) for site, node, number, at in work.rows(_KEYS)} if since else {}
+    generations = {NodeId(site, node): (number, at) for site, node, number, at in tx.rows(_KEYS)} if since else {}
     return {
         node: generations[node][0]
         for node, generation in since.items()
@@ -68,35 +68,35 @@ def behind(work: Transaction, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
     }
 
 
-def set_back(work: Transaction, newest: Mapping[NodeId, int]) -> None:
+def set_back(tx: Transaction, newest: Mapping[NodeId, int]) -> None:
     """Nodes that were heard with a key which the list, an older copy of it by now, does not know yet begin anew."""
-    rows = work.rows(_KEYS)
+    rows = tx.rows(_KEYS)
     ahead = [
         (newest.get(NodeId(site, node), 0), number)
         for site, node, number, generation in rows
         if generation > newest.get(NodeId(site, node), 0)
     ]
-    work.run_many(_SET_BACK, ahead)
+    tx.run_many(_SET_BACK, ahead)
 
 
-def begin_anew(work: Transaction, node: NodeId, since: int, now: Millis) -> bool:
+def begin_anew(tx: Transaction, node: NodeId, since: int, now: Millis) -> bool:
     """Ends what keys from before this generation left: session, presence, numbers not yet used; False: not all yet.
 
     What they sealed and is still on its way counts no more.
     """
-    number = behind(work, {node: since}).get(node)
+    number = behind(tx, {node: since}).get(node)
     if number is None:
         return True
-    if not numbers.bring_back(work, number, now):
+    if not numbers.bring_back(tx, number, now):
         return False
-    work.run(_BEGIN_ANEW, (since, number, since))
-    set_revoked(work, [node], now)
-    marks.touch(work)
+    tx.run(_BEGIN_ANEW, (since, number, since))
+    set_revoked(tx, [node], now)
+    marks.touch(tx)
     return True
 
 
-def beat(work: Transaction, name: str, *, now: Millis, connected_at: Millis | None) -> None:
-    work.run(_BEAT, (name, now, connected_at))
+def beat(tx: Transaction, name: str, *, now: Millis, connected_at: Millis | None) -> None:
+    tx.run(_BEAT, (name, now, connected_at))
     # Subscribers that share a database agree on the time no better than nodes do.
     soon = now + CLOCK_TOLERANCE
-    work.run(_NOTHING_AHEAD, (soon, now, soon, now, soon, soon))
+    tx.run(_NOTHING_AHEAD, (soon, now, soon, now, soon, soon))

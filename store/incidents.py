@@ -12,7 +12,7 @@ from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
 from store import alerts
 from store.outbox import DeliveryState
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 
 class IncidentPart(StrEnum):
@@ -102,34 +102,34 @@ _numbers = msgspec.json.Decoder(tuple[int, ...])
 
 
 def page(
-    work: Transaction, wanted: IncidentFilter, limit: int, *, before: IncidentCursor | None = None
+    tx: Transaction, wanted: IncidentFilter, limit: int, *, before: IncidentCursor | None = None
 ) -> list[Incident]:
     """Newest first, those that began before `before`. Cost: one walk over the index, however deep."""
     where, values = _where(wanted, before)
-    rows = work.rows(_PAGE.format(where=where) + _ORDERED, (*values, limit))
+    rows = tx.rows(_PAGE.format(where=where) + _ORDERED, (*values, limit))
     return alerts.incidents(rows)
 
 
-def count(work: Transaction, wanted: IncidentFilter) -> int:
+def count(tx: Transaction, wanted: IncidentFilter) -> int:
     """Of what is open; of what is past it would be a walk over all of it."""
     where, values = _where(wanted, None)
-    return int(work.rows(_COUNT.format(where=where), values)[0][0])
+    return int(tx.rows(_COUNT.format(where=where), values)[0][0])
 
 
-def open_by_severity(work: Transaction) -> dict[Severity, int]:
+def open_by_severity(tx: Transaction) -> dict[Severity, int]:
     """How many count now, a group as one; some 0.1 ms while few are open."""
-    return {Severity(severity): int(count) for severity, count in work.rows(_OPEN_COUNTS)}
+    return {Severity(severity): int(count) for severity, count in tx.rows(_OPEN_COUNTS)}
 
 
-def counting(work: Transaction) -> list[Incident]:
+def counting(tx: Transaction) -> list[Incident]:
     """All that count now, groups and their members, the oldest first; some 10 µs each."""
-    return alerts.incidents(work.rows(_COUNTING))
+    return alerts.incidents(tx.rows(_COUNTING))
 
 
-def sent(work: Transaction, number: int) -> list[SentNotification]:
+def sent(tx: Transaction, number: int) -> list[SentNotification]:
     """Every message that spoke of it, also those that spoke of others first."""
-    others = [each for each in map(_sent, work.rows(_SENT_WITH_OTHERS, (number, number))) if number in each.incidents]
-    return sorted([*map(_sent, work.rows(_SENT, (number,))), *others], key=lambda each: each.id)
+    others = [each for each in map(_sent, tx.rows(_SENT_WITH_OTHERS, (number, number))) if number in each.incidents]
+    return sorted([*map(_sent, tx.rows(_SENT, (number,))), *others], key=lambda each: each.id)
 
 
 def _where(wanted: IncidentFilter, before: IncidentCursor | None) -> tuple[str, list[object]]:

@@ -15,7 +15,7 @@ from peewee import SqliteDatabase
 from rigwatch.errors import StoreError
 from rigwatch.lock import private_lock
 from store.engine import StoreEngine
-from store.work import Transaction
+from store.transaction import Transaction
 
 PATIENCE_S: Final = 6.0
 """How long the beat may stand still. A holder moves it every second, and may be that late on a machine in trouble."""
@@ -41,13 +41,13 @@ class LeaseRow(NamedTuple):
     beat: int
 
 
-def seen(work: Transaction) -> LeaseRow:
-    return LeaseRow(*work.rows(_SEEN, (_NAME,))[0])
+def seen(tx: Transaction) -> LeaseRow:
+    return LeaseRow(*tx.rows(_SEEN, (_NAME,))[0])
 
 
-def term(work: Transaction) -> int:
+def term(tx: Transaction) -> int:
     """Nobody takes the turn until this transaction has ended."""
-    return int(work.rows(_TERM, (_NAME,))[0][0])
+    return int(tx.rows(_TERM, (_NAME,))[0][0])
 
 
 class LeaderLease:
@@ -79,41 +79,41 @@ class LeaderLease:
             self._last = found, now
         return now - self._last[1] >= PATIENCE_S
 
-    def renew(self, work: Transaction) -> bool:
+    def renew(self, tx: Transaction) -> bool:
         """Puts its end off, in the transaction of a step; False when another has it."""
         if self.term is None:
             return False
         now = self._monotonic()
         if now - self._renewed_at < _RENEW_S:
-            return term(work) == self.term
-        if not work.run(_RENEW, (_NAME, self.term)):
+            return term(tx) == self.term
+        if not tx.run(_RENEW, (_NAME, self.term)):
             return False
         self._renewed_at = now
         return True
 
-    def take(self, work: Transaction, found: LeaseRow) -> int | None:
+    def take(self, tx: Transaction, found: LeaseRow) -> int | None:
         """The new term, which counts once it is committed and told to `taken`; None when somebody else was faster."""
-        if self._older_version_drives(work) or not work.run(_TAKE, (self._name, _NAME, found.term, found.beat)):
+        if self._older_version_drives(tx) or not tx.run(_TAKE, (self._name, _NAME, found.term, found.beat)):
             return None
         return found.term + 1
 
     def taken(self, number: int) -> None:
         self.term, self._last, self._renewed_at = number, None, self._monotonic()
 
-    def release(self, work: Transaction) -> None:
+    def release(self, tx: Transaction) -> None:
         """Lets another have it at once."""
         if self.term is not None:
-            work.run(_RELEASE, (_NAME, self.term))
+            tx.run(_RELEASE, (_NAME, self.term))
 
     def lost(self) -> None:
         """It is another's, or was given away."""
         self.term = None
 
-    def _older_version_drives(self, work: Transaction) -> bool:
+    def _older_version_drives(self, tx: Transaction) -> bool:
         """While two machines are brought up to date one after the other."""
         database = self._engine.database
         if not isinstance(database, SqliteDatabase):
-            return not work.rows(_FORMER_FREE, (_FORMER_LOCK,))[0][0]
+            return not tx.rows(_FORMER_FREE, (_FORMER_LOCK,))[0][0]
         path = Path(database.database)
         lock = private_lock(path.with_name(f"{path.name}.alerts.lock"), timeout=0, thread_local=False)
         if not Path(lock.lock_file).exists():

@@ -1,6 +1,6 @@
 """Counters that tell readers that something changed, moved in the transaction that changes it."""
 
-from store.work import Transaction
+from store.transaction import Transaction
 
 _BUMP = "UPDATE mark SET value = value + 1 WHERE name = ?"
 _READ = "SELECT value FROM mark WHERE name = ?"
@@ -10,22 +10,22 @@ SELECT (SELECT value FROM mark WHERE name = 'alerts_changed'),
 """
 
 
-def touch(work: Transaction) -> None:
+def touch(tx: Transaction) -> None:
     """Tells the engine, wherever it runs, that people have changed something."""
-    work.run(_BUMP, ("alerts_changed",))
+    tx.run(_BUMP, ("alerts_changed",))
 
 
-def changed(work: Transaction) -> int:
+def changed(tx: Transaction) -> int:
     """Differs after every `touch`."""
-    return int(work.rows(_READ, ("alerts_changed",))[0][0])
+    return int(tx.rows(_READ, ("alerts_changed",))[0][0])
 
 
-def told(work: Transaction) -> None:
+def told(tx: Transaction) -> None:
     """Tells readers that incidents, their stories or their messages changed; whoever drives the alerts says so."""
-    work.run(_BUMP, ("incidents_changed",))
+    tx.run(_BUMP, ("incidents_changed",))
 
 
-def stamp(work: Transaction) -> tuple[int, int]:
+def stamp(tx: Transaction) -> tuple[int, int]:
     """Differs whenever anything that a page about incidents shows has changed; some 10 µs."""
-    people, engine = work.rows(_STAMP)[0]
+    people, engine = tx.rows(_STAMP)[0]
     return int(people), int(engine)

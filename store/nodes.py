@@ -14,7 +14,7 @@ from rigwatch.errors import NotDone
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 from store import changes, marks
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 from store.writer import add_nodes
 
 _LISTED = """
@@ -68,75 +68,75 @@ class Listed:
         return self.given_name or self.own_name or self.id.node
 
 
-def every(work: Transaction) -> list[Listed]:
+def every(tx: Transaction) -> list[Listed]:
     """All that the store knows, retired ones too, by site and name."""
-    return [_listed(row) for row in sorted(work.rows(_LISTED), key=itemgetter(0, 1))]
+    return [_listed(row) for row in sorted(tx.rows(_LISTED), key=itemgetter(0, 1))]
 
 
-def one(work: Transaction, node: NodeId) -> Listed | None:
-    rows = work.rows(_ONE, (node.site, node.node))
+def one(tx: Transaction, node: NodeId) -> Listed | None:
+    rows = tx.rows(_ONE, (node.site, node.node))
     return _listed(rows[0]) if rows else None
 
 
-def rename(work: Transaction, node: NodeId, name: str) -> None:
+def rename(tx: Transaction, node: NodeId, name: str) -> None:
     """What it is called from now on, whatever it says itself; empty: what it says itself. `NotDone` when unknown."""
-    _changed(work, work.run(_RENAME, (name or None, node.site, node.node)), node)
+    _changed(tx, tx.run(_RENAME, (name or None, node.site, node.node)), node)
 
 
-def set_tags(work: Transaction, node: NodeId, tags: Sequence[str]) -> None:
+def set_tags(tx: Transaction, node: NodeId, tags: Sequence[str]) -> None:
     """Those that it has besides its own. `NotDone` when the node is unknown."""
     text = _json.encode(tags).decode() if tags else None
-    _changed(work, work.run(_TAG, (text, node.site, node.node)), node)
+    _changed(tx, tx.run(_TAG, (text, node.site, node.node)), node)
 
 
-def retire(work: Transaction, node: NodeId, now: Millis) -> None:
+def retire(tx: Transaction, node: NodeId, now: Millis) -> None:
     """Hides it from every page and from the alerts; its history stays for as long as history is kept."""
-    _changed(work, work.run(_RETIRE, (now, node.site, node.node)), node)
+    _changed(tx, tx.run(_RETIRE, (now, node.site, node.node)), node)
 
 
-def restore(work: Transaction, node: NodeId) -> None:
+def restore(tx: Transaction, node: NodeId) -> None:
     """Shows it again. `NotDone` when it is not retired."""
-    _changed(work, work.run(_RESTORE, (node.site, node.node)), node)
+    _changed(tx, tx.run(_RESTORE, (node.site, node.node)), node)
 
 
-def move(work: Transaction, node: NodeId, site: str, now: Millis) -> None:
+def move(tx: Transaction, node: NodeId, site: str, now: Millis) -> None:
     """Its history, its name and its past incidents go along. Raises `NotDone` when another node has the name there.
 
     Open incidents stay under the old name, under which they end: nobody is there any more.
     """
     target = NodeId(site, node.node)
     # The subscriber may have noted the enrolment at the new site already; nothing hangs on such a row.
-    work.run(_FORGET_UNSEEN, (site, node.node))
-    if one(work, target):
+    tx.run(_FORGET_UNSEEN, (site, node.node))
+    if one(tx, target):
         raise NotDone(f"node {target}: is there already; choose another site, or retire and rename that one first")
     reason = f"{REVOKED}: moved here from {node.site}, it waits for its new join token"
-    origin = origins(work).get(node, str(node))
-    moved = work.rows(_MOVE, (site, now, NodeState.OFFLINE.value, now, reason, origin, node.site, node.node))
-    changes.record(work, [(number, now, state, reason, interval) for number, state, interval in moved if state])
-    for number, detail in work.rows(_PAST_INCIDENTS, (node.site, node.node)):
+    origin = origins(tx).get(node, str(node))
+    moved = tx.rows(_MOVE, (site, now, NodeState.OFFLINE.value, now, reason, origin, node.site, node.node))
+    changes.record(tx, [(number, now, state, reason, interval) for number, state, interval in moved if state])
+    for number, detail in tx.rows(_PAST_INCIDENTS, (node.site, node.node)):
         incident = _incident.decode(detail)
         renamed = msgspec.structs.replace(incident, subject=incident.subject._replace(site=site))
-        work.run(_MOVE_INCIDENT, (site, _json.encode(renamed).decode(), number))
-    _changed(work, len(moved), node)
+        tx.run(_MOVE_INCIDENT, (site, _json.encode(renamed).decode(), number))
+    _changed(tx, len(moved), node)
     # What the rig said in its last second under the old name is still on its way; it must not show up as a new node.
-    add_nodes(work, [(node, None)])
-    work.run(_RETIRE, (now, node.site, node.node))
+    add_nodes(tx, [(node, None)])
+    tx.run(_RETIRE, (now, node.site, node.node))
 
 
-def origins(work: Transaction) -> dict[NodeId, str]:
+def origins(tx: Transaction) -> dict[NodeId, str]:
     """As which nodes were first known, of those for which that is not their name: they were moved, or bear the name of
     one that was."""
     return {
         NodeId(site, node): f"{site}/{node}/{number}" if origin is None else origin
-        for site, node, number, origin in work.rows(_ORIGINS)
+        for site, node, number, origin in tx.rows(_ORIGINS)
     }
 
 
-def _changed(work: Transaction, rows: int, node: NodeId) -> None:
+def _changed(tx: Transaction, rows: int, node: NodeId) -> None:
     if not rows:
         raise NotDone(f"node {node}: there is none that this could be done to")
     # Pages and alerts look anew.
-    marks.touch(work)
+    marks.touch(tx)
 
 
 def _listed(row: Row) -> Listed:

@@ -13,7 +13,7 @@ import msgspec
 from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
 from store.rows import COLUMNS, from_row, without_names
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 _STEP: Final = 1000
 _ROOM: Final = 64
@@ -37,45 +37,45 @@ def is_ahead(stored: Row, row: Row) -> bool:
     return stored[2] < row[2] - CLOCK_TOLERANCE and _figures(stored) != _figures(row)
 
 
-def rows_of(work: Transaction, keys: Collection[tuple[int, int]]) -> list[Row]:
+def rows_of(tx: Transaction, keys: Collection[tuple[int, int]]) -> list[Row]:
     """The stored samples of these nodes and numbers."""
-    return work.rows(_STORED, (msgspec.json.encode(list(keys)).decode(),)) if keys else []
+    return tx.rows(_STORED, (msgspec.json.encode(list(keys)).decode(),)) if keys else []
 
 
-def renumbered(work: Transaction, row: Row, taken: Collection[int]) -> Row:
+def renumbered(tx: Transaction, row: Row, taken: Collection[int]) -> Row:
     """The row with a free number, as near below its own time as there is one; `taken` are further ones in use."""
     node, n, lag = row[:3]
-    free = _free(work, node, n + lag, taken)
+    free = _free(tx, node, n + lag, taken)
     return (node, free, n + lag - free, *row[3:])
 
 
-def move(work: Transaction, row: Row, taken: Collection[int]) -> int:
+def move(tx: Transaction, row: Row, taken: Collection[int]) -> int:
     """Gives a stored sample a free number, and tells it."""
-    free = int(renumbered(work, row, taken)[1])
-    work.run(_MOVE, (free, row[1] - free, row[0], row[1]))
+    free = int(renumbered(tx, row, taken)[1])
+    tx.run(_MOVE, (free, row[1] - free, row[0], row[1]))
     return free
 
 
-def bring_back(work: Transaction, node: int, now: Millis) -> bool:
+def bring_back(tx: Transaction, node: int, now: Millis) -> bool:
     """Numbers ahead of `now` become such as were free when their samples were taken; a step, True with the last one.
 
     With that the node's highest number is the one of its samples again.
     """
-    rows = work.rows(_AHEAD, (node, now, _STEP))
+    rows = tx.rows(_AHEAD, (node, now, _STEP))
     free = now + 1
     for n, lag in rows:
-        free = _free(work, node, min(n + lag, free - 1), ())
-        work.run(_MOVE, (free, n - free, node, n))
+        free = _free(tx, node, min(n + lag, free - 1), ())
+        tx.run(_MOVE, (free, n - free, node, n))
     if len(rows) == _STEP:
         return False
-    work.run(_HIGHEST, (node,))
+    tx.run(_HIGHEST, (node,))
     return True
 
 
-def _free(work: Transaction, node: int, until: int, taken: Collection[int]) -> int:
+def _free(tx: Transaction, node: int, until: int, taken: Collection[int]) -> int:
     room = _ROOM
     while True:
-        used = {n for (n,) in work.rows(_NUMBERS, (node, until - room, until))}
+        used = {n for (n,) in tx.rows(_NUMBERS, (node, until - room, until))}
         used.update(taken)
         for candidate in range(until, until - room, -1):
             if candidate not in used:

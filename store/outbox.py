@@ -10,7 +10,7 @@ from alerts.notification import Notification
 from rigwatch.clock import Millis
 from store import marks
 from store.texts import storable
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 
 class DeliveryState(StrEnum):
@@ -67,7 +67,7 @@ _FORGIVE = "DELETE FROM channel WHERE name = ?"
 _incidents = msgspec.json.Decoder(tuple[int, ...])
 
 
-def add(work: Transaction, notifications: Sequence[Notification], first: int, now: Millis) -> list[StoredNotification]:
+def add(tx: Transaction, notifications: Sequence[Notification], first: int, now: Millis) -> list[StoredNotification]:
     """As being sent already: whoever writes them hands them over next, and a second commit would only cost time."""
     stored = [
         StoredNotification(
@@ -83,7 +83,7 @@ def add(work: Transaction, notifications: Sequence[Notification], first: int, no
         )
         for number, each in enumerate(notifications, first)
     ]
-    work.run_many(
+    tx.run_many(
         _ADD,
         [
             (p.id, p.incidents[0], p.channel, p.kind, p.severity, p.title, p.body, _json(p.incidents), now, now, now)
@@ -93,50 +93,50 @@ def add(work: Transaction, notifications: Sequence[Notification], first: int, no
     return stored
 
 
-def left(work: Transaction) -> list[StoredNotification]:
+def left(tx: Transaction) -> list[StoredNotification]:
     """What an earlier process did not finish: those in its hands may have arrived, the others not."""
-    return [_posted(row) for row in (*work.rows(_LEFT), *work.rows(_WAITING))]
+    return [_posted(row) for row in (*tx.rows(_LEFT), *tx.rows(_WAITING))]
 
 
-def take_over(work: Transaction) -> list[StoredNotification]:
+def take_over(tx: Transaction) -> list[StoredNotification]:
     """The same, and it is in the hands of this process from now on, should that end as well."""
-    found = left(work)
-    work.run_many(_FOUND, [(each.copies, each.id) for each in found])
+    found = left(tx)
+    tx.run_many(_FOUND, [(each.copies, each.id) for each in found])
     return found
 
 
-def begin(work: Transaction, numbers: Sequence[int], now: Millis) -> None:
+def begin(tx: Transaction, numbers: Sequence[int], now: Millis) -> None:
     """Another attempt begins."""
-    work.run_many(_ATTEMPT, [(now, number) for number in numbers])
+    tx.run_many(_ATTEMPT, [(now, number) for number in numbers])
 
 
-def sent(work: Transaction, numbers: Sequence[int], now: Millis) -> None:
-    work.run_many(_SENT, [(now, number) for number in numbers])
+def sent(tx: Transaction, numbers: Sequence[int], now: Millis) -> None:
+    tx.run_many(_SENT, [(now, number) for number in numbers])
 
 
-def again(work: Transaction, stored: Sequence[StoredNotification], at: Millis, error: str) -> None:
-    work.run_many(_AGAIN, [(at, storable(error, 500), each.copies, each.id) for each in stored])
+def again(tx: Transaction, stored: Sequence[StoredNotification], at: Millis, error: str) -> None:
+    tx.run_many(_AGAIN, [(at, storable(error, 500), each.copies, each.id) for each in stored])
 
 
-def failed(work: Transaction, numbers: Sequence[int], error: str) -> None:
-    work.run_many(_FAILED, [(storable(error, 500), number) for number in numbers])
+def failed(tx: Transaction, numbers: Sequence[int], error: str) -> None:
+    tx.run_many(_FAILED, [(storable(error, 500), number) for number in numbers])
 
 
-def refuse(work: Transaction, channel: str, address: str, *, why: str, now: Millis) -> None:
+def refuse(tx: Transaction, channel: str, address: str, *, why: str, now: Millis) -> None:
     """The channel is not used any more until its address changes, or a test message gets through."""
-    marks.touch(work)
-    work.run(_REFUSED, (channel, address, now, storable(why, 500)))
+    marks.touch(tx)
+    tx.run(_REFUSED, (channel, address, now, storable(why, 500)))
 
 
-def forgive(work: Transaction, channel: str) -> None:
+def forgive(tx: Transaction, channel: str) -> None:
     """It may be used again."""
-    marks.touch(work)
-    work.run(_FORGIVE, (channel,))
+    marks.touch(tx)
+    tx.run(_FORGIVE, (channel,))
 
 
-def refused(work: Transaction) -> dict[str, tuple[str, str]]:
+def refused(tx: Transaction) -> dict[str, tuple[str, str]]:
     """Channels, with the hash of the address that was refused, and why."""
-    return {name: (address, why) for name, address, why in work.rows(_ALL_REFUSED)}
+    return {name: (address, why) for name, address, why in tx.rows(_ALL_REFUSED)}
 
 
 def _posted(row: Row) -> StoredNotification:

@@ -16,7 +16,7 @@ from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store.engine import StoreEngine
 from store.times import HOUR, in_millis
-from store.work import POSTGRES, Transaction
+from store.transaction import POSTGRES, Transaction
 
 REST = "sample_rest"
 
@@ -52,10 +52,10 @@ class Partition:
     until: Millis
 
 
-def partitions(work: Transaction) -> list[Partition]:
+def partitions(tx: Transaction) -> list[Partition]:
     """In order, `sample_rest` left out."""
     found = []
-    for name, bound in work.rows(_PARTITIONS):
+    for name, bound in tx.rows(_PARTITIONS):
         # One that is being dropped has no bounds any more.
         if match := _BOUND.search(bound or ""):
             since, until = match.groups()
@@ -76,8 +76,8 @@ def make(engine: StoreEngine, keep: timedelta, now: Millis) -> Iterator[int]:
     """Makes what is missing, a partition a step; each item is 0: nothing is forgotten by it."""
     if engine.dialect is not POSTGRES:
         return
-    with engine.reading() as work:
-        wanted = list(missing(partitions(work), in_millis(keep), now))
+    with engine.reading() as tx:
+        wanted = list(missing(partitions(tx), in_millis(keep), now))
     for each in wanted:
         if _alone(engine, partial(_make, new=each)) is None:
             return
@@ -88,8 +88,8 @@ def drop(engine: StoreEngine, before: Millis) -> Iterator[int]:
     """Drops what holds nothing younger, a partition a step; each item is about how many samples that were."""
     if engine.dialect is not POSTGRES:
         return
-    with engine.reading() as work:
-        old = [each for each in partitions(work) if each.until <= before]
+    with engine.reading() as tx:
+        old = [each for each in partitions(tx) if each.until <= before]
     for each in old:
         dropped = _alone(engine, partial(_drop, old=each, before=before))
         if dropped is not None:
@@ -100,50 +100,50 @@ def by_rows(engine: StoreEngine) -> list[str]:
     """Tables of which old samples have to be deleted one by one."""
     if engine.dialect is not POSTGRES:
         return ["sample"]
-    with engine.reading() as work:
-        return [REST, *(each.name for each in partitions(work) if each.since is None)]
+    with engine.reading() as tx:
+        return [REST, *(each.name for each in partitions(tx) if each.since is None)]
 
 
 def _alone(engine: StoreEngine, do: Callable[[Transaction], int]) -> int | None:
     """What `do` gives; None when another subscriber is at it, or somebody reads all of it: it is tried again later."""
     try:
-        with engine.writing() as work:
-            if not work.rows(_ALONE)[0][0]:
+        with engine.writing() as tx:
+            if not tx.rows(_ALONE)[0][0]:
                 return None
-            work.run(_NO_QUEUE)
-            return do(work)
+            tx.run(_NO_QUEUE)
+            return do(tx)
     except StoreError as exc:
         if isinstance(exc.__cause__, (*_BUSY, *_DONE_BY_ANOTHER)):
             return None
         raise
 
 
-def _make(work: Transaction, new: Partition) -> int:
+def _make(tx: Transaction, new: Partition) -> int:
     # The new table refers to it. Locked first, as by whoever stores a batch, and against their SELECT … FOR UPDATE: so
     # neither waits for the other in the middle.
-    work.run("LOCK TABLE node IN EXCLUSIVE MODE")
+    tx.run("LOCK TABLE node IN EXCLUSIVE MODE")
     # Made apart and attached, which locks less than making it in its place; and it takes its rows along.
-    work.run(f"CREATE TABLE {new.name} (LIKE sample INCLUDING ALL)")
+    tx.run(f"CREATE TABLE {new.name} (LIKE sample INCLUDING ALL)")
     taken = f"WITH taken AS (DELETE FROM {REST} WHERE n >= {new.since} AND n < {new.until} RETURNING *) "  # noqa: S608 - numbers
-    moved = work.run(f"{taken} INSERT INTO {new.name} SELECT * FROM taken")  # noqa: S608 - numbers
-    work.run(f"ALTER TABLE sample ATTACH PARTITION {new.name} FOR VALUES FROM ({new.since}) TO ({new.until})")
+    moved = tx.run(f"{taken} INSERT INTO {new.name} SELECT * FROM taken")  # noqa: S608 - numbers
+    tx.run(f"ALTER TABLE sample ATTACH PARTITION {new.name} FOR VALUES FROM ({new.since}) TO ({new.until})")
     return moved
 
 
-def _drop(work: Transaction, old: Partition, before: Millis) -> int:
+def _drop(tx: Transaction, old: Partition, before: Millis) -> int:
     """Samples of rigs with slow clocks, that are younger than they say, are put back and go to `sample_rest`."""
     # Nobody can add to it while it is looked through; reading goes on.
-    work.run(f"LOCK TABLE {old.name} IN SHARE MODE")
-    count = int(work.rows(f"SELECT reltuples FROM pg_class WHERE oid = '{old.name}'::regclass")[0][0])  # noqa: S608 - a number
+    tx.run(f"LOCK TABLE {old.name} IN SHARE MODE")
+    count = int(tx.rows(f"SELECT reltuples FROM pg_class WHERE oid = '{old.name}'::regclass")[0][0])  # noqa: S608 - a number
     younger = f"SELECT * FROM {old.name} WHERE n + lag >= {before}"  # noqa: S608 - numbers
-    strays = int(work.rows(f"SELECT count(*) FROM ({younger} LIMIT {_STRAYS_MAX + 1}) AS few")[0][0])  # noqa: S608 - numbers
+    strays = int(tx.rows(f"SELECT count(*) FROM ({younger} LIMIT {_STRAYS_MAX + 1}) AS few")[0][0])  # noqa: S608 - numbers
     if strays > _STRAYS_MAX:
         # So many rigs are wrong that it will be old only when they are.
         return 0
-    work.run("LOCK TABLE node IN ACCESS EXCLUSIVE MODE")
+    tx.run("LOCK TABLE node IN ACCESS EXCLUSIVE MODE")
     if strays:
-        work.run(f"CREATE TEMPORARY TABLE stray ON COMMIT DROP AS {younger}")
-    work.run(f"DROP TABLE {old.name}")
+        tx.run(f"CREATE TEMPORARY TABLE stray ON COMMIT DROP AS {younger}")
+    tx.run(f"DROP TABLE {old.name}")
     if strays:
-        work.run("INSERT INTO sample SELECT * FROM stray")
+        tx.run("INSERT INTO sample SELECT * FROM stray")
     return max(count, 0)

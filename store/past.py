@@ -15,7 +15,7 @@ from rigwatch.topics import NodeId
 from store import carried, rollups
 from store.reader import node_id
 from store.rows import COLUMNS, is_named, stored_number, to_row
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 from store.writer import UnknownNodes, add_nodes
 
 _LOAD = """
@@ -78,23 +78,23 @@ class _Sorted:
         return ImportCounts(len(self.new), self.there, self.own)
 
 
-def introduce(work: Transaction, names: Mapping[NodeId, str], now: Millis) -> None:
+def introduce(tx: Transaction, names: Mapping[NodeId, str], now: Millis) -> None:
     """Makes the nodes known as enrolled, and what people called them, where they do not say so themselves."""
-    add_nodes(work, [(node, now) for node in names])
-    work.run_many(_CALL, [(name, node.site, node.node) for node, name in sorted(names.items()) if name])
+    add_nodes(tx, [(node, now) for node in names])
+    tx.run_many(_CALL, [(name, node.site, node.node) for node, name in sorted(names.items()) if name])
 
 
-def compare(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, ImportCounts]:
+def compare(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, ImportCounts]:
     """What `add` would do."""
-    return {node: each.taken for node, each in _sort(work, samples, _LOAD).items()}
+    return {node: each.taken for node, each in _sort(tx, samples, _LOAD).items()}
 
 
-def add(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, ImportCounts]:
+def add(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, ImportCounts]:
     """Each sample once, however often it comes; `at` and `n` of each are less than `rollups.NEAR` apart.
 
     Raises `UnknownNodes` before anything is changed.
     """
-    found = _sort(work, samples, f"{_LOAD}{{lock}}")
+    found = _sort(tx, samples, f"{_LOAD}{{lock}}")
     if unknown := [node for node, each in found.items() if each.id is None]:
         raise UnknownNodes(unknown)
     rows: list[Row] = []
@@ -109,11 +109,11 @@ def add(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[N
             added.add(each.id, sample.at, row)
         spans[each.id] = min(sample.at for sample in each.new), max(sample.n for sample in each.new)
     if rows:
-        work.load("sample", COLUMNS, rows)
+        tx.load("sample", COLUMNS, rows)
         tails = {each.id: each.tail for each in found.values() if each.id and each.new}
-        rollups.write(work, added, rows, tails, near={each.id for each in found.values() if each.id and not each.heard})
+        rollups.write(tx, added, rows, tails, near={each.id for each in found.values() if each.id and not each.heard})
         kept = added.by_node()
-        work.run_rows(
+        tx.run_rows(
             _SET,
             _SET_COLUMNS,
             [(*span, *_sums(kept[node]), *tails[node].row, node) for node, span in sorted(spans.items())],
@@ -121,9 +121,9 @@ def add(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[N
     return {node: each.taken for node, each in found.items()}
 
 
-def _sort(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> dict[NodeId, _Sorted]:
+def _sort(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> dict[NodeId, _Sorted]:
     names = _json.encode([(node.site, node.node) for node in samples]).decode()
-    known = {node_id(site, node): row for row in work.rows(load, (names,)) for site, node in [row[1:3]]}
+    known = {node_id(site, node): row for row in tx.rows(load, (names,)) for site, node in [row[1:3]]}
     found: dict[NodeId, _Sorted] = {}
     for node, several in samples.items():
         number, _, _, latest, session, own_since, *rest = known.get(node, _NOBODY)
@@ -137,7 +137,7 @@ def _sort(work: Transaction, samples: Mapping[NodeId, Sequence[Sample]], load: s
         stored: set[int] = set()
         if number is not None and several:
             numbers = [sample.n for sample in several]
-            stored = {n for (n,) in work.rows(_BETWEEN, (number, min(numbers), max(numbers)))}
+            stored = {n for (n,) in tx.rows(_BETWEEN, (number, min(numbers), max(numbers)))}
         for sample in several:
             if sample.n in stored:
                 each.there += 1

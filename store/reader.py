@@ -14,7 +14,7 @@ from rigwatch.topics import NodeId
 from store.carried import Steps, open_spans
 from store.rows import COLUMNS, Names, from_row
 from store.times import HOUR, MINUTE, as_interval
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 _NODES = """
 SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
@@ -84,53 +84,53 @@ _words = msgspec.json.Decoder(tuple[str, ...])
 _latest = msgspec.json.Decoder(Sample)
 
 
-def nodes(work: Transaction) -> list[NodeFacts]:
+def nodes(tx: Transaction) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
-    return [_node(row) for row in sorted(work.rows(_NODES), key=itemgetter(0, 1))]
+    return [_node(row) for row in sorted(tx.rows(_NODES), key=itemgetter(0, 1))]
 
 
-def some(work: Transaction, nodes: Iterable[NodeId]) -> list[NodeFacts]:
+def some(tx: Transaction, nodes: Iterable[NodeId]) -> list[NodeFacts]:
     """Only these, in no order."""
     names = msgspec.json.encode([(node.site, node.node) for node in nodes]).decode()
-    return [_node(row) for row in work.rows(_SOME, (names,))]
+    return [_node(row) for row in tx.rows(_SOME, (names,))]
 
 
-def stamp(work: Transaction) -> tuple[int, ...]:
+def stamp(tx: Transaction) -> tuple[int, ...]:
     """Sums that differ after any birth, will, goodbye, report, enrolment, forgotten hour, or news of an incident."""
     # PostgreSQL sums a bigint to a numeric.
-    return tuple(map(int, work.rows(_STAMP)[0]))
+    return tuple(map(int, tx.rows(_STAMP)[0]))
 
 
-def server(work: Transaction) -> ServerFacts:
+def server(tx: Transaction) -> ServerFacts:
     """Of several subscribers the one that has had a broker for the longest, of those that are alive now.
 
     What came while it had one has reached the store, be it through another.
     """
-    facts = ServerFacts(*work.rows(_SERVER)[0])
-    return facts if facts.connected_at is not None else ServerFacts(None, work.rows(_LAST_BEAT)[0][0])
+    facts = ServerFacts(*tx.rows(_SERVER)[0])
+    return facts if facts.connected_at is not None else ServerFacts(None, tx.rows(_LAST_BEAT)[0][0])
 
 
-def averages(work: Transaction, since: Millis) -> dict[NodeId, Average]:
+def averages(tx: Transaction, since: Millis) -> dict[NodeId, Average]:
     """From the full hour that holds `since`; nodes without a sample since then are left out.
 
     The node's running sums cover everything kept, so what is summed here is the shorter of the hours before `since`
     and the hours after it: for the page, which asks for all that is kept, none or one a node.
     """
     first = since // HOUR
-    oldest, newest = work.rows(_HOURS)[0]
+    oldest, newest = tx.rows(_HOURS)[0]
     if oldest is None:
         return {}
     before, after = first - oldest, newest - first
-    rows = work.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
+    rows = tx.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
     return {node_id(row[0], row[1]): _average(row) for row in rows}
 
 
-def totals(work: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
+def totals(tx: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
     """The last minutes up to `now` in which any node had a hashrate, newest first; the first may be still running."""
     running = now // MINUTE
-    found = {minute: (rate, nodes) for minute, rate, nodes in work.rows(_TOTALS, (running, minutes))}
+    found = {minute: (rate, nodes) for minute, rate, nodes in tx.rows(_TOTALS, (running, minutes))}
     steps = Steps()
-    for span in open_spans(work):
+    for span in open_spans(tx):
         # No more than so many of one span can be among the last.
         last = min(span.last, running)
         steps.add(span._replace(first=max(span.first, last - minutes + 1), last=last))
@@ -141,21 +141,21 @@ def totals(work: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
     return [MinuteTotal(minute * MINUTE, rate / 1000, nodes) for minute, (rate, nodes) in latest]
 
 
-def samples(work: Transaction, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
+def samples(tx: Transaction, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
     """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
-    return [from_row(row) for row in work.rows(_SAMPLES, (node.site, node.node, since, until))]
+    return [from_row(row) for row in tx.rows(_SAMPLES, (node.site, node.node, since, until))]
 
 
-def samples_after(work: Transaction, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
+def samples_after(tx: Transaction, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
     """The next slice of one node's samples: those with an `n` above `after`, taken at `since` or later, by `n`.
 
     Each with its miner, pool and algorithm, which the rows have only where they changed and once an hour.
     """
-    rows = work.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
+    rows = tx.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
     names = Names()
     if rows:
         first = rows[0][1]
-        for (extra,) in work.rows(_EXTRAS, (node.site, node.node, first // HOUR * HOUR, first)):
+        for (extra,) in tx.rows(_EXTRAS, (node.site, node.node, first // HOUR * HOUR, first)):
             names.pass_by(extra)
     return [names.sample(row) for row in rows]
 

@@ -11,7 +11,7 @@ from store import changes, partitions
 from store.engine import StoreEngine
 from store.rollups import MINUTES_FROM, Sum
 from store.times import HOUR, MINUTE, in_millis
-from store.work import Transaction
+from store.transaction import Transaction
 
 RECENT: Millis = 2 * HOUR
 """How far back `node_minute` reaches. A sample older than this costs a walk over its node's samples."""
@@ -64,8 +64,8 @@ def prune(engine: StoreEngine, *, keep: timedelta, now: Millis) -> Iterator[int]
     yield from partitions.make(engine, keep, now)
     yield from partitions.drop(engine, first * HOUR)
     yield from _prune_minutes(engine, (now - RECENT) // MINUTE)
-    with engine.reading() as work:
-        oldest = work.rows(_OLDEST_HOUR)[0][0]
+    with engine.reading() as tx:
+        oldest = tx.rows(_OLDEST_HOUR)[0][0]
     if oldest is None or oldest >= first:
         return
     for table in partitions.by_rows(engine):
@@ -94,38 +94,38 @@ def oldest_kept(keep: timedelta, now: Millis) -> Millis:
 def _prune_minutes(engine: StoreEngine, target: int) -> Iterator[int]:
     """One minute a step; `minutes_from` moves in the same transaction, so that no minute is half there."""
     while True:
-        with engine.writing() as work:
-            mark = work.rows(_LOCK_MARK)[0][0]
+        with engine.writing() as tx:
+            mark = tx.rows(_LOCK_MARK)[0][0]
             if mark >= target:
                 return
-            oldest = work.rows(_OLDEST_MINUTE)[0][0]
+            oldest = tx.rows(_OLDEST_MINUTE)[0][0]
             last = target - 1 if oldest is None else min(oldest, target - 1)
-            deleted = work.run(_DELETE_MINUTE, (last,))
-            work.run(_SET_MARK, (last + 1,))
+            deleted = tx.run(_DELETE_MINUTE, (last,))
+            tx.run(_SET_MARK, (last + 1,))
         yield deleted
 
 
 def _prune_changes(engine: StoreEngine, before: Millis) -> Iterator[int]:
     while True:
-        with engine.writing() as work:
-            deleted = changes.forget(work, before, _ROWS_A_STEP)
+        with engine.writing() as tx:
+            deleted = changes.forget(tx, before, _ROWS_A_STEP)
         if not deleted:
             return
         yield deleted
 
 
 def _prune_samples(engine: StoreEngine, table: str, before: Millis) -> Iterator[int]:
-    with engine.reading() as work:
-        if not work.rows(_ANY_OLD.replace("{table}", table), (before,)):
+    with engine.reading() as tx:
+        if not tx.rows(_ANY_OLD.replace("{table}", table), (before,)):
             return
     delete, last = _DELETE_SAMPLES.replace("{table}", table), 0
     while True:
-        with engine.writing() as work:
-            nodes = [row[0] for row in work.rows(_NODES_AFTER, (last, _NODES_A_STEP))]
+        with engine.writing() as tx:
+            nodes = [row[0] for row in tx.rows(_NODES_AFTER, (last, _NODES_A_STEP))]
             deleted = 0
             for node in nodes:
                 left = _ROWS_A_STEP - deleted
-                rows = work.run(delete, (node, node, before, left))
+                rows = tx.run(delete, (node, node, before, left))
                 deleted += rows
                 if rows == left:
                     break
@@ -137,8 +137,8 @@ def _prune_samples(engine: StoreEngine, table: str, before: Millis) -> Iterator[
 
 def _repeat(engine: StoreEngine, delete: str, before: int) -> Iterator[int]:
     while True:
-        with engine.writing() as work:
-            deleted = work.run(delete, (before, _ROWS_A_STEP))
+        with engine.writing() as tx:
+            deleted = tx.run(delete, (before, _ROWS_A_STEP))
         if not deleted:
             return
         yield deleted
@@ -146,36 +146,36 @@ def _repeat(engine: StoreEngine, delete: str, before: int) -> Iterator[int]:
 
 def _prune_hours(engine: StoreEngine, before: int) -> Iterator[int]:
     while True:
-        with engine.writing() as work:
-            keys = work.rows(_HOURS_BEFORE, (before, _ROWS_A_STEP))
+        with engine.writing() as tx:
+            keys = tx.rows(_HOURS_BEFORE, (before, _ROWS_A_STEP))
             if not keys:
                 return
-            _forget_hours(work, [(hour, node) for hour, node in keys])
+            _forget_hours(tx, [(hour, node) for hour, node in keys])
         yield len(keys)
 
 
-def _forget_hours(work: Transaction, keys: list[tuple[int, int]]) -> None:
+def _forget_hours(tx: Transaction, keys: list[tuple[int, int]]) -> None:
     # Nodes first, as ingest does: with them locked, no late sample can change an hour between reading and deleting it.
-    work.rows(_LOCK_NODES, (_json(sorted({node for _, node in keys})),))
+    tx.rows(_LOCK_NODES, (_json(sorted({node for _, node in keys})),))
     sums: defaultdict[int, Sum] = defaultdict(Sum)
-    for node, *figures in work.rows(_HOURS, (_json(keys),)):
+    for node, *figures in tx.rows(_HOURS, (_json(keys),)):
         sums[node].merge(Sum(*figures))
-    work.run_many(_DELETE_HOUR, keys)
-    work.run_many(
+    tx.run_many(_DELETE_HOUR, keys)
+    tx.run_many(
         _SUBTRACT,
         [
             (s.samples, s.count, s.hashrate, s.count, s.peers_count, s.peers, s.peers_count, node)
             for node, s in sorted(sums.items())
         ],
     )
-    _mend(work, {node: s.hashrate for node, s in sums.items()})
+    _mend(tx, {node: s.hashrate for node, s in sums.items()})
 
 
-def _mend(work: Transaction, forgotten: dict[int, float]) -> None:
+def _mend(tx: Transaction, forgotten: dict[int, float]) -> None:
     """Sums up anew what one absurd sample (10^22 H/s, say) has spoilt; a walk over all hours, and hardly ever done."""
-    for node, kept in work.rows(_KEPT, (_json(sorted(forgotten)),)):
+    for node, kept in tx.rows(_KEPT, (_json(sorted(forgotten)),)):
         if kept * _DWARFED < forgotten[node]:
-            work.run(_SUM_AGAIN, (node,))
+            tx.run(_SUM_AGAIN, (node,))
 
 
 def _json(value: object) -> str:

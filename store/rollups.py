@@ -14,7 +14,7 @@ from rigwatch.clock import Millis
 from store.carried import NodeTail, settle
 from store.rows import stored_number
 from store.times import HOUR, MINUTE
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 Key: TypeAlias = tuple[int, int]
 """Minute or hour, and node."""
@@ -115,14 +115,14 @@ class Added:
 
 
 def write(
-    work: Transaction, added: Added, rows: Iterable[Row], tails: Mapping[int, NodeTail], *, near: Collection[int] = ()
+    tx: Transaction, added: Added, rows: Iterable[Row], tails: Mapping[int, NodeTail], *, near: Collection[int] = ()
 ) -> None:
     """Adds to the hours, minutes and the fleet's minutes what the `rows` add, which are stored already, their nodes
     locked. `tails` are those of the nodes, and are moved; the caller stores them.
     `near` are nodes of which no sample's `n` and `at` are further apart than `NEAR`: their minutes long past cost a
     look at the samples around, instead of a walk over all that the node has.
     """
-    work.run_rows(
+    tx.run_rows(
         _ADD_HOUR,
         _HOUR_COLUMNS,
         [
@@ -132,36 +132,36 @@ def write(
     )
     fleet: defaultdict[int, list[float]] = defaultdict(lambda: [0, 0])
     if added.minutes:
-        minutes_from = work.rows(_MARK)[0][0]
+        minutes_from = tx.rows(_MARK)[0][0]
         recent = {key: delta for key, delta in added.minutes.items() if key[0] >= minutes_from}
         late = {key: delta for key, delta in added.minutes.items() if key[0] < minutes_from}
-        _add_recent(work, recent, fleet)
-        _add_late(work, late, fleet, near)
-    for minute, rate, nodes in settle(work, tails, rows):
+        _add_recent(tx, recent, fleet)
+        _add_late(tx, late, fleet, near)
+    for minute, rate, nodes in settle(tx, tails, rows):
         fleet[minute][0] += rate
         fleet[minute][1] += nodes
     # In order of the minute: two subscribers that store at once wait for each other rather than deadlock.
-    work.run_rows(
+    tx.run_rows(
         _ADD_FLEET,
         _FLEET_COLUMNS,
         [(minute, stored_number(rate), nodes) for minute, (rate, nodes) in sorted(fleet.items()) if rate or nodes],
     )
 
 
-def _add_recent(work: Transaction, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
+def _add_recent(tx: Transaction, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
     keys = msgspec.json.encode(list(recent)).decode()
-    stored = {(minute, node): (count, total) for minute, node, count, total in work.rows(_MINUTES, (keys,))}
+    stored = {(minute, node): (count, total) for minute, node, count, total in tx.rows(_MINUTES, (keys,))}
     changed: list[Row] = []
     for key, (count, total) in recent.items():
         before = stored.get(key, (0, 0))
         after = (before[0] + count, before[1] + total)
         changed.append((*key, after[0], stored_number(after[1])))
         _move(fleet[key[0]], before, after)
-    work.run_rows(_SET_MINUTE, _MINUTE_COLUMNS, sorted(changed))
+    tx.run_rows(_SET_MINUTE, _MINUTE_COLUMNS, sorted(changed))
 
 
 def _add_late(
-    work: Transaction, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]], near: Collection[int]
+    tx: Transaction, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]], near: Collection[int]
 ) -> None:
     """Minutes whose rows are gone are summed from the samples: one walk over the node's samples, not one a minute."""
     nodes: defaultdict[int, dict[int, list[float]]] = defaultdict(dict)
@@ -170,7 +170,7 @@ def _add_late(
     for node, minutes in nodes.items():
         stray = NEAR if node in near else _ANYWHERE
         since, until = min(minutes) * MINUTE, (max(minutes) + 1) * MINUTE
-        for minute, count, total in work.rows(_MINUTES_OF_SAMPLES, (node, since, until, since - stray, until + stray)):
+        for minute, count, total in tx.rows(_MINUTES_OF_SAMPLES, (node, since, until, since - stray, until + stray)):
             if minute in minutes:
                 delta = minutes[minute]
                 _move(fleet[minute], (count - delta[0], total - delta[1]), (count, total))

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from rigwatch.clock import Millis
 from rigwatch.figures import AlgorithmFigures, Board, Fan, Gpu, Miner
 from rigwatch.messages import Sample
-from store.work import Row
+from store.transaction import Row
 
 COLUMNS = (
     "node_id",

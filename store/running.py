@@ -4,7 +4,7 @@ import msgspec
 
 from rigwatch.clock import Millis
 from store import marks
-from store.work import Transaction
+from store.transaction import Transaction
 
 _NOTE = """
 INSERT INTO running (name, detail) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET detail = excluded.detail
@@ -28,17 +28,17 @@ class Running(msgspec.Struct, frozen=True, omit_defaults=True):
 _decoder = msgspec.json.Decoder(Running)
 
 
-def note(work: Transaction, name: str, running: Running) -> None:
+def note(tx: Transaction, name: str, running: Running) -> None:
     """It counts while that subscriber gives signs of life."""
-    work.run(_NOTE, (name, msgspec.json.encode(running).decode()))
-    marks.touch(work)
+    tx.run(_NOTE, (name, msgspec.json.encode(running).decode()))
+    marks.touch(tx)
 
 
-def of(work: Transaction, name: str) -> Running | None:
-    rows = work.rows(_OF, (name,))
+def of(tx: Transaction, name: str) -> Running | None:
+    rows = tx.rows(_OF, (name,))
     return _decoder.decode(rows[0][0]) if rows else None
 
 
-def alive(work: Transaction, since: Millis) -> dict[str, Running]:
+def alive(tx: Transaction, since: Millis) -> dict[str, Running]:
     """Of subscribers that gave a sign of life after `since`."""
-    return {name: _decoder.decode(detail) for name, detail in work.rows(_ALIVE, (since,))}
+    return {name: _decoder.decode(detail) for name, detail in tx.rows(_ALIVE, (since,))}

@@ -12,7 +12,7 @@ from rigwatch.topics import NodeId
 from store.carried import FRESH, Steps, open_spans
 from store.rows import COLUMNS, extra_of, from_row
 from store.times import HOUR, MINUTE
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 LONG: Millis = 8 * 24 * HOUR
 """Over longer spans the hours' sums are read instead of the samples."""
@@ -71,43 +71,41 @@ _NODES = "SELECT id, site, node FROM node"
 _DAY = "SELECT node_id, hour, hashrate / count FROM node_hour WHERE hour >= ? AND hour <= ? AND count > 0"
 
 
-def stamp(work: Transaction, node: NodeId) -> tuple[object, ...]:
+def stamp(tx: Transaction, node: NodeId) -> tuple[object, ...]:
     """Differs when the node's history has changed; empty for one that is not there."""
-    rows = work.rows(_STAMP, (node.site, node.node))
+    rows = tx.rows(_STAMP, (node.site, node.node))
     return tuple(rows[0]) if rows else ()
 
 
-def oldest(work: Transaction, node: NodeId) -> Millis | None:
+def oldest(tx: Transaction, node: NodeId) -> Millis | None:
     """When its oldest sample was taken."""
-    rows = work.rows(_OLDEST, (_number(work, node),))
+    rows = tx.rows(_OLDEST, (_number(tx, node),))
     return int(rows[0][0]) if rows else None
 
 
-def points(work: Transaction, node: NodeId, step: Millis, *, since: Millis, until: Millis) -> list[Point]:
+def points(tx: Transaction, node: NodeId, step: Millis, *, since: Millis, until: Millis) -> list[Point]:
     """Means over `step` each, in order; spans without a sample have no point. About 1 µs a sample.
 
     Over more than `LONG`, hashrate and peers are means of whole hours, other figures those of one sample a step.
     """
-    number = _number(work, node)
+    number = _number(tx, node)
     if until - since > LONG:
         hours = -(-step // HOUR)
-        return _long(work, number, range(since // HOUR // hours * hours, until // HOUR + 1, hours))
-    span = (number, _first(work, number, since), since, until)
-    return [_point(row) for row in work.rows(_POINTS, (step, _ERRORS, _GPUS, *span))]
+        return _long(tx, number, range(since // HOUR // hours * hours, until // HOUR + 1, hours))
+    span = (number, _first(tx, number, since), since, until)
+    return [_point(row) for row in tx.rows(_POINTS, (step, _ERRORS, _GPUS, *span))]
 
 
-def heights(
-    work: Transaction, nodes: Iterable[NodeId], step: Millis, *, since: Millis, until: Millis
-) -> dict[int, int]:
+def heights(tx: Transaction, nodes: Iterable[NodeId], step: Millis, *, since: Millis, until: Millis) -> dict[int, int]:
     """The highest block that any of the nodes had in each step, by the step's number since 1970."""
     highest: dict[int, int] = {}
     for node in nodes:
-        number = _number(work, node)
-        span = (number, _first(work, number, since), since, until)
+        number = _number(tx, node)
+        span = (number, _first(tx, number, since), since, until)
         found = (
-            [(point.at // step, point.block) for point in points(work, node, step, since=since, until=until)]
+            [(point.at // step, point.block) for point in points(tx, node, step, since=since, until=until)]
             if until - since > LONG
-            else work.rows(_HEIGHTS, (step, *span))
+            else tx.rows(_HEIGHTS, (step, *span))
         )
         for slot, block in found:
             if block is not None:
@@ -115,32 +113,31 @@ def heights(
     return highest
 
 
-def cards(work: Transaction, node: NodeId, of: Sequence[Point]) -> list[NodeCards]:
+def cards(tx: Transaction, node: NodeId, of: Sequence[Point]) -> list[NodeCards]:
     """The GPUs in one sample of each point that has any."""
     numbers = [point.gpus_n for point in of if point.gpus_n is not None]
     if not numbers:
         return []
-    rows = work.rows(_CARDS, (_json(numbers), _number(work, node)))
+    rows = tx.rows(_CARDS, (_json(numbers), _number(tx, node)))
     return [NodeCards(int(at), extra_of(extra).gpus or ()) for at, extra in rows]
 
 
-def latest(work: Transaction, node: NodeId, count: int) -> list[Sample]:
+def latest(tx: Transaction, node: NodeId, count: int) -> list[Sample]:
     """Its last samples, the latest first."""
-    return [from_row(row) for row in work.rows(_LATEST, (_number(work, node), count))]
+    return [from_row(row) for row in tx.rows(_LATEST, (_number(tx, node), count))]
 
 
-def fleet(work: Transaction, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
+def fleet(tx: Transaction, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
     """Means over `step` (whole minutes) of the fleet's minutes, in order; the minute of `until` is not in it."""
     minutes, first, after = max(1, step // MINUTE), since // MINUTE, until // MINUTE
     slots = {
-        int(slot): [float(rate), nodes, count]
-        for slot, rate, nodes, count in work.rows(_FLEET, (minutes, first, after))
+        int(slot): [float(rate), nodes, count] for slot, rate, nodes, count in tx.rows(_FLEET, (minutes, first, after))
     }
     steps = Steps()
-    for span in open_spans(work):
+    for span in open_spans(tx):
         steps.add(span._replace(first=max(span.first, first), last=min(span.last, after - 1)))
     carried = list(steps.minutes())
-    stored = {minute for (minute,) in work.rows(_FLEET_HAS, (_json([minute for minute, *_ in carried]),))}
+    stored = {minute for (minute,) in tx.rows(_FLEET_HAS, (_json([minute for minute, *_ in carried]),))}
     for minute, rate, nodes in carried:
         slot = slots.setdefault(minute // minutes, [0, 0, 0])
         slot[0] += rate
@@ -152,46 +149,46 @@ def fleet(work: Transaction, step: Millis, *, since: Millis, until: Millis) -> l
     ]
 
 
-def fleet_oldest(work: Transaction) -> Millis | None:
-    minute = work.rows(_FLEET_OLDEST)[0][0]
+def fleet_oldest(tx: Transaction) -> Millis | None:
+    minute = tx.rows(_FLEET_OLDEST)[0][0]
     return None if minute is None else minute * MINUTE
 
 
-def rates_around(work: Transaction, at: Millis, span: Millis) -> dict[NodeId, float]:
+def rates_around(tx: Transaction, at: Millis, span: Millis) -> dict[NodeId, float]:
     """Each node's hashrate (H/s) at a moment of the last two hours: the mean of its minutes in the `span` around it, or
     its last sample before where that still counted. About 10 µs a node."""
     begin = at - span // 2
-    known = work.rows(_MEANS, (begin // MINUTE, (begin + span) // MINUTE))
+    known = tx.rows(_MEANS, (begin // MINUTE, (begin + span) // MINUTE))
     rates = {NodeId(site, node): rate / 1000 for site, node, rate in known}
-    for site, node, taken_at, rate, interval, state in work.rows(_LAST, (at, at, at)):
+    for site, node, taken_at, rate, interval, state in tx.rows(_LAST, (at, at, at)):
         is_there = state is None or state == NodeState.ONLINE.value
         if rate is not None and is_there and taken_at + FRESH * interval > at:
             rates.setdefault(NodeId(site, node), rate / 1000)
     return rates
 
 
-def by_hour(work: Transaction, hours: int, now: Millis) -> dict[NodeId, list[float | None]]:
+def by_hour(tx: Transaction, hours: int, now: Millis) -> dict[NodeId, list[float | None]]:
     """Each node's mean hashrate (H/s) in each of the last hours, the running one last; about 1 µs a figure."""
     last = now // HOUR
     first = last - hours + 1
     rates: defaultdict[int, list[float | None]] = defaultdict(lambda: [None] * hours)
-    for number, hour, rate in work.rows(_DAY, (first, last)):
+    for number, hour, rate in tx.rows(_DAY, (first, last)):
         rates[number][hour - first] = rate / 1000
-    return {NodeId(site, node): rates[number] for number, site, node in work.rows(_NODES) if number in rates}
+    return {NodeId(site, node): rates[number] for number, site, node in tx.rows(_NODES) if number in rates}
 
 
-def _number(work: Transaction, node: NodeId) -> int:
-    rows = work.rows(_ID, (node.site, node.node))
+def _number(tx: Transaction, node: NodeId) -> int:
+    rows = tx.rows(_ID, (node.site, node.node))
     return int(rows[0][0]) if rows else -1
 
 
-def _first(work: Transaction, number: int, since: Millis) -> int:
+def _first(tx: Transaction, number: int, since: Millis) -> int:
     """An `n` from which on lie all samples since then, give or take a thousand.
 
     `n` grows with time, but need not be one: a rig's clock may have been years off.
     """
     at = 2**62
-    while rows := work.rows(_STEP_BACK, (number, at)):
+    while rows := tx.rows(_STEP_BACK, (number, at)):
         at, taken = rows[0]
         if taken < since:
             return int(at)
@@ -220,11 +217,11 @@ def _scaled(stored: float | None, scale: int) -> float | None:
     return None if stored is None else float(stored) / scale
 
 
-def _long(work: Transaction, number: int, steps: range) -> list[Point]:
+def _long(tx: Transaction, number: int, steps: range) -> list[Point]:
     """`steps` are the hours at which each begins."""
-    spots = _spots(work, number, steps)
+    spots = _spots(tx, number, steps)
     sums: dict[int, list[float]] = {}
-    for hour, *figures in work.rows(_HOURS, (_json(range(steps.start, steps.stop)), number)):
+    for hour, *figures in tx.rows(_HOURS, (_json(range(steps.start, steps.stop)), number)):
         slot = sums.setdefault(hour // steps.step, [hour, hour, 0, 0, 0, 0, 0])
         slot[1] = hour
         for at, figure in enumerate(figures, 2):
@@ -232,9 +229,9 @@ def _long(work: Transaction, number: int, steps: range) -> list[Point]:
     return [_long_point(each, spots.get(slot, (None, None, None, ""))) for slot, each in sums.items()]
 
 
-def _spots(work: Transaction, number: int, steps: range) -> Mapping[int, Row]:
+def _spots(tx: Transaction, number: int, steps: range) -> Mapping[int, Row]:
     """One sample of each step by where its time falls, at the price of one look at the key each."""
-    rows = work.rows(_SPOTS, (_json([hour * HOUR for hour in steps]), number, number))
+    rows = tx.rows(_SPOTS, (_json([hour * HOUR for hour in steps]), number, number))
     return {row[0] // HOUR // steps.step: row[1:] for row in rows}
 
 

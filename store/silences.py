@@ -6,7 +6,7 @@ from alerts.silence import Matcher, Silence, SilenceKind
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store import marks
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 _COLUMNS = "id, kind, matcher, starts_at, ends_at, by, why, created_at, every, lasts, ended_by"
 _RUNNING = f"SELECT {_COLUMNS} FROM silence WHERE ends_at > ? ORDER BY id"  # noqa: S608 - constants
@@ -22,34 +22,34 @@ _END = "UPDATE silence SET ends_at = ?, ended_by = ? WHERE id = ? AND ends_at > 
 _matcher = msgspec.json.Decoder(Matcher)
 
 
-def running(work: Transaction, now: Millis) -> tuple[Silence, ...]:
+def running(tx: Transaction, now: Millis) -> tuple[Silence, ...]:
     """Those that are not over, also those that have not begun."""
-    return tuple(_silence(row) for row in work.rows(_RUNNING, (now,)))
+    return tuple(_silence(row) for row in tx.rows(_RUNNING, (now,)))
 
 
-def ended(work: Transaction, now: Millis, limit: int) -> tuple[Silence, ...]:
+def ended(tx: Transaction, now: Millis, limit: int) -> tuple[Silence, ...]:
     """Those that are over, the latest end first."""
-    return tuple(_silence(row) for row in work.rows(_ENDED, (now, limit)))
+    return tuple(_silence(row) for row in tx.rows(_ENDED, (now, limit)))
 
 
-def during(work: Transaction, since: Millis, until: Millis) -> tuple[Silence, ...]:
+def during(tx: Transaction, since: Millis, until: Millis) -> tuple[Silence, ...]:
     """Those that may have kept something quiet between two moments."""
-    return tuple(_silence(row) for row in work.rows(_DURING, (since, until)))
+    return tuple(_silence(row) for row in tx.rows(_DURING, (since, until)))
 
 
-def add(work: Transaction, silence: Silence) -> int:
+def add(tx: Transaction, silence: Silence) -> int:
     """Its number; that of `silence` is not looked at. Takes effect at the engine's next look, within a second."""
-    marks.touch(work)
+    marks.touch(tx)
     matcher = msgspec.json.encode(silence.matcher).decode()
     times = (silence.starts_at, silence.ends_at, silence.every, silence.lasts)
-    rows = work.rows(_ADD, (silence.kind.value, matcher, *times, silence.by, silence.why, silence.created_at))
+    rows = tx.rows(_ADD, (silence.kind.value, matcher, *times, silence.by, silence.why, silence.created_at))
     return int(rows[0][0])
 
 
-def end(work: Transaction, number: int, *, by: str, now: Millis) -> None:
+def end(tx: Transaction, number: int, *, by: str, now: Millis) -> None:
     """Ends it now; it stays for the record. `StoreError` when none with this number is running."""
-    marks.touch(work)
-    if not work.run(_END, (now, by, number, now)):
+    marks.touch(tx)
+    if not tx.run(_END, (now, by, number, now)):
         raise StoreError(f"silence {number}: there is none that is not over; 'rigwatch silence list' shows them")
 
 

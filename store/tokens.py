@@ -8,7 +8,7 @@ from typing import Final
 from alerts.facts import UserRole
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 PREFIX: Final = "rwt_"
 _SECRET_BYTES: Final = 32
@@ -56,31 +56,31 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def find(work: Transaction, hashed: str) -> ApiToken | None:
+def find(tx: Transaction, hashed: str) -> ApiToken | None:
     """Also one that is over."""
-    rows = work.rows(_FIND, (hashed,))
+    rows = tx.rows(_FIND, (hashed,))
     return _token(rows[0]) if rows else None
 
 
-def every(work: Transaction) -> list[ApiToken]:
+def every(tx: Transaction) -> list[ApiToken]:
     """By name."""
-    return sorted((_token(row) for row in work.rows(_ALL)), key=lambda each: each.name)
+    return sorted((_token(row) for row in tx.rows(_ALL)), key=lambda each: each.name)
 
 
-def add(work: Transaction, name: str, role: UserRole, hashed: str, *, now: Millis, expires_at: Millis | None) -> None:
+def add(tx: Transaction, name: str, role: UserRole, hashed: str, *, now: Millis, expires_at: Millis | None) -> None:
     """Raises `NotDone` when the name is taken."""
-    if not work.run(_ADD, (name, role.value, hashed, now, expires_at)):
+    if not tx.run(_ADD, (name, role.value, hashed, now, expires_at)):
         raise NotDone(f"token {name}: is there already; remove it first, or choose another name")
 
 
-def remove(work: Transaction, name: str) -> None:
+def remove(tx: Transaction, name: str) -> None:
     """Raises `NotDone` when there is no such token."""
-    if not work.run(_REMOVE, (name,)):
+    if not tx.run(_REMOVE, (name,)):
         raise NotDone(f"token {name}: there is none; 'rigwatch token list' shows them")
 
 
-def note_use(work: Transaction, number: int, now: Millis) -> None:
-    work.run(_USED, (now, number))
+def note_use(tx: Transaction, number: int, now: Millis) -> None:
+    tx.run(_USED, (now, number))
 
 
 def _token(row: Row) -> ApiToken:

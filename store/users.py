@@ -3,7 +3,7 @@
 from alerts.facts import User, UserRole
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 _ADD = "INSERT INTO account (name, role, password_hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
 _GET = "SELECT name, role, password_hash FROM account WHERE name = ?"
@@ -14,48 +14,48 @@ _REMOVE = "DELETE FROM account WHERE name = ?"
 _ADMINS = "SELECT n.name FROM account n WHERE n.role = 'admin'{lock}"
 
 
-def add(work: Transaction, user: User, now: Millis) -> None:
+def add(tx: Transaction, user: User, now: Millis) -> None:
     """Raises `NotDone` when the name is taken."""
-    if not work.run(_ADD, (user.name, user.role.value, user.password_hash, now)):
+    if not tx.run(_ADD, (user.name, user.role.value, user.password_hash, now)):
         raise NotDone(f"user {user.name}: is there already; change its password, or choose another name")
 
 
-def get(work: Transaction, name: str) -> User | None:
-    rows = work.rows(_GET, (name,))
+def get(tx: Transaction, name: str) -> User | None:
+    rows = tx.rows(_GET, (name,))
     return _user(rows[0]) if rows else None
 
 
-def every(work: Transaction) -> list[User]:
+def every(tx: Transaction) -> list[User]:
     """By name."""
-    return sorted((_user(row) for row in work.rows(_ALL)), key=lambda user: user.name)
+    return sorted((_user(row) for row in tx.rows(_ALL)), key=lambda user: user.name)
 
 
-def set_password(work: Transaction, name: str, password_hash: str) -> None:
+def set_password(tx: Transaction, name: str, password_hash: str) -> None:
     """Raises `NotDone` when there is no such user."""
-    _changed(work.run(_NEW_HASH, (password_hash, name)), name)
+    _changed(tx.run(_NEW_HASH, (password_hash, name)), name)
 
 
-def set_role(work: Transaction, name: str, role: UserRole) -> None:
+def set_role(tx: Transaction, name: str, role: UserRole) -> None:
     """Raises `NotDone` when there is no such user, or when nobody would be left to give the role back."""
     if role is not UserRole.ADMIN:
-        _keep_an_admin(work, name)
-    _changed(work.run(_SET_ROLE, (role.value, name)), name)
+        _keep_an_admin(tx, name)
+    _changed(tx.run(_SET_ROLE, (role.value, name)), name)
 
 
-def remove(work: Transaction, name: str) -> None:
+def remove(tx: Transaction, name: str) -> None:
     """Raises `NotDone` when there is no such user; the last admin may go too, whoever asks for that has asked."""
-    _changed(work.run(_REMOVE, (name,)), name)
+    _changed(tx.run(_REMOVE, (name,)), name)
 
 
-def remove_but_the_last_admin(work: Transaction, name: str) -> None:
+def remove_but_the_last_admin(tx: Transaction, name: str) -> None:
     """As `remove`, but raises `NotDone` instead of locking everybody out."""
-    _keep_an_admin(work, name)
-    remove(work, name)
+    _keep_an_admin(tx, name)
+    remove(tx, name)
 
 
-def _keep_an_admin(work: Transaction, name: str) -> None:
+def _keep_an_admin(tx: Transaction, name: str) -> None:
     # Locked, so that two admins who remove each other at once do not both succeed.
-    if {row[0] for row in work.rows(_ADMINS)} == {name}:
+    if {row[0] for row in tx.rows(_ADMINS)} == {name}:
         raise NotDone(f"user {name}: is the last admin; make another one first, or nobody could change anything")
 
 

@@ -26,7 +26,7 @@ from store.reader import node_id
 from store.rows import COLUMNS, is_named, stored_number, to_row
 from store.texts import storable
 from store.times import HOUR
-from store.work import Row, Transaction
+from store.transaction import Row, Transaction
 
 Verdict: TypeAlias = StatusTaken | ReportTaken | Rejected
 Key: TypeAlias = tuple[int, int]
@@ -178,13 +178,13 @@ class _Batch:
     rows: dict[Key, Row] = field(default_factory=dict)
     added: rollups.Added = field(default_factory=rollups.Added)
 
-    def make_way(self, work: Transaction, row: Row, stored: Row | None) -> None:
+    def make_way(self, tx: Transaction, row: Row, stored: Row | None) -> None:
         """Another sample has this row's number: it gets a free one, be it stored or on its way."""
         taken = {n for _, n in self.rows}
         if stored is not None:
-            numbers.move(work, stored, taken)
+            numbers.move(tx, stored, taken)
             return
-        moved = numbers.renumbered(work, self.rows.pop((row[0], row[1])), taken)
+        moved = numbers.renumbered(tx, self.rows.pop((row[0], row[1])), taken)
         self.rows[moved[0], moved[1]] = moved
 
 
@@ -201,13 +201,13 @@ class UnknownNodes(Exception):
 
 
 def write(
-    work: Transaction, batch: Sequence[ReceivedMessage], *, look_for_all: bool = False, quota: Quota | None = None
+    tx: Transaction, batch: Sequence[ReceivedMessage], *, look_for_all: bool = False, quota: Quota | None = None
 ) -> list[Verdict]:
     """What became of each message, in order. Everything is stored when the transaction around this is committed.
 
     Raises `UnknownNodes` before anything is changed. `look_for_all`: a node's highest `n` is not taken for granted.
     """
-    updates = _load(work, {heard.node for heard in batch})
+    updates = _load(tx, {heard.node for heard in batch})
     verdicts: list[Verdict] = []
     for heard in batch:
         update = updates[heard.node]
@@ -221,31 +221,31 @@ def write(
         for heard, report in zip(batch, verdicts, strict=True)
         if isinstance(report, ReportTaken)
     ]
-    stored = {(row[0], row[1]): row for row in _existing(work, reports, look_for_all=look_for_all)}
-    taken = iter([_collect(work, collected, report, stored) for report in reports])
+    stored = {(row[0], row[1]): row for row in _existing(tx, reports, look_for_all=look_for_all)}
+    taken = iter([_collect(tx, collected, report, stored) for report in reports])
     verdicts = [next(taken) if isinstance(verdict, ReportTaken) else verdict for verdict in verdicts]
-    changes.record(work, [change for update in updates.values() for change in update.changes])
+    changes.record(tx, [change for update in updates.values() for change in update.changes])
     if collected.rows:
         rows = list(collected.rows.values())
-        work.load("sample", COLUMNS, rows)
-        rollups.write(work, collected.added, rows, {update.id: update.tail for update in updates.values()})
-    _save(work, collected)
+        tx.load("sample", COLUMNS, rows)
+        rollups.write(tx, collected.added, rows, {update.id: update.tail for update in updates.values()})
+    _save(tx, collected)
     return verdicts
 
 
-def add_nodes(work: Transaction, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
+def add_nodes(tx: Transaction, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
     """Rows for nodes not heard of yet, with the time of their enrolment; those that are there stay as they are."""
-    work.run_many(_ADD_NODE, [(node.site, node.node, enrolled_at) for node, enrolled_at in sorted(nodes)])
+    tx.run_many(_ADD_NODE, [(node.site, node.node, enrolled_at) for node, enrolled_at in sorted(nodes)])
 
 
-def remove_unheard(work: Transaction, nodes: Iterable[NodeId]) -> None:
+def remove_unheard(tx: Transaction, nodes: Iterable[NodeId]) -> None:
     """Takes away rows that were added for messages which then could not be stored."""
-    work.run_many(_REMOVE_UNHEARD, [(node.site, node.node) for node in sorted(nodes)])
+    tx.run_many(_REMOVE_UNHEARD, [(node.site, node.node) for node in sorted(nodes)])
 
 
-def _load(work: Transaction, nodes: set[NodeId]) -> dict[NodeId, NodeUpdate]:
+def _load(tx: Transaction, nodes: set[NodeId]) -> dict[NodeId, NodeUpdate]:
     names = _json.encode([(node.site, node.node) for node in nodes]).decode()
-    updates = _updates(work.rows(_LOAD, (names,)))
+    updates = _updates(tx.rows(_LOAD, (names,)))
     if len(updates) < len(nodes):
         raise UnknownNodes(nodes - updates.keys())
     return updates
@@ -265,7 +265,7 @@ def _update(row: Row) -> NodeUpdate:
     )
 
 
-def _collect(work: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
+def _collect(tx: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
     """The report with those of its samples that are stored with the batch, or were before."""
     update, heard, report = taken
     update.today = update.today.on(heard.received_at)
@@ -284,7 +284,7 @@ def _collect(work: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, R
             continue
         if new < room:
             if there is not None:
-                batch.make_way(work, row, stored.pop(key, None))
+                batch.make_way(tx, row, stored.pop(key, None))
             previous = sample
             batch.rows[key] = row
             batch.added.add(update.id, timed.at, row)
@@ -311,41 +311,39 @@ def _near(sample: Sample, before: Sample | None, known: NodeSession) -> Sample |
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(work: Transaction, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
+def _existing(tx: Transaction, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
     """Those of the samples that are stored already."""
     found: list[Key] = []
     keys: list[Key] = []
     for update, _, report in reports:
         # Above the highest nothing is stored yet: nearly always.
         wanted = [each.sample.n for each in report.samples if look_for_all or each.sample.n <= update.highest]
-        between = _between(work, update.id, wanted) if len(wanted) >= _MANY else None
+        between = _between(tx, update.id, wanted) if len(wanted) >= _MANY else None
         if between is None:
             keys += [(update.id, n) for n in wanted]
         else:
             found += [(update.id, n) for n in between]
     if keys:
-        found += map(tuple, work.rows(_EXISTING, (_json.encode(keys).decode(),)))
-    return numbers.rows_of(work, found)
+        found += map(tuple, tx.rows(_EXISTING, (_json.encode(keys).decode(),)))
+    return numbers.rows_of(tx, found)
 
 
-def _between(work: Transaction, node: int, wanted: Sequence[int]) -> set[int] | None:
+def _between(tx: Transaction, node: int, wanted: Sequence[int]) -> set[int] | None:
     """Which are there, where there is hardly anything else between them, as with history; None where there is."""
     most = 2 * len(wanted)
-    rows = work.rows(_BETWEEN, (node, min(wanted), max(wanted), most))
+    rows = tx.rows(_BETWEEN, (node, min(wanted), max(wanted), most))
     return None if len(rows) == most else {n for (n,) in rows}.intersection(wanted)
 
 
-def _save(work: Transaction, batch: _Batch) -> None:
+def _save(tx: Transaction, batch: _Batch) -> None:
     touched = sorted((update for update in batch.updates.values() if update.touched), key=lambda update: update.id)
     kept = batch.added.by_node()
     described = [_identity(update, update.identity) for update in touched if update.identity]
-    work.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
+    tx.run_rows(_SET_IDENTITY, _IDENTITY_COLUMNS, described)
     contested = [(*update.contested, update.id) for update in touched if update.contested]
     if contested:
-        work.run_many(_SET_CONTEST, contested)
-    work.run_rows(
-        _SET_FACTS, _FACTS_COLUMNS, [_facts(update, kept.get(update.id, rollups.Sum())) for update in touched]
-    )
+        tx.run_many(_SET_CONTEST, contested)
+    tx.run_rows(_SET_FACTS, _FACTS_COLUMNS, [_facts(update, kept.get(update.id, rollups.Sum())) for update in touched])
 
 
 def _identity(update: NodeUpdate, status: Status) -> Row:

@@ -23,7 +23,7 @@ from store import Store, Verdict, alerts, crowds, marks, outbox, reader, silence
 from store import leader_lease as turns
 from store.leader_lease import LeaderLease, LeaseRow
 from store.outbox import StoredNotification
-from store.work import Transaction
+from store.transaction import Transaction
 from subscriber.jumps import Jumps
 
 log = logging.getLogger(__name__)
@@ -118,16 +118,16 @@ class AlertDriver:
     def write(self, store: Store, batch: Sequence[ReceivedMessage]) -> tuple[list[Verdict], list[StoredNotification]]:
         """Stores a batch and, in the same transaction, what it means. Messages in the answer are committed."""
         if self._engine is None:
-            return store.write(batch), []
+            return store.take(batch), []
         stepped = False
 
-        def then(work: Transaction, verdicts: Sequence[Verdict]) -> None:
+        def then(tx: Transaction, verdicts: Sequence[Verdict]) -> None:
             nonlocal stepped
             stepped = True
-            self._after(work, batch, verdicts)
+            self._after(tx, batch, verdicts)
 
         try:
-            return store.write(batch, then), self._take()
+            return store.take(batch, then), self._take()
         except RigwatchError:
             if stepped:
                 # What the engine thinks is stored is not.
@@ -140,7 +140,7 @@ class AlertDriver:
             # begins anew from what is stored and looks at every node again.
             log.exception("alerts failed in a batch, it is stored without them")
             self._forget()
-            return store.write(batch), []
+            return store.take(batch), []
 
     def tick(self, store: Store) -> list[StoredNotification]:
         """What is due by the clock, and what people or other subscribers changed."""
@@ -155,7 +155,7 @@ class AlertDriver:
             self._lose(had=had)
             return []
         try:
-            number = store.change(lambda work: self._step_by_clock(work, turn, held))
+            number = store.change(lambda tx: self._step_by_clock(tx, turn, held))
         except BaseException:
             # What the engine thinks is stored is not: it begins anew from what is.
             self._forget()
@@ -180,24 +180,24 @@ class AlertDriver:
             store.change(self._turn.release)
             self._turn.lost()
 
-    def note(self, work: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
+    def note(self, tx: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
         """What became of messages, in the story of their incidents."""
         now = self._clock.now()
         for each in notifications:
             for incident in each.incidents:
                 self._decision += 1
-                alerts.add_decision(work, Decision(incident, now, what, why), self._decision)
+                alerts.add_decision(tx, Decision(incident, now, what, why), self._decision)
 
-    def _after(self, work: Transaction, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> None:
+    def _after(self, tx: Transaction, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> None:
         engine = self._engine
         assert engine is not None
-        if self._turn is None or turns.term(work) != self._turn.term:
+        if self._turn is None or turns.term(tx) != self._turn.term:
             self._lose(had=True)
             return
         touched = self._touched(batch, verdicts)
         if touched:
-            engine.take(reader.some(work, touched))
-            self._step(work, engine)
+            engine.take(reader.some(tx, touched))
+            self._step(tx, engine)
 
     def _touched(self, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> set[NodeId]:
         """Whom to look at now: who was born or died, and some of those who have not reported within the last second."""
@@ -227,86 +227,86 @@ class AlertDriver:
             self._reported[node] = now
         return nodes
 
-    def _step_by_clock(self, work: Transaction, turn: LeaderLease, held: LeaseRow) -> int | None:
+    def _step_by_clock(self, tx: Transaction, turn: LeaderLease, held: LeaseRow) -> int | None:
         """The term in which it was done; None where another's turn has begun, and nothing was done."""
         now = self._clock.now()
-        number = turn.term if turn.renew(work) else turn.take(work, held)
+        number = turn.term if turn.renew(tx) else turn.take(tx, held)
         if number is None:
             return None
         if number != turn.term:
             self._forget()
-        engine = self._engine or self._begin(work, now)
-        self._store_past(work, engine)
-        changed = marks.changed(work)
+        engine = self._engine or self._begin(tx, now)
+        self._store_past(tx, engine)
+        changed = marks.changed(tx)
         if changed != self._changed:
-            active, refused = silences.running(work, now), self.refused(work)
+            active, refused = silences.running(tx, now), self.refused(tx)
             self.known = TellingState(active, refused)
             engine.set_silences(active)
-            engine.set_acknowledged(alerts.acknowledged(work))
+            engine.set_acknowledged(alerts.acknowledged(tx))
             engine.set_refused(refused)
             self._changed = changed
-            engine.take_all(reader.nodes(work))
+            engine.take_all(reader.nodes(tx))
             self._looked_at = now
             self._waiting.clear()
         elif self._waiting:
-            engine.take(reader.some(work, self._waited(now)))
+            engine.take(reader.some(tx, self._waited(now)))
         # Others may store reports as well; what they stored is only seen by looking.
         # A moment to come: the clock was put back.
-        if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(work, now) else 0):
-            engine.take_all(reader.nodes(work))
+        if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(tx, now) else 0):
+            engine.take_all(reader.nodes(tx))
             self._looked_at = now
         if not 0 <= now - self._baselines_at < _USUAL_EVERY:
-            engine.set_baselines(alerts.baseline(work, now, engine.machines_since(now - _USUAL_WITHIN)))
+            engine.set_baselines(alerts.baseline(tx, now, engine.machines_since(now - _USUAL_WITHIN)))
             self._baselines_at = now
         if not 0 <= now - self._validity_at < _VALIDITY_EVERY:
             self._validity_at = now
             engine.set_expiring(self._expiring(now, timedelta(days=self._days_before_expiry())))
         if not 0 <= now - self._forgot_at < _FORGET_EVERY:
             self._forgot_at = now
-            alerts.forget(work, now - round(self._policy.settings.keep.total_seconds() * 1000))
-            crowds.forget(work)
-        self._step(work, engine)
+            alerts.forget(tx, now - round(self._policy.settings.keep.total_seconds() * 1000))
+            crowds.forget(tx)
+        self._step(tx, engine)
         return number
 
     def _days_before_expiry(self) -> float:
         return self._policy.of_site("", Rule.CERTIFICATE_EXPIRY).threshold
 
-    def _store_past(self, work: Transaction, engine: Engine) -> None:
+    def _store_past(self, tx: Transaction, engine: Engine) -> None:
         pending = list(self._past)
         self._recorded = len(pending)
         for past in pending:
             number = engine.next_id()
             story = tuple(structs.replace(each, incident=number) for each in past.decisions)
             outcome = StepResult(incidents=(structs.replace(past.incident, id=number),), decisions=story)
-            self._decision = alerts.save(work, outcome, self._decision + 1)
+            self._decision = alerts.save(tx, outcome, self._decision + 1)
 
-    def refused(self, work: Transaction) -> dict[str, str]:
+    def refused(self, tx: Transaction) -> dict[str, str]:
         """Channels that were refused for good, unless their address has changed since."""
         return {
-            name: why for name, (address, why) in outbox.refused(work).items() if self._addresses.get(name) == address
+            name: why for name, (address, why) in outbox.refused(tx).items() if self._addresses.get(name) == address
         }
 
-    def _begin(self, work: Transaction, now: Millis) -> Engine:
+    def _begin(self, tx: Transaction, now: Millis) -> Engine:
         recent = max(self._policy.flap_within, self._policy.often_within)
-        start, (self._decision, self._message) = alerts.start(work, now, recent)
+        start, (self._decision, self._message) = alerts.start(tx, now, recent)
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
         self._looked_at = self._baselines_at = now
         self._validity_at = 0
-        self._left_over = outbox.take_over(work)
+        self._left_over = outbox.take_over(tx)
         # An address that was changed since, or taken away, is not refused any more, and the page should not say so.
-        for name in outbox.refused(work).keys() - self.refused(work).keys():
-            outbox.forgive(work, name)
+        for name in outbox.refused(tx).keys() - self.refused(tx).keys():
+            outbox.forgive(tx, name)
         return self._engine
 
-    def _step(self, work: Transaction, engine: Engine) -> None:
+    def _step(self, tx: Transaction, engine: Engine) -> None:
         now = self._clock.now()
         outcome = engine.step(ServerFacts(self._heard_from(engine, now), now), now)
         self.check_at, self.stepped_at = outcome.check_at, now
         if outcome.is_empty:
             return
-        self._decision = alerts.save(work, outcome, self._decision + 1)
-        notifications = outbox.add(work, outcome.notifications, self._message + 1, now)
+        self._decision = alerts.save(tx, outcome, self._decision + 1)
+        notifications = outbox.add(tx, outcome.notifications, self._message + 1, now)
         self._message += len(notifications)
         self._notifications += notifications
 
@@ -322,15 +322,15 @@ class AlertDriver:
         connected_at = self._connected_at()
         return None if connected_at is None else max(connected_at, self._jumped_at)
 
-    def _is_alone(self, work: Transaction, now: Millis) -> bool:
-        return alerts.others(work, self._name, now - _SEEN_WITHIN) == 0
+    def _is_alone(self, tx: Transaction, now: Millis) -> bool:
+        return alerts.others(tx, self._name, now - _SEEN_WITHIN) == 0
 
     def _is_outdone(self, store: Store) -> bool:
         """Without a broker nobody's death is heard of here; another subscriber may have one."""
         if self._connected_at() is not None:
             return False
         since = self._clock.now() - _SEEN_WITHIN
-        return store.look(lambda work: alerts.others(work, self._name, since)) > 0
+        return store.look(lambda tx: alerts.others(tx, self._name, since)) > 0
 
     def _take(self) -> list[StoredNotification]:
         notifications, self._notifications = [*self._left_over, *self._notifications], []

@@ -13,7 +13,7 @@ from rigwatch.first import first_of
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
 from store import Unusable, housekeeping, marks
-from store.work import Transaction
+from store.transaction import Transaction
 from subscriber.outage import Outage
 from subscriber.worker import StoreWorker
 
@@ -77,16 +77,16 @@ class Chores:
         revoked = listed.keys() - enrolled.keys()
         now = self._clock.now()
         await self._worker.do(lambda store: store.set_enrolled(enrolled))
-        await self._worker.do(lambda store: store.change(lambda work: _note_revoked(work, revoked, now)))
+        await self._worker.do(lambda store: store.change(lambda tx: _note_revoked(tx, revoked, now)))
         newest = {node: each.generation for node, each in listed.items()}
-        await self._worker.do(lambda store: store.change(lambda work: housekeeping.set_back(work, newest)))
+        await self._worker.do(lambda store: store.change(lambda tx: housekeeping.set_back(tx, newest)))
         await self._begin_anew({node: each.first_generation for node, each in listed.items() if each.first_generation})
         self._noted = listed
 
     async def _begin_anew(self, since: Mapping[NodeId, int]) -> None:
         """Also for nodes that were revoked and enrolled again between two looks."""
         now = self._clock.now()
-        left = await self._worker.do(lambda store: store.look(lambda work: housekeeping.behind(work, since)))
+        left = await self._worker.do(lambda store: store.look(lambda tx: housekeeping.behind(tx, since)))
         for node in left:
             step = partial(housekeeping.begin_anew, node=node, since=since[node], now=now)
             while not await self._worker.do(lambda store, step=step: store.change(step)):  # type: ignore[misc]
@@ -117,6 +117,6 @@ class Chores:
             self._failing.discard(what)
 
 
-def _note_revoked(work: Transaction, revoked: Collection[NodeId], now: Millis) -> None:
-    if housekeeping.set_revoked(work, revoked, now):
-        marks.touch(work)
+def _note_revoked(tx: Transaction, revoked: Collection[NodeId], now: Millis) -> None:
+    if housekeeping.set_revoked(tx, revoked, now):
+        marks.touch(tx)

@@ -37,7 +37,7 @@ def replay(store: Store, policy: Policy, *, since: Millis, now: Millis) -> Repla
     nodes = store.nodes()
     histories: dict[NodeId, Sequence[Event]] = {}
     for facts in nodes:
-        came_and_went = store.look(lambda work, node=facts.id: changes.of(work, node, since))  # type: ignore[misc]
+        came_and_went = store.look(lambda tx, node=facts.id: changes.of(tx, node, since))  # type: ignore[misc]
         histories[facts.id] = [*came_and_went, *store.samples(facts.id, since=since, until=now)]
     baseline = {node: rate.hashrate_mean for node, rate in store.averages(since).items() if rate.hashrate_mean}
     return play(nodes, histories, policy, baseline=baseline, since=since, now=now)

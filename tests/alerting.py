@@ -57,9 +57,9 @@ Drive: TypeAlias = Callable[[Store], Driver]
 def every_incident(store: Store) -> list[Incident]:
     """All that are stored, the open ones first."""
     wanted = (incidents.IncidentFilter(part) for part in incidents.IncidentPart)
-    return [each for one in wanted for each in store.look(lambda work, one=one: incidents.page(work, one, 100))]  # type: ignore[misc]
+    return [each for one in wanted for each in store.look(lambda tx, one=one: incidents.page(tx, one, 100))]  # type: ignore[misc]
 
 
 def story(store: Store, number: int) -> list[str]:
     """What was decided about an incident, in order."""
-    return [each.what for each in store.look(lambda work: alerts.story(work, number))]
+    return [each.what for each in store.look(lambda tx: alerts.story(tx, number))]

@@ -67,7 +67,7 @@ class Metrics:
         snapshot = self._snapshots.lately(self._clock.now())
         server, counts = self._store.server(), self._store.look(incidents.open_by_severity)
         since = self._clock.now() - _ALIVE_MS
-        subscribers = list(self._store.look(lambda work: running.alive(work, since)).values())
+        subscribers = list(self._store.look(lambda tx: running.alive(tx, since)).values())
         body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts, subscribers)) + _PROCESS()
         return Response(body, content_type=TEXT)
 

@@ -124,7 +124,7 @@ class Snapshots:
     def _rates_of_an_hour_ago(self, now: Millis) -> Mapping[NodeId, float]:
         minute, rates = self._hour_ago
         if minute != now // 60_000:
-            rates = self._store.look(lambda work: series.rates_around(work, now - _HOUR, _AROUND))
+            rates = self._store.look(lambda tx: series.rates_around(tx, now - _HOUR, _AROUND))
             self._hour_ago = now // 60_000, rates
         return rates
 

@@ -120,7 +120,7 @@ class _Import:
             known = registry.nodes()
             registry.enroll_all([node for node in nodes.values() if node not in known], now)
             titles = {node: names[number] for number, node in nodes.items()}
-            self.store.change(lambda work: past.introduce(work, titles, now))
+            self.store.change(lambda tx: past.introduce(tx, titles, now))
         return nodes
 
     def _rows(self, log: "Hashlog", nodes: Mapping[int, NodeId]) -> "tuple[Counted, float]":

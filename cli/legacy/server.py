@@ -123,4 +123,4 @@ def _take_person(call: Invocation, report: ImportReport, settings: ServerSetting
             return
         user, now = User(person.name, UserRole.VIEWER, hash_password(person.password)), call.clock.now()
         detail = f"{user.role.value}, from the old server"
-        store.change(recorded(lambda work: users.add(work, user, now), "user.add", user.name, detail=detail, now=now))
+        store.change(recorded(lambda tx: users.add(tx, user, now), "user.add", user.name, detail=detail, now=now))

@@ -9,7 +9,7 @@ from alerts.node_history import CardHistory
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import Store, alerts, incidents, nodes, reader
-from store.work import Transaction
+from store.transaction import Transaction
 
 CARDS_AGE: Millis = 60_000
 """How old the list of remembered cards may be; new ones are seen in the samples at once."""
@@ -39,7 +39,7 @@ class Sight:
         stamp = store.stamp()
         if stamp != self._stamp:
             stale = self._cards_at is None or not 0 <= now - self._cards_at < CARDS_AGE
-            self._seen = store.look(lambda work: self._all(work, with_cards=stale))
+            self._seen = store.look(lambda tx: self._all(tx, with_cards=stale))
             self._stamp = stamp
             self._cards_at = now if stale else self._cards_at
         server = store.server()
@@ -47,13 +47,13 @@ class Sight:
             self._seen = _at(self._seen, server)
         return self._seen
 
-    def _all(self, work: Transaction, *, with_cards: bool) -> Seen:
+    def _all(self, tx: Transaction, *, with_cards: bool) -> Seen:
         return Seen(
             server=self._seen.server,
-            nodes=reader.nodes(work),
-            incidents=incidents.counting(work),
-            cards=alerts.cards(work) if with_cards else self._seen.cards,
-            origins=nodes.origins(work),
+            nodes=reader.nodes(tx),
+            incidents=incidents.counting(tx),
+            cards=alerts.cards(tx) if with_cards else self._seen.cards,
+            origins=nodes.origins(tx),
         )
 
 

@@ -8,7 +8,7 @@ from alerts.silence import SilenceKind
 from alerts.silence_request import Breadth, SilenceRequest, around, silence_of
 from rigwatch.clock import Clock
 from store import Store, alerts, audit, reader, silences
-from store.work import Transaction
+from store.transaction import Transaction
 from subscriber.notify.answers import FleetState
 from subscriber.notify.updates import Pressed
 
@@ -33,8 +33,8 @@ class ChatCommands:
         """What questions are answered from."""
         now = self._clock.now()
         return store.look(
-            lambda work: FleetState(
-                reader.nodes(work), reader.server(work), alerts.live(work), silences.running(work, now),
+            lambda tx: FleetState(
+                reader.nodes(tx), reader.server(tx), alerts.live(tx), silences.running(tx, now),
                 self._policy.zone, now,
             )
         )  # fmt: skip
@@ -42,37 +42,35 @@ class ChatCommands:
     def pressed(self, store: Store, button: Pressed) -> str:
         """Does what the button says; the answer is what the person reads."""
 
-        def change(work: Transaction) -> str:
-            incident = alerts.one(work, button.incident) if button.verb else None
+        def change(tx: Transaction) -> str:
+            incident = alerts.one(tx, button.incident) if button.verb else None
             if incident is None:
                 return "no such incident"
             return (
-                self._acknowledge(work, incident, button)
-                if button.verb == "ack"
-                else self._silence(work, incident, button)
+                self._acknowledge(tx, incident, button) if button.verb == "ack" else self._silence(tx, incident, button)
             )
 
         return store.change(change)
 
-    def _acknowledge(self, work: Transaction, incident: Incident, button: Pressed) -> str:
+    def _acknowledge(self, tx: Transaction, incident: Incident, button: Pressed) -> str:
         now, by = self._clock.now(), _by(button)
         if incident.acknowledged is not None:
             return f"acknowledged already, by {incident.acknowledged.by}"
-        if not incident.is_open or not alerts.acknowledge(work, [incident.id], Acknowledged(now, by)):
+        if not incident.is_open or not alerts.acknowledge(tx, [incident.id], Acknowledged(now, by)):
             return "over already"
         detail = f"{incident.subject} {incident.rule.value}{_where(button)}"
-        audit.record(work, who=by, action="incident.acknowledge", subject=f"#{incident.id}", detail=detail, now=now)
+        audit.record(tx, who=by, action="incident.acknowledge", subject=f"#{incident.id}", detail=detail, now=now)
         return "acknowledged"
 
-    def _silence(self, work: Transaction, incident: Incident, button: Pressed) -> str:
+    def _silence(self, tx: Transaction, incident: Incident, button: Pressed) -> str:
         now, by = self._clock.now(), _by(button)
         wish = SilenceRequest(SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), MUTE_FOR, by, "muted for 2 h")
         silence = silence_of(wish, now, self._policy.zone)
-        if any(each.matcher == silence.matcher and each.starts_at <= now for each in silences.running(work, now)):
+        if any(each.matcher == silence.matcher and each.starts_at <= now for each in silences.running(tx, now)):
             return "muted already"
-        number = silences.add(work, silence)
+        number = silences.add(tx, silence)
         detail = f"{silence.matcher} for {MUTE_FOR}{_where(button)}"
-        audit.record(work, who=by, action="silence.add", subject=f"quiet {number}", detail=detail, now=now)
+        audit.record(tx, who=by, action="silence.add", subject=f"quiet {number}", detail=detail, now=now)
         return "muted for 2 h"
 
 

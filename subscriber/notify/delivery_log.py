@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from rigwatch.clock import Clock, Millis
 from store import leader_lease, marks, outbox
 from store.outbox import StoredNotification
-from store.work import Transaction
+from store.transaction import Transaction
 from subscriber.alert_driver import AlertDriver
 from subscriber.notify.channel import Channel
 from subscriber.worker import StoreWorker
@@ -25,49 +25,49 @@ class StoredDeliveryLog:
 
     async def begin(self, notifications: Sequence[StoredNotification]) -> None:
         now = self._clock.now()
-        await self._change(notifications, lambda work, stored: outbox.begin(work, _numbers(stored), now))
+        await self._change(notifications, lambda tx, stored: outbox.begin(tx, _numbers(stored), now))
 
     async def sent(self, notifications: Sequence[StoredNotification], took: float) -> None:
         now = self._clock.now()
 
-        def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
-            outbox.sent(work, _numbers(stored), now)
-            self._note(work, stored, "sent", f"{stored[0].channel} took it in {took * 1000:.0f} ms")
+        def change(tx: Transaction, stored: Sequence[StoredNotification]) -> None:
+            outbox.sent(tx, _numbers(stored), now)
+            self._note(tx, stored, "sent", f"{stored[0].channel} took it in {took * 1000:.0f} ms")
 
         await self._change(notifications, change)
 
     async def again(self, notifications: Sequence[StoredNotification], at: Millis, why: str) -> None:
-        def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
-            outbox.again(work, stored, at, why)
+        def change(tx: Transaction, stored: Sequence[StoredNotification]) -> None:
+            outbox.again(tx, stored, at, why)
             # The same failure again is no news; how often is in the message's own row.
             if any(each.error != why for each in stored) and stored[0].attempts <= 1:
-                self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; tried again for a day")
+                self._note(tx, stored, "not sent", f"{stored[0].channel}: {why}; tried again for a day")
 
         await self._change(notifications, change)
 
     async def failed(self, notifications: Sequence[StoredNotification], why: str) -> None:
-        def change(work: Transaction, stored: Sequence[StoredNotification]) -> None:
-            outbox.failed(work, _numbers(stored), why)
-            self._note(work, stored, "not sent", f"{stored[0].channel}: {why}; given up")
+        def change(tx: Transaction, stored: Sequence[StoredNotification]) -> None:
+            outbox.failed(tx, _numbers(stored), why)
+            self._note(tx, stored, "not sent", f"{stored[0].channel}: {why}; given up")
 
         await self._change(notifications, change)
 
     async def refuse(self, channel: Channel, why: str) -> None:
         now = self._clock.now()
 
-        def change(work: Transaction) -> None:
-            if self._holds(work):
-                outbox.refuse(work, channel.key, channel.address, why=why, now=now)
-                marks.told(work)
+        def change(tx: Transaction) -> None:
+            if self._holds(tx):
+                outbox.refuse(tx, channel.key, channel.address, why=why, now=now)
+                marks.told(tx)
 
         await self._worker.do(lambda store: store.change(change))
 
-    def _note(self, work: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
-        self._alert_driver.note(work, notifications, what, why)
+    def _note(self, tx: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
+        self._alert_driver.note(tx, notifications, what, why)
 
-    def _holds(self, work: Transaction) -> bool:
+    def _holds(self, tx: Transaction) -> bool:
         """Where another speaks now, what becomes of the messages is written down by that one alone."""
-        return self._alert_driver.term is not None and leader_lease.term(work) == self._alert_driver.term
+        return self._alert_driver.term is not None and leader_lease.term(tx) == self._alert_driver.term
 
     async def _change(
         self,
@@ -77,10 +77,10 @@ class StoredDeliveryLog:
         """Of those that are stored; what was never in the database has no row to mark."""
         stored = [each for each in notifications if each.id > 0]
 
-        def told(work: Transaction) -> None:
-            if self._holds(work):
-                change(work, stored)
-                marks.told(work)
+        def told(tx: Transaction) -> None:
+            if self._holds(tx):
+                change(tx, stored)
+                marks.told(tx)
 
         if stored:
             await self._worker.do(lambda store: store.change(told))

@@ -104,7 +104,7 @@ class TelegramListener:
         """Groups that have moved, whoever noticed it."""
         moves, now = dict(self._chats.unsaved), self._clock.now()
         if moves:
-            await self._worker.do(lambda store: store.change(lambda work: stored.remember(work, moves, now)))
+            await self._worker.do(lambda store: store.change(lambda tx: stored.remember(tx, moves, now)))
             for chat, to in moves.items():
                 log.warning("a Telegram group became a supergroup, it is followed chat=%s now=%s", chat, to)
                 self._chats.unsaved.pop(chat, None)

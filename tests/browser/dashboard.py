@@ -52,7 +52,7 @@ class Dashboard:
             self._known.add(name)
             said = (birth(), *said)
         now = SystemClock().now()
-        self.store.write([made.heard(each, now) for each in said])
+        self.store.take([made.heard(each, now) for each in said])
 
     def report(self, name: str, ago: Millis = 0, **figures: object) -> None:
         """A report whose one sample was taken so long ago."""
@@ -60,7 +60,7 @@ class Dashboard:
         made = Report(1, at, (convert({"n": at, "at": at, **figures}, Sample),))
         if name not in self._known:
             self.hear(name)
-        self.store.write([rig(name).heard(made, at)])
+        self.store.take([rig(name).heard(made, at)])
 
     @contextmanager
     def served(self) -> Iterator[None]:

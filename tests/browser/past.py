@@ -137,7 +137,7 @@ def machines(began: Millis) -> list[Machine]:
 def fill(store: Store, now: Millis, *, hours: int = 24) -> None:
     """Tells the store what the fleet said over the last `hours`, up to this minute; some 2 s for a day."""
     for machine in machines(now - hours * HOUR):
-        store.write(_heard(machine.story(now - hours * HOUR, now)))
+        store.take(_heard(machine.story(now - hours * HOUR, now)))
 
 
 def watched(store: Store, now: Millis, *, hours: int = 24, minutes: int = 100) -> None:
@@ -146,7 +146,7 @@ def watched(store: Store, now: Millis, *, hours: int = 24, minutes: int = 100) -
     late: defaultdict[Millis, list[tuple[Rig, Status | Report]]] = defaultdict(list)
     for machine in machines(begin):
         story = machine.story(begin, now)
-        store.write(_heard([said for said in story if said.at < from_then]))
+        store.take(_heard([said for said in story if said.at < from_then]))
         for said in story:
             if said.at >= from_then:
                 late[said.at].append((said.rig, said.message()))

@@ -88,7 +88,7 @@ def tell(past: Dashboard, node: str, session: int = 1, **figures: object) -> Non
     """A node reports now."""
     now = time.time_ns() // 1_000_000
     rig = machine(node, now)
-    past.store.write([rig.rig.heard(Report(session, now, (rig.sample(now, **figures),)), now)])
+    past.store.take([rig.rig.heard(Report(session, now, (rig.sample(now, **figures),)), now)])
 
 
 def ink(browser: Chrome) -> list[int]:
@@ -235,7 +235,7 @@ def test_the_wall_shows_first_what_is_wrong_and_changes_by_itself(reader: Chrome
     assert sum(map(int, page.removeprefix("rgba(").removeprefix("rgb(").rstrip(")").split(",")[:3])) < 100
     rig = machine("alpha", past.now).rig
     now = time.time_ns() // 1_000_000
-    past.store.write([rig.heard(Status(NodeState.LOST, 1), now)])
+    past.store.take([rig.heard(Status(NodeState.LOST, 1), now)])
     eventually(is_first("alpha"), what="the lost node is on the wall")
     assert reader.title.startswith("(2 lost)")
     width = reader.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")

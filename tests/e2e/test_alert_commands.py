@@ -74,17 +74,17 @@ def test_rules_test_says_what_would_have_fired(rigwatch: Rigwatch) -> None:
     store = open_store("sqlite:///rigwatch.db", Home(rigwatch.home))
     node = rig("rig1", "garage")
     now = SystemClock().now()
-    store.write([node.heard(Status(NodeState.ONLINE, 1, host="box", interval=60), now - 61 * MINUTE)])
+    store.take([node.heard(Status(NodeState.ONLINE, 1, host="box", interval=60), now - 61 * MINUTE)])
     for minute in range(60, 0, -1):
         at = now - minute * MINUTE
         if minute == 10:
-            store.write([node.heard(will(), at)])
+            store.take([node.heard(will(), at)])
         if minute == 5:
-            store.write([node.heard(birth(2), at)])
+            store.take([node.heard(birth(2), at)])
         if 5 < minute <= 9:
             continue
         peers = 0 if 20 <= minute < 40 else 25
-        store.write([node.heard(report(sample(at, peers=peers), session=2 if minute <= 5 else 1, sent_at=at), at)])
+        store.take([node.heard(report(sample(at, peers=peers), session=2 if minute <= 5 else 1, sent_at=at), at)])
     store.close()
     done = rigwatch.run("rules", "test", "--since", "2h")
     assert "garage/rig1 has no peers  (20 min" in done.stdout, done.stdout + done.stderr

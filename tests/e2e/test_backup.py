@@ -163,8 +163,8 @@ def test_a_home_that_was_restored_in_part_is_told_before_it_is_started(
 ) -> None:
     set_up(monitor, "sqlite:///rigwatch.db")
     assert monitor.run("enroll", "rig-7").returncode == 0
-    with closing(open_store("sqlite:///rigwatch.db", Home(monitor.home))) as store, store._engine.writing() as work:
-        work.run(
+    with closing(open_store("sqlite:///rigwatch.db", Home(monitor.home))) as store, store._engine.writing() as tx:
+        tx.run(
             "INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,"
             " kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n)"
             " VALUES ('main', 'rig-7', 1, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0)"

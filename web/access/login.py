@@ -153,7 +153,7 @@ class Authenticator:
         """As `verify`. Looking a token up costs next to nothing, so a right one is let through in any case."""
         now = self._clock.now()
         hashed = tokens.hash_of(token)
-        found = self._store.look(lambda work: tokens.find(work, hashed)) if hashed else None
+        found = self._store.look(lambda tx: tokens.find(tx, hashed)) if hashed else None
         if found is None or found.is_over(now):
             self._take("")
             self._guesses.was_wrong(_address(), "")
@@ -165,7 +165,7 @@ class Authenticator:
 
     def _note_use(self, found: tokens.ApiToken, now: int) -> None:
         try:
-            self._store.change(lambda work: tokens.note_use(work, found.number, now))
+            self._store.change(lambda tx: tokens.note_use(tx, found.number, now))
         except StoreError as exc:
             # It is only for whoever looks at the list; the request itself may not need to write anything.
             log.warning("use of a token not noted token=%s why=%s", found.name, exc)

@@ -11,7 +11,7 @@ from rigwatch.errors import NotDone, RigwatchError, StoreError
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 from store import Store, audit
-from store.work import Transaction
+from store.transaction import Transaction
 from web.access.login import who
 from web.errors import BadQuery
 from web.zone import Zone
@@ -52,15 +52,15 @@ class AdminContext:
     def change(self, do: Callable[[Transaction], None], action: str, subject: str, detail: str = "") -> None:
         """One transaction: the change and its line."""
 
-        def both(work: Transaction) -> None:
-            do(work)
-            audit.record(work, who=who(), action=action, subject=subject, detail=detail, now=self.now())
+        def both(tx: Transaction) -> None:
+            do(tx)
+            audit.record(tx, who=who(), action=action, subject=subject, detail=detail, now=self.now())
 
         self.store.change(both)
 
     def note(self, action: str, subject: str, detail: str = "") -> None:
         """A line for what took effect outside the database."""
-        self.change(lambda _work: None, action, subject, detail)
+        self.change(lambda _tx: None, action, subject, detail)
 
 
 def attempt(do: Callable[[], Response], otherwise: Callable[[str], str]) -> Response:

@@ -104,7 +104,7 @@ class NodesAdmin:
             self._admin.store.set_enrolled(self._enrolled())
             self._admin.note("node.enroll", str(node), f"shown as {name}" if name else "")
             if name:
-                self._admin.change(lambda work: nodes.rename(work, node, name), "node.rename", str(node), name)
+                self._admin.change(lambda tx: nodes.rename(tx, node, name), "node.rename", str(node), name)
             return self._show(node, token, "is enrolled")
 
         return attempt(do, self._list)
@@ -115,7 +115,7 @@ class NodesAdmin:
         def do() -> Response:
             name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
             detail = f"from {known.title} to {name}" if name else f"from {known.title} back to its own name"
-            self._admin.change(lambda work: nodes.rename(work, known.id, name), "node.rename", str(known.id), detail)
+            self._admin.change(lambda tx: nodes.rename(tx, known.id, name), "node.rename", str(known.id), detail)
             return done(_address(known.id), "renamed")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -126,7 +126,7 @@ class NodesAdmin:
         def do() -> Response:
             tags = _tags(request.form.get("tags", ""))
             self._admin.change(
-                lambda work: nodes.set_tags(work, known.id, tags), "node.tag", str(known.id), ", ".join(tags) or "none"
+                lambda tx: nodes.set_tags(tx, known.id, tags), "node.tag", str(known.id), ", ".join(tags) or "none"
             )
             return done(_address(known.id), "tagged")
 
@@ -210,9 +210,7 @@ class NodesAdmin:
         def do() -> Response:
             # The key first: a node that still reports would not be hidden but missing.
             self._registry.revoke(known.id, self._admin.now())
-            self._admin.change(
-                lambda work: nodes.retire(work, known.id, self._admin.now()), "node.retire", str(known.id)
-            )
+            self._admin.change(lambda tx: nodes.retire(tx, known.id, self._admin.now()), "node.retire", str(known.id))
             return done(url_for("admin.page"), "retired")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -221,7 +219,7 @@ class NodesAdmin:
         known = self._known(site, node)
 
         def do() -> Response:
-            self._admin.change(lambda work: nodes.restore(work, known.id), "node.restore", str(known.id))
+            self._admin.change(lambda tx: nodes.restore(tx, known.id), "node.restore", str(known.id))
             return self._show(known.id, self._token(known.id), "is back")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -230,11 +228,11 @@ class NodesAdmin:
 
     def _moved(self, node: NodeId, target: NodeId) -> Response:
         admin, now = self._admin, self._admin.now()
-        taken = admin.store.look(lambda work: nodes.one(work, target))
+        taken = admin.store.look(lambda tx: nodes.one(tx, target))
         if taken is not None and taken.first_seen_at is not None:
             raise Wrong(f"node {target}: is there already, with a history of its own; choose another site")
         self._registry.move(node, target, now)
-        admin.change(lambda work: nodes.move(work, node, target.site, now), "node.move", str(node), f"to {target.site}")
+        admin.change(lambda tx: nodes.move(tx, node, target.site, now), "node.move", str(node), f"to {target.site}")
         return self._show(target, self._token(target), f"has moved here from {node.site}")
 
     def _token(self, node: NodeId) -> str:
@@ -246,7 +244,7 @@ class NodesAdmin:
     def _known(self, site: str, node: str) -> Listed:
         """404 for a node that nobody knows; `TopicError`, which is one too, for what is no name."""
         name = NodeId(site, node)
-        return self._admin.store.look(lambda work: nodes.one(work, name)) or abort(404, f"There is no node {name}.")
+        return self._admin.store.look(lambda tx: nodes.one(tx, name)) or abort(404, f"There is no node {name}.")
 
     # what is shown
 
@@ -285,7 +283,7 @@ class NodesAdmin:
 
     def _one(self, known: Listed, problem: str = "") -> str:
         # Looked at anew: a form that failed may have been overtaken.
-        fresh = self._admin.store.look(lambda work: nodes.one(work, known.id)) or known
+        fresh = self._admin.store.look(lambda tx: nodes.one(tx, known.id)) or known
         keys, unreadable = self._keys()
         line = self._line(fresh, keys, self._admin.now())
         return render_template(

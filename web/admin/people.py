@@ -71,7 +71,7 @@ class PeopleAdmin:
             name, role = _user_name(), choice("role", _ROLES, label="Role")
             password = secrets.token_urlsafe(PASSWORD_BYTES)
             user, now = User(name, role, hash_password(password)), self._admin.now()
-            self._admin.change(lambda work: users.add(work, user, now), "user.add", name, role.value)
+            self._admin.change(lambda tx: users.add(tx, user, now), "user.add", name, role.value)
             return _show_password(name, password)
 
         return attempt(do, self._users)
@@ -79,7 +79,7 @@ class PeopleAdmin:
     def set_role(self) -> Response:
         def do() -> Response:
             name, role = _user_name(), choice("role", _ROLES, label="Role")
-            self._admin.change(lambda work: users.set_role(work, name, role), "user.role", name, role.value)
+            self._admin.change(lambda tx: users.set_role(tx, name, role), "user.role", name, role.value)
             return done(url_for("admin.users"), "role")
 
         return attempt(do, self._users)
@@ -97,7 +97,7 @@ class PeopleAdmin:
                 )
             password = secrets.token_urlsafe(PASSWORD_BYTES)
             hashed = hash_password(password)
-            self._admin.change(lambda work: users.set_password(work, name, hashed), "user.password", name)
+            self._admin.change(lambda tx: users.set_password(tx, name, hashed), "user.password", name)
             return _show_password(name, password)
 
         return attempt(do, self._users)
@@ -113,7 +113,7 @@ class PeopleAdmin:
                     "audit list.",
                     back=url_for("admin.users"),
                 )
-            self._admin.change(lambda work: users.remove_but_the_last_admin(work, name), "user.remove", name)
+            self._admin.change(lambda tx: users.remove_but_the_last_admin(tx, name), "user.remove", name)
             return done(url_for("admin.users"), "removed")
 
         return attempt(do, self._users)
@@ -131,7 +131,7 @@ class PeopleAdmin:
             expires_at = None if life is None else now + life // timedelta(milliseconds=1)
             hashed = tokens.hash_of(token)
             self._admin.change(
-                lambda work: tokens.add(work, name, role, hashed, now=now, expires_at=expires_at),
+                lambda tx: tokens.add(tx, name, role, hashed, now=now, expires_at=expires_at),
                 "token.add",
                 name,
                 role.value if expires_at is None else f"{role.value}, until {self._admin.zone.full(expires_at)}",
@@ -158,7 +158,7 @@ class PeopleAdmin:
                     explained="The program that uses it is refused from then on.",
                     back=url_for("admin.tokens"),
                 )
-            self._admin.change(lambda work: tokens.remove(work, name), "token.remove", name)
+            self._admin.change(lambda tx: tokens.remove(tx, name), "token.remove", name)
             return done(url_for("admin.tokens"), "removed")
 
         return attempt(do, self._tokens)

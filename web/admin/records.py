@@ -37,7 +37,7 @@ class RecordsAdmin:
         wanted = AuditFilter(
             *(request.args.get(name, "")[:_TEXT_MAX].replace("\0", "") for name in ("who", "kind", "q"))
         )
-        entries = self._admin.store.look(lambda work: audit.page(work, wanted, PAGE + 1, before=_before()))
+        entries = self._admin.store.look(lambda tx: audit.page(tx, wanted, PAGE + 1, before=_before()))
         shown, more = entries[:PAGE], len(entries) > PAGE
         query = {"who": wanted.who, "kind": wanted.kind, "q": wanted.text}
         asked = {name: value for name, value in query.items() if value}
@@ -79,7 +79,7 @@ class RecordsAdmin:
     def _configured(self) -> int:
         """How many channels there are: those in use, which a subscriber takes over while this process runs."""
         since = self._admin.now() - _ALIVE_MS
-        in_use = self._admin.store.look(lambda work: running.alive(work, since)).values()
+        in_use = self._admin.store.look(lambda tx: running.alive(tx, since)).values()
         alerts = self._admin.settings.alerts
         named = len(alerts.channels) + len(alerts.channel) + len(set(alerts.telegram.chats))
         return max((len(each.channels) for each in in_use), default=named)

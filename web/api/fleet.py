@@ -139,7 +139,7 @@ class FleetResource:
         step = query.step_s * 1000
         if (until - since) // step > _TOTALS_MAX:
             raise BadQuery(f"step_s: would make more than {_TOTALS_MAX} totals; choose a longer one, or ask for less")
-        found = self.store.look(lambda work: series.fleet(work, step, since=since, until=until))
+        found = self.store.look(lambda tx: series.fleet(tx, step, since=since, until=until))
         return Totals(query.step_s, [Total(moment(each.at), each.hashrate, each.nodes) for each in found])
 
     def averages(self, query: AveragesQuery) -> Averages:

@@ -13,7 +13,7 @@ from rigwatch.clock import Clock
 from store import Store, alerts, audit, incidents
 from store.incidents import IncidentCursor, IncidentFilter, IncidentPart, SentNotification
 from store.outbox import DeliveryState
-from store.work import Transaction
+from store.transaction import Transaction
 from web.access.login import current_user
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text
@@ -135,12 +135,12 @@ class Incidents:
             group=None if query.group is UNSET else query.group,
         )
         before = IncidentCursor(*map(int, query.after.split("-"))) if query.after else None
-        found = self.store.look(lambda work: incidents.page(work, wanted, query.limit + 1, before=before))
+        found = self.store.look(lambda tx: incidents.page(tx, wanted, query.limit + 1, before=before))
         shown, following = page(found, query.limit, lambda each: f"{each.since}-{each.id}")
         return IncidentPage([_summary(each) for each in shown], following)
 
     def one(self, number: int) -> IncidentStory:
-        return self.store.look(lambda work: _told(work, number))
+        return self.store.look(lambda tx: _told(tx, number))
 
     def acknowledge(self, number: int, body: Acknowledge) -> IncidentStory:
         user, now = current_user(), self.clock.now()
@@ -149,15 +149,13 @@ class Incidents:
         why = " ".join(body.why.replace("\0", "").split())
         known = Acknowledged(now, user.name, why)
 
-        def change(work: Transaction) -> IncidentStory:
-            incident = _existing(work, number)
-            if not alerts.acknowledge(work, [number], known):
+        def change(tx: Transaction) -> IncidentStory:
+            incident = _existing(tx, number)
+            if not alerts.acknowledge(tx, [number], known):
                 raise Conflict(f"Incident {number} is over, or was acknowledged already.")
             detail = f"{incident.subject} {incident.rule.value}: {why}".rstrip(": ")
-            audit.record(
-                work, who=user.name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now
-            )
-            return _told(work, number)
+            audit.record(tx, who=user.name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now)
+            return _told(tx, number)
 
         return self.store.change(change)
 
@@ -198,19 +196,19 @@ def operations(store: Store, clock: Clock) -> Sequence[Operation]:
     )
 
 
-def _existing(work: Transaction, number: int) -> Incident:
-    found = alerts.one(work, number)
+def _existing(tx: Transaction, number: int) -> Incident:
+    found = alerts.one(tx, number)
     if found is None:
         raise NotFound(f"There is no incident {number}; /api/v1/incidents lists them.")
     return found
 
 
-def _told(work: Transaction, number: int) -> IncidentStory:
-    incident = _existing(work, number)
+def _told(tx: Transaction, number: int) -> IncidentStory:
+    incident = _existing(tx, number)
     return IncidentStory(
         incident=_summary(incident),
-        story=[DecisionMade(moment(each.at), each.what, each.why) for each in alerts.story(work, number)],
-        messages=[_message(each) for each in incidents.sent(work, number)],
+        story=[DecisionMade(moment(each.at), each.what, each.why) for each in alerts.story(tx, number)],
+        messages=[_message(each) for each in incidents.sent(tx, number)],
     )
 
 

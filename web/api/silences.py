@@ -13,7 +13,7 @@ from alerts.silence import Silence, SilenceKind
 from alerts.silence_request import SilenceRequest, SilenceRequestError, silence_of
 from rigwatch.clock import Clock
 from store import Store, audit, silences
-from store.work import Transaction
+from store.transaction import Transaction
 from web.access.login import current_user
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created
@@ -91,8 +91,8 @@ class Silences:
     def list(self, query: SilencesQuery) -> SilenceList:
         now = self.clock.now()
 
-        def look(work: Transaction) -> Sequence[Silence]:
-            return silences.ended(work, now, query.limit) if query.over else silences.running(work, now)
+        def look(tx: Transaction) -> Sequence[Silence]:
+            return silences.ended(tx, now, query.limit) if query.over else silences.running(tx, now)
 
         found = self.store.look(look)[: query.limit]
         return SilenceList([self._shown(each, now) for each in found])
@@ -102,13 +102,11 @@ class Silences:
         assert user is not None
         silence = self._wanted(body, user.name, now)
 
-        def change(work: Transaction) -> int:
-            number = silences.add(work, silence)
+        def change(tx: Transaction) -> int:
+            number = silences.add(tx, silence)
             about = f"{silence.matcher} {silence.every or f'for {body.lasts_s} s'}: {silence.why}".rstrip(": ")
             subject = f"quiet {number}"
-            audit.record(
-                work, who=user.name, action=f"{silence.kind.value}.add", subject=subject, detail=about, now=now
-            )
+            audit.record(tx, who=user.name, action=f"{silence.kind.value}.add", subject=subject, detail=about, now=now)
             return number
 
         number = self.store.change(change)
@@ -118,12 +116,12 @@ class Silences:
         user, now = current_user(), self.clock.now()
         assert user is not None
 
-        def change(work: Transaction) -> Silence:
-            found = next((each for each in silences.running(work, now) if each.id == number), None)
+        def change(tx: Transaction) -> Silence:
+            found = next((each for each in silences.running(tx, now) if each.id == number), None)
             if found is None:
                 raise NotFound(f"There is no silence {number} that is not over; /api/v1/silences lists them.")
-            silences.end(work, number, by=user.name, now=now)
-            audit.record(work, who=user.name, action="quiet.end", subject=f"quiet {number}", now=now)
+            silences.end(tx, number, by=user.name, now=now)
+            audit.record(tx, who=user.name, action="quiet.end", subject=f"quiet {number}", now=now)
             return replace(found, ends_at=now, ended_by=user.name)
 
         return self._shown(self.store.change(change), now)

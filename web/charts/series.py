@@ -37,7 +37,7 @@ class SeriesAnswers:
     def node(self, site: str, node: str) -> Response:
         now, span, name = self._clock.now(), Range.parse(request.args), NodeId(site, node)
         facts = self._snapshots.lately(now).view(name).facts
-        stamp = self._store.look(lambda work: series.stamp(work, name))
+        stamp = self._store.look(lambda tx: series.stamp(tx, name))
         if (seen := excerpt(request.args, now)) is not None:
             asked = (seen.since, seen.until)
             return self._parts.answer(f"{name} {asked}", (stamp, facts.interval), lambda: self._node(facts, seen, now))
@@ -46,7 +46,7 @@ class SeriesAnswers:
         version = (stamp, facts.interval, now // max(step, 10_000))
 
         def render() -> bytes:
-            oldest = partial(self._store.look, lambda work: series.oldest(work, name))
+            oldest = partial(self._store.look, lambda tx: series.oldest(tx, name))
             return self._node(facts, window(span, now, oldest), now)
 
         return self._parts.answer(f"{name} {span}", version, render)
@@ -58,11 +58,11 @@ class SeriesAnswers:
 
     def _node(self, facts: NodeFacts, seen: Window, now: Millis) -> bytes:
         name, interval, until = facts.id, milliseconds(facts.interval), seen.until + 1
-        points = self._store.look(lambda work: series.points(work, name, seen.step, since=seen.since, until=until))
-        cards = self._store.look(lambda work: series.cards(work, name, points))
+        points = self._store.look(lambda tx: series.points(tx, name, seen.step, since=seen.since, until=until))
+        cards = self._store.look(lambda tx: series.cards(tx, name, points))
         others = _companions(self._snapshots.lately(now).fleet, facts)
-        heights = self._store.look(lambda work: series.heights(work, others, seen.step, since=seen.since, until=until))
-        past = self._store.look(lambda work: changes.of(work, name, seen.since))
+        heights = self._store.look(lambda tx: series.heights(tx, others, seen.step, since=seen.since, until=until))
+        past = self._store.look(lambda tx: changes.of(tx, name, seen.since))
         known = stays(past, points, interval, since=seen.since, until=seen.until)
         counted = tally(known, points)
         answer = {
@@ -81,7 +81,7 @@ class SeriesAnswers:
 
     def _fleet(self, span: Range, now: Millis, *, mixed: bool) -> bytes:
         seen = window(span, now, lambda: self._store.look(series.fleet_oldest), unit=_MINUTE)
-        points = self._store.look(lambda work: series.fleet(work, seen.step, since=seen.since, until=seen.until))
+        points = self._store.look(lambda tx: series.fleet(tx, seen.step, since=seen.since, until=seen.until))
         lines = fleet_lines(points, seen)
         return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, "mixed": mixed, **lines})
 

@@ -14,7 +14,7 @@ from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, marks, outbox, reader, running, silences
 from store.running import Running
-from store.work import Transaction
+from store.transaction import Transaction
 from web.access.login import is_admin
 from web.incidents.rows import IncidentContext
 from web.row import DisplaySettings
@@ -37,14 +37,14 @@ class PageContext:
 
     def version(self, now: Millis) -> tuple[object, ...]:
         """Differs when anything about incidents has changed, a silence has begun or ended, or time went on a little."""
-        stamp, active = self.store.look(lambda work: (marks.stamp(work), silences.running(work, now)))
+        stamp, active = self.store.look(lambda tx: (marks.stamp(tx), silences.running(tx, now)))
         running = tuple(each.id for each in active if each.until(now, self.look.zone.tz) is not None)
         return stamp, running, now // _STEP_MS
 
-    def row_context(self, work: Transaction, shown: Iterable[Incident], now: Millis) -> IncidentContext:
+    def row_context(self, tx: Transaction, shown: Iterable[Incident], now: Millis) -> IncidentContext:
         subjects = {each.subject for each in shown if each.subject.scope is Scope.NODE}
-        facts = reader.some(work, [NodeId(each.site, each.name) for each in subjects])
-        return IncidentContext(self.look, by_id(facts), silences.running(work, now), now)
+        facts = reader.some(tx, [NodeId(each.site, each.name) for each in subjects])
+        return IncidentContext(self.look, by_id(facts), silences.running(tx, now), now)
 
     def refused_channels(self) -> list[str]:
         """Names only: why one was refused may hold part of a secret."""
@@ -53,7 +53,7 @@ class PageContext:
     def running(self) -> list[Running]:
         """What the subscribers that are at work run with; they take over what this process has not read."""
         since = self.clock.now() - _ALIVE_MS
-        return list(self.store.look(lambda work: running.alive(work, since)).values())
+        return list(self.store.look(lambda tx: running.alive(tx, since)).values())
 
     def reaches_nobody(self) -> bool:
         """Whether no channel is in use."""

@@ -17,7 +17,7 @@ from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import alerts, audit, incidents, silences
 from store.incidents import IncidentFilter, IncidentPart
-from store.work import Transaction
+from store.transaction import Transaction
 from web import units
 from web.access.login import who
 from web.errors import BadQuery
@@ -74,14 +74,12 @@ class IncidentPageView:
         now, name = self._page_context.clock.now(), who()
         why = " ".join(request.form.get("why", "").replace("\0", "").split())[:_WHY_MAX]
 
-        def change(work: Transaction) -> int:
-            incident = _found(work, number)
-            changed = alerts.acknowledge(work, [number], Acknowledged(now, name, why))
+        def change(tx: Transaction) -> int:
+            incident = _found(tx, number)
+            changed = alerts.acknowledge(tx, [number], Acknowledged(now, name, why))
             if changed:
                 detail = f"{incident.subject} {incident.rule.value}: {why}".rstrip(": ")
-                audit.record(
-                    work, who=name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now
-                )
+                audit.record(tx, who=name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now)
             return changed
 
         changed = self._page_context.store.change(change)
@@ -95,9 +93,9 @@ class IncidentPageView:
         except ValueError:
             raise BadQuery("kind should be silence or maintenance, about one of rule, node, host, site") from None
 
-        def change(work: Transaction) -> None:
-            incident = _found(work, number)
-            row_context = self._page_context.row_context(work, [incident], now)
+        def change(tx: Transaction) -> None:
+            incident = _found(tx, number)
+            row_context = self._page_context.row_context(tx, [incident], now)
             about = around(incident, breadth, row_context.host_of(incident))
             if kind is SilenceKind.MAINTENANCE:
                 about.pop("rule", None)
@@ -106,9 +104,9 @@ class IncidentPageView:
                 now,
                 self._page_context.look.zone.tz,
             )
-            quiet = silences.add(work, silence)
+            quiet = silences.add(tx, silence)
             detail = f"{silence.matcher} for {duration(silence.ends_at - now)}: {silence.why}".rstrip(": ")
-            audit.record(work, who=who(), action=f"{kind.value}.add", subject=f"quiet {quiet}", detail=detail, now=now)
+            audit.record(tx, who=who(), action=f"{kind.value}.add", subject=f"quiet {quiet}", detail=detail, now=now)
 
         try:
             self._page_context.store.change(change)
@@ -123,13 +121,13 @@ class IncidentPageView:
         return render_template("incident.html", live_url=live_url, note=note, error=error, lengths=LENGTHS, **context)
 
     def _context(self, number: int, now: Millis) -> Mapping[str, Any]:
-        return self._page_context.store.look(lambda work: self._read(work, number, now))
+        return self._page_context.store.look(lambda tx: self._read(tx, number, now))
 
-    def _read(self, work: Transaction, number: int, now: Millis) -> Mapping[str, Any]:
-        incident, look = _found(work, number), self._page_context.look
-        members = _members(work, number) if incident.members else []
-        parent = alerts.one(work, incident.parent) if incident.parent is not None else None
-        row_context = self._page_context.row_context(work, [incident, *members, *([parent] if parent else [])], now)
+    def _read(self, tx: Transaction, number: int, now: Millis) -> Mapping[str, Any]:
+        incident, look = _found(tx, number), self._page_context.look
+        members = _members(tx, number) if incident.members else []
+        parent = alerts.one(tx, incident.parent) if incident.parent is not None else None
+        row_context = self._page_context.row_context(tx, [incident, *members, *([parent] if parent else [])], now)
         return {
             **self._page_context.context(now),
             "incident": incident,
@@ -142,12 +140,12 @@ class IncidentPageView:
             "facts": self._facts(incident, now),
             "rule_figures": figures_of(incident.rule, self._policy(incident)),
             "acknowledged_at": look.moment(incident.acknowledged.at) if incident.acknowledged else None,
-            "story": [story_row(each, look) for each in alerts.story(work, number)],
-            "messages": [sent_row(each, look) for each in incidents.sent(work, number)],
+            "story": [story_row(each, look) for each in alerts.story(tx, number)],
+            "messages": [sent_row(each, look) for each in incidents.sent(tx, number)],
             "parent": incident_row(parent, row_context) if parent else None,
             "members": [without_group(incident_row(each, row_context)) for each in by_attention(members)[:_MEMBERS]],
             "members_still": sum(1 for each in members if each.is_open),
-            "quiets": self._quiets(work, incident, row_context),
+            "quiets": self._quiets(tx, incident, row_context),
             "breadths": [each.value for each in breadths(incident, row_context.host_of(incident))],
             "host": row_context.host_of(incident),
         }
@@ -183,13 +181,13 @@ class IncidentPageView:
             return self._page_context.policy.of_node(NodeId(subject.site, subject.name))[incident.rule]
         return self._page_context.policy.of_site(subject.site, incident.rule)
 
-    def _quiets(self, work: Transaction, incident: Incident, row_context: IncidentContext) -> list[Any]:
+    def _quiets(self, tx: Transaction, incident: Incident, row_context: IncidentContext) -> list[Any]:
         """What kept it quiet, or does, or may yet."""
         until = row_context.now + 1 if incident.is_open else (incident.resolved_at or row_context.now)
         target = row_context.target(incident)
         found = [
             each
-            for each in silences.during(work, incident.since, until)
+            for each in silences.during(tx, incident.since, until)
             if matches(each.matcher, target) and was_quiet(each, incident.since, until, row_context.look.zone.tz)
         ]
         return [silence_row(each, row_context.look, row_context.now) for each in found]
@@ -203,14 +201,14 @@ def register(blueprint: Blueprint, page_context: PageContext) -> None:
     blueprint.add_url_rule(f"/incidents/{_NUMBER}/quiet", "quieten", page.quieten, methods=["POST"])
 
 
-def _found(work: Transaction, number: int) -> Incident:
-    incident = alerts.one(work, number)
+def _found(tx: Transaction, number: int) -> Incident:
+    incident = alerts.one(tx, number)
     if incident is None:
         raise NotFound(f"There is no incident {number}. Old ones are forgotten, see 'keep' in [alerts].")
     return incident
 
 
-def _members(work: Transaction, number: int) -> list[Incident]:
+def _members(tx: Transaction, number: int) -> list[Incident]:
     """Those that are open first; a page shows only so many, the list has them all."""
     parts = (IncidentPart.OPEN, IncidentPart.PAST)
-    return [each for part in parts for each in incidents.page(work, IncidentFilter(part, group=number), 5000)]
+    return [each for part in parts for each in incidents.page(tx, IncidentFilter(part, group=number), 5000)]

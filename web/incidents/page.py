@@ -10,7 +10,7 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from store import Store, incidents
 from store.incidents import IncidentCursor, IncidentPart
-from store.work import Transaction
+from store.transaction import Transaction
 from web.incidents import one as incident
 from web.incidents.context import PageContext
 from web.incidents.listing import IncidentListing
@@ -45,12 +45,12 @@ class IncidentsPage:
         )
 
     def _context(self, listing: IncidentListing, now: Millis) -> Mapping[str, Any]:
-        return self._page_context.store.look(lambda work: self._read(work, listing, now))
+        return self._page_context.store.look(lambda tx: self._read(tx, listing, now))
 
-    def _read(self, work: Transaction, listing: IncidentListing, now: Millis) -> Mapping[str, Any]:
+    def _read(self, tx: Transaction, listing: IncidentListing, now: Millis) -> Mapping[str, Any]:
         parts = [listing.part] if listing.part else [IncidentPart.OPEN, IncidentPart.PAST]
-        sections = [self._section(work, listing, part, now) for part in parts]
-        worst = incidents.open_by_severity(work)
+        sections = [self._section(tx, listing, part, now) for part in parts]
+        worst = incidents.open_by_severity(tx)
         return {
             **self._page_context.context(now),
             "listing": listing,
@@ -63,21 +63,19 @@ class IncidentsPage:
             "critical": worst.get(Severity.CRITICAL, 0),
         }
 
-    def _section(
-        self, work: Transaction, listing: IncidentListing, part: IncidentPart, now: Millis
-    ) -> Mapping[str, Any]:
+    def _section(self, tx: Transaction, listing: IncidentListing, part: IncidentPart, now: Millis) -> Mapping[str, Any]:
         is_summary = listing.part is None and part is IncidentPart.OPEN
         limit = OPEN_SHOWN if is_summary else PAGE
-        found = incidents.page(work, listing.of(part), limit + 1, before=listing.before)
+        found = incidents.page(tx, listing.of(part), limit + 1, before=listing.before)
         shown, more = found[:limit], len(found) > limit
-        row_context = self._page_context.row_context(work, shown, now)
+        row_context = self._page_context.row_context(tx, shown, now)
         ordered = by_attention(shown) if part is IncidentPart.OPEN and not listing.before and not more else shown
         last = shown[-1] if shown else None
         older = listing.only(part, IncidentCursor(last.since, last.id)).query() if more and last else ""
         return {
             "part": part.value,
             "rows": [incident_row(each, row_context) for each in ordered],
-            "count": incidents.count(work, listing.of(part)) if part is IncidentPart.OPEN else None,
+            "count": incidents.count(tx, listing.of(part)) if part is IncidentPart.OPEN else None,
             "older": older,
             "newest": listing.only(part).query() if listing.before else "",
         }

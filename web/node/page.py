@@ -54,7 +54,7 @@ class NodePageView:
         snapshot = self._snapshots.lately(now)
         each = snapshot.view(NodeId(site, node))
         past = self._incidents(each.facts.id)
-        stamp = self._store.look(lambda work: series.stamp(work, each.facts.id))
+        stamp = self._store.look(lambda tx: series.stamp(tx, each.facts.id))
         version = (each._replace(age=None), snapshot.fleet.broker_down, stamp, past)
 
         def render() -> str:
@@ -68,15 +68,15 @@ class NodePageView:
         def wanted(part: IncidentPart) -> IncidentFilter:
             return IncidentFilter(part=part, site=node.site, node=node.node)
 
-        now = self._store.look(lambda work: incidents.page(work, wanted(IncidentPart.OPEN), _INCIDENTS))
-        return now + self._store.look(lambda work: incidents.page(work, wanted(IncidentPart.PAST), _INCIDENTS))
+        now = self._store.look(lambda tx: incidents.page(tx, wanted(IncidentPart.OPEN), _INCIDENTS))
+        return now + self._store.look(lambda tx: incidents.page(tx, wanted(IncidentPart.PAST), _INCIDENTS))
 
     def _changes(self, node: NodeId, now: Millis) -> list[NodeChange]:
-        return self._store.look(lambda work: changes.of(work, node, now - self._keep))
+        return self._store.look(lambda tx: changes.of(tx, node, now - self._keep))
 
     def _context(self, snapshot: Snapshot, each: NodeView, past: list[Incident], now: Millis) -> Mapping[str, Any]:
         facts, look = each.facts, self._look
-        samples = self._store.look(lambda work: series.latest(work, facts.id, _SAMPLES))
+        samples = self._store.look(lambda tx: series.latest(tx, facts.id, _SAMPLES))
         return {
             "now": now,
             "now_full": look.zone.full(now),

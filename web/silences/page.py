@@ -12,7 +12,7 @@ from alerts.silence_request import KEYS, SilenceRequest, SilenceRequestError, si
 from rigwatch.clock import Millis
 from rigwatch.errors import StoreError
 from store import audit, reader, silences
-from store.work import Transaction
+from store.transaction import Transaction
 from web.access.login import is_admin, who
 from web.errors import BadQuery
 from web.incidents.context import PageContext, go
@@ -74,15 +74,15 @@ class QuietPage:
             silence = silence_of(wish, now, self._sight.look.zone.tz)
         except SilenceRequestError as exc:
             return self._page(form.to_dict(), error=str(exc), wrong=exc.field), 400
-        self._sight.store.change(lambda work: _add(work, silence, now))
+        self._sight.store.change(lambda tx: _add(tx, silence, now))
         return go("incidents.quiet", note=kind.value)
 
     def end(self) -> AnyResponse:
         now, number = self._sight.clock.now(), request.form.get("number", type=int) or 0
 
-        def change(work: Transaction) -> None:
-            silences.end(work, number, by=who(), now=now)
-            audit.record(work, who=who(), action="quiet.end", subject=f"quiet {number}", now=now)
+        def change(tx: Transaction) -> None:
+            silences.end(tx, number, by=who(), now=now)
+            audit.record(tx, who=who(), action="quiet.end", subject=f"quiet {number}", now=now)
 
         try:
             self._sight.store.change(change)
@@ -110,9 +110,9 @@ class QuietPage:
     def _context(self, now: Millis) -> Mapping[str, Any]:
         look = self._sight.look
 
-        def read(work: Transaction) -> Mapping[str, Any]:
-            nodes = reader.nodes(work)
-            current, ended = silences.running(work, now), silences.ended(work, now, _ENDED_SHOWN)
+        def read(tx: Transaction) -> Mapping[str, Any]:
+            nodes = reader.nodes(tx)
+            current, ended = silences.running(tx, now), silences.ended(tx, now, _ENDED_SHOWN)
             rows = [silence_row(each, look, now, counted(each, nodes)) for each in current]
             rows += [silence_row(each, look, now) for each in ended]
             sections = [
@@ -131,9 +131,9 @@ def register(blueprint: Blueprint, sight: PageContext) -> None:
     blueprint.add_url_rule("/quiet/end", "end_quiet", page.end, methods=["POST"])
 
 
-def _add(work: Transaction, silence: Silence, now: Millis) -> None:
-    number = silences.add(work, silence)
+def _add(tx: Transaction, silence: Silence, now: Millis) -> None:
+    number = silences.add(tx, silence)
     detail = f"{silence.matcher} {silence.every}: {silence.why}".rstrip(": ")
     audit.record(
-        work, who=silence.by, action=f"{silence.kind.value}.add", subject=f"quiet {number}", detail=detail, now=now
+        tx, who=silence.by, action=f"{silence.kind.value}.add", subject=f"quiet {number}", detail=detail, now=now
     )

@@ -202,7 +202,7 @@ def test_doctor_names_a_node_that_is_published_from_two_places(rigwatch: Rigwatc
     contest = Contest("two publishers use its key, from 192.0.2.7 and 198.51.100.9")
     heard = replace(rig().heard(birth(now), received_at=now), contest=contest)
     with closing(open_store("sqlite:///rigwatch.db", Home(rigwatch.home))) as store:
-        store.write([heard])
+        store.take([heard])
     examined = rigwatch.run("doctor")
     assert examined.returncode == 1
     assert "failed   machines   main/rig1: two publishers use its key, from 192.0.2.7 and" in examined.stdout

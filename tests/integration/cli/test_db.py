@@ -25,7 +25,7 @@ def fill(store: Store, samples: int) -> None:
     far = START + samples * MINUTE
     for begin in range(0, samples, 500):
         part = [sample(START + minute * MINUTE, hashrate=minute) for minute in range(begin, min(begin + 500, samples))]
-        store.write([rig().heard(report(*part, sent_at=far), far)])
+        store.take([rig().heard(report(*part, sent_at=far), far)])
 
 
 def refused(rigwatch: Rigwatch, *arguments: str | Path) -> str:
@@ -72,8 +72,8 @@ def test_check_says_what_an_older_database_lacks_and_upgrade_adds_it(rigwatch: R
 def test_vacuum_gives_back_what_is_free(rigwatch: Rigwatch, store: Store, database_url: str) -> None:
     fill(store, 5000)
     path = rigwatch.home / "rigwatch.db"
-    with store._engine.writing() as work:
-        work.run("DELETE FROM sample WHERE n < ?", (START + 4900 * MINUTE,))
+    with store._engine.writing() as tx:
+        tx.run("DELETE FROM sample WHERE n < ?", (START + 4900 * MINUTE,))
     done = rigwatch.run("db", "vacuum")
     assert (done.returncode, done.stderr) == (0, "")
     before, after = map(float, re.findall(r"([\d.]+) MB", done.stdout))
@@ -81,7 +81,7 @@ def test_vacuum_gives_back_what_is_free(rigwatch: Rigwatch, store: Store, databa
         assert after < before
         assert after == pytest.approx(path.stat().st_size / 1e6, abs=0.1)
     # Whoever had it open goes on in the same file.
-    store.write([rig().heard(birth(2))])
+    store.take([rig().heard(birth(2))])
     assert len([each for part in store.history(rig().id) for each in part]) == 100
 
 
@@ -94,7 +94,7 @@ def test_backup_while_samples_are_written_holds_all_up_to_one_moment(
     def write() -> None:
         at = START + 5000 * MINUTE
         while not stop.is_set():
-            local.write([rig("busy").heard(report(sample(at, hashrate=1), sent_at=at), at)])
+            local.take([rig("busy").heard(report(sample(at, hashrate=1), sent_at=at), at)])
             written[0] += 1
             at += 1000
 

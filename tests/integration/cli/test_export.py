@@ -41,7 +41,7 @@ def keys(rigwatch: Rigwatch, *arguments: str) -> list[tuple[str, str, int]]:
 
 
 def test_it_writes_a_json_object_a_sample_with_what_is_known(rigwatch: Rigwatch, store: Store) -> None:
-    store.write([rig("b").heard(report(FULL)), rig("a").heard(report(sample(START, hashrate=0)))])
+    store.take([rig("b").heard(report(FULL)), rig("a").heard(report(sample(START, hashrate=0)))])
     done = rigwatch.run("export", "--format", "jsonl")
     assert (done.returncode, done.stderr) == (0, "")
     first, second = map(json.loads, done.stdout.splitlines())
@@ -53,7 +53,7 @@ def test_it_writes_a_json_object_a_sample_with_what_is_known(rigwatch: Rigwatch,
 
 
 def test_csv_has_the_same_figures_and_no_formulas(rigwatch: Rigwatch, store: Store) -> None:
-    store.write([rig().heard(report(FULL))])
+    store.take([rig().heard(report(FULL))])
     done = rigwatch.run("export", "--format", "csv")
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = rows(done.stdout)
@@ -68,7 +68,7 @@ def test_it_goes_by_site_node_and_time_and_narrows_by_each(rigwatch: Rigwatch, s
     now = SystemClock().now()
     old, new = now - 26 * 60 * MINUTE, now - 60 * MINUTE
     for each in (rig("b", "west"), rig("b"), rig("a")):
-        store.write([each.heard(report(sample(new), sample(old), sent_at=now), now)])
+        store.take([each.heard(report(sample(new), sample(old), sent_at=now), now)])
     every = [(site, node, at) for site, node in (("main", "a"), ("main", "b"), ("west", "b")) for at in (old, new)]
     assert keys(rigwatch) == every
     assert keys(rigwatch, "--since", "24h") == [line for line in every if line[2] == new]
@@ -81,7 +81,7 @@ def test_history_comes_in_slices_each_sample_once(store: Store) -> None:
     times = [START + minute * MINUTE for minute in range(2500)]
     for begin in range(0, 2500, 500):
         part = [sample(at) for at in times[begin : begin + 500]]
-        store.write([rig().heard(report(*part, sent_at=far), far), rig("other").heard(report(*part, sent_at=far), far)])
+        store.take([rig().heard(report(*part, sent_at=far), far), rig("other").heard(report(*part, sent_at=far), far)])
     slices = list(store.history(rig().id, since=times[10]))
     assert [len(part) for part in slices] == [1000, 1000, 490]
     assert [each.at for part in slices for each in part] == times[10:]
@@ -106,7 +106,7 @@ def test_csv_of_an_empty_database_is_its_head(rigwatch: Rigwatch, local: Store) 
 def test_who_is_not_there_is_said_in_one_line(
     rigwatch: Rigwatch, local: Store, arguments: tuple[str, ...], words: str
 ) -> None:
-    local.write([rig().heard(report())])
+    local.take([rig().heard(report())])
     done = rigwatch.run("export", "--format", "jsonl", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"rigwatch: {words}")
@@ -114,8 +114,8 @@ def test_who_is_not_there_is_said_in_one_line(
 
 
 def test_a_retired_nodes_history_is_exported_too(rigwatch: Rigwatch, local: Store) -> None:
-    local.write([rig().heard(report())])
-    local.change(lambda work: nodes.retire(work, rig().id, START))
+    local.take([rig().heard(report())])
+    local.change(lambda tx: nodes.retire(tx, rig().id, START))
     assert rigwatch.run("export", "--format", "jsonl", "--node", "rig1").stdout.count("\n") == 1
 
 
@@ -124,7 +124,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(rigwatch: Rigwatch, local: Sto
     far = START + 2500 * MINUTE
     for begin in range(0, 2500, 500):
         part = [sample(START + minute * MINUTE) for minute in range(begin, begin + 500)]
-        local.write([rig().heard(report(*part, sent_at=far), far)])
+        local.take([rig().heard(report(*part, sent_at=far), far)])
     environment = {**rigwatch.environment, "RIGWATCH_HOME": str(rigwatch.home)}
     with subprocess.Popen(
         [sys.executable, "-m", "rigwatch", "export", "--format", kind],

@@ -199,7 +199,7 @@ def test_settings_go_where_nobody_has_set_them(rigwatch: Rigwatch, local: Store)
     assert user
     assert user.role is UserRole.VIEWER
     assert user.password_hash.startswith("scrypt:")
-    (noted,) = local.look(lambda work: audit.page(work, audit.AuditFilter(), 10))
+    (noted,) = local.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))
     assert (noted.action, noted.subject) == ("user.add", "walton")
     again = imported(rigwatch, str(path))
     assert "taken" not in again

@@ -11,7 +11,7 @@ def there(store: Store, name: str, rate: float, algorithm: str) -> None:
     now, made = SystemClock().now(), rig(name)
     reported = report(Sample(n=now, at=now, hashrate=rate, algorithm=algorithm), sent_at=now)
     store.beat("subscriber", now, now)
-    store.write([made.heard(birth(interval=3600), now), made.heard(reported, now)])
+    store.take([made.heard(birth(interval=3600), now), made.heard(reported, now)])
 
 
 def test_status_gives_each_algorithm_its_total(rigwatch: Rigwatch, local: Store) -> None:

@@ -12,7 +12,7 @@ from tests.processes import Rigwatch
 
 def said(store: Store) -> list[tuple[str, str, str]]:
     """Who, what and of what, oldest first."""
-    listed = store.look(lambda work: audit.page(work, AuditFilter(), 50))
+    listed = store.look(lambda tx: audit.page(tx, AuditFilter(), 50))
     return [(each.who, each.action, each.subject) for each in reversed(listed)]
 
 
@@ -23,7 +23,7 @@ def test_a_token_is_printed_alone_listed_without_it_and_removed(
     made = rigwatch.run("token", "add", "prometheus", "--expires", "90d", "--by", "ann")
     assert made.returncode == 0, made.stderr
     token = made.stdout.strip()
-    found = store.look(lambda work: tokens.find(work, tokens.hash_of(token)))
+    found = store.look(lambda tx: tokens.find(tx, tokens.hash_of(token)))
     assert found
     assert (found.role, found.expires_at) == (UserRole.VIEWER, found.created_at + 90 * 86_400_000)
     listed = rigwatch.run("token", "list").stdout

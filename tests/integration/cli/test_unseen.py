@@ -30,8 +30,8 @@ def number(store: Store) -> int:
     subject = Subject(Scope.HOST, "main", EVIL)
     made = Incident(1, Rule.LOST, subject, IncidentState.FIRING, START, Severity.CRITICAL, evidence=EVIL, members=3)
     told = Decision(1, START, "firing", EVIL)
-    store.change(lambda work: alerts.save(work, StepResult(incidents=(made,), decisions=(told,)), 1))
-    store.change(lambda work: alerts.acknowledge(work, [1], Acknowledged(START, EVIL, EVIL)))
+    store.change(lambda tx: alerts.save(tx, StepResult(incidents=(made,), decisions=(told,)), 1))
+    store.change(lambda tx: alerts.acknowledge(tx, [1], Acknowledged(START, EVIL, EVIL)))
     return made.id
 
 
@@ -39,7 +39,7 @@ def number(store: Store) -> int:
 def test_a_table_shows_them_written_out(
     rigwatch: Rigwatch, store: Store, number: int, command: tuple[str, ...]
 ) -> None:
-    store.write([rig().heard(report())])
+    store.take([rig().heard(report())])
     done = rigwatch.run(*command)
     assert done.returncode == 0, done.stderr
     assert not UNSEEN.search(done.stdout), done.stdout
@@ -55,7 +55,7 @@ def test_an_export_says_the_same_and_commands_nothing(rigwatch: Rigwatch, store:
         n=START, at=START, miner=Miner(EVIL, "1"), pool="=1+1", block_hash="\x1b=2", gpus=(Gpu(EVIL, EVIL),),
         errors={EVIL: EVIL},
     )  # fmt: skip
-    store.write([rig().heard(report(taken))])
+    store.take([rig().heard(report(taken))])
     written = rigwatch.run("export", "--format", "csv").stdout
     assert not UNSEEN.search(written), written
     (row,) = csv.DictReader(io.StringIO(written))
@@ -72,7 +72,7 @@ def test_an_export_says_the_same_and_commands_nothing(rigwatch: Rigwatch, store:
 
 @pytest.mark.parametrize("words", ["=1", "+1", "-1", "@x", "\uff1d1", " =1", "\t=1"])
 def test_what_begins_like_a_formula_is_text_to_a_spreadsheet(rigwatch: Rigwatch, store: Store, words: str) -> None:
-    store.write([rig().heard(report(Sample(n=START, at=START, pool=words)))])
+    store.take([rig().heard(report(Sample(n=START, at=START, pool=words)))])
     (row,) = csv.DictReader(io.StringIO(rigwatch.run("export", "--format", "csv").stdout))
     assert not row["pool"].lstrip().startswith(("=", "+", "-", "@", "\uff1d"))
 

@@ -6,7 +6,7 @@ from alerts.facts import UserRole
 from rigwatch.errors import NotDone, StoreError
 from store import Store, audit, tokens, users
 from store.audit import AuditFilter
-from store.work import Transaction
+from store.transaction import Transaction
 from tests.fake_clock import START
 
 MINUTE = 60_000
@@ -16,33 +16,33 @@ def test_the_last_admin_keeps_role_and_place(store: Store) -> None:
     store.add_user("ann", "hash", UserRole.ADMIN, now=START)
     store.add_user("bob", "hash", UserRole.VIEWER, now=START)
     for do in (
-        lambda work: users.set_role(work, "ann", UserRole.VIEWER),
-        lambda work: users.remove_but_the_last_admin(work, "ann"),
+        lambda tx: users.set_role(tx, "ann", UserRole.VIEWER),
+        lambda tx: users.remove_but_the_last_admin(tx, "ann"),
     ):
         with pytest.raises(NotDone, match="ann: is the last admin"):
             store.change(do)
-    store.change(lambda work: users.set_role(work, "bob", UserRole.ADMIN))
-    store.change(lambda work: users.remove_but_the_last_admin(work, "ann"))
+    store.change(lambda tx: users.set_role(tx, "bob", UserRole.ADMIN))
+    store.change(lambda tx: users.remove_but_the_last_admin(tx, "ann"))
     assert [(user.name, user.role) for user in store.users()] == [("bob", UserRole.ADMIN)]
 
 
 def test_a_token_is_found_by_its_hash_alone(store: Store) -> None:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda work: tokens.add(work, "api", UserRole.VIEWER, hashed, now=START, expires_at=START + MINUTE))
-    found = store.look(lambda work: tokens.find(work, hashed))
+    store.change(lambda tx: tokens.add(tx, "api", UserRole.VIEWER, hashed, now=START, expires_at=START + MINUTE))
+    found = store.look(lambda tx: tokens.find(tx, hashed))
     assert found
     assert (found.name, found.role, found.is_over(START), found.is_over(START + MINUTE)) == (
         *("api", UserRole.VIEWER),
         *(False, True),
     )
-    assert store.look(lambda work: tokens.find(work, tokens.hash_of(tokens.make()))) is None
-    assert token not in str(store.look(lambda work: work.rows("SELECT * FROM api_token")))
+    assert store.look(lambda tx: tokens.find(tx, tokens.hash_of(tokens.make()))) is None
+    assert token not in str(store.look(lambda tx: tx.rows("SELECT * FROM api_token")))
     with pytest.raises(NotDone, match="token api: is there already"):
-        store.change(lambda work: tokens.add(work, "api", UserRole.ADMIN, "x", now=START, expires_at=None))
-    store.change(lambda work: tokens.remove(work, "api"))
+        store.change(lambda tx: tokens.add(tx, "api", UserRole.ADMIN, "x", now=START, expires_at=None))
+    store.change(lambda tx: tokens.remove(tx, "api"))
     with pytest.raises(NotDone, match="token api: there is none"):
-        store.change(lambda work: tokens.remove(work, "api"))
+        store.change(lambda tx: tokens.remove(tx, "api"))
 
 
 @pytest.mark.parametrize("text", ["", "rwt_" + "x" * 200, "xyz", "RWT_abc"])
@@ -51,32 +51,32 @@ def test_what_cannot_be_a_token_has_no_hash(text: str) -> None:
 
 
 def test_the_last_use_is_noted_once_a_minute(store: Store) -> None:
-    store.change(lambda work: tokens.add(work, "api", UserRole.VIEWER, "h", now=START, expires_at=None))
+    store.change(lambda tx: tokens.add(tx, "api", UserRole.VIEWER, "h", now=START, expires_at=None))
 
     def wants(now: int) -> bool:
-        found = store.look(lambda work: tokens.find(work, "h"))
+        found = store.look(lambda tx: tokens.find(tx, "h"))
         return found is not None and found.wants_note(now)
 
     assert wants(START)
-    store.change(lambda work: tokens.note_use(work, 1, START))
+    store.change(lambda tx: tokens.note_use(tx, 1, START))
     assert not wants(START + MINUTE - 1)
     assert wants(START + MINUTE)
     # The clock was put back.
     assert wants(START - MINUTE)
 
 
-def record(work: Transaction, action: str, subject: str = "main/rig1", *, who: str = "ann", detail: str = "") -> None:
-    audit.record(work, who=who, action=action, subject=subject, detail=detail, now=START)
+def record(tx: Transaction, action: str, subject: str = "main/rig1", *, who: str = "ann", detail: str = "") -> None:
+    audit.record(tx, who=who, action=action, subject=subject, detail=detail, now=START)
 
 
 def actions(store: Store, wanted: AuditFilter, limit: int = 10, before: int | None = None) -> list[str]:
-    return [each.action for each in store.look(lambda work: audit.page(work, wanted, limit, before=before))]
+    return [each.action for each in store.look(lambda tx: audit.page(tx, wanted, limit, before=before))]
 
 
 def test_the_list_is_read_newest_first_and_narrowed(store: Store) -> None:
-    store.change(lambda work: record(work, "node.enroll"))
-    store.change(lambda work: record(work, "node.rename", detail="to 100% Üb_er!"))
-    store.change(lambda work: record(work, "user.add", "bob", who="root"))
+    store.change(lambda tx: record(tx, "node.enroll"))
+    store.change(lambda tx: record(tx, "node.rename", detail="to 100% Üb_er!"))
+    store.change(lambda tx: record(tx, "user.add", "bob", who="root"))
     assert actions(store, AuditFilter()) == ["user.add", "node.rename", "node.enroll"]
     assert actions(store, AuditFilter(kind="node")) == ["node.rename", "node.enroll"]
     assert actions(store, AuditFilter(who="root")) == ["user.add"]
@@ -85,13 +85,13 @@ def test_the_list_is_read_newest_first_and_narrowed(store: Store) -> None:
     assert actions(store, AuditFilter(text="_")) == ["node.rename"]
     assert actions(store, AuditFilter(text="%%")) == []
     assert actions(store, AuditFilter(kind="nod")) == []
-    newest = store.look(lambda work: audit.page(work, AuditFilter(), 1))[0]
+    newest = store.look(lambda tx: audit.page(tx, AuditFilter(), 1))[0]
     assert actions(store, AuditFilter(), 1, newest.number) == ["node.rename"]
 
 
 def test_a_line_goes_with_its_change(store: Store) -> None:
-    def broken(work: Transaction) -> None:
-        record(work, "node.enroll")
+    def broken(tx: Transaction) -> None:
+        record(tx, "node.enroll")
         raise StoreError("the change failed")
 
     with pytest.raises(StoreError):
@@ -100,6 +100,6 @@ def test_a_line_goes_with_its_change(store: Store) -> None:
 
 
 def test_names_that_no_database_could_hold_are_held(store: Store) -> None:
-    store.change(lambda work: record(work, "user.add", "a\0b", detail="x" * 10_000))
-    (entry,) = store.look(lambda work: audit.page(work, AuditFilter(), 5))
+    store.change(lambda tx: record(tx, "user.add", "a\0b", detail="x" * 10_000))
+    (entry,) = store.look(lambda tx: audit.page(tx, AuditFilter(), 5))
     assert (entry.subject, len(entry.detail)) == ("ab", 500)

@@ -23,7 +23,7 @@ EVEN: Millis = 1_760_000_400_000  # a full hour
 
 
 def say(store: Store, who: Rig, at: Millis, *said: Status | Report) -> None:
-    store.write([who.heard(each, at) for each in said])
+    store.take([who.heard(each, at) for each in said])
 
 
 def reports(store: Store, who: Rig, every_s: float, *, rate: float, since: Millis, until: Millis) -> None:
@@ -41,7 +41,7 @@ def test_nodes_that_report_every_two_minutes_count_in_each(store: Store) -> None
     reports(store, rig("even"), 120, rate=400, since=EVEN - 30 * MINUTE, until=EVEN)
     reports(store, rig("odd"), 120, rate=60, since=EVEN - 29 * MINUTE, until=EVEN)
     assert totals(store, EVEN + 1000) == [(ago, 460, 2) for ago in range(10)]
-    points = store.look(lambda work: series.fleet(work, MINUTE, since=EVEN - 10 * MINUTE, until=EVEN))
+    points = store.look(lambda tx: series.fleet(tx, MINUTE, since=EVEN - 10 * MINUTE, until=EVEN))
     assert [(each.hashrate, each.nodes) for each in points] == [(460, 2)] * 10
 
 
@@ -89,7 +89,7 @@ def test_a_node_that_could_not_be_read_does_not_count(store: Store) -> None:
 
 def test_the_chart_of_the_fleet_ends_with_nodes_that_report_once_a_day(store: Store) -> None:
     reports(store, rig(), 86_400, rate=5, since=EVEN - 24 * HOUR, until=EVEN - 23 * HOUR)
-    points = store.look(lambda work: series.fleet(work, HOUR, since=EVEN - 24 * HOUR, until=EVEN))
+    points = store.look(lambda tx: series.fleet(tx, HOUR, since=EVEN - 24 * HOUR, until=EVEN))
     assert points == [FleetPoint(EVEN - ago * HOUR, 5, 1) for ago in range(24, 0, -1)]
 
 
@@ -101,7 +101,7 @@ def test_an_hour_ago_every_node_had_its_mean_or_its_last_sample(store: Store) ->
     reports(store, rig("hung"), 60, rate=80, since=then - 30 * MINUTE, until=then - 10 * MINUTE)
     reports(store, rig("gone"), 3600, rate=160, since=then - 30 * MINUTE, until=then - 10 * MINUTE)
     say(store, rig("gone"), then - 5 * MINUTE, goodbye())
-    found = store.look(lambda work: series.rates_around(work, then, 5 * MINUTE))
+    found = store.look(lambda tx: series.rates_around(tx, then, 5 * MINUTE))
     assert found == {rig("often").id: 10, rig("daily").id: 20}
 
 
@@ -119,8 +119,8 @@ def test_what_a_program_stored_that_knows_no_tails_is_found(store: Store) -> Non
     at = EVEN - 5 * MINUTE
     say(store, rig(), at - 1, birth(interval=600))
     say(store, rig(), at, report(sample(at, hashrate=9), sent_at=at))
-    with store._engine.writing() as work:
-        work.run("UPDATE node SET tail_at = NULL, tail_rate = NULL, tail_until = NULL")
+    with store._engine.writing() as tx:
+        tx.run("UPDATE node SET tail_at = NULL, tail_rate = NULL, tail_until = NULL")
     say(store, rig(), EVEN, report(sample(EVEN, hashrate=9), sent_at=EVEN))
     assert totals(store, EVEN) == [(ago, 9, 1) for ago in range(6)]
 
@@ -138,24 +138,24 @@ def test_a_database_of_before_is_taken_over(open_another: OpenStore) -> None:
             now - ago * MINUTE,
             report(sample(now - ago * MINUTE, hashrate=9, n=now - ago), session=2, sent_at=now - ago * MINUTE),
         )
-    with store._engine.writing() as work:
+    with store._engine.writing() as tx:
         for column in ("tail_at", "tail_rate", "tail_until", "stray"):
-            work.run(f"ALTER TABLE node DROP COLUMN {column}")
-        work.run("ALTER TABLE node_change DROP COLUMN interval")
-        work.run("DELETE FROM mark WHERE name = 'carried_from'")
+            tx.run(f"ALTER TABLE node DROP COLUMN {column}")
+        tx.run("ALTER TABLE node_change DROP COLUMN interval")
+        tx.run("DELETE FROM mark WHERE name = 'carried_from'")
         # As it was: nothing between the samples.
-        work.run("DELETE FROM fleet_minute WHERE minute NOT IN (SELECT (n + lag) / 60000 FROM sample)")
-        work.run("DELETE FROM schema_migration WHERE name = '0015_carried'")
+        tx.run("DELETE FROM fleet_minute WHERE minute NOT IN (SELECT (n + lag) / 60000 FROM sample)")
+        tx.run("DELETE FROM schema_migration WHERE name = '0015_carried'")
     store = open_another()
-    assert store.look(lambda work: [each.interval for each in changes.of(work, rig().id, 0)]) == [None, None, 600_000]
+    assert store.look(lambda tx: [each.interval for each in changes.of(tx, rig().id, 0)]) == [None, None, 600_000]
     # Since its last sample it counts; before, nothing is made up afterwards.
     assert totals(store, now, 4) == [(0, 9, 1), (1, 9, 1), (2, 9, 1), (10, 9, 1)]
     # What comes late fits in between, and takes away nothing that was never added.
     late = now - 15 * MINUTE
     say(store, rig(), now, report(sample(late, hashrate=9, n=late), session=2, sent_at=now))
     assert totals(store, now, 6) == [(ago, 9, 1) for ago in (0, 1, 2, 10, 15, 20)]
-    with store._engine.reading() as work:
-        assert work.rows("SELECT stray FROM node") == [(20 * MINUTE - 20,)]
+    with store._engine.reading() as tx:
+        assert tx.rows("SELECT stray FROM node") == [(20 * MINUTE - 20,)]
 
 
 RIGS = [rig("a"), rig("b")]
@@ -199,7 +199,7 @@ def reported(now: Millis, session: int, taken: list[tuple[Millis, int, float | N
 
 def said(store: Store, who: Rig, now: Millis) -> Said:
     samples = store.samples(who.id, since=0, until=now + HOUR)
-    known = store.look(lambda work: changes.of(work, who.id, 0))
+    known = store.look(lambda tx: changes.of(tx, who.id, 0))
     return Said(
         [Taken(each.at, each.n, None if each.hashrate is None else round(each.hashrate * 1000)) for each in samples],
         [Came(each.at, each.state, each.interval) for each in known],
@@ -219,7 +219,7 @@ def test_every_minute_is_what_was_said(
     expected = reckoning.fleet([said(store, each, now) for each in RIGS], now)
     found = {each.minute // MINUTE: (round(each.hashrate * 1000), each.nodes) for each in store.totals(100_000, now)}
     assert found == expected
-    points = store.look(lambda work: series.fleet(work, 7 * MINUTE, since=0, until=now))
+    points = store.look(lambda tx: series.fleet(tx, 7 * MINUTE, since=0, until=now))
     slots: dict[int, list[tuple[float, int]]] = {}
     for minute, figures in expected.items():
         if minute < now // MINUTE:

@@ -3,7 +3,7 @@
 import pytest
 
 from store import Store, crowds
-from store.work import Transaction
+from store.transaction import Transaction
 
 _INCIDENT = """
 INSERT INTO incident (id, rule, scope, site, name, state, severity, since, live, detail)
@@ -11,8 +11,8 @@ VALUES (?, 'lost', 'node', 'main', ?, 'resolved', 'critical', ?, ?, '{}')
 """
 
 
-def rows(work: Transaction, table: str) -> int:
-    return int(work.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - names of the test
+def rows(tx: Transaction, table: str) -> int:
+    return int(tx.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - names of the test
 
 
 def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
@@ -20,25 +20,25 @@ def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
 ) -> None:
     monkeypatch.setattr(crowds, "INCIDENTS_MAX", 10)
 
-    def fill(work: Transaction) -> None:
-        work.run_many(_INCIDENT, [(number, "flaps", number, int(number == 1)) for number in range(1, 31)])
-        work.run_many(_INCIDENT, [(number, "quiet", number, 0) for number in range(31, 41)])
-        work.run_many(
+    def fill(tx: Transaction) -> None:
+        tx.run_many(_INCIDENT, [(number, "flaps", number, int(number == 1)) for number in range(1, 31)])
+        tx.run_many(_INCIDENT, [(number, "quiet", number, 0) for number in range(31, 41)])
+        tx.run_many(
             "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, 1, 'fired', '')",
             [(number, number) for number in range(1, 41)],
         )
 
     store.change(fill)
     assert store.change(crowds.forget) == 19
-    left = store.look(lambda work: [number for (number,) in work.rows("SELECT id FROM incident ORDER BY id")])
+    left = store.look(lambda tx: [number for (number,) in tx.rows("SELECT id FROM incident ORDER BY id")])
     assert left == [1, *range(21, 41)]
-    assert store.look(lambda work: rows(work, "decision")) == 21
+    assert store.look(lambda tx: rows(tx, "decision")) == 21
     assert store.change(crowds.forget) == 0
 
 
 def test_of_an_endless_story_the_latest_lines_are_kept(store: Store) -> None:
-    def fill(work: Transaction) -> None:
-        work.run_many(
+    def fill(tx: Transaction) -> None:
+        tx.run_many(
             "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, 1, 'pending', '')",
             [(number, 1 if number % 4 else 2) for number in range(1, 1001)],
         )
@@ -46,7 +46,5 @@ def test_of_an_endless_story_the_latest_lines_are_kept(store: Store) -> None:
     store.change(fill)
     while store.change(crowds.forget):
         pass
-    kept = store.look(
-        lambda work: work.rows("SELECT incident_id, min(id), count(*) FROM decision GROUP BY incident_id")
-    )
+    kept = store.look(lambda tx: tx.rows("SELECT incident_id, min(id), count(*) FROM decision GROUP BY incident_id"))
     assert sorted(kept) == [(1, 334, crowds.LINES_MAX), (2, 4, 250)]

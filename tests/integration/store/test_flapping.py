@@ -13,11 +13,11 @@ FLAPS = 312
 
 
 def rows(store: Store) -> int:
-    return int(store.look(lambda work: work.rows("SELECT count(*) FROM node_change"))[0][0])
+    return int(store.look(lambda tx: tx.rows("SELECT count(*) FROM node_change"))[0][0])
 
 
 def past(store: Store, since: Millis = START - 1) -> list[NodeChange]:
-    return store.look(lambda work: changes.of(work, rig().id, since))
+    return store.look(lambda tx: changes.of(tx, rig().id, since))
 
 
 def comes_and_goes(store: Store, *, a_batch: int) -> Millis:
@@ -28,7 +28,7 @@ def comes_and_goes(store: Store, *, a_batch: int) -> Millis:
         for lost, body in enumerate((birth, will))
     ]
     for start in range(0, len(said), a_batch):
-        store.write(said[start : start + a_batch])
+        store.take(said[start : start + a_batch])
     return said[-1].received_at
 
 
@@ -45,8 +45,8 @@ def test_a_node_that_comes_and_goes_all_the_time_takes_one_row_not_hundreds(stor
 
 def test_what_comes_after_a_calm_minute_is_a_row_of_its_own(store: Store) -> None:
     last = comes_and_goes(store, a_batch=50)
-    store.write([rig().heard(birth(1000), last + 61_000)])
-    store.write([rig().heard(will(1000), last + 62_000)])
+    store.take([rig().heard(birth(1000), last + 61_000)])
+    store.take([rig().heard(will(1000), last + 62_000)])
     assert [(each.at - last, each.state) for each in past(store)][1:] == [
         (0, NodeState.LOST),
         (61_000, NodeState.ONLINE),
@@ -56,14 +56,14 @@ def test_what_comes_after_a_calm_minute_is_a_row_of_its_own(store: Store) -> Non
 
 def test_a_node_that_restarts_twice_in_a_minute_keeps_every_change(store: Store) -> None:
     for session in (1, 2):
-        store.write([rig().heard(birth(session), START + session * 10_000)])
-        store.write([rig().heard(will(session), START + session * 10_000 + 5000)])
+        store.take([rig().heard(birth(session), START + session * 10_000)])
+        store.take([rig().heard(will(session), START + session * 10_000 + 5000)])
     assert len(past(store)) == rows(store) == 4
 
 
 def test_the_others_of_a_batch_keep_theirs(store: Store) -> None:
-    store.write([rig("calm").heard(birth(), START)])
+    store.take([rig("calm").heard(birth(), START)])
     comes_and_goes(store, a_batch=100)
-    store.write([rig("calm").heard(will(), START + 70_000)])
-    calm = store.look(lambda work: changes.of(work, rig("calm").id, START))
+    store.take([rig("calm").heard(will(), START + 70_000)])
+    calm = store.look(lambda tx: changes.of(tx, rig("calm").id, START))
     assert [(each.at, each.state) for each in calm] == [(START, NodeState.ONLINE), (START + 70_000, NodeState.LOST)]

@@ -3,7 +3,7 @@
 import pytest
 
 from store import Store, Unstorable, Verdict
-from store.work import Transaction
+from store.transaction import Transaction
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
 
@@ -12,15 +12,15 @@ START = 1_760_000_400_000
 
 def put(store: Store, *numbers: int, name: str = "rig1") -> None:
     of = rig(name)
-    store.write([of.heard(report(*(sample(START + n, n=START + n) for n in numbers), sent_at=START + 90), START + 90)])
+    store.take([of.heard(report(*(sample(START + n, n=START + n) for n in numbers), sent_at=START + 90), START + 90)])
 
 
 def numbers(store: Store) -> list[int]:
-    return store.look(lambda work: [n - START for (n,) in work.rows("SELECT n FROM sample ORDER BY n")])
+    return store.look(lambda tx: [n - START for (n,) in tx.rows("SELECT n FROM sample ORDER BY n")])
 
 
 def highest(store: Store) -> int:
-    return store.look(lambda work: int(work.rows("SELECT highest_n FROM node")[0][0]))
+    return store.look(lambda tx: int(tx.rows("SELECT highest_n FROM node")[0][0]))
 
 
 def test_what_is_above_the_highest_is_stored_and_what_is_not_is_looked_for(store: Store) -> None:
@@ -42,12 +42,12 @@ def test_it_is_known_to_every_subscriber(store: Store, open_another: OpenStore) 
 def test_a_database_from_before_gets_it_from_its_samples(open_another: OpenStore) -> None:
     store = open_another()
     put(store, 1, 7, 4)
-    store.write([rig("rig2").heard(birth())])
-    with store._engine.writing() as work:
-        work.run("ALTER TABLE node DROP COLUMN highest_n")
-        work.run("DELETE FROM schema_migration WHERE name = ?", ("0008_highest",))
+    store.take([rig("rig2").heard(birth())])
+    with store._engine.writing() as tx:
+        tx.run("ALTER TABLE node DROP COLUMN highest_n")
+        tx.run("DELETE FROM schema_migration WHERE name = ?", ("0008_highest",))
     again = open_another()
-    found: dict[str, int] = again.look(lambda work: dict(work.rows("SELECT node, highest_n FROM node")))
+    found: dict[str, int] = again.look(lambda tx: dict(tx.rows("SELECT node, highest_n FROM node")))
     assert found == {"rig1": START + 7, "rig2": 0}
     put(again, 7, 8)
     assert numbers(again) == [1, 4, 7, 8]
@@ -55,9 +55,9 @@ def test_a_database_from_before_gets_it_from_its_samples(open_another: OpenStore
 
 def test_what_an_older_subscriber_stored_meanwhile_is_neither_lost_nor_doubled(store: Store) -> None:
     put(store, 1)
-    with store._engine.writing() as work:
+    with store._engine.writing() as tx:
         # As a program does that does not know of it.
-        work.run("INSERT INTO sample (node_id, n, lag) SELECT id, ?, 0 FROM node", (START + 2,))
+        tx.run("INSERT INTO sample (node_id, n, lag) SELECT id, ?, 0 FROM node", (START + 2,))
     put(store, 2, 3)
     assert (numbers(store), highest(store)) == ([1, 2, 3], START + 3)
     put(store, 2)
@@ -66,30 +66,30 @@ def test_what_an_older_subscriber_stored_meanwhile_is_neither_lost_nor_doubled(s
 
 def test_a_highest_that_is_too_low_is_put_right_by_what_is_there_already(store: Store) -> None:
     put(store, 1, 2)
-    with store._engine.writing() as work:
-        work.run("UPDATE node SET highest_n = 0")
+    with store._engine.writing() as tx:
+        tx.run("UPDATE node SET highest_n = 0")
     put(store, 2)
     assert (numbers(store), highest(store)) == ([1, 2], START + 2)
 
 
 def test_what_is_to_be_done_with_a_batch_is_done_once_though_it_is_written_twice(store: Store) -> None:
     put(store, 1)
-    with store._engine.writing() as work:
-        work.run("UPDATE node SET highest_n = 0")
+    with store._engine.writing() as tx:
+        tx.run("UPDATE node SET highest_n = 0")
     of, done = rig(), []
     body = report(sample(START + 1, n=START + 1), sample(START + 2, n=START + 2), sent_at=START + 90)
-    store.write([of.heard(body, START + 90)], lambda _work, verdicts: done.append(len(verdicts)))
+    store.take([of.heard(body, START + 90)], lambda _tx, verdicts: done.append(len(verdicts)))
     assert (numbers(store), done) == ([1, 2], [1])
 
 
 def test_what_cannot_be_done_with_a_batch_undoes_it_and_is_not_tried_again(store: Store) -> None:
     done = []
 
-    def fail(_work: Transaction, _verdicts: list[Verdict]) -> None:
+    def fail(_tx: Transaction, _verdicts: list[Verdict]) -> None:
         done.append(1)
         raise Unstorable("database: does not fit")
 
     of = rig()
     with pytest.raises(Unstorable):
-        store.write([of.heard(report(sample(START + 5, n=START + 5), sent_at=START + 90), START + 90)], fail)
+        store.take([of.heard(report(sample(START + 5, n=START + 5), sent_at=START + 90), START + 90)], fail)
     assert (numbers(store), done) == ([], [1])

@@ -50,9 +50,9 @@ STORED = (
 
 @pytest.fixture
 def filled(store: Store) -> Store:
-    store.write([rig("rig1", "garage").heard(birth(host="box1", name="The 100% loud_one"))])
-    store.write([rig("rig2", "garage").heard(birth(host="box1")), rig("rig1", "attic").heard(birth(host="Attic-PC"))])
-    store.change(lambda work: alerts.save(work, StepResult(incidents=STORED), 1))
+    store.take([rig("rig1", "garage").heard(birth(host="box1", name="The 100% loud_one"))])
+    store.take([rig("rig2", "garage").heard(birth(host="box1")), rig("rig1", "attic").heard(birth(host="Attic-PC"))])
+    store.change(lambda tx: alerts.save(tx, StepResult(incidents=STORED), 1))
     return store
 
 
@@ -65,8 +65,8 @@ def listed(
     **more: object,
 ) -> list[int]:
     wanted = IncidentFilter(part, **more)  # type: ignore[arg-type]
-    found = store.look(lambda work: incidents.page(work, wanted, limit, before=before))
-    assert part is not IncidentPart.OPEN or store.look(lambda work: incidents.count(work, wanted)) >= len(found)
+    found = store.look(lambda tx: incidents.page(tx, wanted, limit, before=before))
+    assert part is not IncidentPart.OPEN or store.look(lambda tx: incidents.count(tx, wanted)) >= len(found)
     return [each.id for each in found]
 
 
@@ -102,7 +102,7 @@ def test_a_text_is_looked_for_in_site_node_name_and_host(filled: Store, text: st
 def test_pages_follow_each_other_also_where_several_began_at_once(store: Store) -> None:
     same = [node(number, "garage", f"rig{number}") for number in range(1, 8)]
     begun = [Incident(**{**{f: getattr(e, f) for f in e.__struct_fields__}, "since": START}) for e in same]
-    store.change(lambda work: alerts.save(work, StepResult(incidents=tuple(begun)), 1))
+    store.change(lambda tx: alerts.save(tx, StepResult(incidents=tuple(begun)), 1))
     first = listed(store, IncidentPart.PAST, limit=3)
     second = listed(store, IncidentPart.PAST, limit=3, before=IncidentCursor(START, first[-1]))
     third = listed(store, IncidentPart.PAST, limit=3, before=IncidentCursor(START, second[-1]))
@@ -122,7 +122,7 @@ def test_the_messages_of_an_incident_are_those_that_spoke_of_it(store: Store) ->
         driver.tick(10)
     driver.hear_all([(RIG, birth(2)), (rig("rig2", "garage"), birth(2))])
     for number in (1, 2):
-        sent = store.look(lambda work, number=number: incidents.sent(work, number))  # type: ignore[misc]
+        sent = store.look(lambda tx, number=number: incidents.sent(tx, number))  # type: ignore[misc]
         assert [each.kind for each in sent] == ["first", "recovery"]
         assert sent[0].incidents == (number,)
         assert sent[1].incidents == (1, 2)
@@ -141,14 +141,14 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     driver.hear_all([(RIG, birth()), (RIG, will())])
     assert has_changed()
     assert not has_changed()
-    store.change(lambda work: alerts.acknowledge(work, [1], Acknowledged(START, "ann")))
+    store.change(lambda tx: alerts.acknowledge(tx, [1], Acknowledged(START, "ann")))
     assert has_changed()
     silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + 1000, "ann", "", START)
-    number = store.change(lambda work: silences.add(work, silence))
+    number = store.change(lambda tx: silences.add(tx, silence))
     assert has_changed()
-    store.change(lambda work: silences.end(work, number, by="ben", now=START + 1))
+    store.change(lambda tx: silences.end(tx, number, by="ben", now=START + 1))
     assert has_changed()
-    store.change(lambda work: outbox.refuse(work, "web", "hash", why="no", now=START))
+    store.change(lambda tx: outbox.refuse(tx, "web", "hash", why="no", now=START))
     assert has_changed()
     driver.hear(birth(2))
     assert has_changed()
@@ -172,14 +172,14 @@ def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(sto
 def test_silences_are_told_by_when_they_were(store: Store) -> None:
     def add(begin: int, end: int, by: str) -> int:
         silence = Silence(0, SilenceKind.SILENCE, Matcher(site=by), START + begin, START + end, by, "why", START)
-        return store.change(lambda work: silences.add(work, silence))
+        return store.change(lambda tx: silences.add(tx, silence))
 
     past, now, planned = add(-20, -10, "past"), add(-10, 50, "now"), add(100, 200, "planned")
-    assert [each.id for each in store.look(lambda work: silences.running(work, START))] == [now, planned]
-    assert [each.id for each in store.look(lambda work: silences.ended(work, START, 10))] == [past]
-    assert [each.id for each in store.look(lambda work: silences.during(work, START - 15, START))] == [past, now]
-    store.change(lambda work: silences.end(work, now, by="ben", now=START))
-    ended = store.look(lambda work: silences.ended(work, START, 10))
+    assert [each.id for each in store.look(lambda tx: silences.running(tx, START))] == [now, planned]
+    assert [each.id for each in store.look(lambda tx: silences.ended(tx, START, 10))] == [past]
+    assert [each.id for each in store.look(lambda tx: silences.during(tx, START - 15, START))] == [past, now]
+    store.change(lambda tx: silences.end(tx, now, by="ben", now=START))
+    ended = store.look(lambda tx: silences.ended(tx, START, 10))
     assert [(each.id, each.ended_by) for each in ended] == [(now, "ben"), (past, "")]
 
 
@@ -190,23 +190,23 @@ def test_what_is_over_is_forgotten_with_its_silences_and_what_runs_is_kept(store
         driver.hear(said)
     for length in (1000, 10**11):
         silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + length, "ann", "", START)
-        store.change(lambda work, silence=silence: silences.add(work, silence))  # type: ignore[misc]
+        store.change(lambda tx, silence=silence: silences.add(tx, silence))  # type: ignore[misc]
     posted = store.look(outbox.left)
-    store.change(lambda work: outbox.sent(work, [each.id for each in posted], START))
+    store.change(lambda tx: outbox.sent(tx, [each.id for each in posted], START))
     driver.tick(2 * 86_400)
-    assert store.look(lambda work: alerts.one(work, 1)) is None
-    assert store.look(lambda work: alerts.story(work, 1)) == []
-    assert [each.id for each in store.look(lambda work: silences.running(work, START))] == [2]
+    assert store.look(lambda tx: alerts.one(tx, 1)) is None
+    assert store.look(lambda tx: alerts.story(tx, 1)) == []
+    assert [each.id for each in store.look(lambda tx: silences.running(tx, START))] == [2]
     driver.alert_driver.release(driver.store)
 
 
 def test_a_channel_whose_address_was_changed_is_not_called_refused_any_more(store: Store) -> None:
-    store.change(lambda work: outbox.refuse(work, "web", "another address", why="no", now=START))
-    store.change(lambda work: outbox.refuse(work, "gone", "x", why="no", now=START))
+    store.change(lambda tx: outbox.refuse(tx, "web", "another address", why="no", now=START))
+    store.change(lambda tx: outbox.refuse(tx, "gone", "x", why="no", now=START))
     driver = Driver(store)
     driver.tick()
     assert store.refused_channels() == {}
-    store.change(lambda work: outbox.refuse(work, "web", "x", why="no", now=START))
+    store.change(lambda tx: outbox.refuse(tx, "web", "x", why="no", now=START))
     driver.alert_driver.release(driver.store)
     driver.tick()
     assert store.refused_channels() == {"web": "no"}

@@ -13,10 +13,10 @@ from web.node_view import fleet_at
 def test_a_node_that_stopped_within_its_maintenance_is_shown_as_in_maintenance(store: Store) -> None:
     inside, outside = rig("rig1", "garage"), rig("rig2", "attic")
     for each in (inside, outside):
-        store.write([each.heard(birth()), each.heard(goodbye())])
+        store.take([each.heard(birth()), each.heard(goodbye())])
     before = store.stamp()
     silence = Silence(0, SilenceKind.MAINTENANCE, Matcher(site="garage"), START, START + 60_000, "ann", "fans", START)
-    store.change(lambda work: silences.add(work, silence))
+    store.change(lambda tx: silences.add(tx, silence))
     assert store.stamp() != before
     store.beat("subscriber", START, START - 1000)
 

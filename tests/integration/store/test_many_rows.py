@@ -3,7 +3,7 @@
 import pytest
 
 from store import Store
-from store.work import Transaction
+from store.transaction import Transaction
 
 ODD = 'a "quoted" \\ back\nslash, тест, 漢字, 😀, \x7f, \u2028, [1, 2], null'
 COLUMNS = (("name", "text"), ("value", "int8"))
@@ -14,9 +14,9 @@ COUNTS = [0, 1, 3, 4, 5, 63, 64, 65, 151, 700]
 def test_every_row_is_there_once_and_as_it_was(store: Store, count: int) -> None:
     rows = [(f"{ODD} {number}", number * 2**43 - 5) for number in range(count)]
 
-    def do(work: Transaction) -> list[tuple[str, int]]:
-        work.load("mark", ("name", "value"), rows)
-        return [(name, value) for name, value in work.rows("SELECT name, value FROM mark WHERE name LIKE ?", ("a %",))]
+    def do(tx: Transaction) -> list[tuple[str, int]]:
+        tx.load("mark", ("name", "value"), rows)
+        return [(name, value) for name, value in tx.rows("SELECT name, value FROM mark WHERE name LIKE ?", ("a %",))]
 
     assert sorted(store.change(do)) == sorted(rows)
 
@@ -25,13 +25,13 @@ def test_every_row_is_there_once_and_as_it_was(store: Store, count: int) -> None
 def test_every_row_is_changed_by_its_own_values(store: Store, count: int) -> None:
     names = [f"m{number}" for number in range(count)]
 
-    def do(work: Transaction) -> dict[str, int]:
-        work.load("mark", ("name", "value"), [(name, 1) for name in [*names, "other"]])
+    def do(tx: Transaction) -> dict[str, int]:
+        tx.load("mark", ("name", "value"), [(name, 1) for name in [*names, "other"]])
         update = "UPDATE mark SET value = mark.value + {value} {from} WHERE mark.name = {name}"
-        work.run_rows(update, COLUMNS, [(name, number) for number, name in enumerate(names)])
+        tx.run_rows(update, COLUMNS, [(name, number) for number, name in enumerate(names)])
         add = "INSERT INTO mark (name, value) {values} ON CONFLICT (name) DO UPDATE"
-        work.run_rows(f"{add} SET value = mark.value + excluded.value", COLUMNS, [(name, 1000) for name in names])
-        return dict(work.rows("SELECT name, value FROM mark"))
+        tx.run_rows(f"{add} SET value = mark.value + excluded.value", COLUMNS, [(name, 1000) for name in names])
+        return dict(tx.rows("SELECT name, value FROM mark"))
 
     after = store.change(do)
     assert [after[name] for name in names] == [1001 + number for number in range(count)]

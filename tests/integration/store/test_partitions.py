@@ -36,7 +36,7 @@ def put(store: Store, at: Millis, *, n: Millis = 0, received: Millis = 0, name: 
     """A sample taken at `at`; with `n` by a rig whose clock said that."""
     of, now = rig(name), received or at
     said = n or at
-    store.write([of.heard(report(sample(said, n=said, hashrate=1), sent_at=said + now - at), now)])
+    store.take([of.heard(report(sample(said, n=said, hashrate=1), sent_at=said + now - at), now)])
 
 
 def places(url: str) -> dict[int, str]:
@@ -158,7 +158,7 @@ def test_a_database_from_before_is_converted_with_all_that_is_in_it(
     with monkeypatch.context() as patched:
         patched.setattr(schema, "_DIRECTORY", earlier)
         old = open_another()
-        old.write([rig().heard(birth())])
+        old.take([rig().heard(birth())])
         ahead = 4_000_000_000_000
         for at in (NOW - HOUR, NOW, ahead):
             put(old, at)
@@ -169,6 +169,6 @@ def test_a_database_from_before_is_converted_with_all_that_is_in_it(
     prune(store, NOW + 16 * HOUR)
     assert set(places(postgres_url)) == {NOW, ahead}
     # A node that is removed takes its samples along, wherever they are.
-    with store._engine.writing() as work:
-        work.run("DELETE FROM node")
+    with store._engine.writing() as tx:
+        tx.run("DELETE FROM node")
     assert places(postgres_url) == {}

@@ -31,7 +31,7 @@ def measured(minutes: int, *, hashrate: float | None = 8123, second: int = 0) ->
 
 
 def introduced(store: Store, *nodes: NodeId) -> None:
-    store.change(lambda work: past.introduce(work, dict.fromkeys(nodes, "Comp 1"), NOW))
+    store.change(lambda tx: past.introduce(tx, dict.fromkeys(nodes, "Comp 1"), NOW))
 
 
 def by_node(rows: list[tuple[int, int, int, int]]) -> dict[NodeId, list[Sample]]:
@@ -77,9 +77,9 @@ def test_comparing_tells_what_adding_does_and_changes_nothing(store: Store) -> N
 
 
 def test_what_a_node_has_told_of_itself_counts_alone(store: Store) -> None:
-    store.write([rig("a").heard(birth(name="Rig A"), NOW - 60 * MINUTE)])
+    store.take([rig("a").heard(birth(name="Rig A"), NOW - 60 * MINUTE)])
     live = sample(NOW - MINUTE, hashrate=5)
-    store.write([rig("a").heard(report(live, sent_at=NOW), NOW)])
+    store.take([rig("a").heard(report(live, sent_at=NOW), NOW)])
     introduced(store, A)
     before = store.nodes()[0]
     assert store.add_past({A: [measured(61), measured(59), measured(2)]}) == {A: ImportCounts(new=1, own=2)}
@@ -94,7 +94,7 @@ def test_a_miner_of_later_is_not_said_to_be_that_of_before(store: Store) -> None
     miner = Miner("xmrig", "6")
     # The first of them was kept on the rig until it had a server.
     own = [Sample(n=at, at=at, hashrate=1, miner=miner) for at in (NOW - 10 * MINUTE, NOW)]
-    store.write([rig("a").heard(report(*own, sent_at=NOW), NOW)])
+    store.take([rig("a").heard(report(*own, sent_at=NOW), NOW)])
     store.add_past({A: [measured(11), measured(3)]})
     assert [each.miner for part in store.history(A) for each in part] == [None, miner, None, miner]
 
@@ -112,7 +112,7 @@ def test_a_revoked_node_keeps_its_past(store: Store) -> None:
     store.add_past({A: [measured(3)]})
     store.set_enrolled({})
     assert len(store.samples(A, since=0, until=NOW)) == 1
-    assert not store.change(lambda work: housekeeping.set_revoked(work, [A], NOW))
+    assert not store.change(lambda tx: housekeeping.set_revoked(tx, [A], NOW))
 
 
 def test_it_makes_ready_without_forgetting(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_it_makes_ready_without_forgetting(store: Store) -> None:
     assert len(store.samples(A, since=0, until=NOW)) == 2
     store.add_past({A: [measured(999), measured(1000, second=1)]})
     # Only the recent past has a row for each minute; a year of it would be half a million.
-    assert store.look(lambda work: work.rows("SELECT count(*) FROM node_minute")) == [(1,)]
+    assert store.look(lambda tx: tx.rows("SELECT count(*) FROM node_minute")) == [(1,)]
     check(store)
 
 
@@ -144,13 +144,13 @@ def test_the_sums_are_those_of_the_samples_whatever_comes_when(
 ) -> None:
     introduced(local, *(each.id for each in RIGS))
     for batch in before:
-        local.write([heard(entry) for entry in batch])
+        local.take([heard(entry) for entry in batch])
     # From the second example on the minutes are long past: this store has seen the ones before.
     for several in rows:
         local.add_past(by_node(several))
     local.make_ready_for_past(KEEP, NOW)
     for batch in after:
-        local.write([heard(entry) for entry in batch])
+        local.take([heard(entry) for entry in batch])
     check(local)
 
 
@@ -159,7 +159,7 @@ def test_minutes_long_past_are_summed_up_with_strays_in_them(store: Store, *, he
     """A rig whose clock was years off has told of the same minute as the old tool."""
     if heard_of:
         stray = Sample(n=7, at=NOW - 1000 * MINUTE, hashrate=2)
-        store.write([rig("a").heard(report(stray, sent_at=NOW), NOW)])
+        store.take([rig("a").heard(report(stray, sent_at=NOW), NOW)])
     introduced(store, A)
     store.make_ready_for_past(KEEP, NOW)
     store.add_past({A: [measured(1000, hashrate=4)]})
@@ -171,6 +171,6 @@ def test_a_number_that_was_imported_is_not_stored_again_when_the_node_sends_it(s
     introduced(store, A)
     past = measured(30)
     assert store.add_past({A: [past, measured(20)]}) == {A: ImportCounts(new=2)}
-    store.write([rig("a").heard(report(sample(past.at, n=past.n, hashrate=1), sent_at=NOW), NOW)])
+    store.take([rig("a").heard(report(sample(past.at, n=past.n, hashrate=1), sent_at=NOW), NOW)])
     assert [each.n for each in store.samples(A, since=0, until=NOW)] == [past.n, measured(20).n]
     check(store)

@@ -17,8 +17,8 @@ WANTED = {
 
 def test_the_server_asks_whether_the_subscriber_is_still_there(postgres_url: str, home: Home) -> None:
     store = open_store(postgres_url, home)
-    with store._engine.reading() as work:
-        assert {name: work.rows(f"SHOW {name}")[0][0] for name in WANTED} == WANTED
+    with store._engine.reading() as tx:
+        assert {name: tx.rows(f"SHOW {name}")[0][0] for name in WANTED} == WANTED
     store.close()
 
 

@@ -21,13 +21,13 @@ def sent(*numbers: int, at: Millis = START, size: int = 0, name: str = "rig1") -
 
 
 def acked(store: Store, heard: ReceivedMessage) -> list[int]:
-    verdict = store.write([heard])[0]
+    verdict = store.take([heard])[0]
     assert isinstance(verdict, ReportTaken)
     return [timed.sample.n for timed in verdict.samples]
 
 
 def stored(store: Store) -> list[int]:
-    return store.look(lambda work: [n for (n,) in work.rows("SELECT n FROM sample ORDER BY n")])
+    return store.look(lambda tx: [n for (n,) in tx.rows("SELECT n FROM sample ORDER BY n")])
 
 
 def today(store: Store) -> DayUse:
@@ -55,7 +55,7 @@ def test_what_is_over_the_bytes_of_a_day_is_left_with_the_node(store: Store) -> 
 
 def test_a_node_over_its_quota_is_watched_all_the_same(store: Store) -> None:
     store.quota = Quota(samples=1, bytes=10**9)
-    store.write([rig().heard(birth())])
+    store.take([rig().heard(birth())])
     acked(store, sent(START))
     later = START + 30 * SECOND
     assert acked(store, sent(later, at=later)) == []
@@ -68,7 +68,7 @@ def test_a_node_over_its_quota_is_watched_all_the_same(store: Store) -> None:
 
 def test_one_node_s_quota_is_nobody_else_s(store: Store) -> None:
     store.quota = Quota(samples=1, bytes=10**9)
-    verdicts = store.write([sent(START), sent(START + 1), sent(START, name="rig2")])
+    verdicts = store.take([sent(START), sent(START + 1), sent(START, name="rig2")])
     assert [len(each.samples) for each in verdicts if isinstance(each, ReportTaken)] == [1, 0, 1]
 
 

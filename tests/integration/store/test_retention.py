@@ -21,7 +21,7 @@ def fill(store: Store, of: Rig, hours: int = 6, *, a_minute: int = 1) -> None:
     moments = range(NOW - hours * HOUR, NOW, MINUTE // a_minute)
     for first in range(0, len(moments), 500):
         samples = [Sample(n=at, at=at, hashrate=2, peers=1) for at in moments[first : first + 500]]
-        store.write([of.heard(report(*samples, sent_at=NOW), NOW)])
+        store.take([of.heard(report(*samples, sent_at=NOW), NOW)])
 
 
 def oldest(store: Store, of: Rig) -> Millis:
@@ -29,8 +29,8 @@ def oldest(store: Store, of: Rig) -> Millis:
 
 
 def count(store: Store, table: str) -> int:
-    with store._engine.reading() as work:
-        return int(work.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - the test's own names
+    with store._engine.reading() as tx:
+        return int(tx.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - the test's own names
 
 
 def test_it_forgets_whole_hours_that_are_older_than_is_to_be_kept(store: Store) -> None:
@@ -53,11 +53,11 @@ def test_the_averages_over_everything_are_those_of_what_is_left(store: Store) ->
 def test_a_node_of_which_nothing_is_left_has_no_average_and_is_still_there(store: Store) -> None:
     fill(store, rig("a"))
     later = Sample(n=1, at=NOW + 100 * HOUR, hashrate=7)
-    store.write([rig("b").heard(report(later, sent_at=later.at), later.at)])
+    store.take([rig("b").heard(report(later, sent_at=later.at), later.at)])
     list(store.prune(KEEP, later.at))
     assert store.averages(0).keys() == {rig("b").id}
     assert [node.id for node in store.nodes()] == [rig("a").id, rig("b").id]
-    store.write([rig("a").heard(report(later, sent_at=later.at), later.at)])
+    store.take([rig("a").heard(report(later, sent_at=later.at), later.at)])
     assert store.averages(0)[rig("a").id] == Average(hashrate_mean=7, peers_mean=None, samples=1)
 
 
@@ -88,7 +88,7 @@ def test_minutes_of_nodes_are_kept_for_the_recent_past_only_and_late_samples_sti
     list(store.prune(timedelta(days=9), NOW))
     assert count(store, "node_minute") == 120
     late = Sample(n=1, at=NOW - 5 * HOUR, hashrate=6)
-    store.write([rig("a").heard(report(late, sent_at=NOW), NOW)])
+    store.take([rig("a").heard(report(late, sent_at=NOW), NOW)])
     totals = {total.minute: total for total in store.totals(1000, NOW)}
     assert totals[NOW - 5 * HOUR].hashrate == 4
     assert count(store, "node_minute") == 120
@@ -101,10 +101,10 @@ def test_a_file_under_a_steady_load_stops_growing_once_it_forgets(local: Store) 
         for each in rigs:
             moments = range(NOW + hour * HOUR, NOW + (hour + 1) * HOUR, MINUTE)
             samples = [Sample(n=at, at=at, hashrate=2, peers=1) for at in moments]
-            local.write([each.heard(report(*samples, sent_at=samples[-1].at), samples[-1].at)])
+            local.take([each.heard(report(*samples, sent_at=samples[-1].at), samples[-1].at)])
         list(local.prune(KEEP, NOW + (hour + 1) * HOUR))
-        with local._engine.reading() as work:
-            sizes.append(work.rows("PRAGMA page_count")[0][0])
+        with local._engine.reading() as tx:
+            sizes.append(tx.rows("PRAGMA page_count")[0][0])
     assert sizes[4] > sizes[0]
     assert sizes[-1] <= sizes[5] * 1.1
 
@@ -117,7 +117,7 @@ def test_nothing_to_forget_writes_nothing(store: Store) -> None:
 
 def test_an_absurd_sample_leaves_nothing_behind_in_the_average_once_it_is_forgotten(store: Store) -> None:
     absurd = Sample(n=1, at=NOW - 6 * HOUR, hashrate=1e22)
-    store.write([rig("a").heard(report(absurd, sent_at=NOW), NOW)])
+    store.take([rig("a").heard(report(absurd, sent_at=NOW), NOW)])
     fill(store, rig("a"), hours=5)
     fill(store, rig("b"))
     list(store.prune(KEEP, NOW))

@@ -49,7 +49,7 @@ def expected_totals(store: Store, samples: dict[str, list[Sample]], now: Millis)
             ],
             [
                 reckoning.Came(each.at, each.state, each.interval)
-                for each in store.look(lambda work, node=of.id: changes.of(work, node, 0))  # type: ignore[misc]
+                for each in store.look(lambda tx, node=of.id: changes.of(tx, node, 0))  # type: ignore[misc]
             ],
         )
         for of in RIGS
@@ -83,10 +83,10 @@ def check(store: Store) -> None:
 
 def empty(store: Store) -> None:
     """As if it were new; much faster than a new one for each of a property's many examples."""
-    with store._engine.writing() as work:
+    with store._engine.writing() as tx:
         for table in ("sample", "node_minute", "node_hour", "fleet_minute", "node_change", "node"):
-            work.run(f"DELETE FROM {table}")  # noqa: S608 - constants
-        work.run("UPDATE mark SET value = 0")
+            tx.run(f"DELETE FROM {table}")  # noqa: S608 - constants
+        tx.run("UPDATE mark SET value = 0")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -94,10 +94,10 @@ def empty(store: Store) -> None:
 def test_the_sums_are_those_of_the_samples(store: Store, batches: list[list[Entry]], more: list[list[Entry]]) -> None:
     empty(store)
     for batch in batches:
-        store.write([heard(entry) for entry in batch])
+        store.take([heard(entry) for entry in batch])
     check(store)
     # From here on the older minutes have no rows of their own and are summed from the samples.
     list(store.prune(timedelta(days=10), NOW))
     for batch in [*more, *reversed(batches)]:
-        store.write([heard(entry) for entry in batch])
+        store.take([heard(entry) for entry in batch])
     check(store)

@@ -22,7 +22,7 @@ def report_beside_a_reader(store: Store, url: str, minutes: range) -> None:
             reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             reader.execute("SELECT count(*) FROM node")
             for at in (START + 60_000 * minute, START + 60_000 * minute + 20_000):
-                store.write([each.heard(report(sample(at, hashrate=1e6), sent_at=at), at) for each in RIGS])
+                store.take([each.heard(report(sample(at, hashrate=1e6), sent_at=at), at) for each in RIGS])
 
 
 def pages(url: str) -> int:

@@ -37,7 +37,7 @@ def test_the_migrations_build_what_the_models_say(store: Store) -> None:
 
 
 def test_a_database_opened_again_keeps_what_is_in_it(open_another: OpenStore) -> None:
-    open_another().write([rig().heard(birth())])
+    open_another().take([rig().heard(birth())])
     assert [node.id for node in open_another().nodes()] == [rig().id]
 
 
@@ -55,14 +55,14 @@ def test_many_that_open_a_new_database_at_once_all_succeed(open_another: OpenSto
 
 
 def test_a_database_of_a_newer_program_is_refused(open_another: OpenStore, database_url: str, home: Home) -> None:
-    with open_another()._engine.writing() as work:
-        work.run("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01 00:00:00')")
+    with open_another()._engine.writing() as tx:
+        tx.run("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01 00:00:00')")
     assert "newer rigwatch (it has 9999_later)" in refusal(database_url, home)
 
 
 def test_a_database_of_another_program_is_refused(open_another: OpenStore, database_url: str, home: Home) -> None:
-    with open_another()._engine.writing() as work:
-        work.run("DROP TABLE schema_migration")
+    with open_another()._engine.writing() as tx:
+        tx.run("DROP TABLE schema_migration")
     assert "another program" in refusal(database_url, home)
 
 
@@ -88,7 +88,7 @@ def test_whatever_encoding_the_environment_asks_for_a_name_may_have_any_letter(
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     with closing(open_store(postgres_url, home)) as store:
-        store.write([rig().heard(birth(name="Ωmega \U0001f600"))])
+        store.take([rig().heard(birth(name="Ωmega \U0001f600"))])
         assert store.nodes()[0].name == "Ωmega \U0001f600"
 
 
@@ -111,7 +111,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 def test_migrations_that_are_missing_are_applied(
     open_another: OpenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_another().write([rig().heard(birth())])
+    open_another().take([rig().heard(birth())])
     later = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, later)
     (later / "0002_later.py").write_text(
@@ -119,8 +119,8 @@ def test_migrations_that_are_missing_are_applied(
         "    migrator.migrate(migrator.add_column('node', 'later', TextField(default='yes')))\n"
     )
     monkeypatch.setattr(schema, "_DIRECTORY", later)
-    with open_another()._engine.reading() as work:
-        assert work.rows("SELECT node, later FROM node") == [("rig1", "yes")]
+    with open_another()._engine.reading() as tx:
+        assert tx.rows("SELECT node, later FROM node") == [("rig1", "yes")]
 
 
 @pytest.mark.parametrize(
@@ -184,13 +184,13 @@ def test_a_server_without_the_database_is_named_without_the_password(postgres_ur
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
 def test_the_file_is_its_owner_s_alone(local: Store, home: Home) -> None:
-    local.write([rig().heard(birth())])
+    local.take([rig().heard(birth())])
     assert {path.stat().st_mode & 0o777 for path in home.path.glob("rigwatch.db*")} == {0o600}
 
 
 def test_a_commit_survives_a_power_cut_and_readers_do_not_block_it(local: Store) -> None:
-    with local._engine.reading() as work:
-        figures = {name: work.rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys")}
+    with local._engine.reading() as tx:
+        figures = {name: tx.rows(f"PRAGMA {name}")[0][0] for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert figures == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
@@ -202,20 +202,20 @@ def test_a_connection_that_postgres_closed_is_replaced(postgres_url: str, home: 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    store.write([rig().heard(birth())])
+    store.take([rig().heard(birth())])
     assert len(store.nodes()) == 1
     store.close()
 
 
 def test_nothing_is_taken_by_a_file_that_was_removed_or_replaced(home: Home, local: Store) -> None:
     away = home.path / "away.db"
-    local.write([rig("one").heard(birth())])
+    local.take([rig("one").heard(birth())])
     home.database.rename(away)
     with pytest.raises(StoreError, match="removed or replaced"):
-        local.write([rig("two").heard(birth())])
+        local.take([rig("two").heard(birth())])
     shutil.copyfile(away, home.database)
     with pytest.raises(StoreError, match="removed or replaced"):
         local.beat("subscriber", 1, None)
     away.replace(home.database)
-    local.write([rig("two").heard(birth())])
+    local.take([rig("two").heard(birth())])
     assert [str(node.id) for node in local.nodes()] == ["main/one", "main/two"]

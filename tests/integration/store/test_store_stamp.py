@@ -24,7 +24,7 @@ def test_each_change_gives_another_stamp(store: Store) -> None:
     )
     stamps = [store.stamp()]
     for step in steps:
-        store.write([step])
+        store.take([step])
         stamps.append(store.stamp())
     store.set_enrolled({NodeId("main", "new"): START})
     stamps.append(store.stamp())
@@ -34,8 +34,8 @@ def test_each_change_gives_another_stamp(store: Store) -> None:
 
 
 def test_what_changes_nothing_leaves_the_stamp(store: Store) -> None:
-    store.write([rig().heard(birth(2)), rig().heard(report(sample(), session=2))])
+    store.take([rig().heard(birth(2)), rig().heard(report(sample(), session=2))])
     before = store.stamp()
-    store.write([rig().heard(report(sample(), session=2)), rig().heard(will(1))])
+    store.take([rig().heard(report(sample(), session=2)), rig().heard(will(1))])
     store.beat("subscriber", START, START)
     assert store.stamp() == before

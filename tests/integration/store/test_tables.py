@@ -14,7 +14,7 @@ NOW: Millis = 1_760_000_400_000  # a full hour
 def tell(store: Store, of: Rig, *samples: tuple[Millis, float | None]) -> None:
     """Times from NOW, and hashrates."""
     body = report(*(Sample(n=NOW + at, at=NOW + at, hashrate=rate) for at, rate in samples), sent_at=NOW)
-    store.write([of.heard(body, NOW)])
+    store.take([of.heard(body, NOW)])
 
 
 def test_a_node_that_reports_twice_in_a_minute_counts_once(store: Store) -> None:
@@ -52,7 +52,7 @@ def test_averages_begin_with_the_full_hour(store: Store) -> None:
 
 def test_nodes_are_in_the_order_of_their_names_whatever_the_locale(store: Store) -> None:
     for site, name in (("b", "a"), ("a", "b-1"), ("a", "b1"), ("a", "b_1"), ("a", "b-0")):
-        store.write([rig(name, site).heard(birth())])
+        store.take([rig(name, site).heard(birth())])
     ids = [node.id for node in store.nodes()]
     assert ids == sorted(ids)
 

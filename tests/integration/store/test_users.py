@@ -37,7 +37,7 @@ def test_a_password_is_changed(store: Store) -> None:
 
 def test_a_user_is_removed(store: Store) -> None:
     store.add_user("ann", "hash", UserRole.VIEWER, now=NOW)
-    store.change(lambda work: users.remove(work, "ann"))
+    store.change(lambda tx: users.remove(tx, "ann"))
     assert store.user("ann") is None
 
 
@@ -45,7 +45,7 @@ def test_a_user_that_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(StoreError, match="user ann: there is none"):
         store.set_password("ann", "hash")
     with pytest.raises(StoreError, match="user ann: there is none"):
-        store.change(lambda work: users.remove(work, "ann"))
+        store.change(lambda tx: users.remove(tx, "ann"))
 
 
 def test_a_hash_is_never_shown(store: Store) -> None:

@@ -46,7 +46,7 @@ async def at_work(home: Home, store: Store) -> AsyncIterator[None]:
 
 
 def _running(store: Store) -> Running | None:
-    return next(iter(store.look(lambda work: running.alive(work, 0)).values()), None)
+    return next(iter(store.look(lambda tx: running.alive(tx, 0)).values()), None)
 
 
 async def test_a_channel_that_is_written_while_it_runs_is_told_within_seconds(

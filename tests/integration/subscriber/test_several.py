@@ -39,7 +39,7 @@ def _said() -> list[ReceivedMessage]:
 
 def _store_some(store: Store, part: list[ReceivedMessage]) -> None:
     for start in range(0, len(part), 7):
-        store.write(part[start : start + 7])
+        store.take(part[start : start + 7])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -57,9 +57,7 @@ def test_what_several_store_at_once_and_out_of_order_counts_once(postgres_url: s
             done.result()
     # What was refused as too old is sent again in the session that lives.
     again = [(heard, heard.body) for heard in said if isinstance(heard.body, Report)]
-    stores[0].write(
-        [ReceivedMessage(old.node, report(*body.samples, session=3), old.key, START) for old, body in again]
-    )
+    stores[0].take([ReceivedMessage(old.node, report(*body.samples, session=3), old.key, START) for old, body in again])
     kept = stores[0].averages(0)
     for each in RIGS:
         numbers = [found.n for found in stores[0].samples(each.id, since=0, until=START * 2)]

@@ -30,17 +30,17 @@ def stored(store: Store) -> list[tuple[Millis, float | None]]:
 
 
 def revoke(store: Store, since: int, now: Millis) -> None:
-    while not store.change(lambda work: housekeeping.begin_anew(work, rig().id, since, now)):
+    while not store.change(lambda tx: housekeeping.begin_anew(tx, rig().id, since, now)):
         pass
 
 
 def test_a_number_of_the_future_makes_way_for_the_sample_whose_number_it_is(store: Store) -> None:
     planted = [sample(START, n=START + minute * 60_000, hashrate=666) for minute in range(1, 40)]
-    store.write([rig().heard(report(*planted))])
+    store.take([rig().heard(report(*planted))])
     later = START + 5 * 60_000
     own = report(sample(later, hashrate=5), sent_at=later)
     for _ in range(2):
-        verdict = store.write([rig().heard(own, later)])[0]
+        verdict = store.take([rig().heard(own, later)])[0]
         assert isinstance(verdict, ReportTaken)
     assert stored(store)[-1] == (later, 5)
     assert len(stored(store)) == 40
@@ -49,7 +49,7 @@ def test_a_number_of_the_future_makes_way_for_the_sample_whose_number_it_is(stor
 
 def test_two_samples_of_one_number_in_one_batch_are_told_apart_by_whose_time_has_come(store: Store) -> None:
     later = START + HOUR
-    store.write(
+    store.take(
         [
             rig().heard(report(sample(START, n=later, hashrate=666))),
             rig().heard(report(sample(later, hashrate=5), sent_at=later), later),
@@ -60,65 +60,65 @@ def test_two_samples_of_one_number_in_one_batch_are_told_apart_by_whose_time_has
 
 def test_a_sample_of_a_rig_whose_clock_was_ahead_is_not_doubled_when_it_comes_again(store: Store) -> None:
     ahead = START + 10 * HOUR
-    store.write([rig().heard(report(sample(ahead, hashrate=5), sent_at=ahead))])
-    store.write([rig().heard(report(sample(ahead, hashrate=5), sent_at=START + HOUR), START + HOUR)])
+    store.take([rig().heard(report(sample(ahead, hashrate=5), sent_at=ahead))])
+    store.take([rig().heard(report(sample(ahead, hashrate=5), sent_at=START + HOUR), START + HOUR)])
     assert stored(store) == [(START, 5)]
 
 
 def test_a_report_over_the_whole_of_time_is_looked_for_by_its_own_numbers(store: Store) -> None:
     history = [sample(START + minute, n=START + minute, hashrate=minute) for minute in range(300)]
-    store.write([rig().heard(report(*history, sent_at=START + 300), START + 300)])
+    store.take([rig().heard(report(*history, sent_at=START + 300), START + 300)])
     wide = [sample(START, n=n, hashrate=1) for n in (1, *range(START, START + 50), 2**53)]
-    store.write([rig().heard(report(*wide, sent_at=START + 300), START + 300)])
+    store.take([rig().heard(report(*wide, sent_at=START + 300), START + 300)])
     assert len(stored(store)) == 302
 
 
 def test_revoking_brings_back_the_numbers_that_are_ahead_and_loses_no_sample(store: Store) -> None:
     planted = [sample(START, n=START + HOUR + number, hashrate=number) for number in range(1500)]
     for start in range(0, 1500, 500):
-        store.write([rig().heard(report(*planted[start : start + 500]))])
+        store.take([rig().heard(report(*planted[start : start + 500]))])
     before = stored(store)
     revoke(store, 1, START + 1)
-    numbers = store.look(lambda work: [n for (n,) in work.rows("SELECT n FROM sample")])
+    numbers = store.look(lambda tx: [n for (n,) in tx.rows("SELECT n FROM sample")])
     assert len(numbers) == 1500
     assert max(numbers) <= START
     assert stored(store) == before
-    assert store.look(lambda work: work.rows("SELECT highest_n FROM node")) == [(max(numbers),)]
+    assert store.look(lambda tx: tx.rows("SELECT highest_n FROM node")) == [(max(numbers),)]
 
 
 def test_nothing_that_was_on_its_way_outlives_a_revocation(store: Store) -> None:
-    store.write([rig().heard(birth(START))])
+    store.take([rig().heard(birth(START))])
     revoke(store, 1, START + 1)
     assert facts(store).state is NodeState.OFFLINE
-    verdicts = store.write([rig().heard(birth(START + 5)), rig().heard(report(session=START + 5))])
+    verdicts = store.take([rig().heard(birth(START + 5)), rig().heard(report(session=START + 5))])
     assert [each.reason for each in verdicts if isinstance(each, Rejected)] == [
         RejectReason.OLD_KEY,
         RejectReason.OLD_KEY,
     ]
     assert facts(store).state is NodeState.OFFLINE
-    store.write([AGAIN.heard(birth(START - HOUR))])
+    store.take([AGAIN.heard(birth(START - HOUR))])
     assert facts(store).state is NodeState.ONLINE
 
 
 def test_a_node_that_has_come_back_with_its_new_key_is_not_touched_by_a_late_look(store: Store) -> None:
-    store.write([AGAIN.heard(birth(START))])
+    store.take([AGAIN.heard(birth(START))])
     revoke(store, 1, START + 1)
     assert (facts(store).state, facts(store).session) == (NodeState.ONLINE, START)
 
 
 def test_a_node_is_heard_after_the_list_of_nodes_was_restored_from_an_older_copy(store: Store) -> None:
-    store.write([AGAIN.heard(birth(START + HOUR)), rig("other").heard(birth(START))])
-    store.change(lambda work: housekeeping.set_back(work, {rig().id: 0, rig("other").id: 3}))
-    store.write([rig().heard(birth(START))])
+    store.take([AGAIN.heard(birth(START + HOUR)), rig("other").heard(birth(START))])
+    store.change(lambda tx: housekeeping.set_back(tx, {rig().id: 0, rig("other").id: 3}))
+    store.take([rig().heard(birth(START))])
     found = {each.id: (each.state, each.session) for each in store.nodes()}
     assert found == {rig().id: (NodeState.ONLINE, START), rig("other").id: (NodeState.ONLINE, START)}
 
 
 def test_a_node_that_is_moved_begins_anew_under_its_other_name(store: Store) -> None:
-    store.write([AGAIN.heard(birth(START + 5 * HOUR))])
-    store.change(lambda work: nodes.move(work, rig().id, "barn", START))
+    store.take([AGAIN.heard(birth(START + 5 * HOUR))])
+    store.change(lambda tx: nodes.move(tx, rig().id, "barn", START))
     moved = rig(site="barn")
-    store.write([moved.heard(birth(START))])
+    store.take([moved.heard(birth(START))])
     found = next(each for each in store.nodes() if each.id == moved.id)
     assert (found.state, found.session) == (NodeState.ONLINE, START)
 

@@ -34,9 +34,9 @@ _REFUSES_POSTGRES = (
 def refuse_666_peers(store: Store) -> None:
     """As a database does that lacks something rigwatch takes for granted."""
     sqlite = isinstance(store._engine.database, SqliteDatabase)
-    with store._engine.writing() as work:
+    with store._engine.writing() as tx:
         for statement in (_REFUSES_SQLITE,) if sqlite else _REFUSES_POSTGRES:
-            work.run(statement)
+            tx.run(statement)
 
 
 async def test_one_nodes_bad_value_is_set_aside_and_everybody_elses_is_stored(

@@ -29,7 +29,7 @@ def paths(app: Flask) -> list[str]:
 
 
 def test_every_route_refuses_without_a_password(app: Flask, store: Store, stranger: FlaskClient) -> None:
-    store.write([rig("hidden").heard(birth())])
+    store.take([rig("hidden").heard(birth())])
     before = store.stamp()
     assert len(paths(app)) > 6
     for path in paths(app):
@@ -71,7 +71,7 @@ def test_it_lets_a_user_in(stranger: FlaskClient) -> None:
 
 
 def test_healthz_is_open_and_tells_nothing(stranger: FlaskClient, store: Store) -> None:
-    store.write([rig("hidden").heard(birth())])
+    store.take([rig("hidden").heard(birth())])
     answer = stranger.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
@@ -81,7 +81,7 @@ def test_a_changed_password_and_a_removed_user_count_at_once(ada: FlaskClient, s
     store.set_password("ada", hash_password("another"))
     assert ada.get("/").status_code == 401
     assert ada.get("/", headers=basic(password="another")).status_code == 200
-    store.change(lambda work: users.remove(work, "ada"))
+    store.change(lambda tx: users.remove(tx, "ada"))
     assert ada.get("/", headers=basic(password="another")).status_code == 401
 
 

@@ -73,12 +73,12 @@ def root(app: Flask, store: Store, home: Home) -> Root:
     """With rig1, which was heard of."""
     MasterKey.random().save(home.secret_key)
     store.add_user("root", HASH, UserRole.ADMIN, now=START)
-    store.write([rig("rig1").heard(birth(name="Own"))])
+    store.take([rig("rig1").heard(birth(name="Own"))])
     return Root(app, store)
 
 
 def entries(store: Store) -> list[AuditEntry]:
-    return store.look(lambda work: audit.page(work, AuditFilter(), 50))
+    return store.look(lambda tx: audit.page(tx, AuditFilter(), 50))
 
 
 def said(store: Store) -> list[tuple[str, str, str]]:
@@ -211,7 +211,7 @@ def test_a_revoked_node_is_enrolled_again_with_its_next_key(root: Root, store: S
 
 def test_what_rigs_and_people_write_is_text_and_nothing_more(root: Root, store: Store) -> None:
     bad = '"><script>alert(1)</script>'
-    store.write([rig("rig1").heard(birth(2, name=bad, host=bad))])
+    store.take([rig("rig1").heard(birth(2, name=bad, host=bad))])
     root.send(f"{ONE}/name", name=bad)
     root.send(f"{ONE}/tags", tags=bad)
     root.send("/admin/users/add", name=bad, role="viewer")
@@ -250,7 +250,7 @@ def test_a_node_moves_with_its_history_and_its_old_key_dies(root: Root, home: Ho
 
 
 def test_a_node_does_not_move_onto_another_or_nowhere(root: Root, home: Home, store: Store) -> None:
-    store.write([rig("rig1", "garage").heard(birth())])
+    store.take([rig("rig1", "garage").heard(birth())])
     assert "is there already" in root.refusal(f"{ONE}/move", to="garage", sure="yes")
     assert "where it is already" in root.refusal(f"{ONE}/move", to="main", sure="yes")
     assert "not a valid name" in root.refusal(f"{ONE}/move", to="the moon", sure="yes")
@@ -410,7 +410,7 @@ def test_channels_are_tested_one_by_one_while_the_pages_go_on(store: Store, cloc
         )
         alerting = ServerSettings(alerts=AlertSettings(channels=(Secret(good.url), Secret(bad.url))))
         root = Root(create_app(alerting, store, clock=clock, home=home), store)
-        store.change(lambda work: outbox.refuse(work, "good", "x", why="gone", now=START))
+        store.change(lambda tx: outbox.refuse(tx, "good", "x", why="gone", now=START))
         assert "Send a test message" in root.page("/admin/channels")
         assert root.send("/admin/channels/test").status_code == 303
         assert "Sending…" in root.page("/admin/channels")
@@ -431,8 +431,8 @@ def test_the_audit_list_is_paged_from_the_newest_and_keeps_its_filter(root: Root
     for number in range(150):
         root_name = "root" if number % 2 else "eve"
         store.change(
-            lambda work, number=number, who=root_name: audit.record(  # type: ignore[misc]
-                work, who=who, action="node.tag", subject=f"n{number:03}", now=START
+            lambda tx, number=number, who=root_name: audit.record(  # type: ignore[misc]
+                tx, who=who, action="node.tag", subject=f"n{number:03}", now=START
             )
         )
     page = root.page("/admin/audit?kind=node")

@@ -23,7 +23,7 @@ from rigwatch.registry import Registry
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
 from store import alerts, nodes, open_store
-from store.work import Transaction
+from store.transaction import Transaction
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, every
@@ -86,18 +86,18 @@ def filled(request: pytest.FixtureRequest, home: Home) -> Iterator[Flask]:
     registry = Registry(home.nodes_json)
     for name, text in {NODE: TEXTS["long"], **TEXTS}.items():
         registry.enroll(rig(name).id, START)
-        store.write([rig(name).heard(said(text)), rig(name).heard(Report(1, START, (largest(text),)))])
+        store.take([rig(name).heard(said(text)), rig(name).heard(Report(1, START, (largest(text),)))])
     for number, tiny in enumerate((smallest(), smallest(hashrate=SMALL, power=SMALL), NEVER)):
         made = rig(f"small{number}")
         report = Report(1, max(tiny.at, 1), (tiny,))
-        store.write([made.heard(birth(interval=0.1)), made.heard(report, max(tiny.at, 1)), made.heard(report)])
+        store.take([made.heard(birth(interval=0.1)), made.heard(report, max(tiny.at, 1)), made.heard(report)])
     # Sent ages later than it was taken, or from a future far away, and by a clock as far off as can be.
     for name, at, sent in (("past", 0, MOST), ("future", MOST, 0), ("both", MOST, MOST)):
-        store.write([rig(name).heard(Report(MOST, sent, (Sample(n=MOST, at=at, last_share_at=0),)))])
-    store.write([rig("gone").heard(birth()), rig("gone").heard(will())])
+        store.take([rig(name).heard(Report(MOST, sent, (Sample(n=MOST, at=at, last_share_at=0),)))])
+    store.take([rig("gone").heard(birth()), rig("gone").heard(will())])
     store.set_enrolled({rig("never").id: START})
-    store.change(lambda work: fire(work, TEXTS["control"].replace("\0", "")))
-    store.change(lambda work: nodes.rename(work, rig("emoji").id, TEXTS["markup"][:80]))
+    store.change(lambda tx: fire(tx, TEXTS["control"].replace("\0", "")))
+    store.change(lambda tx: nodes.rename(tx, rig("emoji").id, TEXTS["markup"][:80]))
     settings = ServerSettings(
         web=WebSettings(timezone="Pacific/Kiritimati"), database=DatabaseSettings(url=Secret(url))
     )
@@ -108,7 +108,7 @@ def filled(request: pytest.FixtureRequest, home: Home) -> Iterator[Flask]:
     store.close()
 
 
-def fire(work: Transaction, text: str) -> None:
+def fire(tx: Transaction, text: str) -> None:
     """Incidents since ever, and to come; of everything, with whatever text."""
     made = [
         Incident(
@@ -128,7 +128,7 @@ def fire(work: Transaction, text: str) -> None:
         )
     ]  # fmt: skip
     decisions = [Decision(each.id, at, "firing", text) for each in made for at in (0, MOST)]
-    alerts.save(work, StepResult(incidents=tuple(made), decisions=tuple(decisions)), 1)
+    alerts.save(tx, StepResult(incidents=tuple(made), decisions=tuple(decisions)), 1)
 
 
 UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ufeff]")

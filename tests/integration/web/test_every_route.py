@@ -32,7 +32,7 @@ def inhabited(app: Flask, store: Store, home: Home) -> Flask:
     """With a node that reported and is enrolled, the admin root beside the viewer ada, and a viewer's token."""
     MasterKey.random().save(home.secret_key)
     Registry(home.nodes_json).enroll(NodeId(SITE, NODE), START)
-    store.write([rig(NODE).heard(birth()), rig(NODE).heard(report())])
+    store.take([rig(NODE).heard(birth()), rig(NODE).heard(report())])
     store.add_user("root", HASH, UserRole.ADMIN, now=START)
     return app
 
@@ -122,7 +122,7 @@ def test_a_viewer_changes_nothing_and_sees_no_administration(inhabited: Flask, s
 def test_a_viewers_token_changes_nothing_either(inhabited: Flask, store: Store, home: Home) -> None:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda work: tokens.add(work, "t", UserRole.VIEWER, hashed, now=START, expires_at=None))
+    store.change(lambda tx: tokens.add(tx, "t", UserRole.VIEWER, hashed, now=START, expires_at=None))
     first = every(inhabited)[0]
     assert ask(inhabited, first, {"Authorization": f"Bearer {token}"}).status_code == 200
     before = contents(home)

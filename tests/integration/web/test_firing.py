@@ -92,7 +92,7 @@ def test_it_stands_in_the_nodes_row_and_sorts_it_with_trouble(ada: FlaskClient, 
 def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
     hashes_nothing(driver, "idle")
     (number,) = [each.id for each in every_incident(store)]
-    store.change(lambda work: alerts.acknowledge(work, [number], Acknowledged(driver.clock.now(), "ada", "on it")))
+    store.change(lambda tx: alerts.acknowledge(tx, [number], Acknowledged(driver.clock.now(), "ada", "on it")))
     html = page(ada, "/wall")
     assert "All is well" not in html
     assert 'class="tile critical muted"' in html
@@ -105,7 +105,7 @@ def test_one_that_is_silenced_is_still_there_and_comes_last(ada: FlaskClient, dr
     hashes_nothing(driver, "bad", "quiet")
     now = driver.clock.now()
     silence = Silence(0, SilenceKind.SILENCE, Matcher(node="quiet"), now, now + 3_600_000, "ada", "known", now)
-    store.change(lambda work: silences.add(work, silence))
+    store.change(lambda tx: silences.add(tx, silence))
     html = page(ada, "/wall")
     assert titles(html, "trouble") == ["bad", "quiet"]
     assert html.count("muted") == 1

@@ -24,7 +24,7 @@ def test_a_subscriber_without_a_broker_is_at_work(stranger: FlaskClient, store: 
 def test_it_is_not_ready_without_a_subscriber_and_says_so(
     stranger: FlaskClient, store: Store, clock: FakeClock
 ) -> None:
-    store.write([rig("hidden").heard(birth())])
+    store.take([rig("hidden").heard(birth())])
     clock.move(11)
     answer = stranger.get("/readyz")
     assert answer.status_code == 503

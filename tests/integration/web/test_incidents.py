@@ -127,7 +127,7 @@ def test_one_tells_why_it_fired_what_was_decided_and_what_was_sent(ada: FlaskCli
     lose(driver, RIG)
     (posted,) = driver.store.look(outbox.left)
     driver.clock.move(0.04)
-    driver.store.change(lambda work: outbox.sent(work, [posted.id], driver.clock.now()))
+    driver.store.change(lambda tx: outbox.sent(tx, [posted.id], driver.clock.now()))
     page = text(ada, "/incidents/1")
     for said in (
         "garage/rig1 lost",
@@ -151,9 +151,9 @@ def test_what_became_of_a_message_is_told(ada: FlaskClient, driver: Driver, what
     lose(driver, RIG)
     (posted,) = driver.store.look(outbox.left)
     if what == "again":
-        driver.store.change(lambda work: outbox.again(work, [posted], START + 5000, "HTTP 500"))
+        driver.store.change(lambda tx: outbox.again(tx, [posted], START + 5000, "HTTP 500"))
     elif what == "failed":
-        driver.store.change(lambda work: outbox.failed(work, [posted.id], "HTTP 500"))
+        driver.store.change(lambda tx: outbox.failed(tx, [posted.id], "HTTP 500"))
     assert said in text(ada, "/incidents/1")
 
 
@@ -182,7 +182,7 @@ def test_a_group_and_its_nodes_lead_to_each_other(ada: FlaskClient, store: Store
     assert f'href="/incidents?state=open&amp;group={group}"' in page
     members = text(ada, f"/incidents?state=open&group={group}")
     assert "garage/rig69 lost" in members
-    member = store.look(lambda work: alerts.one(work, 1))
+    member = store.look(lambda tx: alerts.one(tx, 1))
     assert member
     assert f'told as part of <a href="/incidents/{group}"' in text(ada, "/incidents/1")
     driver.alert_driver.release(driver.store)
@@ -214,12 +214,12 @@ def test_acknowledging_stops_reminders_and_says_who_and_when(root: FlaskClient, 
     assert "by root: on my way" in page
     assert 'class="card acknowledge"' not in page
     assert "acknowledged by root" in text(root, "/incidents")
-    (entry,) = store.look(lambda work: audit.page(work, audit.AuditFilter(), 10))
+    (entry,) = store.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))
     assert (entry.who, entry.action, entry.subject) == ("root", "incident.acknowledge", "#1")
     assert "garage/rig1 lost: on my way" in entry.detail
     again = post(root, "/incidents/1", "/incidents/1/acknowledge", why="me too")
     assert "note=known" in again.headers["Location"]
-    assert len(store.look(lambda work: audit.page(work, audit.AuditFilter(), 10))) == 1
+    assert len(store.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_quiet_is_made_around_an_incident(  # noqa: PLR0917 - a table's columns
     word = "in maintenance" if kind == "maintenance" else "silenced"
     assert f'<span class="flag quiet">{word}</span>' in text(root, "/incidents")
     assert "fan" in text(root, "/incidents/1")
-    (entry,) = store.look(lambda work: audit.page(work, audit.AuditFilter(), 10))
+    (entry,) = store.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))
     assert (entry.action, entry.detail) == (f"{kind}.add", f"{matcher} for 4 h: fan")
 
 
@@ -325,7 +325,7 @@ def test_a_viewer_sees_no_forms_and_is_refused(
     assert "end-quiet" in text(root, "/quiet/live")
     for path in ("/incidents/1/acknowledge", "/incidents/1/quiet", "/quiet", "/quiet/end"):
         assert ada.post(path, data={"number": "1", "length": "2h"}).status_code == 403
-    incident = store.look(lambda work: alerts.one(work, 1))
+    incident = store.look(lambda tx: alerts.one(tx, 1))
     assert incident is not None
     assert incident.acknowledged is None
     assert len(store.silences(START)) == 1
@@ -359,7 +359,7 @@ def test_the_live_parts_are_sent_once_per_change(root: FlaskClient, driver: Driv
     driver.hear(birth(2))
     assert is_news()
     (first, *_) = driver.store.look(outbox.left)
-    driver.store.change(lambda work: driver.alert_driver.note(work, [first], "sent", "web took it"))
+    driver.store.change(lambda tx: driver.alert_driver.note(tx, [first], "sent", "web took it"))
     assert is_news()
     driver.clock.move(20)
     assert is_news(), "the silence has ended"
@@ -368,7 +368,7 @@ def test_the_live_parts_are_sent_once_per_change(root: FlaskClient, driver: Driv
 
 def test_a_refused_channel_is_named_on_the_pages_without_its_reason(ada: FlaskClient, store: Store) -> None:
     assert "for good" not in text(ada, "/incidents")
-    store.change(lambda work: outbox.refuse(work, "tgram-3f9a2c", "hash", why="bot123:SECRET", now=START))
+    store.change(lambda tx: outbox.refuse(tx, "tgram-3f9a2c", "hash", why="bot123:SECRET", now=START))
     for path in ("/incidents", "/quiet", "/"):
         page = text(ada, path)
         assert "refuses messages for good: tgram-3f9a2c" in page, path

@@ -20,7 +20,7 @@ FULL = Sample(n=START, at=START, hashrate=8123, peers=12, block=534_211, tempera
 
 
 def heard(store: Store, *said: Any) -> None:  # noqa: ANN401 - births and reports alike
-    store.write([rig().heard(each) for each in said])
+    store.take([rig().heard(each) for each in said])
 
 
 def series(client: FlaskClient, span: str = "24h") -> Any:  # noqa: ANN401 - JSON
@@ -91,7 +91,7 @@ def test_the_live_part_changes_with_this_node_alone(ada: FlaskClient, store: Sto
     path = f"{RIG}/live"
     etag = ask(ada, path=path)[1]
     clock.move(1)
-    store.write([rig("other").heard(birth()), rig("other").heard(report(sample(hashrate=5)))])
+    store.take([rig("other").heard(birth()), rig("other").heard(report(sample(hashrate=5)))])
     assert ask(ada, etag, path)[0] == 304
     for said in (report(sample(START + 1, hashrate=7)), report(sample(START - MINUTE)), will(), birth(2), goodbye(2)):
         heard(store, said)
@@ -101,13 +101,13 @@ def test_the_live_part_changes_with_this_node_alone(ada: FlaskClient, store: Sto
     # Another that has a higher block makes this one lag.
     heard(store, birth(3), report(msgspec.structs.replace(FULL, n=START + 9, at=START + 9), session=3))
     etag = ask(ada, path=path)[1]
-    store.write([rig("other").heard(report(Sample(n=START + 2, at=START, block=534_300)))])
+    store.take([rig("other").heard(report(Sample(n=START + 2, at=START, block=534_300)))])
     assert "89 behind the highest" in ask(ada, etag, path)[2]
 
 
 def test_its_history_has_gaps_and_a_band(ada: FlaskClient, store: Store) -> None:
     moments = [START - minutes * MINUTE for minutes in (30, 29, 28, 10, 9)]
-    store.write([rig().heard(birth(), moments[0])])
+    store.take([rig().heard(birth(), moments[0])])
     heard(store, report(*[sample(at, hashrate=100) for at in moments]), will())
     made = series(ada, "1h")
     assert made["lines"]["hashrate"] == [None, 100, 100, 100, None, 100, 100, None]
@@ -120,7 +120,7 @@ def test_its_history_has_gaps_and_a_band(ada: FlaskClient, store: Store) -> None
 def test_it_shows_how_far_it_was_behind_others_of_its_chain(ada: FlaskClient, store: Store) -> None:
     other_chain = msgspec.structs.replace(birth(), tags=("chain:other",))
     for name, born, block in (("rig1", birth(), 90), ("ahead", birth(), 100), ("far", other_chain, 5000)):
-        store.write([rig(name).heard(born), rig(name).heard(report(Sample(n=START, at=START, block=block)))])
+        store.take([rig(name).heard(born), rig(name).heard(report(Sample(n=START, at=START, block=block)))])
     assert series(ada)["lines"]["lag"] == [None, 10, None]
     assert "10 behind the highest" in page(ada, RIG)
     alone = ada.get("/node/main/far/series").text
@@ -185,7 +185,7 @@ def test_everything_that_is_kept_is_shown(ada: FlaskClient, store: Store) -> Non
 
 def test_the_fleet_has_a_history_too(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
     for name in ("a", "b"):
-        store.write([rig(name).heard(birth()), rig(name).heard(report(sample(START - MINUTE, hashrate=50)))])
+        store.take([rig(name).heard(birth()), rig(name).heard(report(sample(START - MINUTE, hashrate=50)))])
     made = json.loads(ada.get("/series?range=1h").text)
     assert made["lines"] == {"hashrate": [None, 100, None], "nodes": [None, 2, None]}
     etag = ada.get("/series").headers["ETag"]
@@ -196,14 +196,14 @@ def test_the_fleet_has_a_history_too(ada: FlaskClient, store: Store, clock: Fake
 
 def test_samples_are_due_at_the_interval_that_the_node_had(ada: FlaskClient, store: Store) -> None:
     day = START - 24 * 3_600_000
-    store.write([rig().heard(birth(interval=60), day)])
+    store.take([rig().heard(birth(interval=60), day)])
     for first in range(0, 1440, 480):
         kept = [sample(day + minute * 60_000, hashrate=1) for minute in range(first, first + 480)]
-        store.write([rig().heard(report(*kept, sent_at=kept[-1].at), kept[-1].at)])
+        store.take([rig().heard(report(*kept, sent_at=kept[-1].at), kept[-1].at)])
     # Just now somebody set it to report twice as often.
-    store.write([rig().heard(birth(2, interval=30), START - 1), rig().heard(goodbye(2), START)])
+    store.take([rig().heard(birth(2, interval=30), START - 1), rig().heard(goodbye(2), START)])
     made = ada.get("/node/main/rig1/series?range=24h").get_json()
     assert (made["samples"], made["due"], made["missing"]) == (1440, 1440, 0)
-    store.write([rig().heard(birth(3, interval=0.5), START)])
+    store.take([rig().heard(birth(3, interval=0.5), START)])
     made = ada.get("/node/main/rig1/series?range=24h").get_json()
     assert made["missing"] == 0

@@ -59,7 +59,7 @@ def test_an_empty_store_tells_the_next_step(ada: FlaskClient) -> None:
 
 
 def test_a_node_is_in_all_three_tables(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth(host="tower")), rig().heard(report(FULL))])
+    store.take([rig().heard(birth(host="tower")), rig().heard(report(FULL))])
     html = page(ada)
     latest = row(html, "main/rig1")
     assert text(latest) == "online rig1 main · tower 8.12 kH/s 12 534,211 61 °C 120 W 0 s 08:53:20"
@@ -74,7 +74,7 @@ def test_a_node_is_in_all_three_tables(ada: FlaskClient, store: Store) -> None:
 
 def test_names_from_outside_cannot_become_markup(ada: FlaskClient, store: Store) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    store.write(
+    store.take(
         [
             rig().heard(msgspec.structs.replace(birth(host=evil, name=evil), tags=(evil,))),
             rig().heard(report(msgspec.structs.replace(FULL, errors={evil: evil}))),
@@ -91,7 +91,7 @@ def test_names_from_outside_cannot_become_markup(ada: FlaskClient, store: Store)
 def test_what_is_wrong_with_a_node_stands_in_its_row(ada: FlaskClient, store: Store) -> None:
     slow = START - 37_000
     sick = Sample(n=1, at=slow, errors={"xmrig": "connection refused"})
-    store.write(
+    store.take(
         [
             rig().heard(msgspec.structs.replace(birth(), tags=("simulated",))),
             rig().heard(report(sick, sent_at=slow)),
@@ -108,9 +108,9 @@ def test_lost_and_offline_nodes_count_for_nothing(ada: FlaskClient, store: Store
     for name, end in (("up", None), ("lost", will()), ("off", goodbye())):
         block = 100 if end is None else 900
         made = rig(name)
-        store.write([made.heard(birth()), made.heard(report(Sample(n=1, at=START, hashrate=1000, block=block)))])
+        store.take([made.heard(birth()), made.heard(report(Sample(n=1, at=START, hashrate=1000, block=block)))])
         if end is not None:
-            store.write([made.heard(end)])
+            store.take([made.heard(end)])
     html = page(ada)
     assert text(between(html, "Hashrate now", "</div>")) == "1.00 kH/s from 1 of 3 nodes"
     assert text(between(html, "Highest block", "</div>")).startswith("100 ")
@@ -122,7 +122,7 @@ def test_lost_and_offline_nodes_count_for_nothing(ada: FlaskClient, store: Store
 def test_without_a_subscriber_the_page_says_that_nothing_is_known(
     ada: FlaskClient, store: Store, clock: FakeClock
 ) -> None:
-    store.write([rig().heard(birth()), rig().heard(report(FULL))])
+    store.take([rig().heard(birth()), rig().heard(report(FULL))])
     assert "Status unknown" not in page(ada)
     clock.move(11)
     html = page(ada)
@@ -151,7 +151,7 @@ def test_an_unknown_time_zone_is_said_on_the_page(store: Store, clock: FakeClock
 
 
 def test_times_are_in_the_zone_of_the_settings(store: Store, clock: FakeClock, home: Home) -> None:
-    store.write([rig().heard(birth()), rig().heard(report(FULL))])
+    store.take([rig().heard(birth()), rig().heard(report(FULL))])
     settings = ServerSettings(web=WebSettings(timezone="Europe/Berlin"))
     html = create_app(settings, store, clock=clock, home=home).test_client().get("/", headers=basic()).text
     assert "2025-10-09 10:53:20</time> Europe/Berlin" in html
@@ -160,8 +160,8 @@ def test_times_are_in_the_zone_of_the_settings(store: Store, clock: FakeClock, h
 
 def test_it_sorts_by_links_and_narrows_by_status_and_text(ada: FlaskClient, store: Store) -> None:
     for name, rate in (("a", 3), ("b", 1), ("c", 2)):
-        store.write([rig(name).heard(birth()), rig(name).heard(report(sample(hashrate=rate)))])
-    store.write([rig("c").heard(will())])
+        store.take([rig(name).heard(birth()), rig(name).heard(report(sample(hashrate=rate)))])
+    store.take([rig("c").heard(will())])
     assert order(page(ada)) == ["c", "a", "b"]
     assert order(page(ada, "/?sort=hashrate")) == ["a", "c", "b"]
     rising = page(ada, "/?sort=hashrate&dir=asc")
@@ -192,7 +192,7 @@ def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, c
         (rig().heard(goodbye(2), START + 1), "offline"),
     ]
     for change, word in changes:
-        store.write([change])  # type: ignore[list-item]
+        store.take([change])  # type: ignore[list-item]
         status, new, html = ask(ada, etag)
         assert (status, new != etag) == (200, True), word
         assert word in html
@@ -204,7 +204,7 @@ def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, c
 
 
 def test_a_heartbeat_alone_is_no_change(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
-    store.write([rig().heard(birth())])
+    store.take([rig().heard(birth())])
     etag = ask(ada)[1]
     clock.move(2)
     store.beat("subscriber", clock.now(), START - 3_600_000)
@@ -218,7 +218,7 @@ def test_a_heartbeat_alone_is_no_change(ada: FlaskClient, store: Store, clock: F
 def test_time_alone_changes_the_colour_of_an_age(
     ada: FlaskClient, store: Store, clock: FakeClock, *, seconds: int, level: str
 ) -> None:
-    store.write([rig().heard(birth(interval=3600)), rig().heard(report(FULL))])
+    store.take([rig().heard(birth(interval=3600)), rig().heard(report(FULL))])
     clock.move(seconds - 0.5)
     store.beat("subscriber", clock.now(), START - 3_600_000)
     _, etag, before = ask(ada)
@@ -232,7 +232,7 @@ def test_time_alone_changes_the_colour_of_an_age(
 
 
 def test_time_alone_makes_a_node_silent_and_a_subscriber_away(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
-    store.write([rig().heard(birth(interval=1))])
+    store.take([rig().heard(birth(interval=1))])
     etag = ask(ada)[1]
     clock.move(2.9)
     assert ask(ada, etag)[0] == 304
@@ -244,7 +244,7 @@ def test_time_alone_makes_a_node_silent_and_a_subscriber_away(ada: FlaskClient, 
 
 
 def test_each_listing_has_its_own_etag(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth())])
+    store.take([rig().heard(birth())])
     etag = ask(ada)[1]
     assert ask(ada, etag, "/live?sort=name")[0] == 200
 
@@ -260,14 +260,14 @@ def test_a_restarted_dashboard_does_not_know_the_etags_of_the_one_before(
 def test_the_page_of_a_node_that_does_not_change_counts_its_age(
     ada: FlaskClient, store: Store, clock: FakeClock
 ) -> None:
-    store.write([rig().heard(birth()), rig().heard(report(FULL))])
+    store.take([rig().heard(birth()), rig().heard(report(FULL))])
     assert ">0 s</time>" in row(page(ada), "main/rig1")
     clock.move(7)
     assert ">7 s</time>" in row(page(ada), "main/rig1")
 
 
 def test_it_is_sent_zipped_to_who_takes_it(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth())])
+    store.take([rig().heard(birth())])
     zipped = ada.get("/live", headers={"Accept-Encoding": "gzip"})
     assert zipped.headers["Content-Encoding"] == "gzip"
     assert zipped.headers["Vary"] == "Accept-Encoding"
@@ -277,7 +277,7 @@ def test_it_is_sent_zipped_to_who_takes_it(ada: FlaskClient, store: Store) -> No
 
 def test_averages_are_over_the_time_that_is_kept(ada: FlaskClient, store: Store) -> None:
     old, recent = START - timedelta(hours=60) // timedelta(milliseconds=1), START - 3_600_000
-    store.write(
+    store.take(
         [
             rig().heard(birth()),
             rig().heard(report(sample(old, hashrate=9000), sent_at=START)),
@@ -289,10 +289,10 @@ def test_averages_are_over_the_time_that_is_kept(ada: FlaskClient, store: Store)
 
 
 def test_history_that_arrives_late_changes_the_average_alone(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth()), rig().heard(report(sample(hashrate=100)))])
+    store.take([rig().heard(birth()), rig().heard(report(sample(hashrate=100)))])
     assert "100 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
     latest = row(page(ada), "main/rig1")
-    store.write([rig().heard(report(sample(START - 3_600_000, hashrate=300)))])
+    store.take([rig().heard(report(sample(START - 3_600_000, hashrate=300)))])
     assert "200 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
     assert row(page(ada), "main/rig1") == latest
 
@@ -306,27 +306,27 @@ def test_a_removed_node_leaves_the_page(ada: FlaskClient, store: Store) -> None:
 
 def test_a_thousand_nodes_are_a_page(ada: FlaskClient, store: Store) -> None:
     rigs = [rig(f"rig{number}") for number in range(1000)]
-    store.write([each.heard(birth()) for each in rigs])
-    store.write([each.heard(report(FULL)) for each in rigs])
+    store.take([each.heard(birth()) for each in rigs])
+    store.take([each.heard(report(FULL)) for each in rigs])
     assert len(order(page(ada))) == 1000
 
 
 def test_a_birth_changes_what_the_row_says(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth(name="Old"))])
+    store.take([rig().heard(birth(name="Old"))])
     assert "Old" in row(page(ada), "main/rig1")
     renamed: Status = birth(2, name="New")
-    store.write([rig().heard(renamed)])
+    store.take([rig().heard(renamed)])
     assert "New" in row(page(ada), "main/rig1")
 
 
 def test_the_hashrate_is_compared_with_an_hour_ago(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth()), rig().heard(report(sample(START - 60 * MINUTE, hashrate=200), sample(START)))])
-    store.write([rig().heard(report(sample(START + 1, hashrate=150)))])
+    store.take([rig().heard(birth()), rig().heard(report(sample(START - 60 * MINUTE, hashrate=200), sample(START)))])
+    store.take([rig().heard(report(sample(START + 1, hashrate=150)))])
     assert "−25 % against an hour ago" in text(page(ada))  # noqa: RUF001
 
 
 def test_without_a_figure_of_an_hour_ago_nothing_is_compared(ada: FlaskClient, store: Store) -> None:
-    store.write([rig().heard(birth()), rig().heard(report(sample(hashrate=150)))])
+    store.take([rig().heard(birth()), rig().heard(report(sample(hashrate=150)))])
     html = page(ada)
     assert "against an hour ago" not in html
     assert text(between(html, "<h2>Open incidents</h2>", "</div>")) == "0 nothing to look at; nobody is told"
@@ -334,8 +334,8 @@ def test_without_a_figure_of_an_hour_ago_nothing_is_compared(ada: FlaskClient, s
 
 def test_each_row_has_its_last_day(ada: FlaskClient, store: Store) -> None:
     for name in ("a", "b"):
-        store.write([rig(name).heard(birth()), rig(name).heard(report(sample(hashrate=100)))])
-    store.write([rig("new").heard(birth())])
+        store.take([rig(name).heard(birth()), rig(name).heard(report(sample(hashrate=100)))])
+    store.take([rig("new").heard(birth())])
     html = page(ada)
     assert html.count('class="spark"') == 2
     assert "<svg" in row(html, "main/a")
@@ -344,7 +344,7 @@ def test_each_row_has_its_last_day(ada: FlaskClient, store: Store) -> None:
 
 def test_it_narrows_by_site_host_and_tag(ada: FlaskClient, store: Store) -> None:
     tagged = msgspec.structs.replace(birth(host="tower"), tags=("old",))
-    store.write([rig("a").heard(tagged), rig("b").heard(birth(host="shed")), rig("c", "attic").heard(birth())])
+    store.take([rig("a").heard(tagged), rig("b").heard(birth(host="shed")), rig("c", "attic").heard(birth())])
     assert order(page(ada, "/?host=tower")) == ["a"]
     assert order(page(ada, "/?tag=old&site=main")) == ["a"]
     html = page(ada, "/?site=main&status=online")

@@ -21,7 +21,7 @@ def names(snapshots: Snapshots, now: int) -> list[str]:
 
 def test_who_polls_is_told_of_a_change_after_a_pause(snapshots: Snapshots, store: Store) -> None:
     assert names(snapshots, START) == []
-    store.write([rig("rig1").heard(birth())])
+    store.take([rig("rig1").heard(birth())])
     assert names(snapshots, START + 1) == []
     assert names(snapshots, START + PAUSE - 1) == []
     assert names(snapshots, START + PAUSE) == ["rig1"]
@@ -29,20 +29,20 @@ def test_who_polls_is_told_of_a_change_after_a_pause(snapshots: Snapshots, store
 
 def test_who_opens_a_page_sees_what_there_is_and_so_does_everybody_after(snapshots: Snapshots, store: Store) -> None:
     assert names(snapshots, START) == []
-    store.write([rig("rig1").heard(birth())])
+    store.take([rig("rig1").heard(birth())])
     assert len(snapshots.at(START + 1).fleet.views) == 1
     assert names(snapshots, START + 2) == ["rig1"]
 
 
 def test_who_waited_for_another_reading_takes_that_one(snapshots: Snapshots, store: Store) -> None:
     read = snapshots.at(START + 20)
-    store.write([rig("rig1").heard(birth())])
+    store.take([rig("rig1").heard(birth())])
     assert snapshots.lately(START + 10) is read
 
 
 def test_a_clock_that_is_set_back_leaves_nobody_with_old_news(snapshots: Snapshots, store: Store) -> None:
     assert names(snapshots, START) == []
-    store.write([rig("rig1").heard(birth())])
+    store.take([rig("rig1").heard(birth())])
     assert names(snapshots, START - 60_000) == ["rig1"]
 
 

@@ -18,7 +18,7 @@ SEVERAL = "836.00 MH/s ethash · 24.10 kH/s rx/0"
 def there(store: Store, name: str, rate: float, algorithm: str | None, *, site: str = "main") -> None:
     """A node that mines since more than an hour."""
     made, latest = rig(name, site), Sample(n=START, at=START, hashrate=rate, algorithm=algorithm)
-    store.write([made.heard(birth()), made.heard(report(sample(START - 60 * MINUTE, hashrate=rate), latest))])
+    store.take([made.heard(birth()), made.heard(report(sample(START - 60 * MINUTE, hashrate=rate), latest))])
 
 
 def two_algorithms(store: Store) -> None:
@@ -49,7 +49,7 @@ def test_where_one_algorithm_is_mined_or_none_is_told_the_total_is_one_figure(ad
 def test_a_node_that_mines_two_at_a_time_has_two_totals(ada: FlaskClient, store: Store) -> None:
     both = {"ethash": AlgorithmFigures(836e6), "rx/0": AlgorithmFigures(24.1e3)}
     latest = Sample(n=START, at=START, hashrate=836e6, algorithm="ethash", algorithms=both)
-    store.write([rig().heard(birth()), rig().heard(report(latest))])
+    store.take([rig().heard(birth()), rig().heard(report(latest))])
     assert total(page(ada)) == f"{SEVERAL} from 1 of 1 nodes"
 
 

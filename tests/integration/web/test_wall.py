@@ -19,7 +19,7 @@ def titles(html: str, group: str) -> list[str]:
 def there(store: Store, name: str, site: str = "main", **figures: object) -> None:
     made = rig(name, site)
     reported = Sample(n=START, at=START, hashrate=1000, errors={"miner": "away"} if figures else {})
-    store.write([made.heard(birth()), made.heard(report(reported))])
+    store.take([made.heard(birth()), made.heard(report(reported))])
 
 
 def test_without_a_node_it_tells_the_next_step(ada: FlaskClient) -> None:
@@ -44,7 +44,7 @@ def test_what_is_wrong_comes_first_with_its_reason_and_its_age(
     there(store, "sick", errors=True)
     there(store, "gone")
     there(store, "off")
-    store.write([rig("gone").heard(will()), rig("off").heard(goodbye())])
+    store.take([rig("gone").heard(will()), rig("off").heard(goodbye())])
     clock.move(5)
     html = page(ada, "/wall")
     assert titles(html, "trouble") == ["gone", "sick"]
@@ -60,7 +60,7 @@ def test_sites_are_shown_where_there_are_several_and_one_can_be_chosen(ada: Flas
     there(store, "a", "attic")
     there(store, "b", "attic")
     there(store, "c", "cellar")
-    store.write([rig("c", "cellar").heard(will())])
+    store.take([rig("c", "cellar").heard(will())])
     html = page(ada, "/wall")
     assert titles(html, "sites") == ["attic", "cellar"]
     assert "0 of 1 up" in text(html)
@@ -72,8 +72,8 @@ def test_sites_are_shown_where_there_are_several_and_one_can_be_chosen(ada: Flas
 
 def test_of_a_large_fleet_only_what_is_wrong_and_the_sites_are_shown(ada: FlaskClient, store: Store) -> None:
     rigs = [rig(f"rig{number}", f"site{number % 3}") for number in range(200)]
-    store.write([each.heard(birth()) for each in rigs])
-    store.write([each.heard(will()) for each in rigs[:30]])
+    store.take([each.heard(birth()) for each in rigs])
+    store.take([each.heard(will()) for each in rigs[:30]])
     html = page(ada, "/wall")
     assert len(titles(html, "trouble")) == 18
     assert "and 12 more" in html
@@ -85,12 +85,12 @@ def test_it_is_sent_once_per_change(ada: FlaskClient, store: Store) -> None:
     there(store, "a")
     etag = ask(ada, path="/wall/live")[1]
     assert ask(ada, etag, "/wall/live")[0] == 304
-    store.write([rig("a").heard(will())])
+    store.take([rig("a").heard(will())])
     assert "lost" in ask(ada, etag, "/wall/live")[2]
 
 
 def test_without_a_subscriber_it_says_that_nothing_is_known(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
-    store.write([rig("a").heard(birth()), rig("a").heard(report(sample(hashrate=1)))])
+    store.take([rig("a").heard(birth()), rig("a").heard(report(sample(hashrate=1)))])
     clock.move(11)
     html = page(ada, "/wall")
     assert "Status unknown" in html

@@ -28,7 +28,7 @@ def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
     driver.hear(birth())
     driver.hear(will())
     assert open_rules(driver) == [Rule.LOST]
-    driver.store.change(lambda work: nodes.retire(work, RIG.id, START))
+    driver.store.change(lambda tx: nodes.retire(tx, RIG.id, START))
     driver.tick(1)
     assert open_rules(driver) == []
     (incident,) = every_incident(driver.store)
@@ -41,17 +41,17 @@ def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
 
 def test_a_message_calls_the_node_by_the_name_given_here(driver: Driver) -> None:
     driver.hear(birth(name="Own"))
-    driver.store.change(lambda work: nodes.rename(work, RIG.id, "The loud one"))
+    driver.store.change(lambda tx: nodes.rename(tx, RIG.id, "The loud one"))
     driver.tick(1)
     driver.hear(will())
-    (notification,) = driver.store.look(lambda work: work.rows("SELECT title, body FROM notification"))
+    (notification,) = driver.store.look(lambda tx: tx.rows("SELECT title, body FROM notification"))
     assert "The loud one" in " ".join(notification)
 
 
 def test_a_node_that_was_moved_is_not_missed_at_the_old_place(driver: Driver) -> None:
     driver.hear(birth())
     driver.hear(report(sample(START, peers=20)))
-    driver.store.change(lambda work: nodes.move(work, RIG.id, "cellar", START))
+    driver.store.change(lambda tx: nodes.move(tx, RIG.id, "cellar", START))
     for _ in range(5):
         driver.tick(60)
     assert open_rules(driver) == []

@@ -122,7 +122,7 @@ def test_a_batch_that_is_not_committed_leaves_no_incident(driver: Driver) -> Non
         raise RuntimeError("the power went")
 
     with pytest.raises(RuntimeError):
-        driver.store.write([RIG.heard(will())], fail)
+        driver.store.take([RIG.heard(will())], fail)
     assert driver.store.look(alerts.live) == []
     assert driver.tick() == []
 
@@ -237,11 +237,11 @@ async def test_one_that_was_replaced_marks_no_message(driver: Driver, open_anoth
     for _ in range(8):
         second.tick(1)
     assert not await delivery_log.is_ours()
-    before = driver.store.look(lambda work: work.rows("SELECT * FROM notification"))
+    before = driver.store.look(lambda tx: tx.rows("SELECT * FROM notification"))
     await delivery_log.failed(notifications, "no")
     await delivery_log.again(notifications, START, "no")
     await delivery_log.sent(notifications, 0.1)
-    assert driver.store.look(lambda work: work.rows("SELECT * FROM notification")) == before
+    assert driver.store.look(lambda tx: tx.rows("SELECT * FROM notification")) == before
     await StoredDeliveryLog(worker, second.alert_driver, clock=second.clock).sent(notifications, 0.1)
     assert driver.store.look(outbox.left) == []
     await worker.close()
@@ -283,7 +283,7 @@ def _held_by_an_older_version(store: Store) -> Iterator[None]:
 def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_another: OpenStore) -> None:
     silence = Silence(0, SilenceKind.SILENCE, Matcher(site="garage"), START, START + 600_000, "ann", "fans", START)
     people = open_another()
-    people.change(lambda work: silences.add(work, silence))
+    people.change(lambda tx: silences.add(tx, silence))
     driver.tick()
     driver.hear(birth())
     assert driver.hear(will()) == []
@@ -295,7 +295,7 @@ def test_an_acknowledgement_made_elsewhere_stops_the_reminders(driver: Driver, o
     driver.hear(will())
     (incident,) = driver.store.look(alerts.live)
     ack = Acknowledged(START, "ann", "on my way")
-    assert open_another().change(lambda work: alerts.acknowledge(work, [incident.id], ack)) == 1
+    assert open_another().change(lambda tx: alerts.acknowledge(tx, [incident.id], ack)) == 1
     assert driver.tick(7200) == []
     (known,) = driver.store.look(alerts.live)
     assert known.acknowledged == ack
@@ -307,13 +307,13 @@ def test_the_usual_hashrate_comes_from_the_stored_hours(store: Store, driver: Dr
     hour = 3_600_000
     for back in range(6, 0, -1):
         at = START - back * hour
-        store.write([RIG.heard(report(sample(at, hashrate=40e6 + back), sent_at=at), at)])
-    baseline = store.look(lambda work: alerts.baseline(work, START))
+        store.take([RIG.heard(report(sample(at, hashrate=40e6 + back), sent_at=at), at)])
+    baseline = store.look(lambda tx: alerts.baseline(tx, START))
     assert baseline[RIG.id] == pytest.approx(40e6, rel=1e-3)
     # Hours of another machine that had the name do not count, nor the one in which it got it.
     for hours_ago, known in ((3.9, True), (2.9, False)):
         machines = {RIG.id: START - round(hours_ago * 3_600_000)}
-        found = store.look(lambda work, machines=machines: alerts.baseline(work, START, machines))  # type: ignore[misc]
+        found = store.look(lambda tx, machines=machines: alerts.baseline(tx, START, machines))  # type: ignore[misc]
         assert (RIG.id in found) is known
 
 
@@ -330,7 +330,7 @@ def test_trails_survive_a_restart(driver: Driver, store: Store) -> None:
     driver.hear(birth())
     now = driver.clock.now()
     driver.alert_driver.write(store, [RIG.heard(report(sample(now, peers=5), sent_at=now), now)])
-    begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
+    begin, _ = store.look(lambda tx: alerts.start(tx, now, 600_000))
     assert begin.histories[RIG.id].at == now
 
 
@@ -342,7 +342,7 @@ def test_the_trail_of_a_node_that_reports_every_second_is_saved_every_ten(driver
         now = first + seconds * 1000
         driver.clock.set_wall(now)
         driver.alert_driver.write(store, [RIG.heard(report(sample(now, hashrate=seconds), sent_at=now), now)])
-        begin, _ = store.look(lambda work: alerts.start(work, now, 600_000))
+        begin, _ = store.look(lambda tx: alerts.start(tx, now, 600_000))
         return (begin.histories[RIG.id].at - first) // 1000
 
     assert [saved_after(seconds) for seconds in (1, 2, 10, 11, 20, 21, 60)] == [1, 1, 1, 11, 11, 21, 60]
@@ -353,7 +353,7 @@ def test_what_another_version_remembered_of_a_node_does_not_keep_the_alerts_from
 ) -> None:
     driver.hear(birth())
     driver.hear(report(sample(START, hashrate=1.0)))
-    driver.store.change(lambda work: work.run('UPDATE trail SET detail = \'{"at": "yesterday"}\''))
+    driver.store.change(lambda tx: tx.run('UPDATE trail SET detail = \'{"at": "yesterday"}\''))
     driver.alert_driver.release(driver.store)
     after = drive(driver.store)
     after.tick()

@@ -19,7 +19,7 @@ from rigwatch.settings.alerts import AlertSettings, ChannelSettings, HeartbeatSe
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
 from store import Store, alerts, open_store, outbox
-from store.work import Row
+from store.transaction import Row
 from subscriber.notify.channels import channels_of
 from subscriber.service import subscribe
 from tests.alerting import every_incident, story
@@ -54,7 +54,7 @@ def about_the_node(store: Store) -> int:
 def progress(store: Store, incident: int) -> list[Row]:
     """What became of the messages about it."""
     sql = "SELECT channel, kind, state, created_at, sent_at, attempts, error FROM notification WHERE incident_id = ?"
-    return store.look(lambda work: work.rows(f"{sql} ORDER BY id", (incident,)))
+    return store.look(lambda tx: tx.rows(f"{sql} ORDER BY id", (incident,)))
 
 
 async def test_a_will_becomes_a_message_with_its_evidence(home: Home, mosquitto: Mosquitto) -> None:
@@ -212,7 +212,7 @@ async def test_what_was_unsent_in_a_restored_copy_says_how_old_it_is_or_is_given
             notification = Notification(
                 channel.key, NotificationKind.FIRST, Severity.CRITICAL, f"message {number}", "body", (number,)
             )
-            local.change(lambda work, n=number, at=now - age, x=notification: outbox.add(work, [x], n, at))  # type: ignore[misc]
+            local.change(lambda tx, n=number, at=now - age, x=notification: outbox.add(tx, [x], n, at))  # type: ignore[misc]
         async with subscribing(home, wanted):
             await eventually_async(lambda: len(hook.deliveries) == 2, what="what is young enough")
             await eventually_async(lambda: progress(local, 1)[0][2] == "failed", what="the rest is marked")

@@ -152,13 +152,13 @@ async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosqui
             acknowledged = await eventually_async(lambda: local.look(alerts.acknowledged), what="the ack is stored")
             api.press(silence["callback_data"])
             (muted,) = await eventually_async(
-                lambda: local.look(lambda work: silences.running(work, 0)), what="the mute is stored"
+                lambda: local.look(lambda tx: silences.running(tx, 0)), what="the mute is stored"
             )
     assert message["chat_id"] == CHAT
     assert message["text"].startswith("CRITICAL: garage/rig1 lost")
     assert "parse_mode" not in message
     assert [each.by for each in acknowledged.values()] == ["ann (Telegram)"]
-    entries = local.look(lambda work: audit.page(work, audit.AuditFilter(), 9))
+    entries = local.look(lambda tx: audit.page(tx, audit.AuditFilter(), 9))
     assert [(each.who, each.action) for each in entries] == [
         ("ann (Telegram)", "silence.add"), ("ann (Telegram)", "incident.acknowledge")
     ]  # fmt: skip
@@ -221,7 +221,7 @@ async def test_a_second_press_says_that_it_is_known_already(home: Home, mosquitt
         "acknowledged", "acknowledged already, by ann (Telegram)", "muted for 2 h", "muted already",
         "no such incident", "no such incident", "no such incident",
     ]  # fmt: skip
-    assert len(local.look(lambda work: audit.page(work, audit.AuditFilter(), 9))) == 2
+    assert len(local.look(lambda tx: audit.page(tx, audit.AuditFilter(), 9))) == 2
 
 
 async def test_one_who_has_blocked_the_bot_keeps_nobody_else_from_being_told(

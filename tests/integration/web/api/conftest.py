@@ -18,7 +18,7 @@ from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings import ServerSettings
 from store import Store, alerts, open_store, tokens
-from store.work import Transaction
+from store.transaction import Transaction
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, report, rig, will
 from web.app import create_app
@@ -65,7 +65,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def new_token(store: Store, role: UserRole) -> str:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda work: tokens.add(work, role.value, role, hashed, now=START, expires_at=None))
+    store.change(lambda tx: tokens.add(tx, role.value, role, hashed, now=START, expires_at=None))
     return token
 
 
@@ -79,10 +79,10 @@ def fill(store: Store) -> None:
     """rig1 (10 samples, a minute apart, two cards) and rig2 report; rig3 of another site is lost."""
     rigs = [rig("rig1"), rig("rig2"), rig("rig3", "garage")]
     for each in rigs:
-        store.write([each.heard(birth(host="host1"), START - 20 * MINUTE)])
+        store.take([each.heard(birth(host="host1"), START - 20 * MINUTE)])
         samples = [_sample(START - back * MINUTE) for back in range(10, 0, -1)]
-        store.write([each.heard(report(*samples, sent_at=START - 1), START - 1)])
-    store.write([rigs[2].heard(will(), START)])
+        store.take([each.heard(report(*samples, sent_at=START - 1), START - 1)])
+    store.take([rigs[2].heard(will(), START)])
     store.change(_begin)
 
 
@@ -99,12 +99,12 @@ def incident(number: int, since: int = START) -> Incident:
     )
 
 
-def _begin(work: Transaction) -> None:
+def _begin(tx: Transaction) -> None:
     decisions = (
         Decision(1, START, "noticed", "its connection broke"),
         Decision(1, START + 1, "firing", "held for 2 s"),
     )
-    alerts.save(work, StepResult(incidents=(incident(1),), decisions=decisions), 1)
+    alerts.save(tx, StepResult(incidents=(incident(1),), decisions=decisions), 1)
 
 
 def _sample(at: int) -> Sample:

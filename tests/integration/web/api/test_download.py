@@ -25,10 +25,10 @@ def download(port: int) -> tuple[http.client.HTTPResponse, bytes]:
 
 
 async def test_it_comes_in_pieces_and_whole_as_often_as_asked(home: Home, store: Store) -> None:
-    store.write([rig("rig1").heard(birth(), START - SAMPLES * 1000)])
+    store.take([rig("rig1").heard(birth(), START - SAMPLES * 1000)])
     samples = [sample(START - back * 1000, hashrate=1) for back in range(SAMPLES, 0, -1)]
     for first in range(0, SAMPLES, 500):
-        store.write([rig("rig1").heard(report(*samples[first : first + 500]))])
+        store.take([rig("rig1").heard(report(*samples[first : first + 500]))])
     port = free_port()
     async with serving(home, WebSettings(port=port)):
         for _ in range(4):

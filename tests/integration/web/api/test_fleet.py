@@ -39,7 +39,7 @@ def test_totals_are_of_whole_minutes_within_the_span(api: Api) -> None:
 
 
 def test_averages_are_of_the_span_and_in_pages(api: Api) -> None:
-    api.store.write([rig("rig1").heard(report(sample(START - 5000, hashrate=16e6, peers=14), sent_at=START), START)])
+    api.store.take([rig("rig1").heard(report(sample(START - 5000, hashrate=16e6, peers=14), sent_at=START), START)])
     first = api.viewer.get("/api/v1/averages?from=2025-10-09T08:10:00Z&limit=2").get_json()
     assert first["from_at"] == "2025-10-09T08:00:00.000Z"
     assert [each["node"] for each in first["averages"]] == ["rig3", "rig1"]

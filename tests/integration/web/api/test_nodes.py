@@ -44,7 +44,7 @@ def test_pages_of_nodes_hold_each_once_and_in_order(shared: Api) -> None:
 )
 def test_nodes_are_narrowed_by_everything_that_is_given(api: Api, query: str, found: list[str]) -> None:
     tagged = replace(birth(2, host="host1"), tags=("hot",))
-    api.store.write([rig("rig2").heard(tagged, START)])
+    api.store.take([rig("rig2").heard(tagged, START)])
     assert names(api.viewer.get(f"/api/v1/nodes?{query}")) == found
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_sent_twice_until_it_changes(api: Api, path: str) -> None:
     known = {"If-None-Match": first.headers["ETag"]}
     assert api.viewer.get(path, headers=known).status_code == 304
     at = START + MINUTE
-    api.store.write([rig("rig1").heard(report(sample(at, hashrate=6e6), sent_at=at), at)])
+    api.store.take([rig("rig1").heard(report(sample(at, hashrate=6e6), sent_at=at), at)])
     again = api.viewer.get(path, headers=known)
     assert again.status_code == 200
     assert again.headers["ETag"] != first.headers["ETag"]

@@ -51,7 +51,7 @@ class Slow:
 
 async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arrives_late(tmp_path: Path) -> None:
     store = open_store("sqlite:///rigwatch.db", Home(tmp_path))
-    store.write([rig("rig1").heard(birth())])
+    store.take([rig("rig1").heard(birth())])
     store.beat("subscriber", START, START - 1000)
     opened: list[Slow] = []
 
