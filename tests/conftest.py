@@ -4,6 +4,11 @@ import asyncio
 import inspect
 
 import pytest
+from hypothesis import settings
+
+# A busy machine makes one example slow, and says nothing about the code.
+settings.register_profile("rigwatch", deadline=None)
+settings.load_profile("rigwatch")
 
 # The order matters: pytest rewrites the assertions of a module only before anything else has imported it.
 pytest_plugins = ["tests.processes", "tests.chains", "tests.mosquitto", "tests.postgres"]

@@ -90,7 +90,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         runner.run(running.__aexit__(None, None, None))
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(strangers=st.lists(connects, max_size=4), clients=st.lists(packets, max_size=8))
 def test_made_up_bytes_do_no_harm(target: Target, strangers: list[bytes], clients: list[bytes]) -> None:
     target.runner.run(throw(target.house, target.login, strangers, clients))

@@ -206,7 +206,7 @@ def said(store: Store, who: Rig, now: Millis) -> Said:
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=EVENTS, more=EVENTS)
 def test_every_minute_is_what_was_said(
     store: Store,

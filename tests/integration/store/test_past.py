@@ -137,7 +137,7 @@ def test_what_is_forgotten_later_leaves_the_right_sums(store: Store) -> None:
     check(store)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=BATCHES, rows=st.lists(PAST, max_size=4), after=BATCHES)
 def test_the_sums_are_those_of_the_samples_whatever_comes_when(
     local: Store, *, before: list[list[Entry]], rows: list[list[tuple[int, int, int, int]]], after: list[list[Entry]]

@@ -89,7 +89,7 @@ def empty(store: Store) -> None:
         tx.run("UPDATE mark SET value = 0")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=BATCHES, more=BATCHES)
 def test_the_sums_are_those_of_the_samples(store: Store, batches: list[list[Entry]], more: list[list[Entry]]) -> None:
     empty(store)

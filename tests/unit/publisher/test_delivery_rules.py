@@ -85,5 +85,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert not self.kept, "everything was delivered"
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestAnyOrder = AnyOrder.TestCase

@@ -117,7 +117,7 @@ def nodes(draw: st.DrawFn) -> NodeFacts:
     st.integers(0, 7 * MINUTE),
     st.floats(0, 1, exclude_max=True),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_looks_different_until_the_next_change(
     many: list[NodeFacts], connected_ago: Millis, when: float
 ) -> None:

@@ -113,7 +113,6 @@ def _ask(
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
         max_examples=12,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

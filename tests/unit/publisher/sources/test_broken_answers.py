@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.sources import (
@@ -308,7 +308,6 @@ def test_what_json_has_no_number_for_is_refused(name: str, number: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 8))
 def test_bytes_may_be_changed_at_random(name: str, seed: int, count: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - a choice of bytes, not a secret
