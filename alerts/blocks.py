@@ -1,3 +1,4 @@
+# ruff: noqa: FBT001 - the shape of every rule
 """The rules about the chain: lag, standstill, fork, and who is alone in front; each against the fleet. Pure."""
 
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from alerts.rule import MINUTE, RulePolicy
 from alerts.words import duration
 
 
-def block_lag(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
+def block_lag(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     highest, sample = view.chain.highest, view.fresh
     if sample is None or sample.block is None or highest is None or view.chain.nodes < 2:
         return UNKNOWN
@@ -20,7 +21,7 @@ def block_lag(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckRes
     )
 
 
-def block_ahead(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def block_ahead(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     """Alone in front, and not because the others have not reported lately: what it had some minutes ago counts."""
     sample, chain, earlier = view.fresh, view.chain, view.history.earlier
     others = chain.others(view.facts)
@@ -37,7 +38,7 @@ def block_ahead(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckR
     return no(lambda: f"block {block}, others have {others}")
 
 
-def block_stalled(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def block_stalled(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:
     history, chain = view.history, view.chain
     if view.fresh is None or view.fresh.block is None or history.block_at is None or _says_nothing(chain):
         return UNKNOWN
@@ -54,7 +55,7 @@ def block_stalled(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckR
     return no(lambda: f"block {block}", check_at=history.block_at + timeout + 1 if waited <= timeout else None)
 
 
-def fork(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def fork(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     """Compared at the newest height that others have as well. Where one half of the hosts says this and one half that,
     both may be wrong, so both are named."""
     if view.fresh is None or not view.history.blocks:

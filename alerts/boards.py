@@ -1,3 +1,4 @@
+# ruff: noqa: FBT001 - the shape of every rule
 """The rules about hash boards of ASICs: a board that is gone, chips that are. Pure."""
 
 from alerts.check import UNKNOWN, CheckContext, CheckResult, no, yes
@@ -8,7 +9,7 @@ from rigwatch.texts import plain
 _NAMED = 8
 
 
-def board_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
+def board_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     """A miner that rests has all its boards idle, and misses none."""
     told = [board for board in _boards(view) if board.active is not None]
     if not told:
@@ -21,7 +22,7 @@ def board_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> Check
     return no(lambda: f"{len(told)} boards")
 
 
-def chips_missing(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def chips_missing(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     told = [board for board in _boards(view) if board.chips is not None and board.chips_expected and board.active]
     if not told:
         return UNKNOWN

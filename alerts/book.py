@@ -67,7 +67,7 @@ class Book:
             if (since, turned_at) != (incident.since, incident.turned_at):
                 self.save(replace(incident, since=since, turned_at=turned_at))
 
-    def begin(self, subject: Subject, rule: Rule, result: CheckResult, policy: RulePolicy, now: Millis) -> Incident:  # noqa: PLR0917
+    def begin(self, subject: Subject, rule: Rule, result: CheckResult, policy: RulePolicy, now: Millis) -> Incident:  # noqa: PLR0917 - what an incident is made of
         since = min(result.since if result.since is not None else now, now)
         changes, spells = self.recent.pop((subject, rule), _CALM)
         incident = Incident(

@@ -1,3 +1,4 @@
+# ruff: noqa: FBT001 - the shape of every rule
 """The rules about the machine: sources, cards, temperature, clock, outbox. Pure."""
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rigwatch.texts import plain
 _FIGURES = ("hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "cpu", "gpus", "uptime")
 
 
-def source_failing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
+def source_failing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     if view.fresh is None:
         return UNKNOWN
     errors = sorted(view.fresh.errors.items()) if view.fresh.errors else ()
@@ -28,7 +29,7 @@ def source_failing(view: CheckContext, _policy: RulePolicy, _open: bool) -> Chec
     return no("all sources answer") if _says_anything(view.fresh) else UNKNOWN
 
 
-def gpu_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def gpu_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     if view.fresh is None or view.fresh.gpus is None:
         return UNKNOWN
     here = {gpu.id for gpu in view.fresh.gpus}
@@ -50,7 +51,7 @@ def _most_together(cards: Sequence[CardHistory], missing: Sequence[CardHistory])
     return max((sum(card.first_at <= lost.last_at <= card.last_at for card in cards) for lost in missing), default=0)
 
 
-def hot(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def hot(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     hottest = _temperatures(view.fresh)
     if not hottest:
         return UNKNOWN
@@ -60,7 +61,7 @@ def hot(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  
     return no(lambda: _degrees(degrees, card))
 
 
-def cold(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def cold(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     """Only of a node that says it hashes: a machine that rests may be cold."""
     coldest = _temperatures(view.fresh)
     if view.fresh is None or not coldest or view.fresh.hashrate is None:
@@ -73,7 +74,7 @@ def cold(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult: 
     return no(lambda: _degrees(degrees, card))
 
 
-def clock_off(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def clock_off(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     if view.fresh is None or view.facts.clock_offset is None:
         return UNKNOWN
     offset = view.facts.clock_offset
@@ -83,7 +84,7 @@ def clock_off(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckRes
     )
 
 
-def samples_lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def samples_lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     if view.fresh is None:
         return UNKNOWN
     trouble = view.fresh.errors.get(OUTBOX)
@@ -94,7 +95,7 @@ def _says_anything(sample: Sample) -> bool:
     return any(getattr(sample, name) is not None for name in _FIGURES)
 
 
-def quota(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def quota(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     used = view.facts.today.on(view.now)
     if not used.refused:
         return no("what it sends is stored")

@@ -1,3 +1,4 @@
+# ruff: noqa: FBT001 - the shape of every rule
 """The rules about work: peers, hashrate, shares. Pure."""
 
 from collections.abc import Iterator
@@ -11,14 +12,14 @@ SHARES_LEAST = 20
 """Fewer shares than this say nothing about a rate."""
 
 
-def no_peers(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
+def no_peers(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     if view.fresh is None or view.fresh.peers is None:
         return UNKNOWN
     peers = view.fresh.peers
     return either(not peers, lambda: f"{peers} peers")
 
 
-def few_peers(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def few_peers(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     # Of none at all another rule speaks.
     if view.fresh is None or not view.fresh.peers:
         return UNKNOWN
@@ -26,14 +27,14 @@ def few_peers(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckRes
     return yes(f"{peers} peers, should be {policy.threshold:g}") if peers < least else no(lambda: f"{peers} peers")
 
 
-def no_hashrate(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def no_hashrate(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     if view.fresh is None or view.fresh.hashrate is None:
         return UNKNOWN
     rate = view.fresh.hashrate
     return either(not rate, lambda: hashrate(rate))
 
 
-def low_hashrate(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def low_hashrate(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     """Like with like: each algorithm with what the node usually makes of it."""
     known = [(rate / baseline, rate, baseline, name) for name, rate, baseline in _compared(view)]
     if not known:
@@ -61,7 +62,7 @@ def _compared(view: CheckContext) -> Iterator[tuple[str, float, float]]:
             yield name, rate, likely
 
 
-def hashrate_floor(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def hashrate_floor(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     if view.fresh is None or view.fresh.hashrate is None:
         return UNKNOWN
     rate, floor = view.fresh.hashrate, policy.clear if is_open else policy.threshold
@@ -70,7 +71,7 @@ def hashrate_floor(view: CheckContext, policy: RulePolicy, is_open: bool) -> Che
     return no(lambda: hashrate(rate))
 
 
-def no_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def no_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     """Against its own rhythm, as far as that is known: see `rhythm`."""
     history, share_at = view.history, view.history.share_at
     if view.fresh is None or view.fresh.accepted is None or share_at is None:
@@ -86,7 +87,7 @@ def no_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckRes
     return no(lambda: f"last accepted share {duration(waited)} ago", check_at=share_at + timeout + 1)
 
 
-def rejected_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:  # noqa: FBT001
+def rejected_shares(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:
     if view.fresh is None or len(view.history.shares) < 2:
         return UNKNOWN
     first, last = view.history.shares[0], view.history.shares[-1]

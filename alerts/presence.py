@@ -1,3 +1,4 @@
+# ruff: noqa: FBT001 - the shape of every rule
 """The rules about being there: lost, silent, said goodbye. Pure."""
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ BROKER_NOTICED = 25 * SECOND
 incident; a node that reports every few seconds must not be blamed for it before."""
 
 
-def lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001 - the shape of every rule
+def lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     facts = view.facts
     if facts.state is None or is_broker_down(view.server, view.now):
         return UNKNOWN
@@ -45,7 +46,7 @@ def lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  
     return yes(f"{facts.reason or 'its connection broke'}{_last_report(view, came_at)}", came_at)
 
 
-def silent(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def silent(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:
     facts = view.facts
     if facts.state is not NodeState.ONLINE or is_broker_down(view.server, view.now):
         return moot(_state(facts.state)()) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
@@ -61,7 +62,7 @@ def silent(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult: 
     return no("it reports", check_at=due + 1)
 
 
-def offline(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def offline(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     facts = view.facts
     if facts.state is None or view.status is NodeStatus.UNKNOWN:
         return UNKNOWN
@@ -75,7 +76,7 @@ def offline(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult
     return yes(f"it said goodbye{why}, and nobody announced maintenance", facts.state_at)
 
 
-def two_publishers(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:  # noqa: FBT001
+def two_publishers(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
     facts = view.facts
     if facts.contested_at is None or not is_contested(facts, view.now):
         return no("one publisher uses its key")

@@ -193,6 +193,6 @@ def _fetch(folder: Path) -> bool:
     with contextlib.suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):
         subprocess.run(["apt-get", "download", *_PACKAGES], cwd=folder, check=True, capture_output=True, timeout=120)  # noqa: S607 - of the machine's PATH
         for package in folder.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", str(package), str(folder)], check=True, timeout=60)  # noqa: S607
+            subprocess.run(["dpkg", "-x", str(package), str(folder)], check=True, timeout=60)  # noqa: S607 - of the machine's PATH
         return True
     return False

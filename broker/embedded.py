@@ -259,7 +259,7 @@ class EmbeddedBroker(Broker):
 
     # What amqtt and its plugins call
 
-    def fire(self, event: BrokerEvents, **details: Any) -> None:  # noqa: ANN401
+    def fire(self, event: BrokerEvents, **details: Any) -> None:  # noqa: ANN401 - whatever belongs to the event
         """Tells plugins, if any wants to know: amqtt makes a task for each."""
         if self._heard.get(event):
             task = self._loop.create_task(self.plugins_manager.fire_event(event, **details))
@@ -268,7 +268,7 @@ class EmbeddedBroker(Broker):
 
     @cached_property
     def _heard(self) -> dict[str, list[Any]]:
-        return self.plugins_manager._event_plugin_callbacks  # noqa: SLF001
+        return self.plugins_manager._event_plugin_callbacks  # noqa: SLF001 - amqtt has no public way to ask
 
     @cached_property
     def _events(self) -> set[Any]:

@@ -139,7 +139,7 @@ class Hub:
     def knock(self, connection: Connection, connect: Connect) -> None:
         try:
             verdict = self.access.check(connect)
-        except Exception as exc:  # noqa: BLE001
+        except Exception as exc:  # noqa: BLE001 - named just below
             # The boundary behind which accounts and keys are read: whatever fails there refuses, and is logged.
             verdict = self._failed(exc)
         if verdict is not None:
@@ -154,7 +154,7 @@ class Hub:
             await self.clock.sleep(1.0)
         try:
             verdict = await self.access.check_slowly(connect)
-        except Exception as exc:  # noqa: BLE001
+        except Exception as exc:  # noqa: BLE001 - named just below
             # As in `knock`.
             verdict = self._failed(exc)
         self._settle(connection, connect, verdict)

@@ -81,7 +81,7 @@ class ClientSession(Session):
         self.left_at = 0.0
         """Monotonic seconds at which the client went."""
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - amqtt's containers have no common type
         """Makes one of amqtt's containers when something asks for it for the first time."""
         if name == "transitions":
             made: Any = _States(self)

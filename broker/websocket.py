@@ -145,7 +145,7 @@ class WebSocket(asyncio.Protocol):
             self._allowance.spend(len(events), len(part))
             for event in events:
                 self._handle(event)
-        except Exception as exc:  # noqa: BLE001
+        except Exception as exc:  # noqa: BLE001 - named just below
             # The door of the library: whatever fails in there is the fault of bytes that it did not expect.
             self._connection.hang_up(f"protocol: WebSocket: {type(exc).__name__}")
             return

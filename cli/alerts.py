@@ -31,7 +31,7 @@ app.add_typer(rules, name="rules")
 @app.command("test-alert")
 def send_test(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a channel.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a channel.")] = False,
 ) -> None:
     """Send a test message through every channel; exits 0 when all worked, else 1."""
     from subscriber.notify.channels import channels_of

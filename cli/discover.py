@@ -24,10 +24,10 @@ _NAME_MAX = 48
 def discover(  # noqa: PLR0917 - each option is one
     context: typer.Context,
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="As in 192.168.1.0/24.")],
-    add: Annotated[bool, typer.Option("--add", help="Make a node of each that is new, in publisher.toml.")] = False,  # noqa: FBT002
+    add: Annotated[bool, typer.Option("--add", help="Make a node of each that is new, in publisher.toml.")] = False,
     site: Annotated[str, typer.Option(help="Where they stand.")] = "main",
     prefix: Annotated[str, typer.Option(help="What each node's name begins with.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a list of what was found.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of what was found.")] = False,
 ) -> None:
     """List the miners of a network: ASICs and Bitaxes of every make, by address.
 

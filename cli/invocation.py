@@ -127,8 +127,8 @@ def _globals(
     home: Annotated[
         str | None, typer.Option(help="Directory of settings, keys and data [default: $RIGWATCH_HOME, else user data].")
     ] = None,
-    debug: Debug = False,  # noqa: FBT002 - typer's way to declare a flag
-    _version: Version = False,  # noqa: FBT002
+    debug: Debug = False,
+    _version: Version = False,
 ) -> None:
     """Watches mining nodes over MQTT."""
     _asked.debug, _asked.command = debug, context.invoked_subcommand or ""

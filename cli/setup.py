@@ -70,7 +70,7 @@ class FirstLogin:
 @app.command()
 def init(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print url, user and password as one JSON object.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print url, user and password as one JSON object.")] = False,
 ) -> None:
     """Make settings and fresh secrets.
 

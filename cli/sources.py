@@ -24,8 +24,8 @@ _WIDTH = 14
 @app.command()
 def sources(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a list of what each source gives.")] = False,  # noqa: FBT002
-    write: Annotated[bool, typer.Option("--write", help="Add what else answers here to publisher.toml.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of what each source gives.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Add what else answers here to publisher.toml.")] = False,
 ) -> None:
     """Read every source of publisher.toml once, and look for what else answers on this machine.
 

@@ -49,7 +49,7 @@ def _walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:  #
     yield (*words, *required, *_ONE_OF.get(words, ()))
 
 
-def _given(parameter: Any) -> tuple[str, ...]:  # noqa: ANN401
+def _given(parameter: Any) -> tuple[str, ...]:  # noqa: ANN401 - a library's, without types
     option = next((name for name in parameter.opts if name.startswith("--")), "")
     value = _FITTING.get(option or parameter.name, "x")
     return (option, value) if option else (value,)

@@ -1,3 +1,4 @@
+# ruff: noqa: N802, ANN401 - the driver's own names, and ctypes' own types
 """A driver and cards that a test makes up: the functions and errors of `pynvml`, over what a real card answered."""
 
 import copy
@@ -53,55 +54,55 @@ class FakeDriver:
         """What another driver in the place of this one looks like to those who had it open."""
         self.open = 0
 
-    def nvmlInit(self) -> None:  # noqa: N802
+    def nvmlInit(self) -> None:
         self._check(self.refuses)
         self.started += not self.open
         self.open += 1
 
-    def nvmlShutdown(self) -> None:  # noqa: N802
+    def nvmlShutdown(self) -> None:
         self._check(None if self.open else pynvml.NVML_ERROR_UNINITIALIZED)
         self.open -= 1
 
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+    def nvmlDeviceGetCount(self) -> int:
         return len(self.cards)
 
-    def nvmlDeviceGetHandleByIndex(self, index: int, /) -> object:  # noqa: N802
+    def nvmlDeviceGetHandleByIndex(self, index: int, /) -> object:
         self._check(self.cards[index]["lost"])
         return SimpleNamespace(card=self.cards[index], session=self.started)
 
-    def nvmlDeviceGetUUID(self, handle: Any, /) -> str:  # noqa: ANN401, N802
+    def nvmlDeviceGetUUID(self, handle: Any, /) -> str:
         return str(self._answer(handle, "uuid"))
 
-    def nvmlDeviceGetName(self, handle: Any, /) -> str:  # noqa: ANN401, N802
+    def nvmlDeviceGetName(self, handle: Any, /) -> str:
         return str(self._answer(handle, "name"))
 
-    def nvmlDeviceGetPciInfo(self, handle: Any, /) -> Any:  # noqa: ANN401, N802
+    def nvmlDeviceGetPciInfo(self, handle: Any, /) -> Any:
         return SimpleNamespace(**self._answer(handle, "pci"))
 
-    def nvmlDeviceGetTemperature(self, handle: Any, sensor: int, /) -> int:  # noqa: ANN401, N802
+    def nvmlDeviceGetTemperature(self, handle: Any, sensor: int, /) -> int:
         assert sensor == pynvml.NVML_TEMPERATURE_GPU
         return int(self._answer(handle, "temperature"))
 
-    def nvmlDeviceGetTemperatureV(self, handle: Any, sensor: int, /) -> int:  # noqa: ANN401, N802
+    def nvmlDeviceGetTemperatureV(self, handle: Any, sensor: int, /) -> int:
         self._check(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND if self._old else None)
         assert sensor == pynvml.NVML_TEMPERATURE_GPU
         return int(self._answer(handle, "temperature_v"))
 
-    def nvmlDeviceGetFieldValues(self, handle: Any, fields: Sequence[int], /) -> Any:  # noqa: ANN401, N802
+    def nvmlDeviceGetFieldValues(self, handle: Any, fields: Sequence[int], /) -> Any:
         assert fields == [pynvml.NVML_FI_DEV_MEMORY_TEMP]
         answer = self._answer(handle, "memory_temperature")
         return [SimpleNamespace(nvmlReturn=answer["nvmlReturn"], value=SimpleNamespace(uiVal=answer["uiVal"]))]
 
-    def nvmlDeviceGetPowerUsage(self, handle: Any, /) -> int:  # noqa: ANN401, N802
+    def nvmlDeviceGetPowerUsage(self, handle: Any, /) -> int:
         return int(self._answer(handle, "power_mw"))
 
-    def nvmlDeviceGetFanSpeed(self, handle: Any, /) -> int:  # noqa: ANN401, N802
+    def nvmlDeviceGetFanSpeed(self, handle: Any, /) -> int:
         return int(self._answer(handle, "fan"))
 
-    def nvmlDeviceGetUtilizationRates(self, handle: Any, /) -> Any:  # noqa: ANN401, N802
+    def nvmlDeviceGetUtilizationRates(self, handle: Any, /) -> Any:
         return SimpleNamespace(**self._answer(handle, "utilization"))
 
-    def _answer(self, handle: Any, name: str) -> Any:  # noqa: ANN401
+    def _answer(self, handle: Any, name: str) -> Any:
         stale = not self.open or handle.session != self.started
         self._check(pynvml.NVML_ERROR_UNINITIALIZED if stale else handle.card["lost"])
         answer = handle.card[name]

@@ -135,7 +135,7 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         peers=units.count(peers),
         peers_level=peers_level(peers, colours).value if each.counted else "",
         block=units.count(block),
-        behind=f"−{each.lag:,}" if each.lag else "",  # noqa: RUF001 - a minus as wide as a figure
+        behind=f"−{each.lag:,}" if each.lag else "",
         block_level=lag_level(each.lag, colours).value,
         syncing=bool(sample and sample.syncing),
         temperature=units.temperature(sample.temperature if sample else None),

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from rigwatch.clock import Millis
 
-UNKNOWN: Final = "–"  # noqa: RUF001 - a dash, set as typographers do
+UNKNOWN: Final = "–"
 """What stands where a figure is not known; never 0, which is a measured value."""
 
 _HASHRATE_UNITS: Final = ("H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s", "EH/s", "ZH/s")
@@ -73,7 +73,7 @@ def change(now: float | None, mean: float | None) -> str:
     rounded = round(per_cent)
     if rounded == 0:
         return "±0 %"
-    return f"+{rounded} %" if rounded > 0 else f"−{-rounded} %"  # noqa: RUF001 - a minus as wide as the plus
+    return f"+{rounded} %" if rounded > 0 else f"−{-rounded} %"
 
 
 def age(span: Millis | None) -> str:

@@ -36,13 +36,13 @@ def import_legacy(  # noqa: PLR0917 - typer hands options over by position
         typer.Option(metavar="TOKEN", help="On a rig: join token, a file that holds some, or '-' for standard input."),
     ] = None,
     site: Annotated[str, typer.Option(help="Where the old nodes stand.")] = "main",
-    use_encryption_key: Annotated[  # noqa: FBT002 - typer's way to declare a flag
+    use_encryption_key: Annotated[
         bool,
         typer.Option(
             "--use-encryption-key", help="Make the old EncryptionKey the passphrase: whoever knows it is let in."
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
 ) -> None:
     """Take over a wtc-miner-monitor installation.
 

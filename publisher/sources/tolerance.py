@@ -124,7 +124,7 @@ def _struct(value: Any, spec: inspect.StructType, path: str, note: Callable[[str
     return spec.cls(**found)
 
 
-def _list(value: Any, spec: inspect.ListType, path: str, note: Callable[[str], None]) -> list[Any]:  # noqa: ANN401
+def _list(value: Any, spec: inspect.ListType, path: str, note: Callable[[str], None]) -> list[Any]:  # noqa: ANN401 - JSON
     """A text may hold a list, and one thing may stand for a list of one."""
     told = _from_text(value) if isinstance(value, str) else value
     holds_objects = isinstance(spec.item_type, inspect.StructType | inspect.DictType)
@@ -146,7 +146,7 @@ def _list(value: Any, spec: inspect.ListType, path: str, note: Callable[[str], N
     return found
 
 
-def _dict(value: Any, spec: inspect.DictType, path: str, note: Callable[[str], None]) -> dict[str, Any]:  # noqa: ANN401
+def _dict(value: Any, spec: inspect.DictType, path: str, note: Callable[[str], None]) -> dict[str, Any]:  # noqa: ANN401 - JSON
     told = _from_text(value) if isinstance(value, str) else value
     if not isinstance(told, dict):
         raise UnreadableError(f"expected object, got {_said(value)}")

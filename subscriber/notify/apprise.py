@@ -115,7 +115,7 @@ class AppriseSender:
             # What we cut may grow when it is written as the service's markup; that is cut there.
             plugin.overflow_mode = type(plugin.overflow_mode)("truncate")
 
-    def _room(self, plugin: Any) -> MessageLimits:  # noqa: ANN401
+    def _room(self, plugin: Any) -> MessageLimits:  # noqa: ANN401 - as above
         title, body = int(plugin.title_maxlen), int(plugin.body_maxlen)
         most = _BYTES.get(scheme_of(self._url))
         if most is not None:

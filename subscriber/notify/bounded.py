@@ -22,7 +22,7 @@ _said = threading.local()
 class _Adapter(HTTPAdapter):
     """Takes as much of an answer as there is room and time for; its status counts all the same."""
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ANN401 - requests' own
         timeout = options.get("timeout")
         most = timeout[1] if isinstance(timeout, tuple) else timeout
         until = time.monotonic() + float(most or 60.0)

@@ -90,5 +90,5 @@ class Notifier:
         while True:
             if self._gone:
                 gone, self._gone[:] = list(self._gone), []
-                await keep_trying(lambda: self._delivery_log.failed(gone, "the channel is no longer in the settings"))  # noqa: B023
+                await keep_trying(lambda: self._delivery_log.failed(gone, "the channel is no longer in the settings"))  # noqa: B023 - awaited before the next round
             await self._clock.sleep(1)

@@ -16,7 +16,7 @@ from tests.waiting import eventually
 INTERVAL_S = 10
 AHEAD = 200
 """Blocks that Anvil mines at once, so that the other chain's lag is red: both mine one a second from then on."""
-_UNKNOWN = "–"  # noqa: RUF001 - a dash, set as typographers do
+_UNKNOWN = "–"
 _HUES = {"red": (-15, 15), "orange": (16, 33), "yellow": (35, 55), "green": (130, 160)}
 # All of the table in one look, since the page may change between two.
 _ROWS = """

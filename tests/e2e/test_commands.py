@@ -72,7 +72,7 @@ def test_status_doctor_and_watch_say_what_is_so(server: Station) -> None:
     assert row, status.stdout
     assert int(row.group(3)) in range(12, 51)
     assert int(row.group(6)) <= START_S
-    assert re.search(r"^ *main/rig2 +pending(?: +–){6} *$", status.stdout, re.MULTILINE), status.stdout  # noqa: RUF001
+    assert re.search(r"^ *main/rig2 +pending(?: +–){6} *$", status.stdout, re.MULTILINE), status.stdout
     assert re.search(r"^ *\d\d:\d\d +[\d.]+ MH/s +1 *$", status.stdout, re.MULTILINE), status.stdout
 
     doctor = server.rigwatch.run("doctor")

@@ -33,7 +33,7 @@ class Told:
 
 def _say(line: str) -> None:
     """Shown with a failure."""
-    print(line)  # noqa: T201
+    print(line)  # noqa: T201 - what a failure is repeated with
 
 
 def _let_happen(folder: Path, database: Literal["sqlite", "postgres"], plan: tuple[Fault, ...]) -> Told:

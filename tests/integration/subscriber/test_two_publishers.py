@@ -127,7 +127,7 @@ async def test_one_publisher_whose_network_flaps_is_none_however_fast_and_from_w
             # Its old connections are never closed, as when an address goes away.
             session = SystemClock().now() + leadership
             lines.append(await _come(port, session, f"127.0.0.{1 + leadership % 3}"))
-            await eventually_async(lambda: server.facts().session == session, what="the birth")  # noqa: B023
+            await eventually_async(lambda: server.facts().session == session, what="the birth")  # noqa: B023 - awaited at once
         assert server.incident() is None
         assert server.facts().contested_at is None
         for line in lines:
@@ -152,7 +152,7 @@ async def test_one_publisher_that_is_stopped_and_started_is_none(mosquitto: Mosq
         before = 0
         for _ in range(3):
             async with rigging(here, node=RIG.id, key=RIG.key):
-                await eventually_async(lambda: _is_online_since(server, before), what="a birth")  # noqa: B023
+                await eventually_async(lambda: _is_online_since(server, before), what="a birth")  # noqa: B023 - awaited at once
                 before = server.facts().session
         assert server.incident() is None
         assert server.facts().contested_at is None

@@ -128,7 +128,7 @@ def test_without_a_subscriber_the_page_says_that_nothing_is_known(
     html = page(ada)
     assert "The subscriber does not run" in text(html)
     assert 'class="pill unknown"' in row(html, "main/rig1")
-    assert text(between(html, "Hashrate now", "</div>")).startswith("– ")  # noqa: RUF001
+    assert text(between(html, "Hashrate now", "</div>")).startswith("– ")
     store.beat("subscriber", clock.now(), None)
     assert "The subscriber runs, but has no connection to the broker" in text(page(ada))
     etag = ask(ada)[1]
@@ -322,7 +322,7 @@ def test_a_birth_changes_what_the_row_says(ada: FlaskClient, store: Store) -> No
 def test_the_hashrate_is_compared_with_an_hour_ago(ada: FlaskClient, store: Store) -> None:
     store.take([rig().heard(birth()), rig().heard(report(sample(START - 60 * MINUTE, hashrate=200), sample(START)))])
     store.take([rig().heard(report(sample(START + 1, hashrate=150)))])
-    assert "−25 % against an hour ago" in text(page(ada))  # noqa: RUF001
+    assert "−25 % against an hour ago" in text(page(ada))
 
 
 def test_without_a_figure_of_an_hour_ago_nothing_is_compared(ada: FlaskClient, store: Store) -> None:

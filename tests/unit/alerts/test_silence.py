@@ -87,7 +87,7 @@ def test_quiet_hours_go_over_midnight(moment: str, until: str | None) -> None:
         ("2026-11-14 00:00", "2026-11-15 12:00", False),
     ],
 )
-def test_what_recurs_was_quiet_only_while_it_ran(since: str, until: str, quiet: bool) -> None:  # noqa: FBT001
+def test_what_recurs_was_quiet_only_while_it_ran(since: str, until: str, *, quiet: bool) -> None:
     weekly = Silence(
         1, SilenceKind.MAINTENANCE, Matcher(site="x"), at("2026-11-20 00:00"), at("2027-01-01 00:00"), "ann", "", 0,
         "sun 03:00", 3_600_000,

@@ -26,7 +26,7 @@ RAW: dict[str, Any] = tomllib.loads(re.sub(r"^#(?=[\w\[])", "", TEXT, flags=re.M
 SHOWN = {"alerts.channel.mail.url", "alerts.channel.mail.severities", "alerts.channel.mail.sites"}
 
 
-def fields_of(kind: type[Struct], raw: Any, path: str = "") -> Iterator[tuple[str, structs.FieldInfo, Any]]:  # noqa: ANN401
+def fields_of(kind: type[Struct], raw: Any, path: str = "") -> Iterator[tuple[str, structs.FieldInfo, Any]]:  # noqa: ANN401 - as TOML has it
     """Every setting of `kind` with what the example says of it: a tomllib value, or `...` when nothing."""
     for field in structs.fields(kind):
         at, value = f"{path}{field.encode_name}", raw.get(field.encode_name, ...) if isinstance(raw, dict) else ...

@@ -33,5 +33,5 @@ def test_json_means_what_it_meant(text: str) -> None:
 
 
 def test_what_people_write_stays_as_it_is() -> None:
-    for text in ("Grüße aus 東京, 65 °C", "\N{PICK} naïve", "a − b"):  # noqa: RUF001
+    for text in ("Grüße aus 東京, 65 °C", "\N{PICK} naïve", "a − b"):
         assert visible(text) == visible_lines(text) == visible_json(text) == plain(text) == text

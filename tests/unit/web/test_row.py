@@ -36,7 +36,7 @@ def test_zero_is_red_and_unknown_has_no_colour() -> None:
     zero = row(node(hashrate=0, peers=0, block=0))
     assert (str(zero.hashrate), zero.hashrate_level, zero.peers_level) == ("0 H/s", "red", "red")
     unknown = row(node())
-    assert (str(unknown.hashrate), unknown.peers, unknown.block) == ("–", "–", "–")  # noqa: RUF001
+    assert (str(unknown.hashrate), unknown.peers, unknown.block) == ("–", "–", "–")
     assert (unknown.hashrate_level, unknown.peers_level, unknown.block_level) == ("", "", "")
 
 
@@ -48,7 +48,7 @@ def test_a_lost_node_shows_its_last_figures_without_judging_them() -> None:
 
 def test_a_node_behind_the_highest_block_says_by_how_many() -> None:
     made = row(node(block=96), node("other", block=1100))
-    assert (made.behind, made.block_level) == ("−1,004", "red")  # noqa: RUF001
+    assert (made.behind, made.block_level) == ("−1,004", "red")
 
 
 def test_failing_sources_make_a_node_degraded_and_are_named() -> None:
@@ -84,10 +84,10 @@ def test_a_goodbye_gives_its_reason() -> None:
 def test_an_average_is_compared_with_now_while_the_node_reports() -> None:
     average = Average(hashrate_mean=100, peers_mean=2.5, samples=1440)
     made = average_row(view(node(hashrate=90)), average, LOOK)
-    assert (str(made.hashrate), made.change, made.samples) == ("100 H/s", "−10 %", "1,440")  # noqa: RUF001
+    assert (str(made.hashrate), made.change, made.samples) == ("100 H/s", "−10 %", "1,440")
     assert (made.peers, made.peers_level) == ("2.5", "red")
     lost = fleet(gone(node(hashrate=90))).views[0]
-    assert average_row(lost, average, LOOK).change == "–"  # noqa: RUF001
+    assert average_row(lost, average, LOOK).change == "–"
 
 
 def test_bars_are_relative_to_the_highest_minute_and_the_running_one_is_marked() -> None:

@@ -10,7 +10,7 @@ from web import units
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (None, "–"),  # noqa: RUF001
+        (None, "–"),
         (0, "0 H/s"),
         (0.5, "0.50 H/s"),
         (812, "812 H/s"),
@@ -55,14 +55,14 @@ def test_an_age_is_in_its_largest_whole_unit(seconds: float, text: str) -> None:
     ("now", "mean", "text"),
     [
         (110, 100, "+10 %"),
-        (75, 100, "−25 %"),  # noqa: RUF001
+        (75, 100, "−25 %"),
         (100.4, 100, "±0 %"),
         (99.6, 100, "±0 %"),
-        (0, 100, "−100 %"),  # noqa: RUF001
+        (0, 100, "−100 %"),
         (1e9, 1, "+999 %"),
-        (None, 100, "–"),  # noqa: RUF001
-        (100, None, "–"),  # noqa: RUF001
-        (100, 0, "–"),  # noqa: RUF001
+        (None, 100, "–"),
+        (100, None, "–"),
+        (100, 0, "–"),
     ],
 )
 def test_a_change_is_signed_per_cent_of_the_mean(now: float | None, mean: float | None, text: str) -> None:

@@ -103,7 +103,7 @@ async def test_what_somebody_writes_over_or_deletes_is_put_right_and_what_is_oth
         await say(mosquitto.port, "rigwatch/v1/main/ghost/state", b"{}")
         await eventually_async(lambda: reader.tree.get("rigwatch/v1/main/ghost/state") == b"", what="a ghost goes")
         for topic in (peers, "rigwatch/v1/main/rig1/availability"):
-            await eventually_async(lambda: reader.tree[topic] == before[topic], what="it is put right")  # noqa: B023
+            await eventually_async(lambda: reader.tree[topic] == before[topic], what="it is put right")  # noqa: B023 - awaited at once
         assert reader.tree[ZIGBEE] == b"{1}"
 
 

@@ -91,7 +91,8 @@ def test_only_a_mail_that_was_under_way_may_have_arrived(
     mail: MailServer,
     what: str,
     command: str,
-    maybe: bool,  # noqa: FBT001
+    *,
+    maybe: bool,
 ) -> None:
     failed = mail_refused(mail, {command: what}, timeout=0.5)
     assert (failed.permanent, failed.maybe) == (False, maybe)

@@ -14,7 +14,7 @@ from tests.fake_clock import FakeClock
 from tests.nvml import CAPTURED, FakeDriver, card, place, refusal, uuid
 
 
-def _source(driver: FakeDriver, gpu: Any = "", clock: FakeClock | None = None) -> NvmlSource:  # noqa: ANN401
+def _source(driver: FakeDriver, gpu: Any = "", clock: FakeClock | None = None) -> NvmlSource:  # noqa: ANN401 - as settings have it
     return NvmlSource(
         NvmlSettings(gpu=gpu), Context(NodeId("main", "rig07"), clock or FakeClock()), load=lambda: driver
     )
@@ -183,7 +183,7 @@ def test_no_card_at_all_is_said(cards: tuple[dict[str, Any], ...]) -> None:
         ("0a:00.0", uuid(10)),
     ],
 )
-def test_a_card_is_found_by_uuid_or_address_however_they_are_written(gpu: Any) -> None:  # noqa: ANN401
+def test_a_card_is_found_by_uuid_or_address_however_they_are_written(gpu: Any) -> None:  # noqa: ANN401 - as settings have it
     assert _cards(_source(FakeDriver(card(1), card(10)), gpu).read()) == [place(10)]
 
 
@@ -268,7 +268,7 @@ def test_the_driver_is_opened_once_for_all_reads() -> None:
         ((uuid(1), ""), "gpu '' names no card"),
     ],
 )
-def test_what_names_no_card_is_refused_with_what_would(gpu: Any, text: str) -> None:  # noqa: ANN401
+def test_what_names_no_card_is_refused_with_what_would(gpu: Any, text: str) -> None:  # noqa: ANN401 - as settings have it
     with pytest.raises(ValueError, match="or its PCI address") as raised:
         NvmlSettings(gpu=gpu)
     assert str(raised.value).startswith(text)

@@ -45,13 +45,13 @@ class Book:
     async def sent(self, notifications: Sequence[StoredNotification], took: float) -> None:  # noqa: ARG002 - the protocol's
         self._write("sent", notifications)
 
-    async def again(self, notifications: Sequence[StoredNotification], at: Millis, why: str) -> None:  # noqa: ARG002
+    async def again(self, notifications: Sequence[StoredNotification], at: Millis, why: str) -> None:  # noqa: ARG002 - the protocol's
         self._write("again", notifications)
 
-    async def failed(self, notifications: Sequence[StoredNotification], why: str) -> None:  # noqa: ARG002
+    async def failed(self, notifications: Sequence[StoredNotification], why: str) -> None:  # noqa: ARG002 - the protocol's
         self._write("failed", notifications)
 
-    async def refuse(self, channel: Channel, why: str) -> None:  # noqa: ARG002
+    async def refuse(self, channel: Channel, why: str) -> None:  # noqa: ARG002 - the protocol's
         self.lines.append(("refused", ()))
 
     def has(self, what: str) -> bool:
@@ -167,7 +167,7 @@ async def test_it_is_given_up_after_a_day() -> None:
 
 
 @pytest.mark.parametrize("maybe", [True, False])
-async def test_a_second_attempt_says_that_it_may_be_a_copy_only_where_it_may(maybe: bool) -> None:  # noqa: FBT001
+async def test_a_second_attempt_says_that_it_may_be_a_copy_only_where_it_may(*, maybe: bool) -> None:
     script, book, clock = Script([NotSent("timed out", maybe=maybe)]), Book(), FakeClock()
     async with a_postman(script, book, clock) as notifier:
         notifier.hand_over([message()])
