@@ -8,11 +8,9 @@ from alerts.check import UNKNOWN, CheckContext, CheckResult, either, moot, no, y
 from alerts.node_history import CARD_FORGOTTEN_AFTER, OUTBOX, CardHistory
 from alerts.rule import RulePolicy
 from alerts.words import duration
-from rigwatch.figures import Gpu
+from rigwatch.figures import MEASURED, Gpu
 from rigwatch.messages import Sample
 from rigwatch.texts import plain
-
-_FIGURES = ("hashrate", "peers", "block", "accepted", "temperature", "power", "fan", "cpu", "gpus", "uptime")
 
 
 def source_failing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:
@@ -92,7 +90,7 @@ def samples_lost(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckR
 
 
 def _says_anything(sample: Sample) -> bool:
-    return any(getattr(sample, name) is not None for name in _FIGURES)
+    return any(getattr(sample, name) is not None for name in MEASURED)
 
 
 def quota(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckResult:

@@ -2,21 +2,25 @@
 
 import csv
 import io
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from rigwatch.clock import as_iso
+from rigwatch.figures import FIGURES, MEASURED, RECORD, TEXT
 from rigwatch.messages import Sample
 from rigwatch.texts import visible, visible_json
 from rigwatch.topics import NodeId
 
-COLUMNS = (
-    *("site", "node", "n", "at", "time", "hashrate", "peers", "block", "block_hash", "syncing"),
-    *("accepted", "rejected", "stale", "last_share_at", "temperature", "power", "fan", "cpu", "uptime"),
-    *("miner", "pool", "gpus", "errors"),
-    *("algorithm", "algorithms", "invalid", "hardware_errors", "odd"),
-    *("boards", "fans"),
+_OLD = (
+    *("hashrate", "peers", "block", "block_hash", "syncing", "accepted", "rejected", "stale", "last_share_at"),
+    *("temperature", "power", "fan", "cpu", "uptime", "miner", "pool", "gpus", "errors"),
+    *("algorithm", "algorithms", "invalid", "hardware_errors", "odd", "boards", "fans"),
 )
+_TOLD = (*_OLD, *(name for name in MEASURED if name not in _OLD))
+COLUMNS = ("site", "node", "n", "at", "time", *_TOLD)
 """Of a CSV file: scripts read them by name, so new ones go to the end and none is renamed."""
 
 # Also as wide as they are in East Asia, where spreadsheets take them for the same.
@@ -46,24 +50,12 @@ def csv_lines(node: NodeId, samples: list[Sample]) -> bytes:
     return text.getvalue().encode()
 
 
-def _cells(node: NodeId, of: Sample) -> tuple[object, ...]:
-    return (
-        *(node.site, node.node, of.n, of.at, as_iso(of.at)),
-        *(of.hashrate, of.peers, of.block, _text(of.block_hash)),
-        None if of.syncing is None else str(of.syncing).lower(),
-        *(of.accepted, of.rejected, of.stale, of.last_share_at),
-        *(of.temperature, of.power, of.fan, of.cpu, of.uptime),
-        _text(f"{of.miner.name} {of.miner.version}".rstrip() if of.miner else None),
-        _text(of.pool),
-        None if of.gpus is None else _written(of.gpus),
-        _written(of.errors) if of.errors else None,
-        _text(of.algorithm),
-        None if of.algorithms is None else _json.encode(of.algorithms).decode(),
-        *(of.invalid, of.hardware_errors),
-        _json.encode(of.odd).decode() if of.odd else None,
-        None if of.boards is None else _json.encode(of.boards).decode(),
-        None if of.fans is None else _json.encode(of.fans).decode(),
-    )
+def _cells(node: NodeId, of: Sample) -> Iterable[object]:
+    told = [*_told(of)]
+    for at, written in _NOT_NUMBERS:
+        if (value := told[at]) is not None:
+            told[at] = written(value)
+    return (node.site, node.node, of.n, of.at, as_iso(of.at), *told)
 
 
 def _written(value: object) -> str:
@@ -76,3 +68,17 @@ def _text(words: str | None) -> str | None:
     # These are the words of a rig: a terminal would obey them, and a spreadsheet run what begins like a formula.
     shown = visible(words)
     return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+
+
+_told = attrgetter(*_TOLD)
+_WRITTEN: Mapping[str, Callable[[Any], str | None]] = {
+    "syncing": lambda syncing: str(syncing).lower(),
+    "miner": lambda miner: _text(f"{miner.name} {miner.version}".rstrip()),
+    **dict.fromkeys(("errors", "odd"), lambda words: _written(words) if words else None),
+    **{name: _text for name in MEASURED if FIGURES[name].unit is TEXT},
+}
+_NOT_NUMBERS = tuple(
+    (at, _WRITTEN.get(name, _written))
+    for at, name in enumerate(_TOLD)
+    if name in _WRITTEN or FIGURES[name].unit is RECORD
+)
