@@ -192,7 +192,8 @@ class Metric(NamedTuple):
 class Figure(NamedTuple):
     """A row of the table. None: it has no place of its own there.
 
-    `label` is its name on the node's page, `key` the one in the plain state tree, `entity` the one in Home Assistant.
+    `label` is its name on the node's page, `key` the one in the plain state tree, `entity` the one in Home Assistant,
+    where what is `diagnostic` stands apart.
     """
 
     name: str
@@ -201,6 +202,7 @@ class Figure(NamedTuple):
     key: str | None
     metric: Metric | None
     entity: str | None
+    diagnostic: bool = False
 
 
 _SHARES: Final = Metric("shares", "Shares by what the pool said.", by="result")
@@ -210,7 +212,7 @@ _TABLE: Final = (
     # Its name and unit; its label, key, metric and entity.
     Figure("hashrate", HASHES, "Hashrate", "hashrate_hs", Metric("hashes_per_second", "Hashrate."), "Hashrate"),
     Figure("peers", COUNT, "Peers", "peers", Metric("peers", "Peers of the chain client."), "Peers"),
-    Figure("block", COUNT, "Block", "block", Metric("block_height", "Number of the newest block."), "Block"),
+    Figure("block", COUNT, "Block", "block", Metric("block_height", "Number of the newest block."), "Block", True),
     Figure("syncing", FLAG, None, None, Metric("syncing", "1 while the chain client catches up."), None),
     Figure("temperature", CELSIUS, "Temperature", "temperature_c", _TEMPERATURE, "Temperature"),
     Figure("power", WATTS, "Power", "power_w", Metric("power_watts", "Power drawn."), "Power"),

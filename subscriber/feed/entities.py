@@ -7,7 +7,7 @@ from typing import Final
 from alerts.facts import NodeFacts
 from alerts.node_history import CardHistory
 from alerts.totals import hashrates
-from rigwatch.figures import Gpu
+from rigwatch.figures import FIGURES, Gpu
 from rigwatch.texts import plain
 from subscriber.feed.concerns import EVENT_TYPES
 from subscriber.feed.tree import SHOWN, algorithm_key, card_key
@@ -58,8 +58,20 @@ _SEEN: Final = _word(
         "{{ (value_json.reported_at_ms / 1000) | as_datetime if value_json.reported_at_ms is defined else none }}"
     ),
 )  # fmt: skip
-_HASHRATE: Final = Entity("hashrate_hs", "Hashrate", "H/s")
-_POWER: Final = Entity("power_w", "Power", "W", "power")
+_FIGURES: Final = {
+    each.name: Entity(
+        each.key,
+        each.entity,
+        each.unit.symbol,
+        each.unit.device_class,
+        state_class=COUNTER if each.unit.rising else MEASUREMENT,
+        diagnostic=each.diagnostic,
+    )
+    for each in FIGURES.values()
+    if each.key and each.entity
+}
+_HASHRATE: Final = _FIGURES["hashrate"]
+_POWER: Final = _FIGURES["power"]
 _ENERGY: Final = Entity("energy_kwh", "Energy", "kWh", "energy", precision=2, state_class=COUNTER, stays=True)
 _NODE: Final = (
     _STATUS,
@@ -68,21 +80,12 @@ _NODE: Final = (
     _EVENT,
     _COUNT,
     _SEEN,
-    _HASHRATE,
-    Entity("peers", "Peers"),
-    Entity("block", "Block", diagnostic=True),
-    Entity("temperature_c", "Temperature", "°C", "temperature"),
-    _POWER,
+    *_FIGURES.values(),
     _ENERGY,
-    Entity("fan_percent", "Fan", "%"),
-    Entity("accepted_shares", "Accepted shares", state_class=COUNTER),
-    Entity("rejected_shares", "Rejected shares", state_class=COUNTER),
     Entity("failing_sources", "Failing sources", diagnostic=True),
 )
-_CARD: Final = (
-    Entity("temperature_c", "temperature", "°C", "temperature"),
-    Entity("power_w", "power", "W", "power"),
-    Entity("fan_percent", "fan", "%"),
+_CARD: Final = tuple(
+    replace(_FIGURES[name], name=_FIGURES[name].name.lower()) for name in ("temperature", "power", "fan")
 )
 _SERVER: Final = (
     _PROBLEM,

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from alerts.facts import NodeFacts
 from alerts.incident import Incident
 from alerts.status import NodeStatus, is_broker_down, status_at
 from alerts.totals import hashrates
 from rigwatch.clock import Millis
-from rigwatch.figures import AlgorithmFigures, Gpu
+from rigwatch.figures import FIGURES, AlgorithmFigures, Gpu
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId, TopicLevel
 from subscriber.feed import concerns
@@ -34,40 +35,20 @@ SHOWN: Final = (NodeStatus.ONLINE, NodeStatus.DEGRADED, NodeStatus.SILENT, NodeS
 """What `status` may be: nobody is told of a node that was never heard of, or of which nobody can say."""
 
 _MISSED: Final = frozenset({NodeStatus.SILENT, NodeStatus.LOST})
-_SAMPLE: Final[Mapping[str, str]] = {
-    "hashrate_hs": "hashrate",
-    "peers": "peers",
-    "block": "block",
-    "accepted_shares": "accepted",
-    "rejected_shares": "rejected",
-    "stale_shares": "stale",
-    "invalid_shares": "invalid",
-    "hardware_errors": "hardware_errors",
-    "algorithm": "algorithm",
-    "temperature_c": "temperature",
-    "power_w": "power",
-    "fan_percent": "fan",
-    "cpu_percent": "cpu",
-    "uptime_s": "uptime",
-}
-_GPU: Final[Mapping[str, str]] = {
-    "hashrate_hs": "hashrate",
-    "temperature_c": "temperature",
-    "memory_temperature_c": "memory_temperature",
-    "power_w": "power",
-    "fan_percent": "fan",
-    "utilization_percent": "utilization",
-}
-_WORK: Final[Mapping[str, str]] = {
-    "hashrate_hs": "hashrate",
-    "accepted_shares": "accepted",
-    "rejected_shares": "rejected",
-    "stale_shares": "stale",
-    "invalid_shares": "invalid",
-}
 _NOT_IN_A_KEY: Final = re.compile(r"[^a-z0-9]+")
 # Of a PCI address as of a UUID: enough to tell the cards of one host apart, and the same after a card drops out.
 _GPU_KEY_LENGTH: Final = 16
+
+
+def _keys(of: type[Struct]) -> Mapping[str, str]:
+    known = (FIGURES[name] for name in of.__struct_fields__ if name in FIGURES)
+    return {each.key: each.name for each in known if each.key}
+
+
+_SAMPLE: Final = _keys(Sample)
+_ALGORITHM: Final = _keys(AlgorithmFigures)
+# A card's counts are in the sums alone.
+_GPU: Final = {key: name for key, name in _keys(Gpu).items() if not FIGURES[name].unit.whole}
 
 
 def tree_of(seen: Seen, places: Places, meter: Meter, now: Millis) -> Tree | None:
@@ -123,7 +104,7 @@ def _figures_of(sample: Sample) -> Iterator[tuple[str, object]]:
     yield from _figures(sample, _SAMPLE, "")
     yield "failing_sources", len(sample.errors)
     for name, work in (sample.algorithms or {}).items():
-        yield from _figures(work, _WORK, algorithm_key(name))
+        yield from _figures(work, _ALGORITHM, algorithm_key(name))
     for gpu in sample.gpus or ():
         yield from _figures(gpu, _GPU, f"{card_key(gpu.id)}_")
 
