@@ -180,7 +180,7 @@ TEXT: Final = Unit()
 RECORD: Final = Unit()
 
 
-class Metric(NamedTuple):
+class NodeMetric(NamedTuple):
     """A metric of each node, `rigwatch_node_<name>`. `by`: the label whose value is the figure's name, where several
     figures are one metric."""
 
@@ -200,24 +200,24 @@ class Figure(NamedTuple):
     unit: Unit
     label: str | None
     key: str | None
-    metric: Metric | None
+    metric: NodeMetric | None
     entity: str | None
     diagnostic: bool = False
 
 
-_SHARES: Final = Metric("shares", "Shares by what the pool said.", by="result")
-_TEMPERATURE: Final = Metric("temperature_celsius", "Temperature.")
-_HARDWARE_ERRORS: Final = Metric("hardware_errors", "Errors of the hardware.")
+_SHARES: Final = NodeMetric("shares", "Shares by what the pool said.", by="result")
+_TEMPERATURE: Final = NodeMetric("temperature_celsius", "Temperature.")
+_HARDWARE_ERRORS: Final = NodeMetric("hardware_errors", "Errors of the hardware.")
 _TABLE: Final = (
     # Its name and unit; its label, key, metric and entity.
-    Figure("hashrate", HASHES, "Hashrate", "hashrate_hs", Metric("hashes_per_second", "Hashrate."), "Hashrate"),
-    Figure("peers", COUNT, "Peers", "peers", Metric("peers", "Peers of the chain client."), "Peers"),
-    Figure("block", COUNT, "Block", "block", Metric("block_height", "Number of the newest block."), "Block", True),
-    Figure("syncing", FLAG, None, None, Metric("syncing", "1 while the chain client catches up."), None),
+    Figure("hashrate", HASHES, "Hashrate", "hashrate_hs", NodeMetric("hashes_per_second", "Hashrate."), "Hashrate"),
+    Figure("peers", COUNT, "Peers", "peers", NodeMetric("peers", "Peers of the chain client."), "Peers"),
+    Figure("block", COUNT, "Block", "block", NodeMetric("block_height", "Number of the newest block."), "Block", True),
+    Figure("syncing", FLAG, None, None, NodeMetric("syncing", "1 while the chain client catches up."), None),
     Figure("temperature", CELSIUS, "Temperature", "temperature_c", _TEMPERATURE, "Temperature"),
-    Figure("power", WATTS, "Power", "power_w", Metric("power_watts", "Power drawn."), "Power"),
-    Figure("fan", PERCENT, "Fan", "fan_percent", Metric("fan_ratio", "Fan speed, 1 = full."), "Fan"),
-    Figure("cpu", PERCENT, "CPU", "cpu_percent", Metric("cpu_ratio", "Processor use, 1 = one full."), None),
+    Figure("power", WATTS, "Power", "power_w", NodeMetric("power_watts", "Power drawn."), "Power"),
+    Figure("fan", PERCENT, "Fan", "fan_percent", NodeMetric("fan_ratio", "Fan speed, 1 = full."), "Fan"),
+    Figure("cpu", PERCENT, "CPU", "cpu_percent", NodeMetric("cpu_ratio", "Processor use, 1 = one full."), None),
     Figure("accepted", COUNTER, "Shares accepted", "accepted_shares", _SHARES, "Accepted shares"),
     Figure("rejected", COUNTER, None, "rejected_shares", _SHARES, "Rejected shares"),
     Figure("stale", COUNTER, None, "stale_shares", _SHARES, None),

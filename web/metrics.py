@@ -3,7 +3,6 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from flask import Blueprint, Response
@@ -18,7 +17,7 @@ from alerts.rule import Severity
 from alerts.status import NodeStatus
 from rigwatch import __version__
 from rigwatch.clock import Clock, Millis
-from rigwatch.messages import Sample
+from rigwatch.figures import FIGURES, Figure, NodeMetric
 from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
 from store import Store, incidents, running
@@ -28,29 +27,6 @@ from web.snapshot import Snapshot, Snapshots
 
 _NODE: Final = ("site", "node")
 _ALIVE_MS: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """A gauge of each node that has the figure."""
-
-    name: str
-    text: str
-    of: Callable[[Sample], float | None]
-
-
-_FIGURES: Final = (
-    _Figure("hashes_per_second", "Hashrate.", lambda sample: sample.hashrate),
-    _Figure("peers", "Peers of the chain client.", lambda sample: sample.peers),
-    _Figure("block_height", "Number of the newest block.", lambda sample: sample.block),
-    _Figure("syncing", "1 while the chain client catches up.", lambda sample: sample.syncing),
-    _Figure("temperature_celsius", "Temperature.", lambda sample: sample.temperature),
-    _Figure("power_watts", "Power drawn.", lambda sample: sample.power),
-    _Figure("fan_ratio", "Fan speed, 1 = full.", lambda sample: _hundredth(sample.fan)),
-    _Figure("cpu_ratio", "Processor use, 1 = one full.", lambda sample: _hundredth(sample.cpu)),
-    _Figure("failing_sources", "Sources that could not be read.", lambda sample: len(sample.errors)),
-)
-_SHARES: Final = ("accepted", "rejected", "stale", "invalid")
 
 
 class Metrics:
@@ -175,33 +151,36 @@ def _views(views: Sequence[NodeView]) -> Iterator[Metric]:
 
 def _figures(counted: Sequence[NodeView]) -> Iterator[Metric]:
     named = [((each.facts.id.site, each.facts.id.node), each.facts.sample, each.lag) for each in counted]
-    for figure in _FIGURES:
-        metric = _of_node(figure.name, figure.text)
-        for name, sample, _ in named:
-            value = figure.of(sample) if sample else None
-            if value is not None:
-                metric.add_metric(name, value)
-        yield metric
+    families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
     by_algorithm = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
-    errors = CounterMetricFamily("rigwatch_node_hardware_errors", "Errors of the hardware.", labels=_NODE)
     behind = _of_node("blocks_behind", "Blocks behind the highest of its chain when the node reported.")
-    shares = CounterMetricFamily("rigwatch_node_shares", "Shares by what the pool said.", labels=(*_NODE, "result"))
+    failing = _of_node("failing_sources", "Sources that could not be read.")
+    for figure in FIGURES.values():
+        if figure.metric is None:
+            continue
+        family = families.setdefault(figure.metric.name, _family(figure, figure.metric))
+        label = (figure.name,) if figure.metric.by else ()
+        for name, sample, _ in named:
+            value = getattr(sample, figure.name, None)
+            if value is not None:
+                family.add_metric((*name, *label), value / figure.unit.per_base)
     for name, sample, lag in named:
-        for algorithm, rate in rates(sample) if sample else ():
-            by_algorithm.add_metric((*name, visible(algorithm)), rate)
-        if sample is not None and sample.hardware_errors is not None:
-            errors.add_metric(name, sample.hardware_errors)
         if lag is not None:
             behind.add_metric(name, lag)
-        for result in _SHARES:
-            value = getattr(sample, result)
-            if value is not None:
-                shares.add_metric((*name, result), value)
-    yield from (behind, shares, by_algorithm, errors)
+        if sample is not None:
+            failing.add_metric(name, len(sample.errors))
+            for algorithm, rate in rates(sample):
+                by_algorithm.add_metric((*name, visible(algorithm)), rate)
+    yield from (*families.values(), behind, failing, by_algorithm)
 
 
 def _of_node(name: str, text: str, *, extra: tuple[str, ...] = ()) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"rigwatch_node_{name}", text, labels=(*_NODE, *extra))
+
+
+def _family(figure: Figure, metric: NodeMetric) -> GaugeMetricFamily | CounterMetricFamily:
+    kind = CounterMetricFamily if figure.unit.rising else GaugeMetricFamily
+    return kind(f"rigwatch_node_{metric.name}", metric.help, labels=(*_NODE, *filter(None, [metric.by])))
 
 
 def _plain(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -233,7 +212,3 @@ _PROCESS: Final = _own_process()
 
 def _seconds(millis: Millis) -> float:
     return millis / 1000
-
-
-def _hundredth(per_cent: float | None) -> float | None:
-    return None if per_cent is None else per_cent / 100

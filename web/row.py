@@ -138,8 +138,8 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         behind=f"−{each.lag:,}" if each.lag else "",
         block_level=lag_level(each.lag, colours).value,
         syncing=bool(sample and sample.syncing),
-        temperature=units.temperature(sample.temperature if sample else None),
-        power=units.power(sample.power if sample else None),
+        temperature=units.quantity("temperature", sample.temperature if sample else None),
+        power=units.quantity("power", sample.power if sample else None),
         stale=not each.counted,
         last=None if facts.last_report_at is None else look.moment(facts.last_report_at),
     )

@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from rigwatch.clock import Millis
+from rigwatch.figures import FIGURES, HASHES, SECONDS
 
 UNKNOWN: Final = "–"
 """What stands where a figure is not known; never 0, which is a measured value."""
@@ -49,19 +52,24 @@ def mean_count(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.1f}"
 
 
-def temperature(value: float | None) -> Quantity:
-    """Degrees Celsius, whole."""
-    return NOT_KNOWN if value is None else Quantity(f"{value:.0f}", "°C")
+def uptime(seconds: float | None) -> Quantity:
+    """A span in its largest whole unit."""
+    return NOT_KNOWN if seconds is None else Quantity(*age(round(seconds * 1000)).split())
 
 
-def power(value: float | None) -> Quantity:
-    """Watts, whole."""
-    return NOT_KNOWN if value is None else Quantity(f"{value:,.0f}", "W")
+_WRITTEN: Final = {HASHES: hashrate, SECONDS: uptime}
 
 
-def percent(value: float | None) -> Quantity:
-    """Whole per cent."""
-    return NOT_KNOWN if value is None else Quantity(f"{value:.0f}", "%")
+def quantity(name: str, value: float | None) -> Quantity:
+    """A figure of that name: whole, in its unit, but for those that have a way of their own."""
+    unit = FIGURES[name].unit
+    if unit in _WRITTEN:
+        return _WRITTEN[unit](value)
+    return NOT_KNOWN if value is None else Quantity(f"{value:,.0f}", unit.symbol)
+
+
+def quantities(of: Struct, *names: str) -> tuple[Quantity, ...]:
+    return tuple(quantity(name, getattr(of, name)) for name in names)
 
 
 def change(now: float | None, mean: float | None) -> str:

@@ -1,25 +1,28 @@
 """What the node page says of one node, as its template prints it: figures, what is wrong, who it is. Pure."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
-from rigwatch.figures import AlgorithmFigures
+from rigwatch.figures import FIGURES, AlgorithmFigures
 from rigwatch.messages import Sample
 from web import units
-from web.colours import Level, hashrate_level, lag_level, peers_level
+from web.colours import hashrate_level, lag_level, peers_level
 from web.node_view import SIMULATED, NodeView
 from web.row import DisplaySettings, TimeText, unsaid
 from web.units import Quantity
 
 
-class Figure(NamedTuple):
+class FigureCard(NamedTuple):
     """One figure with its name; `note` stands below it in small letters. `level` is empty where it is not judged."""
 
     label: str
     value: Quantity
     level: str = ""
     note: str = ""
+
+
+_ALWAYS: Final = ("hashrate", "peers", "block")
 
 
 class Fact(NamedTuple):
@@ -30,31 +33,28 @@ class Fact(NamedTuple):
     moment: TimeText | None = None
 
 
-def figures(each: NodeView, look: DisplaySettings) -> list[Figure]:
+def figures(each: NodeView, look: DisplaySettings) -> list[FigureCard]:
     """Of the latest sample; the first three always, others where they are known."""
     sample, colours = each.facts.sample or Sample(n=1, at=0), look.colours
-    judged = each.counted
-    lag = f"{each.lag:,} behind the highest" if each.lag else ("not behind" if each.lag == 0 else "")
-    block = "syncing" if sample.syncing else lag
-    rate = hashrate_level(sample.hashrate, colours) if judged else Level.NONE
-    peers = peers_level(sample.peers, colours) if judged else Level.NONE
+    levels = {"block": lag_level(each.lag, colours).value}
+    if each.counted:
+        levels["hashrate"] = hashrate_level(sample.hashrate, colours).value
+        levels["peers"] = peers_level(sample.peers, colours).value
+    notes = {
+        "hashrate": sample.algorithm or "",
+        "block": "syncing" if sample.syncing else _behind(each.lag),
+        "power": _efficiency(sample),
+        "accepted": _refused(sample),
+    }
+    values = {name: units.quantity(name, getattr(sample, name)) for name, figure in FIGURES.items() if figure.label}
     shown = [
-        Figure("Hashrate", units.hashrate(sample.hashrate), rate.value, sample.algorithm or ""),
-        Figure("Peers", _counted(sample.peers), peers.value),
-        Figure("Block", _counted(sample.block), lag_level(each.lag, colours).value, block),
-    ]
-    optional = [
-        Figure("Temperature", units.temperature(sample.temperature)),
-        Figure("Power", units.power(sample.power), note=_efficiency(sample)),
-        Figure("Fan", units.percent(sample.fan)),
-        Figure("CPU", units.percent(sample.cpu)),
-        Figure("Shares accepted", _counted(sample.accepted), note=_refused(sample)),
-        Figure("Hardware errors", _counted(sample.hardware_errors)),
-        Figure("Up for", _uptime(sample.uptime)),
+        FigureCard(FIGURES[name].label or "", value, levels.get(name, ""), notes.get(name, ""))
+        for name, value in values.items()
+        if value != units.NOT_KNOWN or name in _ALWAYS
     ]
     works = [] if sample.algorithms is None else sample.algorithms.items()
     shown[1:1] = [_of_algorithm(name, work) for name, work in works if name != sample.algorithm]
-    return shown + [figure for figure in optional if figure.value != units.NOT_KNOWN]
+    return shown
 
 
 def warnings(each: NodeView) -> list[str]:
@@ -103,17 +103,13 @@ def _odd(sample: Sample) -> str:
     return "; ".join(f"{source}: {what}" for source, what in sorted(sample.odd.items()))
 
 
-def _of_algorithm(name: str, work: AlgorithmFigures) -> Figure:
+def _of_algorithm(name: str, work: AlgorithmFigures) -> FigureCard:
     shares = "" if work.accepted is None else f"{work.accepted:,} shares accepted"
-    return Figure(f"Hashrate, {name}", units.hashrate(work.hashrate), note=shares)
+    return FigureCard(f"Hashrate, {name}", units.hashrate(work.hashrate), note=shares)
 
 
-def _counted(value: int | None) -> Quantity:
-    return units.NOT_KNOWN if value is None else Quantity(units.count(value))
-
-
-def _uptime(seconds: float | None) -> Quantity:
-    return units.NOT_KNOWN if seconds is None else Quantity(*units.age(round(seconds * 1000)).split())
+def _behind(lag: int | None) -> str:
+    return f"{lag:,} behind the highest" if lag else ("not behind" if lag == 0 else "")
 
 
 def _clock(offset: Millis | None) -> str:

@@ -79,13 +79,7 @@ def sample_rows(samples: Sequence[Sample], look: DisplaySettings, now: Millis) -
             each.n,
             (at := look.moment(each.at)),
             at.clock if now - each.at < _TODAY else at.full,
-            (
-                units.hashrate(each.hashrate),
-                Quantity(units.count(each.peers)),
-                Quantity(units.count(each.block)),
-                units.temperature(each.temperature),
-                units.power(each.power),
-            ),
+            units.quantities(each, "hashrate", "peers", "block", "temperature", "power"),
             () if each.errors == newer else tuple(f"{source}: {why}" for source, why in sorted(each.errors.items())),
         )
         for each, newer in zip(samples, above, strict=False)
@@ -98,12 +92,7 @@ def gpu_rows(gpus: Sequence[Gpu]) -> list[GpuRow]:
             each.id,
             each.name,
             (
-                units.hashrate(each.hashrate),
-                units.temperature(each.temperature),
-                units.temperature(each.memory_temperature),
-                units.power(each.power),
-                units.percent(each.fan),
-                units.percent(each.utilization),
+                *units.quantities(each, "hashrate", "temperature", "memory_temperature", "power", "fan", "utilization"),
                 _shares(each),
             ),
         )
@@ -116,12 +105,7 @@ def board_rows(boards: Sequence[Board]) -> list[BoardRow]:
         BoardRow(
             each.id,
             "lost" if each.active is False else "",
-            (
-                units.hashrate(each.hashrate),
-                units.temperature(each.temperature),
-                units.temperature(each.chip_temperature),
-                _chips(each),
-            ),
+            (*units.quantities(each, "hashrate", "temperature", "chip_temperature"), _chips(each)),
         )
         for each in boards
     ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from rigwatch.figures import FIGURES
 from web import units
 
 
@@ -71,21 +72,17 @@ def test_a_change_is_signed_per_cent_of_the_mean(now: float | None, mean: float 
 
 def test_what_is_not_known_is_a_dash_and_zero_is_zero() -> None:
     dash = units.UNKNOWN
-    assert [units.count(None), units.mean_count(None), str(units.temperature(None)), str(units.power(None))] == [
-        dash
-    ] * 4
+    assert [units.count(None), units.mean_count(None)] == [dash] * 2
+    assert [str(units.quantity(name, None)) for name in FIGURES] == [dash] * len(FIGURES)
     assert units.age(None) == dash
-    assert [units.count(0), units.mean_count(0.0), str(units.temperature(0)), str(units.power(0))] == [
-        "0",
-        "0.0",
-        "0 °C",
-        "0 W",
-    ]
+    assert [units.count(0), units.mean_count(0.0)] == ["0", "0.0"]
+    named = ("hashrate", "peers", "temperature", "power", "fan", "uptime")
+    assert [str(units.quantity(name, 0)) for name in named] == ["0 H/s", "0", "0 °C", "0 W", "0 %", "0 s"]
 
 
 def test_thousands_stand_apart() -> None:
     assert units.count(534_211) == "534,211"
-    assert str(units.power(1320.4)) == "1,320 W"
+    assert str(units.quantity("power", 1320.4)) == "1,320 W"
 
 
 @pytest.mark.parametrize(("offset", "text"), [(37_000, "clock 37 s behind"), (-90_000, "clock 1 min ahead")])
