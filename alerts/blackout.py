@@ -118,9 +118,9 @@ class Blackout:
 
     def _quiet(self, incident: Incident, known: TellingState, now: Millis) -> Suppression | None:
         target = Target("", "", "", incident.rule.value, incident.severity.value)
-        muted = silenced_by(known.silences, target, now, self.policy.zone)
-        if muted is not None:
-            return Suppression(NoticeReason.SILENCED, muted[1], f"by {muted[0].by}")
+        silenced = silenced_by(known.silences, target, now, self.policy.zone)
+        if silenced is not None:
+            return Suppression(NoticeReason.SILENCED, silenced[1], f"by {silenced[0].by}")
         until = quiet_until(self.policy.quiet, incident.severity, now, self.policy.zone)
         return Suppression(NoticeReason.QUIET_HOURS, until) if until is not None else None
 

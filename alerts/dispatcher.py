@@ -32,7 +32,7 @@ class Dispatcher:
         self._book = book
         self._fleet = fleet
         self._policy = policy
-        self._peace = Suppressor(book, fleet, policy)
+        self._suppressor = Suppressor(book, fleet, policy)
         self._routes = routes
         self._link = link
         # By rule, beginnings and ends apart.
@@ -91,7 +91,7 @@ class Dispatcher:
         back = (0, 0)
         if incident.id in self._book.children:
             back = (incident.members - self._book.still(incident.id), incident.turned_at)
-        return notice_of(incident, policy.schedule, quiet=self._peace.of(incident, now), back=back, now=now)
+        return notice_of(incident, policy.schedule, quiet=self._suppressor.of(incident, now), back=back, now=now)
 
     def _hold_back(self, incident: Incident, notice: Notice, now: Millis) -> None:
         if notice.check_at is not None:

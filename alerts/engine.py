@@ -37,7 +37,7 @@ _BY_TIME = frozenset({Rule.LOST, Rule.SILENT, Rule.BLOCK_STALLED, Rule.NO_SHARES
 """Rules that come to hold without a word of the node."""
 _FLEET_LOOK: Millis = SECOND
 _SERVER = Subject(Scope.SERVER)
-_NO_TRAIL = NodeHistory()
+_NO_HISTORY = NodeHistory()
 _NO_CHAIN = Chain()
 # Of nodes that report more often, so much of a history is lost when the process is killed; it goes on from the rest.
 _SAVE_EVERY: Millis = 10 * SECOND
@@ -76,7 +76,7 @@ class Engine:
         self._policy = policy
         self._fleet = FleetFacts({facts.id: facts for facts in start.nodes}, start.silences)
         self._book = Book(start.incidents, start.recent, start.next_id)
-        self._speaker = Dispatcher(self._book, self._fleet, policy, routes, link=link)
+        self._dispatcher = Dispatcher(self._book, self._fleet, policy, routes, link=link)
         self._histories = dict(start.histories)
         self._baseline = dict(start.baseline)
         self._renewed: set[NodeId] = set()
@@ -106,7 +106,7 @@ class Engine:
 
     def _follow(self, facts: NodeFacts, sample: Sample) -> None:
         node = facts.id
-        before = self._histories.get(node, _NO_TRAIL)
+        before = self._histories.get(node, _NO_HISTORY)
         after = follow(identified(before, facts, sample), sample)
         if after is before:
             return
@@ -126,7 +126,7 @@ class Engine:
             del self._fleet.facts[gone]
             for kept in (self._histories, self._saved_at, self._looks):
                 kept.pop(gone, None)
-            self._speaker.forget(gone)
+            self._dispatcher.forget(gone)
             self._nodes.add(gone)
             self._fleet.moved()
         self.take(facts for facts in nodes if self._fleet.facts.get(facts.id) != facts)
@@ -156,7 +156,7 @@ class Engine:
 
     def set_refused(self, refused: dict[str, str]) -> None:
         """Channels that may not send any more, and why."""
-        self._speaker.refused = refused
+        self._dispatcher.refused = refused
 
     def set_expiring(self, expiring: Mapping[str, str]) -> None:
         """Certificates that end soon, or are not valid now, and what to do."""
@@ -180,10 +180,10 @@ class Engine:
         for node in self._nodes.due(now):
             self._look_at(node, now)
         self._look_at_parents(now)
-        notifications = self._speaker.speak(now)
+        notifications = self._dispatcher.speak(now)
         incidents, decisions = self._book.end_step()
         histories, self._walked = tuple(self._walked.items()), {}
-        planned = (self._nodes.next_at, self._book.units.next_at, self._speaker.next_at, self._server_at)
+        planned = (self._nodes.next_at, self._book.units.next_at, self._dispatcher.next_at, self._server_at)
         check_at = min((at for at in planned if at is not None), default=None)
         return StepResult(incidents, histories, decisions, notifications, check_at)
 
@@ -205,12 +205,12 @@ class Engine:
             self._nodes.update(self._fleet.facts)
             self._book.units.update(self._book.incidents)
         self._fleet.server = server
-        since = self._blind_since(now)
+        since = self._broker_down_since(now)
         holds = Holds.YES if since is not None else Holds.NO
         evidence = "no connection to the broker; every node's status is unknown" if since is not None else "connected"
         policy = self._policy.of_site("", Rule.NO_BROKER)
         checks = [self._judge(_SERVER, Rule.NO_BROKER, CheckResult(holds, evidence, since), policy, now)]
-        checks += self._troubles(Rule.CHANNEL_REFUSED, self._speaker.refused, "it sends again", now)
+        checks += self._troubles(Rule.CHANNEL_REFUSED, self._dispatcher.refused, "it sends again", now)
         checks += self._troubles(Rule.CERTIFICATE_EXPIRY, self._expiring, "it is valid for longer now", now)
         self._server_at = min((at for at in checks if at is not None), default=None)
 
@@ -225,7 +225,7 @@ class Engine:
             checks.append(self._judge(Subject(Scope.SERVER, "", name), rule, result, policy, now))
         return checks
 
-    def _blind_since(self, now: Millis) -> Millis | None:
+    def _broker_down_since(self, now: Millis) -> Millis | None:
         if self._fleet.server.connected_at is not None:
             return None
         number = self._book.of(_SERVER).get(Rule.NO_BROKER)
@@ -277,9 +277,9 @@ class Engine:
             check_at = result.check_at
             if number is not None or result.holds is Holds.YES:
                 check_at = self._judge(subject, rule, result, policy, view.now)
-                self._speaker.foresee(rule, view.facts.id, None)
+                self._dispatcher.foresee(rule, view.facts.id, None)
             elif check_at is not None and rule in _BY_TIME:
-                self._speaker.foresee(rule, view.facts.id, check_at)
+                self._dispatcher.foresee(rule, view.facts.id, check_at)
             if check_at is not None:
                 found.append(check_at)
         return found
@@ -304,7 +304,7 @@ class Engine:
             now=now,
             status=status,
             fresh=facts.sample if status in _THERE and _has_reported(facts, now) else None,
-            history=self._histories.get(facts.id, _NO_TRAIL),
+            history=self._histories.get(facts.id, _NO_HISTORY),
             chain=self._chains.get(chain_of(facts) if facts.tags else "", _NO_CHAIN),
             baseline=self._baseline.get(facts.id),
             grace=self._policy.grace,

@@ -10,7 +10,7 @@ from rigwatch.messages import NodeState
 SILENT_AFTER = 3
 """Intervals without a report after which a connected node is silent."""
 
-BLIND_AFTER = timedelta(seconds=10)
+BROKER_DOWN_AFTER = timedelta(seconds=10)
 """A subscriber that gave no sign of life for this long (it beats every 2 s) knows nothing any more."""
 
 
@@ -36,7 +36,7 @@ class NodeStatus(StrEnum):
 
 
 _MILLISECOND = timedelta(milliseconds=1)
-_BLIND_MS = BLIND_AFTER / _MILLISECOND
+_BROKER_DOWN_MS = BROKER_DOWN_AFTER / _MILLISECOND
 _GONE = {NodeState.LOST: NodeStatus.LOST, NodeState.OFFLINE: NodeStatus.OFFLINE}
 
 
@@ -66,10 +66,10 @@ def _status(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
 
 
 def is_broker_down(server: ServerFacts, now: Millis) -> bool:
-    """Whether the subscriber has no broker, or gave no sign of life for `BLIND_AFTER`."""
+    """Whether the subscriber has no broker, or gave no sign of life for `BROKER_DOWN_AFTER`."""
     if server.connected_at is None or server.beat_at is None:
         return True
-    return now - server.beat_at > _BLIND_MS
+    return now - server.beat_at > _BROKER_DOWN_MS
 
 
 def _heard_at(facts: NodeFacts, server: ServerFacts) -> Millis:

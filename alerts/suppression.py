@@ -63,9 +63,9 @@ class Suppressor:
         host = facts.host if facts else (subject.name if subject.scope is Scope.HOST else "")
         node = subject.name if subject.scope is Scope.NODE else ""
         target = Target(subject.site, host, node, incident.rule.value, incident.severity.value)
-        muted = silenced_by(self._fleet.silences, target, now, self._policy.zone)
-        if muted is not None:
-            silence, until = muted
+        silenced = silenced_by(self._fleet.silences, target, now, self._policy.zone)
+        if silenced is not None:
+            silence, until = silenced
             reason = NoticeReason.MAINTENANCE if silence.kind is SilenceKind.MAINTENANCE else NoticeReason.SILENCED
             return Suppression(reason, until, f"by {silence.by}: {silence.why}".rstrip(": "), once=not silence.every)
         if facts is not None and not ending and incident.rule not in PRESENCE:

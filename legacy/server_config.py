@@ -36,7 +36,7 @@ class LegacyUser:
 class ServerConfig:
     """What is in the file. `left` are lines for people about what is not taken over, and why."""
 
-    wishes: tuple[WantedSetting, ...]
+    wanted_settings: tuple[WantedSetting, ...]
     left: tuple[str, ...]
     person: LegacyUser | None
     passphrase: tuple[Setting, ...] = field(repr=False)
@@ -45,13 +45,13 @@ class ServerConfig:
 
 def convert(old: Mapping[str, Value]) -> ServerConfig:
     """What cannot be taken over is said, and never stops the rest."""
-    wishes: list[WantedSetting] = []
+    wanted_settings: list[WantedSetting] = []
     left: list[str] = []
     for part in (_port, _keep, _zone, _telegram):
         try:
             for each in part(old):
                 if isinstance(each, WantedSetting):
-                    wishes.append(each)
+                    wanted_settings.append(each)
                 else:
                     left.append(each)
         except ValueError as exc:
@@ -61,7 +61,7 @@ def convert(old: Mapping[str, Value]) -> ServerConfig:
         left.append("MPort: rigwatch does not speak the old wire format; its rigs run 'rigwatch publish' instead")
     passphrase = _passphrase(old, left)
     postgres = is_yes(old, "UsePostgres") or is_yes(old, "Postgres")
-    return ServerConfig(tuple(wishes), tuple(left), person, passphrase, postgres)
+    return ServerConfig(tuple(wanted_settings), tuple(left), person, passphrase, postgres)
 
 
 def _port(old: Mapping[str, Value]) -> Iterator[WantedSetting | str]:

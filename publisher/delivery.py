@@ -101,7 +101,7 @@ class SampleDelivery:
         """The broker confirmed this batch: from now on its ack is waited for."""
         report = self._in_flight.get(number)
         if report is not None and report.due is None:
-            report.due = now + self._patience(report.kind)
+            report.due = now + self._ack_timeout(report.kind)
 
     def forget(self, numbers: Collection[int], now: float) -> None:
         """These samples need not be sent any more: acked, or dropped from the outbox."""
@@ -163,7 +163,7 @@ class SampleDelivery:
                     self._silences += 1
                     self._batches = 1
 
-    def _patience(self, kind: SampleKind) -> float:
+    def _ack_timeout(self, kind: SampleKind) -> float:
         # A live report joins history after the first wait; history is what is repeated, so only it slows down.
         silences = self._silences if kind is SampleKind.HISTORY else 0
         return doubled(1 + silences, first=ACK_TIMEOUT_S, most=ACK_TIMEOUT_MAX_S)

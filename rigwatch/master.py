@@ -12,7 +12,7 @@ def master_key(home: Home, settings: ServerSettings) -> MasterKey:
     return MasterKey.from_passphrase(passphrase) if passphrase else MasterKey.load(home.secret_key)
 
 
-def node_access(home: Home, settings: ServerSettings, master: MasterKey, *, patience: float = 0.0) -> NodeAccess:
-    """Who may appear as a node, by the home's list, which may be `patience` seconds old, and the settings."""
-    registry = Registry(home.nodes_json, patience=patience)
+def node_access(home: Home, settings: ServerSettings, master: MasterKey, *, max_age: float = 0.0) -> NodeAccess:
+    """Who may appear as a node, by the home's list, which may be `max_age` seconds old, and the settings."""
+    registry = Registry(home.nodes_json, max_age=max_age)
     return NodeAccess(master, registry, open_enrollment=settings.security.enrollment == "open")

@@ -52,13 +52,13 @@ class Enrollment(msgspec.Struct, frozen=True, omit_defaults=True):
 class Registry:
     """The file of enrolled nodes. Reading costs one `stat` while the file does not change.
 
-    With `patience` (seconds) `last_known` may be that much behind: who asks for each message asks the disk less often.
+    With `max_age` (seconds) `last_known` may be that much behind: who asks for each message asks the disk less often.
     """
 
-    def __init__(self, path: Path, *, patience: float = 0.0) -> None:
+    def __init__(self, path: Path, *, max_age: float = 0.0) -> None:
         self._path = path
-        self._patience = patience
-        self._looked_at = -patience
+        self._max_age = max_age
+        self._looked_at = -max_age
         self._seen: tuple[int, int, int] | None = None
         self._nodes: dict[NodeId, Enrollment] = {}
         self._was_read = False
@@ -77,7 +77,7 @@ class Registry:
 
         For who watches: a slip in the file must not make every living node a stranger, nor hide the death of one.
         """
-        if not self._patience or time.monotonic() - self._looked_at >= self._patience:
+        if not self._max_age or time.monotonic() - self._looked_at >= self._max_age:
             try:
                 self._refresh()
             except RigwatchError:

@@ -19,9 +19,9 @@ from store.texts import storable
 from store.times import HOUR
 from store.transaction import Row, Transaction
 
-USUAL_HOURS = 24
+BASELINE_HOURS = 24
 """How far back a node's usual hashrate is looked for."""
-USUAL_LEAST = 3
+BASELINE_LEAST = 3
 """Fewer full hours than this say nothing about what is usual."""
 
 _LIVE = "SELECT detail, acknowledged_at, acknowledged_by, acknowledged_why FROM incident WHERE live = 1"
@@ -44,18 +44,18 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.sever
     resolved_at = excluded.resolved_at, parent_id = excluded.parent_id, live = excluded.live, detail = excluded.detail
 """
 _SAVE_DECISION = "INSERT INTO decision (id, incident_id, at, what, why) VALUES (?, ?, ?, ?, ?)"
-_SAVE_TRAIL = """
+_SAVE_HISTORY = """
 INSERT INTO trail (node_id, detail)
 SELECT node.id, {detail} {from} CROSS JOIN node WHERE node.site = {site} AND node.node = {node}
 ON CONFLICT (node_id) DO UPDATE SET detail = excluded.detail
 """
-_TRAIL_COLUMNS = (("site", "text"), ("node", "text"), ("detail", "text"))
-_TRAILS = "SELECT n.site, n.node, t.detail FROM trail t JOIN node n ON n.id = t.node_id"
+_HISTORY_COLUMNS = (("site", "text"), ("node", "text"), ("detail", "text"))
+_HISTORIES = "SELECT n.site, n.node, t.detail FROM trail t JOIN node n ON n.id = t.node_id"
 _NUMBERS = """
 SELECT (SELECT coalesce(max(id), 0) FROM incident), (SELECT coalesce(max(id), 0) FROM decision),
        (SELECT coalesce(max(id), 0) FROM notification)
 """
-_USUAL = """
+_BASELINE = """
 SELECT n.site, n.node, h.hashrate / h.count, h.hour FROM node_hour h JOIN node n ON n.id = h.node_id
 WHERE h.hour >= ? AND h.hour < ? AND h.count > 0
 """
@@ -101,7 +101,7 @@ def start(tx: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[in
     What ended within the `recent` ms may be flapping.
     """
     numbers = tx.rows(_NUMBERS)[0]
-    histories = {NodeId(site, node): _trail_of(detail) for site, node, detail in tx.rows(_TRAILS)}
+    histories = {NodeId(site, node): _history_of(detail) for site, node, detail in tx.rows(_HISTORIES)}
     begin = Start(
         nodes=reader.nodes(tx),
         histories=histories,
@@ -123,7 +123,7 @@ def save(tx: Transaction, outcome: StepResult, next_decision: int) -> int:
         marks.told(tx)
     tx.run_many(_SAVE, [_row(each) for each in outcome.incidents])
     histories = [(node.site, node.node, _json(history)) for node, history in outcome.histories]
-    tx.run_rows(_SAVE_TRAIL, _TRAIL_COLUMNS, histories)
+    tx.run_rows(_SAVE_HISTORY, _HISTORY_COLUMNS, histories)
     decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
     tx.run_many(_SAVE_DECISION, decisions)
     return next_decision + len(decisions) - 1
@@ -131,7 +131,7 @@ def save(tx: Transaction, outcome: StepResult, next_decision: int) -> int:
 
 def cards(tx: Transaction) -> dict[NodeId, tuple[CardHistory, ...]]:
     """Each node's, those included that cannot be read at the moment, or are away for less than a day."""
-    return {NodeId(site, node): _cards_of(detail) for site, node, detail in tx.rows(_TRAILS)}
+    return {NodeId(site, node): _cards_of(detail) for site, node, detail in tx.rows(_HISTORIES)}
 
 
 def add_decision(tx: Transaction, decision: Decision, number: int) -> None:
@@ -149,10 +149,10 @@ def baseline(
     """
     since = {(node.site, node.node): at // HOUR for node, at in machines.items()}
     rates: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
-    for site, node, rate, hour in tx.rows(_USUAL, (now // HOUR - USUAL_HOURS, now // HOUR)):
+    for site, node, rate, hour in tx.rows(_BASELINE, (now // HOUR - BASELINE_HOURS, now // HOUR)):
         if hour > since.get((site, node), -1):
             rates[site, node].append(rate / 1000)
-    return {NodeId(*name): median(known) for name, known in rates.items() if len(known) >= USUAL_LEAST}
+    return {NodeId(*name): median(known) for name, known in rates.items() if len(known) >= BASELINE_LEAST}
 
 
 def acknowledged(tx: Transaction) -> dict[int, Acknowledged]:
@@ -206,7 +206,7 @@ def _decision(decision: Decision, number: int) -> Row:
 
 
 # What another version wrote and this one cannot read is learned anew.
-def _trail_of(detail: str) -> NodeHistory:
+def _history_of(detail: str) -> NodeHistory:
     try:
         return _history.decode(detail)
     except msgspec.DecodeError:

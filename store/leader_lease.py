@@ -1,7 +1,7 @@
 """Whose turn it is to drive the alerts: a row with an end, which its holder puts off by the work that it does.
 
 No clock of the wall has a say, nor any machine's against another's. The holder moves the row's `beat` in each of its
-steps; whoever has seen the beat stand still for `PATIENCE_S` of its own monotonic time takes the turn and raises the
+steps; whoever has seen the beat stand still for `TIMEOUT_S` of its own monotonic time takes the turn and raises the
 `term`. Whoever lost it while it was frozen finds another term in the transaction of its next step, and undoes that.
 """
 
@@ -17,7 +17,7 @@ from rigwatch.lock import private_lock
 from store.engine import StoreEngine
 from store.transaction import Transaction
 
-PATIENCE_S: Final = 6.0
+TIMEOUT_S: Final = 6.0
 """How long the beat may stand still. A holder moves it every second, and may be that late on a machine in trouble."""
 
 # Steps may follow one another in milliseconds; a commit for each would only wear the disk.
@@ -65,7 +65,7 @@ class LeaderLease:
     @property
     def is_fresh(self) -> bool:
         """Whether nobody can have taken it over yet, as far as can be told without asking."""
-        return self.term is not None and self._monotonic() - self._renewed_at < PATIENCE_S
+        return self.term is not None and self._monotonic() - self._renewed_at < TIMEOUT_S
 
     def may_begin(self, found: LeaseRow) -> bool:
         """Whether it is ours, free, or has come to its end: that of whoever had our name before us at once."""
@@ -77,7 +77,7 @@ class LeaderLease:
         now = self._monotonic()
         if self._last is None or self._last[0] != found:
             self._last = found, now
-        return now - self._last[1] >= PATIENCE_S
+        return now - self._last[1] >= TIMEOUT_S
 
     def renew(self, tx: Transaction) -> bool:
         """Puts its end off, in the transaction of a step; False when another has it."""

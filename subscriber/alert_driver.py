@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 _ALL_EVERY: Millis = 60_000
 _SEEN_WITHIN: Millis = 10_000
-_USUAL_EVERY: Millis = 600_000
-_USUAL_WITHIN: Millis = 90_000_000  # a day and the hour it begins in
+_BASELINES_EVERY: Millis = 600_000
+_BASELINES_WITHIN: Millis = 90_000_000  # a day and the hour it begins in
 _FORGET_EVERY: Millis = 600_000
 _VALIDITY_EVERY: Millis = 60_000
 # A node that reports more often than this is looked at by the clock, and so is who comes in a crowd: most reports
@@ -255,8 +255,8 @@ class AlertDriver:
         if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(tx, now) else 0):
             engine.take_all(reader.nodes(tx))
             self._looked_at = now
-        if not 0 <= now - self._baselines_at < _USUAL_EVERY:
-            engine.set_baselines(alerts.baseline(tx, now, engine.machines_since(now - _USUAL_WITHIN)))
+        if not 0 <= now - self._baselines_at < _BASELINES_EVERY:
+            engine.set_baselines(alerts.baseline(tx, now, engine.machines_since(now - _BASELINES_WITHIN)))
             self._baselines_at = now
         if not 0 <= now - self._validity_at < _VALIDITY_EVERY:
             self._validity_at = now

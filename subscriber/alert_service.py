@@ -76,7 +76,7 @@ class AlertService:
         emergency = Emergency(
             outage, self._blackout, worker=worker, alert_driver=self._alert_driver, notifier=self._notifier, clock=clock
         )
-        self._standing = WellBeing(self._facts)
+        self._well_being = WellBeing(self._facts)
         self._heartbeat = Replaceable(self._new_heartbeat(settings).run)
         self._telegram = Replaceable(self._new_listener(settings))
         self._warming = Replaceable(partial(_warm_up, channels))
@@ -126,7 +126,7 @@ class AlertService:
         )
 
     def _new_heartbeat(self, settings: ServerSettings) -> Heartbeat:
-        return Heartbeat(settings.alerts.heartbeat, self._standing, clock=self._clock)
+        return Heartbeat(settings.alerts.heartbeat, self._well_being, clock=self._clock)
 
     def _new_listener(self, settings: ServerSettings) -> Run:
         bot = settings.alerts.telegram

@@ -60,7 +60,7 @@ async def subscribe(
     _tune()
     master = master_key(home, settings)
     registry = Registry(home.nodes_json)
-    access = node_access(home, settings, master, patience=_LIST_AGE_S)
+    access = node_access(home, settings, master, max_age=_LIST_AGE_S)
     endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master, home)
     async with _opened(settings.database, home) as worker:
 

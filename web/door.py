@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rigwatch.clock import Clock
-from web.patience import PatientProtocol
+from web.timeouts import TimeoutProtocol
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Guest:
     address: str
     since: float
     opening: "asyncio.Task[None] | None" = None
-    protocol: PatientProtocol | None = None
+    protocol: TimeoutProtocol | None = None
 
     def idle_since(self) -> float | None:
         """None while it is being answered."""
@@ -52,7 +52,7 @@ class Door:
 
     def __init__(
         self,
-        make: Callable[[], PatientProtocol],
+        make: Callable[[], TimeoutProtocol],
         context: ssl.SSLContext | None,
         clock: Clock,
         *,
@@ -125,7 +125,7 @@ class Door:
     async def _open(self, accepted: socket.socket, guest: Guest) -> None:
         """A handshake that fails is nobody's news: they do all day on the open internet."""
 
-        def made() -> PatientProtocol:
+        def made() -> TimeoutProtocol:
             protocol = self._make()
             protocol.when_gone = lambda: self._leave(guest)
             guest.protocol = protocol

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.fleet import chain_of
-from alerts.status import BLIND_AFTER, SILENT_AFTER, NodeStatus, is_broker_down, status_at
+from alerts.status import BROKER_DOWN_AFTER, SILENT_AFTER, NodeStatus, is_broker_down, status_at
 from alerts.totals import Hashrates, hashrates
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
@@ -110,11 +110,11 @@ def next_change_at(fleet: FleetView, server: ServerFacts, borders: Sequence[Mill
     soonest = (fleet.now // 60_000 + 1) * 60_000
     for each in fleet.views:
         facts = each.facts
-        patience = _patience(facts)
+        timeout = _timeout(facts)
         for since in (facts.last_report_at, facts.state_at, server.connected_at):
             # A border is still inside its colour: the change comes one millisecond after it.
-            if since is not None and fleet.now < since + patience + 1 < soonest:
-                soonest = since + patience + 1
+            if since is not None and fleet.now < since + timeout + 1 < soonest:
+                soonest = since + timeout + 1
         if facts.last_report_at is not None:
             for border in borders:
                 if fleet.now < facts.last_report_at + border + 1 < soonest:
@@ -135,7 +135,7 @@ def against(views: Iterable[NodeView], before: Mapping[NodeId, float]) -> tuple[
 
 def is_running(server: ServerFacts, now: Millis) -> bool:
     """Whether the subscriber gave a sign of life lately, with a broker or without."""
-    return server.beat_at is not None and now - server.beat_at <= milliseconds(BLIND_AFTER)
+    return server.beat_at is not None and now - server.beat_at <= milliseconds(BROKER_DOWN_AFTER)
 
 
 def remarks(facts: NodeFacts) -> tuple[str, ...]:
@@ -192,8 +192,8 @@ def _view(
 def _is_fresh(facts: NodeFacts, now: Millis) -> bool:
     if not facts.connected or facts.last_report_at is None:
         return False
-    return now - facts.last_report_at <= _patience(facts)
+    return now - facts.last_report_at <= _timeout(facts)
 
 
-def _patience(facts: NodeFacts) -> Millis:
+def _timeout(facts: NodeFacts) -> Millis:
     return SILENT_AFTER * milliseconds(facts.interval)

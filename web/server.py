@@ -27,7 +27,7 @@ from store import open_store
 from web.access.proxy import trusts
 from web.app import create_app
 from web.door import Door
-from web.patience import PatientProtocol
+from web.timeouts import TimeoutProtocol
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ class _Server(uvicorn.Server):
         self._door = Door(self._protocol, context, clock, is_exempt=is_proxy)
         self._accepting: list[asyncio.Task[None]] = []
 
-    def _protocol(self) -> PatientProtocol:
-        return PatientProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+    def _protocol(self) -> TimeoutProtocol:
+        return TimeoutProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
@@ -101,7 +101,7 @@ def _config(app: WSGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         _strict(cast("ASGI3Application", WSGIMiddleware(app, workers=_THREADS))),
         interface="asgi3",
-        http=PatientProtocol,
+        http=TimeoutProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

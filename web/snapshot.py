@@ -128,5 +128,5 @@ class Snapshots:
             self._hour_ago = now // 60_000, rates
         return rates
 
-    def _troubles(self, scene: IncidentContext) -> list[Trouble]:
-        return [trouble(each, scene) for each in self._store.look(incidents.counting)]
+    def _troubles(self, context: IncidentContext) -> list[Trouble]:
+        return [trouble(each, context) for each in self._store.look(incidents.counting)]

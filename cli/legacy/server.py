@@ -44,21 +44,23 @@ def _wanted(call: Invocation, report: ImportReport, config: "ServerConfig", *, w
     """What is to be added; what is there already is said here."""
     document = read_toml(call.home.server_toml)
     wanted: list[Setting] = []
-    for wish in config.wishes:
-        setting = wish.setting
+    for wanted_setting in config.wanted_settings:
+        setting = wanted_setting.setting
         if setting.section == ("alerts",) and (
             others := sorted({"telegram", "channel"} & document.get("alerts", {}).keys())
         ):
             # A second way to the same people would tell them everything twice.
-            report.line("kept", " and ".join(f"[alerts.{name}]" for name in others), f"not added to it: {wish.shown}")
+            report.line(
+                "kept", " and ".join(f"[alerts.{name}]" for name in others), f"not added to it: {wanted_setting.shown}"
+            )
         elif not setting.stands_in(document):
             wanted.append(setting)
-            report.line("taken", f"{setting.name} = {wish.shown}")
+            report.line("taken", f"{setting.name} = {wanted_setting.shown}")
         elif setting.found_in(document) == setting.value:
-            report.line("there", f"{setting.name} = {wish.shown}")
+            report.line("there", f"{setting.name} = {wanted_setting.shown}")
         else:
             own = "what is set here" if setting.secret else setting.found_in(document)
-            report.line("kept", f"{setting.name} = {own}", f"the old one was {wish.shown}")
+            report.line("kept", f"{setting.name} = {own}", f"the old one was {wanted_setting.shown}")
     return [*wanted, *_passphrase(call, report, config, with_key=with_key)]
 
 

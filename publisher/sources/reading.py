@@ -63,8 +63,8 @@ def checked(reading: Reading) -> Reading:
     for name in _implausible(Reading(**kept)):
         odd[f"{name}: {kept.pop(name):g} cannot be"] = None
     # Of a miner whose hashrate is not known, whatever could not be read may be why.
-    blind = "miner" in kept and not any(name in kept for name in _VITAL)
-    vital = [what for what in odd if blind or what.split(":")[0].split(" ")[0] in _VITAL]
+    unread = "miner" in kept and not any(name in kept for name in _VITAL)
+    vital = [what for what in odd if unread or what.split(":")[0].split(" ")[0] in _VITAL]
     lacks = "; ".join(filter(None, (reading.lacks, named(tuple(vital)))))
     return Reading(**kept, lacks=lacks, odd=tuple(what for what in odd if what not in vital))
 

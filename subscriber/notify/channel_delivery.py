@@ -65,7 +65,7 @@ class ChannelDelivery:
         clock: Clock,
         give_back: Callable[[Iterable[StoredNotification]], None],
     ) -> None:
-        self._parcels = BatchQueue(channel)
+        self._queue = BatchQueue(channel)
         self._delivery_log = delivery_log
         self._clock = clock
         self._give_back = give_back
@@ -82,14 +82,14 @@ class ChannelDelivery:
 
     @property
     def channel(self) -> Channel:
-        return self._parcels.channel
+        return self._queue.channel
 
     def add(self, notification: StoredNotification) -> None:
         # Whoever begins anew after a failure hands over all that is not marked as sent, also what is under way here.
         if notification.id in self._in_hand:
             return
         self._in_hand.add(notification.id)
-        self._parcels.add(self._dated(notification), self._clock.monotonic())
+        self._queue.add(self._dated(notification), self._clock.monotonic())
         self._changed.set()
 
     def _steady(self) -> Millis:
@@ -105,27 +105,27 @@ class ChannelDelivery:
 
     def let_go(self) -> None:
         """What waits is another's to carry; what is under way still has its time."""
-        kept = self._parcels.empty()
-        self._parcels.waiting += [NotificationBatch([each], self._clock.monotonic()) for each in kept if each.id <= 0]
+        kept = self._queue.empty()
+        self._queue.waiting += [NotificationBatch([each], self._clock.monotonic()) for each in kept if each.id <= 0]
         self._in_hand -= {each.id for each in kept if each.id > 0}
 
     def use(self, channel: Channel) -> None:
         """The same channel with other settings; what waits goes out through it."""
-        self._parcels.use(channel, self._clock.monotonic())
+        self._queue.use(channel, self._clock.monotonic())
         self._changed.set()
 
     def close(self) -> None:
         """Gives back what waits; what is under way still has its time."""
         self._closed = True
-        self._give_back(self._parcels.empty())
+        self._give_back(self._queue.empty())
         self._changed.set()
 
     async def run(self) -> None:
         """Until it is cancelled, or closed and empty."""
-        self._parcels.recover()
+        self._queue.recover()
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(self._write(), name=f"book of {self.channel.key}")
-            while not (self._closed and not self._parcels.under_way):
+            while not (self._closed and not self._queue.under_way):
                 try:
                     self._changed.clear()
                     self._start(tasks)
@@ -138,12 +138,12 @@ class ChannelDelivery:
             writing.cancel()
 
     def _start(self, tasks: asyncio.TaskGroup) -> None:
-        while batch := self._parcels.take(self._clock.monotonic()):
+        while batch := self._queue.take(self._clock.monotonic()):
             tasks.create_task(self._carry(batch), name=f"message through {self.channel.key}")
 
     async def _pause(self) -> None:
         """Until something is due, added or over."""
-        at = self._parcels.check_at(self._clock.monotonic())
+        at = self._queue.check_at(self._clock.monotonic())
         if at is None:
             await self._changed.wait()
         else:
@@ -195,7 +195,7 @@ class ChannelDelivery:
 
     def _leave(self, batch: NotificationBatch) -> None:
         """Another subscriber carries it, or we do again once it is handed over anew."""
-        self._parcels.under_way.remove(batch)
+        self._queue.under_way.remove(batch)
         self._in_hand -= batch.numbers
 
     async def _attempt(self, channel: Channel, batch: NotificationBatch) -> None:
@@ -218,12 +218,12 @@ class ChannelDelivery:
     def _ended_late(self, batch: NotificationBatch, given_up_at: float, sending: "asyncio.Future[None]") -> None:
         """What was taken after all, and is not under way again, is done."""
         self._hanging.remove(given_up_at)
-        if not sending.cancelled() and sending.exception() is None and batch in self._parcels.waiting:
+        if not sending.cancelled() and sending.exception() is None and batch in self._queue.waiting:
             self._sent(batch, self._clock.monotonic() - given_up_at + self.channel.timeout)
         self._changed.set()
 
     def _sent(self, batch: NotificationBatch, took: float) -> None:
-        self._parcels.sent(batch, self._clock.monotonic())
+        self._queue.sent(batch, self._clock.monotonic())
         notifications = list(batch.notifications)
         self._note(partial(self._delivery_log.sent, notifications, took), done_with=notifications)
         if self._failure:
@@ -231,7 +231,7 @@ class ChannelDelivery:
             self._failure = ""
 
     def _not_sent(self, channel: Channel, batch: NotificationBatch, exc: NotSent) -> None:
-        outcome = self._parcels.failed(batch, exc, now=self._clock.monotonic(), wall=self._steady())
+        outcome = self._queue.failed(batch, exc, now=self._clock.monotonic(), wall=self._steady())
         if outcome.fate is Disposition.AGAIN:
             self._try_again(batch, outcome)
         elif outcome.fate is Disposition.GIVEN_UP:
@@ -242,7 +242,7 @@ class ChannelDelivery:
                 channel.key, outcome.why,
             )  # fmt: skip
             self._note(partial(self._delivery_log.refuse, channel, outcome.why))
-            lost = [*outcome.notifications, *self._parcels.empty()]
+            lost = [*outcome.notifications, *self._queue.empty()]
             self._note(partial(self._delivery_log.failed, lost, outcome.why), done_with=lost)
 
     def _try_again(self, batch: NotificationBatch, outcome: DeliveryResult) -> None:
@@ -254,7 +254,7 @@ class ChannelDelivery:
             self._failure = gist
         batch.error = gist
         if self._closed:
-            self._give_back(self._parcels.empty())
+            self._give_back(self._queue.empty())
             return
         at = self._clock.now() + round(outcome.wait * 1000)
         self._note(partial(self._delivery_log.again, outcome.notifications, at, outcome.why))
@@ -263,7 +263,7 @@ class ChannelDelivery:
         self, notifications: Sequence[StoredNotification], why: str, batch: NotificationBatch | None = None
     ) -> None:
         if batch is not None:
-            self._parcels.under_way.remove(batch)
+            self._queue.under_way.remove(batch)
         log.error("message given up channel=%s messages=%s reason=%s", self.channel.key, len(notifications), why)
         self._note(partial(self._delivery_log.failed, notifications, why), done_with=notifications)
 

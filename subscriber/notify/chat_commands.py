@@ -12,7 +12,7 @@ from store.transaction import Transaction
 from subscriber.notify.answers import FleetState
 from subscriber.notify.updates import Pressed
 
-MUTE_FOR = "2h"
+SILENCE_FOR = "2h"
 
 
 class Leadership(Protocol):
@@ -64,12 +64,12 @@ class ChatCommands:
 
     def _silence(self, tx: Transaction, incident: Incident, button: Pressed) -> str:
         now, by = self._clock.now(), _by(button)
-        wish = SilenceRequest(SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), MUTE_FOR, by, "muted for 2 h")
+        wish = SilenceRequest(SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), SILENCE_FOR, by, "muted for 2 h")
         silence = silence_of(wish, now, self._policy.zone)
         if any(each.matcher == silence.matcher and each.starts_at <= now for each in silences.running(tx, now)):
             return "muted already"
         number = silences.add(tx, silence)
-        detail = f"{silence.matcher} for {MUTE_FOR}{_where(button)}"
+        detail = f"{silence.matcher} for {SILENCE_FOR}{_where(button)}"
         audit.record(tx, who=by, action="silence.add", subject=f"quiet {number}", detail=detail, now=now)
         return "muted for 2 h"
 

@@ -253,7 +253,7 @@ def _csrf_token() -> str:
 
 
 def _is_gone() -> bool:
-    """Whether the connection that asks is closed by now, where the server tells (`web/patience.py`)."""
+    """Whether the connection that asks is closed by now, where the server tells (`web/timeouts.py`)."""
     state: Mapping[str, object] = request.environ.get("asgi.scope", {}).get("state", {})
     gone = state.get(GONE)
     return isinstance(gone, threading.Event) and gone.is_set()

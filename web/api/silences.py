@@ -129,9 +129,9 @@ class Silences:
     def _wanted(self, body: NewSilence, by: str, now: int) -> Silence:
         given = {name: getattr(body.match, name) for name in Match.__struct_fields__ if getattr(body.match, name)}
         start = "" if body.starts_at is UNSET else body.starts_at.isoformat()
-        wish = SilenceRequest(body.kind, given, f"{body.lasts_s}s", by, body.why, body.every, start)
+        asked = SilenceRequest(body.kind, given, f"{body.lasts_s}s", by, body.why, body.every, start)
         try:
-            return silence_of(wish, now, self.zone.tz)
+            return silence_of(asked, now, self.zone.tz)
         except SilenceRequestError as exc:
             raise BadQuery(str(exc)) from None
 

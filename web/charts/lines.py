@@ -118,7 +118,7 @@ def node_lines(
     `heights` are those of other nodes of its chain, by step: how far it was behind them is a figure as well.
     `intervals` are those that it had at each point, where that is known; `interval` is what it has now.
     """
-    baseline = _patience([_spacing(early, late) for early, late in pairwise(points)], interval)
+    baseline = _timeout([_spacing(early, late) for early, late in pairwise(points)], interval)
     had = [SILENT_AFTER * each if each else baseline for each in intervals] or [baseline] * len(points)
     gaps = [
         late.first - early.last > max(before, then)
@@ -180,7 +180,7 @@ def _spacing(early: Point, late: Point) -> float:
     return (early.last - early.first) / (early.samples - 1) if early.samples > 1 else late.first - early.last
 
 
-def _patience(spacings: Sequence[float], interval: Millis) -> float:
+def _timeout(spacings: Sequence[float], interval: Millis) -> float:
     """How far two points may be apart to be joined: a node may have reported less often than it does now."""
     # Not the mean: a few long gaps must not make themselves usual.
     baseline = sorted(spacings)[len(spacings) // 4] if spacings else 0
@@ -190,8 +190,8 @@ def _patience(spacings: Sequence[float], interval: Millis) -> float:
 def _gaps(times: Sequence[Millis], interval: Millis) -> list[bool]:
     """Whether one follows, for each but the last."""
     spacings = [late - early for early, late in pairwise(times)]
-    patience = _patience(spacings, interval)
-    return [spacing > patience for spacing in spacings]
+    timeout = _timeout(spacings, interval)
+    return [spacing > timeout for spacing in spacings]
 
 
 def _line(figures: Sequence[float | None], gaps: Sequence[bool]) -> Numbers:

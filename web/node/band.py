@@ -114,24 +114,24 @@ def _baseline(points: Sequence[Point], span: StatusSpan) -> Millis:
 
 def _online(whole: StatusSpan, points: Sequence[Point], interval: Millis) -> Iterator[StatusSpan]:
     """The parts of one span in which the node was connected."""
-    patience = SILENT_AFTER * interval
+    timeout = SILENT_AFTER * interval
     reached, status, why = whole.since, NodeStatus.ONLINE, whole.why
     for point in points:
         if point.last < whole.since:
             # Known to report when the span begins.
-            status = _of(point) if whole.since - point.last <= patience else status
+            status = _of(point) if whole.since - point.last <= timeout else status
             continue
         if point.first >= whole.until:
             break
         first = max(point.first, reached)
-        if first - reached > patience:
-            yield StatusSpan(status, reached, reached + patience, why)
-            yield StatusSpan(NodeStatus.SILENT, reached + patience, first)
+        if first - reached > timeout:
+            yield StatusSpan(status, reached, reached + timeout, why)
+            yield StatusSpan(NodeStatus.SILENT, reached + timeout, first)
             reached, why = first, ""
         yield StatusSpan(status, reached, first, why)
         reached, status, why = min(max(point.last, first), whole.until), _of(point), ""
         yield StatusSpan(status, first, reached)
-    calm = min(whole.until, reached + patience)
+    calm = min(whole.until, reached + timeout)
     yield StatusSpan(status, reached, calm, why)
     yield StatusSpan(NodeStatus.SILENT, calm, whole.until)
 

@@ -38,8 +38,8 @@ _GIVEN: Final = KEYS[SilenceKind.SILENCE]
 class QuietPage:
     """The page, its live part, and what its forms do."""
 
-    def __init__(self, sight: PageContext) -> None:
-        self._sight = sight
+    def __init__(self, page_context: PageContext) -> None:
+        self._page_context = page_context
         self._parts = LiveParts()
 
     def page(self) -> str:
@@ -48,15 +48,15 @@ class QuietPage:
 
     def live(self) -> Response:
         """The part that changes, or 304 while it has not. Admins are shown buttons, so they get another one."""
-        now = self._sight.clock.now()
+        now = self._page_context.clock.now()
         return self._parts.answer(
             f"admin={is_admin()}",
-            self._sight.version(now),
+            self._page_context.version(now),
             lambda: render_template("quiet_live.html", **self._context(now)),
         )
 
     def add(self) -> AnyResponse | tuple[str, int]:
-        now, form = self._sight.clock.now(), request.form
+        now, form = self._page_context.clock.now(), request.form
         try:
             kind = SilenceKind(form.get("kind", ""))
         except ValueError:
@@ -67,33 +67,33 @@ class QuietPage:
             given = {key: given[key] for key in KEYS[kind]}
         day = form.get("every_day", "")
         every = f"{day} {form.get('every_at', '')}".strip() if day else ""
-        wish = SilenceRequest(
+        asked = SilenceRequest(
             kind, given, form.get("length", ""), who(), form.get("why", ""), every, form.get("start", "")
         )
         try:
-            silence = silence_of(wish, now, self._sight.look.zone.tz)
+            silence = silence_of(asked, now, self._page_context.look.zone.tz)
         except SilenceRequestError as exc:
             return self._page(form.to_dict(), error=str(exc), wrong=exc.field), 400
-        self._sight.store.change(lambda tx: _add(tx, silence, now))
+        self._page_context.store.change(lambda tx: _add(tx, silence, now))
         return go("incidents.quiet", note=kind.value)
 
     def end(self) -> AnyResponse:
-        now, number = self._sight.clock.now(), request.form.get("number", type=int) or 0
+        now, number = self._page_context.clock.now(), request.form.get("number", type=int) or 0
 
         def change(tx: Transaction) -> None:
             silences.end(tx, number, by=who(), now=now)
             audit.record(tx, who=who(), action="quiet.end", subject=f"quiet {number}", now=now)
 
         try:
-            self._sight.store.change(change)
+            self._page_context.store.change(change)
         except StoreError:
-            if any(each.id == number for each in self._sight.store.silences(now)):
+            if any(each.id == number for each in self._page_context.store.silences(now)):
                 raise
             return go("incidents.quiet", note="over")
         return go("incidents.quiet", note="ended")
 
     def _page(self, filled: Mapping[str, str], *, note: str = "", error: str = "", wrong: str = "") -> str:
-        context = self._context(self._sight.clock.now())
+        context = self._context(self._page_context.clock.now())
         return render_template(
             "quiet.html",
             live_url=url_for("incidents.quiet_live"),
@@ -108,7 +108,7 @@ class QuietPage:
         )
 
     def _context(self, now: Millis) -> Mapping[str, Any]:
-        look = self._sight.look
+        look = self._page_context.look
 
         def read(tx: Transaction) -> Mapping[str, Any]:
             nodes = reader.nodes(tx)
@@ -118,13 +118,13 @@ class QuietPage:
             sections = [
                 (stands, title, [row for row in rows if row.stands == stands]) for stands, title in _STANDS.items()
             ]
-            return {**self._sight.context(now), "sections": sections}
+            return {**self._page_context.context(now), "sections": sections}
 
-        return self._sight.store.look(read)
+        return self._page_context.store.look(read)
 
 
-def register(blueprint: Blueprint, sight: PageContext) -> None:
-    page = QuietPage(sight)
+def register(blueprint: Blueprint, page_context: PageContext) -> None:
+    page = QuietPage(page_context)
     blueprint.add_url_rule("/quiet", "quiet", page.page)
     blueprint.add_url_rule("/quiet/live", "quiet_live", page.live)
     blueprint.add_url_rule("/quiet", "add_quiet", page.add, methods=["POST"])

@@ -24,8 +24,8 @@ from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
 from web import server
 from web.access.login import GUESSES
-from web.patience import PatientProtocol
 from web.server import serve
+from web.timeouts import TimeoutProtocol
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ async def test_plain_http_for_other_machines_is_warned_about(
 async def test_a_stranger_who_does_not_come_to_the_point_is_shown_out(
     home: Home, port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(PatientProtocol, "request_s", 0.3)
+    monkeypatch.setattr(TimeoutProtocol, "request_s", 0.3)
     async with serving(home, WebSettings(port=port)):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(begun)
@@ -256,7 +256,7 @@ async def test_a_request_that_takes_its_time_to_answer_is_answered(
     home: Home, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Checking a password takes longer than this; patience ends with the request, not with its answer.
-    monkeypatch.setattr(PatientProtocol, "request_s", 0.02)
+    monkeypatch.setattr(TimeoutProtocol, "request_s", 0.02)
     async with serving(home, WebSettings(port=port)):
         assert (await fetch(http.client.HTTPConnection("127.0.0.1", port))).status == 200
 

@@ -19,7 +19,7 @@ from tests.integration.web.test_server import serving
 from tests.ports import free_port
 from tests.rigs import birth, rig
 from tests.waiting import eventually_async
-from web.patience import PatientProtocol
+from web.timeouts import TimeoutProtocol
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def port(store: Store) -> int:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PatientProtocol, "take_s", 0.2)
-    monkeypatch.setattr(PatientProtocol, "request_s", 0.2)
+    monkeypatch.setattr(TimeoutProtocol, "take_s", 0.2)
+    monkeypatch.setattr(TimeoutProtocol, "request_s", 0.2)
 
 
 @contextlib.contextmanager

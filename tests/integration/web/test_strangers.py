@@ -28,7 +28,7 @@ from web.access import passwords
 from web.access.login import GUESSES
 from web.access.passwords import REMEMBERED_S
 from web.door import CONNECTIONS, PER_ADDRESS
-from web.patience import PatientProtocol
+from web.timeouts import TimeoutProtocol
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_a_trusted_proxy_speaks_for_many(home: Home, port: int) -> None:
 async def test_a_body_that_comes_drop_by_drop_is_cut(
     home: Home, port: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PatientProtocol, "body_s", 0.5)
+    monkeypatch.setattr(TimeoutProtocol, "body_s", 0.5)
     store.add_user("root", generate_password_hash(PASSWORD, "scrypt:1024:8:1"), UserRole.ADMIN, now=START)
     async with serving(home, WebSettings(port=port)):
         senders = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]

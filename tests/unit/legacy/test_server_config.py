@@ -26,7 +26,7 @@ def read(**changed: Value) -> ServerConfig:
 
 
 def settings(config: ServerConfig) -> dict[str, object]:
-    return {wish.setting.name: wish.setting.value for wish in config.wishes}
+    return {wish.setting.name: wish.setting.value for wish in config.wanted_settings}
 
 
 def test_each_setting_has_its_place() -> None:
@@ -63,7 +63,7 @@ def test_each_setting_has_its_place() -> None:
 def test_what_cannot_be_taken_over_is_said_and_stops_nothing(changed: dict[str, Value], words: str) -> None:
     config = read(**changed)
     assert any(words in line for line in config.left), config.left
-    assert len(config.wishes) >= 3
+    assert len(config.wanted_settings) >= 3
     for line in config.left:
         assert "ABC" not in line
         assert "1234" not in line
@@ -79,7 +79,7 @@ def test_no_secret_is_in_what_is_shown() -> None:
     config = read()
     for secret in ("ABC-d_f", "long enough 1", "0123456789abcdef"):
         assert secret not in repr(config)
-        assert not any(secret in wish.shown for wish in config.wishes)
+        assert not any(secret in wish.shown for wish in config.wanted_settings)
 
 
 def test_an_empty_file_asks_for_nothing() -> None:

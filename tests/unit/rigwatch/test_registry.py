@@ -232,7 +232,7 @@ def test_a_patient_access_sees_a_revocation_soon_and_asks_the_disk_seldom(
 ) -> None:
     moment = [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: moment[0]))
-    access = NodeAccess(MASTER, Registry(tmp_path / "nodes.json", patience=0.05), open_enrollment=False)
+    access = NodeAccess(MASTER, Registry(tmp_path / "nodes.json", max_age=0.05), open_enrollment=False)
     registry.enroll(NODE, START)
     assert access.accepted_keys(NODE, START) == (key(0),)
     registry.revoke(NODE, START)

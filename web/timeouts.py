@@ -19,7 +19,7 @@ TAKE_S: Final = 30.0
 """Seconds without a byte taken of an answer that waits to be sent."""
 
 
-class PatientProtocol(H11Protocol):
+class TimeoutProtocol(H11Protocol):
     """uvicorn's protocol, which waits for ever for a request that was begun, or never was, and for whoever does not
     read its answer; so strangers who only connect could take every place there is, and readers every download's.
 
