@@ -1,5 +1,6 @@
 """What people read: a first line that is enough on a lock screen, then when, how bad, evidence, the page. Pure."""
 
+import re
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,8 @@ NAMED = 12
 
 DIGESTED = 30
 """How many messages one digest repeats the first line of."""
+
+_COUNTS_NODES = re.compile(r"\b\d+ nodes\b")
 
 COPY = "(may be a second copy)"
 MARKS = r"\((?:may be a second copy|written [^()]{1,30} ago)\)"
@@ -91,13 +94,14 @@ def together(
 
 
 def digest(texts: Sequence[NotificationText]) -> NotificationText:
-    """What waited for a channel's rate, as one message."""
+    """What waited for a channel's rate, as one message: all titles, then the nodes behind those that only count them."""
     if len(texts) == 1:
         return texts[0]
     more = f"and {len(texts) - DIGESTED} more" if len(texts) > DIGESTED else ""
-    return NotificationText(
-        f"{len(texts)} messages: {texts[0].title}", _lines([*(each.title for each in texts[:DIGESTED]), more])
-    )
+    titles = [each.title for each in texts[:DIGESTED]]
+    # Last, because a service that takes less cuts the end off.
+    named = [f"{each.title}\n{each.body}" for each in texts[:DIGESTED] if _COUNTS_NODES.search(each.title)]
+    return NotificationText(f"{len(texts)} messages: {titles[0]}", _lines([*titles, more, *named]))
 
 
 def marked(text: NotificationText, *, may_be_copy: bool, age: str) -> NotificationText:

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from alerts.route import Route
 from rigwatch.clock import Millis
@@ -205,6 +206,20 @@ def test_another_address_is_not_blamed_for_the_old_one() -> None:
     fail(made, taken(made, 0), NotSent("slow down", retry_after=600), 0)
     made.use(replace(CHANNEL, address="another"), 1)
     assert taken(made, 1).numbers == {1}
+
+
+def test_a_digest_names_the_nodes_of_a_message_that_counts_them() -> None:
+    group = structs.replace(
+        message(1), title="CRITICAL: site garage: 2 nodes lost together", body="since 12:00\nrig1, rig2"
+    )
+    body = NotificationBatch([message(3), group]).as_one(START).body.split("\n")
+    assert body == [
+        "message 3",
+        "CRITICAL: site garage: 2 nodes lost together",
+        "CRITICAL: site garage: 2 nodes lost together",
+        "since 12:00",
+        "rig1, rig2",
+    ]
 
 
 def test_more_than_the_rate_allows_goes_as_one_that_says_how_many() -> None:
