@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.rule import BUILT_IN, Rule, RulePolicy, Severity
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.settings.alerts import AlertSettings, QuietSettings, Rules, RuleSettings
 from rigwatch.topics import NodeId
 
@@ -81,8 +80,3 @@ def _laid_over(policy: RulePolicy, over: RuleSettings) -> RulePolicy:
     if "threshold" in changes and "clear" not in changes:
         changes["clear"] = changes["threshold"]
     return replace(policy, **changes) if changes else policy
-
-
-def in_millis(span: timedelta) -> Millis:
-    """Rounded down to whole milliseconds."""
-    return span // timedelta(milliseconds=1)

@@ -2,21 +2,18 @@
 """The rules about being there: lost, silent, said goodbye. Pure."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from alerts.check import UNKNOWN, CheckContext, CheckResult, Holds, moot, no, yes
 from alerts.facts import KEY_ENDED, NodeFacts
 from alerts.rule import MINUTE, SECOND, RulePolicy
 from alerts.status import NodeStatus, is_broker_down
 from alerts.words import duration
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.messages import NodeState
 
 RETAINED_WITHIN = 5 * SECOND
 """A will that comes so soon after our own connect was most likely kept by the broker from before."""
 
-
-_MILLISECOND = timedelta(milliseconds=1)
 
 CONTESTED_FOR = 10 * MINUTE
 """After so long without a second publisher there is none."""
@@ -52,12 +49,12 @@ def silent(view: CheckContext, policy: RulePolicy, _open: bool) -> CheckResult:
         return moot(_state(facts.state)()) if facts.state and facts.state is not NodeState.ONLINE else UNKNOWN
     connected_at, reported_at = view.server.connected_at or 0, facts.last_report_at or 0
     heard_at = max(reported_at, facts.state_at or 0, connected_at)
-    timeout = max(BROKER_NOTICED, int(policy.threshold * (facts.interval // _MILLISECOND)))
+    timeout = max(BROKER_NOTICED, int(policy.threshold * in_millis(facts.interval)))
     # What was connected to a broker that went away needs as long as a lost node to come back to the next one.
     returns_until = connected_at + view.grace if heard_at == connected_at and not _open else 0
     due = max(heard_at + timeout, returns_until)
     if view.now > due:
-        interval = duration(facts.interval // _MILLISECOND)
+        interval = duration(in_millis(facts.interval))
         return yes(f"connected, but no report for {duration(view.now - heard_at)}, should be one every {interval}", due)
     return no("it reports", check_at=due + 1)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from alerts.incident import Incident, Scope
 from alerts.rule import Rule, Severity
 from alerts.silence import DAYS, Matcher, Silence, SilenceKind, check_every
 from alerts.wall import next_moment_of, shown
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis, millis_of
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.durations import parse_duration
 
@@ -101,7 +101,7 @@ def matcher_of(kind: SilenceKind, given: Mapping[str, str]) -> Matcher:
 
 def length_of(text: str) -> Millis:
     try:
-        lasts = parse_duration(_clean(text)) // timedelta(milliseconds=1)
+        lasts = in_millis(parse_duration(_clean(text)))
     except ValueError as exc:
         raise SilenceRequestError("length", f"how long: {exc} (got {text[:40]!r})") from None
     if not 0 < lasts <= _LONGEST:
@@ -120,7 +120,7 @@ def start_of(text: str, now: Millis, zone: tzinfo) -> Millis:
         raise SilenceRequestError("start", f"begin: write it as '2026-11-24 03:00' (got {text[:40]!r})") from None
     # The minute that is running can be chosen, and has begun already.
     earliest = now - _MINUTE
-    at = round(moment.timestamp() * 1000) if moment.tzinfo else next_moment_of(moment, earliest, zone)
+    at = millis_of(moment) if moment.tzinfo else next_moment_of(moment, earliest, zone)
     if at < earliest:
         raise SilenceRequestError("start", f"begin: {text[:40]} is past, it is {shown(now, zone)}")
     if at > now + _LATEST:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from alerts.facts import NodeFacts, ServerFacts
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.messages import NodeState
 
 SILENT_AFTER = 3
@@ -35,8 +35,7 @@ class NodeStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-_MILLISECOND = timedelta(milliseconds=1)
-_BROKER_DOWN_MS = BROKER_DOWN_AFTER / _MILLISECOND
+_BROKER_DOWN_MS = in_millis(BROKER_DOWN_AFTER)
 _GONE = {NodeState.LOST: NodeStatus.LOST, NodeState.OFFLINE: NodeStatus.OFFLINE}
 
 
@@ -58,7 +57,7 @@ def _status(facts: NodeFacts, server: ServerFacts, now: Millis) -> NodeStatus:
         return NodeStatus.UNKNOWN
     if facts.state in _GONE:
         return _GONE[facts.state]
-    if now - _heard_at(facts, server) > SILENT_AFTER * facts.interval / _MILLISECOND:
+    if now - _heard_at(facts, server) > SILENT_AFTER * in_millis(facts.interval):
         return NodeStatus.SILENT
     if facts.sample is not None and facts.sample.errors:
         return NodeStatus.DEGRADED

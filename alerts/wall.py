@@ -6,17 +6,17 @@ compared or subtracted as they stand: Python then looks at the digits alone. Mom
 
 from datetime import date, datetime, time, timedelta, tzinfo
 
-from rigwatch.clock import Millis, as_datetime
+from rigwatch.clock import Millis, as_datetime, millis_of
 
 
 def moment_of(day: date, at: time, zone: tzinfo) -> Millis:
     """The first moment at which the wall shows this; a time that is skipped comes as much later as the clock jumps."""
-    return _millis(datetime.combine(day, at, zone))
+    return millis_of(datetime.combine(day, at, zone))
 
 
 def next_moment_of(local: datetime, after: Millis, zone: tzinfo) -> Millis:
     """As `moment_of`, but the second time where the first is over by then and it comes twice."""
-    first, second = (_millis(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
+    first, second = (millis_of(local.replace(tzinfo=zone, fold=fold)) for fold in (0, 1))
     return second if first < after <= second else first
 
 
@@ -57,7 +57,3 @@ def _change(since: Millis, until: Millis, zone: tzinfo) -> Millis | None:
 
 def _offset(at: Millis, zone: tzinfo) -> timedelta | None:
     return as_datetime(at).astimezone(zone).utcoffset()
-
-
-def _millis(moment: datetime) -> Millis:
-    return round(moment.timestamp() * 1000)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,7 @@ import typer
 from cli.invocation import Invocation, app, invocation
 from cli.output import say
 from cli.people import Author, Why, author_of
-from rigwatch.clock import Millis, as_datetime
+from rigwatch.clock import Millis, as_datetime, in_millis
 from rigwatch.errors import RigwatchError, SettingsError, StoreError
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import parse_duration
@@ -188,7 +187,7 @@ def ack(
 def millis_of(text: str, option: str) -> Millis:
     """A duration that a user typed; raises `SettingsError`."""
     try:
-        return parse_duration(text) // timedelta(milliseconds=1)
+        return in_millis(parse_duration(text))
     except ValueError as exc:
         raise SettingsError(f"{option}: {exc} (got {text!r})") from None
 

@@ -7,6 +7,7 @@ import typer
 
 from cli.invocation import Invocation, app, invocation
 from cli.people import recorded
+from rigwatch.clock import in_millis
 from rigwatch.errors import RigwatchError, SettingsError, StoreError, TopicError
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
@@ -57,7 +58,7 @@ def rotate(
     """
     call = invocation(context)
     settings, name = call.server(), _node(site, node)
-    until = call.clock.now() + round(_duration(overlap) / timedelta(milliseconds=1))
+    until = call.clock.now() + in_millis(_duration(overlap))
     Registry(call.home.nodes_json).rotate(name, previous_until=until)
     _note(call, settings, "node.rotate", name, detail=f"the old key works for {overlap}")
     typer.echo(join_token(call, settings, name))

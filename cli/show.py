@@ -1,12 +1,12 @@
 """`status`: the dashboard's three tables in the terminal."""
 
 import sys
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import typer
 
 from cli.invocation import app, invocation
+from rigwatch.clock import in_millis
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +40,7 @@ def status(context: typer.Context) -> None:
         now = call.clock.now()
         is_maintained = at_work(store.silences(now), now, Zone.find(settings.web.timezone).tz)
         fleet = fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained)
-        averages = store.averages(now - round(settings.database.keep / timedelta(milliseconds=1)))
+        averages = store.averages(now - in_millis(settings.database.keep))
         totals = store.totals(MINUTES, now)
     finally:
         store.close()

@@ -9,7 +9,7 @@ from cli.accounts import Name, open_users, role_of
 from cli.invocation import app, invocation
 from cli.output import say
 from cli.people import Author, recorded
-from rigwatch.clock import as_datetime
+from rigwatch.clock import as_datetime, in_millis
 from rigwatch.errors import SettingsError
 from rigwatch.settings.durations import parse_duration
 
@@ -39,7 +39,7 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
     call, made = invocation(context), tokens.make()
     now = call.clock.now()
     life = _life(expires)
-    expires_at = None if life is None else now + life // timedelta(milliseconds=1)
+    expires_at = None if life is None else now + in_millis(life)
     hashed = tokens.hash_of(made)
     with open_users(call.home, call.server()) as store:
         store.change(

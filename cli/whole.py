@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from rigwatch.address import broker_url
+from rigwatch.clock import in_millis
 from rigwatch.home import Home
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.settings import ServerSettings
@@ -41,7 +42,7 @@ def is_replaced(home: Home, settings: ServerSettings) -> bool:
     nodes = Registry(home.nodes_json).nodes()
     if not _trusts_ours(settings) or not tls.has_authority(home) or not (first := _first(nodes)):
         return False
-    return tls.authority_made_at(home) > first + _SLACK // timedelta(milliseconds=1)
+    return tls.authority_made_at(home) > first + in_millis(_SLACK)
 
 
 def _trusts_ours(settings: ServerSettings) -> bool:

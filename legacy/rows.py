@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from alerts.ingest import CLOCK_TOLERANCE
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, millis_of
 from rigwatch.messages import Sample
 
 SOURCE: Final = "wtc-miner-monitor"
@@ -79,7 +79,7 @@ def moment(ts: Cell) -> Millis | RowFault:
         if isinstance(ts, str):
             # Go's driver writes nine digits behind the second, and some versions a zone's letters.
             read = datetime.fromisoformat(ts.strip().removesuffix(" UTC").replace(" +0000", "+00:00"))
-            at = round((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() * 1000)
+            at = millis_of(read if read.tzinfo else read.replace(tzinfo=UTC))
         elif isinstance(ts, int | float) and not isinstance(ts, bool):
             at = round(ts * 1000)
         else:

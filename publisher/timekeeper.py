@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from publisher.boot import Boot
 from publisher.moments import TOLERANCE, Present, SampleMoment, put_right
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, in_millis
 
 
 class Timekeeper:
@@ -13,7 +13,7 @@ class Timekeeper:
 
     def __init__(self, clock: Clock, boot: Boot, interval: timedelta) -> None:
         self._clock, self._boot = clock, boot
-        self._history = round(2 * interval.total_seconds() * 1000) + TOLERANCE
+        self._history = in_millis(2 * interval) + TOLERANCE
         self._moments: dict[int, SampleMoment] = {}
         self._began: Millis | None = None
         self._waiting = False

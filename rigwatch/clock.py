@@ -2,13 +2,16 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Protocol, TypeAlias
 
 Millis: TypeAlias = int
 """Milliseconds since 1970-01-01 UTC: what is sent and stored. Durations in settings are `timedelta`."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _DAY: Millis = 86_400_000
 _FIRST: Millis = -62_135_596_800_000  # of the year 1
 _LAST: Millis = 253_402_300_799_999  # of the year 9999
@@ -48,6 +51,22 @@ def as_datetime(moment: Millis) -> datetime:
     # A day from the end, so that it can be written in every zone.
     bounded = min(max(moment, _FIRST + _DAY), _LAST - _DAY)
     return datetime.fromtimestamp(bounded / 1000, UTC)
+
+
+def millis_of(moment: datetime) -> Millis:
+    """Of an aware datetime, to the nearest millisecond."""
+    return round((moment - _EPOCH) / _MILLISECOND)
+
+
+def in_millis(span: timedelta) -> Millis:
+    """Rounded down to whole milliseconds."""
+    return span // _MILLISECOND
+
+
+@cache
+def as_interval(millis: Millis) -> timedelta:
+    """Cached: a fleet has few different intervals, and the page asks for each node's."""
+    return timedelta(milliseconds=millis)
 
 
 def as_iso(moment: Millis) -> str:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from rigwatch.clock import Millis, as_datetime
+from rigwatch.clock import Millis, as_datetime, millis_of
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home, write_private
 from rigwatch.settings.server import BrokerSettings
@@ -89,7 +89,7 @@ def certificate_paths(home: Home, names: Sequence[str], now: Millis) -> tuple[Pa
 
 def ca_pem(home: Home, now: Millis | None = None) -> str:
     """The authority's certificate, which clients are to trust; made if there is none yet. Raises `RigwatchError`."""
-    moment = now if now is not None else int(datetime.now(UTC).timestamp() * 1000)
+    moment = now if now is not None else millis_of(datetime.now(UTC))
     return _pem(_authority(home, moment).certificate).decode()
 
 
@@ -104,7 +104,7 @@ def authority_made_at(home: Home) -> Millis:
     if known is None:
         raise RigwatchError(f"{home.tls / _AUTHORITY}: is not there")
     # It begins long before, whatever the clock said.
-    return int((known.certificate.not_valid_after_utc - _AUTHORITY_LIFE).timestamp() * 1000)
+    return millis_of(known.certificate.not_valid_after_utc - _AUTHORITY_LIFE)
 
 
 def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:

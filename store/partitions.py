@@ -12,10 +12,10 @@ from functools import partial
 
 import psycopg
 
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.errors import StoreError
 from store.engine import StoreEngine
-from store.times import HOUR, in_millis
+from store.times import HOUR
 from store.transaction import POSTGRES, Transaction
 
 REST = "sample_rest"

@@ -8,12 +8,12 @@ import msgspec
 
 from alerts.facts import Average, MinuteTotal, NodeFacts, ServerFacts
 from alerts.quota import DayUse
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, as_interval
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from store.carried import Steps, open_spans
 from store.rows import COLUMNS, Names, from_row
-from store.times import HOUR, MINUTE, as_interval
+from store.times import HOUR, MINUTE
 from store.transaction import Row, Transaction
 
 _NODES = """

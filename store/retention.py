@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import msgspec
 
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from store import changes, partitions
 from store.engine import StoreEngine
 from store.rollups import MINUTES_FROM, Sum
-from store.times import HOUR, MINUTE, in_millis
+from store.times import HOUR, MINUTE
 from store.transaction import Transaction
 
 RECENT: Millis = 2 * HOUR

@@ -16,7 +16,7 @@ from alerts.ingest import ReceivedMessage, ReportTaken, StatusTaken
 from alerts.policy import Policy
 from alerts.route import Route
 from alerts.rule import Rule
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
 from store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
@@ -263,7 +263,7 @@ class AlertDriver:
             engine.set_expiring(self._expiring(now, timedelta(days=self._days_before_expiry())))
         if not 0 <= now - self._forgot_at < _FORGET_EVERY:
             self._forgot_at = now
-            alerts.forget(tx, now - round(self._policy.settings.keep.total_seconds() * 1000))
+            alerts.forget(tx, now - in_millis(self._policy.settings.keep))
             crowds.forget(tx)
         self._step(tx, engine)
         return number

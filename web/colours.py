@@ -3,10 +3,9 @@
 A level is never shown by colour alone: `static/rigwatch.css` sets a shape and a spoken word beside each.
 """
 
-from datetime import timedelta
 from enum import StrEnum
 
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.settings import WebColours
 
 
@@ -49,11 +48,6 @@ def age_level(age: Millis | None, colours: WebColours) -> Level:
     """`age` is of the last report; None = there was none yet."""
     if age is None:
         return Level.NONE
-    if age <= milliseconds(colours.age_green):
+    if age <= in_millis(colours.age_green):
         return Level.GREEN
-    return Level.YELLOW if age <= milliseconds(colours.age_yellow) else Level.RED
-
-
-def milliseconds(duration: timedelta) -> Millis:
-    """A setting's duration in the unit of every stored time."""
-    return duration // timedelta(milliseconds=1)
+    return Level.YELLOW if age <= in_millis(colours.age_yellow) else Level.RED

@@ -11,9 +11,8 @@ from alerts.facts import NodeFacts, ServerFacts
 from alerts.fleet import chain_of
 from alerts.status import BROKER_DOWN_AFTER, SILENT_AFTER, NodeStatus, is_broker_down, status_at
 from alerts.totals import Hashrates, hashrates
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.topics import NodeId
-from web.colours import milliseconds
 from web.trouble import Trouble
 
 SIMULATED = "simulated"
@@ -135,7 +134,7 @@ def against(views: Iterable[NodeView], before: Mapping[NodeId, float]) -> tuple[
 
 def is_running(server: ServerFacts, now: Millis) -> bool:
     """Whether the subscriber gave a sign of life lately, with a broker or without."""
-    return server.beat_at is not None and now - server.beat_at <= milliseconds(BROKER_DOWN_AFTER)
+    return server.beat_at is not None and now - server.beat_at <= in_millis(BROKER_DOWN_AFTER)
 
 
 def remarks(facts: NodeFacts) -> tuple[str, ...]:
@@ -196,4 +195,4 @@ def _is_fresh(facts: NodeFacts, now: Millis) -> bool:
 
 
 def _timeout(facts: NodeFacts) -> Millis:
-    return SILENT_AFTER * milliseconds(facts.interval)
+    return SILENT_AFTER * in_millis(facts.interval)

@@ -11,11 +11,10 @@ from alerts.facts import Average, MinuteTotal, ServerFacts
 from alerts.rule import Severity
 from alerts.silence import at_work
 from alerts.status import is_broker_down
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, incidents, series
-from web.colours import milliseconds
 from web.incidents.context import by_id
 from web.incidents.firing import trouble
 from web.incidents.rows import IncidentContext
@@ -71,8 +70,8 @@ class Snapshots:
     def __init__(self, settings: ServerSettings, store: Store, zone: Zone) -> None:
         colours = settings.web.colours
         self._store = store
-        self._keep = milliseconds(settings.database.keep)
-        self._borders = (milliseconds(colours.age_green), milliseconds(colours.age_yellow))
+        self._keep = in_millis(settings.database.keep)
+        self._borders = (in_millis(colours.age_green), in_millis(colours.age_yellow))
         self._look = DisplaySettings(colours, zone)
         self._lock = threading.Lock()
         self._latest: Snapshot | None = None

@@ -27,7 +27,7 @@ from publisher.sources.reading import Reading, SourceError, checked, named
 from publisher.sources.source import Context
 from publisher.sources.tcp import HostPort
 from publisher.sources.unix import unix_connection, unix_server
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.figures import MEASURED
 from rigwatch.settings.loader import Secret, between
 
@@ -110,7 +110,7 @@ class PushSource:
                 if exc.errno != errno.EADDRINUSE:
                     raise SourceError(f"{self._settings.listen}: cannot listen there ({exc.strerror or exc})") from None
                 return self._of_another()
-        stale = round(self._settings.stale.total_seconds() * 1000)
+        stale = in_millis(self._settings.stale)
         reading = self._board.reading(self._clock.now() - stale)
         if reading is None:
             raise SourceError(
@@ -218,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/health":
             self._answer(200, json.dumps({"name": "influxdb", "status": "pass", "version": _INFLUX}).encode())
         elif path == "/" and self._may():
-            stale = round(self.settings.stale.total_seconds() * 1000)
+            stale = in_millis(self.settings.stale)
             reading = self.board.reading(self.clock.now() - stale)
             known = msgspec.json.encode(reading) if reading is not None else b"nothing was pushed yet"
             self._answer(200 if reading is not None else 503, known)

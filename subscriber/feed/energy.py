@@ -5,15 +5,13 @@ was drawn, and nothing is added: a counter that stands still is better than one 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from msgspec import Struct
 
 from alerts.facts import NodeFacts
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 
 _LONGEST = 2
-_MS = timedelta(milliseconds=1)
 _KWH = 3.6e9
 """Watt-milliseconds."""
 
@@ -63,4 +61,4 @@ class Meter:
 
 def _drawn(facts: NodeFacts, since: Millis) -> float:
     power = facts.sample.power if facts.sample else None
-    return 0.0 if power is None else power * min(since, _LONGEST * facts.interval / _MS) / _KWH
+    return 0.0 if power is None else power * min(since, _LONGEST * in_millis(facts.interval)) / _KWH

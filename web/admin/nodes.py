@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.errors import RigwatchError
 from rigwatch.joining import join_token
 from rigwatch.registry import Enrollment, Registry
@@ -152,7 +152,7 @@ class NodesAdmin:
 
         def do() -> Response:
             overlap = choice("overlap", _OVERLAPS, label="The old key works for")
-            until = self._admin.now() + round(overlap / timedelta(milliseconds=1))
+            until = self._admin.now() + in_millis(overlap)
             self._registry.rotate(known.id, previous_until=until)
             self._admin.note("node.rotate", str(known.id), f"the old key works for {request.form['overlap']}")
             return self._show(known.id, self._token(known.id), "has a new key")

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from flask import Blueprint, Response, render_template, url_for
 
 from alerts.facts import User, UserRole
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from store import tokens, users
 from store.tokens import ApiToken
 from web import units
@@ -128,7 +128,7 @@ class PeopleAdmin:
         def do() -> Response:
             name, role = text("name", label="Name", most=64), choice("role", _ROLES, label="Role")
             life, now, token = choice("life", _LIVES, label="Expires"), self._admin.now(), tokens.make()
-            expires_at = None if life is None else now + life // timedelta(milliseconds=1)
+            expires_at = None if life is None else now + in_millis(life)
             hashed = tokens.hash_of(token)
             self._admin.change(
                 lambda tx: tokens.add(tx, name, role, hashed, now=now, expires_at=expires_at),

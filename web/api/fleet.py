@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct
 from alerts.facts import Average
 from alerts.rule import Severity
 from alerts.status import NodeStatus
-from rigwatch.clock import Clock
+from rigwatch.clock import Clock, in_millis
 from rigwatch.topics import NodeId
 from store import Store, incidents, marks, series
 from web.api.moments import Given, Moment, moment, moment_or_none, span
@@ -149,7 +149,7 @@ class FleetResource:
         behind = NodeId.parse(query.after) if query.after else None
         ids = sorted(node for node in found if behind is None or node > behind)
         shown, following = page(ids, query.limit, str)
-        hour = _HOUR // timedelta(milliseconds=1)
+        hour = in_millis(_HOUR)
         return Averages(moment(since // hour * hour), [_average(each, found[each]) for each in shown], following)
 
     def _described(self, snapshot: Snapshot) -> FleetNow:

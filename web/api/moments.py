@@ -1,11 +1,11 @@
 """How the API writes and reads moments: RFC 3339 in UTC, to the millisecond."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from rigwatch.clock import Millis, as_iso
+from rigwatch.clock import Millis, as_iso, in_millis, millis_of
 from web.errors import BadQuery
 
 Moment: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -14,7 +14,6 @@ Moment: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"
 Given: TypeAlias = Annotated[datetime, Meta(tz=True)] | UnsetType
 """A moment in a query or a body, with its time zone."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_799_999  # of the year 9999
 
 
@@ -27,7 +26,7 @@ def moment_or_none(at: Millis | None) -> Moment | None:
 
 
 def millis(given: Given, default: Millis) -> Millis:
-    return default if given is UNSET else (given - _EPOCH) // timedelta(milliseconds=1)
+    return default if given is UNSET else millis_of(given)
 
 
 def span(begin: Given, end: Given, *, now: Millis, default: timedelta | None) -> tuple[Millis, Millis]:
@@ -36,7 +35,7 @@ def span(begin: Given, end: Given, *, now: Millis, default: timedelta | None) ->
     `default` None is all that there is.
     """
     until = millis(end, now)
-    since = millis(begin, 0 if default is None else until - default // timedelta(milliseconds=1))
+    since = millis(begin, 0 if default is None else until - in_millis(default))
     if since >= until:
         raise BadQuery("from: should be earlier than to, which is now where it is not given")
     return max(since, 0), min(max(until, 1), _LAST)

@@ -9,12 +9,11 @@ from flask import Blueprint, Response, request
 
 from alerts.facts import NodeFacts
 from alerts.fleet import chain_of
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.texts import visible
 from rigwatch.topics import NodeId
 from store import Store, changes, series
 from web.charts.lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
-from web.colours import milliseconds
 from web.node.band import band, intervals_at, stays, tally
 from web.node_view import FleetView
 from web.parts import LiveParts
@@ -57,7 +56,7 @@ class SeriesAnswers:
         return self._parts.answer(span.value, (now // _MINUTE, mixed), lambda: self._fleet(span, now, mixed=mixed))
 
     def _node(self, facts: NodeFacts, seen: Window, now: Millis) -> bytes:
-        name, interval, until = facts.id, milliseconds(facts.interval), seen.until + 1
+        name, interval, until = facts.id, in_millis(facts.interval), seen.until + 1
         points = self._store.look(lambda tx: series.points(tx, name, seen.step, since=seen.since, until=until))
         cards = self._store.look(lambda tx: series.cards(tx, name, points))
         others = _companions(self._snapshots.lately(now).fleet, facts)

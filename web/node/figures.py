@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from alerts.ingest import CLOCK_TOLERANCE
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.figures import FIGURES, AlgorithmFigures
 from rigwatch.messages import Sample
 from web import units
@@ -75,7 +75,7 @@ def facts_of(each: NodeView, look: DisplaySettings, now: Millis) -> list[Fact]:
         ("Site", facts.id.site),
         ("Host", facts.host),
         ("Tags", ", ".join(facts.tags)),
-        ("Reports every", units.age(round(facts.interval.total_seconds() * 1000))),
+        ("Reports every", units.age(in_millis(facts.interval))),
         ("Sources", ", ".join(facts.sources)),
         ("Miner", f"{sample.miner.name} {sample.miner.version}".rstrip() if sample and sample.miner else ""),
         ("Pool", sample.pool or "" if sample else ""),

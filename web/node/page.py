@@ -7,13 +7,12 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from alerts.facts import NodeChange
 from alerts.incident import Incident
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, changes, incidents, series
 from store.incidents import IncidentFilter, IncidentPart
 from web.charts.lines import Range, range_links
-from web.colours import milliseconds
 from web.node.figures import facts_of, figures, tags, warnings
 from web.node.past import awaited, board_rows, change_rows, fan_words, gpu_rows, incident_lines, sample_rows
 from web.node_view import SIMULATED, NodeView
@@ -34,7 +33,7 @@ class NodePageView:
         self, settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone
     ) -> None:
         self._store = store
-        self._keep = milliseconds(settings.database.keep)
+        self._keep = in_millis(settings.database.keep)
         self._snapshots = snapshots
         self._clock = clock
         self._look = DisplaySettings(settings.web.colours, zone)
@@ -99,7 +98,7 @@ class NodePageView:
             "fans": fan_words(facts.sample.fans or () if facts.sample else ()),
             "samples": sample_rows(samples, look, now),
             "changes": change_rows(self._changes(facts.id, now), look, _CHANGES),
-            "awaited": awaited(milliseconds(facts.interval)),
+            "awaited": awaited(in_millis(facts.interval)),
         }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerts.facts import UserRole
-from rigwatch.clock import Millis, SystemClock
+from rigwatch.clock import Millis, SystemClock, in_millis
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
@@ -132,7 +132,7 @@ def test_older_rows_come_once_they_are_to_be_kept(rigwatch: Rigwatch, store: Sto
     rigwatch.environment["RIGWATCH_DATABASE__KEEP"] = "12d"
     said = imported(rigwatch, old)
     assert "node   1 Comp 1 is main/comp-1: 2 rows taken, 180 there already" in said
-    assert store.nodes()[0].first_seen_at == now // 1000 * 1000 - timedelta(days=11) // timedelta(milliseconds=1)
+    assert store.nodes()[0].first_seen_at == now // 1000 * 1000 - in_millis(timedelta(days=11))
 
 
 def test_while_a_subscriber_runs_it_keeps_no_more_than_that_one(rigwatch: Rigwatch, local: Store, now: Millis) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from rigwatch.clock import in_millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
@@ -276,7 +277,7 @@ def test_it_is_sent_zipped_to_who_takes_it(ada: FlaskClient, store: Store) -> No
 
 
 def test_averages_are_over_the_time_that_is_kept(ada: FlaskClient, store: Store) -> None:
-    old, recent = START - timedelta(hours=60) // timedelta(milliseconds=1), START - 3_600_000
+    old, recent = START - in_millis(timedelta(hours=60)), START - 3_600_000
     store.take(
         [
             rig().heard(birth()),

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.status import NodeStatus
-from rigwatch.clock import Millis
+from rigwatch.clock import Millis, in_millis
 from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
 from tests.fake_clock import START
 from tests.unit.web.made import MINUTE, SERVER, fleet, gone, node
-from web.colours import age_level, milliseconds
+from web.colours import age_level
 from web.node_view import FleetView, fleet_at, next_change_at, remarks
 
 COLOURS = WebColours()
-BORDERS = (milliseconds(COLOURS.age_green), milliseconds(COLOURS.age_yellow))
+BORDERS = (in_millis(COLOURS.age_green), in_millis(COLOURS.age_yellow))
 
 
 def test_the_total_is_of_the_nodes_that_report_now() -> None:
