@@ -94,7 +94,7 @@ def together(
 
 
 def digest(texts: Sequence[NotificationText]) -> NotificationText:
-    """What waited for a channel's rate, as one message: all titles, then the nodes behind those that only count them."""
+    """What waited for a channel's rate, as one message: all titles, then the nodes of those that count them."""
     if len(texts) == 1:
         return texts[0]
     more = f"and {len(texts) - DIGESTED} more" if len(texts) > DIGESTED else ""
