@@ -11,7 +11,7 @@ settings.register_profile("rigwatch", deadline=None)
 settings.load_profile("rigwatch")
 
 # The order matters: pytest rewrites the assertions of a module only before anything else has imported it.
-pytest_plugins = ["tests.processes", "tests.chains", "tests.mosquitto", "tests.postgres"]
+pytest_plugins = ["tests.processes", "tests.homes", "tests.chains", "tests.mosquitto", "tests.postgres"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,6 @@
 """Every end-to-end test gets a station: a home of its own and what runs in it, and a browser where it asks for one."""
 
 from tests.browser.chromium import browser, console_errors, start_browser
-from tests.e2e.station import bare_station, made_home, station
+from tests.e2e.station import bare_station, station
 
-__all__ = ["bare_station", "browser", "console_errors", "made_home", "start_browser", "station"]
+__all__ = ["bare_station", "browser", "console_errors", "start_browser", "station"]

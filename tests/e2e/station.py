@@ -1,7 +1,6 @@
 """A whole installation as its owner has it: a home, its ports, `rigwatch up`, and what page and store say."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -12,6 +11,7 @@ import psutil
 import pytest
 
 from tests.e2e.page import Page, fetch, read_page
+from tests.homes import MadeHome
 from tests.ports import free_ports
 from tests.processes import Program, Rigwatch
 from tests.waiting import eventually
@@ -138,28 +138,10 @@ def bare_station(rigwatch: Rigwatch) -> Station:
     return Station(rigwatch, port, plain_port, web_port)
 
 
-@dataclass(frozen=True, slots=True)
-class MadeHome:
-    """What `rigwatch init` made, and the password that it told."""
-
-    path: Path
-    user: str
-    password: str = field(repr=False)
-
-
-@pytest.fixture(scope="session")
-def made_home(tmp_path_factory: pytest.TempPathFactory) -> MadeHome:
-    """Made once, because it takes a second each time; to be copied, not used."""
-    folder = tmp_path_factory.mktemp("made")
-    station = Station(Rigwatch(folder, folder / "home"), 0, 0, 0)
-    station.init()
-    return MadeHome(station.home, station.user, station.password)
-
-
 @pytest.fixture
 def station(bare_station: Station, made_home: MadeHome) -> Station:
     """Set up, not started."""
-    shutil.copytree(made_home.path, bare_station.home)
+    made_home.copy_to(bare_station.home)
     bare_station.url = f"http://127.0.0.1:{bare_station.web_port}/"
     bare_station.user, bare_station.password = made_home.user, made_home.password
     return bare_station

@@ -83,6 +83,11 @@ class Peer:
     ) -> None:
         self.drop()
 
+    @property
+    def has_an_answer(self) -> bool:
+        """Whether something has come that nobody has read yet."""
+        return bool(self._reader._buffer)  # type: ignore[attr-defined]
+
     def send(self, data: bytes) -> None:
         self._writer.write(data)
 

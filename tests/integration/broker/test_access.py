@@ -334,10 +334,10 @@ async def test_an_account_with_a_slow_hash_is_checked_without_holding_up_others(
         strangers = [await Peer.open(house.port) for _ in range(20)]
         for number, stranger in enumerate(strangers):
             stranger.send(connect(replace(login, password=f"guess {number}")))
-        began = time.monotonic()
         async with await house.join(house.node()) as node:
             await node.ping()
-        assert time.monotonic() - began < 0.3
+        # Those before it are still being checked, or most are.
+        assert sum(each.has_an_answer for each in strangers) < len(strangers) / 2
         async with await house.join(login) as ann:
             await ann.ping()
 

@@ -15,6 +15,7 @@ from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from tests.commands import STAYING, every_command, free_addresses
 from tests.environments import environment_with
+from tests.homes import MadeHome
 from tests.processes import Rigwatch, clean_environment
 from tests.requirements import missing, program
 
@@ -38,13 +39,12 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def open_home(made_home: MadeHome) -> Iterator[Path]:
     """A server's home that was set up, below a folder that everybody may enter."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
-        rigwatch = Rigwatch(tmp_path_factory.mktemp("made"), Path(name) / "home")
-        assert rigwatch.run("init").returncode == 0
-        yield rigwatch.home
+        made_home.copy_to(Path(name) / "home")
+        yield Path(name) / "home"
 
 
 def run(
@@ -132,8 +132,8 @@ def test_what_tells_a_servers_packages_is_in_its_extra_alone(rig_python: Path) -
 
 @as_root
 @EVERY
-def test_a_home_that_may_not_be_read_is_one_line(made_home: Path, command: tuple[str, ...]) -> None:
-    done = run(sys.executable, command, made_home, wrapper=as_nobody())
+def test_a_home_that_may_not_be_read_is_one_line(open_home: Path, command: tuple[str, ...]) -> None:
+    done = run(sys.executable, command, open_home, wrapper=as_nobody())
     assert done.returncode == 1
     assert "may not be read; it belongs to user root" in one_line(done)
 
@@ -166,25 +166,25 @@ def test_what_may_not_be_read_in_a_home_is_no_traceback(rigwatch: Rigwatch, name
 
 @as_root
 @EVERY
-def test_a_home_on_a_disk_that_is_read_only_is_one_line_at_most(made_home: Path, command: tuple[str, ...]) -> None:
-    mounted = f'mount --bind {made_home} {made_home} && mount -o remount,ro,bind {made_home} && exec timeout 8 "$@"'
+def test_a_home_on_a_disk_that_is_read_only_is_one_line_at_most(open_home: Path, command: tuple[str, ...]) -> None:
+    mounted = f'mount --bind {open_home} {open_home} && mount -o remount,ro,bind {open_home} && exec timeout 8 "$@"'
     wrapper = [program("unshare"), "--mount", "sh", "-c", mounted, "sh"]
     if subprocess.run([*wrapper, "true"], capture_output=True, check=False, timeout=20).returncode:
         missing("this machine may not mount")
-    done = run(sys.executable, command, made_home, wrapper=wrapper)
+    done = run(sys.executable, command, open_home, wrapper=wrapper)
     assert "Traceback" not in done.stderr
     if done.returncode in {1, 2} and command[0] != "doctor":
         one_line(done)
 
 
 @pytest.mark.parametrize("command", [("--help",), ("rules", "test"), ("export", "--format", "csv")], ids=" ".join)
-def test_a_reader_that_has_gone_is_no_word_of_python(made_home: Path, command: tuple[str, ...]) -> None:
+def test_a_reader_that_has_gone_is_no_word_of_python(open_home: Path, command: tuple[str, ...]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
         done = subprocess.run(
             [sys.executable, "-m", "rigwatch", *command],
-            env=clean_environment({"RIGWATCH_HOME": str(made_home)}),
+            env=clean_environment({"RIGWATCH_HOME": str(open_home)}),
             stdin=subprocess.DEVNULL,
             stdout=writer,
             stderr=subprocess.PIPE,
@@ -198,11 +198,11 @@ def test_a_reader_that_has_gone_is_no_word_of_python(made_home: Path, command: t
 
 
 @pytest.mark.parametrize("command", [("export", "--format", "csv"), ("user", "list"), ("status",)], ids=" ".join)
-def test_a_disk_that_is_full_behind_its_output_is_one_line(made_home: Path, command: tuple[str, ...]) -> None:
+def test_a_disk_that_is_full_behind_its_output_is_one_line(open_home: Path, command: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "rigwatch", *command],
-            env=clean_environment({"RIGWATCH_HOME": str(made_home)}),
+            env=clean_environment({"RIGWATCH_HOME": str(open_home)}),
             stdin=subprocess.DEVNULL,
             stdout=full,
             stderr=subprocess.PIPE,
@@ -214,10 +214,9 @@ def test_a_disk_that_is_full_behind_its_output_is_one_line(made_home: Path, comm
     assert "No space left on device" in one_line(done)
 
 
-def test_without_standard_streams_it_harms_nothing(rigwatch: Rigwatch) -> None:
-    rigwatch.run("init")
-    rigwatch.wrapper = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
-    assert rigwatch.run("export", "--format", "csv").returncode == 0
-    assert rigwatch.run("user", "list").returncode == 0
-    rigwatch.wrapper = []
-    assert rigwatch.run("db", "check").stdout.endswith("sound\n")
+def test_without_standard_streams_it_harms_nothing(at_home: Rigwatch) -> None:
+    at_home.wrapper = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    assert at_home.run("export", "--format", "csv").returncode == 0
+    assert at_home.run("user", "list").returncode == 0
+    at_home.wrapper = []
+    assert at_home.run("db", "check").stdout.endswith("sound\n")

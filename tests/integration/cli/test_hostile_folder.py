@@ -10,7 +10,9 @@ import pytest
 
 from rigwatch.process import own_command, own_environment
 from tests.commands import STAYING, every_command, free_addresses
-from tests.processes import ROOT, Rigwatch, clean_environment
+from tests.homes import MadeHome
+from tests.processes import ROOT, Rigwatch, clean_environment, start_program
+from tests.waiting import eventually
 
 HOSTILE = (
     *("alerts", "broker", "cli", "legacy", "publisher", "rigwatch", "store", "subscriber", "web", "config"),
@@ -19,6 +21,8 @@ HOSTILE = (
     *("json", "asyncio", "sqlite3", "logging", "ssl", "tomllib", "encodings", "subprocess", "getpass", "fcntl"),
 )
 MARK = "was-run"
+BEGUN = re.compile("is running|connected to the broker|broker ready|no broker|not reached|dashboard listening|refused")
+"""What the last part says that a command starts."""
 
 
 def hostile_folder(folder: Path, *, spared: tuple[str, ...] = ()) -> Path:
@@ -36,35 +40,39 @@ def ran(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rigwatch = Rigwatch(tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("made") / "home")
-    assert rigwatch.run("init").returncode == 0
-    return rigwatch.home
+def home(tmp_path_factory: pytest.TempPathFactory, made_home: MadeHome) -> Path:
+    """One for all: what a command changes in it is nothing to the next."""
+    copy = tmp_path_factory.mktemp("made") / "home"
+    made_home.copy_to(copy)
+    return copy
 
 
 @pytest.mark.parametrize("command", every_command(), ids=" ".join)
 def test_no_command_runs_what_lies_where_one_stands(tmp_path: Path, home: Path, command: tuple[str, ...]) -> None:
     folder = hostile_folder(tmp_path / "hostile")
-    stop = ["timeout", "--preserve-status", "6"] if command[0] in STAYING else []
-    subprocess.run(
-        [*stop, *own_command(*command)],
-        cwd=folder,
-        env=clean_environment({"RIGWATCH_HOME": str(home), **free_addresses()}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert ran(folder) == ""
+    environment = {"RIGWATCH_HOME": str(home), **free_addresses()}
+    program = start_program(own_command(*command), folder, name="rigwatch", environment=environment)
+
+    def has_begun() -> bool:
+        # Asked before the text is read, so that its last words still count.
+        ended = not program.is_running()
+        return ended or (command[0] in STAYING and BEGUN.search(program.text()) is not None)
+
+    try:
+        eventually(has_begun, timeout=60, what="it has ended, or runs with all that it needs")
+        assert ran(folder) == ""
+    finally:
+        program.end()
 
 
 @pytest.mark.parametrize("command", ["serve", "up"])
-def test_the_parts_run_no_package_of_the_folder_that_rigwatch_was_started_in(tmp_path: Path, command: str) -> None:
+def test_the_parts_run_no_package_of_the_folder_that_rigwatch_was_started_in(
+    tmp_path: Path, home: Path, command: str
+) -> None:
     folder = hostile_folder(tmp_path / "hostile")
-    rigwatch = Rigwatch(tmp_path, tmp_path / "home", free_addresses(), ("env", "-C", str(folder), "PYTHONSAFEPATH=1"))
-    assert rigwatch.run("init").returncode == 0
     # Safe for itself alone: what it starts must be so without that.
-    rigwatch.wrapper = ("env", "-C", str(folder), sys.executable, "-P", "-c", WITHOUT_MODULE_OPTION)
+    safe = ("env", "-C", str(folder), sys.executable, "-P", "-c", WITHOUT_MODULE_OPTION)
+    rigwatch = Rigwatch(tmp_path, home, free_addresses(), safe)
     try:
         rigwatch.start(command).wait_for("broker listens|rigwatch is running|broker +mqtts")
         assert ran(folder) == ""

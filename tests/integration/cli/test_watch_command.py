@@ -25,15 +25,14 @@ ODD = (
 
 
 @pytest.fixture
-def stranger(rigwatch: Rigwatch) -> Iterator[paho.Client]:
+def stranger(at_home: Rigwatch) -> Iterator[paho.Client]:
     """Somebody on a running broker who may publish everywhere."""
-    rigwatch.environment |= free_addresses()
-    assert rigwatch.run("init").returncode == 0
-    password = rigwatch.run("account", "add", "boss", "--role", "admin").stdout.strip()
-    rigwatch.start("broker").wait_for("broker ready")
+    at_home.environment |= free_addresses()
+    password = at_home.run("account", "add", "boss", "--role", "admin").stdout.strip()
+    at_home.start("broker").wait_for("broker ready")
     client = paho.Client(CallbackAPIVersion.VERSION2, "boss")
     client.username_pw_set("boss", password)
-    client.connect("127.0.0.1", int(rigwatch.environment["RIGWATCH_BROKER__PLAIN_PORT"]))
+    client.connect("127.0.0.1", int(at_home.environment["RIGWATCH_BROKER__PLAIN_PORT"]))
     client.loop_start()
     eventually(client.is_connected)
     yield client

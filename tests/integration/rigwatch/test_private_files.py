@@ -99,26 +99,24 @@ def test_an_outbox_of_an_older_version_is_closed_to_others(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("open_mode", [0o755, 0o777, 0o750])
-def test_an_open_home_is_closed_with_a_line_once(rigwatch: Rigwatch, open_mode: int) -> None:
-    rigwatch.run("init")
-    rigwatch.home.chmod(open_mode)
-    first, second = rigwatch.run("user", "list"), rigwatch.run("user", "list")
+def test_an_open_home_is_closed_with_a_line_once(at_home: Rigwatch, open_mode: int) -> None:
+    at_home.home.chmod(open_mode)
+    first, second = at_home.run("user", "list"), at_home.run("user", "list")
     assert first.returncode == 0
     assert first.stderr == (
-        f"rigwatch: home {rigwatch.home}: others could open it (mode {open_mode:04o}); it is private now (0700)\n"
+        f"rigwatch: home {at_home.home}: others could open it (mode {open_mode:04o}); it is private now (0700)\n"
     )
-    assert mode(rigwatch.home) == 0o700
+    assert mode(at_home.home) == 0o700
     assert second.stderr == ""
 
 
-def test_a_folder_for_everybody_is_refused_as_a_home(rigwatch: Rigwatch) -> None:
-    rigwatch.run("init")
-    rigwatch.home.chmod(0o1777)
-    refused = rigwatch.run("enroll", "rig-7")
+def test_a_folder_for_everybody_is_refused_as_a_home(at_home: Rigwatch) -> None:
+    at_home.home.chmod(0o1777)
+    refused = at_home.run("enroll", "rig-7")
     assert refused.returncode == 1
     assert "is a folder for everybody (mode 1777)" in refused.stderr
-    assert mode(rigwatch.home) == 0o1777
-    assert not (rigwatch.home / "nodes.json").exists()
+    assert mode(at_home.home) == 0o1777
+    assert not (at_home.home / "nodes.json").exists()
 
 
 def test_a_folder_of_other_things_is_not_made_a_home_and_keeps_its_mode(rigwatch: Rigwatch) -> None:

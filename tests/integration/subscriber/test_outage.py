@@ -34,6 +34,8 @@ from tests.webhook import Webhook, webhook
 
 pytestmark = pytest.mark.timeout(300)
 
+# So often it is asked as well whether all is well, and 30 times before it is known not to be.
+_BEAT = timedelta(milliseconds=100)
 RIGS = (rig("one", "garage"), rig("two", "garage"))
 
 
@@ -70,7 +72,7 @@ async def at_work(broker: Mosquitto, home: Home, url: str) -> AsyncIterator[Scen
 
 def _settings(port: int, url: str, hook: Webhook, beats: Webhook) -> ServerSettings:
     at_once = dict.fromkeys(("hold", "group_wait", "grace"), timedelta(0))
-    heartbeat = HeartbeatSettings(Secret(f"http://127.0.0.1:{beats.port}/beat"), timedelta(seconds=1))
+    heartbeat = HeartbeatSettings(Secret(f"http://127.0.0.1:{beats.port}/beat"), _BEAT)
     wanted: dict[str, Any] = {"channels": (Secret(hook.url),), "heartbeat": heartbeat, **at_once}
     return ServerSettings(
         broker=BrokerSettings(port=0, plain_port=port),

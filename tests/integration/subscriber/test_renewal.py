@@ -89,33 +89,32 @@ async def test_a_file_that_is_wrong_changes_nothing_and_is_named_once(
     assert len([each for each in caplog.records if "are not taken over" in each.getMessage()]) == 1
 
 
-def test_doctor_and_test_alert_ask_the_running_subscriber(rigwatch: Rigwatch, mosquitto: Mosquitto) -> None:
-    home = Home(rigwatch.home)
-    assert rigwatch.run("init").returncode == 0
+def test_doctor_and_test_alert_ask_the_running_subscriber(at_home: Rigwatch, mosquitto: Mosquitto) -> None:
+    home = Home(at_home.home)
     with webhook() as hook:
         write(home, mosquitto.port, f"channels = ['{hook.url}']\n")
-        assert "no subscriber of this home is running" in _doctor(rigwatch)
-        subscriber = rigwatch.start("subscribe")
+        assert "no subscriber of this home is running" in _doctor(at_home)
+        subscriber = at_home.start("subscribe")
         subscriber.wait_for("drives the alerts", timeout=60)
         with closing(open_store("sqlite:///rigwatch.db", home)) as store:
             eventually(lambda: _running(store), timeout=20)
-        assert "has taken over what server.toml says" in _doctor(rigwatch)
-        assert rigwatch.run("test-alert").returncode == 0
+        assert "has taken over what server.toml says" in _doctor(at_home)
+        assert at_home.run("test-alert").returncode == 0
 
         # Written so that it can be taken over; then so that it cannot.
         write(home, mosquitto.port, f"channels = ['{hook.url}', '{hook.url}/2']\n")
-        tried = rigwatch.run("test-alert")
+        tried = at_home.run("test-alert")
         assert (tried.returncode, tried.stderr) == (0, "")
         write(home, mosquitto.port, f"channels = ['{hook.url}']\n", more="[feed]\nstate = true\n")
-        assert "other settings in [feed], which count after a restart" in _doctor(rigwatch)
-        assert rigwatch.run("test-alert").returncode == 0
+        assert "other settings in [feed], which count after a restart" in _doctor(at_home)
+        assert at_home.run("test-alert").returncode == 0
 
         # A subscriber that does not see the file that this command sees.
-        rigwatch.environment["RIGWATCH_ALERTS__CHANNELS"] = f"['{hook.url}/3']"
-        said = _doctor(rigwatch)
+        at_home.environment["RIGWATCH_ALERTS__CHANNELS"] = f"['{hook.url}/3']"
+        said = _doctor(at_home)
         assert "failed   running" in said
         assert "has not taken this over: json-" in said
-        tried = rigwatch.run("test-alert")
+        tried = at_home.run("test-alert")
         assert tried.returncode == 1
         assert "the running subscriber has not taken this over: json-" in tried.stderr
 
