@@ -20,7 +20,7 @@ from benchmarks import namespace, rival_prometheus
 from benchmarks.tables import replace_between, table
 from rigwatch.home import Home
 from rigwatch.tokens import JoinToken
-from store import alerts, open_store
+from store import alerts, open_store, reader
 from tests.ports import free_port
 from tests.waiting import eventually
 from tests.webhook import Webhook, webhook
@@ -47,12 +47,12 @@ class Server:
         return next(child for child in children if name in child.cmdline())
 
     def online(self) -> int:
-        with contextlib.closing(open_store("sqlite:///rigwatch.db", Home(self.home))) as store:
-            return sum(1 for facts in store.nodes() if facts.connected)
+        with contextlib.closing(open_store("sqlite:///rigwatch.db", Home(self.home))) as store, store.read() as tx:
+            return sum(1 for facts in reader.nodes(tx) if facts.connected)
 
     def last_will(self) -> float:
-        with contextlib.closing(open_store("sqlite:///rigwatch.db", Home(self.home))) as store:
-            return max(each.since for each in store.look(alerts.live) if each.rule.value == "lost") / 1000
+        with contextlib.closing(open_store("sqlite:///rigwatch.db", Home(self.home))) as store, store.read() as tx:
+            return max(each.since for each in alerts.live(tx) if each.rule.value == "lost") / 1000
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from broker.packets import split_publish
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status, encode
 from rigwatch.topics import NodeId, TopicLevel, topic_of
-from store import Store, alerts, open_store
+from store import Store, alerts, open_store, reader
 
 NODES: Final = 200
 PROBERS: Final = 4
@@ -136,11 +136,13 @@ class Rows:
 
     def _look(self) -> None:
         sessions = {}
-        for facts in self._store.nodes():
+        with self._store.read() as tx:
+            nodes, incidents = reader.nodes(tx), alerts.live(tx)
+        for facts in nodes:
             sessions[facts.id] = facts.session
             if facts.connected:
                 self.online.setdefault((facts.id, facts.session), time.monotonic())
-        for each in self._store.look(alerts.live):
+        for each in incidents:
             node = (each.subject.site, each.subject.name)
             if each.rule.value == _LOST and each.holding and each.fired_at is not None:
                 known = next((found for found in sessions if (found.site, found.node) == node), None)

@@ -64,7 +64,8 @@ class Seen:
 
     def look(self, store: Store, wanted: Return, began: float, used: Callable[[], tuple[float, ...]]) -> bool:
         """True when everything is there."""
-        ((stored, live),) = store.look(lambda tx: tx.rows(_PROGRESS))
+        with store.read() as tx:
+            ((stored, live),) = tx.rows(_PROGRESS)
         now = time.perf_counter() - began
         if stored and not self.first:
             self.first, self.before = now, used()

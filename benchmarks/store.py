@@ -24,7 +24,8 @@ from rigwatch.home import Home
 from rigwatch.keys import MasterKey, NodeKey
 from rigwatch.messages import NodeState, Report, Sample, Status
 from rigwatch.topics import NodeId
-from store import Store, open_store
+from store import Store, open_store, reader
+from store.transaction import Transaction
 from tests.waiting import eventually
 
 DATABASES: dict[str, Callable[[], AbstractContextManager[Database]]] = {"sqlite": sqlite, "postgres": postgres}
@@ -133,7 +134,8 @@ def _rested(store: Store) -> None:
         return
 
     def is_idle() -> bool:
-        return not store.look(lambda tx: tx.rows(_VACUUMING))[0][0]
+        with store.read() as tx:
+            return not tx.rows(_VACUUMING)[0][0]
 
     eventually(is_idle, timeout=300, what="a server that is not vacuuming")
 
@@ -191,19 +193,19 @@ def _looks(store: Store, hours: int, minutes: int) -> list[float]:
     The best of many: reading costs the processor only, and whatever else runs can only add to it.
     """
     now = START + minutes * MINUTE
-    looks: list[Callable[[], object]] = [
-        lambda: (store.nodes(), store.server()),
-        lambda: store.averages(now - hours * 60 * MINUTE),
-        lambda: store.totals(10, now),
+    looks: list[Callable[[Transaction], object]] = [
+        lambda tx: (reader.nodes(tx), reader.server(tx)),
+        lambda tx: reader.averages(tx, now - hours * 60 * MINUTE),
+        lambda tx: reader.totals(tx, 10, now),
     ]
-    return [min(_timed(look)) for look in looks]
+    return [min(_timed(store, look)) for look in looks]
 
 
-def _timed(look: Callable[[], object]) -> Iterator[float]:
-    look()
-    for _ in range(LOOKS):
+def _timed(store: Store, look: Callable[[Transaction], object]) -> Iterator[float]:
+    for _ in range(LOOKS + 1):
         begun = time.perf_counter()
-        look()
+        with store.read() as tx:
+            look(tx)
         yield time.perf_counter() - begun
 
 
@@ -211,7 +213,8 @@ def _bytes(store: Store) -> int:
     """All tables and indexes; SQLite's log is not counted, it is emptied again and again."""
     asked = "pg_database_size(current_database())" if _is_postgres(store) else "page_count * page_size"
     source = "" if _is_postgres(store) else " FROM pragma_page_count(), pragma_page_size()"
-    return int(store.look(lambda tx: tx.rows(f"SELECT {asked}{source}"))[0][0])
+    with store.read() as tx:
+        return int(tx.rows(f"SELECT {asked}{source}")[0][0])
 
 
 def _forget(store: Store, minute: int, keep: timedelta) -> tuple[list[float], int]:

@@ -32,8 +32,8 @@ class Database:
 
     def samples(self, home: Path) -> int:
         """Rows stored."""
-        with contextlib.closing(open_store(self.url, Home(home))) as store:
-            return int(store.look(lambda tx: tx.rows("SELECT count(*) FROM sample"))[0][0])
+        with contextlib.closing(open_store(self.url, Home(home))) as store, store.read() as tx:
+            return int(tx.rows("SELECT count(*) FROM sample")[0][0])
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from alerts.ingest import ReceivedMessage
 from benchmarks.generator import generating, line
 from benchmarks.page_load import Answer, Order
@@ -36,7 +36,7 @@ from benchmarks.tables import replace_between, table
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report, Status
-from store import Store, open_store
+from store import Store, housekeeping, open_store, users
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually
 from web.access.passwords import hash_password
@@ -95,7 +95,8 @@ class Fleet:
         heard = [msgspec.structs.replace(rig.sample(_minute(), chance), n=now, at=now) for rig in self.rigs]
         pairs = zip(self.rigs, heard, strict=True)
         self.store.take([ReceivedMessage(rig.id, Report(1, now, (sample,)), rig.key, now) for rig, sample in pairs])
-        self.store.beat("bench", now, now - 3_600_000)
+        with self.store.write() as tx:
+            housekeeping.beat(tx, "bench", now=now, connected_at=now - 3_600_000)
 
     @contextmanager
     def living(self, *, reporting: bool) -> Iterator[None]:
@@ -115,7 +116,8 @@ class Fleet:
         while not stop.wait(0.02):
             now = clock.now()
             if now - beaten >= BEAT_MS:
-                self.store.beat("bench", now, now - 3_600_000)
+                with self.store.write() as tx:
+                    housekeeping.beat(tx, "bench", now=now, connected_at=now - 3_600_000)
                 beaten = now
             due = [rig for rig in self.rigs if _turn(rig, since) < _turn(rig, now)] if reporting else []
             if due:
@@ -214,7 +216,8 @@ def _measured(database: Database, size: Size) -> list[list[str]]:
     with tempfile.TemporaryDirectory(prefix="rigwatch-bench-") as folder:
         home = Path(folder)
         with contextlib.closing(open_store(database.url, Home(home))) as store:
-            store.add_user("bench", hash_password(PASSWORD), UserRole.VIEWER, now=0)
+            with store.write() as tx:
+                users.add(tx, User("bench", UserRole.VIEWER, hash_password(PASSWORD)), 0)
             known = 0
             fleet = Fleet(store, rigs_of(size.rows[0][0]))
             fleet.begin()

@@ -76,9 +76,9 @@ def _forgive(call: Invocation, channel: str) -> None:
     from store import outbox
 
     try:
-        with _store(call) as store:
-            if channel in store.look(outbox.refused):
-                store.change(lambda tx: outbox.forgive(tx, channel))
+        with _store(call) as store, store.write() as tx:
+            if channel in outbox.refused(tx):
+                outbox.forgive(tx, channel)
     except StoreError as exc:
         say(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
 
@@ -134,10 +134,9 @@ def incidents(
         return
     call = invocation(context)
     zone = _zone(call)
-    with _store(call) as store:
+    with _store(call) as store, store.read() as tx:
         for part in (IncidentPart.OPEN, IncidentPart.PAST):
-            wanted = IncidentFilter(part, site=site, node=node)
-            for each in store.look(lambda tx, wanted=wanted: stored.page(tx, wanted, limit)):  # type: ignore[misc]
+            for each in stored.page(tx, IncidentFilter(part, site=site, node=node), limit):
                 say(_line(each, zone))
 
 
@@ -177,8 +176,8 @@ def ack(
                 )  # fmt: skip
         return alerts.acknowledge(tx, [each.id for each in found], known)
 
-    with _store(call) as store:
-        count = store.change(change)
+    with _store(call) as store, store.write() as tx:
+        count = change(tx)
     if not count:
         raise RigwatchError(f"{what}: nothing is open that was not acknowledged; 'rigwatch incidents' lists them")
     say(f"{count} acknowledged")
@@ -203,11 +202,12 @@ def _store(call: Invocation) -> "Iterator[Store]":
 def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
     from store import alerts
 
-    incident = store.look(lambda tx: alerts.one(tx, number))
+    with store.read() as tx:
+        incident, decisions = alerts.one(tx, number), alerts.story(tx, number)
     if incident is None:
         raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
     say(_line(incident, zone))
-    for each in store.look(lambda tx: alerts.story(tx, number)):
+    for each in decisions:
         say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
 
 

@@ -207,10 +207,10 @@ def _of_source(look: "SourceResult", name: str) -> Diagnosis:
 
 def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
     from alerts.status import is_broker_down
-    from store import open_store
+    from store import open_store, reader
 
-    with closing(open_store(settings.database.url, call.home)) as store:
-        nodes, server = len(store.nodes()), store.server()
+    with closing(open_store(settings.database.url, call.home)) as store, store.read() as tx:
+        nodes, server = len(reader.nodes(tx)), reader.server(tx)
     many = f"{nodes} node{'' if nodes == 1 else 's'}"
     if is_broker_down(server, call.clock.now()):
         return Verdict.WARNING, f"{many}; the subscriber is not running or has no broker; start 'rigwatch up'"
@@ -219,10 +219,10 @@ def _database(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
 
 def _machines(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
     from alerts.presence import is_contested
-    from store import open_store
+    from store import open_store, reader
 
-    with closing(open_store(settings.database.url, call.home)) as store:
-        contested = [facts for facts in store.nodes() if is_contested(facts, call.clock.now())]
+    with closing(open_store(settings.database.url, call.home)) as store, store.read() as tx:
+        contested = [facts for facts in reader.nodes(tx) if is_contested(facts, call.clock.now())]
     if contested:
         found = "; ".join(f"{facts.id}: {facts.contest}" for facts in contested[:CONTESTED_SHOWN])
         return Verdict.FAILED, f"{found}; run 'rigwatch enroll' for one of them and 'rigwatch publish --join' there"
@@ -267,8 +267,8 @@ def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]
     channels = {each.key: each.address for each in channels_of(settings.alerts)}
     if not channels:
         return Verdict.WARNING, "nobody is told of anything; add alerts.channels, such as 'ntfy://my-topic'"
-    with closing(open_store(settings.database.url, call.home)) as store:
-        refused = [name for name, (address, _) in store.look(outbox.refused).items() if channels.get(name) == address]
+    with closing(open_store(settings.database.url, call.home)) as store, store.read() as tx:
+        refused = [name for name, (address, _) in outbox.refused(tx).items() if channels.get(name) == address]
     if refused:
         advice = "correct their addresses, then run 'rigwatch test-alert'"
         return Verdict.FAILED, f"{', '.join(refused)} refused what was sent; {advice}"

@@ -57,7 +57,8 @@ def _chosen(store: "Store", site: str, node: str) -> list[NodeId]:
     from store import nodes
 
     # Retired ones too: their history is kept.
-    every = [each.id for each in store.look(nodes.every)]
+    with store.read() as tx:
+        every = [each.id for each in nodes.every(tx)]
     chosen = [each for each in every if site in {"", each.site} and node in {"", each.node}]
     if chosen or not (site or node):
         return chosen

@@ -55,7 +55,8 @@ def difference(call: Invocation, settings: ServerSettings, store: "Store", chann
 
     master = master_key(call.home, settings)
     name, since = login_of(settings, master, call.home).client_id, call.clock.now() - ALIVE_MS
-    found = store.look(lambda tx: stored.alive(tx, since)).get(name)
+    with store.read() as tx:
+        found = stored.alive(tx, since).get(name)
     if found is None:
         return Difference()
     sections = differing(found.sections, fingerprints(settings, master.service_password(FINGERPRINTS)))

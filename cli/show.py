@@ -29,7 +29,7 @@ def status(context: typer.Context) -> None:
     from rich.text import Text
 
     from alerts.silence import at_work
-    from store import open_store
+    from store import open_store, reader, silences
     from web.node_view import fleet_at
     from web.zone import Zone
 
@@ -38,10 +38,11 @@ def status(context: typer.Context) -> None:
     store = open_store(settings.database.url, call.home)
     try:
         now = call.clock.now()
-        is_maintained = at_work(store.silences(now), now, Zone.find(settings.web.timezone).tz)
-        fleet = fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained)
-        averages = store.averages(now - in_millis(settings.database.keep))
-        totals = store.totals(MINUTES, now)
+        with store.read() as tx:
+            is_maintained = at_work(silences.running(tx, now), now, Zone.find(settings.web.timezone).tz)
+            fleet = fleet_at(reader.nodes(tx), reader.server(tx), now, is_maintained=is_maintained)
+            averages = reader.averages(tx, now - in_millis(settings.database.keep))
+            totals = reader.totals(tx, MINUTES, now)
     finally:
         store.close()
     # Into a file or a pipe there is no screen to fit.

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TypeVar
 
-from alerts.facts import Average, MinuteTotal, NodeFacts, ServerFacts, User, UserRole
+from alerts.facts import User, UserRole
 from alerts.ingest import ReceivedMessage
 from alerts.quota import Quota
 from alerts.silence import Silence
@@ -13,7 +13,7 @@ from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from store import housekeeping, outbox, past, reader, retention, silences, users, writer
+from store import housekeeping, past, reader, retention, silences, users, writer
 from store.engine import StoreEngine, connect
 from store.faults import DatabaseFault, Unstorable, Unusable, fault_of
 from store.leader_lease import LeaderLease
@@ -44,36 +44,6 @@ class Store:
     def write(self) -> AbstractContextManager[Transaction]:
         """For what is changed: `with store.write() as tx`, on the disk when that ends, or nothing when it raises."""
         return self._engine.writing()
-
-    def nodes(self) -> list[NodeFacts]:
-        """All nodes, by site and name; about 10 µs each."""
-        with self._engine.reading() as tx:
-            return reader.nodes(tx)
-
-    def stamp(self) -> tuple[int, ...]:
-        """Differs when what `nodes`, `averages` and `totals` answer has changed; about 0.3 µs a node."""
-        with self._engine.reading() as tx:
-            return reader.stamp(tx)
-
-    def server(self) -> ServerFacts:
-        """The subscriber's sign of life."""
-        with self._engine.reading() as tx:
-            return reader.server(tx)
-
-    def averages(self, since: Millis) -> dict[NodeId, Average]:
-        """Means from the full hour that holds `since` until now; nodes without a sample in it are left out."""
-        with self._engine.reading() as tx:
-            return reader.averages(tx, since)
-
-    def totals(self, minutes: int, now: Millis) -> list[MinuteTotal]:
-        """The last so many minutes in which any node had a hashrate, newest first; the first may be still running."""
-        with self._engine.reading() as tx:
-            return reader.totals(tx, minutes, now)
-
-    def samples(self, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
-        """One node's samples taken from `since` until just before `until`, `at` by the server's clock."""
-        with self._engine.reading() as tx:
-            return reader.samples(tx, node, since=since, until=until)
 
     def history(self, node: NodeId, *, since: Millis = 0, after: int = -1) -> Iterator[list[Sample]]:
         """As `samples`, a slice of at most a thousand at a time, each read for itself: nothing waits for the reader.
@@ -134,11 +104,6 @@ class Store:
         with self._engine.reading() as tx:
             return silences.running(tx, now)
 
-    def refused_channels(self) -> dict[str, str]:
-        """Channels that refused for good, and why; of the settings as they were then."""
-        with self._engine.reading() as tx:
-            return {name: why for name, (_, why) in outbox.refused(tx).items()}
-
     def turn(self, name: str, monotonic: Callable[[], float]) -> LeaderLease:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""
         return LeaderLease(self._engine, name, monotonic)
@@ -147,11 +112,6 @@ class Store:
         """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""
         with self._engine.writing() as tx:
             housekeeping.set_enrolled(tx, nodes)
-
-    def beat(self, name: str, now: Millis, connected_at: Millis | None) -> None:
-        """A subscriber's sign of life, and since when it has a broker."""
-        with self._engine.writing() as tx:
-            housekeeping.beat(tx, name, now=now, connected_at=connected_at)
 
     def prune(self, keep: timedelta, now: Millis) -> Iterator[int]:
         """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took.
@@ -174,11 +134,6 @@ class Store:
                 # A subscriber that has not read of their enrolment yet may have taken them for forgotten ones.
                 with self._engine.writing() as tx:
                     writer.add_nodes(tx, [(node, None) for node in exc.nodes])
-
-    def compare_past(self, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[NodeId, past.ImportCounts]:
-        """What `add_past` would do; nothing is changed."""
-        with self._engine.reading() as tx:
-            return past.compare(tx, samples)
 
     def user(self, name: str) -> User | None:
         """A dashboard user."""

@@ -48,7 +48,7 @@ class StoreEngine:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        with self.errors(), self.database.connection_context():
+        with self.errors(), self._connected():
             yield Transaction(self.database.cursor(), self.dialect)
 
     @contextmanager
@@ -60,8 +60,17 @@ class StoreEngine:
                 "or restart rigwatch to go on with what is there now",
                 DatabaseFault.REMOVED,
             )
-        with self.errors(), self.database.connection_context(), self.database.atomic(*self.dialect.begin):
+        with self.errors(), self._connected(), self.database.atomic(*self.dialect.begin):
             yield Transaction(self.database.cursor(), self.dialect)
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """A thread has one connection: whoever reads while it reads or writes already uses the same."""
+        if not self.database.is_closed():
+            yield
+            return
+        with self.database.connection_context():
+            yield
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file has the name now; None where there is none, or no file at all."""

@@ -148,14 +148,16 @@ class AlertDriver:
         if self._is_outdone(store):
             self.release(store)
             return []
-        held = store.look(turns.seen)
+        with store.read() as tx:
+            held = turns.seen(tx)
         had = turn.term is not None
         self._heir = False
         if not turn.may_begin(held):
             self._lose(had=had)
             return []
         try:
-            number = store.change(lambda tx: self._step_by_clock(tx, turn, held))
+            with store.write() as tx:
+                number = self._step_by_clock(tx, turn, held)
         except BaseException:
             # What the engine thinks is stored is not: it begins anew from what is.
             self._forget()
@@ -177,7 +179,8 @@ class AlertDriver:
         """Lets another subscriber drive."""
         self._forget()
         if self._turn is not None and self._turn.term is not None:
-            store.change(self._turn.release)
+            with store.write() as tx:
+                self._turn.release(tx)
             self._turn.lost()
 
     def note(self, tx: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
@@ -330,7 +333,8 @@ class AlertDriver:
         if self._connected_at() is not None:
             return False
         since = self._clock.now() - _SEEN_WITHIN
-        return store.look(lambda tx: alerts.others(tx, self._name, since)) > 0
+        with store.read() as tx:
+            return alerts.others(tx, self._name, since) > 0
 
     def _take(self) -> list[StoredNotification]:
         notifications, self._notifications = [*self._left_over, *self._notifications], []

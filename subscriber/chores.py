@@ -67,7 +67,7 @@ class Chores:
 
     async def _say(self, connected_at: Millis | None) -> None:
         now = self._clock.now()
-        await self._worker.do(lambda store: store.beat(self._name, now, connected_at))
+        await self._worker.write(lambda tx: housekeeping.beat(tx, self._name, now=now, connected_at=connected_at))
 
     async def _note_enrolled(self) -> None:
         listed = self._registry.nodes()
@@ -76,20 +76,20 @@ class Chores:
         enrolled = {node: each.enrolled_at for node, each in listed.items() if not each.revoked}
         revoked = listed.keys() - enrolled.keys()
         now = self._clock.now()
-        await self._worker.do(lambda store: store.set_enrolled(enrolled))
-        await self._worker.do(lambda store: store.change(lambda tx: _note_revoked(tx, revoked, now)))
+        await self._worker.write(lambda tx: housekeeping.set_enrolled(tx, enrolled))
+        await self._worker.write(lambda tx: _note_revoked(tx, revoked, now))
         newest = {node: each.generation for node, each in listed.items()}
-        await self._worker.do(lambda store: store.change(lambda tx: housekeeping.set_back(tx, newest)))
+        await self._worker.write(lambda tx: housekeeping.set_back(tx, newest))
         await self._begin_anew({node: each.first_generation for node, each in listed.items() if each.first_generation})
         self._noted = listed
 
     async def _begin_anew(self, since: Mapping[NodeId, int]) -> None:
         """Also for nodes that were revoked and enrolled again between two looks."""
         now = self._clock.now()
-        left = await self._worker.do(lambda store: store.look(lambda tx: housekeeping.behind(tx, since)))
+        left = await self._worker.read(lambda tx: housekeeping.behind(tx, since))
         for node in left:
             step = partial(housekeeping.begin_anew, node=node, since=since[node], now=now)
-            while not await self._worker.do(lambda store, step=step: store.change(step)):  # type: ignore[misc]
+            while not await self._worker.write(step):
                 pass
 
     async def _prune(self, keep: timedelta) -> None:

@@ -109,7 +109,7 @@ class Renewal:
         if now == self._noted:
             return
         try:
-            await self._worker.do(lambda store: store.change(lambda tx: stored.note(tx, self._name, now)))
+            await self._worker.write(lambda tx: stored.note(tx, self._name, now))
         except RigwatchError:
             # Noted at the next look; that nothing can be stored is told elsewhere.
             return

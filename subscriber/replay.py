@@ -16,7 +16,7 @@ from alerts.route import Route
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
-from store import Store, changes
+from store import Store, changes, reader
 
 _STEPS_A_SAMPLE = 50
 
@@ -34,12 +34,13 @@ class Replayed(Struct, frozen=True):
 
 def replay(store: Store, policy: Policy, *, since: Millis, now: Millis) -> Replayed:
     """Runs the samples, births, wills and goodbyes since then through a fresh engine; costs about 0.1 ms a sample."""
-    nodes = store.nodes()
-    histories: dict[NodeId, Sequence[Event]] = {}
-    for facts in nodes:
-        came_and_went = store.look(lambda tx, node=facts.id: changes.of(tx, node, since))  # type: ignore[misc]
-        histories[facts.id] = [*came_and_went, *store.samples(facts.id, since=since, until=now)]
-    baseline = {node: rate.hashrate_mean for node, rate in store.averages(since).items() if rate.hashrate_mean}
+    with store.read() as tx:
+        nodes = reader.nodes(tx)
+        histories: dict[NodeId, Sequence[Event]] = {
+            each.id: [*changes.of(tx, each.id, since), *reader.samples(tx, each.id, since=since, until=now)]
+            for each in nodes
+        }
+        baseline = {node: rate.hashrate_mean for node, rate in reader.averages(tx, since).items() if rate.hashrate_mean}
     return play(nodes, histories, policy, baseline=baseline, since=since, now=now)
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from store import Store
+from store.transaction import Transaction
 
 T = TypeVar("T")
 
@@ -23,6 +24,15 @@ class StoreWorker:
     async def do(self, work: Callable[[Store], T]) -> T:
         """The result of `work`; it runs to its end even where nobody waits for it any more."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._done, work)
+
+    async def write(self, change: Callable[[Transaction], T]) -> T:
+        """As `do`, for what takes one transaction."""
+
+        def committed(store: Store) -> T:
+            with store.write() as tx:
+                return change(tx)
+
+        return await self.do(committed)
 
     @property
     def busy_for(self) -> float:
@@ -44,6 +54,15 @@ class StoreWorker:
     async def ask(self, look: Callable[[Store], T]) -> T:
         """What `look` reads, beside whatever is being written."""
         return await asyncio.to_thread(look, self._store)
+
+    async def read(self, look: Callable[[Transaction], T]) -> T:
+        """As `ask`, for what is asked of one transaction."""
+
+        def read(store: Store) -> T:
+            with store.read() as tx:
+                return look(tx)
+
+        return await self.ask(read)
 
     async def close(self) -> None:
         """After everything asked for is done; also closes the store."""

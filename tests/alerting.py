@@ -57,9 +57,11 @@ Drive: TypeAlias = Callable[[Store], Driver]
 def every_incident(store: Store) -> list[Incident]:
     """All that are stored, the open ones first."""
     wanted = (incidents.IncidentFilter(part) for part in incidents.IncidentPart)
-    return [each for one in wanted for each in store.look(lambda tx, one=one: incidents.page(tx, one, 100))]  # type: ignore[misc]
+    with store.read() as tx:
+        return [each for one in wanted for each in incidents.page(tx, one, 100)]
 
 
 def story(store: Store, number: int) -> list[str]:
     """What was decided about an incident, in order."""
-    return [each.what for each in store.look(lambda tx: alerts.story(tx, number))]
+    with store.read() as tx:
+        return [each.what for each in alerts.story(tx, number)]

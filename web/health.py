@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify
 
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
-from store import Store
+from store import Store, reader
 from web.node_view import is_running
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ class HealthEndpoint:
 
     def _look(self) -> list[str]:
         try:
-            server = self._store.server()
+            with self._store.read() as tx:
+                server = reader.server(tx)
         except StoreError as exc:
             if not self._reasons:
                 log.warning("not ready why=%s", exc)

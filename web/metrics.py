@@ -20,7 +20,7 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.figures import FIGURES, Figure, NodeMetric
 from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
-from store import Store, incidents, running
+from store import Store, incidents, reader, running
 from store.running import Running
 from web.node_view import FleetView, NodeView
 from web.snapshot import Snapshot, Snapshots
@@ -41,9 +41,10 @@ class Metrics:
 
     def metrics(self) -> Response:
         snapshot = self._snapshots.lately(self._clock.now())
-        server, counts = self._store.server(), self._store.look(incidents.open_by_severity)
         since = self._clock.now() - _ALIVE_MS
-        subscribers = list(self._store.look(lambda tx: running.alive(tx, since)).values())
+        with self._store.read() as tx:
+            server, counts = reader.server(tx), incidents.open_by_severity(tx)
+            subscribers = list(running.alive(tx, since).values())
         body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts, subscribers)) + _PROCESS()
         return Response(body, content_type=TEXT)
 

@@ -14,7 +14,8 @@ from alerts.status import is_broker_down
 from rigwatch.clock import Millis, in_millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
-from store import Store, incidents, series
+from store import Store, incidents, reader, series, silences
+from store.transaction import Transaction
 from web.incidents.context import by_id
 from web.incidents.firing import trouble
 from web.incidents.rows import IncidentContext
@@ -97,35 +98,37 @@ class Snapshots:
             return self._latest
 
     def _seen(self, now: Millis) -> tuple[Version, ServerFacts]:
-        server = self._store.server()
-        stamp = self._store.stamp()
+        with self._store.read() as tx:
+            server = reader.server(tx)
+            stamp = reader.stamp(tx)
         # The heartbeat moves every 2 s; when it was is only shown once it has ended.
         beat = None if is_running(server, now) else server.beat_at
         return (stamp, server.connected_at, is_broker_down(server, now), beat), server
 
     def _read(self, now: Millis, seen: Version, server: ServerFacts) -> Snapshot:
-        nodes, silences = self._store.nodes(), self._store.silences(now)
-        troubles = self._troubles(IncidentContext(self._look, by_id(nodes), silences, now))
-        is_maintained = at_work(silences, now, self._look.zone.tz)
+        with self._store.read() as tx:
+            nodes, quiet, counting = reader.nodes(tx), silences.running(tx, now), incidents.counting(tx)
+            counts, hour_ago = incidents.open_by_severity(tx), self._rates_of_an_hour_ago(tx, now)
+            averages, totals = reader.averages(tx, now - self._keep), reader.totals(tx, MINUTES, now)
+        row_context = IncidentContext(self._look, by_id(nodes), quiet, now)
+        troubles = [trouble(each, row_context) for each in counting]
+        is_maintained = at_work(quiet, now, self._look.zone.tz)
         fleet = fleet_at(nodes, server, now, is_maintained=is_maintained, troubles=by_node(troubles))
         return Snapshot(
             version=(*seen, now),
             fleet=fleet,
             server=server,
-            averages=self._store.averages(now - self._keep),
-            totals=self._store.totals(MINUTES, now),
-            hour_ago=self._rates_of_an_hour_ago(now),
-            incidents=self._store.look(incidents.open_by_severity),
+            averages=averages,
+            totals=totals,
+            hour_ago=hour_ago,
+            incidents=counts,
             troubles=troubles,
             valid_until=next_change_at(fleet, server, self._borders),
         )
 
-    def _rates_of_an_hour_ago(self, now: Millis) -> Mapping[NodeId, float]:
+    def _rates_of_an_hour_ago(self, tx: Transaction, now: Millis) -> Mapping[NodeId, float]:
         minute, rates = self._hour_ago
         if minute != now // 60_000:
-            rates = self._store.look(lambda tx: series.rates_around(tx, now - _HOUR, _AROUND))
+            rates = series.rates_around(tx, now - _HOUR, _AROUND)
             self._hour_ago = now // 60_000, rates
         return rates
-
-    def _troubles(self, context: IncidentContext) -> list[Trouble]:
-        return [trouble(each, context) for each in self._store.look(incidents.counting)]

@@ -120,8 +120,16 @@ class _Import:
             known = registry.nodes()
             registry.enroll_all([node for node in nodes.values() if node not in known], now)
             titles = {node: names[number] for number, node in nodes.items()}
-            self.store.change(lambda tx: past.introduce(tx, titles, now))
+            with self.store.write() as tx:
+                past.introduce(tx, titles, now)
         return nodes
+
+    def _compare(self, batch: "Batch") -> "Mapping[NodeId, ImportCounts]":
+        """What would be stored; nothing is."""
+        from store import past
+
+        with self.store.read() as tx:
+            return past.compare(tx, batch)
 
     def _rows(self, log: "Hashlog", nodes: Mapping[int, NodeId]) -> "tuple[Counted, float]":
         from legacy.history import take_over
@@ -130,7 +138,7 @@ class _Import:
         now, clock = self.call.clock.now(), self.call.clock
         if not self.report.dry:
             self.store.make_ready_for_past(self.keep, now)
-        do = self.store.compare_past if self.report.dry else _gently(self.call, self.store)
+        do = self._compare if self.report.dry else _gently(self.call, self.store)
         with _progress(log.count()) as progress:
             begun = clock.monotonic()
             since = oldest_kept(self.keep, now)
@@ -187,7 +195,10 @@ def _gently(call: Invocation, store: "Store") -> "Callable[[Batch], Mapping[Node
 
 def _is_alive(call: Invocation, store: "Store") -> bool:
     """Whether a subscriber runs on this database."""
-    beat_at = store.server().beat_at
+    from store import reader
+
+    with store.read() as tx:
+        beat_at = reader.server(tx).beat_at
     return beat_at is not None and call.clock.now() - beat_at < ALIVE_MS
 
 
@@ -209,9 +220,11 @@ def _say_next(
 ) -> None:
     """A line for each rig of which nothing has been heard yet."""
     from cli.nodes import join_token
+    from store import reader
 
     report.step(f"Stop the old server; its port may be the dashboard's. Then: {call.command} up")
-    waiting = {each.id for each in store.nodes() if each.state is None}
+    with store.read() as tx:
+        waiting = {each.id for each in reader.nodes(tx) if each.state is None}
     enrolled = {node for node, each in Registry(call.home.nodes_json).nodes().items() if not each.revoked}
     lines: list[str] = []
     for node, title in titles.items():

@@ -117,7 +117,9 @@ def _take_person(call: Invocation, report: ImportReport, settings: ServerSetting
     from web.access.passwords import hash_password
 
     with open_users(call.home, settings) as store:
-        if store.user(person.name) is not None:
+        with store.read() as tx:
+            known = users.get(tx, person.name)
+        if known is not None:
             report.line("kept", f"user {person.name}", "is there already, its password is not changed")
             return
         report.line("taken", f"user {person.name}", "may look; 'rigwatch user role' lets it change things as well")
@@ -125,4 +127,5 @@ def _take_person(call: Invocation, report: ImportReport, settings: ServerSetting
             return
         user, now = User(person.name, UserRole.VIEWER, hash_password(person.password)), call.clock.now()
         detail = f"{user.role.value}, from the old server"
-        store.change(recorded(lambda tx: users.add(tx, user, now), "user.add", user.name, detail=detail, now=now))
+        with store.write() as tx:
+            recorded(lambda tx: users.add(tx, user, now), "user.add", user.name, detail=detail, now=now)(tx)

@@ -244,4 +244,5 @@ def _read(payload: bytes | None) -> Mapping[str, object]:
 
 
 def _stored(store: Store, numbers: Iterable[int]) -> list[Incident]:
-    return store.look(lambda work: [each for number in numbers if (each := alerts.one(work, number)) is not None])
+    with store.read() as tx:
+        return [each for number in numbers if (each := alerts.one(tx, number)) is not None]

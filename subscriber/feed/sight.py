@@ -36,13 +36,14 @@ class Sight:
         self._cards_at: Millis | None = None
 
     def look(self, store: Store, now: Millis) -> Seen:
-        stamp = store.stamp()
-        if stamp != self._stamp:
-            stale = self._cards_at is None or not 0 <= now - self._cards_at < CARDS_AGE
-            self._seen = store.look(lambda tx: self._all(tx, with_cards=stale))
-            self._stamp = stamp
-            self._cards_at = now if stale else self._cards_at
-        server = store.server()
+        with store.read() as tx:
+            stamp = reader.stamp(tx)
+            if stamp != self._stamp:
+                stale = self._cards_at is None or not 0 <= now - self._cards_at < CARDS_AGE
+                self._seen = self._all(tx, with_cards=stale)
+                self._stamp = stamp
+                self._cards_at = now if stale else self._cards_at
+            server = reader.server(tx)
         if server != self._seen.server:
             self._seen = _at(self._seen, server)
         return self._seen

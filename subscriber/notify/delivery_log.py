@@ -21,7 +21,7 @@ class StoredDeliveryLog:
 
     async def is_ours(self) -> bool:
         term = self._alert_driver.term
-        return term is not None and (await self._worker.ask(lambda store: store.look(leader_lease.seen))).term == term
+        return term is not None and (await self._worker.read(leader_lease.seen)).term == term
 
     async def begin(self, notifications: Sequence[StoredNotification]) -> None:
         now = self._clock.now()
@@ -60,7 +60,7 @@ class StoredDeliveryLog:
                 outbox.refuse(tx, channel.key, channel.address, why=why, now=now)
                 marks.told(tx)
 
-        await self._worker.do(lambda store: store.change(change))
+        await self._worker.write(change)
 
     def _note(self, tx: Transaction, notifications: Sequence[StoredNotification], what: str, why: str) -> None:
         self._alert_driver.note(tx, notifications, what, why)
@@ -83,7 +83,7 @@ class StoredDeliveryLog:
                 marks.told(tx)
 
         if stored:
-            await self._worker.do(lambda store: store.change(told))
+            await self._worker.write(told)
 
 
 def _numbers(notifications: Sequence[StoredNotification]) -> list[int]:

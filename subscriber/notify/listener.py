@@ -89,7 +89,7 @@ class TelegramListener:
     async def _listen(self) -> bool:
         """Whether it brought anything new."""
         if not self._drove:
-            self._chats.know(await self._worker.do(lambda store: store.look(stored.moved)))
+            self._chats.know(await self._worker.read(stored.moved))
         await self._remember()
         brought = await self._call("getUpdates", POLL_S + _CALL_S, offset=self._offset, timeout=POLL_S)
         if not isinstance(brought, list):
@@ -104,7 +104,7 @@ class TelegramListener:
         """Groups that have moved, whoever noticed it."""
         moves, now = dict(self._chats.unsaved), self._clock.now()
         if moves:
-            await self._worker.do(lambda store: store.change(lambda tx: stored.remember(tx, moves, now)))
+            await self._worker.write(lambda tx: stored.remember(tx, moves, now))
             for chat, to in moves.items():
                 log.warning("a Telegram group became a supergroup, it is followed chat=%s now=%s", chat, to)
                 self._chats.unsaved.pop(chat, None)

@@ -15,14 +15,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from werkzeug.security import generate_password_hash
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Report, Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
-from store import Store, open_store
+from store import Store, housekeeping, open_store, users
 from tests.ports import free_port, is_listening
 from tests.rigs import birth, rig
 from tests.waiting import eventually
@@ -95,10 +95,13 @@ def dashboard_in(folder: Path) -> Iterator[Dashboard]:
     now = time.time_ns() // 1_000_000
     # Nobody waits for scrypt in a test: the cost of a hash stands in the hash.
     hashed = generate_password_hash(_PASSWORD, "scrypt:1024:8:1")
-    store.add_user("ada", hashed, UserRole.VIEWER, now=now)
-    store.add_user("root", hashed, UserRole.ADMIN, now=now)
+    with store.write() as tx:
+        users.add(tx, User("ada", UserRole.VIEWER, hashed), now)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, hashed), now)
     # A subscriber that beats for the whole test.
-    store.beat("subscriber", now + 3_600_000, now - 3_600_000)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=now + 3_600_000, connected_at=now - 3_600_000)
     yield Dashboard(home, store, free_port(), now)
     store.close()
 

@@ -8,6 +8,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from rigwatch.messages import Sample
+from store import housekeeping
 from tests.alerting import Driver, every_incident
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import Dashboard, cell
@@ -27,7 +28,8 @@ def driver(dashboard: Dashboard) -> Driver:
     for _ in range(11):
         say(made, "rig1", 5e6)
         say(made, "rig7", 0)
-        dashboard.store.beat("subscriber", clock.now() + 3_600_000, clock.now() - 3_600_000)
+        with dashboard.store.write() as tx:
+            housekeeping.beat(tx, "subscriber", now=clock.now() + 3_600_000, connected_at=clock.now() - 3_600_000)
         made.tick(60)
     clock.move(-60)
     return made

@@ -37,7 +37,8 @@ def leave_unsent(station: Station) -> None:
     notification = Notification(
         f"telegram:{CHAT}", NotificationKind.FIRST, Severity.CRITICAL, "CRITICAL: garage/rig1 lost", "", (1,)
     )
-    store.change(lambda tx: outbox.add(tx, [notification], 1, SystemClock().now()))
+    with store.write() as tx:
+        outbox.add(tx, [notification], 1, SystemClock().now())
     store.close()
 
 

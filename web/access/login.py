@@ -25,7 +25,7 @@ from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, TooManyReq
 from alerts.facts import User, UserRole
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
-from store import Store, tokens
+from store import Store, tokens, users
 from web import errors
 from web.access import csrf
 from web.access.passwords import Passwords
@@ -129,7 +129,8 @@ class Authenticator:
         # scrypt fills a short password up with zero bytes, so "secret" and "secret\0" would be one.
         if not name or len(name) > _NAME_MAX or len(password) > _PASSWORD_MAX or "\0" in name + password:
             return None
-        user = self._store.user(name)
+        with self._store.read() as tx:
+            user = users.get(tx, name)
         if user and self._passwords.remembers(name, password, user.password_hash):
             return user
         if user and self._passwords.recognises(name, password, user.password_hash):
@@ -153,7 +154,10 @@ class Authenticator:
         """As `verify`. Looking a token up costs next to nothing, so a right one is let through in any case."""
         now = self._clock.now()
         hashed = tokens.hash_of(token)
-        found = self._store.look(lambda tx: tokens.find(tx, hashed)) if hashed else None
+        found = None
+        if hashed:
+            with self._store.read() as tx:
+                found = tokens.find(tx, hashed)
         if found is None or found.is_over(now):
             self._take("")
             self._guesses.was_wrong(_address(), "")
@@ -165,7 +169,8 @@ class Authenticator:
 
     def _note_use(self, found: tokens.ApiToken, now: int) -> None:
         try:
-            self._store.change(lambda tx: tokens.note_use(tx, found.number, now))
+            with self._store.write() as tx:
+                tokens.note_use(tx, found.number, now)
         except StoreError as exc:
             # It is only for whoever looks at the list; the request itself may not need to write anything.
             log.warning("use of a token not noted token=%s why=%s", found.name, exc)

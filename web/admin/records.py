@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from store import audit, running
+from store import audit, outbox, running
 from store.audit import AuditFilter
 from web.access.login import admin_only
 from web.admin.channel_test import ChannelTest
@@ -66,12 +66,14 @@ class RecordsAdmin:
         return attempt(do, self._channels)
 
     def _channels(self, problem: str = "") -> str:
+        with self._admin.store.read() as tx:
+            refused = sorted((name, why) for name, (_, why) in outbox.refused(tx).items())
         return render_template(
             "admin_channels.html",
             problem=problem,
             done="",
             configured=self._configured(),
-            refused=sorted(self._admin.store.refused_channels().items()),
+            refused=refused,
             test=self._test.latest(),
             zone=self._admin.zone,
         )

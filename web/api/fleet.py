@@ -14,7 +14,7 @@ from alerts.rule import Severity
 from alerts.status import NodeStatus
 from rigwatch.clock import Clock, in_millis
 from rigwatch.topics import NodeId
-from store import Store, incidents, marks, series
+from store import Store, incidents, marks, reader, series
 from web.api.moments import Given, Moment, moment, moment_or_none, span
 from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page
@@ -131,7 +131,8 @@ class FleetResource:
         now = self.clock.now()
         snapshot = self.snapshots.lately(now)
         # The stamp is read first: what changes while the rest is read makes the next look differ.
-        version = (snapshot.version, self.store.look(marks.stamp))
+        with self.store.read() as tx:
+            version = snapshot.version, marks.stamp(tx)
         return self.parts.answer("", version, lambda: written(self._described(snapshot)))
 
     def totals(self, query: TotalsQuery) -> Totals:
@@ -139,13 +140,15 @@ class FleetResource:
         step = query.step_s * 1000
         if (until - since) // step > _TOTALS_MAX:
             raise BadQuery(f"step_s: would make more than {_TOTALS_MAX} totals; choose a longer one, or ask for less")
-        found = self.store.look(lambda tx: series.fleet(tx, step, since=since, until=until))
+        with self.store.read() as tx:
+            found = series.fleet(tx, step, since=since, until=until)
         return Totals(query.step_s, [Total(moment(each.at), each.hashrate, each.nodes) for each in found])
 
     def averages(self, query: AveragesQuery) -> Averages:
         now = self.clock.now()
         since, _ = span(query.since, UNSET, now=now, default=_DAY)
-        found = self.store.averages(since)
+        with self.store.read() as tx:
+            found = reader.averages(tx, since)
         behind = NodeId.parse(query.after) if query.after else None
         ids = sorted(node for node in found if behind is None or node > behind)
         shown, following = page(ids, query.limit, str)
@@ -155,6 +158,8 @@ class FleetResource:
     def _described(self, snapshot: Snapshot) -> FleetNow:
         fleet, server = snapshot.fleet, snapshot.server
         running = is_running(server, fleet.now)
+        with self.store.read() as tx:
+            counted = incidents.open_by_severity(tx)
         return FleetNow(
             at=moment(fleet.now),
             nodes=len(fleet.views),
@@ -165,7 +170,7 @@ class FleetResource:
                 AlgorithmRate(each.algorithm or None, each.hashrate, each.nodes) for each in fleet.rates.by_algorithm
             ],
             highest_block=fleet.highest_block,
-            open_incidents=_every_severity(self.store.look(incidents.open_by_severity)),
+            open_incidents=_every_severity(counted),
             # While it beats, when it did is as good as now; the answer need not change with each beat.
             subscriber=Subscriber(
                 running=running,

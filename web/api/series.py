@@ -76,7 +76,8 @@ class History:
         wanted = self.snapshots.lately(now).view(NodeId(site, node)).facts.id
         since, until = span(query.since, query.until, now=now, default=_DAY)
         step = step_of(query, until - since)
-        found = self.store.look(lambda tx: series.points(tx, wanted, step, since=since, until=until))
+        with self.store.read() as tx:
+            found = series.points(tx, wanted, step, since=since, until=until)
         return Series(moment(since), moment(until), step // 1000, [_point(each) for each in found])
 
 

@@ -36,7 +36,8 @@ class SeriesAnswers:
     def node(self, site: str, node: str) -> Response:
         now, span, name = self._clock.now(), Range.parse(request.args), NodeId(site, node)
         facts = self._snapshots.lately(now).view(name).facts
-        stamp = self._store.look(lambda tx: series.stamp(tx, name))
+        with self._store.read() as tx:
+            stamp = series.stamp(tx, name)
         if (seen := excerpt(request.args, now)) is not None:
             asked = (seen.since, seen.until)
             return self._parts.answer(f"{name} {asked}", (stamp, facts.interval), lambda: self._node(facts, seen, now))
@@ -57,11 +58,12 @@ class SeriesAnswers:
 
     def _node(self, facts: NodeFacts, seen: Window, now: Millis) -> bytes:
         name, interval, until = facts.id, in_millis(facts.interval), seen.until + 1
-        points = self._store.look(lambda tx: series.points(tx, name, seen.step, since=seen.since, until=until))
-        cards = self._store.look(lambda tx: series.cards(tx, name, points))
         others = _companions(self._snapshots.lately(now).fleet, facts)
-        heights = self._store.look(lambda tx: series.heights(tx, others, seen.step, since=seen.since, until=until))
-        past = self._store.look(lambda tx: changes.of(tx, name, seen.since))
+        with self._store.read() as tx:
+            points = series.points(tx, name, seen.step, since=seen.since, until=until)
+            cards = series.cards(tx, name, points)
+            heights = series.heights(tx, others, seen.step, since=seen.since, until=until)
+            past = changes.of(tx, name, seen.since)
         known = stays(past, points, interval, since=seen.since, until=seen.until)
         counted = tally(known, points)
         answer = {
@@ -79,8 +81,9 @@ class SeriesAnswers:
         return _json.encode(answer)
 
     def _fleet(self, span: Range, now: Millis, *, mixed: bool) -> bytes:
-        seen = window(span, now, lambda: self._store.look(series.fleet_oldest), unit=_MINUTE)
-        points = self._store.look(lambda tx: series.fleet(tx, seen.step, since=seen.since, until=seen.until))
+        with self._store.read() as tx:
+            seen = window(span, now, lambda: series.fleet_oldest(tx), unit=_MINUTE)
+            points = series.fleet(tx, seen.step, since=seen.since, until=seen.until)
         lines = fleet_lines(points, seen)
         return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, "mixed": mixed, **lines})
 

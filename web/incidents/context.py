@@ -37,7 +37,8 @@ class PageContext:
 
     def version(self, now: Millis) -> tuple[object, ...]:
         """Differs when anything about incidents has changed, a silence has begun or ended, or time went on a little."""
-        stamp, active = self.store.look(lambda tx: (marks.stamp(tx), silences.running(tx, now)))
+        with self.store.read() as tx:
+            stamp, active = marks.stamp(tx), silences.running(tx, now)
         running = tuple(each.id for each in active if each.until(now, self.look.zone.tz) is not None)
         return stamp, running, now // _STEP_MS
 
@@ -48,12 +49,14 @@ class PageContext:
 
     def refused_channels(self) -> list[str]:
         """Names only: why one was refused may hold part of a secret."""
-        return sorted(self.store.look(outbox.refused))
+        with self.store.read() as tx:
+            return sorted(outbox.refused(tx))
 
     def running(self) -> list[Running]:
         """What the subscribers that are at work run with; they take over what this process has not read."""
         since = self.clock.now() - _ALIVE_MS
-        return list(self.store.look(lambda tx: running.alive(tx, since)).values())
+        with self.store.read() as tx:
+            return list(running.alive(tx, since).values())
 
     def reaches_nobody(self) -> bool:
         """Whether no channel is in use."""

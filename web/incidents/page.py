@@ -45,7 +45,8 @@ class IncidentsPage:
         )
 
     def _context(self, listing: IncidentListing, now: Millis) -> Mapping[str, Any]:
-        return self._page_context.store.look(lambda tx: self._read(tx, listing, now))
+        with self._page_context.store.read() as tx:
+            return self._read(tx, listing, now)
 
     def _read(self, tx: Transaction, listing: IncidentListing, now: Millis) -> Mapping[str, Any]:
         parts = [listing.part] if listing.part else [IncidentPart.OPEN, IncidentPart.PAST]

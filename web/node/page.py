@@ -53,7 +53,8 @@ class NodePageView:
         snapshot = self._snapshots.lately(now)
         each = snapshot.view(NodeId(site, node))
         past = self._incidents(each.facts.id)
-        stamp = self._store.look(lambda tx: series.stamp(tx, each.facts.id))
+        with self._store.read() as tx:
+            stamp = series.stamp(tx, each.facts.id)
         version = (each._replace(age=None), snapshot.fleet.broker_down, stamp, past)
 
         def render() -> str:
@@ -67,15 +68,18 @@ class NodePageView:
         def wanted(part: IncidentPart) -> IncidentFilter:
             return IncidentFilter(part=part, site=node.site, node=node.node)
 
-        now = self._store.look(lambda tx: incidents.page(tx, wanted(IncidentPart.OPEN), _INCIDENTS))
-        return now + self._store.look(lambda tx: incidents.page(tx, wanted(IncidentPart.PAST), _INCIDENTS))
+        with self._store.read() as tx:
+            now = incidents.page(tx, wanted(IncidentPart.OPEN), _INCIDENTS)
+            return now + incidents.page(tx, wanted(IncidentPart.PAST), _INCIDENTS)
 
     def _changes(self, node: NodeId, now: Millis) -> list[NodeChange]:
-        return self._store.look(lambda tx: changes.of(tx, node, now - self._keep))
+        with self._store.read() as tx:
+            return changes.of(tx, node, now - self._keep)
 
     def _context(self, snapshot: Snapshot, each: NodeView, past: list[Incident], now: Millis) -> Mapping[str, Any]:
         facts, look = each.facts, self._look
-        samples = self._store.look(lambda tx: series.latest(tx, facts.id, _SAMPLES))
+        with self._store.read() as tx:
+            samples = series.latest(tx, facts.id, _SAMPLES)
         return {
             "now": now,
             "now_full": look.zone.full(now),

@@ -31,7 +31,8 @@ class Sparks:
         """Nodes without a figure in the last day have none."""
         with self._lock:
             if self._drawn_at is None or not 0 <= now - self._drawn_at < _FRESH:
-                rates = self._store.look(lambda tx: series.by_hour(tx, HOURS, now))
+                with self._store.read() as tx:
+                    rates = series.by_hour(tx, HOURS, now)
                 self._drawn = {node: spark(known) for node, known in rates.items()}
                 self._drawn_at = now
             return self._drawn

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from flask import request
 from hypothesis import strategies as st
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings, WebSettings
-from store import open_store
+from store import open_store, users
 from tests.fake_clock import START, FakeClock
 from tests.fuzz.target import Take, Target
 from tests.integration.web.conftest import HASH, basic
@@ -61,7 +61,8 @@ def _dashboard() -> Iterator[Take]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         with closing(open_store("sqlite:///rigwatch.db", home)) as store:
-            store.add_user("ada", HASH, UserRole.VIEWER, now=START)
+            with store.write() as tx:
+                users.add(tx, User("ada", UserRole.VIEWER, HASH), START)
             settings = ServerSettings(web=WebSettings(trusted_proxies=("10.0.0.0/8", "fd00::/8")))
             app = create_app(settings, store, clock=FakeClock(), home=home)
             seen: list[str] = []

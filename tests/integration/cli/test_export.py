@@ -9,7 +9,7 @@ import pytest
 from rigwatch.clock import SystemClock
 from rigwatch.figures import Gpu, Miner
 from rigwatch.messages import Sample
-from store import Store, nodes
+from store import Store, nodes, reader
 from tests.fake_clock import START
 from tests.processes import Rigwatch, clean_environment
 from tests.rigs import report, rig, sample
@@ -88,7 +88,8 @@ def test_history_comes_in_slices_each_sample_once(store: Store) -> None:
 
 
 def test_csv_of_an_empty_database_is_its_head(rigwatch: Rigwatch, local: Store) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     done = rigwatch.run("export", "--format", "csv")
     assert done.returncode == 0
     assert done.stdout.startswith("site,node,n,at,time,hashrate,")
@@ -115,7 +116,8 @@ def test_who_is_not_there_is_said_in_one_line(
 
 def test_a_retired_nodes_history_is_exported_too(rigwatch: Rigwatch, local: Store) -> None:
     local.take([rig().heard(report())])
-    local.change(lambda tx: nodes.retire(tx, rig().id, START))
+    with local.write() as tx:
+        nodes.retire(tx, rig().id, START)
     assert rigwatch.run("export", "--format", "jsonl", "--node", "rig1").stdout.count("\n") == 1
 
 

@@ -16,7 +16,7 @@ from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
-from store import Store, audit
+from store import Store, audit, housekeeping, reader, users
 from tests.alerting import every_incident
 from tests.legacy import KEY, PASSWORD, TELEGRAM, Row, minutes_before, write_postgres, write_server, write_sqlite
 from tests.processes import Rigwatch
@@ -91,25 +91,29 @@ def test_history_nodes_and_what_became_of_each_row(rigwatch: Rigwatch, store: St
     tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw1\S+)", said)]
     assert [token.node for token in tokens] == [COMP, COMP_4]
     assert set(Registry(rigwatch.home / "nodes.json").nodes()) == {COMP, COMP_4}
-    assert [(each.id, each.title, each.state) for each in store.nodes()] == [
-        (COMP, "Comp 1", None),
-        (COMP_4, "Comp 1", None),
-    ]
-    samples = store.samples(COMP, since=0, until=now)
+    with store.read() as tx:
+        assert [(each.id, each.title, each.state) for each in reader.nodes(tx)] == [
+            (COMP, "Comp 1", None),
+            (COMP_4, "Comp 1", None),
+        ]
+        samples = reader.samples(tx, COMP, since=0, until=now)
     assert [each.hashrate for each in samples] == [8000 + minute for minute in range(180, 0, -1)]
     assert all((each.peers, each.block) == (12, 500_000) for each in samples)
-    assert store.averages(now - 48 * 3_600_000)[COMP].samples == 180
-    assert store.totals(200, now)[0].nodes == 2
+    with store.read() as tx:
+        assert reader.averages(tx, now - 48 * 3_600_000)[COMP].samples == 180
+        assert reader.totals(tx, 200, now)[0].nodes == 2
     assert every_incident(store) == []
 
 
 def test_a_second_time_only_what_is_new_is_taken(rigwatch: Rigwatch, store: Store, old: str, now: Millis) -> None:
     first = imported(rigwatch, old)
-    before = store.nodes(), store.averages(0), store.totals(500, now)
+    with store.read() as tx:
+        before = reader.nodes(tx), reader.averages(tx, 0), reader.totals(tx, 500, now)
     second = imported(rigwatch, old)
     assert "node   1 Comp 1 is main/comp-1: 0 rows taken, 180 there already, 2 too old" in second
     assert "there  history: nothing in it is new" in second
-    assert (store.nodes(), store.averages(0), store.totals(500, now)) == before
+    with store.read() as tx:
+        assert (reader.nodes(tx), reader.averages(tx, 0), reader.totals(tx, 500, now)) == before
     assert re.findall("rw1.*", second) == re.findall("rw1.*", first)
 
 
@@ -120,7 +124,8 @@ def test_a_dry_run_says_the_same_and_changes_nothing(rigwatch: Rigwatch, store: 
     assert dry.startswith("dry run: nothing is changed\n")
     assert "rw1." not in dry
     assert sorted(path.name for path in rigwatch.home.iterdir() if "rigwatch.db" not in path.name) == files
-    assert store.nodes() == []
+    with store.read() as tx:
+        assert reader.nodes(tx) == []
     done = imported(rigwatch, old)
     kinds = ("found", "node", "left", "taken")
     of_both = [[line for line in said.splitlines() if line.startswith(kinds)] for said in (dry, done)]
@@ -132,11 +137,13 @@ def test_older_rows_come_once_they_are_to_be_kept(rigwatch: Rigwatch, store: Sto
     rigwatch.environment["RIGWATCH_DATABASE__KEEP"] = "12d"
     said = imported(rigwatch, old)
     assert "node   1 Comp 1 is main/comp-1: 2 rows taken, 180 there already" in said
-    assert store.nodes()[0].first_seen_at == now // 1000 * 1000 - in_millis(timedelta(days=11))
+    with store.read() as tx:
+        assert reader.nodes(tx)[0].first_seen_at == now // 1000 * 1000 - in_millis(timedelta(days=11))
 
 
 def test_while_a_subscriber_runs_it_keeps_no_more_than_that_one(rigwatch: Rigwatch, local: Store, now: Millis) -> None:
-    local.beat("subscriber", SystemClock().now() + 5000, now)
+    with local.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=SystemClock().now() + 5000, connected_at=now)
     folder = write_server(rigwatch.folder / "old", hours=24 * 30).parent
     write_sqlite(folder / "hash.db", minutes_before(now, [1, 60 * 24 * 10]))
     said = imported(rigwatch, str(folder))
@@ -149,7 +156,8 @@ def test_a_node_that_is_renamed_stays_the_same(rigwatch: Rigwatch, local: Store,
     imported(rigwatch, str(path))
     write_sqlite(path, minutes_before(now, [1], name="Renamed"))
     assert "node   1 Renamed is main/comp-1: 1 row taken, 2 there already" in imported(rigwatch, str(path))
-    assert [each.id for each in local.nodes()] == [COMP]
+    with local.read() as tx:
+        assert [each.id for each in reader.nodes(tx)] == [COMP]
     assert json.loads((rigwatch.home / "legacy.json").read_text()) == {"main": {"1": "comp-1"}}
 
 
@@ -157,7 +165,8 @@ def test_a_second_old_server_is_another_site(rigwatch: Rigwatch, local: Store, n
     path = write_sqlite(rigwatch.folder / "hash.db", minutes_before(now, [1]))
     imported(rigwatch, str(path))
     imported(rigwatch, "--site", "shed", str(path))
-    assert [str(each.id) for each in local.nodes()] == ["main/comp-1", "shed/comp-1"]
+    with local.read() as tx:
+        assert [str(each.id) for each in reader.nodes(tx)] == ["main/comp-1", "shed/comp-1"]
 
 
 def test_a_revoked_node_is_not_let_in_again(rigwatch: Rigwatch, local: Store, now: Millis) -> None:
@@ -170,7 +179,8 @@ def test_a_revoked_node_is_not_let_in_again(rigwatch: Rigwatch, local: Store, no
     enrolled = registry.get(COMP)
     assert enrolled
     assert enrolled.revoked
-    assert len(local.samples(COMP, since=0, until=now)) == 1
+    with local.read() as tx:
+        assert len(reader.samples(tx, COMP, since=0, until=now)) == 1
 
 
 def test_settings_go_where_nobody_has_set_them(rigwatch: Rigwatch, local: Store) -> None:
@@ -195,11 +205,13 @@ def test_settings_go_where_nobody_has_set_them(rigwatch: Rigwatch, local: Store)
         "  2. See whether messages arrive: ",
     ):
         assert line in said
-    user = local.user("walton")
+    with local.read() as tx:
+        user = users.get(tx, "walton")
     assert user
     assert user.role is UserRole.VIEWER
     assert user.password_hash.startswith("scrypt:")
-    (noted,) = local.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))
+    with local.read() as tx:
+        (noted,) = audit.page(tx, audit.AuditFilter(), 10)
     assert (noted.action, noted.subject) == ("user.add", "walton")
     again = imported(rigwatch, str(path))
     assert "taken" not in again
@@ -208,7 +220,8 @@ def test_settings_go_where_nobody_has_set_them(rigwatch: Rigwatch, local: Store)
 
 
 def test_people_who_are_told_already_are_not_told_twice(rigwatch: Rigwatch, local: Store) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     (rigwatch.home / "server.toml").write_text('[alerts.telegram]\ntoken = "1:x"\nchats = [1]\n')
     said = imported(rigwatch, str(write_server(rigwatch.folder / "old")))
     assert "kept   [alerts.telegram]: not added to it: Telegram, chat -1001234\n" in said
@@ -216,7 +229,8 @@ def test_people_who_are_told_already_are_not_told_twice(rigwatch: Rigwatch, loca
 
 
 def test_no_secret_is_said(rigwatch: Rigwatch, local: Store) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     path = write_server(rigwatch.folder / "old")
     for arguments in (("--dry-run",), (), ("--use-encryption-key",)):
         done = rigwatch.run("--debug", "import-legacy", *arguments, str(path))
@@ -226,7 +240,8 @@ def test_no_secret_is_said(rigwatch: Rigwatch, local: Store) -> None:
 
 
 def test_the_old_key_becomes_the_passphrase_if_that_is_wanted(rigwatch: Rigwatch, local: Store, now: Millis) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     folder = write_server(rigwatch.folder / "old").parent
     write_sqlite(folder / "hash.db", minutes_before(now, [1]))
     said = imported(rigwatch, "--use-encryption-key", str(folder))
@@ -237,7 +252,8 @@ def test_the_old_key_becomes_the_passphrase_if_that_is_wanted(rigwatch: Rigwatch
 
 
 def test_a_key_that_would_lock_nodes_out_is_left(rigwatch: Rigwatch, local: Store, now: Millis) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     Registry(rigwatch.home / "nodes.json").enroll(COMP, now)
     said = imported(rigwatch, "--use-encryption-key", str(write_server(rigwatch.folder / "old")))
     assert "left   EncryptionKey: 1 node of this server would need a new token" in said
@@ -247,7 +263,8 @@ def test_a_key_that_would_lock_nodes_out_is_left(rigwatch: Rigwatch, local: Stor
 def test_a_file_that_nothing_can_be_added_to_is_left_and_the_lines_are_printed(
     rigwatch: Rigwatch, local: Store
 ) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     mine = 'web = { host = "127.0.0.1" }\n'
     (rigwatch.home / "server.toml").write_text(mine)
     said = imported(rigwatch, str(write_server(rigwatch.folder / "old")))
@@ -257,7 +274,8 @@ def test_a_file_that_nothing_can_be_added_to_is_left_and_the_lines_are_printed(
 
 
 def test_history_in_postgresql_that_was_not_named_is_asked_for(rigwatch: Rigwatch, local: Store) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     said = imported(rigwatch, str(write_server(rigwatch.folder / "old", postgres="YES")))
     assert "The old history is in PostgreSQL; name it as well" in said
 
@@ -277,7 +295,8 @@ def test_history_in_postgresql_that_was_not_named_is_asked_for(rigwatch: Rigwatc
 def test_a_wrong_place_is_one_line_and_nothing_is_done(
     rigwatch: Rigwatch, local: Store, arguments: tuple[str, ...], words: str
 ) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     (rigwatch.folder / "empty").mkdir()
     (rigwatch.folder / "note.txt").write_text("hello")
     write_server(rigwatch.folder / "old")
@@ -297,7 +316,8 @@ def test_without_a_home_it_says_what_to_do_first(rigwatch: Rigwatch) -> None:
 
 
 def test_an_old_database_that_is_away_is_one_line(rigwatch: Rigwatch, local: Store) -> None:
-    assert local.nodes() == []
+    with local.read() as tx:
+        assert reader.nodes(tx) == []
     done = rigwatch.run("import-legacy", "postgresql://ann:s3cret@127.0.0.1:1/hashdb")
     assert done.returncode == 1
     assert done.stderr.startswith("rigwatch: old database postgresql://127.0.0.1:1/hashdb: cannot be read")

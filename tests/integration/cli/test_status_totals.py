@@ -2,7 +2,7 @@
 
 from rigwatch.clock import SystemClock
 from rigwatch.messages import Sample
-from store import Store
+from store import Store, housekeeping
 from tests.processes import Rigwatch
 from tests.rigs import birth, report, rig
 
@@ -10,7 +10,8 @@ from tests.rigs import birth, report, rig
 def there(store: Store, name: str, rate: float, algorithm: str) -> None:
     now, made = SystemClock().now(), rig(name)
     reported = report(Sample(n=now, at=now, hashrate=rate, algorithm=algorithm), sent_at=now)
-    store.beat("subscriber", now, now)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=now, connected_at=now)
     store.take([made.heard(birth(interval=3600), now), made.heard(reported, now)])
 
 

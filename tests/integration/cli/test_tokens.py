@@ -12,7 +12,8 @@ from tests.processes import Rigwatch
 
 def said(store: Store) -> list[tuple[str, str, str]]:
     """Who, what and of what, oldest first."""
-    listed = store.look(lambda tx: audit.page(tx, AuditFilter(), 50))
+    with store.read() as tx:
+        listed = audit.page(tx, AuditFilter(), 50)
     return [(each.who, each.action, each.subject) for each in reversed(listed)]
 
 
@@ -23,7 +24,8 @@ def test_a_token_is_printed_alone_listed_without_it_and_removed(
     made = rigwatch.run("token", "add", "prometheus", "--expires", "90d", "--by", "ann")
     assert made.returncode == 0, made.stderr
     token = made.stdout.strip()
-    found = store.look(lambda tx: tokens.find(tx, tokens.hash_of(token)))
+    with store.read() as tx:
+        found = tokens.find(tx, tokens.hash_of(token))
     assert found
     assert (found.role, found.expires_at) == (UserRole.VIEWER, found.created_at + 90 * 86_400_000)
     listed = rigwatch.run("token", "list").stdout
@@ -50,7 +52,8 @@ def test_wrong_roles_names_and_times_are_wrong_usage(rigwatch: Rigwatch, open_he
         done = rigwatch.run("token", "add", "t", *options)
         assert done.returncode == 2
         assert why in done.stderr
-    assert store.look(tokens.every) == []
+    with store.read() as tx:
+        assert tokens.every(tx) == []
 
 
 def test_users_and_nodes_changed_at_the_command_line_are_in_the_audit_list(

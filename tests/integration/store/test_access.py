@@ -1,8 +1,10 @@
 """Users' roles, API tokens and the audit list in the store, on each database."""
 
+from collections.abc import Callable
+
 import pytest
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.errors import NotDone, StoreError
 from store import Store, audit, tokens, users
 from store.audit import AuditFilter
@@ -13,36 +15,46 @@ MINUTE = 60_000
 
 
 def test_the_last_admin_keeps_role_and_place(store: Store) -> None:
-    store.add_user("ann", "hash", UserRole.ADMIN, now=START)
-    store.add_user("bob", "hash", UserRole.VIEWER, now=START)
+    with store.write() as tx:
+        users.add(tx, User("ann", UserRole.ADMIN, "hash"), START)
+    with store.write() as tx:
+        users.add(tx, User("bob", UserRole.VIEWER, "hash"), START)
+    do: Callable[[Transaction], None]
     for do in (
         lambda tx: users.set_role(tx, "ann", UserRole.VIEWER),
         lambda tx: users.remove_but_the_last_admin(tx, "ann"),
     ):
-        with pytest.raises(NotDone, match="ann: is the last admin"):
-            store.change(do)
-    store.change(lambda tx: users.set_role(tx, "bob", UserRole.ADMIN))
-    store.change(lambda tx: users.remove_but_the_last_admin(tx, "ann"))
-    assert [(user.name, user.role) for user in store.users()] == [("bob", UserRole.ADMIN)]
+        with pytest.raises(NotDone, match="ann: is the last admin"), store.write() as tx:
+            do(tx)
+    with store.write() as tx:
+        users.set_role(tx, "bob", UserRole.ADMIN)
+    with store.write() as tx:
+        users.remove_but_the_last_admin(tx, "ann")
+    with store.read() as tx:
+        assert [(user.name, user.role) for user in users.every(tx)] == [("bob", UserRole.ADMIN)]
 
 
 def test_a_token_is_found_by_its_hash_alone(store: Store) -> None:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda tx: tokens.add(tx, "api", UserRole.VIEWER, hashed, now=START, expires_at=START + MINUTE))
-    found = store.look(lambda tx: tokens.find(tx, hashed))
+    with store.write() as tx:
+        tokens.add(tx, "api", UserRole.VIEWER, hashed, now=START, expires_at=START + MINUTE)
+    with store.read() as tx:
+        found = tokens.find(tx, hashed)
     assert found
     assert (found.name, found.role, found.is_over(START), found.is_over(START + MINUTE)) == (
         *("api", UserRole.VIEWER),
         *(False, True),
     )
-    assert store.look(lambda tx: tokens.find(tx, tokens.hash_of(tokens.make()))) is None
-    assert token not in str(store.look(lambda tx: tx.rows("SELECT * FROM api_token")))
-    with pytest.raises(NotDone, match="token api: is there already"):
-        store.change(lambda tx: tokens.add(tx, "api", UserRole.ADMIN, "x", now=START, expires_at=None))
-    store.change(lambda tx: tokens.remove(tx, "api"))
-    with pytest.raises(NotDone, match="token api: there is none"):
-        store.change(lambda tx: tokens.remove(tx, "api"))
+    with store.read() as tx:
+        assert tokens.find(tx, tokens.hash_of(tokens.make())) is None
+        assert token not in str(tx.rows("SELECT * FROM api_token"))
+    with pytest.raises(NotDone, match="token api: is there already"), store.write() as tx:
+        tokens.add(tx, "api", UserRole.ADMIN, "x", now=START, expires_at=None)
+    with store.write() as tx:
+        tokens.remove(tx, "api")
+    with pytest.raises(NotDone, match="token api: there is none"), store.write() as tx:
+        tokens.remove(tx, "api")
 
 
 @pytest.mark.parametrize("text", ["", "rwt_" + "x" * 200, "xyz", "RWT_abc"])
@@ -51,14 +63,17 @@ def test_what_cannot_be_a_token_has_no_hash(text: str) -> None:
 
 
 def test_the_last_use_is_noted_once_a_minute(store: Store) -> None:
-    store.change(lambda tx: tokens.add(tx, "api", UserRole.VIEWER, "h", now=START, expires_at=None))
+    with store.write() as tx:
+        tokens.add(tx, "api", UserRole.VIEWER, "h", now=START, expires_at=None)
 
     def wants(now: int) -> bool:
-        found = store.look(lambda tx: tokens.find(tx, "h"))
+        with store.read() as tx:
+            found = tokens.find(tx, "h")
         return found is not None and found.wants_note(now)
 
     assert wants(START)
-    store.change(lambda tx: tokens.note_use(tx, 1, START))
+    with store.write() as tx:
+        tokens.note_use(tx, 1, START)
     assert not wants(START + MINUTE - 1)
     assert wants(START + MINUTE)
     # The clock was put back.
@@ -70,13 +85,17 @@ def record(tx: Transaction, action: str, subject: str = "main/rig1", *, who: str
 
 
 def actions(store: Store, wanted: AuditFilter, limit: int = 10, before: int | None = None) -> list[str]:
-    return [each.action for each in store.look(lambda tx: audit.page(tx, wanted, limit, before=before))]
+    with store.read() as tx:
+        return [each.action for each in audit.page(tx, wanted, limit, before=before)]
 
 
 def test_the_list_is_read_newest_first_and_narrowed(store: Store) -> None:
-    store.change(lambda tx: record(tx, "node.enroll"))
-    store.change(lambda tx: record(tx, "node.rename", detail="to 100% Üb_er!"))
-    store.change(lambda tx: record(tx, "user.add", "bob", who="root"))
+    with store.write() as tx:
+        record(tx, "node.enroll")
+    with store.write() as tx:
+        record(tx, "node.rename", detail="to 100% Üb_er!")
+    with store.write() as tx:
+        record(tx, "user.add", "bob", who="root")
     assert actions(store, AuditFilter()) == ["user.add", "node.rename", "node.enroll"]
     assert actions(store, AuditFilter(kind="node")) == ["node.rename", "node.enroll"]
     assert actions(store, AuditFilter(who="root")) == ["user.add"]
@@ -85,7 +104,8 @@ def test_the_list_is_read_newest_first_and_narrowed(store: Store) -> None:
     assert actions(store, AuditFilter(text="_")) == ["node.rename"]
     assert actions(store, AuditFilter(text="%%")) == []
     assert actions(store, AuditFilter(kind="nod")) == []
-    newest = store.look(lambda tx: audit.page(tx, AuditFilter(), 1))[0]
+    with store.read() as tx:
+        newest = audit.page(tx, AuditFilter(), 1)[0]
     assert actions(store, AuditFilter(), 1, newest.number) == ["node.rename"]
 
 
@@ -94,12 +114,14 @@ def test_a_line_goes_with_its_change(store: Store) -> None:
         record(tx, "node.enroll")
         raise StoreError("the change failed")
 
-    with pytest.raises(StoreError):
-        store.change(broken)
+    with pytest.raises(StoreError), store.write() as tx:
+        broken(tx)
     assert actions(store, AuditFilter()) == []
 
 
 def test_names_that_no_database_could_hold_are_held(store: Store) -> None:
-    store.change(lambda tx: record(tx, "user.add", "a\0b", detail="x" * 10_000))
-    (entry,) = store.look(lambda tx: audit.page(tx, AuditFilter(), 5))
+    with store.write() as tx:
+        record(tx, "user.add", "a\0b", detail="x" * 10_000)
+    with store.read() as tx:
+        (entry,) = audit.page(tx, AuditFilter(), 5)
     assert (entry.subject, len(entry.detail)) == ("ab", 500)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from alerts.facts import FleetPoint
 from rigwatch.clock import Millis
 from rigwatch.messages import Report, Sample, Status
-from store import Store, changes, series
+from store import Store, changes, reader, series
 from tests import reckoning
 from tests.integration.conftest import OpenStore
 from tests.integration.store.test_rollups import empty
@@ -34,14 +34,16 @@ def reports(store: Store, who: Rig, every_s: float, *, rate: float, since: Milli
 
 
 def totals(store: Store, now: Millis, minutes: int = 10) -> list[tuple[int, float, int]]:
-    return [((now - each.minute) // MINUTE, each.hashrate, each.nodes) for each in store.totals(minutes, now)]
+    with store.read() as tx:
+        return [((now - each.minute) // MINUTE, each.hashrate, each.nodes) for each in reader.totals(tx, minutes, now)]
 
 
 def test_nodes_that_report_every_two_minutes_count_in_each(store: Store) -> None:
     reports(store, rig("even"), 120, rate=400, since=EVEN - 30 * MINUTE, until=EVEN)
     reports(store, rig("odd"), 120, rate=60, since=EVEN - 29 * MINUTE, until=EVEN)
     assert totals(store, EVEN + 1000) == [(ago, 460, 2) for ago in range(10)]
-    points = store.look(lambda tx: series.fleet(tx, MINUTE, since=EVEN - 10 * MINUTE, until=EVEN))
+    with store.read() as tx:
+        points = series.fleet(tx, MINUTE, since=EVEN - 10 * MINUTE, until=EVEN)
     assert [(each.hashrate, each.nodes) for each in points] == [(460, 2)] * 10
 
 
@@ -89,7 +91,8 @@ def test_a_node_that_could_not_be_read_does_not_count(store: Store) -> None:
 
 def test_the_chart_of_the_fleet_ends_with_nodes_that_report_once_a_day(store: Store) -> None:
     reports(store, rig(), 86_400, rate=5, since=EVEN - 24 * HOUR, until=EVEN - 23 * HOUR)
-    points = store.look(lambda tx: series.fleet(tx, HOUR, since=EVEN - 24 * HOUR, until=EVEN))
+    with store.read() as tx:
+        points = series.fleet(tx, HOUR, since=EVEN - 24 * HOUR, until=EVEN)
     assert points == [FleetPoint(EVEN - ago * HOUR, 5, 1) for ago in range(24, 0, -1)]
 
 
@@ -101,7 +104,8 @@ def test_an_hour_ago_every_node_had_its_mean_or_its_last_sample(store: Store) ->
     reports(store, rig("hung"), 60, rate=80, since=then - 30 * MINUTE, until=then - 10 * MINUTE)
     reports(store, rig("gone"), 3600, rate=160, since=then - 30 * MINUTE, until=then - 10 * MINUTE)
     say(store, rig("gone"), then - 5 * MINUTE, goodbye())
-    found = store.look(lambda tx: series.rates_around(tx, then, 5 * MINUTE))
+    with store.read() as tx:
+        found = series.rates_around(tx, then, 5 * MINUTE)
     assert found == {rig("often").id: 10, rig("daily").id: 20}
 
 
@@ -147,7 +151,8 @@ def test_a_database_of_before_is_taken_over(open_another: OpenStore) -> None:
         tx.run("DELETE FROM fleet_minute WHERE minute NOT IN (SELECT (n + lag) / 60000 FROM sample)")
         tx.run("DELETE FROM schema_migration WHERE name = '0015_carried'")
     store = open_another()
-    assert store.look(lambda tx: [each.interval for each in changes.of(tx, rig().id, 0)]) == [None, None, 600_000]
+    with store.read() as tx:
+        assert [each.interval for each in changes.of(tx, rig().id, 0)] == [None, None, 600_000]
     # Since its last sample it counts; before, nothing is made up afterwards.
     assert totals(store, now, 4) == [(0, 9, 1), (1, 9, 1), (2, 9, 1), (10, 9, 1)]
     # What comes late fits in between, and takes away nothing that was never added.
@@ -198,8 +203,9 @@ def reported(now: Millis, session: int, taken: list[tuple[Millis, int, float | N
 
 
 def said(store: Store, who: Rig, now: Millis) -> Said:
-    samples = store.samples(who.id, since=0, until=now + HOUR)
-    known = store.look(lambda tx: changes.of(tx, who.id, 0))
+    with store.read() as tx:
+        samples = reader.samples(tx, who.id, since=0, until=now + HOUR)
+        known = changes.of(tx, who.id, 0)
     return Said(
         [Taken(each.at, each.n, None if each.hashrate is None else round(each.hashrate * 1000)) for each in samples],
         [Came(each.at, each.state, each.interval) for each in known],
@@ -217,9 +223,13 @@ def test_every_minute_is_what_was_said(
     now = tell(store, [*first, *more])
     list(store.prune(timedelta(days=30), now))
     expected = reckoning.fleet([said(store, each, now) for each in RIGS], now)
-    found = {each.minute // MINUTE: (round(each.hashrate * 1000), each.nodes) for each in store.totals(100_000, now)}
+    with store.read() as tx:
+        found = {
+            each.minute // MINUTE: (round(each.hashrate * 1000), each.nodes) for each in reader.totals(tx, 100_000, now)
+        }
     assert found == expected
-    points = store.look(lambda tx: series.fleet(tx, 7 * MINUTE, since=0, until=now))
+    with store.read() as tx:
+        points = series.fleet(tx, 7 * MINUTE, since=0, until=now)
     slots: dict[int, list[tuple[float, int]]] = {}
     for minute, figures in expected.items():
         if minute < now // MINUTE:

@@ -28,12 +28,17 @@ def test_the_oldest_past_incidents_of_a_crowd_go_with_their_stories(
             [(number, number) for number in range(1, 41)],
         )
 
-    store.change(fill)
-    assert store.change(crowds.forget) == 19
-    left = store.look(lambda tx: [number for (number,) in tx.rows("SELECT id FROM incident ORDER BY id")])
+    with store.write() as tx:
+        fill(tx)
+    with store.write() as tx:
+        assert crowds.forget(tx) == 19
+    with store.read() as tx:
+        left = [number for (number,) in tx.rows("SELECT id FROM incident ORDER BY id")]
     assert left == [1, *range(21, 41)]
-    assert store.look(lambda tx: rows(tx, "decision")) == 21
-    assert store.change(crowds.forget) == 0
+    with store.read() as tx:
+        assert rows(tx, "decision") == 21
+    with store.write() as tx:
+        assert crowds.forget(tx) == 0
 
 
 def test_of_an_endless_story_the_latest_lines_are_kept(store: Store) -> None:
@@ -43,8 +48,9 @@ def test_of_an_endless_story_the_latest_lines_are_kept(store: Store) -> None:
             [(number, 1 if number % 4 else 2) for number in range(1, 1001)],
         )
 
-    store.change(fill)
-    while store.change(crowds.forget):
-        pass
-    kept = store.look(lambda tx: tx.rows("SELECT incident_id, min(id), count(*) FROM decision GROUP BY incident_id"))
+    with store.write() as tx:
+        fill(tx)
+        while crowds.forget(tx):
+            pass
+        kept = tx.rows("SELECT incident_id, min(id), count(*) FROM decision GROUP BY incident_id")
     assert sorted(kept) == [(1, 334, crowds.LINES_MAX), (2, 4, 250)]

@@ -5,7 +5,7 @@ import pytest
 from alerts.facts import NodeChange
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
-from store import Store, changes
+from store import Store, changes, reader
 from tests.fake_clock import START
 from tests.rigs import birth, rig, will
 
@@ -13,11 +13,13 @@ FLAPS = 312
 
 
 def rows(store: Store) -> int:
-    return int(store.look(lambda tx: tx.rows("SELECT count(*) FROM node_change"))[0][0])
+    with store.read() as tx:
+        return int(tx.rows("SELECT count(*) FROM node_change")[0][0])
 
 
 def past(store: Store, since: Millis = START - 1) -> list[NodeChange]:
-    return store.look(lambda tx: changes.of(tx, rig().id, since))
+    with store.read() as tx:
+        return changes.of(tx, rig().id, since)
 
 
 def comes_and_goes(store: Store, *, a_batch: int) -> Millis:
@@ -40,7 +42,8 @@ def test_a_node_that_comes_and_goes_all_the_time_takes_one_row_not_hundreds(stor
     assert unsteady.at == START + 1 + 2 * 19
     assert unsteady.reason == "came and went, 624 changes within 12 s"
     assert (now.at, now.state) == (last, NodeState.LOST)
-    assert store.nodes()[0].state_at == last
+    with store.read() as tx:
+        assert reader.nodes(tx)[0].state_at == last
 
 
 def test_what_comes_after_a_calm_minute_is_a_row_of_its_own(store: Store) -> None:
@@ -65,5 +68,6 @@ def test_the_others_of_a_batch_keep_theirs(store: Store) -> None:
     store.take([rig("calm").heard(birth(), START)])
     comes_and_goes(store, a_batch=100)
     store.take([rig("calm").heard(will(), START + 70_000)])
-    calm = store.look(lambda tx: changes.of(tx, rig("calm").id, START))
+    with store.read() as tx:
+        calm = changes.of(tx, rig("calm").id, START)
     assert [(each.at, each.state) for each in calm] == [(START, NodeState.ONLINE), (START + 70_000, NodeState.LOST)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store import Store, Unstorable, Verdict
+from store import Store, Unstorable, Verdict, reader
 from store.transaction import Transaction
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
@@ -16,18 +16,21 @@ def put(store: Store, *numbers: int, name: str = "rig1") -> None:
 
 
 def numbers(store: Store) -> list[int]:
-    return store.look(lambda tx: [n - START for (n,) in tx.rows("SELECT n FROM sample ORDER BY n")])
+    with store.read() as tx:
+        return [n - START for (n,) in tx.rows("SELECT n FROM sample ORDER BY n")]
 
 
 def highest(store: Store) -> int:
-    return store.look(lambda tx: int(tx.rows("SELECT highest_n FROM node")[0][0]))
+    with store.read() as tx:
+        return int(tx.rows("SELECT highest_n FROM node")[0][0])
 
 
 def test_what_is_above_the_highest_is_stored_and_what_is_not_is_looked_for(store: Store) -> None:
     for several in ((5, 6), (6, 7), (3,), (3, 9), (1, 2, 3, 4, 5, 6, 7, 8, 9, 10), tuple(range(1, 40)), (40, 40)):
         put(store, *several)
     assert numbers(store) == list(range(1, 41))
-    assert store.averages(0)[rig().id].samples == 0
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig().id].samples == 0
     assert highest(store) == START + 40
 
 
@@ -47,7 +50,8 @@ def test_a_database_from_before_gets_it_from_its_samples(open_another: OpenStore
         tx.run("ALTER TABLE node DROP COLUMN highest_n")
         tx.run("DELETE FROM schema_migration WHERE name = ?", ("0008_highest",))
     again = open_another()
-    found: dict[str, int] = again.look(lambda tx: dict(tx.rows("SELECT node, highest_n FROM node")))
+    with again.read() as tx:
+        found: dict[str, int] = dict(tx.rows("SELECT node, highest_n FROM node"))
     assert found == {"rig1": START + 7, "rig2": 0}
     put(again, 7, 8)
     assert numbers(again) == [1, 4, 7, 8]

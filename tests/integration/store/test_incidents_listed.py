@@ -8,11 +8,12 @@ from alerts.engine import StepResult
 from alerts.incident import Acknowledged, Incident, IncidentState, Scope, Subject
 from alerts.rule import Rule, Severity
 from alerts.silence import Matcher, Silence, SilenceKind
-from store import Store, alerts, incidents, marks, outbox, silences
+from store import Store, alerts, incidents, marks, outbox, reader, silences
 from store.incidents import IncidentCursor, IncidentFilter, IncidentPart
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START
 from tests.rigs import birth, report, rig, sample, will
+from tests.stored import asked
 
 
 def node(
@@ -52,7 +53,8 @@ STORED = (
 def filled(store: Store) -> Store:
     store.take([rig("rig1", "garage").heard(birth(host="box1", name="The 100% loud_one"))])
     store.take([rig("rig2", "garage").heard(birth(host="box1")), rig("rig1", "attic").heard(birth(host="Attic-PC"))])
-    store.change(lambda tx: alerts.save(tx, StepResult(incidents=STORED), 1))
+    with store.write() as tx:
+        alerts.save(tx, StepResult(incidents=STORED), 1)
     return store
 
 
@@ -65,8 +67,9 @@ def listed(
     **more: object,
 ) -> list[int]:
     wanted = IncidentFilter(part, **more)  # type: ignore[arg-type]
-    found = store.look(lambda tx: incidents.page(tx, wanted, limit, before=before))
-    assert part is not IncidentPart.OPEN or store.look(lambda tx: incidents.count(tx, wanted)) >= len(found)
+    with store.read() as tx:
+        found = incidents.page(tx, wanted, limit, before=before)
+        assert part is not IncidentPart.OPEN or incidents.count(tx, wanted) >= len(found)
     return [each.id for each in found]
 
 
@@ -102,7 +105,8 @@ def test_a_text_is_looked_for_in_site_node_name_and_host(filled: Store, text: st
 def test_pages_follow_each_other_also_where_several_began_at_once(store: Store) -> None:
     same = [node(number, "garage", f"rig{number}") for number in range(1, 8)]
     begun = [Incident(**{**{f: getattr(e, f) for f in e.__struct_fields__}, "since": START}) for e in same]
-    store.change(lambda tx: alerts.save(tx, StepResult(incidents=tuple(begun)), 1))
+    with store.write() as tx:
+        alerts.save(tx, StepResult(incidents=tuple(begun)), 1)
     first = listed(store, IncidentPart.PAST, limit=3)
     second = listed(store, IncidentPart.PAST, limit=3, before=IncidentCursor(START, first[-1]))
     third = listed(store, IncidentPart.PAST, limit=3, before=IncidentCursor(START, second[-1]))
@@ -122,7 +126,8 @@ def test_the_messages_of_an_incident_are_those_that_spoke_of_it(store: Store) ->
         driver.tick(10)
     driver.hear_all([(RIG, birth(2)), (rig("rig2", "garage"), birth(2))])
     for number in (1, 2):
-        sent = store.look(lambda tx, number=number: incidents.sent(tx, number))  # type: ignore[misc]
+        with store.read() as tx:
+            sent = incidents.sent(tx, number)
         assert [each.kind for each in sent] == ["first", "recovery"]
         assert sent[0].incidents == (number,)
         assert sent[1].incidents == (1, 2)
@@ -132,23 +137,29 @@ def test_the_messages_of_an_incident_are_those_that_spoke_of_it(store: Store) ->
 def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> None:
     driver = Driver(store)
     driver.tick()
-    stamps = [store.look(marks.stamp)]
+    with store.read() as tx:
+        stamps = [marks.stamp(tx)]
 
     def has_changed() -> bool:
-        stamps.append(store.look(marks.stamp))
+        with store.read() as tx:
+            stamps.append(marks.stamp(tx))
         return stamps[-1] != stamps[-2]
 
     driver.hear_all([(RIG, birth()), (RIG, will())])
     assert has_changed()
     assert not has_changed()
-    store.change(lambda tx: alerts.acknowledge(tx, [1], Acknowledged(START, "ann")))
+    with store.write() as tx:
+        alerts.acknowledge(tx, [1], Acknowledged(START, "ann"))
     assert has_changed()
     silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + 1000, "ann", "", START)
-    number = store.change(lambda tx: silences.add(tx, silence))
+    with store.write() as tx:
+        number = silences.add(tx, silence)
     assert has_changed()
-    store.change(lambda tx: silences.end(tx, number, by="ben", now=START + 1))
+    with store.write() as tx:
+        silences.end(tx, number, by="ben", now=START + 1)
     assert has_changed()
-    store.change(lambda tx: outbox.refuse(tx, "web", "hash", why="no", now=START))
+    with store.write() as tx:
+        outbox.refuse(tx, "web", "hash", why="no", now=START)
     assert has_changed()
     driver.hear(birth(2))
     assert has_changed()
@@ -163,23 +174,29 @@ def test_an_incident_that_fires_by_time_alone_changes_the_stamp_of_the_fleet(sto
     driver.tick()
     driver.hear(birth())
     driver.hear(will())
-    before = store.stamp()
+    with store.read() as tx:
+        before = reader.stamp(tx)
     driver.tick(2)
-    assert store.stamp() != before
+    with store.read() as tx:
+        assert reader.stamp(tx) != before
     driver.alert_driver.release(driver.store)
 
 
 def test_silences_are_told_by_when_they_were(store: Store) -> None:
     def add(begin: int, end: int, by: str) -> int:
         silence = Silence(0, SilenceKind.SILENCE, Matcher(site=by), START + begin, START + end, by, "why", START)
-        return store.change(lambda tx: silences.add(tx, silence))
+        with store.write() as tx:
+            return silences.add(tx, silence)
 
     past, now, planned = add(-20, -10, "past"), add(-10, 50, "now"), add(100, 200, "planned")
-    assert [each.id for each in store.look(lambda tx: silences.running(tx, START))] == [now, planned]
-    assert [each.id for each in store.look(lambda tx: silences.ended(tx, START, 10))] == [past]
-    assert [each.id for each in store.look(lambda tx: silences.during(tx, START - 15, START))] == [past, now]
-    store.change(lambda tx: silences.end(tx, now, by="ben", now=START))
-    ended = store.look(lambda tx: silences.ended(tx, START, 10))
+    with store.read() as tx:
+        assert [each.id for each in silences.running(tx, START)] == [now, planned]
+        assert [each.id for each in silences.ended(tx, START, 10)] == [past]
+        assert [each.id for each in silences.during(tx, START - 15, START)] == [past, now]
+    with store.write() as tx:
+        silences.end(tx, now, by="ben", now=START)
+    with store.read() as tx:
+        ended = silences.ended(tx, START, 10)
     assert [(each.id, each.ended_by) for each in ended] == [(now, "ben"), (past, "")]
 
 
@@ -190,24 +207,31 @@ def test_what_is_over_is_forgotten_with_its_silences_and_what_runs_is_kept(store
         driver.hear(said)
     for length in (1000, 10**11):
         silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + length, "ann", "", START)
-        store.change(lambda tx, silence=silence: silences.add(tx, silence))  # type: ignore[misc]
-    posted = store.look(outbox.left)
-    store.change(lambda tx: outbox.sent(tx, [each.id for each in posted], START))
+        with store.write() as tx:
+            silences.add(tx, silence)
+    with store.read() as tx:
+        posted = outbox.left(tx)
+    with store.write() as tx:
+        outbox.sent(tx, [each.id for each in posted], START)
     driver.tick(2 * 86_400)
-    assert store.look(lambda tx: alerts.one(tx, 1)) is None
-    assert store.look(lambda tx: alerts.story(tx, 1)) == []
-    assert [each.id for each in store.look(lambda tx: silences.running(tx, START))] == [2]
+    with store.read() as tx:
+        assert alerts.one(tx, 1) is None
+        assert alerts.story(tx, 1) == []
+        assert [each.id for each in silences.running(tx, START)] == [2]
     driver.alert_driver.release(driver.store)
 
 
 def test_a_channel_whose_address_was_changed_is_not_called_refused_any_more(store: Store) -> None:
-    store.change(lambda tx: outbox.refuse(tx, "web", "another address", why="no", now=START))
-    store.change(lambda tx: outbox.refuse(tx, "gone", "x", why="no", now=START))
+    with store.write() as tx:
+        outbox.refuse(tx, "web", "another address", why="no", now=START)
+    with store.write() as tx:
+        outbox.refuse(tx, "gone", "x", why="no", now=START)
     driver = Driver(store)
     driver.tick()
-    assert store.refused_channels() == {}
-    store.change(lambda tx: outbox.refuse(tx, "web", "x", why="no", now=START))
+    assert asked(store, outbox.refused) == {}
+    with store.write() as tx:
+        outbox.refuse(tx, "web", "x", why="no", now=START)
     driver.alert_driver.release(driver.store)
     driver.tick()
-    assert store.refused_channels() == {"web": "no"}
+    assert asked(store, outbox.refused) == {"web": ("x", "no")}
     driver.alert_driver.release(driver.store)

@@ -4,7 +4,7 @@ from datetime import UTC
 
 from alerts.silence import Matcher, Silence, SilenceKind, at_work
 from alerts.status import NodeStatus
-from store import Store, silences
+from store import Store, housekeeping, reader, silences
 from tests.fake_clock import START
 from tests.rigs import birth, goodbye, rig
 from web.node_view import fleet_at
@@ -14,16 +14,25 @@ def test_a_node_that_stopped_within_its_maintenance_is_shown_as_in_maintenance(s
     inside, outside = rig("rig1", "garage"), rig("rig2", "attic")
     for each in (inside, outside):
         store.take([each.heard(birth()), each.heard(goodbye())])
-    before = store.stamp()
+    with store.read() as tx:
+        before = reader.stamp(tx)
     silence = Silence(0, SilenceKind.MAINTENANCE, Matcher(site="garage"), START, START + 60_000, "ann", "fans", START)
-    store.change(lambda tx: silences.add(tx, silence))
-    assert store.stamp() != before
-    store.beat("subscriber", START, START - 1000)
+    with store.write() as tx:
+        silences.add(tx, silence)
+    with store.read() as tx:
+        assert reader.stamp(tx) != before
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 1000)
 
     def statuses(now: int) -> list[NodeStatus]:
-        is_maintained = at_work(store.silences(now), now, UTC)
-        return [each.status for each in fleet_at(store.nodes(), store.server(), now, is_maintained=is_maintained).views]
+        with store.read() as tx:
+            is_maintained = at_work(silences.running(tx, now), now, UTC)
+            return [
+                each.status
+                for each in fleet_at(reader.nodes(tx), reader.server(tx), now, is_maintained=is_maintained).views
+            ]
 
     assert statuses(START) == [NodeStatus.OFFLINE, NodeStatus.MAINTENANCE]
-    store.beat("subscriber", START + 60_000, START - 1000)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START + 60_000, connected_at=START - 1000)
     assert statuses(START + 60_000) == [NodeStatus.OFFLINE, NodeStatus.OFFLINE]

@@ -18,7 +18,8 @@ def test_every_row_is_there_once_and_as_it_was(store: Store, count: int) -> None
         tx.load("mark", ("name", "value"), rows)
         return [(name, value) for name, value in tx.rows("SELECT name, value FROM mark WHERE name LIKE ?", ("a %",))]
 
-    assert sorted(store.change(do)) == sorted(rows)
+    with store.write() as tx:
+        assert sorted(do(tx)) == sorted(rows)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -33,6 +34,7 @@ def test_every_row_is_changed_by_its_own_values(store: Store, count: int) -> Non
         tx.run_rows(f"{add} SET value = mark.value + excluded.value", COLUMNS, [(name, 1000) for name in names])
         return dict(tx.rows("SELECT name, value FROM mark"))
 
-    after = store.change(do)
+    with store.write() as tx:
+        after = do(tx)
     assert [after[name] for name in names] == [1001 + number for number in range(count)]
     assert after["other"] == 1

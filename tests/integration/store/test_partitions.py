@@ -11,7 +11,7 @@ import pytest
 
 from rigwatch.clock import Millis
 from rigwatch.home import Home
-from store import Store, schema
+from store import Store, reader, schema
 from store.partitions import REST
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
@@ -77,7 +77,8 @@ def test_what_is_old_goes_with_its_partition_and_nothing_else_does(store: Store,
     prune(store, NOW + 5 * HOUR)
     assert before - tables(postgres_url) == {f"sample_{NOW // HOUR - back}" for back in (16, 14)}
     assert sorted(places(postgres_url)) == [NOW + hours * HOUR for hours in range(-12, 1)]
-    assert store.averages(0)[rig().id].samples == 12
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig().id].samples == 12
 
 
 def test_a_sample_of_a_rig_with_a_slow_clock_is_kept_as_long_as_others_and_counts_once(
@@ -88,7 +89,8 @@ def test_a_sample_of_a_rig_with_a_slow_clock_is_kept_as_long_as_others_and_count
     prune(store, NOW + 5 * HOUR)
     assert places(postgres_url) == {NOW - 15 * HOUR: REST}
     put(store, NOW, n=NOW - 15 * HOUR, received=NOW + 5 * HOUR)
-    assert store.averages(0)[rig().id].samples == 1
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig().id].samples == 1
     prune(store, NOW + 18 * HOUR)
     assert places(postgres_url) == {}
 
@@ -165,7 +167,8 @@ def test_a_database_from_before_is_converted_with_all_that_is_in_it(
     store = open_another()
     assert places(postgres_url) == {NOW - HOUR: "sample_before", NOW: "sample_before", ahead: REST}
     put(store, NOW)
-    assert store.averages(0)[rig().id].samples == 3
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig().id].samples == 3
     prune(store, NOW + 16 * HOUR)
     assert set(places(postgres_url)) == {NOW, ahead}
     # A node that is removed takes its samples along, wherever they are.

@@ -10,7 +10,7 @@ from alerts.status import NodeStatus, status_at
 from rigwatch.figures import Miner
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from store import Store, housekeeping, past
+from store import Store, housekeeping, past, reader
 from store.past import ImportCounts
 from tests.integration.store.test_rollups import BATCHES, HOUR, MINUTE, NOW, RIGS, Entry, check, heard
 from tests.rigs import birth, report, rig, sample
@@ -31,7 +31,8 @@ def measured(minutes: int, *, hashrate: float | None = 8123, second: int = 0) ->
 
 
 def introduced(store: Store, *nodes: NodeId) -> None:
-    store.change(lambda tx: past.introduce(tx, dict.fromkeys(nodes, "Comp 1"), NOW))
+    with store.write() as tx:
+        past.introduce(tx, dict.fromkeys(nodes, "Comp 1"), NOW)
 
 
 def by_node(rows: list[tuple[int, int, int, int]]) -> dict[NodeId, list[Sample]]:
@@ -44,13 +45,16 @@ def by_node(rows: list[tuple[int, int, int, int]]) -> dict[NodeId, list[Sample]]
 def test_it_is_history_of_a_node_that_is_still_pending(store: Store) -> None:
     introduced(store, A)
     assert store.add_past({A: [measured(90), measured(3)]}) == {A: ImportCounts(new=2)}
-    (facts,) = store.nodes()
+    with store.read() as tx:
+        (facts,) = reader.nodes(tx)
     assert (facts.state, facts.session, facts.sample, facts.last_report_at) == (None, 0, None, None)
     assert (facts.title, facts.first_seen_at, facts.enrolled_at) == ("Comp 1", NOW - 90 * MINUTE, NOW)
-    store.beat("s", NOW, NOW)
-    assert status_at(facts, store.server(), NOW) is NodeStatus.PENDING
-    assert store.averages(NOW - 5 * HOUR)[A].hashrate_mean == 8123
-    assert [total.nodes for total in store.totals(10, NOW)] == [1, 1, 1, 1, 1, 1]
+    with store.write() as tx:
+        housekeeping.beat(tx, "s", now=NOW, connected_at=NOW)
+    with store.read() as tx:
+        assert status_at(facts, reader.server(tx), NOW) is NodeStatus.PENDING
+        assert reader.averages(tx, NOW - 5 * HOUR)[A].hashrate_mean == 8123
+        assert [total.nodes for total in reader.totals(tx, 10, NOW)] == [1, 1, 1, 1, 1, 1]
     check(store)
 
 
@@ -59,21 +63,25 @@ def test_nothing_is_stored_twice_and_the_first_sight_only_moves_back(store: Stor
     store.add_past({A: [measured(90)]})
     assert store.add_past({A: [measured(90), measured(200), measured(3)]}) == {A: ImportCounts(new=2, there=1)}
     assert store.add_past({A: [measured(3), measured(3), measured(2)]}) == {A: ImportCounts(new=1, there=2)}
-    assert store.nodes()[0].first_seen_at == NOW - 200 * MINUTE
+    with store.read() as tx:
+        assert reader.nodes(tx)[0].first_seen_at == NOW - 200 * MINUTE
     introduced(store, A)
-    assert len(store.samples(A, since=0, until=NOW)) == 4
+    with store.read() as tx:
+        assert len(reader.samples(tx, A, since=0, until=NOW)) == 4
     check(store)
 
 
 def test_comparing_tells_what_adding_does_and_changes_nothing(store: Store) -> None:
     batch = {A: [measured(90), measured(3), measured(3)]}
-    assert store.compare_past(batch) == {A: ImportCounts(new=2, there=1)}
-    assert store.nodes() == []
+    with store.read() as tx:
+        assert past.compare(tx, batch) == {A: ImportCounts(new=2, there=1)}
+        assert reader.nodes(tx) == []
     introduced(store, A)
-    before = store.nodes()
-    assert store.compare_past(batch) == store.add_past(batch)
-    assert before != store.nodes()
-    assert store.compare_past(batch) == {A: ImportCounts(there=3)}
+    with store.read() as tx:
+        before = reader.nodes(tx)
+        assert past.compare(tx, batch) == store.add_past(batch)
+        assert before != reader.nodes(tx)
+        assert past.compare(tx, batch) == {A: ImportCounts(there=3)}
 
 
 def test_what_a_node_has_told_of_itself_counts_alone(store: Store) -> None:
@@ -81,9 +89,11 @@ def test_what_a_node_has_told_of_itself_counts_alone(store: Store) -> None:
     live = sample(NOW - MINUTE, hashrate=5)
     store.take([rig("a").heard(report(live, sent_at=NOW), NOW)])
     introduced(store, A)
-    before = store.nodes()[0]
+    with store.read() as tx:
+        before = reader.nodes(tx)[0]
     assert store.add_past({A: [measured(61), measured(59), measured(2)]}) == {A: ImportCounts(new=1, own=2)}
-    (facts,) = store.nodes()
+    with store.read() as tx:
+        (facts,) = reader.nodes(tx)
     assert (facts.state, facts.sample, facts.last_report_at) == (before.state, before.sample, before.last_report_at)
     assert facts.title == "Rig A"
     assert facts.first_seen_at == NOW - 61 * MINUTE
@@ -101,28 +111,36 @@ def test_a_miner_of_later_is_not_said_to_be_that_of_before(store: Store) -> None
 
 def test_a_node_that_was_forgotten_meanwhile_comes_back(store: Store) -> None:
     introduced(store, A)
-    store.set_enrolled({})
-    assert store.nodes() == []
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {})
+    with store.read() as tx:
+        assert reader.nodes(tx) == []
     assert store.add_past({A: [measured(3)]}) == {A: ImportCounts(new=1)}
-    assert len(store.samples(A, since=0, until=NOW)) == 1
+    with store.read() as tx:
+        assert len(reader.samples(tx, A, since=0, until=NOW)) == 1
 
 
 def test_a_revoked_node_keeps_its_past(store: Store) -> None:
     introduced(store, A)
     store.add_past({A: [measured(3)]})
-    store.set_enrolled({})
-    assert len(store.samples(A, since=0, until=NOW)) == 1
-    assert not store.change(lambda tx: housekeeping.set_revoked(tx, [A], NOW))
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {})
+    with store.read() as tx:
+        assert len(reader.samples(tx, A, since=0, until=NOW)) == 1
+    with store.write() as tx:
+        assert not housekeeping.set_revoked(tx, [A], NOW)
 
 
 def test_it_makes_ready_without_forgetting(store: Store) -> None:
     introduced(store, A)
     store.add_past({A: [measured(1000), measured(3)]})
     store.make_ready_for_past(timedelta(hours=1), NOW)
-    assert len(store.samples(A, since=0, until=NOW)) == 2
+    with store.read() as tx:
+        assert len(reader.samples(tx, A, since=0, until=NOW)) == 2
     store.add_past({A: [measured(999), measured(1000, second=1)]})
     # Only the recent past has a row for each minute; a year of it would be half a million.
-    assert store.look(lambda tx: tx.rows("SELECT count(*) FROM node_minute")) == [(1,)]
+    with store.read() as tx:
+        assert tx.rows("SELECT count(*) FROM node_minute") == [(1,)]
     check(store)
 
 
@@ -132,8 +150,9 @@ def test_what_is_forgotten_later_leaves_the_right_sums(store: Store) -> None:
     store.add_past({A: [measured(minutes) for minutes in range(1, 600, 7)]})
     for _ in store.prune(timedelta(hours=3), NOW):
         pass
-    assert len(store.samples(A, since=0, until=NOW)) < 86
-    assert store.averages(0)[A].samples == len(store.samples(A, since=0, until=NOW))
+    with store.read() as tx:
+        assert len(reader.samples(tx, A, since=0, until=NOW)) < 86
+        assert reader.averages(tx, 0)[A].samples == len(reader.samples(tx, A, since=0, until=NOW))
     check(store)
 
 
@@ -163,7 +182,8 @@ def test_minutes_long_past_are_summed_up_with_strays_in_them(store: Store, *, he
     introduced(store, A)
     store.make_ready_for_past(KEEP, NOW)
     store.add_past({A: [measured(1000, hashrate=4)]})
-    assert store.totals(10, NOW)[-1].hashrate == (3 if heard_of else 4)
+    with store.read() as tx:
+        assert reader.totals(tx, 10, NOW)[-1].hashrate == (3 if heard_of else 4)
     check(store)
 
 
@@ -172,5 +192,6 @@ def test_a_number_that_was_imported_is_not_stored_again_when_the_node_sends_it(s
     past = measured(30)
     assert store.add_past({A: [past, measured(20)]}) == {A: ImportCounts(new=2)}
     store.take([rig("a").heard(report(sample(past.at, n=past.n, hashrate=1), sent_at=NOW), NOW)])
-    assert [each.n for each in store.samples(A, since=0, until=NOW)] == [past.n, measured(20).n]
+    with store.read() as tx:
+        assert [each.n for each in reader.samples(tx, A, since=0, until=NOW)] == [past.n, measured(20).n]
     check(store)

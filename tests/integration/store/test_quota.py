@@ -6,7 +6,7 @@ from alerts.ingest import ReceivedMessage, ReportTaken
 from alerts.quota import DAY, DayUse, Quota
 from rigwatch.clock import Millis
 from rigwatch.settings.server import DatabaseSettings
-from store import Store
+from store import Store, reader
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
 
@@ -27,11 +27,13 @@ def acked(store: Store, heard: ReceivedMessage) -> list[int]:
 
 
 def stored(store: Store) -> list[int]:
-    return store.look(lambda tx: [n for (n,) in tx.rows("SELECT n FROM sample ORDER BY n")])
+    with store.read() as tx:
+        return [n for (n,) in tx.rows("SELECT n FROM sample ORDER BY n")]
 
 
 def today(store: Store) -> DayUse:
-    return store.nodes()[0].today
+    with store.read() as tx:
+        return reader.nodes(tx)[0].today
 
 
 def test_what_is_over_the_samples_of_a_day_is_left_with_the_node_and_taken_on_the_next(store: Store) -> None:
@@ -42,7 +44,8 @@ def test_what_is_over_the_samples_of_a_day_is_left_with_the_node_and_taken_on_th
     assert (today(store).samples, today(store).refused) == (3, 4)
     assert acked(store, sent(*numbers, at=MIDNIGHT)) == numbers
     assert stored(store) == numbers
-    assert store.averages(0)[rig().id].samples == 5
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig().id].samples == 5
     assert today(store) == DayUse(MIDNIGHT // DAY, samples=2)
 
 
@@ -59,7 +62,8 @@ def test_a_node_over_its_quota_is_watched_all_the_same(store: Store) -> None:
     acked(store, sent(START))
     later = START + 30 * SECOND
     assert acked(store, sent(later, at=later)) == []
-    facts = store.nodes()[0]
+    with store.read() as tx:
+        facts = reader.nodes(tx)[0]
     assert facts.last_report_at == later
     assert facts.sample is not None
     assert facts.sample.at == later

@@ -7,7 +7,7 @@ import pytest
 from alerts.facts import Average
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
-from store import Store, retention
+from store import Store, reader, retention
 from tests.rigs import Rig, report, rig
 
 MINUTE = 60_000
@@ -25,7 +25,8 @@ def fill(store: Store, of: Rig, hours: int = 6, *, a_minute: int = 1) -> None:
 
 
 def oldest(store: Store, of: Rig) -> Millis:
-    return min(each.at for each in store.samples(of.id, since=0, until=NOW))
+    with store.read() as tx:
+        return min(each.at for each in reader.samples(tx, of.id, since=0, until=NOW))
 
 
 def count(store: Store, table: str) -> int:
@@ -39,14 +40,16 @@ def test_it_forgets_whole_hours_that_are_older_than_is_to_be_kept(store: Store) 
     list(store.prune(KEEP, NOW + 30 * MINUTE))
     assert oldest(store, rig("a")) == NOW - 3 * HOUR
     assert oldest(store, rig("b")) == NOW - 2 * HOUR
-    assert min(total.minute for total in store.totals(1000, NOW)) == NOW - 3 * HOUR
+    with store.read() as tx:
+        assert min(total.minute for total in reader.totals(tx, 1000, NOW)) == NOW - 3 * HOUR
     assert (count(store, "sample"), count(store, "fleet_minute"), count(store, "node_hour")) == (300, 180, 5)
 
 
 def test_the_averages_over_everything_are_those_of_what_is_left(store: Store) -> None:
     fill(store, rig("a"))
     list(store.prune(KEEP, NOW))
-    average = store.averages(0)[rig("a").id]
+    with store.read() as tx:
+        average = reader.averages(tx, 0)[rig("a").id]
     assert (average.samples, average.hashrate_mean, average.peers_mean) == (180, 2, 1)
 
 
@@ -55,10 +58,12 @@ def test_a_node_of_which_nothing_is_left_has_no_average_and_is_still_there(store
     later = Sample(n=1, at=NOW + 100 * HOUR, hashrate=7)
     store.take([rig("b").heard(report(later, sent_at=later.at), later.at)])
     list(store.prune(KEEP, later.at))
-    assert store.averages(0).keys() == {rig("b").id}
-    assert [node.id for node in store.nodes()] == [rig("a").id, rig("b").id]
+    with store.read() as tx:
+        assert reader.averages(tx, 0).keys() == {rig("b").id}
+        assert [node.id for node in reader.nodes(tx)] == [rig("a").id, rig("b").id]
     store.take([rig("a").heard(report(later, sent_at=later.at), later.at)])
-    assert store.averages(0)[rig("a").id] == Average(hashrate_mean=7, peers_mean=None, samples=1)
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig("a").id] == Average(hashrate_mean=7, peers_mean=None, samples=1)
 
 
 def test_every_step_is_small(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +85,8 @@ def test_what_was_interrupted_is_finished_by_the_next(store: Store, monkeypatch:
             break
         steps.close()  # type: ignore[attr-defined]
     assert (count(store, "sample"), count(store, "fleet_minute"), count(store, "node_hour")) == (540, 180, 9)
-    assert {average.samples for average in store.averages(0).values()} == {180}
+    with store.read() as tx:
+        assert {average.samples for average in reader.averages(tx, 0).values()} == {180}
 
 
 def test_minutes_of_nodes_are_kept_for_the_recent_past_only_and_late_samples_still_count(store: Store) -> None:
@@ -89,7 +95,8 @@ def test_minutes_of_nodes_are_kept_for_the_recent_past_only_and_late_samples_sti
     assert count(store, "node_minute") == 120
     late = Sample(n=1, at=NOW - 5 * HOUR, hashrate=6)
     store.take([rig("a").heard(report(late, sent_at=NOW), NOW)])
-    totals = {total.minute: total for total in store.totals(1000, NOW)}
+    with store.read() as tx:
+        totals = {total.minute: total for total in reader.totals(tx, 1000, NOW)}
     assert totals[NOW - 5 * HOUR].hashrate == 4
     assert count(store, "node_minute") == 120
 
@@ -121,4 +128,5 @@ def test_an_absurd_sample_leaves_nothing_behind_in_the_average_once_it_is_forgot
     fill(store, rig("a"), hours=5)
     fill(store, rig("b"))
     list(store.prune(KEEP, NOW))
-    assert [store.averages(0)[rig(name).id].hashrate_mean for name in "ab"] == [2, 2]
+    with store.read() as tx:
+        assert [reader.averages(tx, 0)[rig(name).id].hashrate_mean for name in "ab"] == [2, 2]

@@ -10,7 +10,7 @@ from alerts.facts import Average, MinuteTotal
 from alerts.ingest import ReceivedMessage
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
-from store import Store, changes
+from store import Store, changes, reader
 from tests import reckoning
 from tests.rigs import report, rig
 
@@ -41,19 +41,17 @@ def heard(entry: Entry) -> ReceivedMessage:
 
 
 def expected_totals(store: Store, samples: dict[str, list[Sample]], now: Millis) -> list[MinuteTotal]:
-    nodes = [
-        reckoning.Said(
-            [
-                reckoning.Taken(each.at, each.n, None if each.hashrate is None else round(each.hashrate * 1000))
-                for each in samples[of.id.node]
-            ],
-            [
-                reckoning.Came(each.at, each.state, each.interval)
-                for each in store.look(lambda tx, node=of.id: changes.of(tx, node, 0))  # type: ignore[misc]
-            ],
-        )
-        for of in RIGS
-    ]
+    with store.read() as tx:
+        nodes = [
+            reckoning.Said(
+                [
+                    reckoning.Taken(each.at, each.n, None if each.hashrate is None else round(each.hashrate * 1000))
+                    for each in samples[of.id.node]
+                ],
+                [reckoning.Came(each.at, each.state, each.interval) for each in changes.of(tx, of.id, 0)],
+            )
+            for of in RIGS
+        ]
     found = reckoning.fleet(nodes, now)
     return [MinuteTotal(minute * MINUTE, rate / 1000, count) for minute, (rate, count) in sorted(found.items())[::-1]]
 
@@ -72,10 +70,12 @@ def expected_average(samples: list[Sample], since: Millis) -> Average | None:
 
 
 def check(store: Store) -> None:
-    samples = {each.id.node: store.samples(each.id, since=0, until=NOW + HOUR) for each in RIGS}
-    assert store.totals(1000, NOW + HOUR) == expected_totals(store, samples, NOW + HOUR)
+    with store.read() as tx:
+        samples = {each.id.node: reader.samples(tx, each.id, since=0, until=NOW + HOUR) for each in RIGS}
+        assert reader.totals(tx, 1000, NOW + HOUR) == expected_totals(store, samples, NOW + HOUR)
     for since in (0, NOW - 20 * HOUR, NOW - 2 * HOUR, NOW):
-        averages = store.averages(since)
+        with store.read() as tx:
+            averages = reader.averages(tx, since)
         assert {each.id.node: averages.get(each.id) for each in RIGS} == {
             name: expected_average(of_node, since) for name, of_node in samples.items()
         }

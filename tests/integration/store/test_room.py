@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from rigwatch.home import Home
-from store import Store, open_store, schema
+from store import Store, open_store, reader, schema
 from tests.rigs import report, rig, sample
 
 START = 1_760_000_400_000
@@ -50,10 +50,12 @@ def test_what_had_grown_before_is_laid_out_anew(
         before.setattr(schema, "_DIRECTORY", older)
         store = open_store(postgres_url, Home(tmp_path))
         report_beside_a_reader(store, postgres_url, range(40))
-        facts = store.nodes()
+        with store.read() as tx:
+            facts = reader.nodes(tx)
         store.close()
     grown = pages(postgres_url)
     store = open_store(postgres_url, Home(tmp_path))
     assert pages(postgres_url) < grown / 2
-    assert store.nodes() == facts
+    with store.read() as tx:
+        assert reader.nodes(tx) == facts
     store.close()

@@ -14,7 +14,7 @@ from playhouse.schema_diff import diff_models
 
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
-from store import Store, open_store, schema
+from store import Store, housekeeping, open_store, reader, schema
 from store.models import MODELS
 from tests.integration.conftest import OpenStore
 from tests.ports import free_port
@@ -38,7 +38,8 @@ def test_the_migrations_build_what_the_models_say(store: Store) -> None:
 
 def test_a_database_opened_again_keeps_what_is_in_it(open_another: OpenStore) -> None:
     open_another().take([rig().heard(birth())])
-    assert [node.id for node in open_another().nodes()] == [rig().id]
+    with open_another().read() as tx:
+        assert [node.id for node in reader.nodes(tx)] == [rig().id]
 
 
 def test_many_that_open_a_new_database_at_once_all_succeed(open_another: OpenStore) -> None:
@@ -51,7 +52,8 @@ def test_many_that_open_a_new_database_at_once_all_succeed(open_another: OpenSto
     with ThreadPoolExecutor(8) as threads:
         for each in [threads.submit(open_it) for _ in range(8)]:
             each.result()
-    assert open_another().nodes() == []
+    with open_another().read() as tx:
+        assert reader.nodes(tx) == []
 
 
 def test_a_database_of_a_newer_program_is_refused(open_another: OpenStore, database_url: str, home: Home) -> None:
@@ -89,7 +91,8 @@ def test_whatever_encoding_the_environment_asks_for_a_name_may_have_any_letter(
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
     with closing(open_store(postgres_url, home)) as store:
         store.take([rig().heard(birth(name="Ωmega \U0001f600"))])
-        assert store.nodes()[0].name == "Ωmega \U0001f600"
+        with store.read() as tx:
+            assert reader.nodes(tx)[0].name == "Ωmega \U0001f600"
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(
@@ -103,7 +106,8 @@ def test_a_migration_that_fails_leaves_nothing_behind(
         refusal(database_url, home)
     store = open_store(database_url, home)
     try:
-        assert store.nodes() == []
+        with store.read() as tx:
+            assert reader.nodes(tx) == []
     finally:
         store.close()
 
@@ -196,14 +200,16 @@ def test_a_commit_survives_a_power_cut_and_readers_do_not_block_it(local: Store)
 
 def test_a_connection_that_postgres_closed_is_replaced(postgres_url: str, home: Home) -> None:
     store = open_store(postgres_url, home)
-    store.nodes()
+    with store.read() as tx:
+        reader.nodes(tx)
     with psycopg.connect(postgres_url, autocommit=True) as other:
         other.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     store.take([rig().heard(birth())])
-    assert len(store.nodes()) == 1
+    with store.read() as tx:
+        assert len(reader.nodes(tx)) == 1
     store.close()
 
 
@@ -214,8 +220,9 @@ def test_nothing_is_taken_by_a_file_that_was_removed_or_replaced(home: Home, loc
     with pytest.raises(StoreError, match="removed or replaced"):
         local.take([rig("two").heard(birth())])
     shutil.copyfile(away, home.database)
-    with pytest.raises(StoreError, match="removed or replaced"):
-        local.beat("subscriber", 1, None)
+    with pytest.raises(StoreError, match="removed or replaced"), local.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=1, connected_at=None)
     away.replace(home.database)
     local.take([rig("two").heard(birth())])
-    assert [str(node.id) for node in local.nodes()] == ["main/one", "main/two"]
+    with local.read() as tx:
+        assert [str(node.id) for node in reader.nodes(tx)] == ["main/one", "main/two"]

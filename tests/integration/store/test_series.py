@@ -30,13 +30,15 @@ def test_points_are_means_and_a_gap_has_none(store: Store) -> None:
         Sample(n=at + 2, at=at + 6 * MINUTE, hashrate=50),
     )
     tell(store, rig("other"), sample(at, hashrate=9e9))
-    found = store.look(lambda tx: series.points(tx, rig().id, 2 * MINUTE, since=at, until=EVEN))
+    with store.read() as tx:
+        found = series.points(tx, rig().id, 2 * MINUTE, since=at, until=EVEN)
     first, second = found
     assert (first.at, first.first, first.last, first.samples) == (at + MINUTE // 2, at, at + MINUTE, 2)
     assert (first.hashrate, first.peers, first.block, first.temperature, first.power) == (150, 4, 70, 61.5, 120)
     assert (first.failing, second.failing) == (1, 0)
     assert (second.at, second.hashrate, second.peers) == (at + 6 * MINUTE, 50, None)
-    later = store.look(lambda tx: series.points(tx, rig().id, 2 * MINUTE, since=at + MINUTE, until=at + 6 * MINUTE))
+    with store.read() as tx:
+        later = series.points(tx, rig().id, 2 * MINUTE, since=at + MINUTE, until=at + 6 * MINUTE)
     assert [point.hashrate for point in later] == [200]
 
 
@@ -44,9 +46,11 @@ def test_numbers_far_from_their_time_are_found_all_the_same(store: Store) -> Non
     # A clock that was years behind, and was set meanwhile.
     old = [Sample(n=number, at=EVEN - 3 * HOUR + number * 1000) for number in range(1, 2501)]
     tell(store, rig(), *old, Sample(n=EVEN, at=EVEN, hashrate=5))
-    found = store.look(lambda tx: series.points(tx, rig().id, MINUTE, since=EVEN - 3 * HOUR, until=EVEN + 1))
+    with store.read() as tx:
+        found = series.points(tx, rig().id, MINUTE, since=EVEN - 3 * HOUR, until=EVEN + 1)
     assert sum(point.samples for point in found) == 2501
-    recent = store.look(lambda tx: series.points(tx, rig().id, MINUTE, since=EVEN, until=EVEN + 1))
+    with store.read() as tx:
+        recent = series.points(tx, rig().id, MINUTE, since=EVEN, until=EVEN + 1)
     assert [point.hashrate for point in recent] == [5]
 
 
@@ -63,8 +67,9 @@ def test_each_point_has_the_cards_of_its_last_sample(store: Store) -> None:
     )
 
     def cards() -> list[NodeCards]:
-        points = store.look(lambda tx: series.points(tx, rig().id, MINUTE, since=at, until=EVEN))
-        return store.look(lambda tx: series.cards(tx, rig().id, points))
+        with store.read() as tx:
+            points = series.points(tx, rig().id, MINUTE, since=at, until=EVEN)
+            return series.cards(tx, rig().id, points)
 
     assert cards() == [NodeCards(at + 1, gpus[1]), NodeCards(at + MINUTE, gpus[2])]
 
@@ -74,9 +79,11 @@ def test_heights_are_the_highest_of_several_nodes(store: Store) -> None:
         moments = [EVEN - 3 * MINUTE + at * MINUTE for at in range(3)]
         tell(store, rig(name), *[Sample(n=at, at=at, block=block) for at, block in zip(moments, blocks, strict=True)])
     nodes = [rig("a").id, rig("b").id, rig("nobody").id]
-    found = store.look(lambda tx: series.heights(tx, nodes, MINUTE, since=EVEN - HOUR, until=EVEN))
+    with store.read() as tx:
+        found = series.heights(tx, nodes, MINUTE, since=EVEN - HOUR, until=EVEN)
     assert found == {EVEN // MINUTE - 3: 6, EVEN // MINUTE - 2: 7}
-    long = store.look(lambda tx: series.heights(tx, nodes, HOUR, since=EVEN - 20 * DAY, until=EVEN))
+    with store.read() as tx:
+        long = series.heights(tx, nodes, HOUR, since=EVEN - 20 * DAY, until=EVEN)
     assert list(long.values()) == [6]
 
 
@@ -86,45 +93,53 @@ def test_a_long_history_is_read_from_the_hours(store: Store) -> None:
     tell(
         store, rig(), *[Sample(n=at, at=at, hashrate=at % HOUR / MINUTE, peers=3, block=at // MINUTE) for at in moments]
     )
-    found = store.look(lambda tx: series.points(tx, rig().id, 2 * HOUR, since=since, until=EVEN))
+    with store.read() as tx:
+        found = series.points(tx, rig().id, 2 * HOUR, since=since, until=EVEN)
     assert len(found) == 240
     assert {(point.samples, point.hashrate, point.peers) for point in found} == {(8, 22.5, 3)}
     assert [point.block for point in found] == [at // MINUTE for at in range(since, EVEN, 2 * HOUR)]
     assert (found[0].first, found[0].last) == (since, since + 2 * HOUR)
-    assert store.look(lambda tx: series.oldest(tx, rig().id)) == since
+    with store.read() as tx:
+        assert series.oldest(tx, rig().id) == since
 
 
 def test_the_fleet_is_its_minutes_without_the_running_one(store: Store) -> None:
     for name, rate in (("a", 100), ("b", 300)):
         tell(store, rig(name), *[sample(EVEN - ago * MINUTE, hashrate=rate) for ago in (0, 1, 2, 9)])
-    found = store.look(lambda tx: series.fleet(tx, 5 * MINUTE, since=EVEN - HOUR, until=EVEN + 1))
+    with store.read() as tx:
+        found = series.fleet(tx, 5 * MINUTE, since=EVEN - HOUR, until=EVEN + 1)
     assert found == [FleetPoint(EVEN - 10 * MINUTE, 400, 2), FleetPoint(EVEN - 5 * MINUTE, 400, 2)]
-    assert store.look(series.fleet_oldest) == EVEN - 9 * MINUTE
+    with store.read() as tx:
+        assert series.fleet_oldest(tx) == EVEN - 9 * MINUTE
 
 
 def test_each_node_has_a_figure_an_hour(store: Store) -> None:
     tell(store, rig(), sample(EVEN - HOUR, hashrate=10), sample(EVEN - HOUR + 1, hashrate=20), sample(EVEN, hashrate=7))
     tell(store, rig("mute"), sample(EVEN))
-    assert store.look(lambda tx: series.by_hour(tx, 4, EVEN + 1)) == {rig().id: [None, None, 15, 7]}
+    with store.read() as tx:
+        assert series.by_hour(tx, 4, EVEN + 1) == {rig().id: [None, None, 15, 7]}
 
 
 def test_what_is_not_there_has_no_history(store: Store) -> None:
-    assert store.look(lambda tx: series.points(tx, rig().id, MINUTE, since=0, until=EVEN)) == []
-    assert store.look(lambda tx: series.stamp(tx, rig().id)) == ()
-    assert store.look(lambda tx: series.oldest(tx, rig().id)) is None
-    assert store.look(lambda tx: changes.of(tx, rig().id, 0)) == []
-    assert store.look(series.fleet_oldest) is None
+    with store.read() as tx:
+        assert series.points(tx, rig().id, MINUTE, since=0, until=EVEN) == []
+        assert series.stamp(tx, rig().id) == ()
+        assert series.oldest(tx, rig().id) is None
+        assert changes.of(tx, rig().id, 0) == []
+        assert series.fleet_oldest(tx) is None
 
 
 def test_the_stamp_changes_with_the_history(store: Store) -> None:
     seen: set[tuple[object, ...]] = {()}
     for said in (birth(), report(sample(EVEN)), report(sample(EVEN - DAY)), will(), birth(2), goodbye(2)):
         store.take([rig().heard(said)])
-        stamp = store.look(lambda tx: series.stamp(tx, rig().id))
+        with store.read() as tx:
+            stamp = series.stamp(tx, rig().id)
         assert stamp not in seen, said
         seen.add(stamp)
     store.take([rig("other").heard(birth())])
-    assert store.look(lambda tx: series.stamp(tx, rig().id)) in seen
+    with store.read() as tx:
+        assert series.stamp(tx, rig().id) in seen
 
 
 def test_every_coming_and_going_is_remembered(store: Store) -> None:
@@ -140,15 +155,18 @@ def test_every_coming_and_going_is_remembered(store: Store) -> None:
         NodeChange(START + 3, offline, "updated", MINUTE),
         NodeChange(START + 9, online, interval=MINUTE),
     ]
-    assert store.look(lambda tx: changes.of(tx, rig().id, 0)) == every
+    with store.read() as tx:
+        assert changes.of(tx, rig().id, 0) == every
     # With what it was when the span began.
-    assert store.look(lambda tx: changes.of(tx, rig().id, START + 2)) == every[2:]
-    assert store.look(lambda tx: changes.of(tx, rig().id, START + 8)) == every[3:]
+    with store.read() as tx:
+        assert changes.of(tx, rig().id, START + 2) == every[2:]
+        assert changes.of(tx, rig().id, START + 8) == every[3:]
 
 
 def test_of_two_changes_at_one_moment_the_later_stays(store: Store) -> None:
     store.take([rig().heard(birth()), rig().heard(will())])
-    assert store.look(lambda tx: changes.of(tx, rig().id, 0)) == [NodeChange(START, NodeState.LOST, interval=MINUTE)]
+    with store.read() as tx:
+        assert changes.of(tx, rig().id, 0) == [NodeChange(START, NodeState.LOST, interval=MINUTE)]
 
 
 def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -> None:
@@ -156,8 +174,8 @@ def test_old_changes_are_forgotten_but_for_the_last_of_each_node(store: Store) -
         for at, said in enumerate((birth(), will(), birth(2))):
             store.take([rig(name).heard(said, START + at)])
     store.take([rig("b").heard(will(2), START + 10)])
-    assert store.change(lambda tx: changes.forget(tx, START + 5, 100)) == 4
-    assert store.look(lambda tx: changes.of(tx, rig("a").id, 0)) == [
-        NodeChange(START + 2, NodeState.ONLINE, interval=MINUTE)
-    ]
-    assert [each.at for each in store.look(lambda tx: changes.of(tx, rig("b").id, 0))] == [START + 2, START + 10]
+    with store.write() as tx:
+        assert changes.forget(tx, START + 5, 100) == 4
+    with store.read() as tx:
+        assert changes.of(tx, rig("a").id, 0) == [NodeChange(START + 2, NodeState.ONLINE, interval=MINUTE)]
+        assert [each.at for each in changes.of(tx, rig("b").id, 0)] == [START + 2, START + 10]

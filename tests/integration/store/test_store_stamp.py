@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from alerts.ingest import ReceivedMessage
 from rigwatch.topics import NodeId
-from store import Store
+from store import Store, housekeeping, reader
 from tests.fake_clock import START
 from tests.rigs import birth, goodbye, report, rig, sample, will
 
@@ -22,20 +22,28 @@ def test_each_change_gives_another_stamp(store: Store) -> None:
         rig().heard(birth(2), later + 1),
         rig().heard(goodbye(2), later + 1),
     )
-    stamps = [store.stamp()]
+    with store.read() as tx:
+        stamps = [reader.stamp(tx)]
     for step in steps:
         store.take([step])
-        stamps.append(store.stamp())
-    store.set_enrolled({NodeId("main", "new"): START})
-    stamps.append(store.stamp())
+        with store.read() as tx:
+            stamps.append(reader.stamp(tx))
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {NodeId("main", "new"): START})
+    with store.read() as tx:
+        stamps.append(reader.stamp(tx))
     list(store.prune(timedelta(hours=1), START + 10_000))
-    stamps.append(store.stamp())
+    with store.read() as tx:
+        stamps.append(reader.stamp(tx))
     assert len(set(stamps)) == len(stamps)
 
 
 def test_what_changes_nothing_leaves_the_stamp(store: Store) -> None:
     store.take([rig().heard(birth(2)), rig().heard(report(sample(), session=2))])
-    before = store.stamp()
+    with store.read() as tx:
+        before = reader.stamp(tx)
     store.take([rig().heard(report(sample(), session=2)), rig().heard(will(1))])
-    store.beat("subscriber", START, START)
-    assert store.stamp() == before
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START, connected_at=START)
+    with store.read() as tx:
+        assert reader.stamp(tx) == before

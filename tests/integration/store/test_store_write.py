@@ -11,7 +11,7 @@ from alerts.ingest import Rejected, RejectReason, ReportTaken
 from rigwatch.clock import Millis
 from rigwatch.figures import AlgorithmFigures, Gpu, Miner
 from rigwatch.messages import NodeState, Sample
-from store import Store, Unstorable
+from store import Store, Unstorable, reader
 from tests.fake_clock import START
 from tests.integration.conftest import OpenStore
 from tests.rigs import Rig, birth, goodbye, report, rig, sample, will
@@ -21,11 +21,13 @@ FAR = START + 10 * MINUTE
 
 
 def facts(store: Store, of: Rig | None = None) -> NodeFacts:
-    return next(node for node in store.nodes() if node.id == (of or rig()).id)
+    with store.read() as tx:
+        return next(node for node in reader.nodes(tx) if node.id == (of or rig()).id)
 
 
 def stored(store: Store) -> list[Sample]:
-    return store.samples(rig().id, since=0, until=FAR)
+    with store.read() as tx:
+        return reader.samples(tx, rig().id, since=0, until=FAR)
 
 
 FULL = Sample(
@@ -69,8 +71,9 @@ def test_what_is_not_known_is_not_zero(store: Store) -> None:
     zero = facts(store, rig("zero")).sample
     assert zero is not None
     assert (zero.hashrate, zero.peers) == (0, 0)
-    assert store.averages(START)[rig().id].hashrate_mean is None
-    assert store.averages(START)[rig("zero").id].hashrate_mean == 0
+    with store.read() as tx:
+        assert reader.averages(tx, START)[rig().id].hashrate_mean is None
+        assert reader.averages(tx, START)[rig("zero").id].hashrate_mean == 0
 
 
 def test_a_hashrate_larger_than_any_integer_column_is_kept(store: Store) -> None:
@@ -130,8 +133,9 @@ def test_a_sample_that_comes_twice_is_stored_once_and_acknowledged_twice(store: 
     second = store.take([one])
     assert all(isinstance(verdict, ReportTaken) for verdict in first + second)
     assert len(stored(store)) == 1
-    assert store.averages(START)[rig().id].samples == 1
-    assert store.totals(10, FAR)[0].hashrate == 5
+    with store.read() as tx:
+        assert reader.averages(tx, START)[rig().id].samples == 1
+        assert reader.totals(tx, 10, FAR)[0].hashrate == 5
 
 
 def test_of_two_samples_with_one_number_the_first_counts(store: Store) -> None:
@@ -141,7 +145,8 @@ def test_of_two_samples_with_one_number_the_first_counts(store: Store) -> None:
 
 def test_the_same_number_of_two_nodes_is_two_samples(store: Store) -> None:
     store.take([rig("a").heard(report(sample(n=7, hashrate=5))), rig("b").heard(report(sample(n=7, hashrate=6)))])
-    assert store.totals(1, FAR)[0].hashrate == 11
+    with store.read() as tx:
+        assert reader.totals(tx, 1, FAR)[0].hashrate == 11
 
 
 def test_a_birth_describes_the_node(store: Store) -> None:
@@ -232,9 +237,11 @@ def test_a_batch_with_something_that_cannot_be_stored_leaves_nothing(store: Stor
     good, bad = rig("good").heard(report(sample(hashrate=5))), rig("bad").heard(report(sample(n=2**70)))
     with pytest.raises(Unstorable):
         store.take([good, bad])
-    assert store.nodes() == []
+    with store.read() as tx:
+        assert reader.nodes(tx) == []
     store.take([good])
-    assert [node.id for node in store.nodes()] == [rig("good").id]
+    with store.read() as tx:
+        assert [node.id for node in reader.nodes(tx)] == [rig("good").id]
 
 
 def test_two_writers_at_once_lose_and_double_nothing(open_another: OpenStore) -> None:
@@ -251,11 +258,24 @@ def test_two_writers_at_once_lose_and_double_nothing(open_another: OpenStore) ->
     with ThreadPoolExecutor(2) as threads:
         for each in [threads.submit(write, stores[0], 1), threads.submit(write, stores[1], -1)]:
             each.result()
-    assert [(total.hashrate, total.nodes) for total in stores[0].totals(10, START)] == [(40, 20)]
-    assert {average.samples for average in stores[0].averages(START).values()} == {5}
+    with stores[0].read() as tx:
+        assert [(total.hashrate, total.nodes) for total in reader.totals(tx, 10, START)] == [(40, 20)]
+        assert {average.samples for average in reader.averages(tx, START).values()} == {5}
 
 
 def test_an_ack_can_be_sent_only_after_another_process_can_read_it(open_another: OpenStore) -> None:
     writing, reading = open_another(), open_another()
     writing.take([rig().heard(report(sample(hashrate=5)))])
     assert len(stored(reading)) == 1
+
+
+def test_what_reads_while_it_writes_sees_what_it_has_written_and_undoes_it_with_the_rest(store: Store) -> None:
+    store.take([rig().heard(birth())])
+    with pytest.raises(ZeroDivisionError), store.write() as tx:
+        tx.run("UPDATE node SET given_name = 'changed'")
+        with store.read() as inner:
+            assert reader.nodes(inner)[0].title == "changed"
+        assert tx.rows("SELECT given_name FROM node") == [("changed",)]
+        raise ZeroDivisionError
+    with store.read() as tx:
+        assert reader.nodes(tx)[0].title != "changed"

@@ -3,7 +3,7 @@
 from alerts.facts import Average, MinuteTotal, ServerFacts
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
-from store import Store
+from store import Store, housekeeping, reader
 from tests.rigs import Rig, birth, report, rig
 
 MINUTE = 60_000
@@ -20,55 +20,69 @@ def tell(store: Store, of: Rig, *samples: tuple[Millis, float | None]) -> None:
 def test_a_node_that_reports_twice_in_a_minute_counts_once(store: Store) -> None:
     tell(store, rig("a"), (-3, 10), (-2, 20))
     tell(store, rig("b"), (-1, 5))
-    assert store.totals(10, NOW - 1) == [MinuteTotal(NOW - MINUTE, 20, 2)]
+    with store.read() as tx:
+        assert reader.totals(tx, 10, NOW - 1) == [MinuteTotal(NOW - MINUTE, 20, 2)]
 
 
 def test_a_sample_without_a_hashrate_counts_nowhere(store: Store) -> None:
     tell(store, rig("a"), (-3, 10), (-2, None))
     tell(store, rig("b"), (-1, None))
-    assert store.totals(10, NOW) == [MinuteTotal(NOW - MINUTE, 10, 1)]
-    assert store.averages(0)[rig("a").id] == Average(hashrate_mean=10, peers_mean=None, samples=1)
-    assert store.averages(0)[rig("b").id] == Average(hashrate_mean=None, peers_mean=None, samples=0)
+    with store.read() as tx:
+        assert reader.totals(tx, 10, NOW) == [MinuteTotal(NOW - MINUTE, 10, 1)]
+        assert reader.averages(tx, 0)[rig("a").id] == Average(hashrate_mean=10, peers_mean=None, samples=1)
+        assert reader.averages(tx, 0)[rig("b").id] == Average(hashrate_mean=None, peers_mean=None, samples=0)
 
 
 def test_a_miner_at_zero_counts(store: Store) -> None:
     tell(store, rig("a"), (-1, 0))
-    assert store.totals(10, NOW - 1) == [MinuteTotal(NOW - MINUTE, 0, 1)]
+    with store.read() as tx:
+        assert reader.totals(tx, 10, NOW - 1) == [MinuteTotal(NOW - MINUTE, 0, 1)]
 
 
 def test_totals_are_the_last_minutes_with_the_newest_first(store: Store) -> None:
     tell(store, rig("a"), *((-minute * MINUTE, minute) for minute in (1, 2, 3, 9)))
     # In the minute that begins, and in the two after its sample of nine minutes ago, it counts with its last one.
-    assert [total.hashrate for total in store.totals(4, NOW)] == [1, 1, 2, 3]
-    assert [total.hashrate for total in store.totals(10, NOW - 2 * MINUTE)] == [2, 3, 9, 9, 9]
+    with store.read() as tx:
+        assert [total.hashrate for total in reader.totals(tx, 4, NOW)] == [1, 1, 2, 3]
+        assert [total.hashrate for total in reader.totals(tx, 10, NOW - 2 * MINUTE)] == [2, 3, 9, 9, 9]
 
 
 def test_averages_begin_with_the_full_hour(store: Store) -> None:
     tell(store, rig("a"), (-1, 10), (-2 * HOUR, 20), (-2 * HOUR - 1, 90))
-    assert store.averages(NOW - 2 * HOUR + 5 * MINUTE)[rig("a").id].hashrate_mean == 15
-    assert store.averages(NOW - 3 * HOUR)[rig("a").id].hashrate_mean == 40
-    assert store.averages(NOW) == {}
+    with store.read() as tx:
+        assert reader.averages(tx, NOW - 2 * HOUR + 5 * MINUTE)[rig("a").id].hashrate_mean == 15
+        assert reader.averages(tx, NOW - 3 * HOUR)[rig("a").id].hashrate_mean == 40
+        assert reader.averages(tx, NOW) == {}
 
 
 def test_nodes_are_in_the_order_of_their_names_whatever_the_locale(store: Store) -> None:
     for site, name in (("b", "a"), ("a", "b-1"), ("a", "b1"), ("a", "b_1"), ("a", "b-0")):
         store.take([rig(name, site).heard(birth())])
-    ids = [node.id for node in store.nodes()]
+    with store.read() as tx:
+        ids = [node.id for node in reader.nodes(tx)]
     assert ids == sorted(ids)
 
 
 def test_the_heartbeat_says_since_when_there_is_a_broker(store: Store) -> None:
-    assert store.server() == ServerFacts()
-    store.beat("subscriber", NOW, None)
-    assert store.server() == ServerFacts(None, NOW)
-    store.beat("subscriber", NOW + 1, NOW)
-    assert store.server() == ServerFacts(NOW, NOW + 1)
+    with store.read() as tx:
+        assert reader.server(tx) == ServerFacts()
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=NOW, connected_at=None)
+    with store.read() as tx:
+        assert reader.server(tx) == ServerFacts(None, NOW)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=NOW + 1, connected_at=NOW)
+    with store.read() as tx:
+        assert reader.server(tx) == ServerFacts(NOW, NOW + 1)
 
 
 def test_of_several_subscribers_one_with_a_broker_is_enough(store: Store) -> None:
-    store.beat("subscriber.a", NOW + 9, None)
-    store.beat("subscriber.b", NOW + 1, NOW)
-    assert store.server() == ServerFacts(NOW, NOW + 1)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber.a", now=NOW + 9, connected_at=None)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber.b", now=NOW + 1, connected_at=NOW)
+    with store.read() as tx:
+        assert reader.server(tx) == ServerFacts(NOW, NOW + 1)
 
 
 def steps_of_reading(store: Store, now: Millis) -> int:
@@ -82,9 +96,10 @@ def steps_of_reading(store: Store, now: Millis) -> int:
 
     with store._engine.reading():
         store._engine.database.connection().set_progress_handler(count, 100)
-    store.nodes()
-    store.averages(0)
-    store.totals(10, now)
+    with store.read() as tx:
+        reader.nodes(tx)
+        reader.averages(tx, 0)
+        reader.totals(tx, 10, now)
     return steps
 
 

@@ -21,7 +21,7 @@ from rigwatch.home import Home
 from rigwatch.settings.alerts import AlertSettings, HeartbeatSettings, RuleSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
-from store import open_store
+from store import open_store, reader
 from tests.alerting import every_incident, story
 from tests.e2e.faults.disk import SmallDisk, small_disk
 from tests.integration.subscriber.running import Node, prepare, subscribing
@@ -29,6 +29,7 @@ from tests.mosquitto import Mosquitto
 from tests.postgres import PostgresServer, postgres_running
 from tests.requirements import missing
 from tests.rigs import rig
+from tests.stored import asked
 from tests.waiting import eventually_async
 from tests.webhook import Webhook, webhook
 
@@ -62,10 +63,10 @@ async def at_work(broker: Mosquitto, home: Home, url: str) -> AsyncIterator[Scen
     with webhook() as hook, webhook() as beats:
         async with subscribing(home, _settings(broker.port, url, hook, beats)):
             with closing(open_store(url, home)) as store:
-                await eventually_async(lambda: store.server().connected_at, what="it has a broker")
+                await eventually_async(lambda: asked(store, reader.server).connected_at, what="it has a broker")
                 nodes = [await Node.connect(each, broker.port) for each in RIGS]
                 scene = Scene(url, home, nodes, hook, beats)
-                await eventually_async(lambda: [each.connected for each in store.nodes()] == [True, True])
+                await eventually_async(lambda: [each.connected for each in asked(store, reader.nodes)] == [True, True])
                 await eventually_async(scene.is_well, timeout=20, what="the heartbeat says that all is well")
             yield scene
 

@@ -10,13 +10,14 @@ import pytest
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.settings import load_server
-from store import Store, open_store, running
+from store import Store, open_store, reader, running
 from store.running import Running
 from subscriber.service import subscribe
 from tests.integration.subscriber.running import Node, prepare
 from tests.mosquitto import Mosquitto
 from tests.processes import Rigwatch
 from tests.rigs import rig, will
+from tests.stored import asked
 from tests.waiting import eventually, eventually_async
 from tests.webhook import webhook
 
@@ -37,7 +38,7 @@ async def at_work(home: Home, store: Store) -> AsyncIterator[None]:
     load = partial(load_server, home, {})
     task = asyncio.create_task(subscribe(home, load(), clock=SystemClock(), stop=stop, load=load))
     try:
-        await eventually_async(lambda: store.server().connected_at, what="it has a broker")
+        await eventually_async(lambda: asked(store, reader.server).connected_at, what="it has a broker")
         await eventually_async(lambda: _running(store), what="it says what it runs with")
         yield
     finally:
@@ -46,7 +47,8 @@ async def at_work(home: Home, store: Store) -> AsyncIterator[None]:
 
 
 def _running(store: Store) -> Running | None:
-    return next(iter(store.look(lambda tx: running.alive(tx, 0)).values()), None)
+    with store.read() as tx:
+        return next(iter(running.alive(tx, 0).values()), None)
 
 
 async def test_a_channel_that_is_written_while_it_runs_is_told_within_seconds(
@@ -57,7 +59,7 @@ async def test_a_channel_that_is_written_while_it_runs_is_told_within_seconds(
     with webhook() as hook, webhook() as beats:
         async with at_work(home, store):
             node = await Node.connect(RIG, mosquitto.port)
-            await eventually_async(lambda: [each.connected for each in store.nodes()] == [True])
+            await eventually_async(lambda: [each.connected for each in asked(store, reader.nodes)] == [True])
             heartbeat = f"[alerts.heartbeat]\nurl = 'http://127.0.0.1:{beats.port}/beat'\nevery = '1s'\n"
             write(home, mosquitto.port, f"channels = ['{hook.url}']\n{heartbeat}", url=database_url)
             await eventually_async(lambda: (found := _running(store)) and found.channels, timeout=10)

@@ -20,13 +20,14 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Sample
 from rigwatch.registry import Registry
 from rigwatch.settings.server import BrokerSettings, ServerSettings
-from store import Store, open_store
+from store import Store, open_store, reader
 from subscriber.service import subscribe
 from tests.integration.subscriber.running import Node, prepare, settings, subscriber_process, subscribing
 from tests.mosquitto import Mosquitto, StartMosquitto
 from tests.ports import free_port
 from tests.postgres import PostgresServer
 from tests.rigs import MASTER, Rig, birth, report, rig
+from tests.stored import asked
 from tests.waiting import eventually_async
 
 
@@ -35,7 +36,8 @@ def now() -> Millis:
 
 
 def facts(store: Store, of: Rig | None = None) -> NodeFacts | None:
-    return next((node for node in store.nodes() if node.id == (of or rig()).id), None)
+    with store.read() as tx:
+        return next((node for node in reader.nodes(tx) if node.id == (of or rig()).id), None)
 
 
 def state(store: Store, of: Rig | None = None) -> NodeState | None:
@@ -45,11 +47,12 @@ def state(store: Store, of: Rig | None = None) -> NodeState | None:
 
 def status(store: Store) -> NodeStatus | None:
     found = facts(store)
-    return status_at(found, store.server(), now()) if found else None
+    with store.read() as tx:
+        return status_at(found, reader.server(tx), now()) if found else None
 
 
 async def is_connected(store: Store) -> None:
-    await eventually_async(lambda: store.server().connected_at, what="the subscriber has a broker")
+    await eventually_async(lambda: asked(store, reader.server).connected_at, what="the subscriber has a broker")
 
 
 async def test_a_report_is_stored_and_acknowledged(
@@ -87,7 +90,8 @@ async def test_a_clock_that_is_set_neither_hides_silence_nor_makes_it_up(
     running = asyncio.create_task(subscribe(home, settings(mosquitto.port), clock=clock, stop=stop))
 
     def statuses() -> dict[str, NodeStatus]:
-        return {node.id.node: status_at(node, local.server(), clock.now()) for node in local.nodes()}
+        with local.read() as tx:
+            return {node.id.node: status_at(node, reader.server(tx), clock.now()) for node in reader.nodes(tx)}
 
     try:
         await is_connected(local)
@@ -97,7 +101,7 @@ async def test_a_clock_that_is_set_neither_hides_silence_nor_makes_it_up(
             await node.say(report(Sample(n=now(), at=now()), session=2, sent_at=now()))
         await eventually_async(lambda: set(statuses().values()) == {NodeStatus.ONLINE} and len(statuses()) == 2)
         clock.by = hours * 3_600_000
-        await eventually_async(lambda: abs((local.server().beat_at or 0) - clock.now()) < 10_000)
+        await eventually_async(lambda: abs((asked(local, reader.server).beat_at or 0) - clock.now()) < 10_000)
         assert statuses()["slow"] is NodeStatus.ONLINE
         await eventually_async(lambda: statuses()["quick"] is NodeStatus.SILENT)
         assert statuses()["slow"] is NodeStatus.ONLINE
@@ -226,7 +230,8 @@ async def test_a_broker_that_refuses_the_login_is_tried_again(
     broker = start_mosquitto(passwords={"subscriber": "another"})
     async with subscribing(home, settings(broker.port)):
         await eventually_async(lambda: "no broker" in caplog.text)
-        assert local.server().connected_at is None
+        with local.read() as tx:
+            assert reader.server(tx).connected_at is None
         assert MASTER.service_password("subscriber") not in caplog.text
 
 
@@ -255,7 +260,8 @@ async def test_a_locked_database_delays_the_ack_and_loses_nothing(
         blocker.execute("ROLLBACK")
         blocker.close()
         await eventually_async(lambda: node.acked() == {moment}, timeout=20)
-        assert [each.n for each in local.samples(rig().id, since=0, until=now())] == [moment]
+        with local.read() as tx:
+            assert [each.n for each in reader.samples(tx, rig().id, since=0, until=now())] == [moment]
         await node.connection.close()
 
 
@@ -282,10 +288,11 @@ async def test_a_server_that_is_away_delays_the_ack_and_loses_nothing(
         with away(postgres_server, postgres_url):
             moment = now()
             await node.say(report(Sample(n=moment, at=moment, hashrate=5), sent_at=moment))
-            with pytest.raises(StoreError):
-                store.nodes()
+            with pytest.raises(StoreError), store.read() as tx:
+                reader.nodes(tx)
         await eventually_async(lambda: node.acked() == {moment}, timeout=20)
-        assert [each.n for each in store.samples(rig().id, since=0, until=now())] == [moment]
+        with store.read() as tx:
+            assert [each.n for each in reader.samples(tx, rig().id, since=0, until=now())] == [moment]
         await node.connection.close()
     store.close()
 
@@ -302,8 +309,9 @@ async def test_a_clean_stop_stores_and_acknowledges_what_was_received(
         await asyncio.gather(*(node.say(each) for each in sent))
         await eventually_async(node.acked)
         stop.set()
-    await eventually_async(lambda: local.server().connected_at is None)
-    kept = {each.n for each in local.samples(rig().id, since=0, until=now())}
+    await eventually_async(lambda: asked(local, reader.server).connected_at is None)
+    with local.read() as tx:
+        kept = {each.n for each in reader.samples(tx, rig().id, since=0, until=now())}
     await eventually_async(lambda: node.acked() == kept)
     await node.connection.close()
 
@@ -361,9 +369,10 @@ async def test_killed_at_any_moment_it_loses_and_doubles_nothing(
     assert miner.sent - node.acked(), "every kill came when nothing was on its way"
     with subscriber_process(home, mosquitto.port, database_url):
         await eventually_async(miner.repeat, timeout=30)
-    assert {each.n for each in store.samples(rig().id, since=0, until=now() + 60_000)} == miner.sent
-    assert store.averages(miner.start)[rig().id].samples == len(miner.sent)
-    assert {(total.hashrate, total.nodes) for total in store.totals(10, now())} == {(1, 1)}
+    with store.read() as tx:
+        assert {each.n for each in reader.samples(tx, rig().id, since=0, until=now() + 60_000)} == miner.sent
+        assert reader.averages(tx, miner.start)[rig().id].samples == len(miner.sent)
+        assert {(total.hashrate, total.nodes) for total in reader.totals(tx, 10, now())} == {(1, 1)}
     await node.connection.close()
 
 

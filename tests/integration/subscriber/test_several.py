@@ -12,7 +12,7 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Report
 from rigwatch.mqtt import Endpoint, MqttLogin
 from rigwatch.topics import ALL_REPORTS, ALL_STATUS, SHARED_REPORTS
-from store import Store, open_store
+from store import Store, open_store, reader
 from subscriber import session as session_module
 from subscriber.session import SubscriberSession
 from tests.fake_clock import START
@@ -58,13 +58,16 @@ def test_what_several_store_at_once_and_out_of_order_counts_once(postgres_url: s
     # What was refused as too old is sent again in the session that lives.
     again = [(heard, heard.body) for heard in said if isinstance(heard.body, Report)]
     stores[0].take([ReceivedMessage(old.node, report(*body.samples, session=3), old.key, START) for old, body in again])
-    kept = stores[0].averages(0)
+    with stores[0].read() as tx:
+        kept = reader.averages(tx, 0)
     for each in RIGS:
-        numbers = [found.n for found in stores[0].samples(each.id, since=0, until=START * 2)]
+        with stores[0].read() as tx:
+            numbers = [found.n for found in reader.samples(tx, each.id, since=0, until=START * 2)]
         assert len(numbers) == len(set(numbers)) == 60
         assert kept[each.id].samples == 60
-    assert {node.state for node in stores[0].nodes()} == {NodeState.ONLINE}
-    assert {node.session for node in stores[0].nodes()} == {3}
+    with stores[0].read() as tx:
+        assert {node.state for node in reader.nodes(tx)} == {NodeState.ONLINE}
+        assert {node.session for node in reader.nodes(tx)} == {3}
     for store in stores:
         store.close()
 

@@ -8,11 +8,12 @@ from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState
 from rigwatch.registry import Registry
-from store import Store, housekeeping, nodes
+from store import Store, housekeeping, nodes, reader
 from tests.fake_clock import START
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
 from tests.mosquitto import Mosquitto
 from tests.rigs import MASTER, Rig, birth, report, rig, sample
+from tests.stored import asked
 from tests.waiting import eventually_async
 
 HOUR = 3_600_000
@@ -20,18 +21,21 @@ AGAIN = Rig(rig().id, MASTER.node_key(rig().id, 1))
 
 
 def facts(store: Store) -> NodeFacts:
-    return store.nodes()[0]
+    with store.read() as tx:
+        return reader.nodes(tx)[0]
 
 
 def stored(store: Store) -> list[tuple[Millis, float | None]]:
     """Each sample with the time at which it was taken, by that."""
-    samples = store.samples(rig().id, since=0, until=START + 100 * HOUR)
+    with store.read() as tx:
+        samples = reader.samples(tx, rig().id, since=0, until=START + 100 * HOUR)
     return sorted((each.at, each.hashrate) for each in samples)
 
 
 def revoke(store: Store, since: int, now: Millis) -> None:
-    while not store.change(lambda tx: housekeeping.begin_anew(tx, rig().id, since, now)):
-        pass
+    with store.write() as tx:
+        while not housekeeping.begin_anew(tx, rig().id, since, now):
+            pass
 
 
 def test_a_number_of_the_future_makes_way_for_the_sample_whose_number_it_is(store: Store) -> None:
@@ -44,7 +48,8 @@ def test_a_number_of_the_future_makes_way_for_the_sample_whose_number_it_is(stor
         assert isinstance(verdict, ReportTaken)
     assert stored(store)[-1] == (later, 5)
     assert len(stored(store)) == 40
-    assert store.averages(0)[rig().id].samples == 40
+    with store.read() as tx:
+        assert reader.averages(tx, 0)[rig().id].samples == 40
 
 
 def test_two_samples_of_one_number_in_one_batch_are_told_apart_by_whose_time_has_come(store: Store) -> None:
@@ -79,11 +84,13 @@ def test_revoking_brings_back_the_numbers_that_are_ahead_and_loses_no_sample(sto
         store.take([rig().heard(report(*planted[start : start + 500]))])
     before = stored(store)
     revoke(store, 1, START + 1)
-    numbers = store.look(lambda tx: [n for (n,) in tx.rows("SELECT n FROM sample")])
+    with store.read() as tx:
+        numbers = [n for (n,) in tx.rows("SELECT n FROM sample")]
     assert len(numbers) == 1500
     assert max(numbers) <= START
     assert stored(store) == before
-    assert store.look(lambda tx: tx.rows("SELECT highest_n FROM node")) == [(max(numbers),)]
+    with store.read() as tx:
+        assert tx.rows("SELECT highest_n FROM node") == [(max(numbers),)]
 
 
 def test_nothing_that_was_on_its_way_outlives_a_revocation(store: Store) -> None:
@@ -108,18 +115,22 @@ def test_a_node_that_has_come_back_with_its_new_key_is_not_touched_by_a_late_loo
 
 def test_a_node_is_heard_after_the_list_of_nodes_was_restored_from_an_older_copy(store: Store) -> None:
     store.take([AGAIN.heard(birth(START + HOUR)), rig("other").heard(birth(START))])
-    store.change(lambda tx: housekeeping.set_back(tx, {rig().id: 0, rig("other").id: 3}))
+    with store.write() as tx:
+        housekeeping.set_back(tx, {rig().id: 0, rig("other").id: 3})
     store.take([rig().heard(birth(START))])
-    found = {each.id: (each.state, each.session) for each in store.nodes()}
+    with store.read() as tx:
+        found = {each.id: (each.state, each.session) for each in reader.nodes(tx)}
     assert found == {rig().id: (NodeState.ONLINE, START), rig("other").id: (NodeState.ONLINE, START)}
 
 
 def test_a_node_that_is_moved_begins_anew_under_its_other_name(store: Store) -> None:
     store.take([AGAIN.heard(birth(START + 5 * HOUR))])
-    store.change(lambda tx: nodes.move(tx, rig().id, "barn", START))
+    with store.write() as tx:
+        nodes.move(tx, rig().id, "barn", START)
     moved = rig(site="barn")
     store.take([moved.heard(birth(START))])
-    found = next(each for each in store.nodes() if each.id == moved.id)
+    with store.read() as tx:
+        found = next(each for each in reader.nodes(tx) if each.id == moved.id)
     assert (found.state, found.session) == (NodeState.ONLINE, START)
 
 
@@ -143,7 +154,7 @@ async def test_after_a_session_of_the_future_the_rig_is_heard_again_with_its_key
 async def is_heard(of: Rig, port: int, store: Store) -> None:
     session = SystemClock().now()
     node = await Node.connect(of, port, session=session)
-    await eventually_async(lambda: bool(store.nodes()) and facts(store).session == session)
+    await eventually_async(lambda: bool(asked(store, reader.nodes)) and facts(store).session == session)
     await node.say(report(sample(session), session=session, sent_at=session))
     await eventually_async(lambda: session in node.acked())
     await node.connection.close()

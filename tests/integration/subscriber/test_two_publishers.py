@@ -17,7 +17,7 @@ from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.mqtt import Endpoint
 from rigwatch.topics import TopicLevel, topic_of
-from store import Store, alerts
+from store import Store, alerts, reader
 from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
 from tests.integration.subscriber.running import prepare, settings, subscribing
@@ -25,6 +25,7 @@ from tests.mosquitto import Mosquitto
 from tests.ports import free_port
 from tests.rigs import rig
 from tests.scripted_broker import ACCEPTED, CONNECT, PINGREQ, SUBSCRIBE, Packet, scripted_broker
+from tests.stored import asked
 from tests.waiting import eventually_async
 
 RIG = rig()
@@ -39,10 +40,12 @@ class Server:
     url: str
 
     def facts(self) -> NodeFacts:
-        return next((each for each in self.store.nodes() if each.id == RIG.id), NodeFacts(RIG.id))
+        with self.store.read() as tx:
+            return next((each for each in reader.nodes(tx) if each.id == RIG.id), NodeFacts(RIG.id))
 
     def incident(self) -> Incident | None:
-        return next((each for each in self.store.look(alerts.live) if each.rule is Rule.TWO_PUBLISHERS), None)
+        with self.store.read() as tx:
+            return next((each for each in alerts.live(tx) if each.rule is Rule.TWO_PUBLISHERS), None)
 
     async def evidence(self) -> str:
         """Of the incident, once there is one."""
@@ -56,7 +59,9 @@ class Server:
     @asynccontextmanager
     async def watching(self, port: int) -> AsyncIterator[None]:
         async with subscribing(self.home, settings(port, self.url)):
-            await eventually_async(lambda: self.store.server().connected_at, what="the subscriber has a broker")
+            await eventually_async(
+                lambda: asked(self.store, reader.server).connected_at, what="the subscriber has a broker"
+            )
             yield
 
 

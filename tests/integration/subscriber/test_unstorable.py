@@ -14,12 +14,13 @@ from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings.alerts import RuleSettings
-from store import DatabaseFault, Store, Unstorable, Unusable, alerts, leader_lease, outbox
+from store import DatabaseFault, Store, Unstorable, Unusable, alerts, leader_lease, outbox, reader
 from store.faults import translated
 from tests.alerting import Driver
 from tests.integration.subscriber.running import Node, prepare, settings, subscribing
 from tests.mosquitto import Mosquitto
 from tests.rigs import birth, report, rig, sample
+from tests.stored import asked
 from tests.waiting import eventually_async
 
 _REFUSES_SQLITE = """
@@ -46,7 +47,7 @@ async def test_one_nodes_bad_value_is_set_aside_and_everybody_elses_is_stored(
     prepare(home, *rigs)
     refuse_666_peers(store)
     async with subscribing(home, settings(mosquitto.port, database_url)):
-        await eventually_async(lambda: store.server().connected_at)
+        await eventually_async(lambda: asked(store, reader.server).connected_at)
         bad, one, two = nodes = [await Node.connect(each, mosquitto.port) for each in rigs]
         now = SystemClock().now()
         for _ in range(3):
@@ -54,9 +55,10 @@ async def test_one_nodes_bad_value_is_set_aside_and_everybody_elses_is_stored(
         for node in (one, two):
             await node.say(report(Sample(n=now, at=now, peers=5), sent_at=now))
         await eventually_async(lambda: one.acked() == two.acked() == {now} and bad.acked() == {1, 3})
-        assert {str(node.id): node.sample is not None for node in store.nodes()} == dict.fromkeys(
-            ("main/bad", "main/one", "main/two"), True
-        )
+        with store.read() as tx:
+            assert {str(node.id): node.sample is not None for node in reader.nodes(tx)} == dict.fromkeys(
+                ("main/bad", "main/one", "main/two"), True
+            )
         for node in nodes:
             await node.connection.close()
 
@@ -65,11 +67,13 @@ def test_a_value_that_does_not_fit_does_not_make_the_alerts_begin_anew(store: St
     driver = Driver(store)
     driver.tick()
     refuse_666_peers(store)
-    term = store.look(leader_lease.term)
+    with store.read() as tx:
+        term = leader_lease.term(tx)
     with pytest.raises(Unstorable):
         driver.hear(report(sample(peers=666)))
     driver.tick()
-    assert (driver.drives(), store.look(leader_lease.term)) == (True, term)
+    with store.read() as tx:
+        assert (driver.drives(), leader_lease.term(tx)) == (True, term)
     driver.alert_driver.release(store)
 
 
@@ -79,9 +83,11 @@ def test_a_nul_in_what_a_source_says_keeps_nobody_from_being_told(store: Store) 
     driver.hear(birth())
     broken = Sample(n=1, at=driver.clock.now(), errors={"mi\0ner": "no\0thing"})
     assert driver.hear(report(broken, sent_at=driver.clock.now())) == ["WARNING: garage/rig1 cannot be read in full"]
-    (incident,) = store.look(alerts.live)
+    with store.read() as tx:
+        (incident,) = alerts.live(tx)
     assert incident.rule is Rule.SOURCE_FAILING
-    (left,) = store.look(outbox.left)
+    with store.read() as tx:
+        (left,) = outbox.left(tx)
     assert "\0" not in left.body
     driver.alert_driver.release(store)
 

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
-from store import Store, open_store
+from store import Store, housekeeping, open_store, users
 from tests.fake_clock import START, FakeClock
 from web.app import create_app
 
@@ -35,8 +35,10 @@ def home(tmp_path: Path) -> Home:
 def store(home: Home) -> Iterator[Store]:
     """With the user ada, and a subscriber that is connected for an hour and just gave a sign of life."""
     opened = open_store("sqlite:///rigwatch.db", home)
-    opened.add_user("ada", HASH, UserRole.VIEWER, now=START)
-    opened.beat("subscriber", START, START - 3_600_000)
+    with opened.write() as tx:
+        users.add(tx, User("ada", UserRole.VIEWER, HASH), START)
+    with opened.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 3_600_000)
     yield opened
     opened.close()
 

@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
-from store import Store, users
+from store import Store, reader, users
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
 from tests.integration.web.routes import every
@@ -30,7 +30,8 @@ def paths(app: Flask) -> list[str]:
 
 def test_every_route_refuses_without_a_password(app: Flask, store: Store, stranger: FlaskClient) -> None:
     store.take([rig("hidden").heard(birth())])
-    before = store.stamp()
+    with store.read() as tx:
+        before = reader.stamp(tx)
     assert len(paths(app)) > 6
     for path in paths(app):
         for method in METHODS:
@@ -40,7 +41,8 @@ def test_every_route_refuses_without_a_password(app: Flask, store: Store, strang
             assert b"hidden" not in answer.data
         # Nobody may ask this, with a password or without.
         assert stranger.options(path).status_code == 405
-    assert store.stamp() == before
+    with store.read() as tx:
+        assert reader.stamp(tx) == before
 
 
 @pytest.mark.parametrize(
@@ -78,17 +80,20 @@ def test_healthz_is_open_and_tells_nothing(stranger: FlaskClient, store: Store) 
 
 def test_a_changed_password_and_a_removed_user_count_at_once(ada: FlaskClient, store: Store) -> None:
     assert ada.get("/").status_code == 200
-    store.set_password("ada", hash_password("another"))
+    with store.write() as tx:
+        users.set_password(tx, "ada", hash_password("another"))
     assert ada.get("/").status_code == 401
     assert ada.get("/", headers=basic(password="another")).status_code == 200
-    store.change(lambda tx: users.remove(tx, "ada"))
+    with store.write() as tx:
+        users.remove(tx, "ada")
     assert ada.get("/", headers=basic(password="another")).status_code == 401
 
 
 def test_a_password_is_hashed_once_and_then_remembered_for_a_while(
     ada: FlaskClient, store: Store, clock: FakeClock
 ) -> None:
-    store.set_password("ada", hash_password(PASSWORD))
+    with store.write() as tx:
+        users.set_password(tx, "ada", hash_password(PASSWORD))
 
     def cost() -> float:
         begun = time.thread_time()
@@ -170,7 +175,8 @@ def test_pages_are_not_kept_and_versioned_files_are(ada: FlaskClient) -> None:
 
 
 def test_a_viewer_and_an_admin_both_see_the_overview(stranger: FlaskClient, store: Store) -> None:
-    store.add_user("root", HASH, UserRole.ADMIN, now=START)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, HASH), START)
     assert b'title="Logged in as root (admin)"' in stranger.get("/", headers=basic("root")).data
     assert b'title="Logged in as ada (viewer)"' in stranger.get("/", headers=basic()).data
 

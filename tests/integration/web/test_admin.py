@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
@@ -18,7 +18,7 @@ from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
-from store import Store, audit, outbox, tokens
+from store import Store, audit, housekeeping, outbox, reader, tokens, users
 from store.audit import AuditEntry, AuditFilter
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
@@ -46,7 +46,8 @@ class Root:
         return html.unescape(self.client.get(path).text)
 
     def send(self, path: str, **form: str) -> TestResponse:
-        user = self._store.user("root")
+        with self._store.read() as tx:
+            user = users.get(tx, "root")
         assert user
         return self.client.post(path, data={**form, FIELD: token_for(user)})
 
@@ -72,13 +73,15 @@ class Root:
 def root(app: Flask, store: Store, home: Home) -> Root:
     """With rig1, which was heard of."""
     MasterKey.random().save(home.secret_key)
-    store.add_user("root", HASH, UserRole.ADMIN, now=START)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, HASH), START)
     store.take([rig("rig1").heard(birth(name="Own"))])
     return Root(app, store)
 
 
 def entries(store: Store) -> list[AuditEntry]:
-    return store.look(lambda tx: audit.page(tx, AuditFilter(), 50))
+    with store.read() as tx:
+        return audit.page(tx, AuditFilter(), 50)
 
 
 def said(store: Store) -> list[tuple[str, str, str]]:
@@ -160,7 +163,8 @@ def test_nobody_puts_words_into_our_mouth(root: Root) -> None:
 
 def test_tags_are_read_as_people_write_them(root: Root, store: Store) -> None:
     root.send(f"{ONE}/tags", tags=" loud,chain:etc  loud;x ")
-    assert [each.tags for each in store.nodes()] == [("loud", "chain:etc", "loud;x")]
+    with store.read() as tx:
+        assert [each.tags for each in reader.nodes(tx)] == [("loud", "chain:etc", "loud;x")]
     assert "Tags: at most 16" in root.refusal(f"{ONE}/tags", tags=" ".join(map(str, range(17))))
     assert "Tags: at most 16" in root.refusal(f"{ONE}/tags", tags="x" * 41)
 
@@ -193,7 +197,8 @@ def test_taking_out_asks_back_first(root: Root, home: Home, store: Store, what: 
     known = Registry(home.nodes_json).get(RIG)
     assert known
     assert known.revoked
-    assert [str(each.id) for each in store.nodes()] == ([] if what == "retire" else ["main/rig1"])
+    with store.read() as tx:
+        assert [str(each.id) for each in reader.nodes(tx)] == ([] if what == "retire" else ["main/rig1"])
     assert said(store)[-1] == (f"node.{what}", "main/rig1", "")
 
 
@@ -234,7 +239,8 @@ def test_a_retired_node_is_listed_apart_and_comes_back_with_a_new_token(root: Ro
     assert "bring it back first" in root.refusal(f"{ONE}/token")
     new = root.secret(f"{ONE}/restore")
     assert JoinToken.decode(new).key != JoinToken.decode(old).key
-    assert [str(each.id) for each in store.nodes()] == ["main/rig1"]
+    with store.read() as tx:
+        assert [str(each.id) for each in reader.nodes(tx)] == ["main/rig1"]
     assert "there is none that this could be done to" in root.refusal(f"{ONE}/restore")
 
 
@@ -245,7 +251,8 @@ def test_a_node_moves_with_its_history_and_its_old_key_dies(root: Root, home: Ho
     assert (new.node, new.key != old.key) == (NodeId("garage", "rig1"), True)
     registry = Registry(home.nodes_json).nodes()
     assert (registry[RIG].revoked, registry[new.node].revoked) == (True, False)
-    assert [(str(each.id), each.title) for each in store.nodes()] == [("garage/rig1", "Own")]
+    with store.read() as tx:
+        assert [(str(each.id), each.title) for each in reader.nodes(tx)] == [("garage/rig1", "Own")]
     assert said(store)[-1] == ("node.move", "main/rig1", "to garage")
 
 
@@ -264,7 +271,8 @@ def test_an_unknown_node_is_404(root: Root) -> None:
 
 
 def test_long_lists_are_paged_and_searched(root: Root, store: Store) -> None:
-    store.set_enrolled({NodeId("main", f"node{number:03}"): START for number in range(120)})
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {NodeId("main", f"node{number:03}"): START for number in range(120)})
     first, second = root.page("/admin/"), root.page("/admin/?page=2")
     assert "Page 1 of 2" in first
     assert ("node000" in first, "node119" in first) == (True, False)
@@ -317,7 +325,8 @@ def test_nobody_locks_everybody_out(root: Root, store: Store) -> None:
 )
 def test_a_user_that_cannot_be_is_explained(root: Root, store: Store, form: dict[str, str], why: str) -> None:
     assert why in root.refusal("/admin/users/add", **form)
-    assert {user.name for user in store.users()} == {"ada", "root"}
+    with store.read() as tx:
+        assert {user.name for user in users.every(tx)} == {"ada", "root"}
 
 
 def test_a_new_password_asks_back_and_ends_the_old_one(root: Root, app: Flask) -> None:
@@ -370,7 +379,8 @@ def test_the_last_use_is_noted_but_not_each_time(
     token = root.secret("/admin/tokens/add", name="t", role="viewer", life="never")
 
     def used() -> int | None:
-        return store.look(tokens.every)[0].last_used_at
+        with store.read() as tx:
+            return tokens.every(tx)[0].last_used_at
 
     assert used() is None
     stranger.get("/", headers=bearer(token))
@@ -401,7 +411,8 @@ def test_wrong_tokens_count_as_wrong_passwords_do(root: Root, stranger: FlaskCli
 
 
 def test_channels_are_tested_one_by_one_while_the_pages_go_on(store: Store, clock: FakeClock, home: Home) -> None:
-    store.add_user("root", HASH, UserRole.ADMIN, now=START)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, HASH), START)
     with webhook() as good, webhook() as bad:
         bad.status = 403
         good.hold = threading.Event()
@@ -410,7 +421,8 @@ def test_channels_are_tested_one_by_one_while_the_pages_go_on(store: Store, cloc
         )
         alerting = ServerSettings(alerts=AlertSettings(channels=(Secret(good.url), Secret(bad.url))))
         root = Root(create_app(alerting, store, clock=clock, home=home), store)
-        store.change(lambda tx: outbox.refuse(tx, "good", "x", why="gone", now=START))
+        with store.write() as tx:
+            outbox.refuse(tx, "good", "x", why="gone", now=START)
         assert "Send a test message" in root.page("/admin/channels")
         assert root.send("/admin/channels/test").status_code == 303
         assert "Sending…" in root.page("/admin/channels")
@@ -428,13 +440,10 @@ def test_channels_are_tested_one_by_one_while_the_pages_go_on(store: Store, cloc
 
 
 def test_the_audit_list_is_paged_from_the_newest_and_keeps_its_filter(root: Root, store: Store) -> None:
-    for number in range(150):
-        root_name = "root" if number % 2 else "eve"
-        store.change(
-            lambda tx, number=number, who=root_name: audit.record(  # type: ignore[misc]
-                tx, who=who, action="node.tag", subject=f"n{number:03}", now=START
-            )
-        )
+    with store.write() as tx:
+        for number in range(150):
+            who = "root" if number % 2 else "eve"
+            audit.record(tx, who=who, action="node.tag", subject=f"n{number:03}", now=START)
     page = root.page("/admin/audit?kind=node")
     assert ("n149" in page, "n049" in page) == (True, False)
     older = re.search(r'href="([^"]+)" rel="next"', page)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from alerts.book import Decision
 from alerts.engine import StepResult
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from alerts.incident import Incident, IncidentState, Subject
 from alerts.incident import Scope as About
 from alerts.rule import Rule, Severity
@@ -22,7 +22,7 @@ from rigwatch.messages import Report, Sample, Status
 from rigwatch.registry import Registry
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
-from store import alerts, nodes, open_store
+from store import alerts, housekeeping, nodes, open_store, reader, users
 from store.transaction import Transaction
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
@@ -80,8 +80,10 @@ def filled(request: pytest.FixtureRequest, home: Home) -> Iterator[Flask]:
     """With a node for each bound, NODE among them, that has all of the largest figures."""
     url = "sqlite:///rigwatch.db" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
     store = open_store(url, home)
-    store.add_user("root", HASH, UserRole.ADMIN, now=START)
-    store.beat("subscriber", START, START - 3_600_000)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, HASH), START)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 3_600_000)
     MasterKey.random().save(home.secret_key)
     registry = Registry(home.nodes_json)
     for name, text in {NODE: TEXTS["long"], **TEXTS}.items():
@@ -95,15 +97,19 @@ def filled(request: pytest.FixtureRequest, home: Home) -> Iterator[Flask]:
     for name, at, sent in (("past", 0, MOST), ("future", MOST, 0), ("both", MOST, MOST)):
         store.take([rig(name).heard(Report(MOST, sent, (Sample(n=MOST, at=at, last_share_at=0),)))])
     store.take([rig("gone").heard(birth()), rig("gone").heard(will())])
-    store.set_enrolled({rig("never").id: START})
-    store.change(lambda tx: fire(tx, TEXTS["control"].replace("\0", "")))
-    store.change(lambda tx: nodes.rename(tx, rig("emoji").id, TEXTS["markup"][:80]))
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {rig("never").id: START})
+    with store.write() as tx:
+        fire(tx, TEXTS["control"].replace("\0", ""))
+    with store.write() as tx:
+        nodes.rename(tx, rig("emoji").id, TEXTS["markup"][:80])
     settings = ServerSettings(
         web=WebSettings(timezone="Pacific/Kiritimati"), database=DatabaseSettings(url=Secret(url))
     )
     app = create_app(settings, store, clock=FakeClock(), home=home)
     # The second database is asked for the same figures, not for the same pages again and again.
-    app.extensions["bounds"] = [each.id.node for each in store.nodes()] if request.param == "sqlite" else [NODE]
+    with store.read() as tx:
+        app.extensions["bounds"] = [each.id.node for each in reader.nodes(tx)] if request.param == "sqlite" else [NODE]
     yield app
     store.close()
 

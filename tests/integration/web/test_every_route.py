@@ -11,12 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
 from rigwatch.topics import NodeId
-from store import Store, tokens
+from store import Store, tokens, users
 from tests.fake_clock import START
 from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, Try, every
@@ -33,7 +33,8 @@ def inhabited(app: Flask, store: Store, home: Home) -> Flask:
     MasterKey.random().save(home.secret_key)
     Registry(home.nodes_json).enroll(NodeId(SITE, NODE), START)
     store.take([rig(NODE).heard(birth()), rig(NODE).heard(report())])
-    store.add_user("root", HASH, UserRole.ADMIN, now=START)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, HASH), START)
     return app
 
 
@@ -110,7 +111,8 @@ def test_a_stranger_is_refused(inhabited: Flask, headers: dict[str, str]) -> Non
 
 @pytest.mark.usefixtures("unchanged")
 def test_a_viewer_changes_nothing_and_sees_no_administration(inhabited: Flask, store: Store) -> None:
-    ada = store.user("ada")
+    with store.read() as tx:
+        ada = users.get(tx, "ada")
     assert ada
     for each in every(inhabited):
         answer = ask(inhabited, each, {**basic("ada"), HEADER: token_for(ada)})
@@ -122,7 +124,8 @@ def test_a_viewer_changes_nothing_and_sees_no_administration(inhabited: Flask, s
 def test_a_viewers_token_changes_nothing_either(inhabited: Flask, store: Store, home: Home) -> None:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda tx: tokens.add(tx, "t", UserRole.VIEWER, hashed, now=START, expires_at=None))
+    with store.write() as tx:
+        tokens.add(tx, "t", UserRole.VIEWER, hashed, now=START, expires_at=None)
     first = every(inhabited)[0]
     assert ask(inhabited, first, {"Authorization": f"Bearer {token}"}).status_code == 200
     before = contents(home)
@@ -134,7 +137,8 @@ def test_a_viewers_token_changes_nothing_either(inhabited: Flask, store: Store, 
 
 @pytest.mark.usefixtures("unchanged")
 def test_an_admins_change_needs_the_csrf_token_of_that_admin(inhabited: Flask, store: Store) -> None:
-    ada, root = store.user("ada"), store.user("root")
+    with store.read() as tx:
+        ada, root = users.get(tx, "ada"), users.get(tx, "root")
     assert ada
     assert root
     cut = token_for(root)[:-4]
@@ -151,7 +155,8 @@ def test_an_admins_change_needs_the_csrf_token_of_that_admin(inhabited: Flask, s
 def test_an_admin_is_refused_nowhere(inhabited: Flask, store: Store) -> None:
     for each in every(inhabited):
         # Looked up anew: among the changes are a new password and a removal.
-        root = store.user("root")
+        with store.read() as tx:
+            root = users.get(tx, "root")
         assert root
         answer = ask(inhabited, each, basic("root"), **{FIELD: token_for(root)})
         assert answer.status_code not in {401, 403}, f"{each}: {answer.status_code}"
@@ -159,15 +164,19 @@ def test_an_admin_is_refused_nowhere(inhabited: Flask, store: Store) -> None:
 
 
 def test_a_csrf_token_dies_with_the_password(store: Store, inhabited: Flask) -> None:
-    root = store.user("root")
+    with store.read() as tx:
+        root = users.get(tx, "root")
     assert root
     old = token_for(root)
     change = next(each for each in every(inhabited) if each.endpoint == "admin.users_add")
-    store.set_password("root", HASH.replace("$", "$x", 1))
-    again = store.user("root")
+    with store.write() as tx:
+        users.set_password(tx, "root", HASH.replace("$", "$x", 1))
+    with store.read() as tx:
+        again = users.get(tx, "root")
     assert again
     assert old != token_for(again)
-    store.set_password("root", HASH)
+    with store.write() as tx:
+        users.set_password(tx, "root", HASH)
     assert ask(inhabited, change, basic("root"), **{FIELD: old}).status_code == 200
 
 

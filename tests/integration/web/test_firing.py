@@ -9,12 +9,13 @@ from msgspec import convert
 from alerts.incident import Acknowledged
 from alerts.silence import Matcher, Silence, SilenceKind
 from rigwatch.messages import Sample
-from store import Store, alerts, silences
+from store import Store, alerts, housekeeping, reader, silences
 from tests.alerting import Driver, every_incident
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import between, page, row, text
 from tests.integration.web.test_wall import titles
 from tests.rigs import Rig, birth, report, rig, will
+from tests.stored import asked
 
 
 @pytest.fixture
@@ -31,13 +32,14 @@ def say(driver: Driver, name: str, **figures: object) -> None:
     """A birth if it is its first word, and a report."""
     now = driver.clock.now()
     made = placed(name)
-    if not any(each.id == made.id for each in driver.store.nodes()):
+    if not any(each.id == made.id for each in asked(driver.store, reader.nodes)):
         driver.hear(birth(host="tower" if name.startswith("rig") else name), made)
     driver.hear(report(convert({"n": now, "at": now, **figures}, Sample), sent_at=now), made)
 
 
 def alive(driver: Driver) -> None:
-    driver.store.beat("subscriber", driver.clock.now(), START - 3_600_000)
+    with driver.store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=driver.clock.now(), connected_at=START - 3_600_000)
 
 
 def titles_of_rows(html: str) -> list[str]:
@@ -92,7 +94,8 @@ def test_it_stands_in_the_nodes_row_and_sorts_it_with_trouble(ada: FlaskClient, 
 def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
     hashes_nothing(driver, "idle")
     (number,) = [each.id for each in every_incident(store)]
-    store.change(lambda tx: alerts.acknowledge(tx, [number], Acknowledged(driver.clock.now(), "ada", "on it")))
+    with store.write() as tx:
+        alerts.acknowledge(tx, [number], Acknowledged(driver.clock.now(), "ada", "on it"))
     html = page(ada, "/wall")
     assert "All is well" not in html
     assert 'class="tile critical muted"' in html
@@ -105,7 +108,8 @@ def test_one_that_is_silenced_is_still_there_and_comes_last(ada: FlaskClient, dr
     hashes_nothing(driver, "bad", "quiet")
     now = driver.clock.now()
     silence = Silence(0, SilenceKind.SILENCE, Matcher(node="quiet"), now, now + 3_600_000, "ada", "known", now)
-    store.change(lambda tx: silences.add(tx, silence))
+    with store.write() as tx:
+        silences.add(tx, silence)
     html = page(ada, "/wall")
     assert titles(html, "trouble") == ["bad", "quiet"]
     assert html.count("muted") == 1
@@ -134,7 +138,8 @@ def test_without_a_broker_rigwatch_itself_has_a_tile(ada: FlaskClient, driver: D
     driver.connected_at = None
     for _ in range(30):
         driver.tick(10)
-        store.beat("subscriber", driver.clock.now(), None)
+        with store.write() as tx:
+            housekeeping.beat(tx, "subscriber", now=driver.clock.now(), connected_at=None)
     html = page(ada, "/wall")
     assert titles(html, "trouble")[0] == "rigwatch"
     assert "has no broker, nobody watches the nodes" in text(html)

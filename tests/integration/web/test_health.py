@@ -6,7 +6,7 @@ from contextlib import closing
 from flask.testing import FlaskClient
 
 from rigwatch.home import Home
-from store import Store
+from store import Store, housekeeping
 from tests.fake_clock import FakeClock
 from tests.rigs import birth, rig
 
@@ -17,7 +17,8 @@ def test_it_is_ready_while_the_database_answers_and_a_subscriber_lives(stranger:
 
 
 def test_a_subscriber_without_a_broker_is_at_work(stranger: FlaskClient, store: Store, clock: FakeClock) -> None:
-    store.beat("subscriber", clock.now(), None)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=clock.now(), connected_at=None)
     assert stranger.get("/readyz").status_code == 200
 
 

@@ -9,14 +9,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from alerts.silence import SilenceKind
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
-from store import Store, alerts, audit, outbox
+from store import Store, alerts, audit, outbox, silences, users
 from tests.alerting import RIG, Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, basic
@@ -38,7 +38,8 @@ def driver(store: Store, clock: FakeClock) -> Iterator[Driver]:
 @pytest.fixture
 def root(app: Flask, store: Store) -> FlaskClient:
     """An admin in a browser."""
-    store.add_user("root", HASH, UserRole.ADMIN, now=START)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, HASH), START)
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = basic("root")["Authorization"]
     return client
@@ -125,9 +126,11 @@ def test_there_is_no_page_for_what_is_no_incident(ada: FlaskClient, number: str)
 
 def test_one_tells_why_it_fired_what_was_decided_and_what_was_sent(ada: FlaskClient, driver: Driver) -> None:
     lose(driver, RIG)
-    (posted,) = driver.store.look(outbox.left)
+    with driver.store.read() as tx:
+        (posted,) = outbox.left(tx)
     driver.clock.move(0.04)
-    driver.store.change(lambda tx: outbox.sent(tx, [posted.id], driver.clock.now()))
+    with driver.store.write() as tx:
+        outbox.sent(tx, [posted.id], driver.clock.now())
     page = text(ada, "/incidents/1")
     for said in (
         "garage/rig1 lost",
@@ -149,11 +152,14 @@ def test_one_tells_why_it_fired_what_was_decided_and_what_was_sent(ada: FlaskCli
 )
 def test_what_became_of_a_message_is_told(ada: FlaskClient, driver: Driver, what: str, said: str) -> None:
     lose(driver, RIG)
-    (posted,) = driver.store.look(outbox.left)
+    with driver.store.read() as tx:
+        (posted,) = outbox.left(tx)
     if what == "again":
-        driver.store.change(lambda tx: outbox.again(tx, [posted], START + 5000, "HTTP 500"))
+        with driver.store.write() as tx:
+            outbox.again(tx, [posted], START + 5000, "HTTP 500")
     elif what == "failed":
-        driver.store.change(lambda tx: outbox.failed(tx, [posted.id], "HTTP 500"))
+        with driver.store.write() as tx:
+            outbox.failed(tx, [posted.id], "HTTP 500")
     assert said in text(ada, "/incidents/1")
 
 
@@ -175,14 +181,16 @@ def test_a_group_and_its_nodes_lead_to_each_other(ada: FlaskClient, store: Store
     listed = text(ada, "/incidents")
     assert "70 nodes are lost together" in listed or "70 nodes lost together" in listed
     assert "garage/rig1 " not in listed
-    group = next(each.id for each in store.look(alerts.live) if each.members)
+    with store.read() as tx:
+        group = next(each.id for each in alerts.live(tx) if each.members)
     page = text(ada, f"/incidents/{group}")
     assert len(re.findall(r'class="incident firing"', page)) == 60
     assert "70, 70 still" in page
     assert f'href="/incidents?state=open&amp;group={group}"' in page
     members = text(ada, f"/incidents?state=open&group={group}")
     assert "garage/rig69 lost" in members
-    member = store.look(lambda tx: alerts.one(tx, 1))
+    with store.read() as tx:
+        member = alerts.one(tx, 1)
     assert member
     assert f'told as part of <a href="/incidents/{group}"' in text(ada, "/incidents/1")
     driver.alert_driver.release(driver.store)
@@ -214,12 +222,14 @@ def test_acknowledging_stops_reminders_and_says_who_and_when(root: FlaskClient, 
     assert "by root: on my way" in page
     assert 'class="card acknowledge"' not in page
     assert "acknowledged by root" in text(root, "/incidents")
-    (entry,) = store.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))
+    with store.read() as tx:
+        (entry,) = audit.page(tx, audit.AuditFilter(), 10)
     assert (entry.who, entry.action, entry.subject) == ("root", "incident.acknowledge", "#1")
     assert "garage/rig1 lost: on my way" in entry.detail
     again = post(root, "/incidents/1", "/incidents/1/acknowledge", why="me too")
     assert "note=known" in again.headers["Location"]
-    assert len(store.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))) == 1
+    with store.read() as tx:
+        assert len(audit.page(tx, audit.AuditFilter(), 10)) == 1
 
 
 @pytest.mark.parametrize(
@@ -238,7 +248,8 @@ def test_quiet_is_made_around_an_incident(  # noqa: PLR0917 - a table's columns
     lose(driver, RIG)
     done = post(root, "/incidents/1", "/incidents/1/quiet", kind=kind, about=about, length="4h", why="fan")
     assert done.status_code == 303
-    (silence,) = store.silences(START)
+    with store.read() as tx:
+        (silence,) = silences.running(tx, START)
     assert (str(silence.matcher), silence.kind, silence.by, silence.why) == (matcher, SilenceKind(kind), "root", "fan")
     assert silence.ends_at == START + 4 * 3_600_000
     driver.tick(1)
@@ -246,7 +257,8 @@ def test_quiet_is_made_around_an_incident(  # noqa: PLR0917 - a table's columns
     word = "in maintenance" if kind == "maintenance" else "silenced"
     assert f'<span class="flag quiet">{word}</span>' in text(root, "/incidents")
     assert "fan" in text(root, "/incidents/1")
-    (entry,) = store.look(lambda tx: audit.page(tx, audit.AuditFilter(), 10))
+    with store.read() as tx:
+        (entry,) = audit.page(tx, audit.AuditFilter(), 10)
     assert (entry.action, entry.detail) == (f"{kind}.add", f"{matcher} for 4 h: fan")
 
 
@@ -260,7 +272,8 @@ def test_a_wrong_length_is_said_on_the_page_and_nothing_is_made(
     for wrong in ({"kind": "loud"}, {"about": "all"}):
         fields = {"kind": "silence", "about": "rule", "length": "2h", **wrong}
         assert post(root, "/incidents/1", "/incidents/1/quiet", **fields).status_code == 400
-    assert store.silences(START) == ()
+    with store.read() as tx:
+        assert silences.running(tx, START) == ()
 
 
 def test_the_page_of_quiet_lists_what_runs_is_planned_recurs_and_ended(
@@ -304,7 +317,8 @@ def test_a_form_that_was_filled_in_wrongly_comes_back_with_what_was_typed(root: 
     assert re.search(r'name="length"[^>]*aria-invalid="true"', page)
     assert post(root, "/quiet", "/quiet", kind="silence", length="2h").status_code == 400
     assert post(root, "/quiet", "/quiet", kind="party", length="2h").status_code == 400
-    assert store.silences(START) == ()
+    with store.read() as tx:
+        assert silences.running(tx, START) == ()
 
 
 def test_the_form_begins_with_what_the_address_says(root: FlaskClient) -> None:
@@ -325,10 +339,12 @@ def test_a_viewer_sees_no_forms_and_is_refused(
     assert "end-quiet" in text(root, "/quiet/live")
     for path in ("/incidents/1/acknowledge", "/incidents/1/quiet", "/quiet", "/quiet/end"):
         assert ada.post(path, data={"number": "1", "length": "2h"}).status_code == 403
-    incident = store.look(lambda tx: alerts.one(tx, 1))
+    with store.read() as tx:
+        incident = alerts.one(tx, 1)
     assert incident is not None
     assert incident.acknowledged is None
-    assert len(store.silences(START)) == 1
+    with store.read() as tx:
+        assert len(silences.running(tx, START)) == 1
 
 
 def test_without_a_token_of_the_page_nothing_is_done(root: FlaskClient, driver: Driver, store: Store) -> None:
@@ -336,7 +352,8 @@ def test_without_a_token_of_the_page_nothing_is_done(root: FlaskClient, driver: 
     for path in ("/incidents/1/acknowledge", "/incidents/1/quiet", "/quiet", "/quiet/end"):
         answer = root.post(path, data={"kind": "silence", "about": "rule", "site": "x", "length": "2h", "number": "1"})
         assert answer.status_code == 403, path
-    assert store.silences(START) == ()
+    with store.read() as tx:
+        assert silences.running(tx, START) == ()
 
 
 @pytest.mark.parametrize("path", ["/incidents/live", "/incidents/1/live", "/quiet/live"])
@@ -358,8 +375,10 @@ def test_the_live_parts_are_sent_once_per_change(root: FlaskClient, driver: Driv
     driver.tick(1)
     driver.hear(birth(2))
     assert is_news()
-    (first, *_) = driver.store.look(outbox.left)
-    driver.store.change(lambda tx: driver.alert_driver.note(tx, [first], "sent", "web took it"))
+    with driver.store.read() as tx:
+        (first, *_) = outbox.left(tx)
+    with driver.store.write() as tx:
+        driver.alert_driver.note(tx, [first], "sent", "web took it")
     assert is_news()
     driver.clock.move(20)
     assert is_news(), "the silence has ended"
@@ -368,7 +387,8 @@ def test_the_live_parts_are_sent_once_per_change(root: FlaskClient, driver: Driv
 
 def test_a_refused_channel_is_named_on_the_pages_without_its_reason(ada: FlaskClient, store: Store) -> None:
     assert "for good" not in text(ada, "/incidents")
-    store.change(lambda tx: outbox.refuse(tx, "tgram-3f9a2c", "hash", why="bot123:SECRET", now=START))
+    with store.write() as tx:
+        outbox.refuse(tx, "tgram-3f9a2c", "hash", why="bot123:SECRET", now=START)
     for path in ("/incidents", "/quiet", "/"):
         page = text(ada, path)
         assert "refuses messages for good: tgram-3f9a2c" in page, path

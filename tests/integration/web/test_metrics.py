@@ -60,8 +60,10 @@ def test_it_tells_of_each_node_and_of_the_fleet(api: Api) -> None:
 def test_it_tells_of_values_that_could_not_be_stored_by_node_and_of_settings_that_are_wrong(api: Api) -> None:
     assert scraped(api)["rigwatch_settings_not_taken_over",] == 0
     known = Running(problem="[alerts] is wrong", unstorable={"rigwatch/v1/main/rig1/report": 2})
-    name = api.store.look(lambda tx: tx.rows("SELECT name FROM heartbeat"))[0][0]
-    api.store.change(lambda tx: running.note(tx, name, known))
+    with api.store.read() as tx:
+        name = tx.rows("SELECT name FROM heartbeat")[0][0]
+    with api.store.write() as tx:
+        running.note(tx, name, known)
     found = scraped(api)
     assert found["rigwatch_settings_not_taken_over",] == 1
     assert found["rigwatch_node_messages_unstorable_total", "rig1", "main"] == 2

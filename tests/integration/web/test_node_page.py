@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from rigwatch.figures import Gpu
 from rigwatch.messages import Sample
-from store import Store
+from store import Store, housekeeping
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import ask, between, page, text
 from tests.rigs import birth, goodbye, report, rig, sample, will
@@ -51,7 +51,8 @@ def test_the_overview_leads_to_it(ada: FlaskClient, store: Store) -> None:
 
 
 def test_a_node_that_never_came_tells_the_next_step(ada: FlaskClient, store: Store) -> None:
-    store.set_enrolled({rig().id: START})
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {rig().id: START})
     html = page(ada, RIG)
     assert "No sample yet" in html
     assert "rigwatch publish --join -" in html

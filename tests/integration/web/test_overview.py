@@ -13,7 +13,7 @@ from rigwatch.home import Home
 from rigwatch.messages import Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.topics import NodeId
-from store import Store
+from store import Store, housekeeping
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import basic
 from tests.rigs import birth, goodbye, report, rig, sample, will
@@ -130,17 +130,20 @@ def test_without_a_subscriber_the_page_says_that_nothing_is_known(
     assert "The subscriber does not run" in text(html)
     assert 'class="pill unknown"' in row(html, "main/rig1")
     assert text(between(html, "Hashrate now", "</div>")).startswith("– ")
-    store.beat("subscriber", clock.now(), None)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=clock.now(), connected_at=None)
     assert "The subscriber runs, but has no connection to the broker" in text(page(ada))
     etag = ask(ada)[1]
     clock.move(11)
     assert "The subscriber does not run; its last sign of life is 11 s old" in text(ask(ada, etag)[2])
-    store.beat("subscriber", clock.now(), clock.now())
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=clock.now(), connected_at=clock.now())
     assert "Status unknown" not in page(ada)
 
 
 def test_a_subscriber_that_never_ran_is_named_on_the_empty_page(ada: FlaskClient, store: Store) -> None:
-    store.beat("subscriber", 0, None)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=0, connected_at=None)
     assert "Status unknown" in page(ada)
 
 
@@ -200,7 +203,8 @@ def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, c
         etag = new
         clock.move(0.4)
         assert ask(ada, etag)[0] == 304
-    store.set_enrolled({NodeId("main", "newcomer"): START})
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {NodeId("main", "newcomer"): START})
     assert "newcomer" in ask(ada, etag)[2]
 
 
@@ -208,7 +212,8 @@ def test_a_heartbeat_alone_is_no_change(ada: FlaskClient, store: Store, clock: F
     store.take([rig().heard(birth())])
     etag = ask(ada)[1]
     clock.move(2)
-    store.beat("subscriber", clock.now(), START - 3_600_000)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=clock.now(), connected_at=START - 3_600_000)
     assert ask(ada, etag)[0] == 304
 
 
@@ -221,7 +226,8 @@ def test_time_alone_changes_the_colour_of_an_age(
 ) -> None:
     store.take([rig().heard(birth(interval=3600)), rig().heard(report(FULL))])
     clock.move(seconds - 0.5)
-    store.beat("subscriber", clock.now(), START - 3_600_000)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=clock.now(), connected_at=START - 3_600_000)
     _, etag, before = ask(ada)
     assert f"c-age {level}" not in before
     clock.move(0.5)
@@ -299,9 +305,11 @@ def test_history_that_arrives_late_changes_the_average_alone(ada: FlaskClient, s
 
 
 def test_a_removed_node_leaves_the_page(ada: FlaskClient, store: Store) -> None:
-    store.set_enrolled({NodeId("main", "one"): START, NodeId("main", "two"): START})
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {NodeId("main", "one"): START, NodeId("main", "two"): START})
     assert order(page(ada)) == ["one", "two"]
-    store.set_enrolled({NodeId("main", "two"): START})
+    with store.write() as tx:
+        housekeeping.set_enrolled(tx, {NodeId("main", "two"): START})
     assert order(page(ada)) == ["two"]
 
 

@@ -18,7 +18,7 @@ from rigwatch.home import Home
 from rigwatch.settings import DatabaseSettings, ServerSettings, WebSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.tls import ca_pem, certificate_paths
-from store import Store
+from store import Store, users
 from tests.integration.web.conftest import basic
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
@@ -31,7 +31,8 @@ from web.timeouts import TimeoutProtocol
 @pytest.fixture
 def port(store: Store) -> int:
     """A free one; the store is there, with its user."""
-    assert store.user("ada")
+    with store.read() as tx:
+        assert users.get(tx, "ada")
     return free_port()
 
 

@@ -13,12 +13,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from alerts.facts import UserRole
+from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.process import raise_file_limit
 from rigwatch.settings import WebSettings
 from rigwatch.tls import ca_pem
-from store import Store
+from store import Store, users
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import PASSWORD, basic
 from tests.integration.web.test_server import fetch, serving
@@ -33,7 +33,8 @@ from web.timeouts import TimeoutProtocol
 
 @pytest.fixture
 def port(store: Store) -> int:
-    assert store.user("ada")
+    with store.read() as tx:
+        assert users.get(tx, "ada")
     return free_port()
 
 
@@ -129,7 +130,8 @@ async def test_a_body_that_comes_drop_by_drop_is_cut(
     home: Home, port: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TimeoutProtocol, "body_s", 0.5)
-    store.add_user("root", generate_password_hash(PASSWORD, "scrypt:1024:8:1"), UserRole.ADMIN, now=START)
+    with store.write() as tx:
+        users.add(tx, User("root", UserRole.ADMIN, generate_password_hash(PASSWORD, "scrypt:1024:8:1")), START)
     async with serving(home, WebSettings(port=port)):
         senders = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
         for _, writer in senders:
@@ -201,7 +203,8 @@ def test_who_was_logged_in_is_let_in_beside_guesses_from_the_same_address(
 
 
 def test_guesses_at_one_account_leave_the_others_alone(stranger: FlaskClient, store: Store) -> None:
-    store.add_user("bob", generate_password_hash("battery", "scrypt:1024:8:1"), UserRole.VIEWER, now=START)
+    with store.write() as tx:
+        users.add(tx, User("bob", UserRole.VIEWER, generate_password_hash("battery", "scrypt:1024:8:1")), START)
     for _ in range(GUESSES.amount + 5):
         stranger.get("/", headers=basic(password="wrong"))
     assert stranger.get("/", headers=basic()).status_code == 429
@@ -212,7 +215,8 @@ async def test_guesses_of_sockets_that_are_gone_are_not_checked(
     home: Home, port: int, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each as dear as a real one, so that most are still waiting when their sockets go.
-    store.add_user("slow", generate_password_hash("battery", "scrypt:32768:8:4"), UserRole.VIEWER, now=START)
+    with store.write() as tx:
+        users.add(tx, User("slow", UserRole.VIEWER, generate_password_hash("battery", "scrypt:32768:8:4")), START)
     checked = counted(monkeypatch)
     async with serving(home, WebSettings(port=port)):
         for number in range(1, 40):

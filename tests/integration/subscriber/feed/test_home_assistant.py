@@ -181,16 +181,19 @@ async def it_is_the_same_after_a_restart(hass: Assistant, before: dict[str, Any]
 
 async def it_is_renamed_moved_and_retired(hass: Assistant, store: Store, home: Home, port: int) -> None:
     entity = hass.shown()["entities"][f"{RIG}_hashrate_hs"]["entity_id"]
-    store.change(lambda work: nodes.rename(work, ONE.id, "The blue one"))
+    with store.write() as tx:
+        nodes.rename(tx, ONE.id, "The blue one")
     await shows(lambda: hass.device().get("name") == "The blue one", what="it is renamed")
     Registry(home.nodes_json).enroll(MOVED.id, 1)
-    store.change(lambda work: nodes.move(work, ONE.id, MOVED.id.site, START))
+    with store.write() as tx:
+        nodes.move(tx, ONE.id, MOVED.id.site, START)
     node = await Node.connect(MOVED, port, session=3)
     await node.say(report(figures(START + 2), session=3))
     await shows(lambda: hass.state("hashrate_hs") == "61250000.0", what="it is moved, and still itself")
     assert hass.shown()["entities"][f"{RIG}_hashrate_hs"]["entity_id"] == entity
     assert hass.state("nodes", SERVER) == "1"
-    store.change(lambda work: nodes.retire(work, MOVED.id, START))
+    with store.write() as tx:
+        nodes.retire(tx, MOVED.id, START)
     await shows(lambda: not any(key.startswith(RIG) for key in hass.shown()["entities"]), what="it is retired")
     assert hass.device() == {}
     await node.connection.close()

@@ -21,14 +21,16 @@ def driver(store: Store) -> Iterator[Driver]:
 
 
 def open_rules(driver: Driver) -> list[Rule]:
-    return [each.rule for each in driver.store.look(alerts.live) if each.is_open]
+    with driver.store.read() as tx:
+        return [each.rule for each in alerts.live(tx) if each.is_open]
 
 
 def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
     driver.hear(birth())
     driver.hear(will())
     assert open_rules(driver) == [Rule.LOST]
-    driver.store.change(lambda tx: nodes.retire(tx, RIG.id, START))
+    with driver.store.write() as tx:
+        nodes.retire(tx, RIG.id, START)
     driver.tick(1)
     assert open_rules(driver) == []
     (incident,) = every_incident(driver.store)
@@ -41,22 +43,26 @@ def test_alerts_end_with_the_node_that_is_retired(driver: Driver) -> None:
 
 def test_a_message_calls_the_node_by_the_name_given_here(driver: Driver) -> None:
     driver.hear(birth(name="Own"))
-    driver.store.change(lambda tx: nodes.rename(tx, RIG.id, "The loud one"))
+    with driver.store.write() as tx:
+        nodes.rename(tx, RIG.id, "The loud one")
     driver.tick(1)
     driver.hear(will())
-    (notification,) = driver.store.look(lambda tx: tx.rows("SELECT title, body FROM notification"))
+    with driver.store.read() as tx:
+        (notification,) = tx.rows("SELECT title, body FROM notification")
     assert "The loud one" in " ".join(notification)
 
 
 def test_a_node_that_was_moved_is_not_missed_at_the_old_place(driver: Driver) -> None:
     driver.hear(birth())
     driver.hear(report(sample(START, peers=20)))
-    driver.store.change(lambda tx: nodes.move(tx, RIG.id, "cellar", START))
+    with driver.store.write() as tx:
+        nodes.move(tx, RIG.id, "cellar", START)
     for _ in range(5):
         driver.tick(60)
     assert open_rules(driver) == []
     moved = rig("rig1", "cellar")
     driver.hear(birth(2), moved)
     driver.hear(will(2), moved)
-    (incident,) = (each for each in driver.store.look(alerts.live) if each.is_open)
+    with driver.store.read() as tx:
+        (incident,) = (each for each in alerts.live(tx) if each.is_open)
     assert (incident.rule, incident.subject.site) == (Rule.LOST, "cellar")

@@ -11,7 +11,7 @@ from peewee import SqliteDatabase
 from alerts.incident import Acknowledged, IncidentState
 from alerts.rule import Rule
 from alerts.silence import Matcher, Silence, SilenceKind
-from store import Store, alerts, outbox, silences
+from store import Store, alerts, housekeeping, outbox, reader, silences
 from subscriber import alert_driver as module
 from subscriber.notify.delivery_log import StoredDeliveryLog
 from subscriber.worker import StoreWorker
@@ -19,6 +19,7 @@ from tests.alerting import RIG, Drive, Driver, every_incident, story
 from tests.fake_clock import START
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample, will
+from tests.stored import asked
 
 OTHER = rig("rig2", "garage")
 
@@ -63,8 +64,9 @@ def test_a_node_that_comes_back_after_the_servers_start_and_dies_is_told_at_once
 def test_a_will_is_an_incident_with_its_message_in_the_same_transaction(driver: Driver) -> None:
     driver.hear(birth())
     assert driver.hear(will()) == ["CRITICAL: garage/rig1 lost"]
-    (incident,) = driver.store.look(alerts.live)
-    (left,) = driver.store.look(outbox.left)
+    with driver.store.read() as tx:
+        (incident,) = alerts.live(tx)
+        (left,) = outbox.left(tx)
     assert (incident.state, left.incidents) == (IncidentState.FIRING, (incident.id,))
 
 
@@ -84,7 +86,8 @@ def test_a_node_that_reports_in_a_flood_is_looked_at_by_the_clock(driver: Driver
     driver.hear(report(sample(now, peers=0), session=2, sent_at=now))
     driver.tick(0.5)
     assert not driver.alert_driver._waiting
-    (incident,) = (each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS)
+    with driver.store.read() as tx:
+        (incident,) = (each for each in alerts.live(tx) if each.rule is Rule.NO_PEERS)
     assert incident.subject.name == "rig1"
 
 
@@ -98,7 +101,8 @@ def test_of_a_crowd_that_reports_at_once_all_are_looked_at_in_their_turn(
     driver.hear_all([(each, report(sample(START, peers=0))) for each in rigs])
     for looked_at in (2, 4, 5):
         assert len(driver.alert_driver._waiting) == 5 - looked_at
-        open_ = [each for each in driver.store.look(alerts.live) if each.rule is Rule.NO_PEERS]
+        with driver.store.read() as tx:
+            open_ = [each for each in alerts.live(tx) if each.rule is Rule.NO_PEERS]
         assert {each.subject.name for each in open_} == {each.id.node for each in rigs[:looked_at]}
         driver.tick(0.1)
 
@@ -112,7 +116,7 @@ def test_readers_see_the_incident_and_its_story(driver: Driver) -> None:
         "firing",
         "told",
     ]
-    assert driver.store.refused_channels() == {}
+    assert asked(driver.store, outbox.refused) == {}
 
 
 def test_a_batch_that_is_not_committed_leaves_no_incident(driver: Driver) -> None:
@@ -123,7 +127,8 @@ def test_a_batch_that_is_not_committed_leaves_no_incident(driver: Driver) -> Non
 
     with pytest.raises(RuntimeError):
         driver.store.take([RIG.heard(will())], fail)
-    assert driver.store.look(alerts.live) == []
+    with driver.store.read() as tx:
+        assert alerts.live(tx) == []
     assert driver.tick() == []
 
 
@@ -138,7 +143,8 @@ def test_a_defect_of_the_rules_does_not_keep_reports_from_being_stored(
 
     monkeypatch.setattr(driver.alert_driver._engine, "step", fail)
     assert driver.hear(will()) == []
-    assert driver.store.nodes()[0].state == "lost"
+    with driver.store.read() as tx:
+        assert reader.nodes(tx)[0].state == "lost"
     # It begins anew from what is stored, and finds what it missed.
     assert driver.tick() == ["CRITICAL: garage/rig1 lost"]
 
@@ -163,8 +169,10 @@ def test_one_drives_and_another_takes_over_when_it_is_gone(open_another: OpenSto
     first.hear(birth())
     # Stored by one that does not drive; seen by the one that does.
     assert second.hear(will()) == []
-    second.store.beat("other", second.clock.now(), START)
-    second.store.beat("another", second.clock.now(), START)
+    with second.store.write() as tx:
+        housekeeping.beat(tx, "other", now=second.clock.now(), connected_at=START)
+    with second.store.write() as tx:
+        housekeeping.beat(tx, "another", now=second.clock.now(), connected_at=START)
     assert first.tick(1) == ["CRITICAL: garage/rig1 lost"]
     first.alert_driver.release(first.store)
     second.tick(1)
@@ -178,7 +186,8 @@ def test_one_without_a_broker_leaves_the_alerts_to_one_that_has_it(open_another:
     first.tick(1)
     assert first.drives(), "there is no other"
     second.tick(1)
-    second.store.beat("second", second.clock.now(), START)
+    with second.store.write() as tx:
+        housekeeping.beat(tx, "second", now=second.clock.now(), connected_at=START)
     first.tick()
     assert not first.drives()
     second.tick(1)
@@ -231,19 +240,23 @@ async def test_one_that_was_replaced_marks_no_message(driver: Driver, open_anoth
     driver.hear(will())
     worker = StoreWorker(open_another())
     delivery_log = StoredDeliveryLog(worker, driver.alert_driver, clock=driver.clock)
-    notifications = driver.store.look(outbox.left)
+    with driver.store.read() as tx:
+        notifications = outbox.left(tx)
     assert await delivery_log.is_ours()
     second = drive(open_another())
     for _ in range(8):
         second.tick(1)
     assert not await delivery_log.is_ours()
-    before = driver.store.look(lambda tx: tx.rows("SELECT * FROM notification"))
+    with driver.store.read() as tx:
+        before = tx.rows("SELECT * FROM notification")
     await delivery_log.failed(notifications, "no")
     await delivery_log.again(notifications, START, "no")
     await delivery_log.sent(notifications, 0.1)
-    assert driver.store.look(lambda tx: tx.rows("SELECT * FROM notification")) == before
+    with driver.store.read() as tx:
+        assert tx.rows("SELECT * FROM notification") == before
     await StoredDeliveryLog(worker, second.alert_driver, clock=second.clock).sent(notifications, 0.1)
-    assert driver.store.look(outbox.left) == []
+    with driver.store.read() as tx:
+        assert outbox.left(tx) == []
     await worker.close()
 
 
@@ -283,7 +296,8 @@ def _held_by_an_older_version(store: Store) -> Iterator[None]:
 def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_another: OpenStore) -> None:
     silence = Silence(0, SilenceKind.SILENCE, Matcher(site="garage"), START, START + 600_000, "ann", "fans", START)
     people = open_another()
-    people.change(lambda tx: silences.add(tx, silence))
+    with people.write() as tx:
+        silences.add(tx, silence)
     driver.tick()
     driver.hear(birth())
     assert driver.hear(will()) == []
@@ -293,11 +307,14 @@ def test_a_silence_made_elsewhere_is_seen_at_the_next_tick(driver: Driver, open_
 def test_an_acknowledgement_made_elsewhere_stops_the_reminders(driver: Driver, open_another: OpenStore) -> None:
     driver.hear(birth())
     driver.hear(will())
-    (incident,) = driver.store.look(alerts.live)
+    with driver.store.read() as tx:
+        (incident,) = alerts.live(tx)
     ack = Acknowledged(START, "ann", "on my way")
-    assert open_another().change(lambda tx: alerts.acknowledge(tx, [incident.id], ack)) == 1
+    with open_another().write() as tx:
+        assert alerts.acknowledge(tx, [incident.id], ack) == 1
     assert driver.tick(7200) == []
-    (known,) = driver.store.look(alerts.live)
+    with driver.store.read() as tx:
+        (known,) = alerts.live(tx)
     assert known.acknowledged == ack
     assert "acknowledged" in story(driver.store, incident.id)
 
@@ -308,12 +325,14 @@ def test_the_usual_hashrate_comes_from_the_stored_hours(store: Store, driver: Dr
     for back in range(6, 0, -1):
         at = START - back * hour
         store.take([RIG.heard(report(sample(at, hashrate=40e6 + back), sent_at=at), at)])
-    baseline = store.look(lambda tx: alerts.baseline(tx, START))
+    with store.read() as tx:
+        baseline = alerts.baseline(tx, START)
     assert baseline[RIG.id] == pytest.approx(40e6, rel=1e-3)
     # Hours of another machine that had the name do not count, nor the one in which it got it.
     for hours_ago, known in ((3.9, True), (2.9, False)):
         machines = {RIG.id: START - round(hours_ago * 3_600_000)}
-        found = store.look(lambda tx, machines=machines: alerts.baseline(tx, START, machines))  # type: ignore[misc]
+        with store.read() as tx:
+            found = alerts.baseline(tx, START, machines)
         assert (RIG.id in found) is known
 
 
@@ -323,14 +342,16 @@ def test_a_history_sample_fires_nothing(driver: Driver) -> None:
     old = tuple(sample(now - minute * 60_000, hashrate=0, peers=0) for minute in range(300, 200, -1))
     driver.alert_driver.write(driver.store, [RIG.heard(report(*old, sent_at=now), now)])
     assert driver.tick(100) == []
-    assert driver.store.look(alerts.live) == []
+    with driver.store.read() as tx:
+        assert alerts.live(tx) == []
 
 
 def test_trails_survive_a_restart(driver: Driver, store: Store) -> None:
     driver.hear(birth())
     now = driver.clock.now()
     driver.alert_driver.write(store, [RIG.heard(report(sample(now, peers=5), sent_at=now), now)])
-    begin, _ = store.look(lambda tx: alerts.start(tx, now, 600_000))
+    with store.read() as tx:
+        begin, _ = alerts.start(tx, now, 600_000)
     assert begin.histories[RIG.id].at == now
 
 
@@ -342,7 +363,8 @@ def test_the_trail_of_a_node_that_reports_every_second_is_saved_every_ten(driver
         now = first + seconds * 1000
         driver.clock.set_wall(now)
         driver.alert_driver.write(store, [RIG.heard(report(sample(now, hashrate=seconds), sent_at=now), now)])
-        begin, _ = store.look(lambda tx: alerts.start(tx, now, 600_000))
+        with store.read() as tx:
+            begin, _ = alerts.start(tx, now, 600_000)
         return (begin.histories[RIG.id].at - first) // 1000
 
     assert [saved_after(seconds) for seconds in (1, 2, 10, 11, 20, 21, 60)] == [1, 1, 1, 11, 11, 21, 60]
@@ -353,7 +375,8 @@ def test_what_another_version_remembered_of_a_node_does_not_keep_the_alerts_from
 ) -> None:
     driver.hear(birth())
     driver.hear(report(sample(START, hashrate=1.0)))
-    driver.store.change(lambda tx: tx.run('UPDATE trail SET detail = \'{"at": "yesterday"}\''))
+    with driver.store.write() as tx:
+        tx.run('UPDATE trail SET detail = \'{"at": "yesterday"}\'')
     driver.alert_driver.release(driver.store)
     after = drive(driver.store)
     after.tick()

@@ -18,7 +18,7 @@ from rigwatch.process import run
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings, HeartbeatSettings
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import BrokerSettings, DatabaseSettings, ServerSettings
-from store import Store, alerts, open_store, outbox
+from store import Store, alerts, open_store, outbox, reader
 from store.transaction import Row
 from subscriber.notify.channels import channels_of
 from subscriber.service import subscribe
@@ -27,6 +27,7 @@ from tests.integration.subscriber.running import Node, prepare, subscribing
 from tests.mail import mail_server
 from tests.mosquitto import Mosquitto
 from tests.rigs import birth, rig, will
+from tests.stored import asked
 from tests.waiting import eventually_async
 from tests.webhook import Webhook, webhook
 
@@ -54,7 +55,8 @@ def about_the_node(store: Store) -> int:
 def progress(store: Store, incident: int) -> list[Row]:
     """What became of the messages about it."""
     sql = "SELECT channel, kind, state, created_at, sent_at, attempts, error FROM notification WHERE incident_id = ?"
-    return store.look(lambda tx: tx.rows(f"{sql} ORDER BY id", (incident,)))
+    with store.read() as tx:
+        return tx.rows(f"{sql} ORDER BY id", (incident,))
 
 
 async def test_a_will_becomes_a_message_with_its_evidence(home: Home, mosquitto: Mosquitto) -> None:
@@ -71,7 +73,7 @@ async def test_a_node_with_markup_in_its_name_is_plain_text(home: Home, mosquitt
     prepare(home, rig("rig1", "garage"))
     with webhook() as hook:
         async with subscribing(home, configured(mosquitto.port, hook)):
-            await eventually_async(lambda: local.server().connected_at, what="it has a broker")
+            await eventually_async(lambda: asked(local, reader.server).connected_at, what="it has a broker")
             node = await Node.connect(rig("rig1", "garage"), mosquitto.port)
             await node.say(birth(2, name="<b>&\nrig"))
             await node.say(will(2))
@@ -139,7 +141,8 @@ async def test_a_refused_token_stops_the_channel_and_is_told_through_the_others(
             await a_lost_node(mosquitto.port, "rig2")
             await eventually_async(lambda: any("rig2" in each for each in good.titles), what="the good one goes on")
     assert len(bad.deliveries) == 1
-    assert local.look(outbox.refused)["bad"][1]
+    with local.read() as tx:
+        assert outbox.refused(tx)["bad"][1]
 
 
 async def test_messages_beyond_the_rate_are_put_into_one(home: Home, mosquitto: Mosquitto, local: Store) -> None:
@@ -157,7 +160,8 @@ async def test_messages_beyond_the_rate_are_put_into_one(home: Home, mosquitto: 
 
 def are_lost(store: Store, count: int) -> bool:
     # On a machine with too much to do there may be others, about the server itself.
-    return sum(each.rule is Rule.LOST for each in store.look(alerts.live)) >= count
+    with store.read() as tx:
+        return sum(each.rule is Rule.LOST for each in alerts.live(tx)) >= count
 
 
 async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it_after_its_start(
@@ -168,7 +172,7 @@ async def test_a_subscriber_that_was_killed_before_the_message_went_out_sends_it
         hook.hold = threading.Event()
         with subscriber_with(home, mosquitto.port, hook.url) as process:
             local = open_store("sqlite:///rigwatch.db", home)
-            await eventually_async(lambda: local.server().connected_at, what="it has a broker")
+            await eventually_async(lambda: asked(local, reader.server).connected_at, what="it has a broker")
             await a_lost_node(mosquitto.port)
             await eventually_async(lambda: hook.deliveries, what="it is about to send")
             process.kill()
@@ -197,7 +201,8 @@ async def test_a_mail_server_that_refuses_is_told_of_through_the_others_in_its_o
             await eventually_async(lambda: loud in good.titles, what="the others are told")
     (message,) = [each.body["message"] for each in good.deliveries if each.title == loud]
     assert said in message
-    assert said in local.look(outbox.refused)["mail"][1]
+    with local.read() as tx:
+        assert said in outbox.refused(tx)["mail"][1]
 
 
 async def test_what_was_unsent_in_a_restored_copy_says_how_old_it_is_or_is_given_up(
@@ -212,7 +217,8 @@ async def test_what_was_unsent_in_a_restored_copy_says_how_old_it_is_or_is_given
             notification = Notification(
                 channel.key, NotificationKind.FIRST, Severity.CRITICAL, f"message {number}", "body", (number,)
             )
-            local.change(lambda tx, n=number, at=now - age, x=notification: outbox.add(tx, [x], n, at))  # type: ignore[misc]
+            with local.write() as tx:
+                outbox.add(tx, [notification], number, now - age)
         async with subscribing(home, wanted):
             await eventually_async(lambda: len(hook.deliveries) == 2, what="what is young enough")
             await eventually_async(lambda: progress(local, 1)[0][2] == "failed", what="the rest is marked")

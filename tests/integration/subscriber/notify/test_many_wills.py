@@ -14,7 +14,8 @@ def test_the_wills_of_thousands_of_nodes_in_several_batches_are_one_message(stor
     driver = Driver(store, hold=timedelta(seconds=2), group_wait=timedelta(seconds=5))
     try:
         said = _said_of(driver)
-        parents = [each for each in driver.store.look(alerts.live) if each.members]
+        with driver.store.read() as tx:
+            parents = [each for each in alerts.live(tx) if each.members]
     finally:
         driver.alert_driver.release(driver.store)
     assert said == [f"CRITICAL: the fleet: {NODES} nodes lost together, network, or pool?"]

@@ -21,6 +21,7 @@ from tests.integration.subscriber.notify.test_delivery import a_lost_node, confi
 from tests.integration.subscriber.running import prepare, subscribing
 from tests.mosquitto import Mosquitto
 from tests.rigs import rig
+from tests.stored import asked
 from tests.waiting import eventually_async
 from tests.webhook import Webhook
 
@@ -149,16 +150,17 @@ async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosqui
             (message,) = api.sent()
             ack, silence = message["reply_markup"]["inline_keyboard"][0]
             api.press(ack["callback_data"])
-            acknowledged = await eventually_async(lambda: local.look(alerts.acknowledged), what="the ack is stored")
+            acknowledged = await eventually_async(lambda: asked(local, alerts.acknowledged), what="the ack is stored")
             api.press(silence["callback_data"])
             (muted,) = await eventually_async(
-                lambda: local.look(lambda tx: silences.running(tx, 0)), what="the mute is stored"
+                lambda: asked(local, lambda tx: silences.running(tx, 0)), what="the mute is stored"
             )
     assert message["chat_id"] == CHAT
     assert message["text"].startswith("CRITICAL: garage/rig1 lost")
     assert "parse_mode" not in message
     assert [each.by for each in acknowledged.values()] == ["ann (Telegram)"]
-    entries = local.look(lambda tx: audit.page(tx, audit.AuditFilter(), 9))
+    with local.read() as tx:
+        entries = audit.page(tx, audit.AuditFilter(), 9)
     assert [(each.who, each.action) for each in entries] == [
         ("ann (Telegram)", "silence.add"), ("ann (Telegram)", "incident.acknowledge")
     ]  # fmt: skip
@@ -221,7 +223,8 @@ async def test_a_second_press_says_that_it_is_known_already(home: Home, mosquitt
         "acknowledged", "acknowledged already, by ann (Telegram)", "muted for 2 h", "muted already",
         "no such incident", "no such incident", "no such incident",
     ]  # fmt: skip
-    assert len(local.look(lambda tx: audit.page(tx, audit.AuditFilter(), 9))) == 2
+    with local.read() as tx:
+        assert len(audit.page(tx, audit.AuditFilter(), 9)) == 2
 
 
 async def test_one_who_has_blocked_the_bot_keeps_nobody_else_from_being_told(
@@ -238,8 +241,9 @@ async def test_one_who_has_blocked_the_bot_keeps_nobody_else_from_being_told(
                 lambda: any(text.startswith(loud) for text in api.texts(CHAT)), what="the other is told of both"
             )
     assert any(text.startswith("CRITICAL: garage/rig1 lost") for text in api.texts(CHAT))
-    assert list(local.look(outbox.refused)) == ["telegram:7"]
-    assert "bot was blocked by the user" in local.look(outbox.refused)["telegram:7"][1]
+    with local.read() as tx:
+        assert list(outbox.refused(tx)) == ["telegram:7"]
+        assert "bot was blocked by the user" in outbox.refused(tx)["telegram:7"][1]
 
 
 async def test_a_group_that_became_a_supergroup_is_followed_and_remembered(
@@ -255,7 +259,7 @@ async def test_a_group_that_became_a_supergroup_is_followed_and_remembered(
             await eventually_async(lambda: api.texts(new), what="the message in the new group")
             api.say("/status", chat=new)
             await eventually_async(lambda: len(api.texts(new)) == 2, what="who asks there is answered")
-            await eventually_async(lambda: local.look(chats.moved) == {CHAT: new}, what="it is remembered")
+            await eventually_async(lambda: asked(local, chats.moved) == {CHAT: new}, what="it is remembered")
         api.say("/status", chat=new)
         async with subscribing(home, wanted):
             await eventually_async(lambda: len(api.texts(new)) >= 3, what="also after a start")

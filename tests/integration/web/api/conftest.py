@@ -17,7 +17,7 @@ from rigwatch.figures import Gpu, Miner
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.settings import ServerSettings
-from store import Store, alerts, open_store, tokens
+from store import Store, alerts, housekeeping, open_store, tokens
 from store.transaction import Transaction
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, report, rig, will
@@ -40,7 +40,8 @@ class Api:
 
 def opened(folder: Path, url: str = "sqlite:///rigwatch.db") -> Iterator[Api]:
     store = open_store(url, Home(folder))
-    store.beat("subscriber", START, START - 60 * MINUTE)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 60 * MINUTE)
     fill(store)
     clock = FakeClock()
     app = create_app(ServerSettings(), store, clock=clock, home=Home(folder))
@@ -65,7 +66,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def new_token(store: Store, role: UserRole) -> str:
     token = tokens.make()
     hashed = tokens.hash_of(token)
-    store.change(lambda tx: tokens.add(tx, role.value, role, hashed, now=START, expires_at=None))
+    with store.write() as tx:
+        tokens.add(tx, role.value, role, hashed, now=START, expires_at=None)
     return token
 
 
@@ -83,7 +85,8 @@ def fill(store: Store) -> None:
         samples = [_sample(START - back * MINUTE) for back in range(10, 0, -1)]
         store.take([each.heard(report(*samples, sent_at=START - 1), START - 1)])
     store.take([rigs[2].heard(will(), START)])
-    store.change(_begin)
+    with store.write() as tx:
+        _begin(tx)
 
 
 def incident(number: int, since: int = START) -> Incident:

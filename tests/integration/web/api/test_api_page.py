@@ -23,7 +23,8 @@ def described(api: Api) -> Api:
     """With what the examples speak of: the node main/rig-7, the incident 12 and the silence 3, in November 2026."""
     api.clock.set_wall(1_795_440_000_000)
     api.store.take([rig("rig-7").heard(birth()), rig("rig-7").heard(report())])
-    api.store.change(lambda tx: alerts.save(tx, StepResult(incidents=(incident(12),)), 10))
+    with api.store.write() as tx:
+        alerts.save(tx, StepResult(incidents=(incident(12),)), 10)
     for _ in range(3):
         assert api.admin.post("/api/v1/silences", json=SILENCE).status_code == 201
     return api

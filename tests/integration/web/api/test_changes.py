@@ -17,11 +17,13 @@ SILENCE: dict[str, Any] = {"match": {"site": "garage", "rule": "lost"}, "lasts_s
 
 
 def running(api: Api) -> tuple[Silence, ...]:
-    return api.store.look(lambda tx: silences.running(tx, api.clock.now()))
+    with api.store.read() as tx:
+        return silences.running(tx, api.clock.now())
 
 
 def entries(api: Api) -> list[AuditEntry]:
-    return api.store.look(lambda tx: audit.page(tx, AuditFilter(), 100))
+    with api.store.read() as tx:
+        return audit.page(tx, AuditFilter(), 100)
 
 
 def test_a_silence_is_made_listed_and_ended_with_who_did_it(api: Api) -> None:
@@ -124,7 +126,8 @@ def test_an_incident_tells_its_story(shared: Api) -> None:
 
 def test_pages_of_incidents_hold_each_once_newest_first(api: Api) -> None:
     more = tuple(incident(number, START + number * MINUTE) for number in range(2, 6))
-    api.store.change(lambda tx: alerts.save(tx, StepResult(incidents=more), 10))
+    with api.store.write() as tx:
+        alerts.save(tx, StepResult(incidents=more), 10)
     seen, after = [], ""
     while True:
         page = api.viewer.get(f"/api/v1/incidents?limit=2{after}").get_json()

@@ -8,7 +8,7 @@ from typing import cast
 from rigwatch.home import Home
 from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
 from rigwatch.settings.server import FeedSettings
-from store import open_store
+from store import housekeeping, open_store
 from subscriber.feed.publisher import LOOK_S, Feed, Outlet
 from subscriber.feed.sight import Sight
 from subscriber.worker import StoreWorker
@@ -52,7 +52,8 @@ class Slow:
 async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arrives_late(tmp_path: Path) -> None:
     store = open_store("sqlite:///rigwatch.db", Home(tmp_path))
     store.take([rig("rig1").heard(birth())])
-    store.beat("subscriber", START, START - 1000)
+    with store.write() as tx:
+        housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 1000)
     opened: list[Slow] = []
 
     async def open_connection(tell: Callable[[MqttMessage], None], _will: LastWill) -> MqttConnection:
