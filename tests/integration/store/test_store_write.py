@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -271,11 +272,11 @@ def test_an_ack_can_be_sent_only_after_another_process_can_read_it(open_another:
 
 def test_what_reads_while_it_writes_sees_what_it_has_written_and_undoes_it_with_the_rest(store: Store) -> None:
     store.take([rig().heard(birth())])
-    with pytest.raises(ZeroDivisionError), store.write() as tx:
+    with suppress(ZeroDivisionError), store.write() as tx:
         tx.run("UPDATE node SET given_name = 'changed'")
         with store.read() as inner:
             assert reader.nodes(inner)[0].title == "changed"
         assert tx.rows("SELECT given_name FROM node") == [("changed",)]
         raise ZeroDivisionError
     with store.read() as tx:
-        assert reader.nodes(tx)[0].title != "changed"
+        assert tx.rows("SELECT given_name FROM node") == [(None,)]
