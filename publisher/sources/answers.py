@@ -9,6 +9,7 @@ from msgspec import structs
 from publisher.sources.mending import CutShortError, NotJsonError, loads
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.tolerance import OtherShapeError, read
+from rigwatch.clock import Millis
 from rigwatch.figures import LINE_MAX, Miner
 
 Shape = TypeVar("Shape")
@@ -104,6 +105,11 @@ def algorithm_of(text: str | None) -> str | None:
     """In small letters, so that miners that spell it differently mean the same."""
     plain = " ".join((text or "").lower().split())
     return plain[:LINE_MAX] or None
+
+
+def uptime_since(start: float | None, now: Millis) -> float | None:
+    """Seconds; a clock that was set since the start must not make them negative."""
+    return max(0.0, now / 1000 - start) if start else None
 
 
 def at_place(values: Sequence[Value | None] | None, place: int | None) -> Value | None:

@@ -12,14 +12,12 @@ from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
-from msgspec import Struct
-
 from publisher.sources.answers import algorithm_of, miner_named, pool_of
 from publisher.sources.asic_network import Finder, mac_of, resolved
 from publisher.sources.cards import draw, highest, warmth
 from publisher.sources.firmware import number
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.source import Context
+from publisher.sources.source import BlockingSource, Context, SourceSettings
 from rigwatch.figures import BOARDS_MAX, LINE_MAX, Board, Fan
 from rigwatch.settings.loader import Secret, between
 
@@ -32,7 +30,7 @@ STRONGEST: Final = 50_000.0
 """W: no miner in one case draws it."""
 
 
-class AsicSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class AsicSettings(SourceSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`address` is the miner's name or IP address. With its `mac` it is found again in `network` (the /24 around its
     address unless it is said) when it has got another; `username` and `password` are those of its web page, where they
     are not the maker's.
@@ -59,15 +57,13 @@ class AsicDevice(Protocol):
     def get_data(self) -> Any: ...  # noqa: ANN401 - the library's awaitable
 
 
-class AsicSource:
+class AsicSource(BlockingSource):
     """One miner. What it is, is asked once, and again after it has failed: its firmware may be another then."""
 
-    blocking = True
     is_device = True
 
     def __init__(self, settings: AsicSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._settings = settings
         self._finder = Finder(settings.address, settings.mac, settings.network, clock=context.clock)
         self._device: tuple[str, AsicDevice] | None = None
@@ -80,7 +76,7 @@ class AsicSource:
         address = resolved(self._finder.address)
         self._has_failed = True
         try:
-            data = self._asked(address, max(1.0, 0.9 * self.timeout.total_seconds() - (time.monotonic() - began)))
+            data = self._asked(address, max(1.0, 0.9 * self.timeout_s - (time.monotonic() - began)))
         except SourceError as exc:
             self._device = None
             raise SourceError(f"{exc}{elsewhere}") from None
@@ -91,7 +87,7 @@ class AsicSource:
         try:
             data = on_loop(self._data(address), limit)
         except TimeoutError:
-            raise SourceError(f"{address}: no answer within {self.timeout.total_seconds():g} s") from None
+            raise SourceError(f"{address}: no answer within {self.timeout_s:g} s") from None
         told = mac_of(str(data.get("mac") or ""))
         if self._finder.is_another(told):
             raise SourceError(f"{address}: answers with the MAC {told}, which is another miner's")
@@ -103,7 +99,7 @@ class AsicSource:
         return await told_by(self._device[1])
 
     async def _identified(self, address: str) -> AsicDevice:
-        device = await identified(address, timeout=self.timeout.total_seconds())
+        device = await identified(address, timeout=self.timeout_s)
         if device is None:
             raise SourceError(
                 f"{address}: no miner that pyasic-rs knows answers; is it on, and is its API allowed? "

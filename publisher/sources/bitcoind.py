@@ -57,11 +57,10 @@ class BitcoindSource(ApiSource):
         calls: list[dict[str, object]] = [
             {"jsonrpc": "2.0", "id": name, "method": name, "params": []} for name in _METHODS
         ]
-        headers = {"Content-Type": "application/json"}
         if self._cookie is not None:
             # The client writes a new one at every start.
-            headers["Authorization"] = f"Basic {b64encode(read_cookie(self._cookie)).decode()}"
-        return parse(self.ask("", body=msgspec.json.encode(calls), headers=headers))
+            self.headers["Authorization"] = f"Basic {b64encode(read_cookie(self._cookie)).decode()}"
+        return parse(self.ask("", body=msgspec.json.encode(calls)))
 
 
 def read_cookie(path: Path) -> bytes:

@@ -101,7 +101,7 @@ def cards(devices: Sequence[BzminerDevice], pool: BzminerPool, at: int) -> list[
 
 def _card(device: BzminerDevice, place: int | None) -> Card:
     return Card(
-        id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),
+        id=pci.of_bus(device.pci_bus_id),
         name=device.name,
         hashrate=at_place(device.hashrate, place),
         temperature=device.core_temp,

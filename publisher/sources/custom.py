@@ -9,34 +9,29 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from publisher.sources.answers import Answers
-from publisher.sources.hashfile import read_settled
+from publisher.sources.hashfile import check_age, read_settled
 from publisher.sources.http import request
 from publisher.sources.mapping import Chart, reading_of
 from publisher.sources.mending import loads, text_of
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.source import Context
-from rigwatch.clock import Clock
+from publisher.sources.source import BlockingSource, Context, SourceSettings, Stale
 from rigwatch.http import Address
-from rigwatch.settings.loader import Secret, between
+from rigwatch.settings.loader import Secret
 
 OUTPUT_MAX: Final = 1024 * 1024
 _WORDS_MAX: Final = 120
 Form = Literal["json", "prometheus", "text", "pairs"]
-Every = Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))]
-Timeout = Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))]
 
 
-class ChartSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ChartSettings(SourceSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`figures` says where each stands in what comes, `cards` the same of each card, `form` what it is written in."""
 
     form: Form = "json"
     figures: dict[str, str] = field(default_factory=dict)
     cards: dict[str, str] = field(default_factory=dict)
-    every: Every = timedelta(seconds=10)
-    timeout: Timeout = timedelta(seconds=5)
 
     def __post_init__(self) -> None:
         if not self.figures and not self.cards:
@@ -79,19 +74,16 @@ class FileSettings(ChartSettings, frozen=True, forbid_unknown_fields=True, kw_on
     """A file older than `stale` is an error."""
 
     path: Annotated[str, Meta(min_length=1)]
-    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(minutes=5)
+    stale: Stale = timedelta(minutes=5)
 
 
-class ChartSource:
+class ChartSource(BlockingSource):
     """What the sources of anyone's own have in common: an answer, and a chart of it."""
 
-    blocking = True
     who = "what came"
 
     def __init__(self, settings: ChartSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
-        self.clock: Clock = context.clock
+        super().__init__(settings, context)
         self._chart = settings.chart()
         self._form = settings.form
 
@@ -109,7 +101,7 @@ class ExecSource(ChartSource):
         self._shell = settings.shell
 
     def read(self) -> Reading:
-        return self.reading(run(self._command, shell=self._shell, timeout=self.timeout.total_seconds()))
+        return self.reading(run(self._command, shell=self._shell, timeout=self.timeout_s))
 
 
 class HttpSource(ChartSource):
@@ -120,7 +112,7 @@ class HttpSource(ChartSource):
 
     def read(self) -> Reading:
         try:
-            return self.reading(request(self._address, timeout=self.timeout.total_seconds(), headers=self._headers))
+            return self.reading(request(self._address, timeout=self.timeout_s, headers=self._headers))
         except SourceError as exc:
             text = str(exc)
             raise SourceError(text if text.startswith(str(self._address)) else f"{self._address}: {text}") from None
@@ -134,11 +126,7 @@ class FileSource(ChartSource):
 
     def read(self) -> Reading:
         text, written = read_settled(self._path)
-        age = timedelta(milliseconds=self.clock.now()) - timedelta(seconds=written)
-        if age > self._stale:
-            raise SourceError(
-                f"{self._path}: written {age.total_seconds():.0f} s ago; nobody seems to write it any more"
-            )
+        check_age(self._path, written, self._stale, self.clock, why="nobody seems to write it any more")
         try:
             return self.reading(text.encode())
         except SourceError as exc:

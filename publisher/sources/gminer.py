@@ -9,7 +9,7 @@ from publisher.sources.answers import Answers, chosen, miner_of, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
-from publisher.sources.work import with_work
+from publisher.sources.work import DualShares, with_work
 from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
@@ -20,7 +20,7 @@ class GminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_
     url: Secret = Secret("http://127.0.0.1:10050")
 
 
-class GminerDevice(Struct):
+class GminerDevice(DualShares):
     """`speed2` is of the second algorithm."""
 
     bus_id: str | None = None
@@ -31,12 +31,6 @@ class GminerDevice(Struct):
     temperature: Celsius | None = None
     memory_temperature: Celsius | None = None
     power_usage: Watts | None = None
-    accepted_shares: Count | None = None
-    accepted_shares2: Count | None = None
-    rejected_shares: Count | None = None
-    rejected_shares2: Count | None = None
-    invalid_shares: Count | None = None
-    invalid_shares2: Count | None = None
 
 
 class GminerStat(Struct):
@@ -101,9 +95,7 @@ def cards(devices: Sequence[GminerDevice], *, second: bool) -> list[Card]:
             memory_temperature=device.memory_temperature,
             power=device.power_usage,
             fan=device.fan,
-            accepted=device.accepted_shares2 if second else device.accepted_shares,
-            rejected=device.rejected_shares2 if second else device.rejected_shares,
-            invalid=device.invalid_shares2 if second else device.invalid_shares,
+            **device.counts(second=second),
         )
         for device in devices
     ]

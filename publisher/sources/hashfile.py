@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.source import Context
+from publisher.sources.source import BlockingSource, Context, SourceSettings, Stale
 from rigwatch.clock import Clock
 from rigwatch.settings.loader import between
 
@@ -19,26 +19,21 @@ _PAUSE: Final = 0.05
 """Seconds: a miner that is writing the file has finished by then."""
 
 
-class HashfileSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class HashfileSettings(SourceSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`path` is the file, `0202001` in the miner's folder; older than `stale` means that the miner writes no more."""
 
     path: Annotated[str, Meta(min_length=1)]
     every: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(hours=1))] = timedelta(seconds=1)
-    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(seconds=60)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+    stale: Stale = timedelta(seconds=60)
 
 
-class HashfileSource:
+class HashfileSource(BlockingSource):
     """Gives the hashrate. A file that is missing, empty, half written, garbled or stale is an error, never 0 H/s."""
 
-    blocking = True
-
     def __init__(self, settings: HashfileSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._path = Path(settings.path).expanduser()
         self._stale = settings.stale
-        self._clock: Clock = context.clock
         self._ends_with_newline = False
 
     def read(self) -> Reading:
@@ -53,8 +48,8 @@ class HashfileSource:
 
     def _read_once(self, *, may_be_fresh: bool) -> Reading:
         text, modified = read_settled(self._path)
-        self._check_age(modified)
-        if not may_be_fresh and abs(self._clock.now() / 1000 - modified) < _PAUSE:
+        check_age(self._path, modified, self._stale, self.clock, why="the miner seems to stand still")
+        if not may_be_fresh and abs(self.clock.now() / 1000 - modified) < _PAUSE:
             # Between two of the miner's writes the lines that are there look like a whole file.
             raise HalfWrittenError(f"{self._path}: is being written")
         if self._ends_with_newline and not text.endswith("\n"):
@@ -63,11 +58,6 @@ class HashfileSource:
         reading = parse(text, str(self._path))
         self._ends_with_newline = text.endswith("\n")
         return reading
-
-    def _check_age(self, modified: float) -> None:
-        age = timedelta(milliseconds=self._clock.now()) - timedelta(seconds=modified)
-        if age > self._stale:
-            raise SourceError(f"{self._path}: written {age.total_seconds():.0f} s ago; the miner seems to stand still")
 
 
 class HalfWrittenError(SourceError):
@@ -92,6 +82,13 @@ def read_settled(path: Path) -> tuple[str, float]:
     if changed or not data.strip():
         raise HalfWrittenError(f"{path}: {'changed while it was read' if changed else 'is empty'}")
     return data.decode("utf-8", errors="replace"), after.st_mtime
+
+
+def check_age(path: Path, written: float, stale: timedelta, clock: Clock, *, why: str) -> None:
+    """Raises SourceError of a file that was written (s since 1970) longer ago than `stale`."""
+    age = clock.now() / 1000 - written
+    if age > stale.total_seconds():
+        raise SourceError(f"{path}: written {age:.0f} s ago; {why}")
 
 
 def parse(text: str, name: str) -> Reading:

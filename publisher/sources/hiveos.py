@@ -11,14 +11,12 @@ from msgspec import Meta, Struct
 from publisher.sources import pci
 from publisher.sources.answers import Answers, algorithm_of, at_place, miner_named
 from publisher.sources.cards import Card, with_cards
-from publisher.sources.hashfile import read_settled
+from publisher.sources.hashfile import check_age, read_settled
 from publisher.sources.mending import CutShortError, NotJsonError
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.source import Context
+from publisher.sources.source import BlockingSource, Context, SourceSettings, Stale
 from publisher.sources.work import with_node
-from rigwatch.clock import Clock
 from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
-from rigwatch.settings.loader import between
 
 _TITLE: Final = "HiveOS"
 _STATS: Final = "last_stat.json"
@@ -30,14 +28,12 @@ _PAUSE: Final = 0.05
 """Seconds: an agent that is writing a file has finished by then."""
 
 
-class HiveosSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class HiveosSettings(SourceSettings, frozen=True, forbid_unknown_fields=True):
     """`miner` is the number of the miner of the flight sheet, from 1."""
 
     folder: Annotated[str, Meta(min_length=1)] = "/run/hive"
     miner: Annotated[int, Meta(ge=1, le=32)] = 1
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(minutes=2)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+    stale: Stale = timedelta(minutes=2)
 
 
 class Request(Struct):
@@ -79,18 +75,14 @@ class HiveosSensors(Struct):
     power: list[Watts | None] | None = None
 
 
-class HiveosSource:
+class HiveosSource(BlockingSource):
     """Files that the agent writes no more, and a miner that Hive itself cannot read, are errors, never 0 H/s."""
 
-    blocking = True
-
     def __init__(self, settings: HiveosSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._folder = Path(settings.folder).expanduser()
         self._miner = settings.miner
         self._stale = settings.stale
-        self._clock: Clock = context.clock
 
     def read(self) -> Reading:
         for left in reversed(range(_ATTEMPTS)):
@@ -106,8 +98,7 @@ class HiveosSource:
     def _read_once(self) -> Reading:
         path = self._folder / _STATS
         stats, written = read_settled(path)
-        if (age := self._age(written)) > self._stale:
-            raise SourceError(f"{path}: written {age.total_seconds():.0f} s ago; Hive's agent seems to stand still")
+        check_age(path, written, self._stale, self.clock, why="Hive's agent seems to stand still")
         try:
             return parse(stats.encode(), self._sensors(), self._miner)
         except (NotJsonError, CutShortError):
@@ -117,13 +108,10 @@ class HiveosSource:
         """What `gpu-stats.json` says; a rig without cards has none, or one that says nothing."""
         try:
             text, written = read_settled(self._folder / _SENSORS)
+            check_age(self._folder, written, self._stale, self.clock, why="")
         except SourceError:
             return b"{}"
-        says = text.lstrip().startswith("{") and self._age(written) <= self._stale
-        return text.encode() if says else b"{}"
-
-    def _age(self, written: float) -> timedelta:
-        return timedelta(milliseconds=self._clock.now()) - timedelta(seconds=written)
+        return text.encode() if text.lstrip().startswith("{") else b"{}"
 
 
 def parse(request: bytes, sensors: bytes = b"{}", miner: int = 1) -> Reading:

@@ -1,26 +1,19 @@
 """The machine itself: processor use, temperature, uptime, as psutil gives them. Cards are not its business."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Annotated, Final, Protocol
+from typing import Final, Protocol
 
 import psutil
-from msgspec import Struct
 
 from publisher.sources.reading import Reading
-from publisher.sources.source import Context
-from rigwatch.clock import Clock
-from rigwatch.settings.loader import between
+from publisher.sources.source import BlockingSource, Context, SourceSettings
 
 _PROCESSOR_CHIPS: Final = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "soc_thermal", "acpitz")
 """Sensors that stand for the processor, the best first; a disk's or a network card's do not."""
 
 
-class HostSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class HostSettings(SourceSettings, frozen=True, forbid_unknown_fields=True):
     """Nothing has to be set."""
-
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
 
 
 class Sensor(Protocol):
@@ -30,22 +23,18 @@ class Sensor(Protocol):
     def current(self) -> float | None: ...
 
 
-class HostSource:
+class HostSource(BlockingSource):
     """A machine without sensors, or a platform that cannot read them (Windows), is no failure: no temperature then."""
 
-    blocking = True
-
     def __init__(self, settings: HostSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
-        self._clock: Clock = context.clock
+        super().__init__(settings, context)
         self._measures = False
 
     def read(self) -> Reading:
         return Reading(
             cpu=self._cpu(),
             temperature=processor_temperature(read_sensors()),
-            uptime=max(0.0, self._clock.now() / 1000 - psutil.boot_time()),
+            uptime=max(0.0, self.clock.now() / 1000 - psutil.boot_time()),
         )
 
     def _cpu(self) -> float | None:

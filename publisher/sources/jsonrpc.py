@@ -1,24 +1,21 @@
 """A chain client that speaks Ethereum's JSON-RPC over HTTP: peers, block, hashrate, syncing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from enum import Enum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
 from publisher.sources.answers import Answers
 from publisher.sources.http import StatusError, request
 from publisher.sources.mending import NotJsonError, loads
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import NotOfferedError, Reply, result_of
-from publisher.sources.source import Context
+from publisher.sources.source import BlockingSource, Context, SourceSettings
 from publisher.sources.tolerance import UnreadableError
-from rigwatch.clock import Clock
 from rigwatch.figures import COUNT_MAX
 from rigwatch.http import Address
-from rigwatch.settings.loader import Secret, between
+from rigwatch.settings.loader import Secret
 
 ASK_AGAIN: Final = 3600.0
 """Seconds until a method that was not offered is asked for again: the client may have been restarted with it."""
@@ -38,35 +35,29 @@ class Method(Enum):
     LATEST = "eth_getBlockByNumber"
 
 
-class JsonRpcSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class JsonRpcSettings(SourceSettings, frozen=True, forbid_unknown_fields=True):
     """`url` may hold a login, as in http://user:password@host:port; it is never shown."""
 
     url: Secret = Secret("http://127.0.0.1:8545")
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
 
     def __post_init__(self) -> None:
         Address.parse(self.url)
 
 
-class JsonRpcSource:
+class JsonRpcSource(BlockingSource):
     """Asks in one batch, and by single calls once a client turned out not to take batches.
 
     A method that the client does not offer leaves its figure unknown; one that fails costs its figure and is named.
     """
 
-    blocking = True
-
     def __init__(self, settings: JsonRpcSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._address = Address.parse(settings.url)
-        self._clock: Clock = context.clock
         self._takes_batches = True
         self._not_offered: dict[Method, float] = {}
 
     def read(self) -> Reading:
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         methods = [method for method in Method if now >= self._not_offered.get(method, now)]
         replies = self._ask(methods) if methods else {}
         told = Answers(_TITLE)
@@ -109,12 +100,7 @@ class JsonRpcSource:
 
     def _post(self, body: object) -> object:
         try:
-            raw = request(
-                self._address,
-                timeout=self.timeout.total_seconds(),
-                body=msgspec.json.encode(body),
-                headers={"Content-Type": "application/json"},
-            )
+            raw = request(self._address, timeout=self.timeout_s, body=msgspec.json.encode(body))
         except StatusError as exc:
             # Some say so by HTTP as well that a method is not theirs.
             if (refusal := _refusal(exc.body)) is None or exc.status in _NO_LOGIN:

@@ -1,14 +1,14 @@
 """monerod: block, peers, syncing, and the hashrate where it mines itself."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
-from publisher.sources.answers import Answers, algorithm_of, miner_named
+from publisher.sources.answers import Answers, algorithm_of, miner_named, uptime_since
 from publisher.sources.api import ApiSettings, ApiSource
-from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.rpc import Reply, result_of
 from rigwatch.clock import Millis
@@ -55,17 +55,9 @@ class MonerodSource(ApiSource):
     def read(self) -> Reading:
         by = self.deadline()
         call = {"jsonrpc": "2.0", "id": "0", "method": "get_info"}
-        headers = {"Content-Type": "application/json"}
-        info = self.ask("/json_rpc", body=msgspec.json.encode(call), headers=headers, by=by)
-        return parse(info, lambda: self._mining(by), now=self.clock.now())
-
-    def _mining(self, by: float) -> bytes:
-        try:
-            return self.ask("/mining_status", by=by)
-        except StatusError as exc:
-            if exc.status not in _NOT_OFFERED:
-                raise
-            return b"{}"
+        info = self.ask("/json_rpc", body=msgspec.json.encode(call), by=by)
+        mining = partial(self.ask_or, "/mining_status", lambda: b"{}", by=by, missing=_NOT_OFFERED)
+        return parse(info, mining, now=self.clock.now())
 
 
 def parse(info: bytes, mining: Callable[[], bytes] = lambda: b"{}", *, now: Millis) -> Reading:
@@ -84,7 +76,7 @@ def parse(info: bytes, mining: Callable[[], bytes] = lambda: b"{}", *, now: Mill
             hashrate=work.speed if work.active else None,
             algorithm=algorithm_of(work.pow_algorithm) if work.active else None,
             miner=miner_named(_TITLE, answer.version) if work.active else None,
-            uptime=max(0.0, now / 1000 - answer.start_time) if answer.start_time else None,
+            uptime=uptime_since(answer.start_time, now),
         )
     )
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import Answers, chosen, miner_named, pool_of
+from publisher.sources.answers import Answers, chosen, miner_named, pool_of, uptime_since
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
-from publisher.sources.work import with_work
+from publisher.sources.work import DualShares, with_work
 from rigwatch.clock import Millis
 from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
@@ -21,7 +21,7 @@ class NbminerSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw
     url: Secret = Secret("http://127.0.0.1:22333")
 
 
-class NbminerDevice(Struct):
+class NbminerDevice(DualShares):
     info: str | None = None
     pci_bus_id: Count | None = None
     hashrate_raw: Rate | None = None
@@ -30,12 +30,6 @@ class NbminerDevice(Struct):
     memory_temperature: Celsius | None = field(name="memTemperature", default=None)
     fan: Percent | None = None
     power: Watts | None = None
-    accepted_shares: Count | None = None
-    accepted_shares2: Count | None = None
-    rejected_shares: Count | None = None
-    rejected_shares2: Count | None = None
-    invalid_shares: Count | None = None
-    invalid_shares2: Count | None = None
 
 
 class NbminerCards(Struct):
@@ -44,19 +38,13 @@ class NbminerCards(Struct):
     total_hashrate2_raw: Rate | None = None
 
 
-class Stratum(Struct):
+class Stratum(DualShares):
     """What ends in 2 is of the second algorithm."""
 
     algorithm: str | None = None
     dual_mine: bool | None = None
     url: str | None = None
     url2: str | None = None
-    accepted_shares: Count | None = None
-    accepted_shares2: Count | None = None
-    rejected_shares: Count | None = None
-    rejected_shares2: Count | None = None
-    invalid_shares: Count | None = None
-    invalid_shares2: Count | None = None
 
 
 class NbminerStatus(Struct):
@@ -86,40 +74,28 @@ def parse(raw: bytes, algorithm: str = "", *, now: Millis) -> Reading:
     reading = Reading(
         miner=miner_named(_TITLE, answer.version),
         pool=pool_of(stratum.url2 if at else stratum.url),
-        uptime=_since(answer.start_time, now),
+        uptime=uptime_since(answer.start_time, now),
     )
     works = [(name, _work(answer, second=bool(place))) for place, name in enumerate(names)]
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.miner.devices, second=bool(at))))
 
 
 def _work(of: NbminerStatus, *, second: bool) -> AlgorithmFigures:
-    shares = of.stratum
-    return AlgorithmFigures(
-        hashrate=of.miner.total_hashrate2_raw if second else of.miner.total_hashrate_raw,
-        accepted=shares.accepted_shares2 if second else shares.accepted_shares,
-        rejected=shares.rejected_shares2 if second else shares.rejected_shares,
-        invalid=shares.invalid_shares2 if second else shares.invalid_shares,
-    )
+    rate = of.miner.total_hashrate2_raw if second else of.miner.total_hashrate_raw
+    return AlgorithmFigures(hashrate=rate, **of.stratum.counts(second=second))
 
 
 def cards(devices: Sequence[NbminerDevice], *, second: bool) -> list[Card]:
     return [
         Card(
-            id=None if device.pci_bus_id is None else pci.of_bus(device.pci_bus_id),
+            id=pci.of_bus(device.pci_bus_id),
             name=device.info,
             hashrate=device.hashrate2_raw if second else device.hashrate_raw,
             temperature=device.temperature,
             memory_temperature=device.memory_temperature,
             power=device.power,
             fan=device.fan,
-            accepted=device.accepted_shares2 if second else device.accepted_shares,
-            rejected=device.rejected_shares2 if second else device.rejected_shares,
-            invalid=device.invalid_shares2 if second else device.invalid_shares,
+            **device.counts(second=second),
         )
         for device in devices
     ]
-
-
-def _since(start: float | None, now: Millis) -> float | None:
-    """Seconds; a clock that was set since the start must not make them negative."""
-    return None if not start else max(0.0, now / 1000 - start)

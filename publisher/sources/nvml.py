@@ -1,10 +1,7 @@
 """NVIDIA's cards by NVML: temperature, power, fan, use. Their hashrates are the miners' to tell."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import Annotated, Final
-
-from msgspec import Struct
+from typing import Final
 
 from publisher.sources import pci
 from publisher.sources.cards import highest, total
@@ -24,41 +21,33 @@ from publisher.sources.nvml_library import (
     uuid_of,
 )
 from publisher.sources.reading import Reading
-from publisher.sources.source import Context
-from rigwatch.clock import Clock
+from publisher.sources.source import BlockingSource, Context, SourceSettings
 from rigwatch.figures import Gpu
-from rigwatch.settings.loader import between
 
 LOOK_AGAIN: Final = 60.0
 """Seconds until the driver is asked anew for a card that is missing; it may take seconds over it."""
 _HOW_TO_NAME: Final = "its UUID ('GPU-…', as 'nvidia-smi -L' lists it) or its PCI address ('01:00.0')"
 
 
-class NvmlSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class NvmlSettings(SourceSettings, frozen=True, forbid_unknown_fields=True):
     """`gpu` is a card's UUID or PCI address, or a list of them; empty means every card of the machine."""
 
     gpu: int | str | tuple[int | str, ...] = ""
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
 
     def __post_init__(self) -> None:
         names_of(self.gpu)
 
 
-class NvmlSource:
+class NvmlSource(BlockingSource):
     """One card, several, or all. A card that is lost is left out of `gpus`, where its alert looks for it, and named in
     what the reading lacks; the read fails only when NVML cannot say which cards are there.
 
     NVML is kept open between reads, and opened anew after the driver was restarted or while a card is missing.
     """
 
-    blocking = True
-
     def __init__(self, settings: NvmlSettings, context: Context, load: Callable[[], Nvml] | None = None) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._names = names_of(settings.gpu)
-        self._clock: Clock = context.clock
         self._load = load or pynvml
         self._nvml: Nvml | None = None
         self._cards: tuple[NvmlCard, ...] = ()
@@ -67,7 +56,7 @@ class NvmlSource:
         self._look_at: float | None = None
 
     def read(self) -> Reading:
-        if self._look_at is not None and self._clock.monotonic() >= self._look_at:
+        if self._look_at is not None and self.clock.monotonic() >= self._look_at:
             self._close()
         nvml = self._nvml or self._open()
         cards, troubles = self._wanted()
@@ -83,7 +72,7 @@ class NvmlSource:
         if not troubles:
             self._look_at = None
         elif self._look_at is None:
-            self._look_at = self._clock.monotonic() + LOOK_AGAIN
+            self._look_at = self.clock.monotonic() + LOOK_AGAIN
         if not measured and not troubles:
             troubles.append("the NVIDIA driver knows no card in this machine")
         return parse(measured, "; ".join(troubles))

@@ -27,9 +27,9 @@ def decimal(text: str) -> str | None:
     return _spelt(int(found[1]), int(found[2]))
 
 
-def of_bus(bus: int, *, device: int = 0, domain: int = 0) -> str | None:
+def of_bus(bus: int | None, *, device: int = 0, domain: int = 0) -> str | None:
     """Of numbers. The bus alone will do: a card stands behind a bridge of its own, as device 0. None for no bus."""
-    return _spelt(bus, device, domain=domain)
+    return None if bus is None else _spelt(bus, device, domain=domain)
 
 
 def _spelt(bus: int, device: int, *, domain: int = 0, function: int = 0) -> str | None:

@@ -18,18 +18,18 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from publisher.sources.answers import Answers
 from publisher.sources.mapping import OF_NODES, Chart, amount, reading_of
 from publisher.sources.mending import loads, unpacked
 from publisher.sources.reading import Reading, SourceError, checked, named
-from publisher.sources.source import Context
+from publisher.sources.source import BlockingSource, Context, SourceSettings, Stale
 from publisher.sources.tcp import HostPort
 from publisher.sources.unix import unix_connection, unix_server
 from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.figures import MEASURED
-from rigwatch.settings.loader import Secret, between
+from rigwatch.settings.loader import Secret
 
 BODY_MAX: Final = 256 * 1024
 UNIX: Final = "unix:"
@@ -43,7 +43,7 @@ _PUSHES: Final = ("/", "/push")
 _CONNECTION: Final = 10.0
 
 
-class PushSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PushSettings(SourceSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`listen` is host:port or unix:/path. `figures` says which of InfluxDB's fields is which figure, as
     `measurement.field unit`; without it fields count that are called as a sample's figures are.
     """
@@ -51,9 +51,7 @@ class PushSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     listen: Annotated[str, Meta(min_length=1)] = "127.0.0.1:8095"
     token: Secret = Secret("")
     figures: dict[str, str] = field(default_factory=dict)
-    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(minutes=3)
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+    stale: Stale = timedelta(minutes=3)
 
     def __post_init__(self) -> None:
         Chart.of({"figures": self.figures})
@@ -89,14 +87,11 @@ class PushBoard:
         return Reading(**fresh) if fresh else None
 
 
-class PushSource:
+class PushSource(BlockingSource):
     """Listens from its first read on. Where another process listens already, the publisher, it is asked what it has."""
 
-    blocking = True
-
     def __init__(self, settings: PushSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._settings = settings
         self._clock: Clock = context.clock
         self._board = PushBoard()

@@ -1,11 +1,15 @@
-"""What a source is to the rest of the publisher; no source itself lives here."""
+"""What a source is to the rest of the publisher, and what most have in common; no source itself lives here."""
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Annotated, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from publisher.sources.reading import Reading
 from rigwatch.clock import Clock
+from rigwatch.settings.loader import between
 from rigwatch.topics import NodeId
 
 
@@ -41,3 +45,31 @@ class Context:
 
     node: NodeId
     clock: Clock
+
+
+Stale: TypeAlias = Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))]
+"""How old what is read may be."""
+
+
+class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
+    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
+
+
+class BlockingSource:
+    """Waits for a disk, a driver or a network."""
+
+    blocking = True
+
+    def __init__(self, settings: SourceSettings, context: Context) -> None:
+        self.every = settings.every
+        self.timeout = settings.timeout
+        self.clock = context.clock
+
+    @property
+    def timeout_s(self) -> float:
+        return self.timeout.total_seconds()
+
+    def deadline(self) -> float:
+        """By when a read that begins now should be over; for those that ask more than once."""
+        return time.monotonic() + self.timeout_s

@@ -1,7 +1,6 @@
 """SRBMiner-MULTI, on processors and cards: each algorithm has what both do for it."""
 
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from msgspec import Struct, field
 
@@ -9,7 +8,6 @@ from publisher.sources import pci
 from publisher.sources.answers import Answers, chosen, miner_named, pool_of
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
-from publisher.sources.http import StatusError
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
 from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
@@ -76,13 +74,7 @@ class SrbminerSource(MinerSource):
 
     def read(self) -> Reading:
         by = self.deadline()
-        try:
-            raw = self.ask("/api/v2/status", by=by)
-        except StatusError as exc:
-            if exc.status != HTTPStatus.NOT_FOUND:
-                raise
-            raw = self.ask("/", by=by)
-        return parse(raw, self.algorithm)
+        return parse(self.ask_or("/api/v2/status", lambda: self.ask("/", by=by), by=by), self.algorithm)
 
 
 def parse(raw: bytes, algorithm: str = "") -> Reading:
@@ -122,7 +114,7 @@ def cards(devices: Sequence[SrbminerDevice], of: SrbminerAlgorithm) -> list[Card
     rates = (of.hashrate or SrbminerHashrate()).gpu or {}
     return [
         Card(
-            id=None if device.bus_id is None else pci.of_bus(device.bus_id),
+            id=pci.of_bus(device.bus_id),
             name=device.model,
             hashrate=rates.get(device.device or ""),
             temperature=device.temperature,

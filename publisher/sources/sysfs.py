@@ -6,18 +6,15 @@ amdgpu's "GPU Power/Thermal Controls", and those of i915 and xe.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, structs
 
 from publisher.sources import pci
 from publisher.sources.cards import Card, highest, with_cards
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.source import Context
-from rigwatch.clock import Clock
-from rigwatch.settings.loader import between
+from publisher.sources.source import BlockingSource, Context, SourceSettings
 
 _BYTES_MAX: Final = 4096
 _MILLI: Final = 1e-3
@@ -30,35 +27,30 @@ _PCI_IDS: Final = (Path("/usr/share/hwdata/pci.ids"), Path("/usr/share/misc/pci.
 _MARKETED: Final = re.compile(r"\[([^\]]+)\]\s*$")
 
 
-class SysfsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class SysfsSettings(SourceSettings, frozen=True, forbid_unknown_fields=True):
     """`gpu` is a card's PCI address, or a list of them; empty means every card of the driver. `root` is where the
     kernel's files are.
     """
 
     gpu: str | tuple[str, ...] = ""
     root: Annotated[str, Meta(min_length=1)] = "/sys"
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
 
     def __post_init__(self) -> None:
         names_of(self.gpu)
 
 
-class SysfsSource:
+class SysfsSource(BlockingSource):
     """One card, several, or all. A card that is gone, or answers nothing any more, is left out of `gpus`, where its
     alert looks for it, and named in what the reading lacks.
     """
 
-    blocking = True
     maker: ClassVar[str]
     drivers: ClassVar[tuple[str, ...]]
 
     def __init__(self, settings: SysfsSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
+        super().__init__(settings, context)
         self._root = Path(settings.root).expanduser()
         self._names = names_of(settings.gpu)
-        self._clock: Clock = context.clock
         self._seen: dict[str, str] = {}
         self._meters: dict[Path, tuple[float, float]] = {}
 
@@ -116,7 +108,7 @@ class SysfsSource:
         meter = sensors / "energy1_input"
         if (joules := _number(meter)) is None:
             return None
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         before = self._meters.get(meter)
         self._meters[meter] = (joules, now)
         if before is None or now - before[1] < _ENERGY_LEAST or joules < before[0]:

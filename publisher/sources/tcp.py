@@ -3,17 +3,12 @@
 import socket
 import time
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, ClassVar, Final, Self
+from typing import ClassVar, Final, Self
 from urllib.parse import urlsplit
-
-from msgspec import Struct
 
 from publisher.sources.mending import JsonEnd
 from publisher.sources.reading import SourceError
-from publisher.sources.source import Context
-from rigwatch.clock import Clock
-from rigwatch.settings.loader import between
+from publisher.sources.source import BlockingSource, Context, SourceSettings
 
 ANSWER_MAX: Final = 1024 * 1024
 _CHUNK: Final = 64 * 1024
@@ -44,33 +39,24 @@ class HostPort:
         return f"{host}:{self.port}"
 
 
-class TcpSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TcpSettings(SourceSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`address` is host:port."""
 
     address: str
-    every: Annotated[timedelta, between(timedelta(seconds=0.5), timedelta(hours=1))] = timedelta(seconds=10)
-    timeout: Annotated[timedelta, between(timedelta(seconds=0.1), timedelta(minutes=1))] = timedelta(seconds=5)
 
     def __post_init__(self) -> None:
         HostPort.parse(self.address)
 
 
-class TcpSource:
+class TcpSource(BlockingSource):
     """Asks one question a connection. `title` is what the miner is called, `switch` what turns its API on."""
 
-    blocking = True
     title: ClassVar[str]
     switch: ClassVar[str]
 
     def __init__(self, settings: TcpSettings, context: Context) -> None:
-        self.every = settings.every
-        self.timeout = settings.timeout
-        self.clock: Clock = context.clock
+        super().__init__(settings, context)
         self.endpoint = HostPort.parse(settings.address)
-
-    def deadline(self) -> float:
-        """By when a read that begins now should be over."""
-        return time.monotonic() + self.timeout.total_seconds()
 
     def how_to_switch_on(self) -> str:
         return f"{self.title} listens there when started with {self.switch}"
@@ -82,7 +68,7 @@ class TcpSource:
         except ConnectionRefusedError as exc:
             raise SourceError(f"{self.endpoint}: {exc.strerror}; {self.how_to_switch_on()}") from None
         except TimeoutError:
-            raise SourceError(f"{self.endpoint}: no answer within {self.timeout.total_seconds():g} s") from None
+            raise SourceError(f"{self.endpoint}: no answer within {self.timeout_s:g} s") from None
         except (OSError, UnicodeError) as exc:
             raise SourceError(
                 f"{self.endpoint}: {getattr(exc, 'strerror', None) or str(exc) or type(exc).__name__}"

@@ -14,11 +14,11 @@ from msgspec import Meta
 
 from publisher.sources.custom import ChartSettings, ChartSource
 from publisher.sources.reading import Reading, SourceError
-from publisher.sources.source import Context
-from rigwatch.clock import Millis
+from publisher.sources.source import Context, Stale
+from rigwatch.clock import Millis, in_millis
 from rigwatch.errors import RigwatchError
 from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin, MqttMessage
-from rigwatch.settings.loader import Secret, between
+from rigwatch.settings.loader import Secret
 
 _PAYLOAD_MAX: Final = 256 * 1024
 _AGAIN: Final = 5.0
@@ -32,7 +32,7 @@ class MqttSettings(ChartSettings, frozen=True, forbid_unknown_fields=True, kw_on
     topic: Annotated[str, Meta(min_length=1, max_length=1024)]
     username: str = ""
     password: Secret = Secret("")
-    stale: Annotated[timedelta, between(timedelta(seconds=1), timedelta(days=1))] = timedelta(minutes=10)
+    stale: Stale = timedelta(minutes=10)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,13 +73,13 @@ class MqttSource(ChartSource):
             self._thread = threading.Thread(target=self._listen, name="mqtt-topic", daemon=True)
             self._thread.start()
         # A retained message comes at once; the next one of a plug may take minutes.
-        self._came.wait(self.timeout.total_seconds() * 0.8)
+        self._came.wait(self.timeout_s * 0.8)
         told = self._told
         if told is None:
             raise SourceError(self._trouble or f"{self._endpoint}: nothing was published on {self._topic} yet")
-        if (age := timedelta(milliseconds=self.clock.now() - told.at)) > self._stale:
+        if (age := self.clock.now() - told.at) > in_millis(self._stale):
             why = f" ({self._trouble})" if self._trouble else ""
-            raise SourceError(f"{self._topic}: last heard of {age.total_seconds():.0f} s ago{why}")
+            raise SourceError(f"{self._topic}: last heard of {age / 1000:.0f} s ago{why}")
         try:
             return self.reading(told.payload)
         except SourceError as exc:
@@ -110,7 +110,7 @@ class MqttSource(ChartSource):
                 self._came.set()
 
         connection = await MqttConnection.open(
-            self._endpoint, self._login, on_message=take, keepalive=30, timeout=self.timeout.total_seconds()
+            self._endpoint, self._login, on_message=take, keepalive=30, timeout=self.timeout_s
         )
         try:
             await connection.subscribe(self._topic)

@@ -122,6 +122,4 @@ def _card(measured: TrexCard, mining: TrexCard) -> Card:
 
 def _place(card: TrexCard) -> str | None:
     """`pci_id` is the device on the bus."""
-    if card.pci_bus is None:
-        return None
     return pci.of_bus(card.pci_bus, device=card.pci_id or 0, domain=card.pci_domain or 0)

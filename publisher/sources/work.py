@@ -2,13 +2,29 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from publisher.sources.answers import algorithm_of
 from publisher.sources.reading import Reading
-from rigwatch.figures import ALGORITHMS_MAX, AlgorithmFigures
+from rigwatch.figures import ALGORITHMS_MAX, AlgorithmFigures, Count
 
 _COUNTS = ("accepted", "rejected", "stale", "invalid")
+
+
+class DualShares(Struct):
+    """Of a miner of two algorithms; what ends in 2 is of the second."""
+
+    accepted_shares: Count | None = None
+    accepted_shares2: Count | None = None
+    rejected_shares: Count | None = None
+    rejected_shares2: Count | None = None
+    invalid_shares: Count | None = None
+    invalid_shares2: Count | None = None
+
+    def counts(self, *, second: bool) -> dict[str, int | None]:
+        """Of one of them, under the names that samples have."""
+        names = ("accepted", "rejected", "invalid")
+        return {name: getattr(self, f"{name}_shares{'2' if second else ''}") for name in names}
 
 
 def with_work(reading: Reading, works: Sequence[tuple[str | None, AlgorithmFigures]], at: int) -> Reading:

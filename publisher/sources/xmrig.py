@@ -1,7 +1,7 @@
 """XMRig, on processors and cards: its HTTP API gives hashrate, shares, pool, and each card's own figures."""
 
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
+from functools import partial
 
 from msgspec import Struct, field, structs
 
@@ -9,7 +9,6 @@ from publisher.sources import pci
 from publisher.sources.answers import Answers, algorithm_of, miner_named, pool_of
 from publisher.sources.api import ApiSettings, ApiSource
 from publisher.sources.cards import Card, highest, total, with_cards
-from publisher.sources.http import StatusError
 from publisher.sources.proxied import Workers, silence
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
@@ -105,31 +104,15 @@ class XmrigSource(ApiSource):
 
     def __init__(self, settings: XmrigSettings, context: Context) -> None:
         super().__init__(settings, context)
-        self._headers = {"Authorization": f"Bearer {settings.token}"} if settings.token else {}
+        if settings.token:
+            self.headers["Authorization"] = f"Bearer {settings.token}"
 
     def read(self) -> Reading:
         by = self.deadline()
-        summary = self._ask_either("/2/summary", "/1/summary", by)
-        return parse(
-            summary, lambda: self._ask_new("/2/backends", b"[]", by), lambda: self._ask_new("/1/workers", b"{}", by)
-        )
-
-    def _ask_new(self, path: str, nothing: bytes, by: float) -> bytes:
-        """What versions of years ago do not have."""
-        try:
-            return self.ask(path, headers=self._headers, by=by)
-        except StatusError as exc:
-            if exc.status != HTTPStatus.NOT_FOUND:
-                raise
-            return nothing
-
-    def _ask_either(self, path: str, older: str, by: float) -> bytes:
-        try:
-            return self.ask(path, headers=self._headers, by=by)
-        except StatusError as exc:
-            if exc.status != HTTPStatus.NOT_FOUND:
-                raise
-            return self.ask(older, headers=self._headers, by=by)
+        ask = partial(self.ask_or, by=by)
+        # Versions of years ago do not have the newer ones.
+        summary = ask("/2/summary", lambda: self.ask("/1/summary", by=by))
+        return parse(summary, partial(ask, "/2/backends", lambda: b"[]"), partial(ask, "/1/workers", lambda: b"{}"))
 
 
 class ProxySource(XmrigSource):
