@@ -12,7 +12,7 @@ from rigwatch.settings import ServerSettings
 from rigwatch.texts import visible_lines
 from store import Store
 from web import api, assets, errors, health, metrics, nav, wall
-from web.access import headers, login
+from web.access import cors, headers, login
 from web.access.proxy import TrustedProxies
 from web.admin import pages as admin
 from web.charts import series
@@ -32,7 +32,7 @@ def create_app(settings: ServerSettings, store: Store, *, clock: Clock, home: Ho
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _BODY_MAX
-    _configure_access(app, store, clock)
+    _configure_access(app, settings, store, clock)
     _configure_templates(app)
     _configure_blueprints(app, settings, store, clock=clock, home=home)
     if settings.web.trusted_proxies:
@@ -40,9 +40,10 @@ def create_app(settings: ServerSettings, store: Store, *, clock: Clock, home: Ho
     return app
 
 
-def _configure_access(app: Flask, store: Store, clock: Clock) -> None:
+def _configure_access(app: Flask, settings: ServerSettings, store: Store, clock: Clock) -> None:
     headers.register(app)
     errors.register(app)
+    cors.register(app, settings.web.cors_origins)
     login.register(app, store, clock)
 
 

@@ -107,6 +107,9 @@ def _http_error(exc: HTTPException) -> Response:
     for name, value in exc.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value
+    if "Allow" in response.headers:
+        # Every address answers it, also where no route says so.
+        response.headers["Allow"] = ", ".join(sorted({*response.headers["Allow"].split(", "), "OPTIONS"}))
     return response
 
 

@@ -1,6 +1,7 @@
 """`server.toml`: the settings of broker, subscriber and dashboard. `config/server.example.toml` documents each."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -19,6 +20,10 @@ PUBLISHER_SECTIONS = frozenset({"nodes", "outbox"})
 """Sections of `publisher.toml`, whose overrides may stand in the same environment."""
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
+
+# As browsers write it: no path, and small letters.
+_ORIGIN = re.compile(r"\*|https?://[a-z0-9.:\[\]-]+")
+_PREFIX = re.compile(r"[^/#+$\s]+(?:/[^/#+\s]+){0,9}")
 
 
 class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,6 +131,7 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     `tls_certificate` and `tls_key` are PEM files to use instead of the certificate made here, relative to the home.
     `trusted_proxies` are addresses or networks whose word on whom they speak for is taken (`X-Forwarded-…`).
+    `cors_origins` are the pages of others whose scripts may ask the API; "*" is every page.
     """
 
     host: str = "127.0.0.1"
@@ -134,6 +140,7 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     tls_certificate: str = ""
     tls_key: str = ""
     trusted_proxies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    cors_origins: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     timezone: str = "UTC"
     colours: WebColours = WebColours()
 
@@ -145,11 +152,12 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 ipaddress.ip_network(each)
             except ValueError as exc:
                 raise ValueError(f"trusted_proxies: {exc}; write addresses or networks, such as '10.0.0.0/8'") from None
+        for each in self.cors_origins:
+            if not _ORIGIN.fullmatch(each):
+                raise ValueError(f"cors_origins: {each!r} is no origin; write it as 'https://page.example', or '*'")
 
 
 Discovery = Literal["device", "component"]
-Prefix = Annotated[str, Meta(max_length=100, pattern=r"^[^/#+$\s][^#+\s]*[^/#+\s]$")]
-"""The beginning of topics."""
 
 
 class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -164,14 +172,17 @@ class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
     discovery: Discovery = "device"
     broker: Secret = Secret()
     broker_ca: str = ""
-    topic_prefix: Prefix = PREFIX
-    discovery_prefix: Prefix = "homeassistant"
+    topic_prefix: str = PREFIX
+    discovery_prefix: str = "homeassistant"
 
     def __post_init__(self) -> None:
         if self.homeassistant and not self.state:
             raise ValueError("homeassistant shows the state tree, so it needs state = true as well")
         if self.broker and not self.state:
             raise ValueError("broker gets the state tree, so it needs state = true as well")
+        for key, prefix in (("topic_prefix", self.topic_prefix), ("discovery_prefix", self.discovery_prefix)):
+            if not _PREFIX.fullmatch(prefix):
+                raise ValueError(f"{key}: {prefix[:100]!r} cannot begin a topic; write it as 'farm/rigwatch'")
         if self.broker:
             try:
                 Endpoint.parse(self.broker)

@@ -20,7 +20,7 @@ from flask_httpauth import HTTPBasicAuth, HTTPTokenAuth
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from werkzeug.exceptions import ClientDisconnected, MethodNotAllowed, TooManyRequests
+from werkzeug.exceptions import ClientDisconnected, NotFound, TooManyRequests
 
 from alerts.facts import User, UserRole
 from rigwatch.clock import Clock
@@ -189,15 +189,16 @@ def register(app: Flask, store: Store, clock: Clock) -> None:
     guards = {auth: _guard(auth) for auth in (people, programs)}
 
     def check() -> Response | None:
-        if request.method == "OPTIONS":
-            # Flask-HTTPAuth lets it pass without a password, for pages of other origins; there are none.
-            raise MethodNotAllowed(["GET", "HEAD"])
-        if request.endpoint in PUBLIC:
+        asks_for_methods = request.method == "OPTIONS"
+        if request.endpoint in PUBLIC and not asks_for_methods:
             return None
         if _is_gone():
             raise ClientDisconnected
         # An unknown address has no endpoint and is refused as well: what exists is nobody's business.
-        refused = guards[programs if _offers_token() else people]()
+        auth = programs if _offers_token() else people
+        if asks_for_methods:
+            return _methods() if _is_known(auth) else auth.auth_error_callback(401)
+        refused = guards[auth]()
         if refused is not None or request.url_rule is None:
             # Who has logged in may hear that there is no such page, or method.
             return refused
@@ -228,6 +229,21 @@ def _guard(auth: HTTPBasicAuth | HTTPTokenAuth) -> Callable[[], Response | None]
     auth.error_handler(refuse)
     guard: Callable[[], Response | None] = auth.login_required(lambda: None)
     return guard
+
+
+def _is_known(auth: HTTPBasicAuth | HTTPTokenAuth) -> bool:
+    """Flask-HTTPAuth lets OPTIONS pass without a password, for pages of other origins; those ask in `cors`."""
+    user = auth.authenticate(auth.get_auth(), None)
+    return isinstance(user, User)
+
+
+def _methods() -> Response:
+    """What may be done at this address (RFC 9110, §9.3.7)."""
+    address = current_app.create_url_adapter(request)
+    methods = set(address.allowed_methods()) if address else set()
+    if not methods:
+        raise NotFound
+    return Response(status=204, headers={"Allow": ", ".join(sorted({*methods, "OPTIONS"}))})
 
 
 def _offers_token() -> bool:

@@ -113,6 +113,9 @@ def _parameters(query: type[Struct]) -> Iterable[dict[str, Any]]:
     schema = _schemas([query])
     for name, value in schema.pop(query.__name__)["properties"].items():
         text = value.pop("description", "")
+        # Here an empty text is what stands for "not given"; sent, it would be refused.
+        if value.get("default") == "":
+            del value["default"]
         yield {"name": name, "in": "query", "description": text, "schema": _inlined(value, schema)}
 
 

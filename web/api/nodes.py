@@ -60,7 +60,8 @@ class Figures(Struct, frozen=True):
 
 
 class Node(Struct, frozen=True):
-    """A node now. `counted`: its latest figures are of now, so that they are part of the fleet's totals."""
+    """A node now. `name` is what the dashboard calls it: as it was given there, else by itself, else `node`. `counted`:
+    its latest figures are of now, so that they are part of the fleet's totals."""
 
     site: str
     node: str
@@ -165,7 +166,7 @@ def _node(each: NodeView) -> Node:
     return Node(
         site=facts.id.site,
         node=facts.id.node,
-        name=facts.name,
+        name=facts.title,
         host=facts.host,
         version=facts.version,
         tags=facts.tags,

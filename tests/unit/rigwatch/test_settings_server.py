@@ -90,6 +90,27 @@ WRONG = {
         '[web]\ntrusted_proxies = ["10.0.0.1/8"]\n',
         "web: trusted_proxies: 10.0.0.1/8 has host bits set; write addresses or networks",
     ),
+    "no origin": (
+        '[web]\ncors_origins = ["https://page.example/"]\n',
+        "web: cors_origins: 'https://page.example/' is no origin; write it as 'https://page.example', or '*'",
+    ),
+    "another broker without a tree": (
+        '[feed]\nbroker = "mqtts://h"\n',
+        "feed: broker gets the state tree, so it needs state = true as well",
+    ),
+    "another broker that is none": (
+        '[feed]\nstate = true\nbroker = "https://h"\n',
+        "feed: broker should look like 'mqtts://user:password@broker.example:8883'",
+    ),
+    "another broker that is the same": (
+        '[broker]\nmode = "external"\nurl = "mqtt://u:p@h"\n[feed]\nstate = true\nbroker = "mqtt://h:1883"\n',
+        "feed.broker is broker.url, where the state tree is already; take feed.broker out",
+    ),
+    "prefix": (
+        '[feed]\ntopic_prefix = "farm/#"\n',
+        "feed: topic_prefix: 'farm/#' cannot begin a topic; write it as 'farm/rigwatch'",
+    ),
+    "form": ('[feed]\ndiscovery = "both"\n', "feed.discovery: should be 'device' or 'component' (got 'both')"),
     "age out of order": ('[web.colours]\nage_green = "1h"\n', "web.colours: age_green should not be above age_yellow"),
 }
 
@@ -122,6 +143,7 @@ def test_a_directory_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
         '[database]\nurl = { "confidential" = 1 }\n',
         '[broker]\nurl = ["mqtts://u:confidential@h"]\n',
         '[broker]\nurl = "mqtts://u:confidential@h"\nport = "x"\n',
+        '[feed]\nstate = true\nbroker = "http://u:confidential@h"\n',
     ],
 )
 def test_an_error_never_repeats_a_secret(tmp_path: Path, text: str) -> None:

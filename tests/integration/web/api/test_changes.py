@@ -154,7 +154,7 @@ def test_a_viewer_changes_nothing(shared: Api) -> None:
 def test_other_methods_are_refused_and_named(shared: Api) -> None:
     answer = shared.admin.put("/api/v1/silences", json=SILENCE)
     assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
     assert "Allow names" in answer.get_json()["detail"]
 
 

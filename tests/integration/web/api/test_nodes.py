@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from werkzeug.test import TestResponse
 
 from rigwatch.lines import COLUMNS
+from store import nodes
 from tests.fake_clock import START
 from tests.integration.web.api.conftest import MINUTE, Api
 from tests.rigs import birth, report, rig, sample
@@ -55,6 +56,18 @@ def test_a_node_has_its_latest_figures_and_times_that_programs_read(shared: Api)
     assert node["latest"]["hashrate"] == 5e6
     assert node["latest"]["stale"] is None
     assert [card["temperature"] for card in node["latest"]["gpus"]] == [61.5, 61.5]
+
+
+def test_a_node_is_called_what_the_dashboard_calls_it(api: Api) -> None:
+    def name() -> str:
+        return str(api.viewer.get("/api/v1/nodes/main/rig1").get_json()["name"])
+
+    assert name() == "rig1"
+    api.store.take([rig("rig1").heard(birth(2, host="host1", name="By itself"), START)])
+    assert name() == "By itself"
+    with api.store.write() as tx:
+        nodes.rename(tx, rig("rig1").id, "Blue")
+    assert name() == "Blue"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nodes", "/api/v1/nodes/main/rig1", "/api/v1/fleet"])
