@@ -21,7 +21,7 @@ _encoder = msgspec.json.Encoder()
 _numbers = msgspec.json.Decoder(tuple[int, ...])
 
 
-class Event(Struct, frozen=True, omit_defaults=True):
+class IncidentEvent(Struct, frozen=True, omit_defaults=True):
     """What is published. `event_type` is Home Assistant's name for it: its event entities take it as it is."""
 
     event_type: str
@@ -55,7 +55,7 @@ def node_of(incident: Incident) -> NodeId | None:
 def payload_of(kind: str, incident: Incident) -> bytes:
     subject = incident.subject
     return _encoder.encode(
-        Event(
+        IncidentEvent(
             event_type=kind,
             id=incident.id,
             rule=incident.rule.value,

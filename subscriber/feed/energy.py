@@ -19,7 +19,7 @@ FLEET = ""
 """Under this name the counter of all nodes together, which no node takes anything away from when it goes."""
 
 
-class Reading(Struct, frozen=True):
+class EnergyCounter(Struct, frozen=True):
     """A counter and up to which report it counts."""
 
     kwh: float
@@ -30,7 +30,7 @@ class Meter:
     """Counters by the node's origin. They only grow; one that nobody has noted begins at 0."""
 
     def __init__(self) -> None:
-        self._of: dict[str, Reading] = {}
+        self._of: dict[str, EnergyCounter] = {}
 
     def knows(self, origin: str) -> bool:
         return origin in self._of
@@ -39,7 +39,7 @@ class Meter:
         """Goes on from what was published before: `state` is that of the node or the fleet."""
         kwh, at = state.get("energy_kwh"), state.get("reported_at_ms", 0)
         if isinstance(kwh, int | float) and isinstance(at, int) and not self.knows(origin):
-            self._of[origin] = Reading(float(kwh), at)
+            self._of[origin] = EnergyCounter(float(kwh), at)
 
     def take(self, origin: str, facts: NodeFacts) -> None:
         """One more report, or the same once more."""
@@ -49,14 +49,14 @@ class Meter:
         if last is not None and facts.last_report_at <= last.at:
             return
         drawn = 0.0 if last is None else _drawn(facts, facts.last_report_at - last.at)
-        self._of[origin] = Reading((last.kwh if last else 0.0) + drawn, facts.last_report_at)
-        fleet = self._of.get(FLEET, Reading(0.0, 0))
-        self._of[FLEET] = Reading(fleet.kwh + drawn, fleet.at)
+        self._of[origin] = EnergyCounter((last.kwh if last else 0.0) + drawn, facts.last_report_at)
+        fleet = self._of.get(FLEET, EnergyCounter(0.0, 0))
+        self._of[FLEET] = EnergyCounter(fleet.kwh + drawn, fleet.at)
 
     def kwh(self, origin: str) -> float | None:
         """To the milliwatt-hour; None where no report was counted."""
-        reading = self._of.get(origin)
-        return None if reading is None else round(reading.kwh, 6)
+        counter = self._of.get(origin)
+        return None if counter is None else round(counter.kwh, 6)
 
 
 def _drawn(facts: NodeFacts, since: Millis) -> float:

@@ -21,7 +21,7 @@ from rigwatch.settings.server import Discovery
 from rigwatch.topics import PREFIX, TopicLevel
 from subscriber.feed.entities import PLATFORMS, Entity, of_node, of_server
 from subscriber.feed.places import Places
-from subscriber.feed.sight import Seen
+from subscriber.feed.reader import FeedFacts
 from subscriber.feed.tree import Tree, origin_of
 
 MIGRATE: Final = b'{"migrate_discovery":true}'
@@ -83,7 +83,7 @@ class Announcer:
         by_device = match["device"] is not None
         return by_device != self._by_device and (match["device"] or match["of"]) in self._made
 
-    def announced(self, seen: Seen, kept: Mapping[str, bytes], link: str) -> Tree:
+    def announced(self, seen: FeedFacts, kept: Mapping[str, bytes], link: str) -> Tree:
         """Every node that was ever heard of, and the server. `kept` is what the broker has: entities that were there
         and are not any more are taken away. `link` is the dashboard's address, empty for none."""
         before, self._made = self._made, {}

@@ -24,7 +24,7 @@ from subscriber.feed import concerns
 from subscriber.feed.energy import FLEET, Meter
 from subscriber.feed.homeassistant import MIGRATE, Announcer
 from subscriber.feed.places import OWN, Places
-from subscriber.feed.sight import Seen, Sight
+from subscriber.feed.reader import FeedFacts, FeedReader
 from subscriber.feed.tree import OFFLINE, Tree, origin_of, tree_of
 from subscriber.worker import StoreWorker
 
@@ -54,7 +54,7 @@ class FeedLeadership(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Outlet:
+class FeedTarget:
     """A broker, what stands where on it, and how it is named in the log (empty: rigwatch's own)."""
 
     open: Open
@@ -70,21 +70,21 @@ class Feed:
         self,
         settings: FeedSettings,
         worker: StoreWorker,
-        outlet: Outlet,
+        target: FeedTarget,
         *,
-        sight: Sight,
+        reader: FeedReader,
         turn: FeedLeadership,
         clock: Clock,
         link: str,
     ) -> None:
         self._settings = settings
         self._worker = worker
-        self._open, self._places, self._where = outlet.open, outlet.places, outlet.where
-        self._sight = sight
+        self._open, self._places, self._where = target.open, target.places, target.where
+        self._reader = reader
         self._turn = turn
         self._clock = clock
         self._link = link
-        self._announcer = Announcer(outlet.places, settings.discovery)
+        self._announcer = Announcer(target.places, settings.discovery)
         self._meter = Meter()
         self._kept: Tree = {}
         """What the broker has, as far as it is known."""
@@ -167,7 +167,7 @@ class Feed:
             self._spoilt.set()
 
     async def _bring_up_to_date(self, connection: MqttConnection) -> None:
-        seen = await self._worker.do(lambda store: self._sight.look(store, self._clock.now()))
+        seen = await self._worker.do(lambda store: self._reader.look(store, self._clock.now()))
         wanted = self._wanted(seen)
         if wanted is None:
             await self._publish(connection, {self._places.server_status: OFFLINE})
@@ -182,7 +182,7 @@ class Feed:
             self._kept.pop(topic, None)
         await self._publish(connection, {status: wanted[status]})
 
-    def _wanted(self, seen: Seen) -> Tree | None:
+    def _wanted(self, seen: FeedFacts) -> Tree | None:
         if not self._meter.knows(FLEET):
             self._meter.recall(FLEET, _read(self._kept.get(self._places.server_state)))
         for facts in seen.nodes:

@@ -15,8 +15,8 @@ from rigwatch.home import Home
 from rigwatch.mqtt import Endpoint, LastWill, MqttConnection, MqttLogin, MqttMessage
 from rigwatch.settings.server import FeedSettings
 from subscriber.feed.places import Places
-from subscriber.feed.publisher import Feed, FeedLeadership, Outlet
-from subscriber.feed.sight import Sight
+from subscriber.feed.publisher import Feed, FeedLeadership, FeedTarget
+from subscriber.feed.reader import FeedReader
 from subscriber.worker import StoreWorker
 
 
@@ -39,16 +39,16 @@ def feeds_of(
     link: str,
 ) -> list[Feed]:
     """`own` is the subscriber's account on the broker that the rigs use. Raises `SettingsError`."""
-    sight = Sight()
+    reader = FeedReader()
     # The subscriber's account once more: its own connection must not carry a will that tells of the feed.
     own = Broker(own.endpoint, replace(own.login, client_id=f"{own.login.client_id}.feed"))
 
-    outlets = [Outlet(partial(_open, own))]
+    targets = [FeedTarget(partial(_open, own))]
     if settings.broker:
         other = other_broker(settings, home)
         places = Places(settings.topic_prefix, settings.discovery_prefix)
-        outlets.append(Outlet(partial(_open, other), places, f" at {other.endpoint}"))
-    return [Feed(settings, worker, each, sight=sight, turn=turn, clock=clock, link=link) for each in outlets]
+        targets.append(FeedTarget(partial(_open, other), places, f" at {other.endpoint}"))
+    return [Feed(settings, worker, each, reader=reader, turn=turn, clock=clock, link=link) for each in targets]
 
 
 def other_broker(settings: FeedSettings, home: Home) -> Broker:

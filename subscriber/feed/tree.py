@@ -22,7 +22,7 @@ from rigwatch.topics import NodeId, TopicLevel
 from subscriber.feed import concerns
 from subscriber.feed.energy import FLEET, Meter
 from subscriber.feed.places import Places
-from subscriber.feed.sight import Seen
+from subscriber.feed.reader import FeedFacts
 
 Tree: TypeAlias = dict[str, bytes]
 """Topic to retained payload."""
@@ -51,7 +51,7 @@ _ALGORITHM: Final = _keys(AlgorithmFigures)
 _GPU: Final = {key: name for key, name in _keys(Gpu).items() if not FIGURES[name].unit.whole}
 
 
-def tree_of(seen: Seen, places: Places, meter: Meter, now: Millis) -> Tree | None:
+def tree_of(seen: FeedFacts, places: Places, meter: Meter, now: Millis) -> Tree | None:
     """Two topics a node, about 15 µs each, and the server's own. A node that was never heard of has none.
 
     None while the subscriber itself does not see the nodes: nobody can say.
@@ -74,7 +74,7 @@ def tree_of(seen: Seen, places: Places, meter: Meter, now: Millis) -> Tree | Non
     return tree
 
 
-def origin_of(seen: Seen, node: NodeId) -> str:
+def origin_of(seen: FeedFacts, node: NodeId) -> str:
     """The same for as long as the node is known, wherever it is moved."""
     return seen.origins.get(node) or str(node)
 
@@ -109,7 +109,7 @@ def _figures_of(sample: Sample) -> Iterator[tuple[str, object]]:
         yield from _figures(gpu, _GPU, f"{card_key(gpu.id)}_")
 
 
-def fleet_of(seen: Seen, statuses: Mapping[NodeId, NodeStatus], meter: Meter) -> dict[str, object]:
+def fleet_of(seen: FeedFacts, statuses: Mapping[NodeId, NodeStatus], meter: Meter) -> dict[str, object]:
     """All nodes together; the figures are of those that are there."""
     count = Counter(statuses.values())
     top = [each for each in seen.incidents if each.parent is None]

@@ -10,8 +10,8 @@ from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin
 from rigwatch.settings.server import FeedSettings, ServerSettings
 from rigwatch.topics import SERVER_STATUS
 from store import Store
-from subscriber.feed.publisher import Feed, Outlet
-from subscriber.feed.sight import Sight
+from subscriber.feed.publisher import Feed, FeedTarget
+from subscriber.feed.reader import FeedReader
 from subscriber.worker import StoreWorker
 from tests.fake_clock import FakeClock
 from tests.integration.subscriber.feed.reader import reading
@@ -86,6 +86,12 @@ async def test_it_ends_at_once_and_connects_to_nothing_where_nobody_asked(local:
         raise AssertionError("it connects")
 
     feed = Feed(
-        FeedSettings(), StoreWorker(local), Outlet(never), sight=Sight(), turn=Mine(), clock=FakeClock(), link=""
+        FeedSettings(),
+        StoreWorker(local),
+        FeedTarget(never),
+        reader=FeedReader(),
+        turn=Mine(),
+        clock=FakeClock(),
+        link="",
     )
     await asyncio.wait_for(feed.run(), timeout=5)

@@ -14,7 +14,7 @@ from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.feed.homeassistant import Announcer
 from subscriber.feed.places import OWN, Places
-from subscriber.feed.sight import Seen
+from subscriber.feed.reader import FeedFacts
 from subscriber.feed.tree import Tree
 from tests.unit.subscriber.feed.test_tree import HERE, NODE, state
 
@@ -23,8 +23,10 @@ SERVER = "homeassistant/device/rigwatch_server/config"
 CARD = "gpu_9b8a2f6f0a1b7c11"
 
 
-def seen(*nodes: NodeFacts, cards: Mapping[NodeId, list[CardHistory]] = {}, origins: Mapping[NodeId, str] = {}) -> Seen:
-    return Seen(HERE, nodes, cards=cards, origins=origins)
+def seen(
+    *nodes: NodeFacts, cards: Mapping[NodeId, list[CardHistory]] = {}, origins: Mapping[NodeId, str] = {}
+) -> FeedFacts:
+    return FeedFacts(HERE, nodes, cards=cards, origins=origins)
 
 
 def told(*nodes: NodeFacts, form: Literal["device", "component"] = "device", link: str = "") -> Tree:

@@ -9,8 +9,8 @@ from rigwatch.home import Home
 from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
 from rigwatch.settings.server import FeedSettings
 from store import housekeeping, open_store
-from subscriber.feed.publisher import LOOK_S, Feed, Outlet
-from subscriber.feed.sight import Sight
+from subscriber.feed.publisher import LOOK_S, Feed, FeedTarget
+from subscriber.feed.reader import FeedReader
 from subscriber.worker import StoreWorker
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, rig
@@ -62,7 +62,13 @@ async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arriv
 
     worker, clock = StoreWorker(store), FakeClock()
     feed = Feed(
-        FeedSettings(state=True), worker, Outlet(open_connection), sight=Sight(), turn=Mine(), clock=clock, link=""
+        FeedSettings(state=True),
+        worker,
+        FeedTarget(open_connection),
+        reader=FeedReader(),
+        turn=Mine(),
+        clock=clock,
+        link="",
     )
     running = asyncio.create_task(feed.run())
 

@@ -16,7 +16,7 @@ from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from subscriber.feed.energy import FLEET, Meter
 from subscriber.feed.places import OWN, Places
-from subscriber.feed.sight import Seen
+from subscriber.feed.reader import FeedFacts
 from subscriber.feed.tree import OFFLINE, ONLINE, Tree, card_key, tree_of
 
 NOW = 1_760_000_000_000
@@ -35,7 +35,7 @@ NODE = NodeFacts(
 
 
 def tree(*nodes: NodeFacts, incidents: Sequence[Incident] = (), places: Places = OWN) -> Tree:
-    found = tree_of(Seen(HERE, nodes, incidents), places, Meter(), NOW)
+    found = tree_of(FeedFacts(HERE, nodes, incidents), places, Meter(), NOW)
     assert found is not None
     return found
 
@@ -183,7 +183,7 @@ def test_rates_of_two_algorithms_are_not_added_up() -> None:
 
 
 def test_while_nobody_sees_the_nodes_nobody_says_anything() -> None:
-    assert tree_of(Seen(ServerFacts(beat_at=NOW), [NODE]), OWN, Meter(), NOW) is None
+    assert tree_of(FeedFacts(ServerFacts(beat_at=NOW), [NODE]), OWN, Meter(), NOW) is None
 
 
 def test_the_prefix_is_the_owners_choice_on_a_broker_of_his() -> None:

@@ -16,7 +16,7 @@ CARDS_AGE: Millis = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FeedFacts:
     """`incidents` are those that count now, `cards` those that are remembered of a node, `origins` as which nodes were
     first known where that is not their name."""
 
@@ -27,15 +27,15 @@ class Seen:
     origins: Mapping[NodeId, str] = field(default_factory=dict)
 
 
-class Sight:
+class FeedReader:
     """Looks again only where something has changed: with 1000 nodes 20 ms, else 0.3."""
 
     def __init__(self) -> None:
         self._stamp: tuple[int, ...] = ()
-        self._seen = Seen(ServerFacts())
+        self._seen = FeedFacts(ServerFacts())
         self._cards_at: Millis | None = None
 
-    def look(self, store: Store, now: Millis) -> Seen:
+    def look(self, store: Store, now: Millis) -> FeedFacts:
         with store.read() as tx:
             stamp = reader.stamp(tx)
             if stamp != self._stamp:
@@ -48,8 +48,8 @@ class Sight:
             self._seen = _at(self._seen, server)
         return self._seen
 
-    def _all(self, tx: Transaction, *, with_cards: bool) -> Seen:
-        return Seen(
+    def _all(self, tx: Transaction, *, with_cards: bool) -> FeedFacts:
+        return FeedFacts(
             server=self._seen.server,
             nodes=reader.nodes(tx),
             incidents=incidents.counting(tx),
@@ -58,5 +58,5 @@ class Sight:
         )
 
 
-def _at(seen: Seen, server: ServerFacts) -> Seen:
-    return Seen(server, seen.nodes, seen.incidents, seen.cards, seen.origins)
+def _at(seen: FeedFacts, server: ServerFacts) -> FeedFacts:
+    return FeedFacts(server, seen.nodes, seen.incidents, seen.cards, seen.origins)
