@@ -166,8 +166,9 @@ def _user_data(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
-def write_private(path: Path, data: bytes | str) -> None:
-    """Replaces `path` by `data`, mode 0600, whole or not at all, also across a power cut.
+def write_private(path: Path, data: bytes | str, *, keep: bool = False) -> None:
+    """Replaces `path` by `data`, mode 0600, whole or not at all, also across a power cut. With `keep` a file that is
+    there already stays, also when two processes write it at once.
 
     Raises `RigwatchError` when the directory cannot be written; the old file is then still there.
     """
@@ -181,9 +182,12 @@ def write_private(path: Path, data: bytes | str) -> None:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
+            if keep:
+                with suppress(FileExistsError):
+                    os.link(name, path)
+            else:
+                Path(name).replace(path)
+        finally:
             Path(name).unlink(missing_ok=True)
-            raise
     except OSError as exc:
         raise RigwatchError(f"{path}: cannot be written ({exc.strerror or exc})") from exc

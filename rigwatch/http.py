@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from rigwatch.deadline import TimedBytes
 from rigwatch.errors import RigwatchError
+from rigwatch.texts import plain
 
 ANSWER_MAX: Final = 1024 * 1024
 WAIT_MAX_S: Final = 3600.0
@@ -211,4 +212,4 @@ def _why(exc: Exception, timeout: float) -> str:
         words = exc.strerror or str(exc) or type(exc).__name__
     else:
         words = f"not an answer as HTTP has it ({type(exc).__name__})"
-    return "".join(each if each.isprintable() else " " for each in words)[:_WORDS_MAX]
+    return plain(words, _WORDS_MAX)

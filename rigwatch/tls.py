@@ -6,10 +6,8 @@ not here: clients trust the authority through the join token.
 
 import ipaddress
 import logging
-import os
 import socket
 import ssl
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -138,31 +136,12 @@ def _authority(home: Home, now: Millis) -> _Pair:
         write_private(path, known.pem)
         write_private(home.tls / "ca.pem", _pem(known.certificate))
     if known is None:
-        _create_once(path, _new_authority(moment).pem)
+        write_private(path, _new_authority(moment).pem, keep=True)
         # Broker and dashboard may start together for the first time: whoever came second takes the other's.
         known = _load(path)
         assert known is not None
         write_private(home.tls / "ca.pem", _pem(known.certificate))
     return known
-
-
-def _create_once(path: Path, data: bytes) -> None:
-    """Writes the file whole unless it is there already; both also when two processes do it at once."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(name, path)
-        except FileExistsError:
-            pass
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except OSError as exc:
-        raise RigwatchError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
 
 
 def _load(path: Path) -> _Pair | None:
