@@ -79,7 +79,7 @@ class _FleetCollector(Collector):
         if fleet.highest_block is not None:
             yield _plain("block_height", "The highest block of a node that reports now.", fleet.highest_block)
         yield from _views(fleet.views)
-        yield from _figures([each for each in fleet.views if each.counted])
+        yield from node_figures([each for each in fleet.views if each.counted])
 
 
 class _ServerCollector(Collector):
@@ -150,7 +150,7 @@ def _views(views: Sequence[NodeView]) -> Iterator[Metric]:
     yield from (status, up, reported, offset)
 
 
-def _figures(counted: Sequence[NodeView]) -> Iterator[Metric]:
+def node_figures(counted: Sequence[NodeView]) -> Iterator[Metric]:
     named = [((each.facts.id.site, each.facts.id.node), each.facts.sample, each.lag) for each in counted]
     families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
     by_algorithm = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
