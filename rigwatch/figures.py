@@ -32,6 +32,7 @@ Celsius = Annotated[float, Meta(ge=-100, le=1000)]
 Watts = Annotated[float, Meta(ge=0, le=1e7)]
 Percent = Annotated[float, Meta(ge=0, le=1000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Milliseconds = Annotated[float, Meta(ge=0, le=1e7)]
 Rpm = Annotated[float, Meta(ge=0, le=1e6)]
 Line = Annotated[str, Meta(max_length=LINE_MAX)]
 
@@ -92,7 +93,8 @@ class Miner(Struct, frozen=True, omit_defaults=True):
 
 class Measurements(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All that a sample can say of a node and its machine: hashrate in H/s, temperature in °C, power in W, fan and cpu
-    in %, uptime in s. Hashrate and shares are of `algorithm`; with several, `algorithms` has each one's.
+    in %, uptime in s, pool latency in ms. Hashrate and shares are of `algorithm`; with several, `algorithms` has each
+    one's. A new one goes to the end.
     """
 
     hashrate: Rate | None = None
@@ -118,6 +120,7 @@ class Measurements(Struct, frozen=True, omit_defaults=True, kw_only=True):
     miner: Miner | None = None
     pool: Line | None = None
     uptime: Seconds | None = None
+    pool_latency: Milliseconds | None = None
 
 
 MEASURED: Final = Measurements.__struct_fields__
@@ -172,6 +175,9 @@ WATTS: Final = Unit(
 PERCENT: Final = Unit("%", mean=True, joined=Joined.HIGHEST, per_base=100, spellings={"%": 1.0, "ratio": 100.0})
 RPM: Final = Unit("rpm", mean=True)
 SECONDS: Final = Unit("s", spellings={"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0})
+MILLISECONDS: Final = Unit(
+    "ms", mean=True, per_base=1000, device_class="duration", spellings={"ms": 1.0, "s": 1000.0, "us": 1e-3}
+)
 COUNT: Final = Unit(whole=True)
 COUNTER: Final = Unit(whole=True, rising=True, joined=Joined.SUM)
 MOMENT: Final = Unit(whole=True, spellings={"s": 1000.0, "ms": 1.0})
@@ -207,6 +213,7 @@ class Figure(NamedTuple):
 
 _SHARES: Final = NodeMetric("shares", "Shares by what the pool said.", by="result")
 _TEMPERATURE: Final = NodeMetric("temperature_celsius", "Temperature.")
+_LATENCY: Final = NodeMetric("pool_latency_seconds", "How long the pool takes to answer.")
 _HARDWARE_ERRORS: Final = NodeMetric("hardware_errors", "Errors of the hardware.")
 _TABLE: Final = (
     # Its name and unit; its label, key, metric and entity.
@@ -224,6 +231,7 @@ _TABLE: Final = (
     Figure("invalid", COUNTER, None, "invalid_shares", _SHARES, None),
     Figure("hardware_errors", COUNTER, "Hardware errors", "hardware_errors", _HARDWARE_ERRORS, None),
     Figure("uptime", SECONDS, "Up for", "uptime_s", None, None),
+    Figure("pool_latency", MILLISECONDS, "Pool latency", "pool_latency_ms", _LATENCY, "Pool latency", True),
     # Beside others, or in tables of their own.
     Figure("algorithm", TEXT, None, "algorithm", None, None),
     Figure("last_share_at", MOMENT, None, None, None, None),

@@ -92,6 +92,7 @@ class SampleModel(Model):
     fan = IntegerField(null=True)  # tenths of %
     cpu = IntegerField(null=True)  # tenths of %
     uptime = BigIntegerField(null=True)  # tenths of s
+    pool_latency = IntegerField(null=True)  # tenths of ms
     extra = TextField(null=True)  # JSON of what is rare: gpus, errors, block_hash …; the names when they changed
 
     class Meta:

@@ -29,6 +29,7 @@ COLUMNS = (
     "fan",
     "cpu",
     "uptime",
+    "pool_latency",
     "extra",
 )
 
@@ -75,7 +76,7 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, name
     `named`: some sample of this node has a miner, a pool or an algorithm.
     """
     hashrate, temperature, power, fan = sample.hashrate, sample.temperature, sample.power, sample.fan
-    cpu, uptime = sample.cpu, sample.uptime
+    cpu, uptime, pool_latency = sample.cpu, sample.uptime, sample.pool_latency
     # Written out: at thousands of samples a second, calls for each figure are a tenth of all work.
     return (
         node,
@@ -95,13 +96,14 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, name
         None if fan is None else round(fan * 10),
         None if cpu is None else round(cpu * 10),
         None if uptime is None else round(uptime * 10),
+        None if pool_latency is None else round(pool_latency * 10),
         _extra(sample, before, named=named),
     )
 
 
 def from_row(row: Row) -> Sample:
     """The sample of a row that was read with `COLUMNS`; its names only where they changed."""
-    extra = extra_of(row[16])
+    extra = extra_of(row[-1])
     at = row[1] + row[2]
     return Sample(
         n=row[1],
@@ -124,6 +126,7 @@ def from_row(row: Row) -> Sample:
         fan=_from_tenths(row[13]),
         cpu=_from_tenths(row[14]),
         uptime=_from_tenths(row[15]),
+        pool_latency=_from_tenths(row[16]),
         gpus=extra.gpus,
         boards=extra.boards,
         fans=extra.fans,
@@ -162,7 +165,7 @@ class Names:
 
     def sample(self, row: Row) -> Sample:
         """The sample of the next row, with the names that it shares with those before it."""
-        self.pass_by(row[16])
+        self.pass_by(row[-1])
         if self._miner is None and self._pool is None and self._algorithm is None:
             return from_row(row)
         named = {"miner": self._miner, "pool": self._pool, "algorithm": self._algorithm}

@@ -12,7 +12,7 @@ from publisher.sources.cards import Card, highest, total, with_cards
 from publisher.sources.proxied import Workers, silence
 from publisher.sources.reading import Reading
 from publisher.sources.source import Context
-from rigwatch.figures import Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import Celsius, Count, Milliseconds, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "XMRig"
@@ -49,10 +49,12 @@ class XmrigResults(Struct):
     rejected: Count | None = None
     invalid: Count | None = None
     expired: Count | None = None
+    latency: Milliseconds | None = None
 
 
 class XmrigConnection(Struct):
     pool: str | None = None
+    ping: Milliseconds | None = None
     accepted: Count | None = None
     rejected: Count | None = None
 
@@ -132,15 +134,17 @@ def parse(
     if answer.kind == _PROXY:
         silent = silence(told.section("workers", workers, Workers) or Workers())
         return told.complete(structs.replace(_of_proxy(answer), lacks=silent))
-    accepted, rejected = _shares(answer.results, answer.connection or XmrigConnection())
+    connection = answer.connection or XmrigConnection()
+    accepted, rejected = _shares(answer.results, connection)
     reading = Reading(
         hashrate=0.0 if answer.paused else _first(answer.hashrate.total),
         accepted=accepted,
         rejected=rejected,
         algorithm=algorithm_of(answer.algo),
         miner=miner_named(_TITLE, answer.version),
-        pool=pool_of(answer.connection.pool if answer.connection else None),
+        pool=pool_of(connection.pool),
         uptime=answer.uptime,
+        pool_latency=connection.ping or None,  # 0 until a share was answered
     )
     found = told.section("backends", backends, list[Backend])
     return told.complete(with_cards(reading, cards(found or [])))
@@ -168,6 +172,7 @@ def _of_proxy(answer: XmrigSummary) -> Reading:
         peers=answer.miners.now if answer.miners else None,
         miner=miner_named(_PROXY_TITLE, answer.version),
         uptime=answer.uptime,
+        pool_latency=results.latency or None,
     )
 
 

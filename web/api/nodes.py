@@ -27,8 +27,8 @@ Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\u0000-\u0
 
 
 class Figures(Struct, frozen=True):
-    """A sample: hashrate in H/s, temperature in °C, power in W, fan and cpu in %, uptime in s. Hashrate and shares are
-    of `algorithm`; `odd` names by source the figures that it told in a way that is none.
+    """A sample: hashrate in H/s, temperature in °C, power in W, fan and cpu in %, uptime in s, pool_latency in ms.
+    Hashrate and shares are of `algorithm`; `odd` names by source the figures that it told in a way that is none.
     """
 
     at: Moment
@@ -50,6 +50,7 @@ class Figures(Struct, frozen=True):
     fan: float | None
     cpu: float | None
     uptime: float | None
+    pool_latency: float | None
     gpus: tuple[Gpu, ...] | None
     boards: tuple[Board, ...] | None
     fans: tuple[Fan, ...] | None

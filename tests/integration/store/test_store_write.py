@@ -51,6 +51,7 @@ FULL = Sample(
     miner=Miner("xmrig", "6.22"),
     pool="pool.example:4444",
     uptime=86_400.5,
+    pool_latency=35.5,
     errors={"nvidia": "no driver"},
     odd={"t-rex": "gpus[0].power: 429496736 cannot be"},
     invalid=2,

@@ -51,7 +51,7 @@ def largest(text: str) -> Sample:
         fans=tuple(Fan(f"{at}{text}"[:LINE], 1e6) for at in range(32)), invalid=MOST, hardware_errors=MOST,
         algorithm=text,
         algorithms={f"{at}{text}"[:LINE]: AlgorithmFigures(1e24, MOST, MOST, MOST, MOST) for at in range(8)},
-        odd={text: text}, miner=Miner(text, text), pool=text, uptime=1e11,
+        odd={text: text}, miner=Miner(text, text), pool=text, uptime=1e11, pool_latency=1e7,
         errors={f"{each}{text}"[:LINE]: text for each in range(32)},
     )  # fmt: skip
 
@@ -60,7 +60,8 @@ def smallest(**more: object) -> Sample:
     return msgspec.convert(
         {
             "n": 1, "at": 0, "hashrate": 0, "peers": 0, "block": 0, "accepted": 0, "rejected": 0, "stale": 0,
-            "last_share_at": 0, "temperature": -100, "power": 0, "fan": 0, "cpu": 0, "gpus": [], "uptime": 0, **more,
+            "last_share_at": 0, "temperature": -100, "power": 0, "fan": 0, "cpu": 0, "gpus": [], "uptime": 0,
+            "pool_latency": 0, **more,
         },
         Sample,
     )  # fmt: skip

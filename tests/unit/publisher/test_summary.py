@@ -14,10 +14,10 @@ def _gathered(source: str, *readings: Reading | str) -> Gathered:
     return Gathered(source, tuple(Read(error=r) if isinstance(r, str) else Read(r) for r in readings))
 
 
-def test_hashrate_temperature_power_fan_and_cpu_are_means() -> None:
-    readings = [Reading(hashrate=v, temperature=v, power=v, fan=v, cpu=v) for v in (10.0, 20.0, 60.0)]
+def test_what_is_measured_is_a_mean() -> None:
+    readings = [Reading(hashrate=v, temperature=v, power=v, fan=v, cpu=v, pool_latency=v) for v in (10.0, 20.0, 60.0)]
     figures = summarise([_gathered("a", *readings)]).figures
-    assert figures == Reading(hashrate=30.0, temperature=30.0, power=30.0, fan=30.0, cpu=30.0)
+    assert figures == Reading(hashrate=30.0, temperature=30.0, power=30.0, fan=30.0, cpu=30.0, pool_latency=30.0)
 
 
 def test_everything_else_is_the_last() -> None:

@@ -59,6 +59,7 @@ SAMPLES = st.builds(
     miner=optional(st.builds(Miner, name=LINES, version=LINES)),
     pool=optional(LINES),
     uptime=optional(st.floats(0, 1e11)),
+    pool_latency=optional(st.floats(0, 1e7)),
     errors=st.dictionaries(LINES, LINES, max_size=3),
 )
 STATUSES = st.builds(
@@ -114,7 +115,7 @@ def sample_with(**fields: object) -> Sample:
 
 FIGURES = [
     *("hashrate", "peers", "block", "block_hash", "syncing", "accepted", "rejected", "stale", "last_share_at"),
-    *("temperature", "power", "fan", "cpu", "gpus", "miner", "pool", "uptime"),
+    *("temperature", "power", "fan", "cpu", "gpus", "miner", "pool", "uptime", "pool_latency"),
     *("invalid", "hardware_errors", "algorithm", "algorithms", "boards", "fans"),
 ]
 
@@ -170,6 +171,7 @@ LIMITS: list[tuple[str, object, object]] = [
     ("fan", 1000, 1000.5),
     ("cpu", 0, -0.5),
     ("uptime", 1e11, 1.1e11),
+    ("pool_latency", 1e7, 1.1e7),
     ("pool", "p" * 200, "p" * 201),
     ("block_hash", "b" * 200, "b" * 201),
     ("gpus", [{"id": "g"}] * 64, [{"id": "g"}] * 65),

@@ -20,6 +20,7 @@ CPU = Reading(
     miner=Miner("XMRig", "6.21.0"),
     pool="pool.example:3333",
     uptime=3712,
+    pool_latency=35,
 )
 
 
@@ -78,12 +79,13 @@ def test_the_shortest_window_that_is_known_counts_where_hashes_are_slow() -> Non
 
 
 def test_a_proxy_counts_in_kilohashes_and_its_miners_are_its_peers() -> None:
-    results = {"accepted": 106366, "rejected": 1, "invalid": 104, "expired": 328}
+    results = {"accepted": 106366, "rejected": 1, "invalid": 104, "expired": 328, "latency": 1}
     reading = parse(
         _summary(kind="proxy", hashrate={"total": [14.97, 14.93]}, results=results, miners={"now": 19, "max": 21})
     )
     assert (reading.hashrate, reading.peers, reading.miner) == (14970, 19, Miner("xmrig-proxy", "6.21.0"))
     assert (reading.accepted, reading.rejected, reading.invalid, reading.stale) == (106366, 1, 104, 328)
+    assert reading.pool_latency == 1
 
 
 @pytest.mark.parametrize(
