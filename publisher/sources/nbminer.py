@@ -11,7 +11,7 @@ from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import DualShares, with_work
 from rigwatch.clock import Millis
-from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Milliseconds, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "NBMiner"
@@ -45,6 +45,8 @@ class Stratum(DualShares):
     dual_mine: bool | None = None
     url: str | None = None
     url2: str | None = None
+    latency: Milliseconds | None = None
+    latency2: Milliseconds | None = None
 
 
 class NbminerStatus(Struct):
@@ -75,6 +77,7 @@ def parse(raw: bytes, algorithm: str = "", *, now: Millis) -> Reading:
         miner=miner_named(_TITLE, answer.version),
         pool=pool_of(stratum.url2 if at else stratum.url),
         uptime=uptime_since(answer.start_time, now),
+        pool_latency=(stratum.latency2 if at else stratum.latency) or None,
     )
     works = [(name, _work(answer, second=bool(place))) for place, name in enumerate(names)]
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.miner.devices, second=bool(at))))

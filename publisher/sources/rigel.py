@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Milliseconds, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "Rigel"
@@ -48,6 +48,7 @@ class RigelConnection(Struct):
 
 class RigelPool(Struct):
     connection_details: RigelConnection | None = None
+    average_latency_ms: Milliseconds | None = None
 
 
 class RigelStat(Struct):
@@ -75,10 +76,12 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     # Everything goes by the names, so they can be read there as well.
     names = (answer.algorithm or "+".join(answer.hashrate or ())).split("+")
     at = chosen(names, algorithm)
+    pool = next(iter((answer.pools or {}).get(names[at]) or ()), RigelPool())
     reading = Reading(
         miner=miner_named(_TITLE, answer.version),
-        pool=_pool((answer.pools or {}).get(names[at]) or []),
+        pool=_place(pool.connection_details),
         uptime=answer.uptime,
+        pool_latency=pool.average_latency_ms or None,
     )
     works = [(name, _work(answer, name)) for name in names]
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.devices, names[at])))
@@ -114,6 +117,5 @@ def _card(device: RigelDevice, sensors: RigelSensors, algorithm: str) -> Card:
     )
 
 
-def _pool(pools: Sequence[RigelPool]) -> str | None:
-    place = pools[0].connection_details if pools else None
+def _place(place: RigelConnection | None) -> str | None:
     return pool_of(f"{place.hostname}:{place.port}") if place and place.hostname else None

@@ -57,6 +57,7 @@ class SimulatedSource:
         self._drift = 0.0
         self._accepted = self._rejected = 0
         self._last_share_at: Millis | None = None
+        self._latency = random.uniform(15.0, 120.0)
         self._began = self._last = context.clock.now()
 
     def read(self) -> Reading:
@@ -94,6 +95,7 @@ class SimulatedSource:
             miner=Miner(name="simulated", version="1.0"),
             pool="stratum+tcp://pool.example:4444",
             uptime=(now - self._began) / 1000,
+            pool_latency=round(self._latency * random.uniform(0.9, 1.3), 1),
         )
 
     def _move(self, now: Millis) -> None:

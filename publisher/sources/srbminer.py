@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, total, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Milliseconds, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "SRBMiner-MULTI"
@@ -34,6 +34,7 @@ class SrbminerDevice(Struct):
 
 class SrbminerPool(Struct):
     pool: str | None = None
+    latency: Milliseconds | None = None
 
 
 class SrbminerShares(Struct):
@@ -83,12 +84,13 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
     answer = told.decode(raw, SrbminerStatus)
     of = answer.algorithms or [SrbminerAlgorithm()]
     at = chosen([each.name for each in of], algorithm)
-    pool = of[at].pool
+    pool = of[at].pool or SrbminerPool()
     reading = Reading(
         lacks="" if answer.algorithms else f"{_TITLE} says of no algorithm that it mines it",
         miner=miner_named(_TITLE, answer.miner_version),
-        pool=pool_of(pool.pool if pool else None),
+        pool=pool_of(pool.pool),
         uptime=answer.mining_time,
+        pool_latency=pool.latency or None,
     )
     works = [(each.name, _work(each)) for each in of]
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.gpu_devices or [], of[at])))

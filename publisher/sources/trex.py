@@ -10,7 +10,7 @@ from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
 from publisher.sources.work import with_work
-from rigwatch.figures import AlgorithmFigures, Celsius, Count, Percent, Rate, Seconds, Watts
+from rigwatch.figures import AlgorithmFigures, Celsius, Count, Milliseconds, Percent, Rate, Seconds, Watts
 from rigwatch.settings.loader import Secret
 
 _TITLE = "T-Rex"
@@ -23,6 +23,7 @@ class TrexSettings(MinerSettings, frozen=True, forbid_unknown_fields=True, kw_on
 class TrexPool(Struct):
     url: str | None = None
     last_submit_ts: Seconds | None = None
+    ping: Milliseconds | None = None
 
 
 class CardShares(Struct):
@@ -84,6 +85,7 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
         miner=miner_named(_TITLE, answer.version),
         pool=pool_of(pool.url),
         uptime=answer.uptime,
+        pool_latency=pool.ping or None,
     )
     works = [(each.algorithm, _work(each, paused=bool(answer.paused))) for each in of]
     return told.complete(with_cards(with_work(reading, works, at), cards(answer.gpus, of[at].gpus)))

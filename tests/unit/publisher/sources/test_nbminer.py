@@ -33,6 +33,7 @@ def test_it_reads_what_nbminer_answers() -> None:
         miner=Miner("NBMiner", "40.0"),
         pool="stratum+ssl://pool.example:5555",
         uptime=3600,
+        pool_latency=217,
     )
 
 
@@ -45,7 +46,7 @@ def test_of_two_algorithms_the_first_is_read() -> None:
 def test_the_settings_may_name_the_second() -> None:
     reading = parse(DUAL, "ethash", now=NOW)
     assert (reading.hashrate, reading.accepted, reading.rejected) == (82523781.43, 2, 1)
-    assert reading.pool == "second.example:3353"
+    assert (reading.pool, reading.pool_latency) == ("second.example:3353", None), "0 until it is measured"
     assert [gpu.hashrate for gpu in reading.gpus or ()] == [40409826.24, 42113955.19774488]
 
 

@@ -35,6 +35,7 @@ def test_it_reads_what_rigel_answers() -> None:
         miner=Miner("Rigel", "1.23.2"),
         pool="pool.example:13333",
         uptime=286,
+        pool_latency=29,
     )
 
 
@@ -46,7 +47,7 @@ def test_of_two_algorithms_the_first_is_read() -> None:
 def test_the_settings_may_name_the_second() -> None:
     reading = parse(DUAL, "kaspa")
     assert (reading.hashrate, reading.accepted, reading.rejected) == (310e6, 33, 2)
-    assert reading.pool == "second.example:5555"
+    assert (reading.pool, reading.pool_latency) == ("second.example:5555", 40)
 
 
 def test_a_card_that_fell_silent_is_listed_without_figures() -> None:
@@ -60,7 +61,7 @@ def test_a_card_that_fell_silent_is_listed_without_figures() -> None:
 
 def test_an_algorithm_that_has_no_figures_yet_is_not_known() -> None:
     reading = parse(b'{"algorithm":"etchash","devices":[]}')
-    assert (reading.hashrate, reading.accepted, reading.pool) == (None, None, None)
+    assert (reading.hashrate, reading.accepted, reading.pool, reading.pool_latency) == (None, None, None, None)
 
 
 def test_an_algorithm_that_is_not_mined_is_an_error() -> None:

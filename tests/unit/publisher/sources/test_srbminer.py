@@ -33,6 +33,7 @@ def test_it_reads_what_srbminer_answers() -> None:
         miner=Miner("SRBMiner-MULTI", "3.6.4"),
         pool="pool.example:7048",
         uptime=11080,
+        pool_latency=232,
     )
 
 

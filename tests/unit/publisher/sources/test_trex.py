@@ -44,6 +44,7 @@ def test_it_reads_what_trex_answers() -> None:
         miner=Miner("T-Rex", "0.25.9"),
         pool="stratum+tcp://pool.example:4444",
         uptime=116,
+        pool_latency=33,
     )
 
 
@@ -60,6 +61,7 @@ def test_the_settings_may_name_the_second() -> None:
     reading = parse(DUAL, "autolykos2")
     assert (reading.hashrate, reading.accepted, reading.rejected) == (60100200, 7, 0)
     assert (reading.pool, reading.temperature, reading.power) == ("stratum+tcp://second.example:3333", 74, 195)
+    assert reading.pool_latency == 41
     assert [gpu.hashrate for gpu in reading.gpus or ()] == [60100200]
 
 
