@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Final
 
 from broker.accounts import AccountFile, account_of, verify
-from broker.encoding import ConnectCode
-from broker.packets import Connect, Will
+from broker.connect import Connect, ConnectOptions, Will
+from broker.reasons import Reason
 from broker.rights import Account, Action, Role, allowed
 from rigwatch.clock import Clock
 from rigwatch.envelope import HEADER_LENGTH
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 SERVICES: Final = {"subscriber": Role.SUBSCRIBER, "watch": Role.WATCH}
 # Checks of argon2 hashes that may wait for the one thread that does them; more are told to come back.
 _QUEUE: Final = 32
+# A CONNACK has up to sixty bytes.
+_LEAST_PACKET: Final = 64
 _STRICT: Final = {Role.NODE, Role.SUBSCRIBER, Role.WATCH}
 
 
@@ -38,13 +40,15 @@ class Admitted:
     """What the password was checked against; when that changes, the login is no longer good."""
     will: Will | None = None
     """The will that counts. One outside the rights of a third party is left out, and its login stands."""
+    assigned_id: str = ""
+    """The client id, where the client had none and is told (MQTT 5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """`reason` is one of few, for the log and the figures."""
+    """`reason` is one of few, for the log and the figures; the client is told `code`."""
 
-    code: ConnectCode
+    code: Reason
     reason: str
     is_known: bool = False
     """Whether there is such a user."""
@@ -52,12 +56,14 @@ class Refused:
 
 Verdict = Admitted | Refused
 
-_WRONG = Refused(ConnectCode.WRONG_LOGIN, "wrong password", is_known=True)
-_UNKNOWN = Refused(ConnectCode.WRONG_LOGIN, "unknown user")
-_NO_LOGIN = Refused(ConnectCode.WRONG_LOGIN, "no login")
-_WRONG_ID = Refused(ConnectCode.CLIENT_ID_REFUSED, "client id does not fit the user name")
-_BUSY = Refused(ConnectCode.UNAVAILABLE, "too many logins at once")
-_WILL = Refused(ConnectCode.NOT_AUTHORIZED, "will outside the account's rights")
+_WRONG = Refused(Reason.WRONG_LOGIN, "wrong password", is_known=True)
+_UNKNOWN = Refused(Reason.WRONG_LOGIN, "unknown user")
+_NO_LOGIN = Refused(Reason.WRONG_LOGIN, "no login")
+_WRONG_ID = Refused(Reason.CLIENT_ID_REFUSED, "client id does not fit the user name")
+_BUSY = Refused(Reason.BUSY, "too many logins at once")
+_METHOD = Refused(Reason.BAD_AUTHENTICATION_METHOD, "authentication method other than a password")
+_NARROW = Refused(Reason.PACKET_TOO_LARGE, "takes no packet of a sensible size")
+_WILL = Refused(Reason.NOT_AUTHORIZED, "will outside the account's rights")
 
 
 class Access:
@@ -76,8 +82,11 @@ class Access:
 
     def check(self, connect: Connect) -> Verdict | None:
         """The verdict, or None when it takes a slow hash to know: then ask `check_slowly`."""
-        if not connect.user or connect.password is None:
-            return _NO_LOGIN
+        objection = _objection(connect)
+        if objection is not None:
+            return objection
+        assert connect.user is not None
+        assert connect.password is not None
         if connect.user in SERVICES:
             return self._check_service(connect.user, connect)
         if "/" in connect.user:
@@ -157,16 +166,19 @@ class Access:
         stored = self._accounts.all().get(connect.user)
         if stored is None:
             return _UNKNOWN
-        client_id = connect.client_id
+        client_id, assigned_id = connect.client_id, ""
         if not client_id:
-            # §3.1.3.1: without an id the broker gives one, but there is nothing to come back to.
-            if not connect.clean_session:
+            # §3.1.3.1: without an id the broker gives one; in 3.1.1 it cannot say which, so there is nothing to come
+            # back to.
+            if not connect.clean_session and connect.options is None:
                 return _WRONG_ID
-            client_id = f"auto-{secrets.token_hex(8)}"
+            client_id = assigned_id = f"auto-{secrets.token_hex(8)}"
         account = account_of(connect.user, stored)
-        return self._admit(account, f"{connect.user}:{client_id}", _proof(stored.password), connect)
+        key = f"{connect.user}:{client_id}"
+        return self._admit(account, key, _proof(stored.password), connect, assigned_id=assigned_id)
 
-    def _admit(self, account: Account, key: str, proof: bytes, connect: Connect) -> Verdict:
+    @staticmethod
+    def _admit(account: Account, key: str, proof: bytes, connect: Connect, *, assigned_id: str = "") -> Verdict:
         will = connect.will
         if will is not None and not allowed(account, Action.PUBLISH, will.topic):
             # What others wrote has a will as a matter of course: Home Assistant, a bridge. What rigwatch is made of is
@@ -174,7 +186,7 @@ class Access:
             if account.role in _STRICT:
                 return _WILL
             will = None
-        return Admitted(account, key, proof, will)
+        return Admitted(account, key, proof, will, assigned_id)
 
     def _keys(self, node: NodeId) -> tuple[NodeKey, ...]:
         return self._nodes.accepted_keys(node, self._clock.now())
@@ -185,3 +197,13 @@ class Access:
 
 def _proof(password: str) -> bytes:
     return sha256(password.encode()).digest()
+
+
+def _objection(connect: Connect) -> Refused | None:
+    """What is wrong whoever it is."""
+    options = connect.options or ConnectOptions()
+    if options.has_authentication:
+        return _METHOD
+    if options.packet_maximum is not None and options.packet_maximum < _LEAST_PACKET:
+        return _NARROW
+    return None if connect.user and connect.password is not None else _NO_LOGIN

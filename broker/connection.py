@@ -1,17 +1,20 @@
-"""One client's socket: bytes in and out, and the life of the connection. What packets mean is in `broker.dialogue`."""
+"""One client's socket: bytes in and out, and the life of the connection. What packets mean is in `broker.client`."""
 
 import asyncio
 import logging
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
 from broker.allowance import Allowance
-from broker.counters import Counters
-from broker.dialogue import Dialogue
-from broker.encoding import ConnectCode, connack
+from broker.client import ClientProtocol
+from broker.connect import Connect, UnknownProtocol, is_version_5, read_connect
+from broker.encoding import connack
+from broker.encoding5 import connack5
 from broker.frames import FrameReader, Violation
-from broker.lines import Lines, network_of
-from broker.packets import Connect, Kind, UnknownProtocol, read_connect
+from broker.lines import network_of
+from broker.packets import Kind
+from broker.reasons import Reason
+from broker.server import HoldsPart, Server
 from rigwatch.takeover import Place
 
 log = logging.getLogger(__name__)
@@ -48,79 +51,48 @@ class State(Enum):
     """Over as far as MQTT goes; the socket may still be closing."""
 
 
-class HoldsPart(Protocol):
-    """Something that collects bytes until they are whole."""
-
-    @property
-    def has_partial(self) -> bool: ...
-
-
-class Reader(Protocol):
-    """Something that has stopped reading because its client sends too much."""
-
-    def unthrottle(self) -> None:
-        """Time has passed."""
-        ...
-
-
-class House(Protocol):
-    """What a connection needs of the broker around it."""
-
-    counters: Counters
-    lines: Lines
-    tick: float
-    """Broker time in seconds: it stands still while the broker does, so that nobody is called silent for that."""
-    first_patience: float
-    """Seconds from the accept to a login that is decided."""
-
-    def flush_soon(self, connection: "Connection") -> None: ...
-
-    def throttle(self, reader: "Reader") -> None:
-        """Has it read on when time has passed."""
-        ...
-
-    def take_turns(self, connection: "Connection") -> None:
-        """Has it read on when the others had their turn."""
-        ...
-
-    def knock(self, connection: "Connection", connect: Connect) -> None:
-        """Decides about a CONNECT, now or later, by `welcome` or `refuse`."""
-        ...
-
-    def left(self, connection: "Connection") -> None:
-        """MQTT has ended on the connection, whatever it was."""
-        ...
-
-    def closed(self, connection: "Connection") -> None:
-        """The socket is gone."""
-        ...
-
-
 class Connection(asyncio.Protocol):
     """Frames are handled in the call that brings them; nothing here waits, so nobody can hold up anybody else."""
 
     __slots__ = (
-        "_allowance", "_house", "_out", "_out_size", "_paused", "_reader", "_transport", "address", "dialogue",
-        "opening", "outer", "partial_at", "patience", "place", "seen", "state", "writable",
+        "_allowance",
+        "_is_5",
+        "_out",
+        "_out_size",
+        "_paused",
+        "_reader",
+        "_server",
+        "_transport",
+        "address",
+        "client",
+        "opening",
+        "outer",
+        "partial_at",
+        "patience",
+        "place",
+        "seen",
+        "state",
+        "writable",
     )  # fmt: skip
 
-    def __init__(self, house: House, place: Place, packet_size: int) -> None:
-        self._house = house
+    def __init__(self, server: Server, place: Place, packet_size: int) -> None:
+        self._server = server
         self._reader = FrameReader(min(CONNECT_SIZE, packet_size))
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
         self._out_size = 0
         self._paused = False
         self._allowance: Allowance | None = None
+        self._is_5 = False
         self.place = place
         self.address = place[0]
         self.state = State.SILENT
-        self.dialogue: Dialogue | None = None
+        self.client: ClientProtocol | None = None
         self.opening: asyncio.Task[None] | None = None
         """Brings the socket, which takes a while where there is a handshake."""
-        self.seen = house.tick
+        self.seen = server.tick
         """Broker time of the last whole packet after the login: half a packet is no sign of life."""
-        self.patience = house.first_patience
+        self.patience = server.first_patience
         """Seconds since `seen` after which the connection is ended: until the login, in a dialogue, while closing."""
         self.partial_at: float | None = None
         """Since when the sweeper has seen half a packet; it watches clients without a keep-alive for that."""
@@ -140,7 +112,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.state is State.ENDED:
             return
-        self._house.counters.bytes_received += len(data)
+        self._server.counters.bytes_received += len(data)
         self._reader.feed(data)
         # Paused, and this was under way already: it waits for its turn like the rest.
         if not self._paused:
@@ -151,51 +123,53 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.writable = True
-        if self.dialogue is not None and self.state is State.LIVE:
-            self.dialogue.session.outgoing.pump()
+        if self.client is not None and self.state is State.LIVE:
+            self.client.session.outgoing.pump()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         # While its login is checked, what it sent before it went still counts: `welcome` reads that, and then ends.
         if self.state is not State.DECIDING:
             self.end("connection lost" if exc is None else type(exc).__name__)
-        self._house.closed(self)
+        self._server.closed(self)
 
     def never_opened(self) -> None:
         """The handshake failed: there will be no transport."""
         self.end("handshake failed")
-        self._house.closed(self)
+        self._server.closed(self)
 
     # Reading
 
     def _read_on(self) -> None:
         try:
             self._handle_frames()
-        except UnknownProtocol:
-            self.refuse(ConnectCode.WRONG_PROTOCOL)
+        except UnknownProtocol as unknown:
+            self.reject(unknown.reason)
         except Violation as violation:
-            self.end(f"{_PROTOCOL}{violation}")
+            if self._is_5 and self.client is None:
+                self.send(connack5(violation.reason))
+            self.end(f"{_PROTOCOL}{violation}", violation.reason)
 
     def _handle_frames(self) -> None:
         """Handles the frames that are there, until there is none, the login has to be checked, it is too fast, or it
         is time for the others."""
-        house = self._house
+        server = self._server
         turn = 0
         if self.state is State.SILENT and self._reader.first_byte not in _MAY_BE_CONNECT:
             # Whoever speaks HTTP or TLS here must not be waited for until "their packet" is complete.
             raise Violation("not MQTT")
         while self.state is State.LIVE or self.state is State.SILENT:
-            allowance, dialogue = self._allowance, self.dialogue
-            if allowance is not None and allowance.is_spent(house.tick):
+            allowance, client = self._allowance, self.client
+            if allowance is not None and allowance.is_spent(server.tick):
                 self._pause()
-                house.throttle(self)
+                server.throttle(self)
                 return
             if turn >= _TURN:
                 self._pause()
-                house.take_turns(self)
+                server.take_turns(self)
                 return
-            if dialogue is not None and dialogue.is_busy:
-                dialogue.work()
+            if client is not None and client.is_busy:
+                client.work()
                 turn += _WORK
                 self._charge(0, 0)
                 continue
@@ -204,23 +178,24 @@ class Connection(asyncio.Protocol):
                 return
             first, body = frame
             turn += 1 + (len(body) >> _BYTES_A_STEP)
-            if dialogue is None:
+            if client is None:
                 self._handle_first(body)
                 continue
-            self.seen = house.tick
-            if not dialogue.handle(first, body):
+            self.seen = server.tick
+            if not client.handle(first, body):
                 self.end("")
             self._charge(first not in _ACKNOWLEDGEMENTS, len(body) + 2)
 
     def _charge(self, packets: float, size: int) -> None:
-        if self._allowance is not None and self.dialogue is not None:
-            self._allowance.spend(packets + self.dialogue.cost, size)
-            self.dialogue.cost = 0.0
+        if self._allowance is not None and self.client is not None:
+            self._allowance.spend(packets + self.client.cost, size)
+            self.client.cost = 0.0
 
     def _handle_first(self, body: bytes) -> None:
+        self._is_5 = is_version_5(body)
         connect = read_connect(body)
         self.state = State.DECIDING
-        self._house.knock(self, connect)
+        self._server.authenticate(self, connect)
         # Most logins are decided by now; only one that takes time has to hold back what follows it.
         if self.state.value == State.DECIDING.value:
             self._pause()
@@ -228,7 +203,7 @@ class Connection(asyncio.Protocol):
     def unthrottle(self) -> None:
         """Called when time has passed. The silence meanwhile was the broker's doing, not the client's."""
         if self.state is State.LIVE:
-            self.seen = self._house.tick
+            self.seen = self._server.tick
             self._resume()
 
     def go_on(self) -> None:
@@ -255,26 +230,27 @@ class Connection(asyncio.Protocol):
 
     # The decision about a CONNECT
 
-    def welcome(self, dialogue: Dialogue, *, allowance: Allowance, packet_size: int, session_present: bool) -> None:
+    def accept(
+        self, client: ClientProtocol, connect: Connect, *, allowance: Allowance, packet_size: int, session_present: bool
+    ) -> None:
         """The login is right: answers, sends what waited, and reads on."""
-        self.dialogue = dialogue
+        self.client = client
         self.state = State.LIVE
-        self.seen = self._house.tick
-        self.patience = dialogue.keep_alive * 1.5 or _FOREVER
+        self.seen = self._server.tick
+        self.patience = client.keep_alive * 1.5 or _FOREVER
         self._allowance = allowance
         allowance.connections += 1
         self._reader.limit = packet_size
-        self.send(connack(ConnectCode.ACCEPTED, session_present=session_present))
-        dialogue.session.outgoing.resume(self)
+        client.send_connack(connect, session_present=session_present, packet_size=packet_size)
         if self._paused:
             self._resume()
         if self._transport is None:
             self.end("connection lost")
 
-    def refuse(self, code: ConnectCode) -> None:
+    def reject(self, reason: Reason) -> None:
         """Answers with the reason and closes; nothing of the client's is kept."""
         if self.state is not State.ENDED:
-            self.send(connack(code))
+            self.send(connack5(reason) if self._is_5 else connack(reason))
             self._finish()
 
     # Writing
@@ -282,7 +258,7 @@ class Connection(asyncio.Protocol):
     def send(self, packet: bytes) -> None:
         """Writes with everything else that this turn of the event loop brings for the client."""
         if not self._out:
-            self._house.flush_soon(self)
+            self._server.flush_soon(self)
         self._out.append(packet)
         self._out_size += len(packet)
         if self._out_size > _WRITE_BUFFER:
@@ -297,30 +273,43 @@ class Connection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         transport.write(out[0] if len(out) == 1 else b"".join(out))
-        self._house.counters.bytes_sent += size
+        self._server.counters.bytes_sent += size
         if not self.writable and transport.get_write_buffer_size() > WRITE_BUFFER_MAX:
             self.unread()
 
     def unread(self) -> None:
         """The peer has asked for more than it takes."""
         if self._transport is not None and not self._transport.is_closing():
-            lines = self._house.lines
+            lines = self._server.lines
             who = network_of(self.address)
             lines.warning(log, "client does not read, closed", who, "address=%s", self.address)
             self._transport.abort()
 
     # Ending
 
-    def end(self, reason: str) -> None:
-        """Ends MQTT at once and closes; without a reason, because the client said goodbye. Safe to call at any time."""
+    def end(self, reason: str, code: Reason = Reason.UNSPECIFIED) -> None:
+        """Ends MQTT at once and closes; without a reason, because the client said goodbye. Safe to call at any time.
+
+        A client of MQTT 5 is told the code, and whoever looks at its log the reason.
+        """
         if self.state is State.ENDED:
             return
-        if not reason:
+        if reason and self.client is not None:
+            self._send_disconnect(self.client.disconnect_packet(code, reason.removeprefix(_PROTOCOL)))
+        if not reason or self._out:
             self._finish()
         else:
             self._over()
             self.abort()
         self._tell_end(reason)
+
+    def _send_disconnect(self, packet: bytes) -> None:
+        if packet:
+            self.send(packet)
+        else:
+            # What else there was is not waited for: the client may be gone.
+            self._out.clear()
+            self._out_size = 0
 
     def hang_up(self, reason: str) -> None:
         """As `end`, but what was sent goes out first."""
@@ -329,18 +318,18 @@ class Connection(asyncio.Protocol):
             self._tell_end(reason)
 
     def _tell_end(self, reason: str) -> None:
-        if self.dialogue is not None:
-            self._house.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
-            self.dialogue.end(reason)
+        if self.client is not None:
+            self._server.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
+            self.client.end(reason)
         elif reason.startswith(_PROTOCOL):
-            self._house.lines.info(
+            self._server.lines.info(
                 log, "not understood, closed", network_of(self.address),
                 "address=%s reason=%s", self.address, reason[:_REASON],
             )  # fmt: skip
 
     def rights_changed(self) -> None:
-        if self.dialogue is not None:
-            self.dialogue.rights_changed()
+        if self.client is not None:
+            self.client.rights_changed()
 
     def abort(self) -> None:
         """Never wait for a peer that may not read: what it did not take is dropped."""
@@ -351,8 +340,16 @@ class Connection(asyncio.Protocol):
 
     def abandon(self) -> None:
         """The broker stops: closes without a will, for it is not the client that went."""
+        packet = b""
+        if self.state is State.LIVE and self.client is not None:
+            packet = self.client.disconnect_packet(Reason.SHUTTING_DOWN, "the broker stops")
         self.state = State.ENDED
-        self.abort()
+        if packet and self._transport is not None:
+            self.send(packet)
+            self.flush()
+            self._transport.close()
+        else:
+            self.abort()
 
     def _finish(self) -> None:
         """Closes after what was sent has gone out; the sweeper aborts when the peer does not take it."""
@@ -366,5 +363,5 @@ class Connection(asyncio.Protocol):
         if self._allowance is not None:
             self._allowance.connections -= 1
             self._allowance = None
-        self.seen, self.patience = self._house.tick, _LINGER
-        self._house.left(self)
+        self.seen, self.patience = self._server.tick, _LINGER
+        self._server.left(self)

@@ -7,6 +7,7 @@ test_amqtt_rows.py` notices a change).
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
@@ -16,11 +17,12 @@ from amqtt.events import BrokerEvents
 from amqtt.session import Session
 
 from broker.access import Admitted
+from broker.connect import Will
 from broker.counters import Counters
 from broker.lines import Lines
 from broker.message import Message
 from broker.outgoing import Outgoing, Wire
-from broker.packets import Will
+from broker.reasons import Reason
 from broker.retained import Retained, RetainedStore
 from broker.rights import Account, Action, Role, allowed, needs_judging
 from broker.routing import Routes
@@ -29,12 +31,12 @@ from broker.shared import SHARE, Shares, filter_of
 from broker.subscription import PLAIN, Subscription
 from broker.topics import covers, is_filter
 from broker.waiting import Room
+from broker.wills import WaitingWills
 from rigwatch.clock import Clock
 from rigwatch.settings.server import BrokerLimits
 
 log = logging.getLogger(__name__)
 
-REFUSED = 0x80
 # Acks are all that a node is sent, some kilobytes each at most.
 _NODE_QUEUE: Final = 1024 * 1024
 
@@ -42,7 +44,7 @@ _NODE_QUEUE: Final = 1024 * 1024
 class Handler(Wire, Protocol):
     """The connection that a session is served by."""
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, code: Reason) -> None:
         """Ends the connection at once, its will included."""
         ...
 
@@ -71,13 +73,28 @@ class EmbeddedBroker(Broker):
         self._rooms: dict[str, Room] = {}
         self.lines = lines or Lines(clock)
         self._clock = clock
+        self._wills = WaitingWills()
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    def expires_at(self, expiry: int | None) -> float | None:
+        return None if expiry is None else self.now() + expiry
+
+    def session_expiry(self, wanted: int) -> int:
+        """Seconds for which a session may be kept."""
+        return min(wanted, int(self.limits.session_expiry.total_seconds()))
 
     # Sessions
 
-    def open_session(self, admitted: Admitted, *, clean: bool, handler: Handler) -> tuple[ClientSession, bool]:
+    def open_session(
+        self, admitted: Admitted, *, clean: bool, expiry: int, handler: Handler
+    ) -> tuple[ClientSession, bool]:
         """The session for a client that has just logged in, and whether it was there before (§3.1.2.4).
 
-        A connection that serves the same session is ended first. The caller resumes `outgoing` after its CONNACK.
+        `clean`: what was there is forgotten; `expiry`: seconds for which it outlives the connection. A connection that
+        serves the same session is ended first. The caller resumes `outgoing` after its CONNACK.
         """
         key, account = admitted.key, admitted.account
         session = self._take_over(key)
@@ -87,11 +104,13 @@ class EmbeddedBroker(Broker):
         present = session is not None
         if session is None:
             self._make_room(account.name)
-            session = ClientSession(key, account, clean=clean, outgoing=self._outgoing_of(key, account))
+            session = ClientSession(key, account, expiry=expiry, outgoing=self._outgoing_of(key, account))
             self._by_account.setdefault(account.name, set()).add(key)
         self.adopt(session, account)
         session.proof = admitted.proof
-        session.clean_session = clean
+        session.keep_for(expiry)
+        # Back in time.
+        self._wills.take(session)
         self.clients[key] = (session, handler)
         self.counters.sessions = len(self.clients)
         self.fire(BrokerEvents.CLIENT_CONNECTED, client_id=key, client_session=session)
@@ -100,12 +119,14 @@ class EmbeddedBroker(Broker):
     def close_session(self, session: ClientSession, will: Will | None) -> None:
         """The client has gone; `will` is what it wanted said in that case."""
         session.outgoing.pause()
-        session.left_at = self._clock.monotonic()
+        session.left_at = self.now()
+        delay = min(will.delay, session.expiry) if will is not None else 0
+        if will is not None and delay:
+            self._wills.add(session, will, self.now() + delay)
         if session.clean_session:
             self.forget(session)
-        if will is not None:
-            self.counters.wills_sent += 1
-            self.publish(Message(will.topic, will.payload, qos=will.qos), retain=will.retain, source=session)
+        if will is not None and not delay:
+            self._send_will(session, will)
         self.fire(BrokerEvents.CLIENT_DISCONNECTED, client_id=session.client_id, client_session=session)
 
     def forget(self, session: ClientSession) -> None:
@@ -115,6 +136,7 @@ class EmbeddedBroker(Broker):
         self.counters.subscriptions -= len(session.subscriptions)
         session.subscriptions.clear()
         session.outgoing.discard()
+        will = self._wills.take(session)
         if self.clients.get(session.client_id, (None, None))[0] is session:
             del self.clients[session.client_id]
             keys = self._by_account[session.username]
@@ -123,6 +145,30 @@ class EmbeddedBroker(Broker):
                 del self._by_account[session.username]
                 del self._rooms[session.username]
         self.counters.sessions = len(self.clients)
+        if will is not None:
+            self._send_will(session, will)
+
+    def send_due_wills(self) -> None:
+        """Of clients that have not come back in the time that they set themselves (§3.1.3.2.2 of MQTT 5)."""
+        for session in self._wills.due(self.now()):
+            will = self._wills.take(session)
+            if will is not None:
+                self._send_will(session, will)
+
+    def _send_will(self, session: ClientSession, will: Will) -> None:
+        if not allowed(session.account, Action.PUBLISH, will.topic):
+            # The account's rights have changed since the login.
+            self.counters.drop("will outside the account's rights")
+            return
+        self.counters.wills_sent += 1
+        message = Message(
+            will.topic,
+            will.payload,
+            qos=will.qos,
+            properties=will.properties,
+            expires_at=self.expires_at(will.expiry),
+        )
+        self.publish(message, retain=will.retain, source=session)
 
     def absent_sessions(self) -> list[ClientSession]:
         """Sessions whose client is away."""
@@ -145,12 +191,14 @@ class EmbeddedBroker(Broker):
         if account.role is Role.NODE:
             size = min(size, _NODE_QUEUE)
         room = self._rooms.setdefault(account.name, Room())
-        return Outgoing(self.limits, self.counters, name=key, queue_bytes=size, room=room, lines=self.lines)
+        return Outgoing(
+            self.limits, self.counters, name=key, queue_bytes=size, room=room, lines=self.lines, clock=self._clock
+        )
 
     def _take_over(self, key: str) -> ClientSession | None:
         session, handler = self.clients.get(key, (None, None))
         if handler is not None and session is not None and session.outgoing.wire is not None:
-            handler.end("taken over")
+            handler.end("taken over", Reason.TAKEN_OVER)
             session, _ = self.clients.get(key, (None, None))
         return session
 
@@ -179,24 +227,31 @@ class EmbeddedBroker(Broker):
     # Subscriptions
 
     def subscribe(self, session: ClientSession, topic_filter: str, wanted: Subscription) -> int:
-        """The granted QoS, or `REFUSED`. Retained messages are sent by `retained_for`, after the SUBACK."""
+        """The granted QoS, or the reason why not. Retained messages are sent by `retained_for`, after the SUBACK."""
         matched, account = filter_of(topic_filter), session.account
         # The rights first: most of what is refused is refused by the first level that differs.
-        if not (matched and allowed(account, Action.SUBSCRIBE, matched) and is_filter(topic_filter)):
-            return REFUSED
+        if matched and not allowed(account, Action.SUBSCRIBE, matched):
+            # What the operator has denied is not explained.
+            denied = allowed(replace(account, deny=()), Action.SUBSCRIBE, matched)
+            return Reason.UNSPECIFIED if denied else Reason.NOT_AUTHORIZED
+        if not matched or not is_filter(topic_filter):
+            return Reason.FILTER_INVALID
         if topic_filter not in session.subscriptions:
             if len(session.subscriptions) >= self.limits.subscriptions:
-                return REFUSED
+                return Reason.QUOTA_EXCEEDED
             self.counters.subscriptions += 1
         self._route(topic_filter, session, wanted.judged(is_judged=needs_judging(account, matched)))
         self.fire(BrokerEvents.CLIENT_SUBSCRIBED, client_id=session.client_id, topic=topic_filter, qos=wanted.qos)
         return wanted.qos
 
-    def unsubscribe(self, session: ClientSession, topic_filter: str) -> None:
-        if session.subscriptions.pop(topic_filter, None) is not None:
-            self._unroute(topic_filter, session)
-            self.counters.subscriptions -= 1
-            self.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=session.client_id, topic=topic_filter)
+    def unsubscribe(self, session: ClientSession, topic_filter: str) -> bool:
+        """Whether there was such a subscription."""
+        if session.subscriptions.pop(topic_filter, None) is None:
+            return False
+        self._unroute(topic_filter, session)
+        self.counters.subscriptions -= 1
+        self.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=session.client_id, topic=topic_filter)
+        return True
 
     def _route(self, topic_filter: str, session: ClientSession, granted: Subscription) -> None:
         session.subscriptions[topic_filter] = granted
@@ -210,7 +265,7 @@ class EmbeddedBroker(Broker):
         for message in self.store.under(topic_filter):
             granted = session.subscriptions.get(topic_filter)
             if message is not None and granted is not None and self._may_have(session, granted, message):
-                session.outgoing.deliver(message, min(granted.qos, message.qos))
+                session.outgoing.deliver(message.granted(retain=True, ids=granted.ids), min(granted.qos, message.qos))
             yield
 
     @staticmethod
@@ -242,7 +297,7 @@ class EmbeddedBroker(Broker):
                 return
             granted = others
         if self._may_have(session, granted, message):
-            sent = message.as_retained() if retain and granted.as_published else message
+            sent = message.granted(retain=retain and granted.as_published, ids=granted.ids)
             session.outgoing.deliver(sent, min(granted.qos, message.qos))
 
     def _publish_shared(self, message: Message, *, retain: bool) -> None:

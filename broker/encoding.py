@@ -1,25 +1,18 @@
-"""Control packets that the broker sends, as bytes. Pure; what clients send is read in `broker.packets`."""
+"""Control packets that the broker sends in MQTT 3.1.1, as bytes; acknowledgements are the same in 5. Pure.
+
+What clients send is read in `broker.packets`.
+"""
 
 from collections.abc import Iterable
-from enum import IntEnum
 from typing import Final
+
+from broker.reasons import Reason, connack_code
 
 PINGRESP: Final = b"\xd0\x00"
 
 
-class ConnectCode(IntEnum):
-    """Return codes of CONNACK (MQTT 3.1.1 §3.2.2.3)."""
-
-    ACCEPTED = 0
-    WRONG_PROTOCOL = 1
-    CLIENT_ID_REFUSED = 2
-    UNAVAILABLE = 3
-    WRONG_LOGIN = 4
-    NOT_AUTHORIZED = 5
-
-
-def connack(code: ConnectCode, *, session_present: bool = False) -> bytes:
-    return bytes((0x20, 2, session_present and code is ConnectCode.ACCEPTED, code))
+def connack(reason: Reason, *, session_present: bool = False) -> bytes:
+    return bytes((0x20, 2, session_present and reason is Reason.SUCCESS, connack_code(reason)))
 
 
 def puback(packet_id: int) -> bytes:

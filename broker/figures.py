@@ -64,7 +64,7 @@ def figures(counters: Counters) -> Iterator[tuple[str, int]]:
             yield f"{topic}/{reason}", count
 
 
-class Figures:
+class SysTopics:
     """Publishes them. `now` is monotonic, seconds."""
 
     def __init__(self, now: float) -> None:

@@ -2,11 +2,18 @@
 
 from typing import Final, NamedTuple
 
+from broker.reasons import Reason
+
 _LENGTH_BYTES: Final = 4
 
 
 class Violation(Exception):
     """The peer broke the protocol, or a limit; the connection ends and its will is sent."""
+
+    def __init__(self, text: str, reason: Reason = Reason.MALFORMED) -> None:
+        super().__init__(text)
+        self.reason = reason
+        """What a client of MQTT 5 is told."""
 
 
 class Frame(NamedTuple):
@@ -74,7 +81,7 @@ class FrameReader:
             length, body_at = measured
         end = body_at + length
         if length > self.limit:
-            raise Violation(f"packet of {length} bytes, {self.limit} are allowed")
+            raise Violation(f"packet of {length} bytes, {self.limit} are allowed", Reason.PACKET_TOO_LARGE)
         if end > len(data):
             self._hold(end - at)
             return None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from broker.accounts import AccountFile
-from broker.figures import Figures
+from broker.figures import SysTopics
 from broker.hub import PERIOD, Hub
 from broker.watched import Watched
 from rigwatch.clock import Clock, Millis
@@ -46,7 +46,7 @@ class Housekeeping:
         self._hub = hub
         self._changes = changes
         self._clock = clock
-        self._figures = Figures(clock.monotonic())
+        self._figures = SysTopics(clock.monotonic())
         self._rights_at = 0.0
         self._figures_at = 0.0
         self._failed = ""
@@ -66,10 +66,12 @@ class Housekeeping:
     def step(self) -> None:
         hub = self._hub
         hub.sweep()
+        hub.broker.send_due_wills()
         if hub.tick >= self._rights_at:
             self._rights_at = hub.tick + _RIGHTS_EVERY
             hub.recheck(self._changes.names(self._clock.now()))
             hub.expire_sessions()
+            hub.broker.store.expire(self._clock.monotonic())
             hub.end_unfinished()
         if hub.tick >= self._figures_at:
             self._figures_at = hub.tick + _FIGURES_EVERY

@@ -10,16 +10,18 @@ import msgspec
 from broker.access import Access, Admitted, Refused, Verdict
 from broker.admission import Admission
 from broker.allowance import Allowances, packet_size_of
-from broker.connection import Connection, Reader, State
+from broker.client5 import Client5
+from broker.client311 import Client311
+from broker.connect import FOREVER, Connect
+from broker.connection import Connection, State
 from broker.contest import Takeovers
 from broker.counters import Counters
-from broker.dialogue import Dialogue
 from broker.embedded import EmbeddedBroker
-from broker.encoding import ConnectCode
 from broker.lines import network_of
 from broker.message import Message
-from broker.packets import Connect
+from broker.reasons import Reason
 from broker.refusals import Refusals
+from broker.server import Reader
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerLimits
@@ -33,11 +35,13 @@ PERIOD: Final = 0.25
 # How much broker time one look may add: a broker that was stopped for a minute must not call everybody silent.
 _STEP_MAX: Final = 2 * PERIOD
 _PARTIAL_MAX: Final = 60.0
-_CROWDED: Final = Refused(ConnectCode.UNAVAILABLE, "too many clients of one account")
-_HASTY: Final = Refused(ConnectCode.UNAVAILABLE, "too many logins of one account")
+_CROWDED: Final = Refused(Reason.QUOTA_EXCEEDED, "too many clients of one account")
+_HASTY: Final = Refused(Reason.RATE_EXCEEDED, "too many logins of one account")
+_CLOSING_STEP: Final = 0.01
+_CLOSING_STEPS: Final = 50
 _HASTY_DELAY: Final = 1.0
-_NO_LONGER: Final = Refused(ConnectCode.WRONG_LOGIN, "login no longer good")
-_FAILED: Final = Refused(ConnectCode.UNAVAILABLE, "the check itself failed")
+_NO_LONGER: Final = Refused(Reason.WRONG_LOGIN, "login no longer good")
+_FAILED: Final = Refused(Reason.UNAVAILABLE, "the check itself failed")
 
 
 class Hub:
@@ -100,7 +104,7 @@ class Hub:
     def left(self, connection: Connection) -> None:
         self._pending.pop(connection, None)
         self._throttled.discard(connection)
-        if connection.dialogue is not None:
+        if connection.client is not None:
             self.counters.clients -= 1
 
     def closed(self, connection: Connection) -> None:
@@ -136,7 +140,7 @@ class Hub:
 
     # Logins
 
-    def knock(self, connection: Connection, connect: Connect) -> None:
+    def authenticate(self, connection: Connection, connect: Connect) -> None:
         try:
             verdict = self.access.check(connect)
         except Exception as exc:  # noqa: BLE001 - named just below
@@ -155,7 +159,7 @@ class Hub:
         try:
             verdict = await self.access.check_slowly(connect)
         except Exception as exc:  # noqa: BLE001 - named just below
-            # As in `knock`.
+            # As in `authenticate`.
             verdict = self._failed(exc)
         self._settle(connection, connect, verdict)
 
@@ -170,33 +174,33 @@ class Hub:
         if isinstance(verdict, Admitted) and not self.broker.has_room(verdict):
             verdict = _CROWDED
         if isinstance(verdict, Refused):
-            self._refuse(connection, connect, verdict)
+            self._reject(connection, connect, verdict)
             return
         wait = self._allowances.of(verdict.account, self.tick).login_wait(self.tick)
         if wait is None:
-            self._refuse(connection, connect, _HASTY)
+            self._reject(connection, connect, _HASTY)
         elif wait:
-            self._loop.call_later(wait, self._welcome_late, connection, connect, verdict)
+            self._loop.call_later(wait, self._accept_late, connection, connect, verdict)
         else:
-            self._welcome(connection, connect, verdict)
+            self._accept(connection, connect, verdict)
 
-    def _welcome_late(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
+    def _accept_late(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
         """The login was right some seconds ago; it may have become wrong, and its client may have given up."""
         if connection.state is State.ENDED:
             return
         try:
             account = self.access.account_now(admitted.account, admitted.proof)
         except RigwatchError as exc:
-            self._refuse(connection, connect, self._failed(exc))
+            self._reject(connection, connect, self._failed(exc))
             return
         if account is None:
-            self._refuse(connection, connect, _NO_LONGER)
+            self._reject(connection, connect, _NO_LONGER)
         elif not self.broker.has_room(admitted):
-            self._refuse(connection, connect, _CROWDED)
+            self._reject(connection, connect, _CROWDED)
         else:
-            self._welcome(connection, connect, admitted)
+            self._accept(connection, connect, admitted)
 
-    def _refuse(self, connection: Connection, connect: Connect, refused: Refused) -> None:
+    def _reject(self, connection: Connection, connect: Connect, refused: Refused) -> None:
         self.counters.refused[refused.reason] += 1
         user = (connect.user or "")[:64]
         who = network_of(connection.address)
@@ -210,37 +214,41 @@ class Hub:
                 "address=%s user=%r reason=%s", connection.address, user, refused.reason,
             )  # fmt: skip
         if delay:
-            self._loop.call_later(delay, connection.refuse, refused.code)
+            self._loop.call_later(delay, connection.reject, refused.code)
         else:
-            connection.refuse(refused.code)
+            connection.reject(refused.code)
 
-    def _welcome(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
+    def _accept(self, connection: Connection, connect: Connect, admitted: Admitted) -> None:
         self._pending.pop(connection, None)
         before = self._there(admitted)
-        session, present = self.broker.open_session(admitted, clean=connect.clean_session, handler=connection)
+        session, present = self.broker.open_session(
+            admitted, clean=connect.clean_session, expiry=self._session_expiry(connect), handler=connection
+        )
         if before is not None:
             self._tell_takeover(admitted.account.node, before, connection)
         session.is_bridge = connect.bridge
         if connect.will is not None and admitted.will is None:
             self._say_will_left_out(connection, admitted, connect.will.topic)
-        dialogue = Dialogue(
-            self.broker,
-            connection,
-            session,
-            will=admitted.will,
-            keep_alive=connect.keep_alive,
-            address=connection.address,
+        speaks = Client311 if connect.options is None else Client5
+        client = speaks(
+            self.broker, connection, session, connect=connect, admitted=admitted, address=connection.address
         )
         self._newcomers.add(admitted.account.name)
         self.counters.logins += 1
         self.counters.clients += 1
         self.counters.clients_maximum = max(self.counters.clients_maximum, self.counters.clients)
-        connection.welcome(
-            dialogue,
+        connection.accept(
+            client,
+            connect,
             allowance=self._allowances.of(admitted.account, self.tick),
             packet_size=packet_size_of(admitted.account, self.limits),
             session_present=present,
         )
+
+    def _session_expiry(self, connect: Connect) -> int:
+        if connect.options is None:
+            return 0 if connect.clean_session else self.broker.session_expiry(FOREVER)
+        return self.broker.session_expiry(connect.options.session_expiry)
 
     def _there(self, admitted: Admitted) -> tuple[Connection, float] | None:
         """The connection of a node that this login ends, and for how long it has said nothing."""
@@ -295,11 +303,11 @@ class Hub:
             elif connection.partial_at is None:
                 connection.partial_at = self.tick
         for connection in [each for each in self._open if self.tick - (each.partial_at or self.tick) > _PARTIAL_MAX]:
-            connection.end("unfinished packet")
+            connection.end("unfinished packet", Reason.MALFORMED)
 
     def _end_due(self, connection: Connection) -> None:
         if connection.state is State.LIVE:
-            connection.end("keep-alive")
+            connection.end("keep-alive", Reason.KEEP_ALIVE)
         elif connection.state is State.ENDED:
             connection.abort()
         else:
@@ -309,6 +317,10 @@ class Hub:
         """Ends every connection without wills: it is the broker that goes, not its clients."""
         for connection in list(self._open):
             connection.abandon()
+        # Those who are told why get the moment that it takes.
+        for _ in range(_CLOSING_STEPS):
+            if self._open:
+                await asyncio.sleep(_CLOSING_STEP)
         for task in list(self._deciding):
             task.cancel()
         await asyncio.gather(*self._deciding, return_exceptions=True)
@@ -332,7 +344,7 @@ class Hub:
             self.lines.warning(
                 log, "login no longer good, client closed", session.username, "client=%s", session.client_id
             )
-            handler.end("login no longer good")
+            handler.end("login no longer good", Reason.NOT_AUTHORIZED)
             self.broker.forget(session)
         for name in names:
             self._clear_status(name)
@@ -351,9 +363,9 @@ class Hub:
 
     def expire_sessions(self) -> None:
         """Forgets sessions whose clients have been away too long."""
-        oldest = self.clock.monotonic() - self.limits.session_expiry.total_seconds()
+        now = self.clock.monotonic()
         for session in self.broker.absent_sessions():
-            if session.left_at < oldest:
+            if session.left_at + session.expiry < now:
                 self.counters.drop("session expired", session.outgoing.waiting)
                 self.counters.sessions_expired += 1
                 self.broker.forget(session)

@@ -1,58 +1,125 @@
 """One application message on its way through the broker, encoded at most once for each way it can leave."""
 
+from math import ceil
 from typing import Final
 
-from broker.encoding import publish_head
+from broker.encoding import publish_head, remaining_length
+from broker.properties import subscription_ids
 from rigwatch.topics import PREFIX, TopicLevel
 
 _LIFE: Final = (f"{PREFIX}/", f"/{TopicLevel.STATUS.value}")
+_EXPIRY: Final = b"\x02"
+_ALIAS: Final = b"\x23"
+# Identifiers are the clients' choice, and a message that is kept meets ever new ones.
+_VARIANTS: Final = 64
 
 
 class Message:
-    """What was published. Shared by everybody who gets it, so what it says never changes."""
+    """What was published. Shared by everybody who gets it, so what it says never changes.
 
-    __slots__ = ("_heads", "_retained", "_unnumbered", "is_life", "is_state", "payload", "qos", "retain", "topic")
+    `properties` are those of MQTT 5 that travel, as bytes; who speaks 3.1.1 is not sent them.
+    """
 
-    def __init__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False) -> None:
+    __slots__ = (
+        "_heads", "_heads5", "_unnumbered", "_variants", "expires_at", "is_life", "is_state", "payload", "properties",
+        "qos", "retain", "topic",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool = False,
+        properties: bytes = b"",
+        expires_at: float | None = None,
+    ) -> None:
         self.topic = topic
         self.payload = payload
         self.qos = qos
         # Set on what is sent because it was retained, clear on what is sent because it was published (§3.3.1.3).
         self.retain = retain
+        self.properties = properties
+        self.expires_at = expires_at
+        """Monotonic seconds after which it is not sent any more."""
         self.is_state = retain
         """Whether it was published to be kept: of what waits for a client it is given up after what was not."""
         self.is_life = topic.endswith(_LIFE[1]) and topic.startswith(_LIFE[0])
         """Whether it is of a node's birth, death or goodbye: nothing makes it wait, and it is given up last."""
-        self._retained: Message | None = self if retain else None
+        self._variants: dict[tuple[bool, tuple[int, ...]], Message] | None = None
         self._unnumbered = b""
         self._heads = [b"", b"", b""]
+        self._heads5: list[tuple[bytes, bytes] | None] | None = None
 
-    def as_retained(self) -> "Message":
-        """The same, sent with the mark of what was published to be kept."""
-        if self._retained is None:
-            self._retained = Message(self.topic, self.payload, qos=self.qos, retain=True)
-        return self._retained
+    def granted(self, *, retain: bool, ids: tuple[int, ...] = ()) -> "Message":
+        """The same, as a subscription has it sent: marked as retained or not, with its identifiers."""
+        if retain is self.retain and not ids:
+            return self
+        variants = self._variants = self._variants or {}
+        found = variants.get((retain, ids))
+        if found is None:
+            if len(variants) >= _VARIANTS:
+                variants.clear()
+            properties = self.properties + subscription_ids(ids)
+            found = variants[retain, ids] = Message(
+                self.topic, self.payload, qos=self.qos, retain=retain, properties=properties, expires_at=self.expires_at
+            )
+            found.is_state = self.is_state or retain
+        return found
 
     @property
     def size(self) -> int:
         """Bytes that a queue counts it with."""
-        return len(self.payload) + len(self.topic) + 64
+        return len(self.payload) + len(self.topic) + len(self.properties) + 64
 
-    def unnumbered(self) -> bytes:
-        """The whole packet at QoS 0."""
+    def packet(self, qos: int, packet_id: int) -> bytes:
+        """The whole packet in MQTT 3.1.1; `packet_id` means nothing at QoS 0."""
+        if qos:
+            return b"".join((self._heads[qos] or self._head(qos), packet_id.to_bytes(2), self.payload))
         if not self._unnumbered:
             self._unnumbered = self._head(0) + self.payload
         return self._unnumbered
 
-    def numbered(self, packet_id: int, qos: int) -> bytes:
-        """The whole packet at QoS 1 or 2."""
-        return b"".join((self._heads[qos] or self._head(qos), packet_id.to_bytes(2), self.payload))
+    def packet5(self, qos: int, packet_id: int, now: float = 0.0) -> bytes:
+        """The whole packet in MQTT 5, with what is left of its time."""
+        if self.expires_at is not None:
+            return self._packet5(qos, packet_id, self.topic, self._left(now))
+        heads = self._heads5 = self._heads5 or [None, None, None]
+        found = heads[qos]
+        if found is None:
+            found = heads[qos] = self._head5(qos, self.topic, self.properties)
+        head, properties = found
+        return b"".join((head, packet_id.to_bytes(2) if qos else b"", properties, self.payload))
 
-    def repeated(self, packet_id: int, qos: int) -> bytes:
-        """The same, marked as a delivery that may have happened before."""
-        packet = self.numbered(packet_id, qos)
-        return bytes((packet[0] | 0x08,)) + packet[1:]
+    def aliased(self, qos: int, packet_id: int, alias: int, *, is_known: bool, now: float = 0.0) -> bytes:
+        """The same with a topic alias: in place of the topic where the client knows it."""
+        further = _ALIAS + alias.to_bytes(2)
+        if self.expires_at is not None:
+            further += self._left(now)
+        return self._packet5(qos, packet_id, "" if is_known else self.topic, further)
+
+    def is_expired(self, now: float) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def _left(self, now: float) -> bytes:
+        left = max(0, ceil((self.expires_at or now) - now))
+        return _EXPIRY + left.to_bytes(4)
+
+    def _packet5(self, qos: int, packet_id: int, topic: str, further: bytes) -> bytes:
+        head, properties = self._head5(qos, topic, further + self.properties)
+        return b"".join((head, packet_id.to_bytes(2) if qos else b"", properties, self.payload))
 
     def _head(self, qos: int) -> bytes:
         head = self._heads[qos] = publish_head(self.topic, len(self.payload), qos=qos, retain=self.retain)
         return head
+
+    def _head5(self, qos: int, topic: str, properties: bytes) -> tuple[bytes, bytes]:
+        """What comes before and after the packet id."""
+        after = remaining_length(len(properties)) + properties
+        return publish_head(topic, len(after) + len(self.payload), qos=qos, retain=self.retain), after
+
+
+def again(packet: bytes) -> bytes:
+    """A PUBLISH marked as a delivery that may have happened before."""
+    return bytes((packet[0] | 0x08,)) + packet[1:]

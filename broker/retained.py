@@ -42,6 +42,12 @@ class RetainedStore:
         self._bytes = 0
         self._bytes_of: Counter[str] = Counter()
         self._is_full = False
+        self._expiring: set[str] = set()
+
+    def expire(self, now: float) -> None:
+        """Drops what has a time and is past it; monotonic seconds."""
+        for topic in [topic for topic in self._expiring if self._table[topic].message.is_expired(now)]:
+            self._drop(topic)
 
     def keep(self, message: Message, source: Session | None) -> bool:
         """Whether it is kept. An empty payload clears its topic (§3.3.1.3), and so does one there is no room for: what
@@ -58,8 +64,10 @@ class RetainedStore:
             self._counters.drop("retained store full")
             self._say_full()
             return False
-        kept = message.as_retained()
+        kept = message.granted(retain=True)
         self._table[topic] = Retained(source, kept, owner)
+        if kept.expires_at is not None:
+            self._expiring.add(topic)
         self._count(kept, owner, 1)
         return True
 
@@ -79,11 +87,12 @@ class RetainedStore:
             yield found.message if found is not None else None
 
     def _keep_own(self, message: Message) -> None:
-        self._table[message.topic] = Retained(None, message.as_retained(), "")
+        self._table[message.topic] = Retained(None, message.granted(retain=True), "")
 
     def _drop(self, topic: str) -> None:
         found = self._table.pop(topic, None)
         if found is not None:
+            self._expiring.discard(topic)
             self._count(found.message, found.owner, -1)
 
     def _count(self, message: Message, owner: str, sign: int) -> None:

@@ -111,7 +111,7 @@ def _listen(hub: Hub, home: Home, settings: BrokerSettings, held: ExitStack) -> 
         # Without TLS it belongs behind a proxy on this machine, like plain MQTT.
         host, tls = (settings.host, tls) if settings.websocket_tls else (settings.plain_host, None)
         listening = held.enter_context(bind(host, settings.websocket_port, setting="[broker] websocket_port"))
-        wrap = partial(WebSocket, house=hub, limits=settings.limits)
+        wrap = partial(WebSocket, server=hub, limits=settings.limits)
         jobs.append(Listener(hub, listening, tls=tls, wrap=wrap).serve)
     return jobs
 

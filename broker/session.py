@@ -64,11 +64,11 @@ class ClientSession(Session):
     last_disconnect_time = None
     is_anonymous = False
 
-    def __init__(self, key: str, account: Account, *, clean: bool, outgoing: Outgoing) -> None:
+    def __init__(self, key: str, account: Account, *, expiry: int, outgoing: Outgoing) -> None:
         # amqtt's own __init__ is left out on purpose, see above.
         self.client_id: str = key
         self.username: str = account.name
-        self.clean_session: bool = clean
+        self.keep_for(expiry)
         self.account = account
         self.outgoing = outgoing
         self.subscriptions: dict[str, Subscription] = {}
@@ -80,6 +80,11 @@ class ClientSession(Session):
         """Whether its client is another broker: told what is kept, and not sent what it brought."""
         self.left_at = 0.0
         """Monotonic seconds at which the client went."""
+
+    def keep_for(self, seconds: int) -> None:
+        """How long it outlives its connection."""
+        self.expiry = seconds
+        self.clean_session: bool = not seconds
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - amqtt's containers have no common type
         """Makes one of amqtt's containers when something asks for it for the first time."""

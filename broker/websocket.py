@@ -16,7 +16,8 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from broker.allowance import Allowance
-from broker.connection import CONNECT_SIZE, WRITE_BUFFER_MAX, Connection, House, State
+from broker.connection import CONNECT_SIZE, WRITE_BUFFER_MAX, Connection, State
+from broker.server import Server
 from rigwatch.settings.server import BrokerLimits
 
 # The name that the standard gives (§6).
@@ -36,9 +37,9 @@ _UNHEARD.disabled = True
 class WebSocket(asyncio.Protocol):
     """Between a socket and a `Connection`, for which it acts as the transport."""
 
-    def __init__(self, connection: Connection, house: House, limits: BrokerLimits) -> None:
+    def __init__(self, connection: Connection, server: Server, limits: BrokerLimits) -> None:
         self._connection = connection
-        self._house = house
+        self._server = server
         self._message_size = limits.packet_size
         self._transport: asyncio.Transport | None = None
         first = min(CONNECT_SIZE, limits.packet_size)
@@ -52,7 +53,7 @@ class WebSocket(asyncio.Protocol):
             packets=_FRAMES_A_PACKET * limits.messages_per_second,
             size=_FRAMES_A_PACKET * limits.bytes_per_second,
             logins=1,
-            now=house.tick,
+            now=server.tick,
         )
         connection.outer = self
 
@@ -124,8 +125,8 @@ class WebSocket(asyncio.Protocol):
     def _read_on(self) -> None:
         """Handles what is there until it is told to stop, or more frames came than may."""
         while self._at < len(self._data) and self._may_read():
-            if self._allowance.is_spent(self._house.tick):
-                self._house.throttle(self)
+            if self._allowance.is_spent(self._server.tick):
+                self._server.throttle(self)
                 break
             part = self._data[self._at : self._at + _SLICE]
             self._at += len(part)

@@ -16,7 +16,7 @@ from amqtt.session import Session
 
 from broker.access import Access, Admitted
 from broker.accounts import AccountFile
-from broker.packets import Connect
+from broker.connect import Connect
 from broker.rights import Action, allowed
 from rigwatch.clock import SystemClock
 from rigwatch.keys import MasterKey

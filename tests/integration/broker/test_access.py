@@ -56,7 +56,7 @@ async def test_what_a_node_may_not_say_is_said_to_the_operator_once(
         for _ in range(5):
             await node.publish(STATUS2, b"secret payload")
         await node.subscribe("rigwatch/v1/main/rig2/ack")
-    lines = [record.getMessage() for record in caplog.records if record.name == "broker.dialogue"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "broker.client"]
     assert [line for line in lines if line.startswith("not allowed")] == [
         f"not allowed client=main/rig1 address=127.0.0.1 action=publish topic='{STATUS2}'"
     ]

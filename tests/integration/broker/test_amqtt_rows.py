@@ -18,6 +18,7 @@ from amqtt.session import Session
 from broker.access import Access
 from rigwatch.settings.server import BrokerLimits
 from tests.integration.broker.peer import Got, Login, Peer, Will, connect, publish
+from tests.integration.broker.peer5 import Peer5
 from tests.integration.broker.running import RIG1, RIG2, House, broker_running, limits
 from tests.integration.broker.stock import Scenario, holds_only_on_ours, stock_running
 
@@ -225,13 +226,17 @@ async def test_row_11_nothing_is_formatted_that_is_not_logged(tmp_path: Path, mo
             await scenario(stock)
 
 
-async def test_row_11_another_version_of_mqtt_gets_a_proper_answer(tmp_path: Path) -> None:
-    async with broker_running(tmp_path) as house:
-        for name, level in ((b"MQTT", 5), (b"MQIsdp", 3)):
+async def test_row_11_every_version_is_spoken_and_others_get_a_proper_answer(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        async with await Peer5.join(house.port, house.node()) as peer:
+            assert peer.connack.reason_code == 0
+        for name, level, code in ((b"MQIsdp", 3, 0), (b"MQTT", 4, 0), (b"MQTT", 6, 1)):
             async with await Peer.open(house.port) as peer:
                 peer.send(connect(house.node(), name=name, level=level))
-                assert await peer.connack() == 1
-                assert await peer.is_closed()
+                assert await peer.connack() == code
+                assert code == 0 or await peer.is_closed()
+
+    await check(tmp_path, scenario)
 
 
 # Found on the way, not in the list of rows.

@@ -12,12 +12,12 @@ import msgspec
 
 from broker.access import Access
 from broker.accounts import AccountFile
+from broker.connect import Will
 from broker.connection import Connection, State
 from broker.counters import Counters
 from broker.embedded import EmbeddedBroker
 from broker.hub import PERIOD, Hub
 from broker.listener import Listener
-from broker.packets import Will
 from broker.rights import Role
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey

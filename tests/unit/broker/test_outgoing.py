@@ -3,10 +3,11 @@ import pytest
 
 from broker.counters import Counters
 from broker.encoding import pubrel
-from broker.message import Message
+from broker.message import Message, again
 from broker.outgoing import WINDOW_BYTES, Outgoing
 from broker.waiting import Room, Waiting
 from rigwatch.settings.server import BrokerLimits
+from tests.fake_clock import FakeClock
 
 
 class Line:
@@ -38,7 +39,7 @@ def test_it_sends_at_once_to_a_client_that_keeps_up() -> None:
     out, line = live()
     out.deliver(message(1), 1)
     out.deliver(message(2, 0), 0)
-    assert line.sent == [message(1).numbered(1, 1), message(2, 0).unnumbered()]
+    assert line.sent == [message(1).packet(1, 1), message(2, 0).packet(0, 0)]
     assert out.in_flight == 1
 
 
@@ -48,7 +49,7 @@ def test_no_more_than_the_window_is_unacknowledged() -> None:
         out.deliver(message(number), 1)
     assert len(line.sent) == 2
     out.acknowledged(1)
-    assert line.sent[2] == message(3).numbered(3, 1)
+    assert line.sent[2] == message(3).packet(1, 3)
     assert (out.in_flight, out.waiting) == (2, 1)
 
 
@@ -70,7 +71,7 @@ def test_a_client_that_does_not_read_makes_messages_wait() -> None:
     assert line.sent == []
     line.writable = True
     out.pump()
-    assert line.sent == [message(1, 0).unnumbered(), message(2).numbered(1, 1)]
+    assert line.sent == [message(1, 0).packet(0, 0), message(2).packet(1, 1)]
 
 
 def test_an_absent_client_gets_later_what_must_not_be_lost() -> None:
@@ -79,7 +80,7 @@ def test_an_absent_client_gets_later_what_must_not_be_lost() -> None:
     out.deliver(message(1, 0), 0)
     out.deliver(message(2), 1)
     out.resume(line)
-    assert line.sent == [message(2).numbered(1, 1)]
+    assert line.sent == [message(2).packet(1, 1)]
 
 
 def test_what_was_not_acknowledged_is_sent_again_in_order_and_marked() -> None:
@@ -91,18 +92,63 @@ def test_what_was_not_acknowledged_is_sent_again_in_order_and_marked() -> None:
     out.pause()
     line.sent.clear()
     out.resume(line)
-    assert line.sent == [message(1).repeated(1, 1), pubrel(2), message(3, 2).repeated(3, 2)]
+    assert line.sent == [again(message(1).packet(1, 1)), pubrel(2), again(message(3, 2).packet(2, 3))]
 
 
 def test_a_qos_2_exchange_ends_with_its_last_packet() -> None:
-    out, line = live()
+    out, _ = live()
     out.deliver(message(1, 2), 2)
     out.completed(1)
     assert out.in_flight == 1
-    out.received(1)
+    assert out.received(1)
     out.completed(1)
     assert out.in_flight == 0
-    assert line.sent[-1] == pubrel(1)
+    assert not out.received(1)
+
+
+def test_a_qos_2_message_that_is_refused_is_done_with() -> None:
+    out, line = live(inflight=1)
+    out.deliver(message(1, 2), 2)
+    out.deliver(message(2), 1)
+    out.rejected(1)
+    assert line.sent[1] == message(2).packet(1, 2)
+
+
+def test_a_client_is_sent_no_more_than_it_takes_also_of_what_is_sent_again() -> None:
+    out, line = live()
+    for number in range(1, 5):
+        out.deliver(message(number), 1)
+    out.pause()
+    out.deliver(message(5), 1)
+    line.sent.clear()
+    out.resume(line, most=2)
+    assert [packet[-1:] for packet in line.sent] == [b"1", b"2"]
+    for packet_id in range(1, 5):
+        assert out.acknowledged(packet_id)
+        assert out.in_flight <= 5 - packet_id
+    assert [packet[-1:] for packet in line.sent] == [b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_what_a_client_does_not_take_counts_as_sent() -> None:
+    out, line = live(inflight=1)
+    out.resume(line, lambda message, qos, number: message.packet(qos, number) if len(message.payload) < 5 else b"")
+    out.deliver(message(1, size=5), 1)
+    out.deliver(message(2, size=5), 0)
+    out.deliver(message(3), 1)
+    assert [packet[-1:] for packet in line.sent] == [b"3"]
+    assert out._counters.dropped == {"larger than the client takes": 2}
+
+
+async def test_what_has_expired_while_it_waited_is_not_sent() -> None:
+    clock = FakeClock()
+    out = Outgoing(BrokerLimits(), Counters(), name="ann", clock=clock)
+    for number, expiry in ((1, 5.0), (2, 50.0)):
+        out.deliver(Message("t", b"%d" % number, qos=1, expires_at=clock.monotonic() + expiry), 1)
+    await clock.advance(5)
+    line = Line()
+    out.resume(line)
+    assert [packet[-1:] for packet in line.sent] == [b"2"]
+    assert out._counters.dropped == {"expired": 1}
 
 
 def test_acknowledgements_that_nobody_waits_for_change_nothing() -> None:
@@ -120,7 +166,7 @@ def test_the_packet_id_after_the_last_is_the_first_that_is_free() -> None:
     out.deliver(message(1), 1)
     out._last_id = 65_535
     out.deliver(message(2), 1)
-    assert line.sent == [message(1).numbered(1, 1), message(2).numbered(2, 1)]
+    assert line.sent == [message(1).packet(1, 1), message(2).packet(1, 2)]
 
 
 def test_a_client_that_goes_leaves_no_qos_0_messages_waiting() -> None:

@@ -2,21 +2,19 @@ from collections.abc import Callable
 
 import pytest
 
-from broker.encoding import ConnectCode, connack, puback, pubcomp, publish_head, pubrec, pubrel, suback, unsuback
+from broker.connect import Connect, UnknownProtocol, Will, read_connect
+from broker.encoding import connack, puback, pubcomp, publish_head, pubrec, pubrel, suback, unsuback
 from broker.frames import Violation
-from broker.message import Message
+from broker.message import Message, again
 from broker.packets import (
     MAX_FILTERS,
-    Connect,
-    UnknownProtocol,
-    Will,
-    read_connect,
     read_packet_id,
     read_subscribe,
     read_topic,
     read_unsubscribe,
     split_publish,
 )
+from broker.reasons import Reason
 
 
 def text(value: str | bytes) -> bytes:
@@ -73,7 +71,12 @@ def test_it_refuses_a_wrong_connect(body: bytes) -> None:
         read_connect(body)
 
 
-@pytest.mark.parametrize(("name", "level"), [(b"MQTT", 5), (b"MQTT", 3), (b"MQIsdp", 3)])
+def test_mqtt_3_1_is_read_as_3_1_1() -> None:
+    read = read_connect(connect(0x02, text("id"), name=b"MQIsdp", level=3))
+    assert read == read_connect(connect(0x02, text("id")))
+
+
+@pytest.mark.parametrize(("name", "level"), [(b"MQTT", 6), (b"MQTT", 3), (b"MQTT", 0x85), (b"MQIsdp", 4)])
 def test_another_version_of_mqtt_is_told_apart(name: bytes, level: int) -> None:
     with pytest.raises(UnknownProtocol):
         read_connect(connect(0, text("id"), name=name, level=level))
@@ -135,8 +138,8 @@ def test_it_refuses_other_wrong_packets(read: Callable[[bytes], object], body: b
 
 
 def test_what_the_broker_sends_is_what_the_standard_says() -> None:
-    assert connack(ConnectCode.ACCEPTED, session_present=True) == b"\x20\x02\x01\x00"
-    assert connack(ConnectCode.WRONG_LOGIN, session_present=True) == b"\x20\x02\x00\x04"
+    assert connack(Reason.SUCCESS, session_present=True) == b"\x20\x02\x01\x00"
+    assert connack(Reason.WRONG_LOGIN, session_present=True) == b"\x20\x02\x00\x04"
     assert puback(258) == b"\x40\x02\x01\x02"
     assert pubrec(1) == b"\x50\x02\x00\x01"
     assert pubrel(1) == b"\x62\x02\x00\x01"
@@ -149,9 +152,9 @@ def test_what_the_broker_sends_is_what_the_standard_says() -> None:
 
 def test_a_message_is_encoded_for_every_way_it_can_leave() -> None:
     message = Message("a/b", b"xy", qos=2)
-    assert message.unnumbered() == b"\x30\x07\x00\x03a/bxy"
-    assert message.numbered(258, 1) == b"\x32\x09\x00\x03a/b\x01\x02xy"
-    assert message.numbered(259, 1) == b"\x32\x09\x00\x03a/b\x01\x03xy"
-    assert message.numbered(1, 2) == b"\x34\x09\x00\x03a/b\x00\x01xy"
-    assert message.repeated(1, 2) == b"\x3c\x09\x00\x03a/b\x00\x01xy"
-    assert Message("a", b"", qos=0, retain=True).unnumbered() == b"\x31\x03\x00\x01a"
+    assert message.packet(0, 0) == b"\x30\x07\x00\x03a/bxy"
+    assert message.packet(1, 258) == b"\x32\x09\x00\x03a/b\x01\x02xy"
+    assert message.packet(1, 259) == b"\x32\x09\x00\x03a/b\x01\x03xy"
+    assert message.packet(2, 1) == b"\x34\x09\x00\x03a/b\x00\x01xy"
+    assert again(message.packet(2, 1)) == b"\x3c\x09\x00\x03a/b\x00\x01xy"
+    assert Message("a", b"", qos=0, retain=True).packet(0, 0) == b"\x31\x03\x00\x01a"

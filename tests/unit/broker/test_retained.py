@@ -19,7 +19,7 @@ def store() -> tuple[RetainedStore, Counters]:
 
 def session(name: str) -> ClientSession:
     account = Account(name, Role.NODE, NodeId.parse(name)) if "/" in name else Account(name, Role.ADMIN)
-    return ClientSession(name, account, clean=True, outgoing=Outgoing(LIMITS, Counters(), name=name))
+    return ClientSession(name, account, expiry=0, outgoing=Outgoing(LIMITS, Counters(), name=name))
 
 
 def test_kept_messages_are_bounded_in_bytes() -> None:

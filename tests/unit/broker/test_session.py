@@ -12,7 +12,7 @@ from rigwatch.settings.server import BrokerLimits
 def session() -> ClientSession:
     account = Account("ann", Role.ADMIN)
     outgoing = Outgoing(BrokerLimits(), Counters(), name="ann:1")
-    return ClientSession("ann:1", account, clean=True, outgoing=outgoing)
+    return ClientSession("ann:1", account, expiry=0, outgoing=outgoing)
 
 
 def test_it_has_everything_that_amqtts_session_has() -> None:
