@@ -6,10 +6,9 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from broker.watched import stamp_of
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
-from rigwatch.home import Home
+from rigwatch.home import Home, stamp_of
 from rigwatch.settings.server import BrokerSettings
 from rigwatch.tls import certificate_paths, context_of, load_into
 

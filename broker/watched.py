@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from rigwatch.errors import RigwatchError
+from rigwatch.home import stamp_of
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
@@ -36,12 +37,3 @@ class Watched(Generic[K, V]):
         changed = {key for key in self.known.keys() | found.keys() if self.known.get(key) != found.get(key)}
         self.known = found
         return changed
-
-
-def stamp_of(path: Path) -> object:
-    """Something that differs whenever the file was replaced or written; None while there is none."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

@@ -133,7 +133,7 @@ def incidents(
         explain(context, number)
         return
     call = invocation(context)
-    zone = _zone(call)
+    zone = call.zone()
     with _store(call) as store, store.read() as tx:
         for part in (IncidentPart.OPEN, IncidentPart.PAST):
             for each in stored.page(tx, IncidentFilter(part, site=site, node=node), limit):
@@ -147,7 +147,7 @@ def explain(
     """Tell why people were told of an incident, or not: every decision in order."""
     call = invocation(context)
     with _store(call) as store:
-        _tell_story(store, number, _zone(call))
+        _tell_story(store, number, call.zone())
 
 
 @app.command()
@@ -226,13 +226,6 @@ def _line(incident: "Incident", zone: ZoneInfo) -> str:
 
 def _is(incident: "Incident", what: str) -> bool:
     return what in {str(incident.subject), str(incident.id), f"{incident.subject.site}/{incident.subject.name}"}
-
-
-def _zone(call: Invocation) -> ZoneInfo:
-    from alerts.policy import Policy
-
-    settings = call.server()
-    return Policy(settings.alerts, settings.web.timezone).zone
 
 
 def _moment(at: Millis, zone: ZoneInfo) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from typer.core import TyperGroup
@@ -54,6 +55,13 @@ class Invocation:
     @property
     def clock(self) -> SystemClock:
         return SystemClock()
+
+    def zone(self) -> ZoneInfo:
+        """That of the dashboard, by its settings."""
+        from alerts.policy import Policy
+
+        settings = self.server()
+        return Policy(settings.alerts, settings.web.timezone).zone
 
     def server(self) -> ServerSettings:
         """`server.toml` with the environment over it; raises `SettingsError`."""

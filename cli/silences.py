@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cli.invocation import Invocation, app, invocation
+from cli.invocation import app, invocation
 from cli.output import say
 from cli.people import Author, Why, author_of
 from rigwatch.clock import Millis
@@ -60,7 +60,7 @@ def list_quiet(context: typer.Context) -> None:
     from store import open_store, silences
 
     call = invocation(context)
-    zone = _zone(call)
+    zone = call.zone()
     with closing(open_store(call.server().database.url, call.home)) as store:
         now = call.clock.now()
         for each in store.look(lambda tx: silences.running(tx, now)):
@@ -107,7 +107,7 @@ def _add(
 
     call = invocation(context)
     now, who = call.clock.now(), author_of(by)
-    silence = silence_of(SilenceRequest(kind, pairs_of(match), length, who, why, every, start), now, _zone(call))
+    silence = silence_of(SilenceRequest(kind, pairs_of(match), length, who, why, every, start), now, call.zone())
 
     def add(tx: Transaction) -> int:
         number = silences.add(tx, silence)
@@ -132,10 +132,3 @@ def _when(silence: "Silence", now: Millis, zone: ZoneInfo) -> str:
 
 def _who(silence: "Silence") -> str:
     return f"by {silence.by}: {silence.why}".rstrip(": ")
-
-
-def _zone(call: Invocation) -> ZoneInfo:
-    from alerts.policy import Policy
-
-    settings = call.server()
-    return Policy(settings.alerts, settings.web.timezone).zone

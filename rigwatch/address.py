@@ -4,6 +4,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+from rigwatch.endpoint import bracketed
 from rigwatch.settings.server import BrokerSettings, WebSettings
 
 # Documentation address (RFC 5737): connecting a UDP socket sends nothing, it only chooses the way out.
@@ -40,29 +41,27 @@ def broker_url(broker: BrokerSettings) -> str:
     if broker.mode == "external":
         parts = urlsplit(broker.url)
         port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{_bracket(parts.hostname or '')}{port}"
+        return f"{parts.scheme}://{bracketed(parts.hostname or '')}{port}"
     bound = broker.host if broker.port else broker.plain_host
     host = broker.advertise or (bound if bound not in _ANYWHERE else outward_address())
-    return f"mqtts://{_bracket(host)}:{broker.port}" if broker.port else f"mqtt://{_bracket(host)}:{broker.plain_port}"
+    return (
+        f"mqtts://{bracketed(host)}:{broker.port}" if broker.port else f"mqtt://{bracketed(host)}:{broker.plain_port}"
+    )
 
 
 def local_broker_url(broker: BrokerSettings) -> str:
     """What a publisher on the server itself connects to: plain MQTT over loopback where it is offered."""
     if broker.mode == "embedded" and broker.plain_port:
-        return f"mqtt://{_bracket(reachable(broker.plain_host))}:{broker.plain_port}"
+        return f"mqtt://{bracketed(reachable(broker.plain_host))}:{broker.plain_port}"
     return broker_url(broker)
 
 
 def web_url(web: WebSettings) -> str:
     """What a person opens in a browser."""
     host = web.host if web.host not in _ANYWHERE else outward_address()
-    return f"{'https' if serves_tls(web) else 'http'}://{_bracket(host)}:{web.port}/"
+    return f"{'https' if serves_tls(web) else 'http'}://{bracketed(host)}:{web.port}/"
 
 
 def serves_tls(web: WebSettings) -> bool:
     """Any address that other machines reach is served over TLS, unless switched off in so many words."""
     return web.tls != "off" and not is_loopback(web.host)
-
-
-def _bracket(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -46,6 +46,11 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def lead_of(clock: Clock) -> Millis:
+    """Of the wall clock before the monotonic one: another one when it was set, or stood still."""
+    return clock.now() - round(clock.monotonic() * 1000)
+
+
 def as_datetime(moment: Millis) -> datetime:
     """An aware UTC datetime, for showing and for calendars; what no calendar has becomes the nearest that it has."""
     # A day from the end, so that it can be written in every zone.

@@ -9,6 +9,11 @@ from rigwatch.errors import SettingsError
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
+def bracketed(host: str) -> str:
+    """As an address has it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a broker listens. With `tls`, `ca` is the PEM to trust instead of the system's authorities."""
@@ -33,8 +38,7 @@ class Endpoint:
         return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+        return f"{'mqtts' if self.tls else 'mqtt'}://{bracketed(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,3 +191,12 @@ def write_private(path: Path, data: bytes | str, *, keep: bool = False) -> None:
             Path(name).unlink(missing_ok=True)
     except OSError as exc:
         raise RigwatchError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
+
+
+def stamp_of(path: Path) -> object:
+    """Something that differs whenever the file was replaced or written; None while there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

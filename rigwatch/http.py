@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from rigwatch.deadline import TimedBytes
+from rigwatch.endpoint import bracketed
 from rigwatch.errors import RigwatchError
 from rigwatch.texts import plain
 
@@ -66,8 +67,7 @@ class Address:
         return cls(secure, host, port or (443 if secure else 80), path, _basic(parts.username, parts.password))
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

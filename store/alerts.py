@@ -15,7 +15,7 @@ from alerts.node_history import CardHistory, NodeHistory
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store import marks, reader, silences
-from store.texts import storable
+from store.texts import as_json, storable
 from store.times import HOUR
 from store.transaction import Row, Transaction
 
@@ -81,7 +81,6 @@ DELETE FROM notification WHERE id IN
 touch = marks.touch
 """Tells the engine that people have changed something."""
 
-_encoder = msgspec.json.Encoder()
 _incident = msgspec.json.Decoder(Incident)
 _history = msgspec.json.Decoder(NodeHistory)
 
@@ -122,7 +121,7 @@ def save(tx: Transaction, outcome: StepResult, next_decision: int) -> int:
     if outcome.incidents or outcome.decisions or outcome.notifications:
         marks.told(tx)
     tx.run_many(_SAVE, [_row(each) for each in outcome.incidents])
-    histories = [(node.site, node.node, _json(history)) for node, history in outcome.histories]
+    histories = [(node.site, node.node, as_json(history)) for node, history in outcome.histories]
     tx.run_rows(_SAVE_HISTORY, _HISTORY_COLUMNS, histories)
     decisions = [_decision(each, number) for number, each in enumerate(outcome.decisions, next_decision)]
     tx.run_many(_SAVE_DECISION, decisions)
@@ -223,7 +222,7 @@ def _cards_of(detail: str) -> tuple[CardHistory, ...]:
 def _row(incident: Incident) -> Row:
     scope, site, name = incident.subject
     live = int(incident.is_open or incident.owes is not None)
-    detail = _json(replace(incident, acknowledged=None))
+    detail = as_json(replace(incident, acknowledged=None))
     return (
         incident.id,
         incident.rule.value,
@@ -238,7 +237,3 @@ def _row(incident: Incident) -> Row:
         live,
         detail,
     )
-
-
-def _json(value: object) -> str:
-    return _encoder.encode(value).decode()

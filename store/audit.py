@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rigwatch.clock import Millis
+from store.texts import escaped
 from store.transaction import Row, Transaction
 
 _ADD = "INSERT INTO audit (at, who, action, subject, detail) VALUES (?, ?, ?, ?, ?)"
@@ -47,7 +48,7 @@ def record(tx: Transaction, *, who: str, action: str, subject: str, detail: str 
 
 def page(tx: Transaction, wanted: AuditFilter, limit: int, *, before: int | None = None) -> list[AuditEntry]:
     """The newest entries with a number below `before`."""
-    like = f"%{_escaped(wanted.text.lower())}%"
+    like = f"%{escaped(wanted.text.lower())}%"
     rows = tx.rows(
         _PAGE,
         (
@@ -63,9 +64,3 @@ def page(tx: Transaction, wanted: AuditFilter, limit: int, *, before: int | None
 
 def _entry(row: Row) -> AuditEntry:
     return AuditEntry(*row)
-
-
-def _escaped(text: str) -> str:
-    for special in "!%_":
-        text = text.replace(special, f"!{special}")
-    return text

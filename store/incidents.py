@@ -12,6 +12,7 @@ from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
 from store import alerts
 from store.outbox import DeliveryState
+from store.texts import escaped
 from store.transaction import Row, Transaction
 
 
@@ -164,7 +165,7 @@ def _placed(wanted: IncidentFilter) -> Iterator[tuple[Any, ...]]:
     if wanted.host:
         yield f"((i.scope = 'host' AND i.name = ?) OR (i.scope = 'node' AND {_OF_HOST}))", wanted.host, wanted.host
     if wanted.text:
-        yield _TEXT, *([f"%{_escaped(wanted.text.lower())}%"] * 5)
+        yield _TEXT, *([f"%{escaped(wanted.text.lower())}%"] * 5)
 
 
 def _sent(row: Row) -> SentNotification:
@@ -174,9 +175,3 @@ def _sent(row: Row) -> SentNotification:
         number, channel, kind, severity, title, body, DeliveryState(state), created_at, attempts, attempt_at, sent_at,
         next_at, error, _numbers.decode(incidents),
     )  # fmt: skip
-
-
-def _escaped(text: str) -> str:
-    for special in "!%_":
-        text = text.replace(special, f"!{special}")
-    return text

@@ -9,7 +9,7 @@ from msgspec import Struct
 from alerts.notification import Notification
 from rigwatch.clock import Millis
 from store import marks
-from store.texts import storable
+from store.texts import as_json, storable
 from store.transaction import Row, Transaction
 
 
@@ -86,7 +86,7 @@ def add(tx: Transaction, notifications: Sequence[Notification], first: int, now:
     tx.run_many(
         _ADD,
         [
-            (p.id, p.incidents[0], p.channel, p.kind, p.severity, p.title, p.body, _json(p.incidents), now, now, now)
+            (p.id, p.incidents[0], p.channel, p.kind, p.severity, p.title, p.body, as_json(p.incidents), now, now, now)
             for p in stored
         ],
     )
@@ -145,7 +145,3 @@ def _posted(row: Row) -> StoredNotification:
     return StoredNotification(
         number, channel, kind, severity, title, body, _incidents.decode(incidents), created_at, attempts, copies, error
     )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

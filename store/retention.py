@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
-import msgspec
-
 from rigwatch.clock import Millis, in_millis
 from store import changes, partitions
 from store.engine import StoreEngine
 from store.rollups import MINUTES_FROM, Sum
+from store.texts import as_json
 from store.times import HOUR, MINUTE
 from store.transaction import Transaction
 
@@ -156,9 +155,9 @@ def _prune_hours(engine: StoreEngine, before: int) -> Iterator[int]:
 
 def _forget_hours(tx: Transaction, keys: list[tuple[int, int]]) -> None:
     # Nodes first, as ingest does: with them locked, no late sample can change an hour between reading and deleting it.
-    tx.rows(_LOCK_NODES, (_json(sorted({node for _, node in keys})),))
+    tx.rows(_LOCK_NODES, (as_json(sorted({node for _, node in keys})),))
     sums: defaultdict[int, Sum] = defaultdict(Sum)
-    for node, *figures in tx.rows(_HOURS, (_json(keys),)):
+    for node, *figures in tx.rows(_HOURS, (as_json(keys),)):
         sums[node].merge(Sum(*figures))
     tx.run_many(_DELETE_HOUR, keys)
     tx.run_many(
@@ -173,10 +172,6 @@ def _forget_hours(tx: Transaction, keys: list[tuple[int, int]]) -> None:
 
 def _mend(tx: Transaction, forgotten: dict[int, float]) -> None:
     """Sums up anew what one absurd sample (10^22 H/s, say) has spoilt; a walk over all hours, and hardly ever done."""
-    for node, kept in tx.rows(_KEPT, (_json(sorted(forgotten)),)):
+    for node, kept in tx.rows(_KEPT, (as_json(sorted(forgotten)),)):
         if kept * _DWARFED < forgotten[node]:
             tx.run(_SUM_AGAIN, (node,))
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

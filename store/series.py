@@ -3,14 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
-
 from alerts.facts import FleetPoint, NodeCards, Point
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from store.carried import FRESH, Steps, open_spans
 from store.rows import COLUMNS, extra_of, from_row
+from store.texts import as_json
 from store.times import HOUR, MINUTE
 from store.transaction import Row, Transaction
 
@@ -118,7 +117,7 @@ def cards(tx: Transaction, node: NodeId, of: Sequence[Point]) -> list[NodeCards]
     numbers = [point.gpus_n for point in of if point.gpus_n is not None]
     if not numbers:
         return []
-    rows = tx.rows(_CARDS, (_json(numbers), _number(tx, node)))
+    rows = tx.rows(_CARDS, (as_json(numbers), _number(tx, node)))
     return [NodeCards(int(at), extra_of(extra).gpus or ()) for at, extra in rows]
 
 
@@ -137,7 +136,7 @@ def fleet(tx: Transaction, step: Millis, *, since: Millis, until: Millis) -> lis
     for span in open_spans(tx):
         steps.add(span._replace(first=max(span.first, first), last=min(span.last, after - 1)))
     carried = list(steps.minutes())
-    stored = {minute for (minute,) in tx.rows(_FLEET_HAS, (_json([minute for minute, *_ in carried]),))}
+    stored = {minute for (minute,) in tx.rows(_FLEET_HAS, (as_json([minute for minute, *_ in carried]),))}
     for minute, rate, nodes in carried:
         slot = slots.setdefault(minute // minutes, [0, 0, 0])
         slot[0] += rate
@@ -221,7 +220,7 @@ def _long(tx: Transaction, number: int, steps: range) -> list[Point]:
     """`steps` are the hours at which each begins."""
     spots = _spots(tx, number, steps)
     sums: dict[int, list[float]] = {}
-    for hour, *figures in tx.rows(_HOURS, (_json(range(steps.start, steps.stop)), number)):
+    for hour, *figures in tx.rows(_HOURS, (as_json(list(range(steps.start, steps.stop))), number)):
         slot = sums.setdefault(hour // steps.step, [hour, hour, 0, 0, 0, 0, 0])
         slot[1] = hour
         for at, figure in enumerate(figures, 2):
@@ -231,7 +230,7 @@ def _long(tx: Transaction, number: int, steps: range) -> list[Point]:
 
 def _spots(tx: Transaction, number: int, steps: range) -> Mapping[int, Row]:
     """One sample of each step by where its time falls, at the price of one look at the key each."""
-    rows = tx.rows(_SPOTS, (_json([hour * HOUR for hour in steps]), number, number))
+    rows = tx.rows(_SPOTS, (as_json([hour * HOUR for hour in steps]), number, number))
     return {row[0] // HOUR // steps.step: row[1:] for row in rows}
 
 
@@ -251,7 +250,3 @@ def _long_point(sums: Sequence[float], spot: Row) -> Point:
         power=_scaled(power, 10),
         failing=int(bool(extra and extra_of(extra).errors)),
     )
-
-
-def _json(numbers: Sequence[int]) -> str:
-    return msgspec.json.encode(list(numbers)).decode()

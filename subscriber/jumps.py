@@ -1,6 +1,6 @@
 """Notices when the wall clock was set, or stood still while the machine slept."""
 
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, lead_of
 
 LEAST: Millis = 5_000
 """Clocks that are put right bit by bit never jump so far at once."""
@@ -11,13 +11,10 @@ class Jumps:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ahead = self._difference()
+        self._ahead = lead_of(self._clock)
 
     def taken(self) -> Millis:
         """By how much the wall clock jumped since the last call (negative: back); 0 for what is no jump."""
-        before, self._ahead = self._ahead, self._difference()
+        before, self._ahead = self._ahead, lead_of(self._clock)
         jumped = self._ahead - before
         return jumped if abs(jumped) >= LEAST else 0
-
-    def _difference(self) -> Millis:
-        return self._clock.now() - round(self._clock.monotonic() * 1000)

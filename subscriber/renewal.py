@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from rigwatch.home import stamp_of
 from rigwatch.settings.fingerprint import differing, fingerprints
 from rigwatch.settings.server import ServerSettings
 from store import running as stored
@@ -57,7 +58,7 @@ class Renewal:
         self._name = name
         self._unstorable = unstorable
         self._clock = clock
-        self._stamp = self._taken = _stamp(source.file)
+        self._stamp = self._taken = stamp_of(source.file)
         self._looks = 0
         self._problem = ""
         self._waiting: list[str] = []
@@ -72,7 +73,7 @@ class Renewal:
 
     async def look(self) -> None:
         """Reads the file when it has changed and has been left alone since the last look: it may be half written."""
-        before, self._stamp = self._stamp, _stamp(self._source.file)
+        before, self._stamp = self._stamp, stamp_of(self._source.file)
         self._looks += 1
         changed = self._stamp != self._taken
         if self._stamp != before or not (changed or self._looks >= _ANEW):
@@ -117,11 +118,3 @@ class Renewal:
 
     def _sections(self, settings: ServerSettings) -> dict[str, str]:
         return dict(fingerprints(settings, self._source.key))
-
-
-def _stamp(file: Path) -> tuple[int, int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock, Millis, lead_of
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Since:
 
     def begin(self, at: Millis | None = None) -> None:
         """Now, or a moment ago."""
-        self._at, self._offset = self._clock.now() if at is None else at, self._offset_now()
+        self._at, self._offset = self._clock.now() if at is None else at, lead_of(self._clock)
 
     def end(self) -> None:
         self._at = None
@@ -34,12 +34,9 @@ class Since:
     def at(self) -> Millis | None:
         if self._at is None:
             return None
-        offset = self._offset_now()
+        offset = lead_of(self._clock)
         jump, self._offset = offset - self._offset, offset
         if abs(jump) > JUMP:
             log.warning("the clock was set, every node is given its time again forward=%ss", jump // 1000)
             self._at = self._clock.now()
         return self._at
-
-    def _offset_now(self) -> Millis:
-        return self._clock.now() - round(self._clock.monotonic() * 1000)

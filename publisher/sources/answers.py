@@ -112,6 +112,10 @@ def uptime_since(start: float | None, now: Millis) -> float | None:
     return max(0.0, now / 1000 - start) if start else None
 
 
+def scaled(value: float | None, factor: float | None) -> float | None:
+    return None if value is None or factor is None else value * factor
+
+
 def at_place(values: Sequence[Value | None] | None, place: int | None) -> Value | None:
     """Of a list with one for each card or pool; None where it is shorter, or not there."""
     return values[place] if values is not None and place is not None and 0 <= place < len(values) else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct, field
 
 from publisher.sources import firmware
-from publisher.sources.answers import Answers, algorithm_of, miner_of, pool_of
+from publisher.sources.answers import Answers, algorithm_of, miner_of, pool_of, scaled
 from publisher.sources.cards import Card, draw, speed, warmth, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
@@ -251,7 +251,7 @@ def _hashrate(section: Mapping[str, Any], devices: Sequence[tuple[Any, CgminerDe
     plain = [device.hashes for _, device in devices if device.hashes is not None]
     if plain and len(plain) == len(devices):
         return sum(plain)
-    return _scaled(rate(section), scale)
+    return scaled(rate(section), scale)
 
 
 def rate(section: Mapping[str, Any]) -> float | None:
@@ -281,7 +281,7 @@ def last_share_at(devices: Sequence[CgminerDevice], status: CgminerStatus, now: 
 def _card(section: Mapping[str, Any], device: CgminerDevice, scale: float) -> Card:
     return Card(
         id=None,
-        hashrate=_scaled(rate(section), scale),
+        hashrate=scaled(rate(section), scale),
         temperature=device.temperature,
         memory_temperature=device.memory_temperature,
         power=draw(device.power),
@@ -290,10 +290,6 @@ def _card(section: Mapping[str, Any], device: CgminerDevice, scale: float) -> Ca
         rejected=device.rejected,
         hardware_errors=device.hardware_errors,
     )
-
-
-def _scaled(value: float | None, scale: float) -> float | None:
-    return None if value is None else value * scale
 
 
 def _pool(pools: Sequence[CgminerPool]) -> str | None:

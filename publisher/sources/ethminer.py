@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from publisher.sources import pci
-from publisher.sources.answers import Answers, miner_named, pool_of
+from publisher.sources.answers import Answers, miner_named, pool_of, scaled
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading, SourceError
 from publisher.sources.source import Context
@@ -87,15 +87,15 @@ def parse(raw: bytes) -> Reading:
     rate, shares, rejected = texts.numbers(2, 3)[:3]
     invalid = texts.numbers(8, 1)[0]
     reading = Reading(
-        hashrate=_times(rate, unit),
+        hashrate=scaled(rate, unit),
         accepted=_whole(shares),
         rejected=_whole(rejected),
         invalid=_whole(invalid),
         miner=_miner(texts[0]),
         pool=pool_of(texts[7].partition(";")[0]),
-        uptime=_times(texts.numbers(1, 1)[0], 60.0),
+        uptime=scaled(texts.numbers(1, 1)[0], 60.0),
     )
-    rates = [_times(each, unit) for each in texts.numbers(3, 0)]
+    rates = [scaled(each, unit) for each in texts.numbers(3, 0)]
     return told.complete(with_cards(reading, cards(rates, texts.numbers(6, 0), texts.numbers(_BUSES, 0))))
 
 
@@ -138,10 +138,6 @@ def cards(rates: Sequence[float | None], sensors: Sequence[float | None], buses:
         structs.replace(card, id=None if bus is None or not bus.is_integer() else pci.of_bus(int(bus)))
         for card, bus in zip(found, buses, strict=True)
     ]
-
-
-def _times(number: float | None, factor: float) -> float | None:
-    return None if number is None else number * factor
 
 
 def _whole(number: float | None) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from publisher.sources import pci
-from publisher.sources.answers import Answers, at_place, chosen, miner_of, pool_of
+from publisher.sources.answers import Answers, at_place, chosen, miner_of, pool_of, scaled
 from publisher.sources.api import MinerSettings, MinerSource
 from publisher.sources.cards import Card, with_cards
 from publisher.sources.reading import Reading
@@ -89,7 +89,7 @@ def parse(raw: bytes, algorithm: str = "") -> Reading:
 def _work(of: LolminerAlgorithm) -> AlgorithmFigures:
     """`Total_Errors` are shares that the miner itself found to be wrong."""
     return AlgorithmFigures(
-        hashrate=_times(of.total_performance, of.performance_factor),
+        hashrate=scaled(of.total_performance, of.performance_factor),
         accepted=of.total_accepted,
         rejected=of.total_rejected,
         stale=of.total_stales,
@@ -102,7 +102,7 @@ def cards(workers: Sequence[LolminerWorker], algorithm: LolminerAlgorithm) -> li
         Card(
             id=pci.decimal(worker.pcie_address or ""),
             name=worker.name,
-            hashrate=_times(at_place(algorithm.worker_performance, at), algorithm.performance_factor),
+            hashrate=scaled(at_place(algorithm.worker_performance, at), algorithm.performance_factor),
             temperature=worker.core_temp,
             memory_temperature=worker.mem_temp,
             power=worker.power,
@@ -113,7 +113,3 @@ def cards(workers: Sequence[LolminerWorker], algorithm: LolminerAlgorithm) -> li
         )
         for at, worker in enumerate(workers)
     ]
-
-
-def _times(rate: float | None, factor: float | None) -> float | None:
-    return None if rate is None or factor is None else rate * factor

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from publisher.sources.mending import JsonEnd
 from publisher.sources.reading import SourceError
 from publisher.sources.source import BlockingSource, Context, SourceSettings
+from rigwatch.endpoint import bracketed
 
 ANSWER_MAX: Final = 1024 * 1024
 _CHUNK: Final = 64 * 1024
@@ -35,8 +36,7 @@ class HostPort:
         return cls(host, port)
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
 
 class TcpSettings(SourceSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
