@@ -21,9 +21,9 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from benchmarks.mqtt_load import text
-from broker.encoding import remaining_length
 from rigwatch.keys import NodeKey
 from rigwatch.messages import SAMPLES_MAX, NodeState, Report, Sample, Status, encode
+from rigwatch.varint import varint
 
 _LARGEST: Final = 1024 * 1024
 _DAY: Final = 86_400_000
@@ -156,7 +156,7 @@ def status(order: dict[str, Any], state: NodeState) -> bytes:
 
 
 def packet(first: int, body: bytes) -> bytes:
-    return bytes((first,)) + remaining_length(len(body)) + body
+    return bytes((first,)) + varint(len(body)) + body
 
 
 if __name__ == "__main__":

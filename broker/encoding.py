@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from broker.reasons import Reason, connack_code
+from rigwatch.varint import varint
 
 PINGRESP: Final = b"\xd0\x00"
 
@@ -34,7 +35,7 @@ def pubcomp(packet_id: int) -> bytes:
 def suback(packet_id: int, codes: Iterable[int]) -> bytes:
     """`codes`: one for each filter, the granted QoS or 0x80 for refused."""
     body = packet_id.to_bytes(2) + bytes(codes)
-    return b"\x90" + remaining_length(len(body)) + body
+    return b"\x90" + varint(len(body)) + body
 
 
 def unsuback(packet_id: int) -> bytes:
@@ -45,14 +46,4 @@ def publish_head(topic: str, payload_length: int, *, qos: int, retain: bool) -> 
     """A PUBLISH up to and without its packet id, which is all that differs between those who get the same message."""
     name = topic.encode()
     length = 2 + len(name) + (2 if qos else 0) + payload_length
-    return b"".join((bytes((0x30 | qos << 1 | retain,)), remaining_length(length), len(name).to_bytes(2), name))
-
-
-def remaining_length(length: int) -> bytes:
-    """Seven bits a byte, lowest first (§2.2.3)."""
-    out = bytearray()
-    while length > 0x7F:
-        out.append(length & 0x7F | 0x80)
-        length >>= 7
-    out.append(length)
-    return bytes(out)
+    return b"".join((bytes((0x30 | qos << 1 | retain,)), varint(length), len(name).to_bytes(2), name))

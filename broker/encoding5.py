@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from broker.encoding import remaining_length
 from broker.message import Message
 from broker.properties import Property, write_properties
 from broker.reasons import Reason
+from rigwatch.varint import varint
 
 _ALIASES: Final = 256
 """Topics to which one client gets an alias at most, whatever it would take."""
@@ -17,7 +17,7 @@ def connack5(
     reason: Reason, *, session_present: bool = False, properties: Iterable[tuple[Property, int | str]] = ()
 ) -> bytes:
     body = bytes((session_present and reason is Reason.SUCCESS, reason)) + write_properties(properties)
-    return b"\x20" + remaining_length(len(body)) + body
+    return b"\x20" + varint(len(body)) + body
 
 
 def acknowledgement(first: int, packet_id: int, reason: Reason) -> bytes:
@@ -37,12 +37,12 @@ def disconnect5(reason: Reason, text: str = "") -> bytes:
     """`text` is for whoever looks at the client's log."""
     properties = write_properties([(Property.REASON_STRING, text[:_REASON])] if text else [])
     body = bytes((reason,)) + properties
-    return b"\xe0" + remaining_length(len(body)) + body
+    return b"\xe0" + varint(len(body)) + body
 
 
 def _answer(first: int, packet_id: int, codes: Iterable[int]) -> bytes:
     body = packet_id.to_bytes(2) + b"\0" + bytes(codes)
-    return bytes((first,)) + remaining_length(len(body)) + body
+    return bytes((first,)) + varint(len(body)) + body
 
 
 class Encoder:

@@ -3,9 +3,10 @@
 from math import ceil
 from typing import Final
 
-from broker.encoding import publish_head, remaining_length
+from broker.encoding import publish_head
 from broker.properties import subscription_ids
 from rigwatch.topics import PREFIX, TopicLevel
+from rigwatch.varint import varint
 
 _LIFE: Final = (f"{PREFIX}/", f"/{TopicLevel.STATUS.value}")
 _EXPIRY: Final = b"\x02"
@@ -116,7 +117,7 @@ class Message:
 
     def _head5(self, qos: int, topic: str, properties: bytes) -> tuple[bytes, bytes]:
         """What comes before and after the packet id."""
-        after = remaining_length(len(properties)) + properties
+        after = varint(len(properties)) + properties
         return publish_head(topic, len(after) + len(self.payload), qos=qos, retain=self.retain), after
 
 

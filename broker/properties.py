@@ -8,9 +8,9 @@ from enum import IntEnum
 from typing import Final
 
 from broker.body import Body
-from broker.encoding import remaining_length
 from broker.frames import Violation
 from broker.reasons import Reason
+from rigwatch.varint import varint
 
 # None of ours has one, others have a handful; each costs a microsecond to read, and again with each who gets it.
 _MOST: Final = 128
@@ -149,11 +149,11 @@ def write_properties(wanted: Iterable[tuple[Property, int | str]]) -> bytes:
 
 
 def with_length(properties: bytes) -> bytes:
-    return remaining_length(len(properties)) + properties
+    return varint(len(properties)) + properties
 
 
 def subscription_ids(ids: Iterable[int]) -> bytes:
-    return b"".join(b"\x0b" + remaining_length(each) for each in ids)
+    return b"".join(b"\x0b" + varint(each) for each in ids)
 
 
 def _written(which: Property, value: int | str) -> bytes:

@@ -15,6 +15,8 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MessageType, MQTTErrorCode
 
+from rigwatch.varint import varint
+
 READ: Final = 64 * 1024
 """Bytes that are asked for at once."""
 
@@ -69,7 +71,7 @@ class Client(paho.Client):
     def post(self, topic: str, payload: bytes) -> None:
         """Publishes at QoS 0, without what paho keeps of a message for those who wait for it."""
         name = topic.encode()
-        length = _length(2 + len(name) + len(payload))
+        length = varint(2 + len(name) + len(payload))
         self._out_packet.append(_written(b"".join((b"\x30", length, len(name).to_bytes(2), name, payload))))
         self._call_socket_register_write()
 
@@ -144,16 +146,6 @@ def _written(packet: bytes) -> Any:  # noqa: ANN401 - a type that paho has only 
         "command": MessageType.PUBACK, "mid": 0, "qos": 1, "pos": 0, "to_process": len(packet), "packet": packet,
         "info": None,
     }  # fmt: skip
-
-
-def _length(length: int) -> bytes:
-    """Seven bits a byte, lowest first (MQTT 3.1.1, §2.2.3)."""
-    out = bytearray()
-    while length > 0x7F:
-        out.append(length & 0x7F | 0x80)
-        length >>= 7
-    out.append(length)
-    return bytes(out)
 
 
 def _span(data: bytes, start: int) -> tuple[int, int]:

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.encoding import remaining_length
 from broker.frames import Frame, FrameReader, Violation
+from rigwatch.varint import varint
 
 bodies = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=400)), max_size=8)
 
 
 def encode(frames: list[tuple[int, bytes]]) -> bytes:
-    return b"".join(bytes([first]) + remaining_length(len(body)) + body for first, body in frames)
+    return b"".join(bytes([first]) + varint(len(body)) + body for first, body in frames)
 
 
 def read(reader: FrameReader, data: bytes, cuts: list[int]) -> list[Frame]:
@@ -51,7 +51,7 @@ def test_it_reads_every_width_of_length(size: int) -> None:
 
 def test_it_refuses_a_frame_over_the_limit_at_its_header() -> None:
     reader = FrameReader(1000)
-    reader.feed(b"\x30" + remaining_length(1001))
+    reader.feed(b"\x30" + varint(1001))
     with pytest.raises(Violation, match="1001 bytes, 1000"):
         reader.next()
 
