@@ -23,7 +23,7 @@ from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
 from store import carried, changes, numbers, rollups
 from store.reader import node_id
-from store.rows import COLUMNS, is_named, stored_number, to_row
+from store.rows import COLUMNS, stored_number, to_row
 from store.texts import storable
 from store.times import HOUR
 from store.transaction import Row, Transaction
@@ -272,12 +272,11 @@ def _collect(tx: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, Row
     size, kept, new = heard.size // len(report.samples), [], 0
     room = update.today.room(batch.quota, size)
     latest, previous = update.latest_sample(), None
-    named = latest is not None and is_named(latest)
     for timed in report.samples:
         sample = timed.sample
         key = (update.id, sample.n)
         is_highest, update.highest = sample.n > update.highest, max(update.highest, sample.n)
-        row = to_row(update.id, sample, timed.at, _near(sample, previous or latest, update.known), named=named)
+        row = to_row(update.id, sample, timed.at, _near(sample, previous or latest, update.known))
         there = batch.rows.get(key) or stored.get(key)
         if there is not None and not numbers.is_ahead(there, row):
             kept.append(timed)

@@ -18,6 +18,7 @@ from tests.integration.conftest import OpenStore
 from tests.rigs import Rig, birth, goodbye, report, rig, sample, will
 
 MINUTE = 60_000
+DAY = 24 * 60 * MINUTE
 FAR = START + 10 * MINUTE
 
 
@@ -125,8 +126,21 @@ def test_whoever_walks_the_history_is_given_the_miner_and_the_pool_of_every_samp
         (part,) = store.history(rig().id, since=mined[start].at)
         assert part == mined[start:]
     # Not on every row: that it takes a change, a new hour, or the end of a gap.
-    told = [each for each in stored(store) if each.pool is not None]
+    told = [each for each in store.samples(rig().id, since=0, until=START + DAY) if each.pool is not None]
     assert len(told) <= 10
+
+
+def test_what_comes_into_a_gap_later_names_nothing_behind_it(store: Store) -> None:
+    hour = START - START % (60 * MINUTE)
+    miners = (Miner("a"), Miner("b"), Miner("a"), None, Miner("b"), None)
+    mined = [
+        Sample(n=at, at=at, miner=miner)
+        for at, miner in zip(range(hour, hour + 60 * MINUTE, 10 * MINUTE), miners, strict=True)
+    ]
+    for number in (0, 2, 3, 5, 1, 4):
+        store.take([rig().heard(report(mined[number], sent_at=START), START)])
+    (walked,) = store.history(rig().id)
+    assert walked == mined
 
 
 def test_a_sample_that_comes_twice_is_stored_once_and_acknowledged_twice(store: Store) -> None:
