@@ -13,8 +13,9 @@ INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcar
 # Finds what Windows lacks, though nobody here runs it: code behind a look at the platform may be out of reach there.
 AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable
 
-# Most tests wait for a process, a disk or a second to pass, so two take little longer than one.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
+# Most tests wait for a process, a disk or a second to pass, so two take little longer than one. The long ones come first,
+# with which one worker is busy while the other runs the many short ones; then they share what is left.
+SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 
 .PHONY: help run demo test check format lock bench screenshots homeassistant wheel clean
 
@@ -60,6 +61,9 @@ lock: $(VENV)/pyvenv.cfg ## write the lock files in requirements/ anew, as after
 
 bench: $(TEST) ## measure what docs/benchmarks.md states
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+mutants: $(TEST) ## put faults into the modules that decide; name those that no test notices (goes on where it was cut short)
+	@$(BIN)/python -m benchmarks.mutants $(ARGS)
 
 screenshots: $(TEST) ## take the pictures in docs/img anew, from simulated rigs
 	@tests/setup
