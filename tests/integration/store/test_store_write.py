@@ -27,9 +27,9 @@ def facts(store: Store, of: Rig | None = None) -> NodeFacts:
         return next(node for node in reader.nodes(tx) if node.id == (of or rig()).id)
 
 
-def stored(store: Store) -> list[Sample]:
+def stored(store: Store, until: Millis = FAR) -> list[Sample]:
     with store.read() as tx:
-        return reader.samples(tx, rig().id, since=0, until=FAR)
+        return reader.samples(tx, rig().id, since=0, until=until)
 
 
 FULL = Sample(
@@ -126,7 +126,7 @@ def test_whoever_walks_the_history_is_given_the_miner_and_the_pool_of_every_samp
         (part,) = store.history(rig().id, since=mined[start].at)
         assert part == mined[start:]
     # Not on every row: that it takes a change, a new hour, or the end of a gap.
-    told = [each for each in store.samples(rig().id, since=0, until=START + DAY) if each.pool is not None]
+    told = [each for each in stored(store, START + DAY) if each.pool is not None]
     assert len(told) <= 10
 
 
