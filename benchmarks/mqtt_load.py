@@ -24,8 +24,10 @@ _STAMP = struct.Struct("!d")
 class Client(asyncio.Protocol):
     """Connects, and then answers what comes with as little work as there can be."""
 
-    def __init__(self, connect: bytes) -> None:
+    def __init__(self, connect: bytes, version: int) -> None:
         self._connect = connect
+        # What MQTT 5 has more: the length of properties that there are not.
+        self.properties = b"\x00" if version == 5 else b""
         self._rest = b""
         self.transport: asyncio.Transport | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -75,7 +77,7 @@ class Client(asyncio.Protocol):
             if first & 0x06:
                 answers.append(b"\x40\x02" + body[payload : payload + 2])
                 payload += 2
-            self.on_message(body[payload:])
+            self.on_message(body[payload + len(self.properties) :])
         elif first == 0x20:
             if body[1]:
                 self.ready.set_exception(ConnectionError(f"refused with {body[1]}"))
@@ -86,14 +88,14 @@ class Client(asyncio.Protocol):
 
     async def subscribe(self, topic_filter: str) -> None:
         self.on_suback = asyncio.get_running_loop().create_future()
-        self.write(packet(0x82, b"\x00\x01" + text(topic_filter) + b"\x01"))
+        self.write(packet(0x82, b"\x00\x01" + self.properties + text(topic_filter) + b"\x01"))
         await self.on_suback
 
 
 async def open_clients(order: dict[str, Any], logins: list[dict[str, Any]]) -> tuple[list[Client], float]:
     """All of them connected, at most `order["at_once"]` connecting at a time; and the seconds it took."""
     context = ssl.create_default_context(cadata=order["ca"]) if order.get("ca") else None
-    loop = asyncio.get_running_loop()
+    loop, version = asyncio.get_running_loop(), order.get("version", 4)
     gate = asyncio.Semaphore(order.get("at_once", 200))
     began = time.perf_counter()
 
@@ -104,7 +106,7 @@ async def open_clients(order: dict[str, Any], logins: list[dict[str, Any]]) -> t
             while True:
                 try:
                     _, client = await loop.create_connection(
-                        lambda: Client(_connect(login)), "127.0.0.1", order["port"],
+                        lambda: Client(_connect(login, version), version), "127.0.0.1", order["port"],
                         ssl=context, server_hostname="localhost" if context else None, local_addr=local,
                     )  # fmt: skip
                     await client.ready
@@ -146,7 +148,7 @@ async def flood(order: dict[str, Any]) -> dict[str, Any]:
 
 def _publish_all(client: Client, topic: str, count: int) -> None:
     left = count
-    head = text(topic) + b"\x00\x01"
+    head = text(topic) + b"\x00\x01" + client.properties
     padding = bytes(SIZE - _STAMP.size)
 
     def send() -> None:
@@ -213,14 +215,14 @@ async def wills(order: dict[str, Any]) -> dict[str, Any]:
     return {"at": time.time()}
 
 
-def _connect(login: dict[str, Any]) -> bytes:
-    flags = 0xC2
-    body = text(login["client_id"])
+def _connect(login: dict[str, Any], version: int) -> bytes:
+    flags, properties = 0xC2, b"\x00" if version == 5 else b""
+    body = properties + text(login["client_id"])
     if "will" in login:
         flags |= 0x04 | 0x08
-        body += text(login["will"]) + text("lost")
+        body += properties + text(login["will"]) + text("lost")
     body += text(login["user"]) + text(login["password"])
-    return packet(0x10, text("MQTT") + bytes((4, flags)) + login.get("keep_alive", 0).to_bytes(2) + body)
+    return packet(0x10, text("MQTT") + bytes((version, flags)) + login.get("keep_alive", 0).to_bytes(2) + body)
 
 
 def packet(first: int, body: bytes) -> bytes:

@@ -70,7 +70,10 @@ class Client311(ClientProtocol):
     def _publish(self, first: int, body: bytes) -> None:
         """What is not allowed is acknowledged like the rest: 3.1.1 has no answer to it but silence or the door."""
         raw, packet_id, payload = split_publish(first, body)
-        topic = self._learn(raw)
+        try:
+            topic = self._known[raw]
+        except KeyError:
+            topic = self._learn(raw)
         qos = first >> 1 & 0x03
         if qos < 2 or self._receive_half(packet_id):
             message = Message(topic, payload, qos=qos) if topic is not None else None

@@ -136,7 +136,9 @@ class Client5(ClientProtocol):
 
     def _publish(self, first: int, body: bytes) -> None:
         raw, packet_id, properties, payload = split_publish5(first, body)
-        topic = self._learn(raw) if raw and properties is NONE else self._topic_of(raw, properties)
+        topic = self._known.get(raw) if properties is NONE else None
+        if topic is None:
+            topic = self._topic_of(raw, properties)
         qos = first >> 1 & 0x03
         if topic is None:
             self._pass_on(None, retain=False)
@@ -145,13 +147,13 @@ class Client5(ClientProtocol):
                 self._wire.send(acknowledgement(kind, packet_id, Reason.NOT_AUTHORIZED))
             return
         if qos < 2 or self._receive_half(packet_id):
-            self._pass_on(self._message(topic, payload, qos, properties), retain=bool(first & 0x01))
+            plain = properties is NONE
+            message = Message(topic, payload, qos=qos) if plain else self._message(topic, payload, qos, properties)
+            self._pass_on(message, retain=bool(first & 0x01))
         if qos:
             self._wire.send(puback(packet_id) if qos == 1 else pubrec(packet_id))
 
     def _message(self, topic: str, payload: bytes, qos: int, properties: Properties) -> Message:
-        if properties is NONE:
-            return Message(topic, payload, qos=qos)
         expires_at = self._broker.expires_at(expiry_of(properties))
         return Message(topic, payload, qos=qos, properties=properties.travelling, expires_at=expires_at)
 

@@ -291,8 +291,8 @@ class EmbeddedBroker(Broker):
         self, session: ClientSession, granted: Subscription, message: Message, *, retain: bool, source: object = None
     ) -> None:
         """By the options of the subscription."""
-        if session is source:
-            others = _without_own(session, message.topic)
+        if session is source and (granted.is_mixed or granted.no_local):
+            others = _without_own(session, message.topic) if granted.is_mixed else None
             if others is None:
                 return
             granted = others

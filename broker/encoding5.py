@@ -10,6 +10,7 @@ from rigwatch.varint import varint
 
 _ALIASES: Final = 256
 """Topics to which one client gets an alias at most, whatever it would take."""
+_ALIASED_LENGTH: Final = 512
 _REASON: Final = 200
 
 
@@ -51,16 +52,19 @@ class Encoder:
     The first topics that are sent get the aliases: a client that wants them reads few topics, over and over.
     """
 
-    __slots__ = ("_aliases", "_most_aliases", "_now", "_packet_maximum")
+    __slots__ = ("_aliases", "_is_plain", "_most_aliases", "_now", "_packet_maximum")
 
     def __init__(self, now: Callable[[], float], *, packet_maximum: int | None = None, alias_maximum: int = 0) -> None:
         self._now = now
         self._packet_maximum = packet_maximum
+        self._is_plain = packet_maximum is None and not alias_maximum
         self._most_aliases = min(alias_maximum, _ALIASES)
         self._aliases: dict[str, int] = {}
 
     def publish(self, message: Message, qos: int, packet_id: int) -> bytes:
         """Empty where the client does not take a packet that large: then it counts as sent (§3.1.2.11.4)."""
+        if self._is_plain and message.expires_at is None:
+            return message.packet5(qos, packet_id)
         now = self._now() if message.expires_at is not None else 0.0
         packet = self._with_alias(message, qos, packet_id, now) if self._most_aliases else b""
         return packet or self._within(message.packet5(qos, packet_id, now))
@@ -69,7 +73,7 @@ class Encoder:
         alias = self._aliases.get(message.topic)
         if alias is not None:
             return self._within(message.aliased(qos, packet_id, alias, is_known=True, now=now))
-        if len(self._aliases) >= self._most_aliases:
+        if len(self._aliases) >= self._most_aliases or len(message.topic) > _ALIASED_LENGTH:
             return b""
         alias = len(self._aliases) + 1
         packet = self._within(message.aliased(qos, packet_id, alias, is_known=False, now=now))

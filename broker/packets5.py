@@ -75,13 +75,14 @@ def split_publish5(first: int, body: bytes) -> tuple[bytes, int, Properties, byt
 
 def read_acknowledgement(data: bytes, *, is_release: bool = False) -> tuple[int, int]:
     """PUBACK and PUBREC, or PUBREL and PUBCOMP: the packet id and the reason code, which may be left out."""
+    if len(data) == 2 and data != b"\0\0":
+        # All is well, as nearly always.
+        return data[0] << 8 | data[1], 0
     body = Body(data)
-    packet_id, reason = body.packet_id(), 0
-    if body:
-        reason = body.byte()
-        if reason not in (_RELEASES if is_release else _ANSWERS):
-            raise Violation(f"acknowledgement with reason 0x{reason:02x}")
-        _read_last(body, OF_ACKNOWLEDGEMENT)
+    packet_id, reason = body.packet_id(), body.byte()
+    if reason not in (_RELEASES if is_release else _ANSWERS):
+        raise Violation(f"acknowledgement with reason 0x{reason:02x}")
+    _read_last(body, OF_ACKNOWLEDGEMENT)
     return packet_id, reason
 
 

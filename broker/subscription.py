@@ -17,6 +17,8 @@ class Subscription:
     """Subscription identifiers, which go along with each message."""
     is_judged: bool = False
     """Whether the filter reaches further than the account's rights, so that each message is judged by itself."""
+    is_mixed: bool = False
+    """Whether it is made of several, of which some are `no_local` and some are not."""
     is_plain: bool = field(init=False)
     """Whether there is nothing to it but the QoS."""
 
@@ -37,6 +39,7 @@ class Subscription:
             as_published=self.as_published or other.as_published,
             ids=self.ids + other.ids,
             is_judged=self.is_judged and other.is_judged,
+            is_mixed=self.is_mixed or other.is_mixed or self.no_local is not other.no_local,
         )
 
 
