@@ -1,7 +1,6 @@
 """Listening sockets: accepting, counting before any handshake, TLS. One accept loop a socket."""
 
 import asyncio
-import errno
 import logging
 import socket
 import ssl
@@ -12,12 +11,10 @@ from typing import Final
 from broker.connection import Connection
 from broker.hub import Hub
 from broker.lines import network_of
+from rigwatch.accepting import accepting
 
 log = logging.getLogger(__name__)
 
-# Accepted in a row before the clients that are already here get their turn.
-_BURST: Final = 32
-_OUT_OF_FILES: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # A peer that vanished without a keep-alive of its own is found by TCP after about three minutes.
 _TCP_KEEPALIVE: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 30, "TCP_KEEPCNT": 4}
 
@@ -41,40 +38,18 @@ class Listener:
         # Accepted, and not yet any transport's to close.
         self._unowned: set[socket.socket] = set()
         self._loop = asyncio.get_running_loop()
-        self._says_full = False
 
     async def serve(self) -> None:
         """Runs until cancelled. The listening socket stays its owner's."""
         try:
-            while True:
-                await self._accept_burst()
-                await asyncio.sleep(0)
+            await accepting(self._listening, self._enter, clock=self._hub.clock, full=_say_full)
         finally:
             for task in self._opening:
                 task.cancel()
             await asyncio.gather(*self._opening, return_exceptions=True)
 
-    async def _accept_burst(self) -> None:
-        for _ in range(_BURST):
-            try:
-                # The address comes from accept(): after a reset, asking the socket for it fails.
-                accepted, address = await self._loop.sock_accept(self._listening)
-            except OSError as exc:
-                await self._pause_for(exc)
-                return
-            self._enter(accepted, str(address[0]), int(address[1]))
-
-    async def _pause_for(self, exc: OSError) -> None:
-        """A connection that broke before it was accepted is nothing; without free descriptors all must wait."""
-        if exc.errno not in _OUT_OF_FILES:
-            return
-        if not self._says_full:
-            self._says_full = True
-            log.error("cannot accept connections, will go on trying error=%s", exc.strerror)
-        await self._hub.clock.sleep(0.25)
-
-    def _enter(self, accepted: socket.socket, address: str, port: int) -> None:
-        connection = self._hub.enter(address, port)
+    def _enter(self, accepted: socket.socket, address: tuple[str, int]) -> None:
+        connection = self._hub.enter(*address[:2])
         if connection is None:
             accepted.close()
             return
@@ -119,3 +94,7 @@ def _set_options(accepted: socket.socket) -> None:
     for name, value in _TCP_KEEPALIVE.items():
         if hasattr(socket, name):
             accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _say_full(why: str) -> None:
+    log.error("cannot accept connections, will go on trying error=%s", why)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from rigwatch.accepting import accepting
 from rigwatch.clock import Clock
 from web.timeouts import TimeoutProtocol
 
@@ -23,8 +24,6 @@ PER_ADDRESS: Final = 100
 """A browser opens six; an office behind one address, or a proxy that is not trusted, a few dozen."""
 
 HANDSHAKE_S: Final = 10.0
-_BURST: Final = 32
-_PAUSE_S: Final = 0.25
 
 
 @dataclass(eq=False, slots=True)
@@ -64,37 +63,19 @@ class Door:
         self._is_exempt = is_exempt
         self._guests: defaultdict[str, set[Guest]] = defaultdict(set)
         self._total = 0
-        self._says_full = False
 
     async def serve(self, listening: socket.socket) -> None:
         """Until it is cancelled; connections that are open then stay open."""
-        loop = asyncio.get_running_loop()
-        listening.setblocking(False)
         try:
-            while True:
-                for _ in range(_BURST):
-                    try:
-                        # The address comes from accept(): after a reset, asking the socket for it fails.
-                        accepted, address = await loop.sock_accept(listening)
-                    except OSError as exc:
-                        await self._pause_for(exc)
-                        break
-                    self._enter(accepted, str(address[0]))
-                await asyncio.sleep(0)
+            await accepting(listening, self._enter, clock=self._clock, full=_say_full)
         finally:
             opening = [guest.opening for guests in self._guests.values() for guest in guests if guest.opening]
             for task in opening:
                 task.cancel()
             await asyncio.gather(*opening, return_exceptions=True)
 
-    async def _pause_for(self, exc: OSError) -> None:
-        """Without free descriptors all must wait; a connection that broke before it was accepted is nothing."""
-        if not self._says_full:
-            self._says_full = True
-            log.warning("dashboard cannot accept a connection, goes on trying why=%s", exc.strerror)
-        await self._clock.sleep(_PAUSE_S)
-
-    def _enter(self, accepted: socket.socket, address: str) -> None:
+    def _enter(self, accepted: socket.socket, place: tuple[str, int]) -> None:
+        address = place[0]
         if not self._make_room(address):
             accepted.close()
             return
@@ -150,3 +131,7 @@ class Door:
             self._total -= 1
             if not guests:
                 del self._guests[guest.address]
+
+
+def _say_full(why: str) -> None:
+    log.warning("dashboard cannot accept a connection, goes on trying why=%s", why)
