@@ -162,7 +162,6 @@ def _held_again(incident: Incident, case: _Case) -> dict[str, Any]:
         **_held(incident, case),
         **_owing(NotificationKind.FLAPPING, case),
         "turned_at": case.now,
-        "holding": True,
         "parent": None,
     }
 
