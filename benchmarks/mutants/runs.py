@@ -177,15 +177,16 @@ def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:
 def _called(folder: Path, found: set[_Function]) -> Iterator[None]:
     prefix = str(folder)
 
-    def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(prefix):
+    def note(frame: FrameType, _event: str, _: object) -> None:
+        if frame.f_code.co_filename.startswith(prefix):
             found.add(_function_of(frame.f_code))
 
-    sys.setprofile(note)
+    # Asked at each call, and told nothing of its lines.
+    sys.settrace(note)
     try:
         yield
     finally:
-        sys.setprofile(None)
+        sys.settrace(None)
 
 
 def _function_of(code: CodeType) -> _Function:

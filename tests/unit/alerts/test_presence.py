@@ -10,7 +10,7 @@ from alerts.check import CheckContext, CheckResult, Holds
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.presence import BROKER_NOTICED, CONTESTED_FOR, RETAINED_WITHIN
 from alerts.rule import MINUTE, SECOND, RulePolicy
-from alerts.rules import Check
+from alerts.rules import Look
 from alerts.status import BROKER_DOWN_AFTER, NodeStatus, status_at
 from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
@@ -51,9 +51,9 @@ def silent(context: CheckContext, *, is_open: bool = False) -> CheckResult:
 )
 @pytest.mark.parametrize("why", [{"state": None}, {"connected_at": None}, {"beat_at": NOW - 11_000}])
 def test_nobody_knows_of_a_node_that_was_never_seen_or_without_a_broker(
-    rule: Check, state: NodeState, why: dict[str, Any]
+    rule: Look, state: NodeState, why: dict[str, Any]
 ) -> None:
-    assert rule(seen(**{"state": state, **why}), POLICY, False).holds is Holds.UNKNOWN  # noqa: FBT003
+    assert rule(seen(**{"state": state, **why}), POLICY, False).holds is Holds.UNKNOWN
 
 
 def test_a_subscriber_is_believed_for_ten_seconds_after_its_last_sign_of_life() -> None:
