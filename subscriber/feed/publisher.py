@@ -167,8 +167,8 @@ class Feed:
             self._spoilt.set()
 
     async def _bring_up_to_date(self, connection: MqttConnection) -> None:
-        seen = await self._worker.do(lambda store: self._reader.look(store, self._clock.now()))
-        wanted = self._wanted(seen)
+        # Beside the loop: with 1000 nodes it takes 30 ms, and all that is announced for the first time half a second.
+        seen, wanted = await self._worker.ask(self._look)
         if wanted is None:
             await self._publish(connection, {self._places.server_status: OFFLINE})
             return
@@ -181,6 +181,10 @@ class Feed:
         for topic in gone:
             self._kept.pop(topic, None)
         await self._publish(connection, {status: wanted[status]})
+
+    def _look(self, store: Store) -> tuple[FeedFacts, Tree | None]:
+        seen = self._reader.look(store, self._clock.now())
+        return seen, self._wanted(seen)
 
     def _wanted(self, seen: FeedFacts) -> Tree | None:
         if not self._meter.knows(FLEET):
