@@ -1,14 +1,17 @@
-"""What the feed does with what a broker keeps, when that arrives while it publishes."""
+"""What the feed does with what a broker keeps and others write, when; over a connection that is made up."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from rigwatch.clock import Millis
 from rigwatch.home import Home
-from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage
+from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage, MqttRefused
 from rigwatch.settings.server import FeedSettings
-from store import housekeeping, open_store
+from store import Store, housekeeping, open_store
 from subscriber.feed.publisher import LOOK_S, Feed, FeedTarget
 from subscriber.feed.reader import FeedReader
 from subscriber.worker import StoreWorker
@@ -16,30 +19,38 @@ from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, rig
 from tests.waiting import eventually_async
 
-GONE = "rigwatch/v1/main/gone/state"
+GONE, AVAILABILITY = "rigwatch/v1/main/gone/state", "rigwatch/v1/main/rig1/availability"
+SERVER = "rigwatch/v1/server/status"
+DAY: Millis = 86_400_000
 
 
-class Mine:
-    """There is no other subscriber."""
+@dataclass(slots=True)
+class Leader:
+    """Whether there is no other subscriber."""
 
-    drives = True
+    drives: bool = True
 
 
-class Slow:
-    """A connection whose broker tells of what it keeps only once the first state is published."""
+@dataclass(slots=True)
+class MadeUp:
+    """A connection; `late` is told only once the first state is published, and `refuses` beginnings of filters."""
 
-    def __init__(self, tell: Callable[[MqttMessage], None]) -> None:
-        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.published: list[tuple[str, bytes]] = []
-        self._tell = tell
+    tell: Callable[[MqttMessage], None]
+    late: tuple[MqttMessage, ...] = ()
+    refuses: tuple[str, ...] = ()
+    published: list[tuple[str, bytes]] = field(default_factory=list)
+    lost: "asyncio.Future[str]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     async def subscribe(self, *filters: str) -> None:
-        assert filters
+        if any(each.startswith(self.refuses) for each in filters if self.refuses):
+            raise MqttRefused("not allowed")
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
         assert retain
-        if topic.endswith("/rig1/state") and not any(known == topic for known, _ in self.published):
-            self._tell(MqttMessage(GONE, b"{}", retained=True))
+        if topic.endswith("/rig1/state"):
+            for message in self.late:
+                self.tell(message)
+            self.late = ()
         self.published.append((topic, payload))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
@@ -49,34 +60,110 @@ class Slow:
         self.lost.cancel()
 
 
-async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arrives_late(tmp_path: Path) -> None:
-    store = open_store("sqlite:///rigwatch.db", Home(tmp_path))
+@dataclass(slots=True)
+class Feeding:
+    store: Store
+    clock: FakeClock
+    leader: Leader
+    made: list[MadeUp]
+
+    async def until(self, topic: str, payload: bytes, *, step_s: float = LOOK_S) -> None:
+        async def is_said() -> bool:
+            await self.clock.advance(step_s)
+            return bool(self.made) and (topic, payload) in self.made[0].published
+
+        await eventually_async(is_said, what=f"{topic} is {payload!r}")
+
+    def beat(self, now: Millis) -> None:
+        with self.store.write() as tx:
+            housekeeping.beat(tx, "subscriber", now=now, connected_at=START - 1000)
+
+
+@asynccontextmanager
+async def feeding(
+    folder: Path, *, homeassistant: bool = False, late: tuple[MqttMessage, ...] = (), refuses: tuple[str, ...] = ()
+) -> AsyncIterator[Feeding]:
+    """With one node, and a subscriber that gave its last sign of life tomorrow, however much time the test takes."""
+    store = open_store("sqlite:///rigwatch.db", Home(folder))
     store.take([rig("rig1").heard(birth())])
-    with store.write() as tx:
-        housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 1000)
-    opened: list[Slow] = []
+    fed = Feeding(store, FakeClock(), Leader(), [])
+    fed.beat(START + DAY)
 
     async def open_connection(tell: Callable[[MqttMessage], None], _will: LastWill) -> MqttConnection:
-        opened.append(Slow(tell))
-        return cast("MqttConnection", opened[0])
+        fed.made.append(MadeUp(tell, late, refuses))
+        return cast("MqttConnection", fed.made[-1])
 
-    worker, clock = StoreWorker(store), FakeClock()
+    worker = StoreWorker(store)
     feed = Feed(
-        FeedSettings(state=True),
+        FeedSettings(state=True, homeassistant=homeassistant),
         worker,
         FeedTarget(open_connection),
         reader=FeedReader(),
-        turn=Mine(),
-        clock=clock,
+        turn=fed.leader,
+        clock=fed.clock,
         link="",
     )
     running = asyncio.create_task(feed.run())
+    try:
+        yield fed
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await worker.close()
 
-    async def is_cleared() -> bool:
-        await clock.advance(LOOK_S)
-        return bool(opened) and (GONE, b"") in opened[0].published
 
-    await eventually_async(is_cleared, what="the tree forgets the node")
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await worker.close()
+async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arrives_late(tmp_path: Path) -> None:
+    async with feeding(tmp_path, late=(MqttMessage(GONE, b"{}", retained=True),)) as fed:
+        await fed.until(GONE, b"")
+
+
+async def test_what_somebody_writes_is_put_right_before_the_next_look_is_due(tmp_path: Path) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        published = fed.made[0].published
+        published.clear()
+        before = fed.clock.monotonic()
+        fed.made[0].tell(MqttMessage(AVAILABILITY, b"nonsense", retained=False))
+        await fed.until(AVAILABILITY, b"online", step_s=0.001)
+        assert fed.clock.monotonic() - before < LOOK_S
+        assert {topic for topic, _ in published} == {AVAILABILITY}
+
+
+async def test_its_own_words_that_come_back_are_not_answered(tmp_path: Path) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        said = list(fed.made[0].published)
+        for topic, payload in said:
+            fed.made[0].tell(MqttMessage(topic, payload, retained=False))
+        fed.made[0].published.clear()
+        fed.made[0].tell(MqttMessage("homeassistant/sensor/0x00158d/power/config", b"{}", retained=False))
+        await fed.clock.advance(LOOK_S / 2)
+        # The server's first word was "offline", until the tree stood.
+        assert {topic for topic, _ in fed.made[0].published} <= {SERVER}
+
+
+async def test_while_the_subscriber_has_no_broker_of_its_own_nothing_is_up_to_date(tmp_path: Path) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        fed.made[0].published.clear()
+        fed.beat(START - DAY)
+        await fed.until(SERVER, b"offline")
+        assert fed.made[0].published == [(SERVER, b"offline")]
+        fed.beat(START + DAY)
+        await fed.until(SERVER, b"online")
+
+
+async def test_who_does_not_lead_any_more_says_goodbye(tmp_path: Path) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        fed.made[0].published.clear()
+        fed.leader.drives = False
+        await fed.until(SERVER, b"offline")
+        assert fed.made[0].lost.cancelled()
+
+
+async def test_a_broker_that_shows_nothing_of_home_assistants_is_told_all_the_same(tmp_path: Path) -> None:
+    async with feeding(tmp_path, homeassistant=True, refuses=("homeassistant/",)) as fed:
+        await fed.until(SERVER, b"online")
+        topics = {topic for topic, _ in fed.made[0].published}
+        assert "homeassistant/device/rigwatch_4_main_rig1/config" in topics
