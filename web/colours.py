@@ -4,6 +4,7 @@ A level is never shown by colour alone: `static/rigwatch.css` sets a shape and a
 """
 
 from enum import StrEnum
+from typing import Final
 
 from rigwatch.clock import Millis, in_millis
 from rigwatch.settings import WebColours
@@ -17,6 +18,9 @@ class Level(StrEnum):
     YELLOW = "yellow"
     ORANGE = "orange"
     RED = "red"
+
+
+_BAD: Final = tuple(Level)
 
 
 def hashrate_level(hashrate: float | None, colours: WebColours) -> Level:
@@ -44,6 +48,18 @@ def lag_level(lag: int | None, colours: WebColours) -> Level:
     return Level.YELLOW if lag <= colours.lag_yellow else Level.RED
 
 
+def temperature_level(celsius: float | None, colours: WebColours) -> Level:
+    return _rising(celsius, colours.temperature_green, colours.temperature_yellow, colours.temperature_orange)
+
+
+def memory_level(celsius: float | None, colours: WebColours) -> Level:
+    return _rising(celsius, colours.memory_green, colours.memory_yellow, colours.memory_orange)
+
+
+def worse(one: Level, other: Level) -> Level:
+    return max(one, other, key=_BAD.index)
+
+
 def age_level(age: Millis | None, colours: WebColours) -> Level:
     """`age` is of the last report; None = there was none yet."""
     if age is None:
@@ -51,3 +67,13 @@ def age_level(age: Millis | None, colours: WebColours) -> Level:
     if age <= in_millis(colours.age_green):
         return Level.GREEN
     return Level.YELLOW if age <= in_millis(colours.age_yellow) else Level.RED
+
+
+def _rising(value: float | None, green: float, yellow: float, orange: float) -> Level:
+    if value is None:
+        return Level.NONE
+    if value <= green:
+        return Level.GREEN
+    if value <= yellow:
+        return Level.YELLOW
+    return Level.ORANGE if value <= orange else Level.RED

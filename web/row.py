@@ -11,7 +11,8 @@ from alerts.status import NodeStatus
 from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
 from web import units
-from web.colours import hashrate_level, lag_level, peers_level
+from web.colours import Level, hashrate_level, peers_level
+from web.levels import levels
 from web.node_view import SIMULATED, NodeView, remarks
 from web.trouble import Trouble
 from web.units import Quantity
@@ -61,6 +62,7 @@ class NodeRow(NamedTuple):
     block_level: str
     syncing: bool
     temperature: Quantity
+    temperature_level: str
     power: Quantity
     stale: bool
     last: TimeText | None
@@ -116,7 +118,7 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
     facts, sample = each.facts, each.facts.sample
     hashrate, peers, block = (sample.hashrate, sample.peers, sample.block) if sample else (None, None, None)
     offset = facts.clock_offset or 0
-    colours = look.colours
+    level = levels(each, look.colours).get
     return NodeRow(
         id=str(facts.id),
         title=facts.title,
@@ -131,14 +133,15 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         status=each.status.value,
         meaning=facts.reason or MEANING[each.status],
         hashrate=units.hashrate(hashrate),
-        hashrate_level=hashrate_level(hashrate, colours).value if each.counted else "",
+        hashrate_level=level("hashrate", Level.NONE).value,
         peers=units.count(peers),
-        peers_level=peers_level(peers, colours).value if each.counted else "",
+        peers_level=level("peers", Level.NONE).value,
         block=units.count(block),
         behind=f"−{each.lag:,}" if each.lag else "",
-        block_level=lag_level(each.lag, colours).value,
+        block_level=level("block", Level.NONE).value,
         syncing=bool(sample and sample.syncing),
         temperature=units.quantity("temperature", sample.temperature if sample else None),
+        temperature_level=level("temperature", Level.NONE).value,
         power=units.quantity("power", sample.power if sample else None),
         stale=not each.counted,
         last=None if facts.last_report_at is None else look.moment(facts.last_report_at),

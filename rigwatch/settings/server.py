@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from rigwatch.endpoint import Endpoint
 from rigwatch.errors import SettingsError
+from rigwatch.figures import Celsius
 from rigwatch.home import Home
 from rigwatch.keys import PASSPHRASE_MIN
 from rigwatch.settings.alerts import AlertSettings
@@ -114,6 +115,12 @@ class WebColours(Struct, frozen=True, forbid_unknown_fields=True):
     peers_orange: Annotated[int, Meta(ge=0)] = 3
     lag_green: Annotated[int, Meta(ge=0)] = 2
     lag_yellow: Annotated[int, Meta(ge=0)] = 4
+    temperature_green: Celsius = 70
+    temperature_yellow: Celsius = 78
+    temperature_orange: Celsius = 85
+    memory_green: Celsius = 90
+    memory_yellow: Celsius = 98
+    memory_orange: Celsius = 104
     age_green: Annotated[timedelta, between(timedelta(0), timedelta(days=365))] = timedelta(minutes=3)
     age_yellow: Annotated[timedelta, between(timedelta(0), timedelta(days=365))] = timedelta(minutes=5)
 
@@ -122,6 +129,10 @@ class WebColours(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("peers_green, peers_yellow and peers_orange should fall in this order")
         if self.lag_green > self.lag_yellow:
             raise ValueError("lag_green should not be above lag_yellow")
+        if not self.temperature_green <= self.temperature_yellow <= self.temperature_orange:
+            raise ValueError("temperature_green, temperature_yellow and temperature_orange should rise in this order")
+        if not self.memory_green <= self.memory_yellow <= self.memory_orange:
+            raise ValueError("memory_green, memory_yellow and memory_orange should rise in this order")
         if self.age_green > self.age_yellow:
             raise ValueError("age_green should not be above age_yellow")
 

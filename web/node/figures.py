@@ -7,7 +7,7 @@ from rigwatch.clock import Millis, in_millis
 from rigwatch.figures import FIGURES, AlgorithmFigures
 from rigwatch.messages import Sample
 from web import units
-from web.colours import hashrate_level, lag_level, peers_level
+from web.levels import levels
 from web.node_view import SIMULATED, NodeView
 from web.row import DisplaySettings, TimeText, unsaid
 from web.units import Quantity
@@ -35,11 +35,7 @@ class Fact(NamedTuple):
 
 def figures(each: NodeView, look: DisplaySettings) -> list[FigureCard]:
     """Of the latest sample; the first three always, others where they are known."""
-    sample, colours = each.facts.sample or Sample(n=1, at=0), look.colours
-    levels = {"block": lag_level(each.lag, colours).value}
-    if each.counted:
-        levels["hashrate"] = hashrate_level(sample.hashrate, colours).value
-        levels["peers"] = peers_level(sample.peers, colours).value
+    sample, judged = each.facts.sample or Sample(n=1, at=0), levels(each, look.colours)
     notes = {
         "hashrate": sample.algorithm or "",
         "block": "syncing" if sample.syncing else _behind(each.lag),
@@ -48,7 +44,7 @@ def figures(each: NodeView, look: DisplaySettings) -> list[FigureCard]:
     }
     values = {name: units.quantity(name, getattr(sample, name)) for name, figure in FIGURES.items() if figure.label}
     shown = [
-        FigureCard(FIGURES[name].label or "", value, levels.get(name, ""), notes.get(name, ""))
+        FigureCard(FIGURES[name].label or "", value, judged.get(name, ""), notes.get(name, ""))
         for name, value in values.items()
         if value != units.NOT_KNOWN or name in _ALWAYS
     ]

@@ -78,6 +78,11 @@ WRONG = {
     "open without passphrase": ('[security]\nenrollment = "open"\n', "security: enrollment 'open' needs a passphrase"),
     "colours out of order": ("[web.colours]\npeers_yellow = 50\n", "web.colours: peers_green, peers_yellow and"),
     "lag out of order": ("[web.colours]\nlag_green = 9\n", "web.colours: lag_green should not be above lag_yellow"),
+    "temperatures out of order": (
+        "[web.colours]\ntemperature_green = 80\n",
+        "web.colours: temperature_green, temperature_yellow and",
+    ),
+    "memory out of order": ("[web.colours]\nmemory_orange = 97\n", "web.colours: memory_green, memory_yellow and"),
     "half a certificate": (
         '[web]\ntls_key = "key.pem"\n',
         "web: tls_certificate and tls_key belong together; set both or none",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rigwatch.settings import WebColours
-from web.colours import Level, age_level, hashrate_level, lag_level, peers_level
+from web.colours import Level, age_level, hashrate_level, lag_level, memory_level, peers_level, temperature_level
 
 COLOURS = WebColours()
 
@@ -67,6 +67,34 @@ def test_a_block_is_green_to_2_behind_yellow_to_4_and_then_red(lag: int | None, 
 )
 def test_a_report_is_green_to_3_minutes_yellow_to_5_and_then_red(seconds: float | None, level: Level) -> None:
     assert age_level(None if seconds is None else round(seconds * 1000), COLOURS) is level
+
+
+@pytest.mark.parametrize(
+    ("celsius", "level"),
+    [
+        (None, Level.NONE),
+        (-40, Level.GREEN),
+        (70, Level.GREEN),
+        (70.1, Level.YELLOW),
+        (78, Level.YELLOW),
+        (78.1, Level.ORANGE),
+        (85, Level.ORANGE),
+        (85.1, Level.RED),
+    ],
+)
+def test_a_temperature_is_green_to_70_yellow_to_78_orange_to_85_and_then_red(
+    celsius: float | None, level: Level
+) -> None:
+    assert temperature_level(celsius, COLOURS) is level
+
+
+def test_the_memory_of_a_card_may_be_hotter() -> None:
+    assert [memory_level(celsius, COLOURS) for celsius in (90, 98, 104, 104.5)] == [
+        Level.GREEN,
+        Level.YELLOW,
+        Level.ORANGE,
+        Level.RED,
+    ]
 
 
 def test_the_settings_move_the_borders() -> None:

@@ -51,6 +51,16 @@ def test_a_node_behind_the_highest_block_says_by_how_many() -> None:
     assert (made.behind, made.block_level) == ("−1,004", "red")
 
 
+def test_a_hot_node_is_coloured_and_one_that_is_gone_is_not() -> None:
+    assert [row(node(temperature=celsius)).temperature_level for celsius in (60, 75, 82, 91)] == [
+        "green",
+        "yellow",
+        "orange",
+        "red",
+    ]
+    assert row(gone(node(temperature=91))).temperature_level == ""
+
+
 def test_failing_sources_make_a_node_degraded_and_are_named() -> None:
     made = row(node(errors={"xmrig": "connection refused"}))
     assert made.status == "degraded"
