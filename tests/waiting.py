@@ -2,13 +2,33 @@
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 _PAUSE = 0.01
+
+
+_LOAD = Path("/proc/loadavg")
+
+
+def promised(seconds: float) -> float:
+    """How long what takes so many seconds at most on a machine of its own may take on this one now.
+
+    As many times longer as there are programs for each core that want it, now or on average over the last minute.
+    """
+    return seconds * max(1.0, _wanting() / (os.cpu_count() or 1))
+
+
+def _wanting() -> float:
+    if not _LOAD.exists():
+        return 0.0
+    minute, _, _, running, _ = _LOAD.read_text().split()
+    return max(float(minute), float(running.partition("/")[0]))
 
 
 class NeverHappenedError(AssertionError):

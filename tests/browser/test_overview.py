@@ -13,7 +13,7 @@ from rigwatch.messages import NodeState, Status
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import Dashboard, cell, is_live
 from tests.rigs import goodbye, will
-from tests.waiting import eventually
+from tests.waiting import eventually, promised
 
 MINUTE = 60_000
 
@@ -75,8 +75,8 @@ def test_a_lost_node_is_shown_within_a_second_and_a_new_one_too(dashboard: Dashb
     dashboard.hear("rig1", will())
     begun = time.monotonic()
     eventually(lambda: cell_text(browser, "rig1", "status") == "lost", what="the node is shown as lost")
-    # A second, and what a busy machine adds.
-    assert time.monotonic() - begun < 2
+    # A second, and the time to draw it.
+    assert time.monotonic() - begun < promised(1.5)
     assert browser.title == "(1 lost) rigwatch"
     assert browser.execute_script("return document.querySelector('.latest tr[data-key]').mine"), "the row was replaced"
 

@@ -1,10 +1,11 @@
 """Waiting ends with the answer or with a sentence that says what was waited for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.waiting import NeverHappenedError, eventually, eventually_async
+from tests.waiting import NeverHappenedError, eventually, eventually_async, promised
 
 
 @pytest.fixture
@@ -54,3 +55,21 @@ async def test_a_coroutine_is_asked_again_and_again(answers: Iterator[int]) -> N
 async def test_a_coroutine_test_can_give_up() -> None:
     with pytest.raises(NeverHappenedError, match="the node is lost"):
         await eventually_async(lambda: None, timeout=0.01, what="the node is lost")
+
+
+@pytest.mark.parametrize(
+    ("load", "longer"),
+    [
+        ("0.50 0.40 0.30 1/200 999", 1),
+        ("8.00 4.00 2.00 1/200 999", 4),
+        # The average does not know yet of what has just begun.
+        ("0.50 0.40 0.30 12/200 999", 6),
+    ],
+)
+def test_what_is_promised_takes_longer_where_more_want_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str, longer: float
+) -> None:
+    (tmp_path / "loadavg").write_text(load)
+    monkeypatch.setattr("tests.waiting._LOAD", tmp_path / "loadavg")
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert promised(1.5) == 1.5 * longer
