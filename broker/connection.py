@@ -68,10 +68,10 @@ class Connection(asyncio.Protocol):
         "opening",
         "outer",
         "partial_at",
-        "patience",
         "place",
         "seen",
         "state",
+        "timeout",
         "writable",
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         """Brings the socket, which takes a while where there is a handshake."""
         self.seen = server.tick
         """Broker time of the last whole packet after the login: half a packet is no sign of life."""
-        self.patience = server.first_patience
+        self.timeout = server.connect_timeout
         """Seconds since `seen` after which the connection is ended: until the login, in a dialogue, while closing."""
         self.partial_at: float | None = None
         """Since when the sweeper has seen half a packet; it watches clients without a keep-alive for that."""
@@ -237,7 +237,7 @@ class Connection(asyncio.Protocol):
         self.client = client
         self.state = State.LIVE
         self.seen = self._server.tick
-        self.patience = client.keep_alive * 1.5 or _FOREVER
+        self.timeout = client.keep_alive * 1.5 or _FOREVER
         self._allowance = allowance
         allowance.connections += 1
         self._reader.limit = packet_size
@@ -363,5 +363,5 @@ class Connection(asyncio.Protocol):
         if self._allowance is not None:
             self._allowance.connections -= 1
             self._allowance = None
-        self.seen, self.patience = self._server.tick, _LINGER
+        self.seen, self.timeout = self._server.tick, _LINGER
         self._server.left(self)

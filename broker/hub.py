@@ -53,7 +53,7 @@ class Hub:
         self.limits = limits
         self.counters: Counters = broker.counters
         self.tick = 0.0
-        self.first_patience = limits.connect_timeout.total_seconds()
+        self.connect_timeout = limits.connect_timeout.total_seconds()
         self.lines = broker.lines
         self._allowances = Allowances(limits)
         self._admission = Admission(limits)
@@ -287,7 +287,7 @@ class Hub:
         self._looked_at = now
         # A packet may have come up to one period after the time noted for it, and nobody is to be closed early.
         tick = self.tick - PERIOD
-        for connection in [each for each in self._open if tick - each.seen > each.patience]:
+        for connection in [each for each in self._open if tick - each.seen > each.timeout]:
             self._end_due(connection)
         throttled, self._throttled = self._throttled, set()
         for reader in throttled:

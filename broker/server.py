@@ -32,7 +32,7 @@ class Server(Protocol):
     lines: Lines
     tick: float
     """Broker time in seconds: it stands still while the broker does, so that nobody is called silent for that."""
-    first_patience: float
+    connect_timeout: float
     """Seconds from the accept to a login that is decided."""
 
     def flush_soon(self, connection: "Connection") -> None: ...

@@ -64,8 +64,10 @@ class ChatCommands:
 
     def _silence(self, tx: Transaction, incident: Incident, button: Pressed) -> str:
         now, by = self._clock.now(), _by(button)
-        wish = SilenceRequest(SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), SILENCE_FOR, by, "muted for 2 h")
-        silence = silence_of(wish, now, self._policy.zone)
+        asked = SilenceRequest(
+            SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), SILENCE_FOR, by, "muted for 2 h"
+        )
+        silence = silence_of(asked, now, self._policy.zone)
         if any(each.matcher == silence.matcher and each.starts_at <= now for each in silences.running(tx, now)):
             return "muted already"
         number = silences.add(tx, silence)

@@ -179,7 +179,7 @@ async def test_nobody_is_called_silent_because_the_broker_itself_was_stopped(tmp
             found.add(connection.state)
         return found
 
-    connection.patience = 10
+    connection.timeout = 10
     assert states(0.25, 35) == {State.SILENT}
     assert states(3600, 1) == {State.SILENT}
     assert State.ENDED in states(0.25, 8)

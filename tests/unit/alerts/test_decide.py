@@ -19,7 +19,7 @@ def incident(state: IncidentState, **known: Any) -> Incident:  # noqa: ANN401 - 
     return Incident(1, Rule.LOST, Subject(Scope.NODE, "main", "rig1"), state, **{"since": NOW - MINUTE, **known})
 
 
-def step(before: Incident, result: CheckResult, **policy: Any) -> Step:  # noqa: ANN401
+def step(before: Incident, result: CheckResult, **policy: Any) -> Step:  # noqa: ANN401 - a policy's
     return decide(before, result, RulePolicy(**policy), general=GENERAL, now=NOW)
 
 
