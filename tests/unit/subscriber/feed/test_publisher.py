@@ -74,6 +74,10 @@ class Feeding:
 
         await eventually_async(is_said, what=f"{topic} is {payload!r}")
 
+    async def at_rest(self) -> None:
+        """Until it waits for its next look."""
+        await eventually_async(lambda: any(due > self.clock.monotonic() for due, *_ in self.clock._sleepers))
+
     def beat(self, now: Millis) -> None:
         with self.store.write() as tx:
             housekeeping.beat(tx, "subscriber", now=now, connected_at=START - 1000)
@@ -120,6 +124,7 @@ async def test_what_is_kept_of_a_node_that_is_gone_is_cleared_also_when_it_arriv
 async def test_what_somebody_writes_is_put_right_before_the_next_look_is_due(tmp_path: Path) -> None:
     async with feeding(tmp_path) as fed:
         await fed.until(SERVER, b"online")
+        await fed.at_rest()
         published = fed.made[0].published
         published.clear()
         before = fed.clock.monotonic()
@@ -132,6 +137,7 @@ async def test_what_somebody_writes_is_put_right_before_the_next_look_is_due(tmp
 async def test_its_own_words_that_come_back_are_not_answered(tmp_path: Path) -> None:
     async with feeding(tmp_path) as fed:
         await fed.until(SERVER, b"online")
+        await fed.at_rest()
         said = list(fed.made[0].published)
         for topic, payload in said:
             fed.made[0].tell(MqttMessage(topic, payload, retained=False))
