@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
     from publisher.inspection import SourceResult
+    from subscriber.feed.setup import Broker
 
 WARN_BEFORE = timedelta(days=21)
 """So long before a certificate of the user's ends `doctor` says so."""
@@ -93,6 +94,8 @@ def _examine(call: Invocation) -> Iterator[Diagnosis]:
     yield _check("database", lambda: _database(call, settings))
     yield _check("machines", lambda: _machines(call, settings))
     yield _check("broker", lambda: _broker(call, settings))
+    if settings.feed.broker:
+        yield _check("feed", lambda: _feed(call, settings))
     yield _check("dashboard", lambda: _dashboard(settings))
     yield _check("channels", lambda: _channels(call, settings))
     yield _check("running", lambda: _running(call, settings))
@@ -247,6 +250,23 @@ def _broker(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
 
 async def _log_in(call: Invocation, settings: ServerSettings) -> None:
     connection = await connect(call, settings, lambda _message: None)
+    await connection.close()
+
+
+def _feed(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    from subscriber.feed.setup import other_broker
+
+    other = other_broker(settings.feed, call.home)
+    process.ask(lambda: _reach(other))
+    return Verdict.OK, f"{other.endpoint}, and it takes our account"
+
+
+async def _reach(other: "Broker") -> None:
+    from rigwatch.mqtt import MqttConnection
+
+    # Under another name: of two with one client id the broker would end the one that publishes.
+    login = replace(other.login, client_id=f"{other.login.client_id}.doctor")
+    connection = await MqttConnection.open(other.endpoint, login, on_message=lambda _message: None)
     await connection.close()
 
 
