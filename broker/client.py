@@ -156,7 +156,7 @@ class ClientProtocol(ABC):
     def _send_kept(self, topic_filter: str) -> None:
         """After the SUBACK, so that the client knows what it is for. A shared subscription is sent nothing (§4.8.2)."""
         if not topic_filter.startswith(SHARE):
-            self._kept.append(self._broker.retained_for(self.session, topic_filter))
+            self._kept.append(self._broker.delivery.send_kept(self.session, topic_filter))
 
     @property
     def _most_filters(self) -> int:

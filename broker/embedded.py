@@ -6,7 +6,6 @@ test_amqtt_rows.py` notices a change).
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Protocol, cast
@@ -19,17 +18,17 @@ from amqtt.session import Session
 from broker.access import Admitted
 from broker.connect import Will
 from broker.counters import Counters
+from broker.delivery import Delivery
 from broker.lines import Lines
 from broker.message import Message
 from broker.outgoing import Outgoing, Wire
 from broker.reasons import Reason
 from broker.retained import Retained, RetainedStore
 from broker.rights import Account, Action, Role, allowed, needs_judging
-from broker.routing import Routes
 from broker.session import ClientSession
-from broker.shared import SHARE, Shares, filter_of
+from broker.shared import filter_of
 from broker.subscription import PLAIN, Subscription
-from broker.topics import covers, is_filter
+from broker.topics import is_filter
 from broker.waiting import Room
 from broker.wills import WaitingWills
 from rigwatch.clock import Clock
@@ -67,8 +66,8 @@ class EmbeddedBroker(Broker):
         self.clients = cast("dict[str, tuple[ClientSession, Handler]]", self._sessions)
         table = cast("dict[str, Retained]", self._retained_messages)
         self.store = RetainedStore(table, limits, counters)
-        self.routes: Routes[ClientSession] = Routes()
-        self.shares: Shares[ClientSession] = Shares()
+        self.delivery = Delivery(self.store)
+        self.publish = self.delivery.publish
         self._by_account: dict[str, set[str]] = {}
         self._rooms: dict[str, Room] = {}
         self.lines = lines or Lines(clock)
@@ -132,7 +131,7 @@ class EmbeddedBroker(Broker):
     def forget(self, session: ClientSession) -> None:
         """Ends a session that nobody is connected to, with all that waited in it."""
         for topic_filter in session.subscriptions:
-            self._unroute(topic_filter, session)
+            self.delivery.unroute(topic_filter, session)
         self.counters.subscriptions -= len(session.subscriptions)
         session.subscriptions.clear()
         session.outgoing.discard()
@@ -210,7 +209,7 @@ class EmbeddedBroker(Broker):
         for topic_filter, granted in list(session.subscriptions.items()):
             matched = filter_of(topic_filter)
             if allowed(account, Action.SUBSCRIBE, matched):
-                self._route(topic_filter, session, granted.judged(is_judged=needs_judging(account, matched)))
+                self.delivery.route(topic_filter, session, granted.judged(is_judged=needs_judging(account, matched)))
             else:
                 self.unsubscribe(session, topic_filter)
 
@@ -227,7 +226,7 @@ class EmbeddedBroker(Broker):
     # Subscriptions
 
     def subscribe(self, session: ClientSession, topic_filter: str, wanted: Subscription) -> int:
-        """The granted QoS, or the reason why not. Retained messages are sent by `retained_for`, after the SUBACK."""
+        """The granted QoS, or the reason why not. What is kept is sent by `delivery`, after the SUBACK."""
         matched, account = filter_of(topic_filter), session.account
         # The rights first: most of what is refused is refused by the first level that differs.
         if matched and not allowed(account, Action.SUBSCRIBE, matched):
@@ -240,7 +239,7 @@ class EmbeddedBroker(Broker):
             if len(session.subscriptions) >= self.limits.subscriptions:
                 return Reason.QUOTA_EXCEEDED
             self.counters.subscriptions += 1
-        self._route(topic_filter, session, wanted.judged(is_judged=needs_judging(account, matched)))
+        self.delivery.route(topic_filter, session, wanted.judged(is_judged=needs_judging(account, matched)))
         self.fire(BrokerEvents.CLIENT_SUBSCRIBED, client_id=session.client_id, topic=topic_filter, qos=wanted.qos)
         return wanted.qos
 
@@ -248,69 +247,10 @@ class EmbeddedBroker(Broker):
         """Whether there was such a subscription."""
         if session.subscriptions.pop(topic_filter, None) is None:
             return False
-        self._unroute(topic_filter, session)
+        self.delivery.unroute(topic_filter, session)
         self.counters.subscriptions -= 1
         self.fire(BrokerEvents.CLIENT_UNSUBSCRIBED, client_id=session.client_id, topic=topic_filter)
         return True
-
-    def _route(self, topic_filter: str, session: ClientSession, granted: Subscription) -> None:
-        session.subscriptions[topic_filter] = granted
-        (self.shares if topic_filter.startswith(SHARE) else self.routes).add(topic_filter, session, granted)
-
-    def _unroute(self, topic_filter: str, session: ClientSession) -> None:
-        (self.shares if topic_filter.startswith(SHARE) else self.routes).remove(topic_filter, session)
-
-    def retained_for(self, session: ClientSession, topic_filter: str) -> Iterator[None]:
-        """Sends what is retained under the filter, to this session alone; one step is one look at a kept message."""
-        for message in self.store.under(topic_filter):
-            granted = session.subscriptions.get(topic_filter)
-            if message is not None and granted is not None and self._may_have(session, granted, message):
-                session.outgoing.deliver(message.granted(retain=True, ids=granted.ids), min(granted.qos, message.qos))
-            yield
-
-    @staticmethod
-    def _may_have(session: ClientSession, granted: Subscription, message: Message) -> bool:
-        return not granted.is_judged or allowed(session.account, Action.RECEIVE, message.topic)
-
-    # Messages
-
-    def publish(self, message: Message, *, retain: bool, source: Session | None = None) -> None:
-        """Keeps the message if it is to be retained, and gives it to everybody who subscribed."""
-        if retain:
-            message.is_state = True
-            self.store.keep(message, source)
-        for session, granted in self.routes.match(message.topic):
-            if granted.is_plain:
-                session.outgoing.deliver(message, min(granted.qos, message.qos))
-            else:
-                self._deliver(session, granted, message, retain=retain, source=source)
-        if self.shares:
-            self._publish_shared(message, retain=retain)
-
-    def _deliver(
-        self, session: ClientSession, granted: Subscription, message: Message, *, retain: bool, source: object = None
-    ) -> None:
-        """By the options of the subscription."""
-        if session is source and (granted.is_mixed or granted.no_local):
-            others = _without_own(session, message.topic) if granted.is_mixed else None
-            if others is None:
-                return
-            granted = others
-        if self._may_have(session, granted, message):
-            sent = message.granted(retain=retain and granted.as_published, ids=granted.ids)
-            session.outgoing.deliver(sent, min(granted.qos, message.qos))
-
-    def _publish_shared(self, message: Message, *, retain: bool) -> None:
-        """To one of each group: one who is connected, else one for whom messages are kept."""
-
-        def may(session: ClientSession, granted: Subscription) -> bool:
-            return self._may_have(session, granted, message)
-
-        for group in self.shares.match(message.topic):
-            taker = group.take(lambda one, granted: one.outgoing.wire is not None and may(one, granted))
-            taker = taker or group.take(may)
-            if taker is not None:
-                self._deliver(*taker, message, retain=retain)
 
     # What amqtt and its plugins call
 
@@ -333,7 +273,7 @@ class EmbeddedBroker(Broker):
     def subscriptions(self) -> dict[str, list[tuple[Session, int]]]:
         """amqtt's view of the routes, made anew at each look."""
         found: dict[str, list[tuple[Session, int]]] = {}
-        for topic_filter, session, granted in self.routes:
+        for topic_filter, session, granted in self.delivery.routes:
             found.setdefault(topic_filter, []).append((session, granted.qos))
         return found
 
@@ -359,7 +299,8 @@ class EmbeddedBroker(Broker):
         force_qos: int | None = None,
     ) -> None:
         if topic:
-            self.publish(Message(topic, bytes(data or b""), qos=force_qos or 0), retain=False, source=session)
+            source = session if isinstance(session, ClientSession) else None
+            self.publish(Message(topic, bytes(data or b""), qos=force_qos or 0), retain=False, source=source)
 
     async def _cleanup_session(self, client_id: str) -> None:
         session, _ = self.clients.get(client_id, (None, None))
@@ -368,12 +309,3 @@ class EmbeddedBroker(Broker):
 
     async def _session_monitor(self) -> None:
         """Does nothing: `broker.sweeper` ends sessions, by the broker's own clock."""
-
-
-def _without_own(session: ClientSession, topic: str) -> Subscription | None:
-    """What a client's subscriptions grant it of its own message: without those that leave such out (§3.8.3.1)."""
-    found: Subscription | None = None
-    for topic_filter, granted in session.subscriptions.items():
-        if not granted.no_local and not topic_filter.startswith(SHARE) and covers(topic_filter, topic):
-            found = granted.merged(found) if found else granted
-    return found

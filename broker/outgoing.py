@@ -37,7 +37,7 @@ class Wire(Protocol):
     def send(self, packet: bytes) -> None: ...
 
 
-class Delivery:
+class InFlight:
     """A message that was sent and is not acknowledged yet."""
 
     __slots__ = ("message", "qos", "received")
@@ -83,7 +83,7 @@ class Outgoing:
         self._window_bytes = 0
         self._limits = limits
         self._counters = counters
-        self._window: dict[int, Delivery] = {}
+        self._window: dict[int, InFlight] = {}
         self._waiting: Waiting | None = None
         self._name = name
         self._last_id = 0
@@ -201,12 +201,12 @@ class Outgoing:
             return False
         return not self._window or self._window_bytes + message.size <= WINDOW_BYTES
 
-    def _confirm(self, packet_id: int, delivery: Delivery) -> None:
+    def _confirm(self, packet_id: int, delivery: InFlight) -> None:
         self._forget(packet_id, delivery)
         if self._waiting or self._unsent:
             self.pump()
 
-    def _forget(self, packet_id: int, delivery: Delivery) -> None:
+    def _forget(self, packet_id: int, delivery: InFlight) -> None:
         del self._window[packet_id]
         self._window_bytes -= delivery.message.size
 
@@ -231,7 +231,7 @@ class Outgoing:
             self._counters.drop(_TOO_LARGE)
             return
         self._last_id = packet_id
-        self._window[packet_id] = Delivery(message, qos)
+        self._window[packet_id] = InFlight(message, qos)
         self._window_bytes += message.size
         self._counters.messages_sent += 1
         wire.send(packet)

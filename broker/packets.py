@@ -29,7 +29,6 @@ class Kind(IntEnum):
     UNSUBSCRIBE = 10
     PINGREQ = 12
     DISCONNECT = 14
-    AUTH = 15
 
 
 def split_publish(first: int, body: bytes) -> tuple[bytes, int, bytes]:

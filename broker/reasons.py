@@ -8,8 +8,6 @@ class Reason(IntEnum):
     """Those that this broker sends or has to know; below 0x80 all is well."""
 
     SUCCESS = 0x00
-    WITH_WILL = 0x04
-    """A client's goodbye after which its will is sent all the same."""
     NO_SUBSCRIPTION = 0x11
     UNSPECIFIED = 0x80
     MALFORMED = 0x81
