@@ -69,8 +69,8 @@ class Housekeeping:
         hub.broker.send_due_wills()
         if hub.tick >= self._rights_at:
             self._rights_at = hub.tick + _RIGHTS_EVERY
-            hub.recheck(self._changes.names(self._clock.now()))
-            hub.expire_sessions()
+            hub.review.recheck(self._changes.names(self._clock.now()))
+            hub.review.expire_sessions()
             hub.broker.store.expire(self._clock.monotonic())
             hub.end_unfinished()
         if hub.tick >= self._figures_at:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -21,12 +20,13 @@ from broker.lines import network_of
 from broker.message import Message
 from broker.reasons import Reason
 from broker.refusals import Refusals
+from broker.review import Review
 from broker.server import Reader
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.settings.server import BrokerLimits
 from rigwatch.takeover import Takeover, topic_of_takeover
-from rigwatch.topics import NodeId, TopicLevel, topic_of
+from rigwatch.topics import NodeId
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,7 @@ class Hub:
         self._pending: dict[Connection, None] = {}
         self._throttled: set[Reader] = set()
         self._waiting_turn: dict[Connection, None] = {}
-        # Logged in since the last look at the rights: what they logged in by may have gone before anybody saw it there.
-        self._newcomers: set[str] = set()
+        self.review = Review(broker, access)
         self._unflushed: list[Connection] = []
         self._deciding: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -233,7 +232,7 @@ class Hub:
         client = speaks(
             self.broker, connection, session, connect=connect, admitted=admitted, address=connection.address
         )
-        self._newcomers.add(admitted.account.name)
+        self.review.newcomers.add(admitted.account.name)
         self.counters.logins += 1
         self.counters.clients += 1
         self.counters.clients_maximum = max(self.counters.clients_maximum, self.counters.clients)
@@ -325,47 +324,3 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._deciding, return_exceptions=True)
         self.access.close()
-
-    # Sessions, by the clock
-
-    def recheck(self, names: Iterable[str]) -> None:
-        """Closes whoever of these accounts, and of the newcomers, would be refused now; others get today's rights."""
-        newcomers, self._newcomers, names = self._newcomers, set(), set(names)
-        for session, handler in [each for name in newcomers.union(names) for each in self.broker.sessions_of(name)]:
-            try:
-                account = self.access.account_now(session.account, session.proof)
-            except RigwatchError:
-                # A file that cannot be read is complained about where it is watched; who is in stays in.
-                continue
-            if account is not None:
-                self.broker.adopt(session, account)
-                handler.rights_changed()
-                continue
-            self.lines.warning(
-                log, "login no longer good, client closed", session.username, "client=%s", session.client_id
-            )
-            handler.end("login no longer good", Reason.NOT_AUTHORIZED)
-            self.broker.forget(session)
-        for name in names:
-            self._clear_status(name)
-
-    def _clear_status(self, name: str) -> None:
-        """What is kept of a node whose keys were revoked, its will included, is nobody's word any more."""
-        try:
-            node = NodeId.parse(name)
-            topic = topic_of(node, TopicLevel.STATUS)
-            kept = next(self.broker.store.under(topic), None)
-            if kept is not None and self.access.is_left_behind(node, kept.payload):
-                self.broker.publish(Message(topic, b"", qos=1), retain=True)
-        except RigwatchError:
-            # No node's name, or a file that cannot be read, which is complained about where it is watched.
-            return
-
-    def expire_sessions(self) -> None:
-        """Forgets sessions whose clients have been away too long."""
-        now = self.clock.monotonic()
-        for session in self.broker.absent_sessions():
-            if session.left_at + session.expiry < now:
-                self.counters.drop("session expired", session.outgoing.waiting)
-                self.counters.sessions_expired += 1
-                self.broker.forget(session)

@@ -182,10 +182,10 @@ async def test_a_session_is_forgotten_after_its_time(tmp_path: Path) -> None:
     connection, _ = street.join(clean=False)
     connection.data_received(b"\xe0\x00")
     street.clock.move(3599)
-    street.hub.expire_sessions()
+    street.hub.review.expire_sessions()
     assert street.hub.counters.sessions == 1
     street.clock.move(2)
-    street.hub.expire_sessions()
+    street.hub.review.expire_sessions()
     assert street.hub.counters.sessions == 0
 
 
@@ -193,7 +193,7 @@ async def test_a_session_in_use_is_not_forgotten(tmp_path: Path) -> None:
     street = Street(tmp_path, session_expiry=timedelta(hours=1))
     street.join(clean=False)
     street.clock.move(100_000)
-    street.hub.expire_sessions()
+    street.hub.review.expire_sessions()
     assert street.hub.counters.sessions == 1
 
 
