@@ -139,6 +139,7 @@ class MovedChatModel(Model):
 ALERT_MODELS: tuple[type[Model], ...] = (
     IncidentModel,
     DecisionModel,
+    LeaseModel,
     NotificationModel,
     SilenceModel,
     NodeHistoryModel,
