@@ -49,21 +49,20 @@ class SilenceRequest(Struct, frozen=True):
     kind: SilenceKind
     given: Mapping[str, str]
     length: str
-    by: str
     why: str = ""
     every: str = ""
     start: str = ""
 
 
-def silence_of(request: SilenceRequest, now: Millis, zone: tzinfo) -> Silence:
-    """What is stored. Raises `SilenceRequestError` in words for whoever typed it."""
+def silence_of(request: SilenceRequest, now: Millis, zone: tzinfo, *, by: str) -> Silence:
+    """What is stored in the name of `by`. Raises `SilenceRequestError` in words for whoever typed it."""
     matcher = matcher_of(request.kind, request.given)
     lasts = length_of(request.length)
     every = _every(request, lasts)
     begins = start_of(request.start, now, zone)
     ends = begins + (FOREVER if every else lasts)
     why = _clean(request.why)[:_WHY_MAX]
-    return Silence(0, request.kind, matcher, begins, ends, request.by, why, now, every, lasts if every else 0)
+    return Silence(0, request.kind, matcher, begins, ends, by, why, now, every, lasts if every else 0)
 
 
 def pairs_of(texts: Iterable[str]) -> dict[str, str]:

@@ -34,7 +34,7 @@ from publisher.sources import (
 from publisher.sources.reading import Reading, checked
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
-from rigwatch.joining import join_token
+from rigwatch.joining import Joining
 from rigwatch.settings import load_server
 from rigwatch.topics import NodeId
 from tests.miners import captured
@@ -97,11 +97,11 @@ def publisher(number: int) -> Iterator[psutil.Process]:
         command = [sys.executable, "-m", "rigwatch", "--home", str(home.path)]
         everything = {**os.environ, **environ}
         subprocess.run([*command, "init"], check=True, env=everything, capture_output=True)
-        settings = load_server(home, environ)
+        joining = Joining(home, load_server(home, environ), url=f"mqtt://127.0.0.1:{mqtt}")
         now = SystemClock().now()
         nodes: list[str] = []
         for at in range(number):
-            token = join_token(home, settings, NodeId("main", f"asic-{at}"), now=now, url=f"mqtt://127.0.0.1:{mqtt}")
+            token = joining.token(NodeId("main", f"asic-{at}"), now)
             source = f'[[nodes.sources]]\nkind = "axeos"\nurl = "http://127.0.0.1:{miners}/{at}"\n'
             nodes.append(f'[[nodes]]\ntoken = "{token}"\n{source}')
         home.publisher_toml.write_text("\n".join(nodes))

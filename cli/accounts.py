@@ -1,24 +1,20 @@
 """`user …`: who may open the dashboard. `account …`: third-party MQTT accounts."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.invocation import app, invocation
+from cli.invocation import Invocation, app, invocation
 from cli.output import say
-from cli.people import Author, recorded
-from rigwatch.clock import Millis
+from cli.people import Author, act, act_on_file, actor_of
 from rigwatch.errors import SettingsError
-from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
 
 if TYPE_CHECKING:
     from alerts.facts import UserRole
     from broker.accounts import AccountFile
-    from store import Store
 
 PASSWORD_BYTES = 15
 
@@ -39,30 +35,22 @@ def add_user(
 ) -> None:
     """Add a dashboard user; print the password once, alone on stdout."""
     from alerts.facts import User
-    from store import users
+    from store import acts
     from web.access.passwords import hash_password
 
-    wanted = role_of(role)
-    if not name or ":" in name or len(name) > 100:
-        raise SettingsError("NAME: should be 1 to 100 characters without a colon, which HTTP Basic cannot carry")
-    call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
-    with open_users(call.home, call.server()) as store:
-        user, now = User(name, wanted, hash_password(password)), call.clock.now()
-        add = recorded(lambda tx: users.add(tx, user, now), "user.add", name, detail=wanted.value, by=by, now=now)
-        store.change(add)
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    act(invocation(context), by, acts.users.add, User(name, role_of(role), hash_password(password)))
     typer.echo(password)
 
 
 @user.command("password")
 def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
     """Give a user a new password; print it once, alone on stdout."""
-    from store import users
+    from store import acts
     from web.access.passwords import hash_password
 
-    call, password = invocation(context), secrets.token_urlsafe(PASSWORD_BYTES)
-    with open_users(call.home, call.server()) as store:
-        hashed, now = hash_password(password), call.clock.now()
-        store.change(recorded(lambda tx: users.set_password(tx, name, hashed), "user.password", name, by=by, now=now))
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    act(invocation(context), by, acts.users.set_password, name, password_hash=hash_password(password))
     typer.echo(password)
 
 
@@ -74,32 +62,26 @@ def new_role(
     by: Author = "",
 ) -> None:
     """Let a user only look (viewer) or change everything (admin), from the next request on."""
-    from store import users
+    from store import acts
 
-    wanted, call = role_of(role), invocation(context)
-    now = call.clock.now()
-    with open_users(call.home, call.server()) as store:
-        line = {"detail": wanted.value, "by": by}
-        store.change(recorded(lambda tx: users.set_role(tx, name, wanted), "user.role", name, **line, now=now))
+    act(invocation(context), by, acts.users.set_role, name, role=role_of(role))
 
 
 @user.command("remove")
 def remove_user(context: typer.Context, name: Name, by: Author = "") -> None:
     """Remove a dashboard user."""
-    from store import users
+    from store import acts
 
-    call = invocation(context)
-    with open_users(call.home, call.server()) as store:
-        now = call.clock.now()
-        store.change(recorded(lambda tx: users.remove(tx, name), "user.remove", name, by=by, now=now))
+    act(invocation(context), by, acts.users.remove, name)
 
 
 @user.command("list")
 def list_users(context: typer.Context) -> None:
     """List the dashboard's users and roles."""
-    call = invocation(context)
-    with open_users(call.home, call.server()) as store:
-        for each in store.users():
+    from store import users
+
+    with invocation(context).store() as store, store.read() as tx:
+        for each in users.every(tx):
             say(f"{each.name}\t{each.role}")
 
 
@@ -114,16 +96,23 @@ def add_account(
 ) -> None:
     """Add an MQTT account; print the password once, alone on stdout."""
     from broker.rights import Role
+    from store import acts
 
     if role not in tuple(each.value for each in (Role.CONSUMER, Role.ADMIN)):
         raise SettingsError(f"--role: should be consumer or admin (got {role!r})")
-    typer.echo(_accounts(context).add(name, Role(role), deny=tuple(deny or ()), sites=tuple(site or ())))
+    rights = ", ".join([role, *(site or ()), *(f"without {each}" for each in deny or ())])
+    call, file = invocation(context), _accounts(context)
+    add = partial(file.add, name, Role(role), deny=tuple(deny or ()), sites=tuple(site or ()))
+    typer.echo(act_on_file(call, add, acts.accounts.add, name, change=add, rights=rights))
 
 
 @account.command("list")
 def list_accounts(context: typer.Context) -> None:
     """List the MQTT accounts: name, role, sites, and what is denied."""
-    for name, stored in sorted(_accounts(context).all().items()):
+    found = _accounts(context).all()
+    if not found:
+        say("there is no MQTT account; 'rigwatch account add NAME' makes one", err=True)
+    for name, stored in sorted(found.items()):
         sites, denied = ", ".join(stored.sites) or "all sites", ", ".join(stored.deny)
         say(f"{name}\t{stored.role}\t{sites}" + (f"\twithout {denied}" if denied else ""))
 
@@ -131,13 +120,19 @@ def list_accounts(context: typer.Context) -> None:
 @account.command("password")
 def new_account_password(context: typer.Context, name: Name) -> None:
     """Give an MQTT account a new password; print it once, alone on stdout. Its connections end."""
-    typer.echo(_accounts(context).set_password(name))
+    from store import acts
+
+    renew = partial(_accounts(context).set_password, name)
+    typer.echo(act_on_file(invocation(context), renew, acts.accounts.set_password, name, change=renew))
 
 
 @account.command("remove")
 def remove_account(context: typer.Context, name: Name) -> None:
     """Remove an MQTT account; its connections end."""
-    _accounts(context).remove(name)
+    from store import acts
+
+    drop = partial(_accounts(context).remove, name)
+    act_on_file(invocation(context), drop, acts.accounts.remove, name, change=drop)
 
 
 def _accounts(context: typer.Context) -> "AccountFile":
@@ -155,25 +150,15 @@ def role_of(text: str) -> "UserRole":
     return UserRole(text)
 
 
-def set_first_user(home: Home, settings: ServerSettings, name: str, password: str, *, now: Millis) -> None:
+def set_first_user(call: Invocation, settings: ServerSettings, name: str, password: str) -> None:
     """Adds the administrator, or gives one that an interrupted setup left a new password."""
-    from alerts.facts import UserRole
+    from alerts.facts import User, UserRole
+    from store import acts, users
     from web.access.passwords import hash_password
 
-    with open_users(home, settings) as store:
-        if store.user(name) is None:
-            store.add_user(name, hash_password(password), UserRole.ADMIN, now=now)
+    hashed, now = hash_password(password), call.clock.now()
+    with call.store(settings) as store, store.write() as tx:
+        if users.get(tx, name) is None:
+            acts.users.add(tx, actor_of(""), now, User(name, UserRole.ADMIN, hashed))
         else:
-            store.set_password(name, hash_password(password))
-
-
-@contextmanager
-def open_users(home: Home, settings: ServerSettings) -> "Iterator[Store]":
-    """The store, where dashboard users and tokens are."""
-    from store import open_store
-
-    store = open_store(settings.database.url, home)
-    try:
-        yield store
-    finally:
-        store.close()
+            acts.users.set_password(tx, actor_of(""), now, name, password_hash=hashed)

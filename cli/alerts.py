@@ -1,8 +1,7 @@
 """`test-alert`, `rules test`, `incidents`, `ack`: what the alerts do, and what they would do."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,7 @@ import typer
 
 from cli.invocation import Invocation, app, invocation
 from cli.output import say
-from cli.people import Author, Why, author_of
+from cli.people import Author, Why, actor_of
 from rigwatch.clock import Millis, as_datetime, in_millis
 from rigwatch.errors import RigwatchError, SettingsError, StoreError
 from rigwatch.settings import ServerSettings
@@ -19,7 +18,6 @@ from rigwatch.texts import visible
 
 if TYPE_CHECKING:
     from alerts.incident import Incident
-    from store import Store
     from subscriber.notify.channel import Channel
 
 
@@ -61,7 +59,7 @@ def _not_taken_over(call: Invocation, settings: ServerSettings, channels: "Itera
 
     wanted = [f"{each.key}={each.address}" for each in channels]
     try:
-        with _store(call) as store:
+        with call.store() as store:
             found = settled(lambda: difference(call, settings, store, wanted))
     except StoreError as exc:
         return [f"whether the running subscriber has these channels cannot be asked: {exc}"]
@@ -76,7 +74,7 @@ def _forgive(call: Invocation, channel: str) -> None:
     from store import outbox
 
     try:
-        with _store(call) as store, store.write() as tx:
+        with call.store() as store, store.write() as tx:
             if channel in outbox.refused(tx):
                 outbox.forgive(tx, channel)
     except StoreError as exc:
@@ -99,7 +97,7 @@ def rules_test(
     now = call.clock.now()
     begin = now - millis_of(since, "--since")
     policy = Policy(settings.alerts, settings.web.timezone)
-    with _store(call) as store:
+    with call.store() as store:
         replayed = replay(store, policy, since=begin, now=now)
     found = fired(replayed)
     for each in found:
@@ -134,10 +132,13 @@ def incidents(
         return
     call = invocation(context)
     zone = call.zone()
-    with _store(call) as store, store.read() as tx:
-        for part in (IncidentPart.OPEN, IncidentPart.PAST):
-            for each in stored.page(tx, IncidentFilter(part, site=site, node=node), limit):
-                say(_line(each, zone))
+    with call.store() as store, store.read() as tx:
+        parts = (IncidentPart.OPEN, IncidentPart.PAST)
+        found = [each for part in parts for each in stored.page(tx, IncidentFilter(part, site=site, node=node), limit)]
+    if not found:
+        say("there is no incident" + (" of these" if site or node else ""), err=True)
+    for each in found:
+        say(_line(each, zone))
 
 
 @app.command()
@@ -145,9 +146,17 @@ def explain(
     context: typer.Context, number: Annotated[int, typer.Argument(help="The incident's, from 'rigwatch incidents'.")]
 ) -> None:
     """Tell why people were told of an incident, or not: every decision in order."""
+    from store import alerts
+
     call = invocation(context)
-    with _store(call) as store:
-        _tell_story(store, number, call.zone())
+    zone = call.zone()
+    with call.store() as store, store.read() as tx:
+        incident, story = alerts.one(tx, number), alerts.story(tx, number)
+    if incident is None:
+        raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
+    say(_line(incident, zone))
+    for each in story:
+        say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
 
 
 @app.command()
@@ -158,26 +167,13 @@ def ack(
     by: Author = "",
 ) -> None:
     """Acknowledge what is open for a node: no more reminders, but its end is told."""
-    from alerts.incident import Acknowledged
-    from store import alerts, audit
-    from store.transaction import Transaction
+    from store import acts, alerts
 
     call = invocation(context)
-    known = Acknowledged(call.clock.now(), author_of(by), why)
-
-    def change(tx: Transaction) -> int:
+    actor, now = actor_of(by), call.clock.now()
+    with call.store() as store, store.write() as tx:
         found = [each for each in alerts.live(tx) if each.is_open and _is(each, what)]
-        for each in found:
-            detail = f"{each.subject} {each.rule.value}: {why}".rstrip(": ")
-            if each.acknowledged is None:
-                audit.record(
-                    tx, who=f"{known.by} (command line)", action="incident.acknowledge", subject=f"#{each.id}",
-                    detail=detail, now=known.at,
-                )  # fmt: skip
-        return alerts.acknowledge(tx, [each.id for each in found], known)
-
-    with _store(call) as store, store.write() as tx:
-        count = change(tx)
+        count = sum(acts.incidents.acknowledge(tx, actor, now, each, why=why) for each in found)
     if not count:
         raise RigwatchError(f"{what}: nothing is open that was not acknowledged; 'rigwatch incidents' lists them")
     say(f"{count} acknowledged")
@@ -189,26 +185,6 @@ def millis_of(text: str, option: str) -> Millis:
         return in_millis(parse_duration(text))
     except ValueError as exc:
         raise SettingsError(f"{option}: {exc} (got {text!r})") from None
-
-
-@contextmanager
-def _store(call: Invocation) -> "Iterator[Store]":
-    from store import open_store
-
-    with closing(open_store(call.server().database.url, call.home)) as store:
-        yield store
-
-
-def _tell_story(store: "Store", number: int, zone: ZoneInfo) -> None:
-    from store import alerts
-
-    with store.read() as tx:
-        incident, decisions = alerts.one(tx, number), alerts.story(tx, number)
-    if incident is None:
-        raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
-    say(_line(incident, zone))
-    for each in decisions:
-        say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
 
 
 def _line(incident: "Incident", zone: ZoneInfo) -> str:

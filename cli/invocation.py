@@ -5,10 +5,11 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -20,6 +21,9 @@ from rigwatch import logs, process
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher, load_server
+
+if TYPE_CHECKING:
+    from store import Store
 
 ORDER = (
     *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
@@ -69,6 +73,14 @@ class Invocation:
             # Where there are no settings, and nothing to make them with, that is what to say.
             extras.check_server(self.name)
         return load_server(self.home, os.environ)
+
+    @contextmanager
+    def store(self, settings: ServerSettings | None = None) -> "Iterator[Store]":
+        """The database that the settings name, for as long as it is needed. Raises `StoreError`."""
+        from store import open_store
+
+        with closing(open_store((settings or self.server()).database.url, self.home)) as store:
+            yield store
 
     def publisher(self) -> PublisherSettings:
         """`publisher.toml` with the environment over it; raises `SettingsError`."""

@@ -1,18 +1,24 @@
 """`enroll`, `revoke`, `rotate`: which nodes there are, and their keys."""
 
 from datetime import timedelta
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.invocation import Invocation, app, invocation
-from cli.people import recorded
-from rigwatch.clock import in_millis
-from rigwatch.errors import RigwatchError, SettingsError, StoreError, TopicError
+from cli.people import act_on_file
+from rigwatch.clock import Millis, in_millis
+from rigwatch.errors import RigwatchError, SettingsError, TopicError
+from rigwatch.joining import Joining
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
 from rigwatch.topics import NodeId
+
+if TYPE_CHECKING:
+    from store.acts import Actor
+    from store.transaction import Transaction
 
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node: a-z, 0-9, '-', '_'.")]
 Site = Annotated[str, typer.Option(help="Where its host stands.")]
@@ -22,12 +28,7 @@ Site = Annotated[str, typer.Option(help="Where its host stands.")]
 def enroll(context: typer.Context, node: NodeName, site: Site = "main") -> None:
     """Print the join token for a node; asked again, the same."""
     call = invocation(context)
-    settings, name = call.server(), _node(site, node)
-    known = Registry(call.home.nodes_json).get(name)
-    token = join_token(call, settings, name)
-    if known is None or known.revoked:
-        _note(call, settings, "node.enroll", name)
-    typer.echo(token)
+    typer.echo(join_token(call, call.server(), _node(site, node)))
 
 
 @app.command()
@@ -36,12 +37,14 @@ def revoke(context: typer.Context, node: NodeName, site: Site = "main") -> None:
 
     Enrolling it again gives a new one.
     """
+    from store import acts
+
     call = invocation(context)
     settings, name, registry = call.server(), _node(site, node), Registry(call.home.nodes_json)
     if registry.get(name) is None and settings.security.enrollment == "closed":
         raise RigwatchError(f"node {name}: is not enrolled, nothing was changed")
-    registry.revoke(name, call.clock.now())
-    _note(call, settings, "node.revoke", name)
+    alone = partial(registry.revoke, name, call.clock.now())
+    act_on_file(call, alone, acts.nodes.revoke, name, registry=registry)
     typer.echo(f"node {name}: its key no longer works; 'rigwatch enroll {node} --site {site}' gives a new one")
 
 
@@ -56,31 +59,33 @@ def rotate(
 
     The old key works until the overlap ends.
     """
+    from store import acts
+
     call = invocation(context)
-    settings, name = call.server(), _node(site, node)
-    until = call.clock.now() + in_millis(_duration(overlap))
-    Registry(call.home.nodes_json).rotate(name, previous_until=until)
-    _note(call, settings, "node.rotate", name, detail=f"the old key works for {overlap}")
-    typer.echo(join_token(call, settings, name))
+    joining, name, length = Joining(call.home, call.server()), _node(site, node), _duration(overlap)
+    registry = joining.registry
+    before = registry.get(name)
+
+    def alone() -> None:
+        # Where only the line is missing, another key would leave the rig two behind.
+        if registry.get(name) == before:
+            registry.rotate(name, previous_until=call.clock.now() + in_millis(length))
+
+    act_on_file(call, alone, acts.nodes.rotate, name, registry=registry, overlap=length)
+    typer.echo(joining.token(name, call.clock.now()))
 
 
 def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "") -> str:
     """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
-    from rigwatch import joining
+    joining = Joining(call.home, settings, url=url)
 
-    return joining.join_token(call.home, settings, node, now=call.clock.now(), url=url)
+    def enroll(tx: "Transaction", actor: "Actor", now: Millis) -> str:
+        # A rig, which may ask for a token of its own home, has no packages of a database.
+        from store import acts
 
+        return acts.nodes.enroll(tx, actor, now, node, joining=joining)
 
-def _note(call: Invocation, settings: ServerSettings, action: str, node: NodeId, *, detail: str = "") -> None:
-    """A line in the audit list. What was done is done: a database that is away is said and changes nothing of it."""
-    from cli.accounts import open_users
-
-    line = recorded(lambda _tx: None, action, str(node), detail=detail, now=call.clock.now())
-    try:
-        with open_users(call.home, settings) as store:
-            store.change(line)
-    except StoreError as exc:
-        typer.echo(f"rigwatch: not noted in the audit list: {exc}", err=True)
+    return act_on_file(call, partial(joining.token, node, call.clock.now()), enroll)
 
 
 def _node(site: str, node: str) -> NodeId:

@@ -96,7 +96,7 @@ def prepare(call: Invocation) -> FirstLogin:
     if not home.secret_key.exists():
         MasterKey.random().save(home.secret_key)
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    set_first_user(home, settings, ADMIN, password, now=call.clock.now())
+    set_first_user(call, settings, ADMIN, password)
     write_private(home.server_toml, SERVER_TOML)
     return FirstLogin(web_url(settings.web), ADMIN, password)
 

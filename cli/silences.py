@@ -1,6 +1,5 @@
 """`silence` and `maintenance`: quiet on purpose, with an end, an author and a reason."""
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -8,7 +7,7 @@ import typer
 
 from cli.invocation import app, invocation
 from cli.output import say
-from cli.people import Author, Why, author_of
+from cli.people import Author, Why, act
 from rigwatch.clock import Millis
 
 if TYPE_CHECKING:
@@ -57,14 +56,19 @@ def add_maintenance(
 @maintenance.command("list")
 def list_quiet(context: typer.Context) -> None:
     """Show what is quiet now or will be."""
-    from store import open_store, silences
+    from store import silences
 
     call = invocation(context)
-    zone = call.zone()
-    with closing(open_store(call.server().database.url, call.home)) as store:
-        now = call.clock.now()
-        for each in store.look(lambda tx: silences.running(tx, now)):
-            say(f"{each.id:>5}  {each.kind.value:<11}  {each.matcher}  {_when(each, now, zone)}  {_who(each)}")
+    zone, now = call.zone(), call.clock.now()
+    with call.store() as store, store.read() as tx:
+        found = silences.running(tx, now)
+    if not found:
+        say(
+            "there is no silence and no maintenance; 'rigwatch silence add' makes one",
+            err=True,
+        )
+    for each in found:
+        say(f"{each.id:>5}  {each.kind.value:<11}  {each.matcher}  {_when(each, now, zone)}  {_who(each)}")
 
 
 @silence.command("end")
@@ -75,18 +79,9 @@ def end_quiet(
     by: Author = "",
 ) -> None:
     """End one now."""
-    from store import audit, open_store, silences
-    from store.transaction import Transaction
+    from store import acts
 
-    call = invocation(context)
-    now, who = call.clock.now(), author_of(by)
-
-    def end(tx: Transaction) -> None:
-        silences.end(tx, number, by=who, now=now)
-        audit.record(tx, who=f"{who} (command line)", action="quiet.end", subject=f"quiet {number}", now=now)
-
-    with closing(open_store(call.server().database.url, call.home)) as store:
-        store.change(end)
+    act(invocation(context), by, acts.silences.end, number)
     say(f"{number} ended")
 
 
@@ -101,23 +96,12 @@ def _add(
     by: str,
     every: str = "",
 ) -> None:
-    from alerts.silence_request import SilenceRequest, pairs_of, silence_of
-    from store import audit, open_store, silences
-    from store.transaction import Transaction
+    from alerts.silence_request import SilenceRequest, pairs_of
+    from store import acts
 
     call = invocation(context)
-    now, who = call.clock.now(), author_of(by)
-    silence = silence_of(SilenceRequest(kind, pairs_of(match), length, who, why, every, start), now, call.zone())
-
-    def add(tx: Transaction) -> int:
-        number = silences.add(tx, silence)
-        about = f"{silence.matcher} {every or 'for ' + length}: {why}".rstrip(": ")
-        who_said = f"{who} (command line)"
-        audit.record(tx, who=who_said, action=f"{kind.value}.add", subject=f"quiet {number}", detail=about, now=now)
-        return number
-
-    with closing(open_store(call.server().database.url, call.home)) as store:
-        say(str(store.change(add)))
+    asked = SilenceRequest(kind, pairs_of(match), length, why, every, start)
+    say(str(act(call, by, acts.silences.add, asked, zone=call.zone()).id))
 
 
 def _when(silence: "Silence", now: Millis, zone: ZoneInfo) -> str:

@@ -1,17 +1,26 @@
 """`simulate`: a fleet of believable nodes over real MQTT connections, marked as simulated."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.invocation import Invocation, app, invocation
+from cli.people import act_on_file
 from rigwatch.address import local_broker_url
+from rigwatch.clock import Millis
 from rigwatch.errors import SettingsError
 from rigwatch.master import master_key
 from rigwatch.registry import Registry
 from rigwatch.settings.durations import parse_duration
+from rigwatch.topics import NodeId
+
+if TYPE_CHECKING:
+    from store.acts import Actor
+    from store.transaction import Transaction
 
 
 @app.command()
@@ -39,12 +48,24 @@ def simulate(  # noqa: PLR0917 - typer hands options over by position
         seed=seed,
         interval=_interval(interval),
     )
-    Registry(call.home.nodes_json).enroll_all(fleet(simulation), call.clock.now())
+    _enroll(call, fleet(simulation))
 
     async def main(stop: asyncio.Event) -> None:
         await run_simulation(simulation, clock=call.clock, stop=stop)
 
     call.run("simulate", main)
+
+
+def _enroll(call: Invocation, nodes: Sequence[NodeId]) -> None:
+    registry = Registry(call.home.nodes_json)
+
+    def enroll(tx: "Transaction", actor: "Actor", now: Millis) -> None:
+        # A rig may simulate too, and has no packages of a database.
+        from store import acts
+
+        acts.nodes.enroll_all(tx, actor, now, nodes, registry=registry)
+
+    act_on_file(call, partial(registry.enroll_all, nodes, call.clock.now()), enroll)
 
 
 def _authority(call: Invocation) -> str:

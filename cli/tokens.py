@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
-from cli.accounts import Name, open_users, role_of
+from cli.accounts import Name, role_of
 from cli.invocation import app, invocation
 from cli.output import say
-from cli.people import Author, recorded
-from rigwatch.clock import as_datetime, in_millis
+from cli.people import Author, act
+from rigwatch.clock import as_datetime
 from rigwatch.errors import SettingsError
 from rigwatch.settings.durations import parse_duration
-
-NAME_MAX = 64
 
 token = typer.Typer(no_args_is_help=True, help="Tokens by which programs log in to the dashboard's API.")
 app.add_typer(token, name="token")
@@ -31,38 +29,17 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
 
     A program sends it as 'Authorization: Bearer TOKEN'.
     """
-    from store import tokens
+    from store import acts
 
-    wanted = role_of(role)
-    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
-        raise SettingsError(f"NAME: should be 1 to {NAME_MAX} characters that can be seen")
-    call, made = invocation(context), tokens.make()
-    now = call.clock.now()
-    life = _life(expires)
-    expires_at = None if life is None else now + in_millis(life)
-    hashed = tokens.hash_of(made)
-    with open_users(call.home, call.server()) as store:
-        store.change(
-            recorded(
-                lambda tx: tokens.add(tx, name, wanted, hashed, now=now, expires_at=expires_at),
-                *("token.add", name),
-                detail=wanted.value + (f", until {as_datetime(expires_at):%Y-%m-%d %H:%M} UTC" if expires_at else ""),
-                by=by,
-                now=now,
-            )
-        )
-    say(made)
+    say(act(invocation(context), by, acts.tokens.add, name, role=role_of(role), life=_life(expires)))
 
 
 @token.command("remove")
 def remove_token(context: typer.Context, name: Name, by: Author = "") -> None:
     """Remove an API token; whoever uses it is refused from then on."""
-    from store import tokens
+    from store import acts
 
-    call = invocation(context)
-    with open_users(call.home, call.server()) as store:
-        remove = recorded(lambda tx: tokens.remove(tx, name), "token.remove", name, by=by, now=call.clock.now())
-        store.change(remove)
+    act(invocation(context), by, acts.tokens.remove, name)
 
 
 @token.command("list")
@@ -71,12 +48,15 @@ def list_tokens(context: typer.Context) -> None:
     from store import tokens
 
     call = invocation(context)
-    with open_users(call.home, call.server()) as store:
-        for each in store.look(tokens.every):
-            used = f"{as_datetime(each.last_used_at):%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
-            ends = f"{as_datetime(each.expires_at):%Y-%m-%d %H:%M}" if each.expires_at else "never"
-            over = " (over)" if each.is_over(call.clock.now()) else ""
-            say(f"{each.name}\t{each.role}\tused {used}\tends {ends}{over}")
+    with call.store() as store, store.read() as tx:
+        found = tokens.every(tx)
+    if not found:
+        say("there is no token; 'rigwatch token add NAME' makes one", err=True)
+    for each in found:
+        used = f"{as_datetime(each.last_used_at):%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
+        ends = f"{as_datetime(each.expires_at):%Y-%m-%d %H:%M}" if each.expires_at else "never"
+        over = " (over)" if each.is_over(call.clock.now()) else ""
+        say(f"{each.name}\t{each.role}\tused {used}\tends {ends}{over}")
 
 
 def _life(text: str) -> timedelta | None:

@@ -11,14 +11,20 @@ from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 
 
-def join_token(home: Home, settings: ServerSettings, node: NodeId, *, now: Millis, url: str = "") -> str:
-    """Enrolls the node, if it is not, and returns its token, a secret; `url` is how the rig reaches the broker.
+class Joining:
+    """The nodes of one home, and what makes their tokens; `url` is how the rigs reach the broker.
 
-    Raises `RigwatchError` without a key or an authority, and then nothing is changed. 0.1 s with a passphrase.
+    Raises `RigwatchError` without a key or an authority, when nothing is changed yet. 0.1 s with a passphrase.
     """
-    master = master_key(home, settings)
-    url = url or broker_url(settings.broker)
-    embedded = settings.broker.mode == "embedded"
-    trusted = tls.trusted_by_clients(home, settings.broker) if url.startswith("mqtts:") and embedded else None
-    enrollment = Registry(home.nodes_json).enroll(node, now)
-    return JoinToken(url, node, master.node_key(node, enrollment.generation), trusted).encode()
+
+    def __init__(self, home: Home, settings: ServerSettings, *, url: str = "") -> None:
+        self._master = master_key(home, settings)
+        self._url = url or broker_url(settings.broker)
+        embedded = settings.broker.mode == "embedded" and self._url.startswith("mqtts:")
+        self._trusted = tls.trusted_by_clients(home, settings.broker) if embedded else None
+        self.registry = Registry(home.nodes_json)
+
+    def token(self, node: NodeId, now: Millis) -> str:
+        """Enrolls the node, if it is not, and returns its token, a secret."""
+        enrollment = self.registry.enroll(node, now)
+        return JoinToken(self._url, node, self._master.node_key(node, enrollment.generation), self._trusted).encode()

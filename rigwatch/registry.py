@@ -72,6 +72,15 @@ class Registry:
         self._refresh()
         return self._nodes.get(node)
 
+    def lets_in(self, node: NodeId) -> bool:
+        """Whether it is enrolled, and was not revoked since."""
+        known = self.get(node)
+        return known is not None and not known.revoked
+
+    def enrolled(self) -> dict[NodeId, Millis]:
+        """The nodes that are let in, and since when."""
+        return {node: each.enrolled_at for node, each in self.nodes().items() if not each.revoked}
+
     def last_known(self, node: NodeId) -> Enrollment | None:
         """As `get`, but while the file cannot be read, what it said before counts; raises only where it said nothing.
 

@@ -1,7 +1,7 @@
 """Incidents, decisions and trails as rows: what the engine starts from, and what each of its steps leaves behind."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
 
@@ -159,10 +159,11 @@ def acknowledged(tx: Transaction) -> dict[int, Acknowledged]:
     return {row[0]: Acknowledged(row[1], row[2], row[3]) for row in tx.rows(_ACKNOWLEDGED)}
 
 
-def acknowledge(tx: Transaction, numbers: Iterable[int], ack: Acknowledged) -> int:
-    """How many were open and not acknowledged yet."""
-    changed = sum(tx.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) for number in numbers)
-    marks.touch(tx)
+def acknowledge(tx: Transaction, number: int, ack: Acknowledged) -> bool:
+    """Whether it was open and not acknowledged yet."""
+    changed = tx.run(_ACKNOWLEDGE, (ack.at, ack.by, ack.why, number)) == 1
+    if changed:
+        marks.touch(tx)
     return changed
 
 

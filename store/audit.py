@@ -9,7 +9,7 @@ from store.transaction import Row, Transaction
 _ADD = "INSERT INTO audit (at, who, action, subject, detail) VALUES (?, ?, ?, ?, ?)"
 _PAGE = """
 SELECT id, at, who, action, subject, detail FROM audit
-WHERE id < ? AND (? = '' OR who = ?) AND (? = '' OR action LIKE ?)
+WHERE id < ? AND (? = '' OR who = ? OR who LIKE ? ESCAPE '!') AND (? = '' OR action LIKE ?)
     AND (? = '' OR lower(subject) LIKE ? ESCAPE '!' OR lower(detail) LIKE ? ESCAPE '!')
 ORDER BY id DESC LIMIT ?
 """
@@ -20,7 +20,7 @@ _TEXT_MAX = 500
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """A change that was made. `action` is `what.verb`, such as `node.rename`; `who` is a dashboard user, `token:NAME`,
-    or `NAME (command line)`."""
+    or, by another way than the pages, `NAME (API)`, `NAME (command line)`, `NAME (Telegram)`."""
 
     number: int
     at: Millis
@@ -32,7 +32,8 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries: of one person, of one kind of action (`node`), with a text in subject or detail; empty = all."""
+    """Which entries: of one name by whatever way, of one kind of action (`node`), with a text in subject or detail;
+    empty = all."""
 
     who: str = ""
     kind: str = ""
@@ -53,7 +54,7 @@ def page(tx: Transaction, wanted: AuditFilter, limit: int, *, before: int | None
         _PAGE,
         (
             _NEWEST if before is None else before,
-            *(wanted.who, wanted.who),
+            *(wanted.who, wanted.who, f"{escaped(wanted.who)} (%)"),
             *(wanted.kind, f"{wanted.kind}.%"),
             *(wanted.text, like, like),
             limit,

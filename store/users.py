@@ -42,15 +42,11 @@ def set_role(tx: Transaction, name: str, role: UserRole) -> None:
     _changed(tx.run(_SET_ROLE, (role.value, name)), name)
 
 
-def remove(tx: Transaction, name: str) -> None:
-    """Raises `NotDone` when there is no such user; the last admin may go too, whoever asks for that has asked."""
+def remove(tx: Transaction, name: str, *, keep_an_admin: bool) -> None:
+    """Raises `NotDone` when there is no such user, or when the last admin is to be kept and this is the one."""
+    if keep_an_admin:
+        _keep_an_admin(tx, name)
     _changed(tx.run(_REMOVE, (name,)), name)
-
-
-def remove_but_the_last_admin(tx: Transaction, name: str) -> None:
-    """As `remove`, but raises `NotDone` instead of locking everybody out."""
-    _keep_an_admin(tx, name)
-    remove(tx, name)
 
 
 def _keep_an_admin(tx: Transaction, name: str) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from cli.invocation import Invocation
 from cli.legacy import ids
 from cli.legacy.report import ImportReport, counted
+from cli.people import actor_of
 from rigwatch.errors import SettingsError
 from rigwatch.home import write_private
+from rigwatch.joining import Joining
 from rigwatch.messages import Sample
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
@@ -69,9 +71,8 @@ def take_nodes_and_rows(
     `before` is the `keep` from before this import: a subscriber that runs still goes by it.
     """
     from legacy.hashlog import open_hashlog
-    from store import open_store
 
-    with closing(open_store(settings.database.url, call.home)) as store:
+    with call.store(settings) as store:
         wanted = settings.database.keep
         # A subscriber that runs goes by the settings of its start.
         keep = min(before, wanted) if _is_alive(call, store) else wanted
@@ -108,7 +109,7 @@ class _Import:
 
     def _nodes(self, names: Mapping[int, str]) -> dict[int, NodeId]:
         from legacy.names import assign
-        from store import past
+        from store import acts, past
 
         call, now = self.call, self.call.clock.now()
         given = assign(self.site, names.items(), ids.read(call.home.legacy_json, self.site))
@@ -118,9 +119,10 @@ class _Import:
             registry = Registry(call.home.nodes_json)
             # Whoever was revoked here stays so, and is not taken back because it once was an old rig.
             known = registry.nodes()
-            registry.enroll_all([node for node in nodes.values() if node not in known], now)
             titles = {node: names[number] for number, node in nodes.items()}
             with self.store.write() as tx:
+                new = [node for node in titles if node not in known]
+                acts.nodes.enroll_all(tx, actor_of(""), now, new, registry=registry)
                 past.introduce(tx, titles, now)
         return nodes
 
@@ -219,25 +221,25 @@ def _say_next(
     call: Invocation, report: ImportReport, settings: ServerSettings, store: "Store", *, titles: Mapping[NodeId, str]
 ) -> None:
     """A line for each rig of which nothing has been heard yet."""
-    from cli.nodes import join_token
     from store import reader
 
     report.step(f"Stop the old server; its port may be the dashboard's. Then: {call.command} up")
     with store.read() as tx:
         waiting = {each.id for each in reader.nodes(tx) if each.state is None}
-    enrolled = {node for node, each in Registry(call.home.nodes_json).nodes().items() if not each.revoked}
-    lines: list[str] = []
-    for node, title in titles.items():
-        if node in waiting and node in enrolled:
-            lines += [f"{node} ({title})", f"  rigwatch import-legacy . --join {join_token(call, settings, node)}"]
+    registry = Registry(call.home.nodes_json)
+    due = {node: title for node, title in titles.items() if node in waiting and registry.lets_in(node)}
     # Those of rigs that have come since are secrets that nobody needs any more.
     call.home.legacy_join.unlink(missing_ok=True)
-    if not lines:
+    if not due:
         return
+    joining, now = Joining(call.home, settings), call.clock.now()
+    lines: list[str] = []
+    for node, title in due.items():
+        lines += [f"{node} ({title})", f"  rigwatch import-legacy . --join {joining.token(node, now)}"]
     what = "On each rig, install 'rigwatch[publisher]', and run its line, a secret, in its old client's folder"
-    if len(lines) // 2 > LINES_SHOWN:
+    if len(due) > LINES_SHOWN:
         # A line is as long as a page; of a farm nobody would find the beginning again.
         write_private(call.home.legacy_join, "\n".join([*lines, ""]))
-        report.step(f"{what}; all {len(lines) // 2} are in {call.home.legacy_join}")
+        report.step(f"{what}; all {len(due)} are in {call.home.legacy_join}")
     else:
         report.step(f"{what}:", *lines)

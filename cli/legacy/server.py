@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.invocation import Invocation
 from cli.legacy.report import ImportReport, counted
+from cli.people import actor_of
 from rigwatch.address import is_loopback, web_url
 from rigwatch.home import write_private
 from rigwatch.registry import Registry
@@ -111,21 +112,14 @@ def _add(call: Invocation, report: ImportReport, wanted: Sequence[Setting], befo
 def _take_person(call: Invocation, report: ImportReport, settings: ServerSettings, person: "LegacyUser") -> None:
     """A viewer: the old page could be looked at, and no more."""
     from alerts.facts import User, UserRole
-    from cli.accounts import open_users
-    from cli.people import recorded
-    from store import users
+    from store import acts, users
     from web.access.passwords import hash_password
 
-    with open_users(call.home, settings) as store:
-        with store.read() as tx:
-            known = users.get(tx, person.name)
-        if known is not None:
+    user = User(person.name, UserRole.VIEWER, "" if report.dry else hash_password(person.password))
+    with call.store(settings) as store, store.write() as tx:
+        if users.get(tx, person.name) is not None:
             report.line("kept", f"user {person.name}", "is there already, its password is not changed")
             return
         report.line("taken", f"user {person.name}", "may look; 'rigwatch user role' lets it change things as well")
-        if report.dry:
-            return
-        user, now = User(person.name, UserRole.VIEWER, hash_password(person.password)), call.clock.now()
-        detail = f"{user.role.value}, from the old server"
-        with store.write() as tx:
-            recorded(lambda tx: users.add(tx, user, now), "user.add", user.name, detail=detail, now=now)(tx)
+        if not report.dry:
+            acts.users.add(tx, actor_of(""), call.clock.now(), user, remark="from the old server")

@@ -77,11 +77,14 @@ def load_publisher(home: Home, environ: Mapping[str, str]) -> PublisherSettings:
     Secrets are kept out of the file by its own `token_file` and `passphrase_file`, or by the environment, where a
     node is counted from 1: `RIGWATCH_NODES__1__TOKEN`.
     """
-    path = home.publisher_toml
+    path, join = (
+        home.publisher_toml,
+        "run 'rigwatch publish --join TOKEN' with what the server's 'rigwatch enroll' prints",
+    )
     if not path.exists():
-        raise SettingsError(f"{path}: not there; run 'rigwatch publish --join TOKEN' once to make it")
+        raise SettingsError(f"{path}: not there; {join}, once to make it")
     raw = overlay(PublisherSettings, read_toml(path), environ, elsewhere=SERVER_SECTIONS)
     settings = build(PublisherSettings, raw, SettingPlace(str(path)))
     if not settings.nodes:
-        raise SettingsError(f"{path}: names no node; add a [[nodes]] table, or run 'rigwatch publish --join TOKEN'")
+        raise SettingsError(f"{path}: names no node; add a [[nodes]] table, or {join}")
     return settings

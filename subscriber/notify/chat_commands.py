@@ -2,12 +2,13 @@
 
 from typing import Protocol
 
-from alerts.incident import Acknowledged, Incident
+from alerts.incident import Incident
 from alerts.policy import Policy
 from alerts.silence import SilenceKind
-from alerts.silence_request import Breadth, SilenceRequest, around, silence_of
+from alerts.silence_request import Breadth, SilenceRequest, around, matcher_of
 from rigwatch.clock import Clock
-from store import Store, alerts, audit, reader, silences
+from store import Store, acts, alerts, reader, silences
+from store.acts import Actor, Way
 from store.transaction import Transaction
 from subscriber.notify.answers import FleetState
 from subscriber.notify.updates import Pressed
@@ -32,55 +33,36 @@ class ChatCommands:
     def known(self, store: Store) -> FleetState:
         """What questions are answered from."""
         now = self._clock.now()
-        return store.look(
-            lambda tx: FleetState(
-                reader.nodes(tx), reader.server(tx), alerts.live(tx), silences.running(tx, now),
-                self._policy.zone, now,
-            )
-        )  # fmt: skip
+        with store.read() as tx:
+            nodes, server, incidents = reader.nodes(tx), reader.server(tx), alerts.live(tx)
+            return FleetState(nodes, server, incidents, silences.running(tx, now), self._policy.zone, now)
 
     def pressed(self, store: Store, button: Pressed) -> str:
         """Does what the button says; the answer is what the person reads."""
-
-        def change(tx: Transaction) -> str:
+        with store.write() as tx:
             incident = alerts.one(tx, button.incident) if button.verb else None
             if incident is None:
                 return "no such incident"
-            return (
-                self._acknowledge(tx, incident, button) if button.verb == "ack" else self._silence(tx, incident, button)
-            )
+            act = self._acknowledge if button.verb == "ack" else self._silence
+            return act(tx, _actor(button), incident)
 
-        return store.change(change)
-
-    def _acknowledge(self, tx: Transaction, incident: Incident, button: Pressed) -> str:
-        now, by = self._clock.now(), _by(button)
+    def _acknowledge(self, tx: Transaction, actor: Actor, incident: Incident) -> str:
         if incident.acknowledged is not None:
             return f"acknowledged already, by {incident.acknowledged.by}"
-        if not incident.is_open or not alerts.acknowledge(tx, [incident.id], Acknowledged(now, by)):
-            return "over already"
-        detail = f"{incident.subject} {incident.rule.value}{_where(button)}"
-        audit.record(tx, who=by, action="incident.acknowledge", subject=f"#{incident.id}", detail=detail, now=now)
-        return "acknowledged"
+        acknowledged = incident.is_open and acts.incidents.acknowledge(tx, actor, self._clock.now(), incident)
+        return "acknowledged" if acknowledged else "over already"
 
-    def _silence(self, tx: Transaction, incident: Incident, button: Pressed) -> str:
-        now, by = self._clock.now(), _by(button)
-        asked = SilenceRequest(
-            SilenceKind.SILENCE, around(incident, Breadth.RULE, ""), SILENCE_FOR, by, "muted for 2 h"
-        )
-        silence = silence_of(asked, now, self._policy.zone)
-        if any(each.matcher == silence.matcher and each.starts_at <= now for each in silences.running(tx, now)):
+    def _silence(self, tx: Transaction, actor: Actor, incident: Incident) -> str:
+        now, about = self._clock.now(), around(incident, Breadth.RULE, "")
+        matcher = matcher_of(SilenceKind.SILENCE, about)
+        if any(each.matcher == matcher and each.starts_at <= now for each in silences.running(tx, now)):
             return "muted already"
-        number = silences.add(tx, silence)
-        detail = f"{silence.matcher} for {SILENCE_FOR}{_where(button)}"
-        audit.record(tx, who=by, action="silence.add", subject=f"quiet {number}", detail=detail, now=now)
+        asked = SilenceRequest(SilenceKind.SILENCE, about, SILENCE_FOR, "muted for 2 h")
+        acts.silences.add(tx, actor, now, asked, zone=self._policy.zone)
         return "muted for 2 h"
 
 
-def _by(button: Pressed) -> str:
-    return f"{button.who.name} (Telegram)"
-
-
-def _where(button: Pressed) -> str:
+def _actor(button: Pressed) -> Actor:
     """Anybody may call himself anything: the numbers are Telegram's own."""
-    person = f" user {button.who.number}," if button.who.number else ""
-    return f", from Telegram:{person} chat {button.chat}"
+    person = f"user {button.who.number}, " if button.who.number else ""
+    return Actor(button.who.name, Way.TELEGRAM, f"{person}chat {button.chat}")

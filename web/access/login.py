@@ -26,6 +26,7 @@ from alerts.facts import User, UserRole
 from rigwatch.clock import Clock
 from rigwatch.errors import StoreError
 from store import Store, tokens, users
+from store.acts import Actor, Way
 from web import errors
 from web.access import csrf
 from web.access.passwords import Passwords
@@ -75,11 +76,11 @@ def current_user() -> User | None:
     return found
 
 
-def who() -> str:
-    """In whose name something is done. Only called where somebody has logged in."""
+def actor() -> Actor:
+    """In whose name something is done, and by which way. Only called where somebody has logged in."""
     user = current_user()
     assert user is not None
-    return user.name
+    return Actor(user.name, Way.API if request.blueprint == "api" else Way.PAGE)
 
 
 def is_admin() -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from flask import Response, make_response, redirect, render_template, request
 
@@ -10,11 +10,15 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import NotDone, RigwatchError, StoreError
 from rigwatch.home import Home
 from rigwatch.settings import ServerSettings
-from store import Store, audit
+from store import Store
+from store.acts import Actor
 from store.transaction import Transaction
-from web.access.login import who
+from web.access.login import actor
 from web.errors import BadQuery
 from web.zone import Zone
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PAGE: Final = 100
 """Rows on one page of a list."""
@@ -38,7 +42,7 @@ class Wrong(RigwatchError):
 
 @dataclass(frozen=True, slots=True)
 class AdminContext:
-    """Where an administrator's wishes are carried out, each with its line in the audit list."""
+    """What the pages of administration work with."""
 
     settings: ServerSettings
     store: Store
@@ -49,18 +53,10 @@ class AdminContext:
     def now(self) -> Millis:
         return self.clock.now()
 
-    def change(self, do: Callable[[Transaction], None], action: str, subject: str, detail: str = "") -> None:
-        """One transaction: the change and its line."""
-
-        def both(tx: Transaction) -> None:
-            do(tx)
-            audit.record(tx, who=who(), action=action, subject=subject, detail=detail, now=self.now())
-
-        self.store.change(both)
-
-    def note(self, action: str, subject: str, detail: str = "") -> None:
-        """A line for what took effect outside the database."""
-        self.change(lambda _tx: None, action, subject, detail)
+    def act(self, do: Callable[Concatenate[Transaction, Actor, Millis, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """What an act answers, in a transaction of its own."""
+        with self.store.write() as tx:
+            return do(tx, actor(), self.now(), *args, **kwargs)
 
 
 def attempt(do: Callable[[], Response], otherwise: Callable[[str], str]) -> Response:

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from rigwatch.clock import Millis, in_millis
+from rigwatch.clock import Millis
 from rigwatch.errors import RigwatchError
-from rigwatch.joining import join_token
+from rigwatch.joining import Joining
 from rigwatch.registry import Enrollment, Registry
 from rigwatch.topics import NodeId
-from store import nodes
+from store import acts, nodes
 from store.nodes import Listed
 from web import units
 from web.access.login import admin_only
@@ -38,7 +38,6 @@ _OVERLAPS: Final[Mapping[str, timedelta]] = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
-_TAG: Final = re.compile(r"[^\s,]{1,40}")
 _SEARCH_MAX: Final = 100
 
 
@@ -100,11 +99,9 @@ class NodesAdmin:
             site = text("site", label="Site", most=64)
             node = NodeId(site, text("node", label="Name", most=64))
             name = text("name", label="Shown as", most=nodes.NAME_MAX, least=0)
-            token = self._token(node)
-            self._admin.store.set_enrolled(self._enrolled())
-            self._admin.note("node.enroll", str(node), f"shown as {name}" if name else "")
+            token = self._admin.act(acts.nodes.enroll, node, joining=self._joining())
             if name:
-                self._admin.change(lambda tx: nodes.rename(tx, node, name), "node.rename", str(node), name)
+                self._admin.act(acts.nodes.rename, node, name=name)
             return self._show(node, token, "is enrolled")
 
         return attempt(do, self._list)
@@ -114,8 +111,7 @@ class NodesAdmin:
 
         def do() -> Response:
             name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
-            detail = f"from {known.title} to {name}" if name else f"from {known.title} back to its own name"
-            self._admin.change(lambda tx: nodes.rename(tx, known.id, name), "node.rename", str(known.id), detail)
+            self._admin.act(acts.nodes.rename, known.id, name=name)
             return done(_address(known.id), "renamed")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -124,10 +120,7 @@ class NodesAdmin:
         known = self._known(site, node)
 
         def do() -> Response:
-            tags = _tags(request.form.get("tags", ""))
-            self._admin.change(
-                lambda tx: nodes.set_tags(tx, known.id, tags), "node.tag", str(known.id), ", ".join(tags) or "none"
-            )
+            self._admin.act(acts.nodes.tag, known.id, tags=_tags(request.form.get("tags", "")))
             return done(_address(known.id), "tagged")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -139,10 +132,8 @@ class NodesAdmin:
         def do() -> Response:
             if known.retired_at is not None:
                 raise Wrong(f"node {known.id}: is retired; bring it back first")
-            listed = self._registry.get(known.id)
-            is_new = listed is None or listed.revoked
-            token = self._token(known.id)
-            self._admin.note("node.enroll" if is_new else "node.token", str(known.id), "" if is_new else "shown again")
+            is_new = not self._registry.lets_in(known.id)
+            token = self._admin.act(acts.nodes.enroll, known.id, joining=self._joining())
             return self._show(known.id, token, "is enrolled again" if is_new else "has this token")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -151,11 +142,9 @@ class NodesAdmin:
         known = self._known(site, node)
 
         def do() -> Response:
-            overlap = choice("overlap", _OVERLAPS, label="The old key works for")
-            until = self._admin.now() + in_millis(overlap)
-            self._registry.rotate(known.id, previous_until=until)
-            self._admin.note("node.rotate", str(known.id), f"the old key works for {request.form['overlap']}")
-            return self._show(known.id, self._token(known.id), "has a new key")
+            overlap, joining = choice("overlap", _OVERLAPS, label="The old key works for"), self._joining()
+            self._admin.act(acts.nodes.rotate, known.id, registry=joining.registry, overlap=overlap)
+            return self._show(known.id, joining.token(known.id, self._admin.now()), "has a new key")
 
         return attempt(do, lambda problem: self._one(known, problem))
 
@@ -171,8 +160,7 @@ class NodesAdmin:
             )
 
         def do() -> Response:
-            self._registry.revoke(known.id, self._admin.now())
-            self._admin.note("node.revoke", str(known.id))
+            self._admin.act(acts.nodes.revoke, known.id, registry=self._registry)
             return done(_address(known.id), "revoked")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -182,8 +170,6 @@ class NodesAdmin:
 
         def do() -> Response:
             target = NodeId(text("to", label="Site", most=64), known.id.node)
-            if target == known.id:
-                raise Wrong(f"Site: {target.site} is where it is already")
             if not sure():
                 return ask_back(
                     f"Move {known.id} to {target.site}?",
@@ -192,7 +178,9 @@ class NodesAdmin:
                     "the rig is shown as offline until you give it the new token that comes next.",
                     back=_address(known.id),
                 )
-            return self._moved(known.id, target)
+            joining = self._joining()
+            self._admin.act(acts.nodes.move, known.id, site=target.site, registry=joining.registry)
+            return self._show(target, joining.token(target, self._admin.now()), f"has moved here from {site}")
 
         return attempt(do, lambda problem: self._one(known, problem))
 
@@ -208,9 +196,7 @@ class NodesAdmin:
             )
 
         def do() -> Response:
-            # The key first: a node that still reports would not be hidden but missing.
-            self._registry.revoke(known.id, self._admin.now())
-            self._admin.change(lambda tx: nodes.retire(tx, known.id, self._admin.now()), "node.retire", str(known.id))
+            self._admin.act(acts.nodes.retire, known.id, registry=self._registry)
             return done(url_for("admin.page"), "retired")
 
         return attempt(do, lambda problem: self._one(known, problem))
@@ -219,32 +205,21 @@ class NodesAdmin:
         known = self._known(site, node)
 
         def do() -> Response:
-            self._admin.change(lambda tx: nodes.restore(tx, known.id), "node.restore", str(known.id))
-            return self._show(known.id, self._token(known.id), "is back")
+            token = self._admin.act(acts.nodes.restore, known.id, joining=self._joining())
+            return self._show(known.id, token, "is back")
 
         return attempt(do, lambda problem: self._one(known, problem))
 
     # steps
 
-    def _moved(self, node: NodeId, target: NodeId) -> Response:
-        admin, now = self._admin, self._admin.now()
-        taken = admin.store.look(lambda tx: nodes.one(tx, target))
-        if taken is not None and taken.first_seen_at is not None:
-            raise Wrong(f"node {target}: is there already, with a history of its own; choose another site")
-        self._registry.move(node, target, now)
-        admin.change(lambda tx: nodes.move(tx, node, target.site, now), "node.move", str(node), f"to {target.site}")
-        return self._show(target, self._token(target), f"has moved here from {node.site}")
-
-    def _token(self, node: NodeId) -> str:
-        return join_token(self._admin.home, self._admin.settings, node, now=self._admin.now())
-
-    def _enrolled(self) -> dict[NodeId, Millis]:
-        return {node: each.enrolled_at for node, each in self._registry.nodes().items() if not each.revoked}
+    def _joining(self) -> Joining:
+        return Joining(self._admin.home, self._admin.settings)
 
     def _known(self, site: str, node: str) -> Listed:
         """404 for a node that nobody knows; `TopicError`, which is one too, for what is no name."""
         name = NodeId(site, node)
-        return self._admin.store.look(lambda tx: nodes.one(tx, name)) or abort(404, f"There is no node {name}.")
+        with self._admin.store.read() as tx:
+            return nodes.one(tx, name) or abort(404, f"There is no node {name}.")
 
     # what is shown
 
@@ -263,7 +238,8 @@ class NodesAdmin:
     def _list(self, problem: str = "") -> str:
         asked, number = request.args.get("q", "")[:_SEARCH_MAX], page_number()
         retired = request.args.get("show") == "retired"
-        every = self._admin.store.look(nodes.every)
+        with self._admin.store.read() as tx:
+            every = nodes.every(tx)
         found = [each for each in every if (each.retired_at is not None) is retired and _fits(each, asked)]
         keys, unreadable = self._keys()
         now = self._admin.now()
@@ -283,7 +259,8 @@ class NodesAdmin:
 
     def _one(self, known: Listed, problem: str = "") -> str:
         # Looked at anew: a form that failed may have been overtaken.
-        fresh = self._admin.store.look(lambda tx: nodes.one(tx, known.id)) or known
+        with self._admin.store.read() as tx:
+            fresh = nodes.one(tx, known.id) or known
         keys, unreadable = self._keys()
         line = self._line(fresh, keys, self._admin.now())
         return render_template(
@@ -332,7 +309,4 @@ def _fits(node: Listed, asked: str) -> bool:
 
 
 def _tags(written: str) -> list[str]:
-    tags = list(dict.fromkeys(re.split(r"[\s,]+", written.strip()))) if written.strip() else []
-    if len(tags) > nodes.TAGS_MAX or not all(_TAG.fullmatch(tag) and tag.isprintable() for tag in tags):
-        raise Wrong(f"Tags: at most {nodes.TAGS_MAX}, of at most {nodes.TAG_MAX} letters each")
-    return tags
+    return list(dict.fromkeys(filter(None, re.split(r"[\s,]+", written))))

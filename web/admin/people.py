@@ -8,15 +8,14 @@ from typing import Final, NamedTuple
 from flask import Blueprint, Response, render_template, url_for
 
 from alerts.facts import User, UserRole
-from rigwatch.clock import Millis, in_millis
-from store import tokens, users
+from rigwatch.clock import Millis
+from store import acts, tokens, users
 from store.tokens import ApiToken
 from web import units
-from web.access.login import admin_only, who
+from web.access.login import actor, admin_only
 from web.access.passwords import hash_password
-from web.admin.context import AdminContext, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text
+from web.admin.context import AdminContext, ask_back, attempt, choice, done, done_text, show_secret, sure, text
 
-NAME_MAX: Final = 100
 PASSWORD_BYTES: Final = 15
 _ROLES: Final[Mapping[str, UserRole]] = {role.value: role for role in UserRole}
 _LIVES: Final[Mapping[str, timedelta | None]] = {
@@ -70,8 +69,7 @@ class PeopleAdmin:
         def do() -> Response:
             name, role = _user_name(), choice("role", _ROLES, label="Role")
             password = secrets.token_urlsafe(PASSWORD_BYTES)
-            user, now = User(name, role, hash_password(password)), self._admin.now()
-            self._admin.change(lambda tx: users.add(tx, user, now), "user.add", name, role.value)
+            self._admin.act(acts.users.add, User(name, role, hash_password(password)))
             return _show_password(name, password)
 
         return attempt(do, self._users)
@@ -79,7 +77,7 @@ class PeopleAdmin:
     def set_role(self) -> Response:
         def do() -> Response:
             name, role = _user_name(), choice("role", _ROLES, label="Role")
-            self._admin.change(lambda tx: users.set_role(tx, name, role), "user.role", name, role.value)
+            self._admin.act(acts.users.set_role, name, role=role)
             return done(url_for("admin.users"), "role")
 
         return attempt(do, self._users)
@@ -92,12 +90,11 @@ class PeopleAdmin:
                     f"Give {name} a new password?",
                     button="New password",
                     explained="The old one stops working at once."
-                    + (" It is your own: the browser will ask you for the new one." if name == who() else ""),
+                    + (" It is your own: the browser will ask you for the new one." if name == actor().name else ""),
                     back=url_for("admin.users"),
                 )
             password = secrets.token_urlsafe(PASSWORD_BYTES)
-            hashed = hash_password(password)
-            self._admin.change(lambda tx: users.set_password(tx, name, hashed), "user.password", name)
+            self._admin.act(acts.users.set_password, name, password_hash=hash_password(password))
             return _show_password(name, password)
 
         return attempt(do, self._users)
@@ -113,7 +110,7 @@ class PeopleAdmin:
                     "audit list.",
                     back=url_for("admin.users"),
                 )
-            self._admin.change(lambda tx: users.remove_but_the_last_admin(tx, name), "user.remove", name)
+            self._admin.act(acts.users.remove, name)
             return done(url_for("admin.users"), "removed")
 
         return attempt(do, self._users)
@@ -126,16 +123,8 @@ class PeopleAdmin:
 
     def add_token(self) -> Response:
         def do() -> Response:
-            name, role = text("name", label="Name", most=64), choice("role", _ROLES, label="Role")
-            life, now, token = choice("life", _LIVES, label="Expires"), self._admin.now(), tokens.make()
-            expires_at = None if life is None else now + in_millis(life)
-            hashed = tokens.hash_of(token)
-            self._admin.change(
-                lambda tx: tokens.add(tx, name, role, hashed, now=now, expires_at=expires_at),
-                "token.add",
-                name,
-                role.value if expires_at is None else f"{role.value}, until {self._admin.zone.full(expires_at)}",
-            )
+            name, role = _token_name(), choice("role", _ROLES, label="Role")
+            token = self._admin.act(acts.tokens.add, name, role=role, life=choice("life", _LIVES, label="Expires"))
             return show_secret(
                 f"The token {name} is made",
                 back=url_for("admin.tokens"),
@@ -150,7 +139,7 @@ class PeopleAdmin:
 
     def remove_token(self) -> Response:
         def do() -> Response:
-            name = text("name", label="Name", most=64)
+            name = _token_name()
             if not sure():
                 return ask_back(
                     f"Remove the token {name}?",
@@ -158,7 +147,7 @@ class PeopleAdmin:
                     explained="The program that uses it is refused from then on.",
                     back=url_for("admin.tokens"),
                 )
-            self._admin.change(lambda tx: tokens.remove(tx, name), "token.remove", name)
+            self._admin.act(acts.tokens.remove, name)
             return done(url_for("admin.tokens"), "removed")
 
         return attempt(do, self._tokens)
@@ -166,22 +155,26 @@ class PeopleAdmin:
     # what is shown
 
     def _users(self, problem: str = "") -> str:
+        with self._admin.store.read() as tx:
+            listed = users.every(tx)
         return render_template(
             "admin_users.html",
             problem=problem,
             done=done_text(),
-            users=self._admin.store.users(),
+            users=listed,
             roles=tuple(_ROLES),
-            name_max=NAME_MAX,
+            name_max=acts.users.NAME_MAX,
         )
 
     def _tokens(self, problem: str = "") -> str:
         now = self._admin.now()
+        with self._admin.store.read() as tx:
+            listed = tokens.every(tx)
         return render_template(
             "admin_tokens.html",
             problem=problem,
             done=done_text(),
-            tokens=[self._token_line(each, now) for each in self._admin.store.look(tokens.every)],
+            tokens=[self._token_line(each, now) for each in listed],
             roles=tuple(_ROLES),
             lives=tuple(_LIVES),
         )
@@ -199,10 +192,11 @@ class PeopleAdmin:
 
 
 def _user_name() -> str:
-    name = text("name", label="Name", most=NAME_MAX)
-    if ":" in name:
-        raise Wrong("Name: should have no colon, which HTTP Basic cannot carry")
-    return name
+    return text("name", label="Name", most=acts.users.NAME_MAX)
+
+
+def _token_name() -> str:
+    return text("name", label="Name", most=acts.tokens.NAME_MAX)
 
 
 def _show_password(name: str, password: str) -> Response:

@@ -6,14 +6,14 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from store import audit, outbox, running
+from store import acts, audit, outbox, running
 from store.audit import AuditFilter
 from web.access.login import admin_only
 from web.admin.channel_test import ChannelTest
 from web.admin.context import PAGE, AdminContext, attempt, done
 from web.errors import BadQuery
 
-_KINDS: Final = ("node", "user", "token", "incident", "silence", "maintenance", "channel")
+_KINDS: Final = ("node", "user", "token", "account", "incident", "silence", "maintenance", "channel")
 _TEXT_MAX: Final = 100
 _ALIVE_MS: Final = 10_000
 _NUMBER_MAX: Final = 2**63 - 1
@@ -37,7 +37,8 @@ class RecordsAdmin:
         wanted = AuditFilter(
             *(request.args.get(name, "")[:_TEXT_MAX].replace("\0", "") for name in ("who", "kind", "q"))
         )
-        entries = self._admin.store.look(lambda tx: audit.page(tx, wanted, PAGE + 1, before=_before()))
+        with self._admin.store.read() as tx:
+            entries = audit.page(tx, wanted, PAGE + 1, before=_before())
         shown, more = entries[:PAGE], len(entries) > PAGE
         query = {"who": wanted.who, "kind": wanted.kind, "q": wanted.text}
         asked = {name: value for name, value in query.items() if value}
@@ -59,8 +60,7 @@ class RecordsAdmin:
 
     def test(self) -> Response:
         def do() -> Response:
-            self._test.begin()
-            self._admin.note("channel.test", "all channels")
+            self._admin.act(acts.channels.test, self._test.begin)
             return done(url_for("admin.channels"), "testing")
 
         return attempt(do, self._channels)
@@ -81,7 +81,8 @@ class RecordsAdmin:
     def _configured(self) -> int:
         """How many channels there are: those in use, which a subscriber takes over while this process runs."""
         since = self._admin.now() - _ALIVE_MS
-        in_use = self._admin.store.look(lambda tx: running.alive(tx, since)).values()
+        with self._admin.store.read() as tx:
+            in_use = running.alive(tx, since).values()
         alerts = self._admin.settings.alerts
         named = len(alerts.channels) + len(alerts.channel) + len(set(alerts.telegram.chats))
         return max((len(each.channels) for each in in_use), default=named)

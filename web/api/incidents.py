@@ -7,14 +7,14 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 from werkzeug.exceptions import Conflict, NotFound
 
-from alerts.incident import Acknowledged, Incident, IncidentState, Scope
+from alerts.incident import Incident, IncidentState, Scope
 from alerts.rule import TITLES, Rule, Severity
 from rigwatch.clock import Clock
-from store import Store, alerts, audit, incidents
+from store import Store, acts, alerts, incidents
 from store.incidents import IncidentCursor, IncidentFilter, IncidentPart, SentNotification
 from store.outbox import DeliveryState
 from store.transaction import Transaction
-from web.access.login import current_user
+from web.access.login import actor
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text
 from web.api.operation import Budget, Operation
@@ -135,29 +135,20 @@ class Incidents:
             group=None if query.group is UNSET else query.group,
         )
         before = IncidentCursor(*map(int, query.after.split("-"))) if query.after else None
-        found = self.store.look(lambda tx: incidents.page(tx, wanted, query.limit + 1, before=before))
+        with self.store.read() as tx:
+            found = incidents.page(tx, wanted, query.limit + 1, before=before)
         shown, following = page(found, query.limit, lambda each: f"{each.since}-{each.id}")
         return IncidentPage([_summary(each) for each in shown], following)
 
     def one(self, number: int) -> IncidentStory:
-        return self.store.look(lambda tx: _told(tx, number))
-
-    def acknowledge(self, number: int, body: Acknowledge) -> IncidentStory:
-        user, now = current_user(), self.clock.now()
-        assert user is not None
-        # PostgreSQL has no NUL in a text.
-        why = " ".join(body.why.replace("\0", "").split())
-        known = Acknowledged(now, user.name, why)
-
-        def change(tx: Transaction) -> IncidentStory:
-            incident = _existing(tx, number)
-            if not alerts.acknowledge(tx, [number], known):
-                raise Conflict(f"Incident {number} is over, or was acknowledged already.")
-            detail = f"{incident.subject} {incident.rule.value}: {why}".rstrip(": ")
-            audit.record(tx, who=user.name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now)
+        with self.store.read() as tx:
             return _told(tx, number)
 
-        return self.store.change(change)
+    def acknowledge(self, number: int, body: Acknowledge) -> IncidentStory:
+        with self.store.write() as tx:
+            if not acts.incidents.acknowledge(tx, actor(), self.clock.now(), _existing(tx, number), why=body.why):
+                raise Conflict(f"Incident {number} is over, or was acknowledged already.")
+            return _told(tx, number)
 
 
 def operations(store: Store, clock: Clock) -> Sequence[Operation]:

@@ -6,15 +6,14 @@ from typing import Annotated
 
 from flask import Response
 from msgspec import UNSET, Meta, Struct
-from msgspec.structs import replace
 from werkzeug.exceptions import NotFound
 
 from alerts.silence import Silence, SilenceKind
-from alerts.silence_request import SilenceRequest, SilenceRequestError, silence_of
+from alerts.silence_request import SilenceRequest, SilenceRequestError
 from rigwatch.clock import Clock
-from store import Store, audit, silences
-from store.transaction import Transaction
-from web.access.login import current_user
+from rigwatch.errors import NotDone
+from store import Store, acts, silences
+from web.access.login import actor
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created
 from web.api.paging import LIMIT, Limit
@@ -90,50 +89,29 @@ class Silences:
 
     def list(self, query: SilencesQuery) -> SilenceList:
         now = self.clock.now()
-
-        def look(tx: Transaction) -> Sequence[Silence]:
-            return silences.ended(tx, now, query.limit) if query.over else silences.running(tx, now)
-
-        found = self.store.look(look)[: query.limit]
-        return SilenceList([self._shown(each, now) for each in found])
+        with self.store.read() as tx:
+            found = silences.ended(tx, now, query.limit) if query.over else silences.running(tx, now)
+        return SilenceList([self._shown(each, now) for each in found[: query.limit]])
 
     def add(self, body: NewSilence) -> Response:
-        user, now = current_user(), self.clock.now()
-        assert user is not None
-        silence = self._wanted(body, user.name, now)
-
-        def change(tx: Transaction) -> int:
-            number = silences.add(tx, silence)
-            about = f"{silence.matcher} {silence.every or f'for {body.lasts_s} s'}: {silence.why}".rstrip(": ")
-            subject = f"quiet {number}"
-            audit.record(tx, who=user.name, action=f"{silence.kind.value}.add", subject=subject, detail=about, now=now)
-            return number
-
-        number = self.store.change(change)
-        return created(self._shown(replace(silence, id=number), now), "api.list_silences")
-
-    def end(self, number: int) -> SilenceSummary:
-        user, now = current_user(), self.clock.now()
-        assert user is not None
-
-        def change(tx: Transaction) -> Silence:
-            found = next((each for each in silences.running(tx, now) if each.id == number), None)
-            if found is None:
-                raise NotFound(f"There is no silence {number} that is not over; /api/v1/silences lists them.")
-            silences.end(tx, number, by=user.name, now=now)
-            audit.record(tx, who=user.name, action="quiet.end", subject=f"quiet {number}", now=now)
-            return replace(found, ends_at=now, ended_by=user.name)
-
-        return self._shown(self.store.change(change), now)
-
-    def _wanted(self, body: NewSilence, by: str, now: int) -> Silence:
         given = {name: getattr(body.match, name) for name in Match.__struct_fields__ if getattr(body.match, name)}
         start = "" if body.starts_at is UNSET else body.starts_at.isoformat()
-        asked = SilenceRequest(body.kind, given, f"{body.lasts_s}s", by, body.why, body.every, start)
+        asked = SilenceRequest(body.kind, given, f"{body.lasts_s}s", body.why, body.every, start)
+        now = self.clock.now()
         try:
-            return silence_of(asked, now, self.zone.tz)
+            with self.store.write() as tx:
+                silence = acts.silences.add(tx, actor(), now, asked, zone=self.zone.tz)
         except SilenceRequestError as exc:
             raise BadQuery(str(exc)) from None
+        return created(self._shown(silence, now), "api.list_silences")
+
+    def end(self, number: int) -> SilenceSummary:
+        now = self.clock.now()
+        try:
+            with self.store.write() as tx:
+                return self._shown(acts.silences.end(tx, actor(), now, number), now)
+        except NotDone:
+            raise NotFound(f"There is no silence {number} that is not over; /api/v1/silences lists them.") from None
 
     def _shown(self, silence: Silence, now: int) -> SilenceSummary:
         lasts = silence.lasts if silence.every else silence.ends_at - silence.starts_at

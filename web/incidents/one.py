@@ -7,19 +7,19 @@ from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from alerts.incident import Acknowledged, Incident, IncidentState, Scope
+from alerts.incident import Incident, IncidentState, Scope
 from alerts.rule import RulePolicy
 from alerts.silence import SilenceKind, matches, was_quiet
-from alerts.silence_request import Breadth, SilenceRequest, SilenceRequestError, around, breadths, silence_of
+from alerts.silence_request import Breadth, SilenceRequest, SilenceRequestError, around, breadths
 from alerts.tables import figures_of
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
-from store import alerts, audit, incidents, silences
+from store import acts, alerts, incidents, silences
 from store.incidents import IncidentFilter, IncidentPart
 from store.transaction import Transaction
 from web import units
-from web.access.login import who
+from web.access.login import actor
 from web.errors import BadQuery
 from web.incidents.context import PageContext, go
 from web.incidents.rows import (
@@ -37,7 +37,6 @@ from web.parts import LiveParts
 from web.silences.rows import silence_row
 
 _MEMBERS: Final = 60
-_WHY_MAX: Final = 500
 _NUMBER: Final = "<int(max=9007199254740991):number>"
 NOTES: Final[Mapping[str, str]] = {
     "acknowledged": "Acknowledged. There are no more reminders; its end is told.",
@@ -71,18 +70,9 @@ class IncidentPageView:
         )
 
     def acknowledge(self, number: int) -> AnyResponse:
-        now, name = self._page_context.clock.now(), who()
-        why = " ".join(request.form.get("why", "").replace("\0", "").split())[:_WHY_MAX]
-
-        def change(tx: Transaction) -> int:
-            incident = _found(tx, number)
-            changed = alerts.acknowledge(tx, [number], Acknowledged(now, name, why))
-            if changed:
-                detail = f"{incident.subject} {incident.rule.value}: {why}".rstrip(": ")
-                audit.record(tx, who=name, action="incident.acknowledge", subject=f"#{number}", detail=detail, now=now)
-            return changed
-
-        changed = self._page_context.store.change(change)
+        now, why = self._page_context.clock.now(), request.form.get("why", "")
+        with self._page_context.store.write() as tx:
+            changed = acts.incidents.acknowledge(tx, actor(), now, _found(tx, number), why=why)
         return go("incidents.one", number=number, note="acknowledged" if changed else "known")
 
     def quieten(self, number: int) -> AnyResponse | tuple[str, int]:
@@ -92,24 +82,15 @@ class IncidentPageView:
             kind, breadth = SilenceKind(form.get("kind", "")), Breadth(form.get("about", ""))
         except ValueError:
             raise BadQuery("kind should be silence or maintenance, about one of rule, node, host, site") from None
-
-        def change(tx: Transaction) -> None:
-            incident = _found(tx, number)
-            row_context = self._page_context.row_context(tx, [incident], now)
-            about = around(incident, breadth, row_context.host_of(incident))
-            if kind is SilenceKind.MAINTENANCE:
-                about.pop("rule", None)
-            silence = silence_of(
-                SilenceRequest(kind, about, form.get("length", ""), who(), form.get("why", "")),
-                now,
-                self._page_context.look.zone.tz,
-            )
-            quiet = silences.add(tx, silence)
-            detail = f"{silence.matcher} for {duration(silence.ends_at - now)}: {silence.why}".rstrip(": ")
-            audit.record(tx, who=who(), action=f"{kind.value}.add", subject=f"quiet {quiet}", detail=detail, now=now)
-
         try:
-            self._page_context.store.change(change)
+            with self._page_context.store.write() as tx:
+                incident = _found(tx, number)
+                row_context = self._page_context.row_context(tx, [incident], now)
+                about = around(incident, breadth, row_context.host_of(incident))
+                if kind is SilenceKind.MAINTENANCE:
+                    about.pop("rule", None)
+                asked = SilenceRequest(kind, about, form.get("length", ""), form.get("why", ""))
+                acts.silences.add(tx, actor(), now, asked, zone=self._page_context.look.zone.tz)
         except SilenceRequestError as exc:
             return self._page(number, error=str(exc)), 400
         return go("incidents.one", number=number, note=kind.value)
@@ -121,7 +102,8 @@ class IncidentPageView:
         return render_template("incident.html", live_url=live_url, note=note, error=error, lengths=LENGTHS, **context)
 
     def _context(self, number: int, now: Millis) -> Mapping[str, Any]:
-        return self._page_context.store.look(lambda tx: self._read(tx, number, now))
+        with self._page_context.store.read() as tx:
+            return self._read(tx, number, now)
 
     def _read(self, tx: Transaction, number: int, now: Millis) -> Mapping[str, Any]:
         incident, look = _found(tx, number), self._page_context.look

@@ -7,13 +7,12 @@ from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from alerts.rule import Rule, Severity
-from alerts.silence import DAYS, Silence, SilenceKind
-from alerts.silence_request import KEYS, SilenceRequest, SilenceRequestError, silence_of
+from alerts.silence import DAYS, SilenceKind
+from alerts.silence_request import KEYS, SilenceRequest, SilenceRequestError
 from rigwatch.clock import Millis
-from rigwatch.errors import StoreError
-from store import audit, reader, silences
-from store.transaction import Transaction
-from web.access.login import is_admin, who
+from rigwatch.errors import NotDone
+from store import acts, reader, silences
+from web.access.login import actor, is_admin
 from web.errors import BadQuery
 from web.incidents.context import PageContext, go
 from web.parts import LiveParts
@@ -67,28 +66,20 @@ class QuietPage:
             given = {key: given[key] for key in KEYS[kind]}
         day = form.get("every_day", "")
         every = f"{day} {form.get('every_at', '')}".strip() if day else ""
-        asked = SilenceRequest(
-            kind, given, form.get("length", ""), who(), form.get("why", ""), every, form.get("start", "")
-        )
+        asked = SilenceRequest(kind, given, form.get("length", ""), form.get("why", ""), every, form.get("start", ""))
         try:
-            silence = silence_of(asked, now, self._page_context.look.zone.tz)
+            with self._page_context.store.write() as tx:
+                acts.silences.add(tx, actor(), now, asked, zone=self._page_context.look.zone.tz)
         except SilenceRequestError as exc:
             return self._page(form.to_dict(), error=str(exc), wrong=exc.field), 400
-        self._page_context.store.change(lambda tx: _add(tx, silence, now))
         return go("incidents.quiet", note=kind.value)
 
     def end(self) -> AnyResponse:
         now, number = self._page_context.clock.now(), request.form.get("number", type=int) or 0
-
-        def change(tx: Transaction) -> None:
-            silences.end(tx, number, by=who(), now=now)
-            audit.record(tx, who=who(), action="quiet.end", subject=f"quiet {number}", now=now)
-
         try:
-            self._page_context.store.change(change)
-        except StoreError:
-            if any(each.id == number for each in self._page_context.store.silences(now)):
-                raise
+            with self._page_context.store.write() as tx:
+                acts.silences.end(tx, actor(), now, number)
+        except NotDone:
             return go("incidents.quiet", note="over")
         return go("incidents.quiet", note="ended")
 
@@ -109,18 +100,13 @@ class QuietPage:
 
     def _context(self, now: Millis) -> Mapping[str, Any]:
         look = self._page_context.look
-
-        def read(tx: Transaction) -> Mapping[str, Any]:
+        with self._page_context.store.read() as tx:
             nodes = reader.nodes(tx)
             current, ended = silences.running(tx, now), silences.ended(tx, now, _ENDED_SHOWN)
-            rows = [silence_row(each, look, now, counted(each, nodes)) for each in current]
-            rows += [silence_row(each, look, now) for each in ended]
-            sections = [
-                (stands, title, [row for row in rows if row.stands == stands]) for stands, title in _STANDS.items()
-            ]
-            return {**self._page_context.context(now), "sections": sections}
-
-        return self._page_context.store.look(read)
+        rows = [silence_row(each, look, now, counted(each, nodes)) for each in current]
+        rows += [silence_row(each, look, now) for each in ended]
+        sections = [(stands, title, [row for row in rows if row.stands == stands]) for stands, title in _STANDS.items()]
+        return {**self._page_context.context(now), "sections": sections}
 
 
 def register(blueprint: Blueprint, page_context: PageContext) -> None:
@@ -129,11 +115,3 @@ def register(blueprint: Blueprint, page_context: PageContext) -> None:
     blueprint.add_url_rule("/quiet/live", "quiet_live", page.live)
     blueprint.add_url_rule("/quiet", "add_quiet", page.add, methods=["POST"])
     blueprint.add_url_rule("/quiet/end", "end_quiet", page.end, methods=["POST"])
-
-
-def _add(tx: Transaction, silence: Silence, now: Millis) -> None:
-    number = silences.add(tx, silence)
-    detail = f"{silence.matcher} {silence.every}: {silence.why}".rstrip(": ")
-    audit.record(
-        tx, who=silence.by, action=f"{silence.kind.value}.add", subject=f"quiet {number}", detail=detail, now=now
-    )

@@ -79,6 +79,7 @@ def test_users_and_nodes_changed_at_the_command_line_are_in_the_audit_list(
         ("user.add", "eve"),
         ("user.remove", "bob"),
         ("node.enroll", "main/rig1"),
+        ("node.token", "main/rig1"),
         ("node.rotate", "main/rig1"),
         ("node.revoke", "main/rig1"),
     ]

@@ -148,8 +148,7 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     driver.hear_all([(RIG, birth()), (RIG, will())])
     assert has_changed()
     assert not has_changed()
-    with store.write() as tx:
-        alerts.acknowledge(tx, [1], Acknowledged(START, "ann"))
+    store.change(lambda tx: alerts.acknowledge(tx, 1, Acknowledged(START, "ann")))
     assert has_changed()
     silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + 1000, "ann", "", START)
     with store.write() as tx:

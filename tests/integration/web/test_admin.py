@@ -97,8 +97,8 @@ def test_enrolling_shows_a_token_that_lets_the_node_in(root: Root, home: Home, s
     assert Registry(home.nodes_json).get(token.node)
     assert "Big one" in root.page("/")
     assert said(store) == [
-        ("node.enroll", "garage/rig2", "shown as Big one"),
-        ("node.rename", "garage/rig2", "Big one"),
+        ("node.enroll", "garage/rig2", ""),
+        ("node.rename", "garage/rig2", "from rig2 to Big one"),
     ]
     assert {each.who for each in entries(store)} == {"root"}
     assert token.encode() not in str(entries(store))

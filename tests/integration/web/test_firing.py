@@ -94,8 +94,7 @@ def test_it_stands_in_the_nodes_row_and_sorts_it_with_trouble(ada: FlaskClient, 
 def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
     hashes_nothing(driver, "idle")
     (number,) = [each.id for each in every_incident(store)]
-    with store.write() as tx:
-        alerts.acknowledge(tx, [number], Acknowledged(driver.clock.now(), "ada", "on it"))
+    store.change(lambda tx: alerts.acknowledge(tx, number, Acknowledged(driver.clock.now(), "ada", "on it")))
     html = page(ada, "/wall")
     assert "All is well" not in html
     assert 'class="tile critical muted"' in html

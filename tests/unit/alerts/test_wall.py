@@ -158,8 +158,8 @@ def test_the_second_of_two_equal_times_can_be_chosen_while_only_that_is_to_come(
 
 
 def test_what_is_asked_for_by_its_length_ends_after_that_length() -> None:
-    request = SilenceRequest(SilenceKind.SILENCE, {"site": "x"}, "2h", "ann", start="2026-10-25 02:30")
-    silence = silence_of(request, utc("2026-10-25 00:00"), BERLIN)
+    request = SilenceRequest(SilenceKind.SILENCE, {"site": "x"}, "2h", start="2026-10-25 02:30")
+    silence = silence_of(request, utc("2026-10-25 00:00"), BERLIN, by="ann")
     assert (silence.starts_at, silence.ends_at) == (utc("2026-10-25 00:30"), utc("2026-10-25 02:30"))
 
 

@@ -41,8 +41,8 @@ def test_a_silence_is_made_listed_and_ended_with_who_did_it(api: Api) -> None:
     assert running(api) == ()
     assert api.viewer.get("/api/v1/silences?over=true").get_json()["silences"] == [ended]
     assert [(each.who, each.action) for each in entries(api)] == [
-        ("token:admin", "quiet.end"),
-        ("token:admin", "silence.add"),
+        ("token:admin (API)", "silence.end"),
+        ("token:admin (API)", "silence.add"),
     ]
 
 
