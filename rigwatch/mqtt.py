@@ -127,12 +127,12 @@ class MqttConnection:
                 connection._release()
         return connection
 
-    async def subscribe(self, *filters: str) -> None:
-        """Subscribes at QoS 1 and waits for the answer; raises `MqttRefused` when any filter was not granted."""
+    async def subscribe(self, *filters: str, qos: int = 1) -> None:
+        """Subscribes and waits for the answer; raises `MqttRefused` when any filter was not granted."""
         answer: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         if self._has_ended():
             raise MqttError("the connection has ended")
-        code, mid = self._client.subscribe([(topic, 1) for topic in filters])
+        code, mid = self._client.subscribe([(topic, qos) for topic in filters])
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise MqttError("the connection has ended")
         self._suback[mid] = answer

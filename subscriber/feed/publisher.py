@@ -140,9 +140,10 @@ class Feed:
     async def _recall(self, connection: MqttConnection) -> None:
         """Learns what the broker keeps from before. Its answer to what is published after the subscriptions comes
         behind all of it (MQTT 3.1.1, §4.6)."""
-        await connection.subscribe(*self._places.kept())
+        # At QoS 1 Mosquitto would keep no more than 1000 messages for us and drop the rest (max_queued_messages).
+        await connection.subscribe(*self._places.kept(), qos=0)
         try:
-            await connection.subscribe(*self._announcer.filters())
+            await connection.subscribe(*self._announcer.filters(), qos=0)
         except MqttRefused as exc:
             log.info("what was announced to Home Assistant before is not cleared%s reason=%s", self._where, exc)
         # Until the tree is as it should be, it is not kept up to date.

@@ -69,6 +69,23 @@ async def test_what_is_kept_of_nodes_that_are_gone_is_cleared_and_of_others_is_n
     assert reader.tree[foreign] == b"{}"
 
 
+async def test_all_that_is_kept_is_seen_however_much_it_is(home: Home, mosquitto: Mosquitto) -> None:
+    prepare(home)
+    # More than Mosquitto keeps for a client at QoS 1.
+    gone = [f"rigwatch/v1/main/gone{number}/state" for number in range(1500)]
+    other = await MqttConnection.open(
+        Endpoint("127.0.0.1", mosquitto.port), MqttLogin("", "", "other"), on_message=lambda _message: None
+    )
+    await asyncio.gather(*(other.publish(topic, b"{}", retain=True) for topic in gone))
+    async with subscribing(home, fed(mosquitto.port)), reading(mosquitto.port, SERVER_STATUS) as reader:
+        await eventually_async(lambda: reader.tree.get(SERVER_STATUS) == b"online", what="the tree is as it should be")
+    await other.close()
+    async with reading(mosquitto.port, "rigwatch/v1/+/+/state", SERVER_STATUS) as late:
+        # What is kept comes in the order in which it was asked for.
+        await eventually_async(lambda: SERVER_STATUS in late.tree, what="all that is kept has come")
+        assert set(late.tree) == {SERVER_STATUS}
+
+
 async def test_the_late_will_of_its_forerunner_does_not_stay(home: Home, mosquitto: Mosquitto) -> None:
     prepare(home)
     async with reading(mosquitto.port) as reader, subscribing(home, fed(mosquitto.port)):

@@ -41,7 +41,8 @@ class MadeUp:
     published: list[tuple[str, bytes]] = field(default_factory=list)
     lost: "asyncio.Future[str]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    async def subscribe(self, *filters: str) -> None:
+    async def subscribe(self, *filters: str, qos: int) -> None:
+        assert qos == 0
         if any(each.startswith(self.refuses) for each in filters if self.refuses):
             raise MqttRefused("not allowed")
 
