@@ -1,7 +1,7 @@
 # ruff: noqa: FBT001 - the shape of every rule
 """The rules about the machine: sources, cards, temperature, clock, outbox. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from operator import itemgetter
 
 from alerts.check import UNKNOWN, CheckContext, CheckResult, either, moot, no, yes
@@ -31,8 +31,7 @@ def gpu_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckRe
     if view.fresh is None or view.fresh.gpus is None:
         return UNKNOWN
     here = {gpu.id for gpu in view.fresh.gpus}
-    missing = [card for card in view.history.cards if card.id not in here]
-    together = _most_together(view.history.cards, missing)
+    missing, together = missing_cards(view.history.cards, here)
     gone = together - len(here)
     if gone <= 0:
         # Either none is missing, or as many are there under other ids: addresses move when a card is added or changed.
@@ -44,9 +43,12 @@ def gpu_missing(view: CheckContext, _policy: RulePolicy, _open: bool) -> CheckRe
     return yes(f"{gone} of {together} missing: {among}{named} (taken out on purpose? over in {days})", since)
 
 
-def _most_together(cards: Sequence[CardHistory], missing: Sequence[CardHistory]) -> int:
-    """The most cards that were there at a time at which one of the missing was last seen."""
-    return max((sum(card.first_at <= lost.last_at <= card.last_at for card in cards) for lost in missing), default=0)
+def missing_cards(cards: Sequence[CardHistory], here: Container[str]) -> tuple[list[CardHistory], int]:
+    """Those remembered whose id is not `here`, and the most cards that were there at a time at which one of them was
+    last seen: with as many here under other ids, none is missing."""
+    missing = [card for card in cards if card.id not in here]
+    together = (sum(card.first_at <= lost.last_at <= card.last_at for card in cards) for lost in missing)
+    return missing, max(together, default=0)
 
 
 def hot(view: CheckContext, policy: RulePolicy, is_open: bool) -> CheckResult:

@@ -51,6 +51,7 @@ ON CONFLICT (node_id) DO UPDATE SET detail = excluded.detail
 """
 _HISTORY_COLUMNS = (("site", "text"), ("node", "text"), ("detail", "text"))
 _HISTORIES = "SELECT n.site, n.node, t.detail FROM trail t JOIN node n ON n.id = t.node_id"
+_HISTORY_OF = f"{_HISTORIES} WHERE n.site = ? AND n.node = ?"
 _NUMBERS = """
 SELECT (SELECT coalesce(max(id), 0) FROM incident), (SELECT coalesce(max(id), 0) FROM decision),
        (SELECT coalesce(max(id), 0) FROM notification)
@@ -131,6 +132,11 @@ def save(tx: Transaction, outcome: StepResult, next_decision: int) -> int:
 def cards(tx: Transaction) -> dict[NodeId, tuple[CardHistory, ...]]:
     """Each node's, those included that cannot be read at the moment, or are away for less than a day."""
     return {NodeId(site, node): _cards_of(detail) for site, node, detail in tx.rows(_HISTORIES)}
+
+
+def cards_of(tx: Transaction, node: NodeId) -> tuple[CardHistory, ...]:
+    """As `cards`, of one node."""
+    return next((_cards_of(detail) for _, _, detail in tx.rows(_HISTORY_OF, (node.site, node.node))), ())
 
 
 def add_decision(tx: Transaction, decision: Decision, number: int) -> None:

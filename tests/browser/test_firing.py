@@ -73,3 +73,41 @@ def test_it_stands_in_the_row_and_on_the_card_of_a_phone(
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         named.find_element(By.PARTIAL_LINK_TEXT, "hashes nothing").click()
         assert "/incidents/" in browser.current_url
+
+
+def cards(hottest: float = 91) -> list[dict[str, object]]:
+    made = [
+        {"id": f"0000:0{at}:00.0", "name": "X", "hashrate": 60e6, "temperature": 60, "power": 120} for at in range(4)
+    ]
+    made[1] |= {"temperature": hottest, "memory_temperature": 108}
+    made[3] |= {"hashrate": 31e6}
+    return made
+
+
+def column(browser: Chrome, place: int) -> list[str]:
+    """The words of a column of the cards' table, 1 being the first figure."""
+    return [str(each.text) for each in browser.find_elements(By.CSS_SELECTOR, f".gpus tbody td:nth-of-type({place})")]
+
+
+def test_the_page_of_a_node_shows_its_cards_first_and_which_is_hot_or_slow(
+    dashboard: Dashboard, start_browser: StartBrowser
+) -> None:
+    dashboard.report("rig9", hashrate=211e6, gpus=cards())
+    for browser in (start_browser(), start_browser(width=500)):
+        dashboard.open(browser, "/node/main/rig9")
+        charts = browser.find_element(By.ID, "history").location["y"]
+        table = browser.find_element(By.CSS_SELECTOR, ".gpus")
+        assert table.location["y"] + table.size["height"] < charts
+        assert text(browser, ".gpus .red") == "91 °C"
+        assert "−48 % against the others" in text(browser, ".gpus .orange")
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_cards_are_ordered_by_a_click_and_stay_so_when_figures_change(dashboard: Dashboard, browser: Chrome) -> None:
+    dashboard.report("rig9", hashrate=211e6, gpus=cards())
+    dashboard.open(browser, "/node/main/rig9")
+    assert column(browser, 3) == ["60 °C", "91 °C", "60 °C", "60 °C"]
+    browser.find_element(By.LINK_TEXT, "Temp.").click()
+    assert column(browser, 3) == ["91 °C", "60 °C", "60 °C", "60 °C"]
+    dashboard.report("rig9", hashrate=211e6, gpus=cards(hottest=50))
+    eventually(lambda: column(browser, 3) == ["60 °C", "60 °C", "60 °C", "50 °C"], what="the cards are ordered anew")

@@ -1,7 +1,9 @@
 """What the node page says of one node, as its template prints it: figures, what is wrong, who it is. Pure."""
 
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
+from alerts.facts import Average
 from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis, in_millis
 from rigwatch.figures import FIGURES, AlgorithmFigures
@@ -22,7 +24,8 @@ class FigureCard(NamedTuple):
     note: str = ""
 
 
-_ALWAYS: Final = ("hashrate", "peers", "block")
+_USUAL: Final = ("hashrate", "peers", "block", "temperature", "power")
+"""What is followed from sample to sample, and missed where a node had it."""
 
 
 class Fact(NamedTuple):
@@ -33,8 +36,30 @@ class Fact(NamedTuple):
     moment: TimeText | None = None
 
 
-def figures(each: NodeView, look: DisplaySettings) -> list[FigureCard]:
-    """Of the latest sample; the first three always, others where they are known."""
+def had(each: NodeView, samples: Iterable[Sample], average: Average | None) -> list[str]:
+    """Which of the usual figures the node has, or had: in its latest `samples`, or on the average. Of a node that has
+    told nothing yet, its hashrate."""
+    recent = [*samples, *([each.facts.sample] if each.facts.sample else [])]
+    kept = {"hashrate": average and average.hashrate_mean, "peers": average and average.peers_mean}
+    found = [
+        name
+        for name in _USUAL
+        if kept.get(name) is not None or any(getattr(sample, name) is not None for sample in recent)
+    ]
+    return found or ["hashrate"]
+
+
+def works(each: NodeView) -> list[str]:
+    """What it mines with, what, and for whom."""
+    sample = each.facts.sample
+    if sample is None:
+        return []
+    miner = f"{sample.miner.name} {sample.miner.version}".rstrip() if sample.miner else ""
+    return [text for text in (miner, sample.algorithm or "", sample.pool or "") if text]
+
+
+def figures(each: NodeView, look: DisplaySettings, ever: Collection[str]) -> list[FigureCard]:
+    """Of the latest sample: those that are known, and those that are not by now but were (`ever`)."""
     sample, judged = each.facts.sample or Sample(n=1, at=0), levels(each, look.colours)
     notes = {
         "hashrate": sample.algorithm or "",
@@ -46,7 +71,7 @@ def figures(each: NodeView, look: DisplaySettings) -> list[FigureCard]:
     shown = [
         FigureCard(FIGURES[name].label or "", value, judged.get(name, ""), notes.get(name, ""))
         for name, value in values.items()
-        if value != units.NOT_KNOWN or name in _ALWAYS
+        if value != units.NOT_KNOWN or name in ever
     ]
     works = [] if sample.algorithms is None else sample.algorithms.items()
     shown[1:1] = [_of_algorithm(name, work) for name, work in works if name != sample.algorithm]
@@ -73,8 +98,6 @@ def facts_of(each: NodeView, look: DisplaySettings, now: Millis) -> list[Fact]:
         ("Tags", ", ".join(facts.tags)),
         ("Reports every", units.age(in_millis(facts.interval))),
         ("Sources", ", ".join(facts.sources)),
-        ("Miner", f"{sample.miner.name} {sample.miner.version}".rstrip() if sample and sample.miner else ""),
-        ("Pool", sample.pool or "" if sample else ""),
         ("Publisher", facts.version),
         ("Clock", _clock(facts.clock_offset)),
         ("Not readable", _odd(sample) if sample else ""),

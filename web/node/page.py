@@ -8,13 +8,15 @@ from flask import Blueprint, Response, render_template, request, url_for
 from alerts.facts import NodeChange
 from alerts.incident import Incident
 from rigwatch.clock import Clock, Millis, in_millis
+from rigwatch.figures import FIGURES
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
-from store import Store, changes, incidents, series
+from store import Store, alerts, changes, incidents, series
 from store.incidents import IncidentFilter, IncidentPart
 from web.charts.lines import Range, range_links
-from web.node.figures import facts_of, figures, tags, warnings
-from web.node.past import awaited, board_rows, change_rows, fan_words, gpu_rows, incident_lines, sample_rows
+from web.node.cards import CardOrder, board_table, fan_texts, gpu_table
+from web.node.figures import facts_of, figures, had, tags, warnings, works
+from web.node.past import awaited, change_rows, incident_lines, sample_rows
 from web.node_view import SIMULATED, NodeView
 from web.parts import LiveParts
 from web.row import MEANING, DisplaySettings
@@ -43,7 +45,7 @@ class NodePageView:
         now = self._clock.now()
         snapshot = self._snapshots.at(now)
         each = snapshot.view(NodeId(site, node))
-        live_url = url_for("node.live", site=site, node=node)
+        live_url = url_for("node.live", site=site, node=node) + CardOrder.parse(request.args).query()
         past = self._incidents(each.facts.id)
         return render_template("node.html", live_url=live_url, **self._context(snapshot, each, past, now))
 
@@ -52,7 +54,7 @@ class NodePageView:
         now = self._clock.now()
         snapshot = self._snapshots.lately(now)
         each = snapshot.view(NodeId(site, node))
-        past = self._incidents(each.facts.id)
+        past, order = self._incidents(each.facts.id), CardOrder.parse(request.args)
         with self._store.read() as tx:
             stamp = series.stamp(tx, each.facts.id)
         version = (each._replace(age=None), snapshot.fleet.broker_down, stamp, past)
@@ -60,7 +62,7 @@ class NodePageView:
         def render() -> str:
             return render_template("node_live.html", **self._context(snapshot, each, past, now))
 
-        return self._parts.answer(str(each.facts.id), version, render)
+        return self._parts.answer(str(each.facts.id) + order.query(), version, render)
 
     def _incidents(self, node: NodeId) -> list[Incident]:
         """Those that are open, then the latest of the others."""
@@ -77,32 +79,49 @@ class NodePageView:
             return changes.of(tx, node, now - self._keep)
 
     def _context(self, snapshot: Snapshot, each: NodeView, past: list[Incident], now: Millis) -> Mapping[str, Any]:
-        facts, look = each.facts, self._look
+        facts, look, order = each.facts, self._look, CardOrder.parse(request.args)
         with self._store.read() as tx:
             samples = series.latest(tx, facts.id, _SAMPLES)
+        ever = had(each, samples, snapshot.averages.get(facts.id))
         return {
+            **self._cards(each, order, now),
             "now": now,
             "now_full": look.zone.full(now),
             "zone": look.zone,
             "broker_down": snapshot.fleet.broker_down,
             "node": facts,
+            "here": url_for("node.page", site=facts.id.site, node=facts.id.node),
             "status": each.status.value,
             "meaning": facts.reason or MEANING[each.status],
             "stale": not each.counted,
             "simulated": SIMULATED in facts.tags,
             "tags": tags(each),
-            "figures": figures(each, look),
+            "figures": figures(each, look, ever),
+            "works": works(each),
             "troubles": each.troubles,
             "warnings": warnings(each),
             "facts": facts_of(each, look, now),
-            "ranges": range_links(Range.parse(request.args)),
+            "ranges": range_links(Range.parse(request.args), order.query()),
             "incidents": incident_lines(past, look),
-            "gpus": gpu_rows(facts.sample.gpus or () if facts.sample else ()),
-            "boards": board_rows(facts.sample.boards or () if facts.sample else ()),
-            "fans": fan_words(facts.sample.fans or () if facts.sample else ()),
-            "samples": sample_rows(samples, look, now),
+            "sample_columns": [FIGURES[name].label for name in ever],
+            "samples": sample_rows(samples, look, now, ever),
             "changes": change_rows(self._changes(facts.id, now), look, _CHANGES),
             "awaited": awaited(in_millis(facts.interval)),
+        }
+
+    def _cards(self, each: NodeView, order: CardOrder, now: Millis) -> Mapping[str, Any]:
+        sample, colours, fresh = each.facts.sample, self._look.colours, each.counted
+        if sample is None:
+            return {"tables": [], "fans": []}
+        with self._store.read() as tx:
+            known = alerts.cards_of(tx, each.facts.id) if sample.gpus is not None else ()
+        tables = {
+            "gpus": gpu_table(sample.gpus or (), known, order, colours, now=now, fresh=fresh),
+            "boards": board_table(sample.boards or (), order, colours, fresh=fresh),
+        }
+        return {
+            "tables": [(name, table) for name, table in tables.items() if table],
+            "fans": fan_texts(sample.fans or (), fresh=fresh),
         }
 
 

@@ -9,7 +9,6 @@ from alerts.incident import Incident, IncidentState
 from alerts.rule import TITLES
 from alerts.words import duration
 from rigwatch.clock import Millis
-from rigwatch.figures import Board, Fan, Gpu
 from rigwatch.messages import Sample
 from web import units
 from web.row import DisplaySettings, TimeText
@@ -34,22 +33,6 @@ class SampleRow(NamedTuple):
     remarks: tuple[str, ...]
 
 
-class GpuRow(NamedTuple):
-    """A card's latest figures in the order of the table's columns."""
-
-    id: str
-    name: str
-    figures: tuple[Quantity, ...]
-
-
-class BoardRow(NamedTuple):
-    """A hash board's latest figures in the order of the table's columns; `tone` marks one that misses something."""
-
-    id: str
-    tone: str
-    figures: tuple[Quantity, ...]
-
-
 class ChangeRow(NamedTuple):
     """From then on the node was in that state; `lasted` is empty for the present."""
 
@@ -71,62 +54,19 @@ class IncidentLine(NamedTuple):
     lasted: str
 
 
-def sample_rows(samples: Sequence[Sample], look: DisplaySettings, now: Millis) -> list[SampleRow]:
-    """What is wrong is said once, where it stays the same from one sample to the next."""
+def sample_rows(samples: Sequence[Sample], look: DisplaySettings, now: Millis, names: Sequence[str]) -> list[SampleRow]:
+    """`names` are the columns. What is wrong is said once, where it stays the same from one sample to the next."""
     above: list[dict[str, str]] = [{}, *(each.errors for each in samples)]
     return [
         SampleRow(
             each.n,
             (at := look.moment(each.at)),
             at.clock if now - each.at < _TODAY else at.full,
-            units.quantities(each, "hashrate", "peers", "block", "temperature", "power"),
+            units.quantities(each, *names),
             () if each.errors == newer else tuple(f"{source}: {why}" for source, why in sorted(each.errors.items())),
         )
         for each, newer in zip(samples, above, strict=False)
     ]
-
-
-def gpu_rows(gpus: Sequence[Gpu]) -> list[GpuRow]:
-    return [
-        GpuRow(
-            each.id,
-            each.name,
-            (
-                *units.quantities(each, "hashrate", "temperature", "memory_temperature", "power", "fan", "utilization"),
-                _shares(each),
-            ),
-        )
-        for each in gpus
-    ]
-
-
-def board_rows(boards: Sequence[Board]) -> list[BoardRow]:
-    return [
-        BoardRow(
-            each.id,
-            "lost" if each.active is False else "",
-            (*units.quantities(each, "hashrate", "temperature", "chip_temperature"), _chips(each)),
-        )
-        for each in boards
-    ]
-
-
-def fan_words(fans: Sequence[Fan]) -> list[str]:
-    """Each fan in a few words."""
-    return [f"{each.id}: {'not known' if each.rpm is None else f'{each.rpm:,.0f} rpm'}" for each in fans]
-
-
-def _chips(board: Board) -> Quantity:
-    if board.chips is None:
-        return units.NOT_KNOWN
-    return Quantity(f"{board.chips:,}", f"of {board.chips_expected:,}" if board.chips_expected else "chips")
-
-
-def _shares(gpu: Gpu) -> Quantity:
-    """Accepted, and behind a stroke those that were not."""
-    if gpu.accepted is None:
-        return units.NOT_KNOWN
-    return Quantity(f"{gpu.accepted:,}", f"/ {(gpu.rejected or 0) + (gpu.invalid or 0):,}")
 
 
 def change_rows(changes: Sequence[NodeChange], look: DisplaySettings, most: int) -> list[ChangeRow]:

@@ -154,3 +154,22 @@ def test_when_it_is_over_the_wall_says_so(ada: FlaskClient, driver: Driver) -> N
     alive(driver)
     assert "All is well" in page(ada, "/wall")
     assert "firing" not in row(page(ada), "main/idle")
+
+
+def test_the_page_of_a_node_counts_its_cards_and_names_the_one_that_is_missing(
+    ada: FlaskClient, driver: Driver, store: Store
+) -> None:
+    both = [{"id": f"0000:0{at}:00.0", "name": "X", "hashrate": 5} for at in range(2)]
+    for step in range(9):
+        say(driver, "bare", hashrate=5, gpus=both if step < 6 else both[:1])
+        alive(driver)
+        driver.tick(170)
+    say(driver, "bare", hashrate=5, gpus=both[:1])
+    alive(driver)
+    html = page(ada, "/node/bare/bare")
+    part = between(html, 'data-key="gpus"', "</section>")
+    assert "GPUs 1 of 2" in text(part)
+    assert "X 0000:01:00.0 missing for " in text(part)
+    with store.read() as tx:
+        assert [card.id for card in alerts.cards_of(tx, placed("bare").id)] == ["0000:00:00.0", "0000:01:00.0"]
+        assert alerts.cards_of(tx, placed("nobody").id) == ()

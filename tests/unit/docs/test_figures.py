@@ -79,7 +79,7 @@ def test_a_figure_is_exported_and_in_the_api(name: str) -> None:
 @pytest.mark.parametrize("figure", those_with("label"), ids=name_of)
 def test_a_figure_with_a_label_is_on_the_node_s_page(figure: Figure) -> None:
     look = DisplaySettings(WebColours(), Zone.find("UTC"))
-    shown = {each.label: each.value for each in figures(view(node(**{figure.name: value_of(figure.name)})), look)}
+    shown = {each.label: each.value for each in figures(view(node(**{figure.name: value_of(figure.name)})), look, ())}
     assert shown[figure.label or ""].text[0] in "78", "7.5 may be rounded"
 
 

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from alerts.facts import NodeChange
-from rigwatch.figures import AlgorithmFigures, Gpu, Miner
+from alerts.facts import Average, NodeChange
+from rigwatch.figures import AlgorithmFigures, Miner
 from rigwatch.messages import NodeState
 from rigwatch.settings import WebColours
 from tests.fake_clock import START
 from tests.unit.web.made import node, sample, view
-from web.node.figures import facts_of, figures, warnings
-from web.node.past import change_rows, gpu_rows, sample_rows
+from web.node.figures import facts_of, figures, had, warnings, works
+from web.node.past import change_rows, sample_rows
 from web.row import DisplaySettings
 from web.units import UNKNOWN
 from web.zone import Zone
@@ -18,20 +18,33 @@ LOOK = DisplaySettings(WebColours(), Zone.find("UTC"))
 MINUTE = 60_000
 
 
-def test_the_three_figures_are_there_even_when_nothing_is_known() -> None:
-    shown = figures(view(node(reported_ago=None)), LOOK)
-    assert [(each.label, str(each.value), each.level) for each in shown] == [
-        ("Hashrate", UNKNOWN, ""),
-        ("Peers", UNKNOWN, ""),
-        ("Block", UNKNOWN, ""),
-    ]
+def test_of_a_node_that_told_nothing_yet_the_hashrate_is_awaited() -> None:
+    new = view(node(reported_ago=None))
+    assert had(new, [], None) == ["hashrate"]
+    shown = figures(new, LOOK, had(new, [], None))
+    assert [(each.label, str(each.value), each.level) for each in shown] == [("Hashrate", UNKNOWN, "")]
+
+
+def test_a_figure_that_it_never_had_is_not_there_and_one_that_it_had_is_missed() -> None:
+    miner = view(node(temperature=60))
+    assert had(miner, [sample(hashrate=5, power=9)], None) == ["hashrate", "temperature", "power"]
+    assert had(miner, [], Average(None, 3.5, 7)) == ["peers", "temperature"]
+    shown = figures(miner, LOOK, had(miner, [sample(hashrate=5)], None))
+    assert [(each.label, str(each.value)) for each in shown] == [("Hashrate", UNKNOWN), ("Temperature", "60 °C")]
+    assert [each.label for each in figures(miner, LOOK, had(miner, [], None))] == ["Temperature"]
+
+
+def test_it_says_what_it_mines_with_what_and_for_whom() -> None:
+    facts = node(hashrate=1, miner=Miner("T-Rex", "0.26"), algorithm="etchash", pool="stratum+tcp://eth.pool:4444")
+    assert works(view(facts)) == ["T-Rex 0.26", "etchash", "stratum+tcp://eth.pool:4444"]
+    assert works(view(node(reported_ago=None))) == []
 
 
 def test_others_are_there_where_they_are_known_also_when_they_are_zero() -> None:
     facts = node(
         hashrate=50e6, peers=20, block=7, temperature=0, power=100, fan=0, accepted=98, rejected=1, stale=1, uptime=7200
     )
-    shown = {each.label: each for each in figures(view(facts, lag=3), LOOK)}
+    shown = {each.label: each for each in figures(view(facts, lag=3), LOOK, ())}
     assert {label: str(each.value) for label, each in shown.items()} == {
         "Hashrate": "50.00 MH/s",
         "Peers": "20",
@@ -52,7 +65,7 @@ def test_each_algorithm_has_its_own_hashrate_and_invalid_shares_are_told() -> No
     facts = node(
         hashrate=60e6, algorithm="etchash", algorithms=works, accepted=98, rejected=1, invalid=3, hardware_errors=0
     )
-    shown = figures(view(facts), LOOK)
+    shown = figures(view(facts), LOOK, ())
     assert [(each.label, str(each.value), each.note) for each in shown[:2]] == [
         ("Hashrate", "60.00 MH/s", "etchash"),
         ("Hashrate, kaspa", "500.00 MH/s", "1,234 shares accepted"),
@@ -71,7 +84,7 @@ def test_what_could_not_be_read_is_told_and_no_warning() -> None:
 
 def test_figures_of_the_past_are_not_judged() -> None:
     gone = view(node(hashrate=1, peers=1))._replace(counted=False)
-    assert {each.level for each in figures(gone, LOOK)} == {""}
+    assert {each.level for each in figures(gone, LOOK, ())} == {""}
 
 
 def test_it_warns_of_sources_and_of_the_clock() -> None:
@@ -84,13 +97,11 @@ def test_it_warns_of_sources_and_of_the_clock() -> None:
 
 
 def test_it_tells_who_the_node_is_and_leaves_out_what_is_not_known() -> None:
-    facts = msgspec.structs.replace(
-        node(miner=Miner("xmrig", "6.22"), pool="pool:1"), version="0.1", tags=("a", "b"), clock_offset=5
-    )
+    facts = msgspec.structs.replace(node(), version="0.1", tags=("a", "b"), clock_offset=5)
     known = {fact.label: fact.text for fact in facts_of(view(facts), LOOK, START + MINUTE)}
     assert known["Online since"] == "1 h"
     assert known["Last report"] == "1 min"
-    assert (known["Miner"], known["Pool"], known["Publisher"], known["Tags"]) == ("xmrig 6.22", "pool:1", "0.1", "a, b")
+    assert (known["Publisher"], known["Tags"]) == ("0.1", "a, b")
     assert known["Clock"] == "right (within 5 ms)"
     assert "Last share" not in known
     assert "Enrolled" not in known
@@ -99,7 +110,7 @@ def test_it_tells_who_the_node_is_and_leaves_out_what_is_not_known() -> None:
 def test_what_stays_wrong_is_said_once() -> None:
     bad = {"xmrig": "no answer"}
     samples = [sample(START - at * MINUTE, errors=errors) for at, errors in enumerate((bad, bad, {}, bad))]
-    assert [row.remarks for row in sample_rows(samples, LOOK, START)] == [
+    assert [row.remarks for row in sample_rows(samples, LOOK, START, ["hashrate"])] == [
         ("xmrig: no answer",),
         (),
         (),
@@ -108,22 +119,8 @@ def test_what_stays_wrong_is_said_once() -> None:
 
 
 def test_samples_of_another_day_have_a_date() -> None:
-    today, before = sample_rows([sample(START), sample(START - 86_400_000)], LOOK, START)
+    today, before = sample_rows([sample(START), sample(START - 86_400_000)], LOOK, START, [])
     assert (today.taken, before.taken) == ("08:53:20", "2025-10-08 08:53:20")
-
-
-def test_cards_have_their_figures_in_the_order_of_the_columns() -> None:
-    card = Gpu("id", "X", 2e6, 60, 80, power=100, fan=50, utilization=99, accepted=1200, rejected=2, invalid=1)
-    assert [str(each) for each in gpu_rows([card])[0].figures] == [
-        "2.00 MH/s",
-        "60 °C",
-        "80 °C",
-        "100 W",
-        "50 %",
-        "99 %",
-        "1,200 / 3",
-    ]
-    assert str(gpu_rows([Gpu("id")])[0].figures[-1]) == UNKNOWN
 
 
 def test_comings_and_goings_tell_how_long_each_lasted() -> None:
