@@ -38,16 +38,16 @@ def feeds_of(
     clock: Clock,
     link: str,
 ) -> list[Feed]:
-    """`own` is the subscriber's account on the broker that the rigs use. Raises `SettingsError`."""
+    """`own` is the subscriber's account on the broker that the rigs use."""
     reader = FeedReader()
     # The subscriber's account once more: its own connection must not carry a will that tells of the feed.
     own = Broker(own.endpoint, replace(own.login, client_id=f"{own.login.client_id}.feed"))
 
     targets = [FeedTarget(partial(_open, own))]
     if settings.broker:
-        other = other_broker(settings, home)
         places = Places(settings.topic_prefix, settings.discovery_prefix)
-        targets.append(FeedTarget(partial(_open, other), places, f" at {other.endpoint}"))
+        where = f" at {Endpoint.parse(settings.broker)}"
+        targets.append(FeedTarget(partial(_open_other, settings, home), places, where))
     return [Feed(settings, worker, each, reader=reader, turn=turn, clock=clock, link=link) for each in targets]
 
 
@@ -61,6 +61,13 @@ def other_broker(settings: FeedSettings, home: Home) -> Broker:
         unquote(parts.username or ""), unquote(parts.password or ""), f"rigwatch.{socket.gethostname()[:40]}.{where}"
     )
     return Broker(Endpoint.parse(settings.broker, ca), login)
+
+
+async def _open_other(
+    settings: FeedSettings, home: Home, on_message: Callable[[MqttMessage], None], will: LastWill
+) -> MqttConnection:
+    """Its authority is read anew each time: a file that is gone costs this feed, and nothing else."""
+    return await _open(other_broker(settings, home), on_message, will)
 
 
 async def _open(broker: Broker, on_message: Callable[[MqttMessage], None], will: LastWill) -> MqttConnection:

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from rigwatch.home import Home
@@ -68,6 +69,22 @@ async def test_it_goes_there_over_tls_with_its_account_and_its_prefixes(
     # What the rigs sealed stays where it was.
     assert {topic.split("/")[0] for topic in reader.tree} == {"mining", "home"}
     assert not any(topic.endswith(("/status", "/report", "/ack")) for topic in reader.tree if "server" not in topic)
+
+
+async def test_an_authority_that_is_gone_costs_that_broker_alone(
+    home: Home, mosquitto: Mosquitto, start_mosquitto: StartMosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepare(home, rig("rig1"))
+    trusted = authority(home.path / "trusted", "127.0.0.1")
+    there = start_mosquitto(lines=[f"certfile {trusted.certificate}", f"keyfile {trusted.key}"])
+    wanted = fed(mosquitto.port, f"mqtts://127.0.0.1:{there.port}", broker_ca="broker-ca.pem")
+    async with reading(mosquitto.port) as here, subscribing(home, wanted):
+        await eventually_async(lambda: here.tree.get("rigwatch/v1/server/status") == b"online", what="here")
+        await eventually_async(lambda: "broker-ca.pem cannot be read" in caplog.text, what="it is said")
+        (home.path / "broker-ca.pem").write_text(trusted.pem)
+        endpoint = Endpoint("127.0.0.1", there.port, tls=True, ca=trusted.pem)
+        async with reading(0, "#", endpoint=endpoint) as reader:
+            await eventually_async(lambda: reader.tree.get(f"{PREFIX}/server/status") == b"online", what="there")
 
 
 async def test_that_broker_may_come_and_go_and_loses_nothing(
