@@ -100,7 +100,7 @@ def start(tx: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[in
 
     What ended within the `recent` ms may be flapping.
     """
-    numbers = tx.rows(_NUMBERS)[0]
+    ((last_incident, last_decision, last_notification),) = tx.rows(_NUMBERS)
     histories = {NodeId(site, node): _history_of(detail) for site, node, detail in tx.rows(_HISTORIES)}
     begin = Start(
         nodes=reader.nodes(tx),
@@ -111,9 +111,9 @@ def start(tx: Transaction, now: Millis, recent: Millis) -> tuple[Start, tuple[in
         baseline=baseline(
             tx, now, {node: history.machine_at for node, history in histories.items() if history.machine_at}
         ),
-        next_id=numbers[0] + 1,
+        next_id=last_incident + 1,
     )
-    return begin, (numbers[1], numbers[2])
+    return begin, (last_decision, last_notification)
 
 
 def save(tx: Transaction, outcome: StepResult, next_decision: int) -> int:
@@ -162,7 +162,7 @@ def baseline(
 
 def acknowledged(tx: Transaction) -> dict[int, Acknowledged]:
     """Of the incidents that are open."""
-    return {row[0]: Acknowledged(row[1], row[2], row[3]) for row in tx.rows(_ACKNOWLEDGED)}
+    return {number: Acknowledged(at, by, why) for number, at, by, why in tx.rows(_ACKNOWLEDGED)}
 
 
 def acknowledge(tx: Transaction, number: int, ack: Acknowledged) -> bool:
@@ -175,7 +175,7 @@ def acknowledge(tx: Transaction, number: int, ack: Acknowledged) -> bool:
 
 def others(tx: Transaction, name: str, since: Millis) -> int:
     """How many subscribers beside this one gave a sign of life and have a broker."""
-    return int(tx.rows(_OTHERS, (name, since))[0][0])
+    return int(tx.value(_OTHERS, (name, since)))
 
 
 def live(tx: Transaction) -> list[Incident]:

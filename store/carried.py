@@ -11,12 +11,14 @@ node's last sample are nowhere stored: `open_spans` tells of them, and whoever r
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState
+from store.rows import StoredSample
 from store.times import MINUTE
 from store.transaction import Row, Transaction
 
@@ -63,8 +65,7 @@ class MinuteSpan(NamedTuple):
     nodes: int
 
 
-@dataclass(slots=True)
-class NodeTail:
+class NodeTail(Struct):
     """A node's last sample: when it was taken, with what hashrate, and until when it is fresh.
 
     `interval` is the node's for samples taken from `since` on. `stray` is how far apart `n` and the time of any of its
@@ -78,12 +79,6 @@ class NodeTail:
     interval: Millis
     since: Millis | None
     stored_at: Millis = 0
-
-    @classmethod
-    def of(cls, row: Row, *, interval: Millis, since: Millis | None, stored_at: Millis = 0) -> "NodeTail":
-        """`row` are the columns `tail_at`, `tail_rate`, `tail_until` and `stray`."""
-        at, rate, until, stray = row
-        return cls(at, rate, until or 0, stray or 0, interval, since, stored_at)
 
     @property
     def row(self) -> Row:
@@ -119,52 +114,62 @@ class Steps:
                     yield minute, rate, count
 
 
+class _Change(NamedTuple):
+    """What a node was from `at` on; `interval` is None where it was not known."""
+
+    at: Millis
+    state: str
+    interval: Millis | None
+
+
 class _Past:
     """When a node went, and which interval it had: read only where it is asked for."""
 
     def __init__(self, tx: Transaction, node: int, tail: NodeTail, since: Millis) -> None:
         self._ask = (tx, node, since)
         self._tail = tail
-        self._read: list[Row] | None = None
+        self._read: list[_Change] | None = None
 
     def interval_at(self, at: Millis) -> Millis:
         tail = self._tail
         if tail.since is not None and at >= tail.since:
             return tail.interval
         rows = self._rows()
-        known = max(0, bisect_right(rows, at, key=lambda row: row[0]) - 1)
-        return (rows[known][2] if rows else None) or tail.interval
+        known = max(0, bisect_right(rows, at, key=lambda change: change.at) - 1)
+        return (rows[known].interval if rows else None) or tail.interval
 
     def until(self, taken: CarriedSample) -> Millis:
         return taken.at + FRESH * self.interval_at(taken.at)
 
     def went_after(self, at: Millis) -> Millis | None:
-        return next((row[0] for row in self._rows() if row[0] > at and row[1] != NodeState.ONLINE.value), None)
+        return next((each.at for each in self._rows() if each.at > at and each.state != NodeState.ONLINE.value), None)
 
     def around(self, new: Sequence[CarriedSample]) -> list[CarriedSample]:
         """Those samples, and all others between which and them anything may count."""
         tx, node, _ = self._ask
-        reach = FRESH * max([self._tail.interval, *(row[2] or 0 for row in self._rows())]) + MINUTE
+        reach = FRESH * max([self._tail.interval, *(each.interval or 0 for each in self._rows())]) + MINUTE
         since, until, stray = new[0].at - reach, new[-1].at + reach, self._tail.stray
         return sorted(
             CarriedSample(*row) for row in tx.rows(_AROUND, (node, since, until, since - stray, until + stray))
         )
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[_Change]:
         if self._read is None:
             tx, node, since = self._ask
-            self._read = tx.rows(_CHANGES, (node, node, since - LONGEST - MINUTE))
+            self._read = tx.typed(_Change, _CHANGES, (node, node, since - LONGEST - MINUTE))
         return self._read
 
 
-def settle(tx: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]) -> Iterator[tuple[int, float, int]]:
+def settle(
+    tx: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[StoredSample]
+) -> Iterator[tuple[int, float, int]]:
     """What new samples, stored already as `rows`, change in the fleet's minutes beside their own; moves the tails.
 
     Costs nothing to read for a sample that follows its node's last while that is fresh.
     """
     steps, taken = Steps(), defaultdict(list)
-    for node, n, lag, rate, *_ in rows:
-        taken[node].append(CarriedSample(n + lag, n, rate))
+    for row in rows:
+        taken[row.node_id].append(CarriedSample(row.n + row.lag, row.n, row.hashrate))
     for node, new in taken.items():
         new.sort()
         tail = tails[node]
@@ -178,8 +183,8 @@ def settle(tx: Transaction, tails: Mapping[int, NodeTail], rows: Iterable[Row]) 
     changed = list(steps.minutes())
     if not changed:
         return
-    begin = int(tx.rows(_FROM)[0][0])
-    yield from (each for each in changed if each[0] >= begin)
+    begin = int(tx.value(_FROM))
+    yield from ((minute, rate, nodes) for minute, rate, nodes in changed if minute >= begin)
 
 
 def open_spans(tx: Transaction) -> list[MinuteSpan]:

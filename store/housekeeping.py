@@ -53,19 +53,15 @@ def set_revoked(tx: Transaction, nodes: Iterable[NodeId], now: Millis) -> bool:
     present = {NodeId(site, node): (number, interval) for site, node, number, interval in tx.rows(_PRESENT)}
     gone = sorted(present.keys() & set(nodes))
     tx.run_many(_REVOKE, [(now, REVOKED, node.site, node.node) for node in gone])
-    said = now, NodeState.OFFLINE.value, REVOKED
-    changes.record(tx, [(present[node][0], *said, present[node][1]) for node in gone])
+    left = [present[node] for node in gone]
+    changes.record(tx, [(number, now, NodeState.OFFLINE.value, REVOKED, interval) for number, interval in left])
     return bool(gone)
 
 
 def behind(tx: Transaction, since: Mapping[NodeId, int]) -> dict[NodeId, int]:
     """Which of these nodes, by their number, were heard last with a key from before this generation."""
-    generations = {NodeId(site, node): (number, at) for site, node, number, at in tx.rows(_KEYS)} if since else {}
-    return {
-        node: generations[node][0]
-        for node, generation in since.items()
-        if node in generations and generations[node][1] < generation
-    }
+    heard = [(NodeId(site, node), number, at) for site, node, number, at in tx.rows(_KEYS)] if since else []
+    return {node: number for node, number, at in heard if at < since.get(node, at)}
 
 
 def set_back(tx: Transaction, newest: Mapping[NodeId, int]) -> None:

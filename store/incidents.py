@@ -114,7 +114,7 @@ def page(
 def count(tx: Transaction, wanted: IncidentFilter) -> int:
     """Of what is open; of what is past it would be a walk over all of it."""
     where, values = _where(wanted, None)
-    return int(tx.rows(_COUNT.format(where=where), values)[0][0])
+    return int(tx.value(_COUNT.format(where=where), values))
 
 
 def open_by_severity(tx: Transaction) -> dict[Severity, int]:

@@ -47,7 +47,7 @@ def seen(tx: Transaction) -> LeaseRow:
 
 def term(tx: Transaction) -> int:
     """Nobody takes the turn until this transaction has ended."""
-    return int(tx.rows(_TERM, (_NAME,))[0][0])
+    return int(tx.value(_TERM, (_NAME,)))
 
 
 class LeaderLease:
@@ -113,7 +113,7 @@ class LeaderLease:
         """While two machines are brought up to date one after the other."""
         database = self._engine.database
         if not isinstance(database, SqliteDatabase):
-            return not tx.rows(_FORMER_FREE, (_FORMER_LOCK,))[0][0]
+            return not tx.value(_FORMER_FREE, (_FORMER_LOCK,))
         path = Path(database.database)
         lock = private_lock(path.with_name(f"{path.name}.alerts.lock"), timeout=0, thread_local=False)
         if not Path(lock.lock_file).exists():

@@ -17,7 +17,7 @@ def touch(tx: Transaction) -> None:
 
 def changed(tx: Transaction) -> int:
     """Differs after every `touch`."""
-    return int(tx.rows(_READ, ("alerts_changed",))[0][0])
+    return int(tx.value(_READ, ("alerts_changed",)))
 
 
 def told(tx: Transaction) -> None:

@@ -12,8 +12,8 @@ import msgspec
 
 from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis
-from store.rows import COLUMNS, from_row, without_names
-from store.transaction import Row, Transaction
+from store.rows import COLUMNS, StoredSample, from_row, without_names
+from store.transaction import Transaction
 
 _STEP: Final = 1000
 _ROOM: Final = 64
@@ -29,30 +29,30 @@ FROM {{pairs}} k CROSS JOIN sample s WHERE s.node_id = k.a AND s.n = k.b
 """  # noqa: S608 - constants
 
 
-def is_ahead(stored: Row, row: Row) -> bool:
+def is_ahead(stored: StoredSample, row: StoredSample) -> bool:
     """Whether the stored sample has the number of another, which is taken now, since before that came to its time.
 
     Of one that comes again the figures are the same, whatever has been put right of its time in between.
     """
-    return stored[2] < row[2] - CLOCK_TOLERANCE and _figures(stored) != _figures(row)
+    return stored.lag < row.lag - CLOCK_TOLERANCE and _figures(stored) != _figures(row)
 
 
-def rows_of(tx: Transaction, keys: Collection[tuple[int, int]]) -> list[Row]:
+def rows_of(tx: Transaction, keys: Collection[tuple[int, int]]) -> list[StoredSample]:
     """The stored samples of these nodes and numbers."""
-    return tx.rows(_STORED, (msgspec.json.encode(list(keys)).decode(),)) if keys else []
+    return tx.typed(StoredSample, _STORED, (msgspec.json.encode(list(keys)).decode(),)) if keys else []
 
 
-def renumbered(tx: Transaction, row: Row, taken: Collection[int]) -> Row:
+def renumbered(tx: Transaction, row: StoredSample, taken: Collection[int]) -> StoredSample:
     """The row with a free number, as near below its own time as there is one; `taken` are further ones in use."""
-    node, n, lag = row[:3]
-    free = _free(tx, node, n + lag, taken)
-    return (node, free, n + lag - free, *row[3:])
+    at = row.n + row.lag
+    free = _free(tx, row.node_id, at, taken)
+    return row._replace(n=free, lag=at - free)
 
 
-def move(tx: Transaction, row: Row, taken: Collection[int]) -> int:
+def move(tx: Transaction, row: StoredSample, taken: Collection[int]) -> int:
     """Gives a stored sample a free number, and tells it."""
-    free = int(renumbered(tx, row, taken)[1])
-    tx.run(_MOVE, (free, row[1] - free, row[0], row[1]))
+    free = renumbered(tx, row, taken).n
+    tx.run(_MOVE, (free, row.n - free, row.node_id, row.n))
     return free
 
 
@@ -83,6 +83,6 @@ def _free(tx: Transaction, node: int, until: int, taken: Collection[int]) -> int
         until, room = until - room, room * 2
 
 
-def _figures(row: Row) -> object:
+def _figures(row: StoredSample) -> object:
     """What does not depend on the time of its arrival. Names are in a row only where they changed."""
     return msgspec.structs.replace(without_names(from_row(row)), at=0, last_share_at=None)

@@ -108,7 +108,7 @@ def _alone(engine: StoreEngine, do: Callable[[Transaction], int]) -> int | None:
     """What `do` gives; None when another subscriber is at it, or somebody reads all of it: it is tried again later."""
     try:
         with engine.writing() as tx:
-            if not tx.rows(_ALONE)[0][0]:
+            if not tx.value(_ALONE):
                 return None
             tx.run(_NO_QUEUE)
             return do(tx)
@@ -134,9 +134,9 @@ def _drop(tx: Transaction, old: Partition, before: Millis) -> int:
     """Samples of rigs with slow clocks, that are younger than they say, are put back and go to `sample_rest`."""
     # Nobody can add to it while it is looked through; reading goes on.
     tx.run(f"LOCK TABLE {old.name} IN SHARE MODE")
-    count = int(tx.rows(f"SELECT reltuples FROM pg_class WHERE oid = '{old.name}'::regclass")[0][0])  # noqa: S608 - a number
+    count = int(tx.value(f"SELECT reltuples FROM pg_class WHERE oid = '{old.name}'::regclass"))  # noqa: S608 - a number
     younger = f"SELECT * FROM {old.name} WHERE n + lag >= {before}"  # noqa: S608 - numbers
-    strays = int(tx.rows(f"SELECT count(*) FROM ({younger} LIMIT {_STRAYS_MAX + 1}) AS few")[0][0])  # noqa: S608 - numbers
+    strays = int(tx.value(f"SELECT count(*) FROM ({younger} LIMIT {_STRAYS_MAX + 1}) AS few"))  # noqa: S608 - numbers
     if strays > _STRAYS_MAX:
         # So many rigs are wrong that it will be old only when they are.
         return 0

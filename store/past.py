@@ -6,6 +6,7 @@ has told of itself already, its own samples are the ones that count.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,13 +15,13 @@ from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from store import carried, rollups
 from store.reader import node_id
-from store.rows import COLUMNS, is_named, stored_number, to_row
+from store.rows import COLUMNS, StoredSample, is_named, stored_number, to_row
 from store.transaction import Row, Transaction
 from store.writer import UnknownNodes, add_nodes
 
 _LOAD = """
-SELECT n.id, n.site, n.node, n.latest, n.session, (SELECT min(c.at) FROM node_change c WHERE c.node_id = n.id),
-       n.interval, n.state_at, n.latest_at, n.tail_at, n.tail_rate, n.tail_until, n.stray
+SELECT n.id, n.latest, n.session, (SELECT min(c.at) FROM node_change c WHERE c.node_id = n.id),
+       n.interval, n.state_at, n.latest_at, n.tail_at, n.tail_rate, n.tail_until, n.stray, n.site, n.node
 FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id
 """
 _BETWEEN = "SELECT n FROM sample WHERE node_id = ? AND n >= ? AND n <= ?"
@@ -47,9 +48,27 @@ _SET_COLUMNS = (
     ("stray", "int8"),
     ("id", "int4"),
 )
-_NOBODY = (None, "", "", None, 0, None, 60_000, None, None, None, None, None, None)
 _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
+
+
+class _NodeRow(NamedTuple):
+    """What is stored of a node, `own_since` when it first told of itself; by default of one that is not there."""
+
+    id: int | None = None
+    latest: str | None = None
+    session: int = 0
+    own_since: Millis | None = None
+    interval: Millis = 60_000
+    state_at: Millis | None = None
+    latest_at: Millis | None = None
+    tail_at: Millis | None = None
+    tail_rate: float | None = None
+    tail_until: Millis | None = None
+    stray: Millis = 0
+
+
+_NOBODY = _NodeRow()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +116,7 @@ def add(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[Nod
     found = _sort(tx, samples, f"{_LOAD}{{lock}}")
     if unknown := [node for node, each in found.items() if each.id is None]:
         raise UnknownNodes(unknown)
-    rows: list[Row] = []
+    rows: list[StoredSample] = []
     added = rollups.Added()
     spans: dict[int, tuple[Millis, int]] = {}
     for each in found.values():
@@ -106,7 +125,7 @@ def add(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[Nod
         for sample in each.new:
             row = to_row(each.id, sample, sample.at, None, named=each.named)
             rows.append(row)
-            added.add(each.id, sample.at, row)
+            added.add(sample.at, row)
         spans[each.id] = min(sample.at for sample in each.new), max(sample.n for sample in each.new)
     if rows:
         tx.load("sample", COLUMNS, rows)
@@ -123,25 +142,32 @@ def add(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]]) -> dict[Nod
 
 def _sort(tx: Transaction, samples: Mapping[NodeId, Sequence[Sample]], load: str) -> dict[NodeId, _Sorted]:
     names = _json.encode([(node.site, node.node) for node in samples]).decode()
-    known = {node_id(site, node): row for row in tx.rows(load, (names,)) for site, node in [row[1:3]]}
+    known = {node_id(site, node): _NodeRow(*row) for *row, site, node in tx.rows(load, (names,))}
     found: dict[NodeId, _Sorted] = {}
     for node, several in samples.items():
-        number, _, _, latest, session, own_since, *rest = known.get(node, _NOBODY)
-        interval, since, latest_at, *tail = rest
+        row = known.get(node, _NOBODY)
         each = found[node] = _Sorted(
-            number,
-            carried.NodeTail.of(tuple(tail), interval=interval, since=since, stored_at=latest_at or 0),
-            session > 0,
-            named=latest is not None and is_named(_latest.decode(latest)),
+            row.id,
+            carried.NodeTail(
+                row.tail_at,
+                row.tail_rate,
+                row.tail_until or 0,
+                row.stray,
+                row.interval,
+                row.state_at,
+                stored_at=row.latest_at or 0,
+            ),
+            heard=row.session > 0,
+            named=row.latest is not None and is_named(_latest.decode(row.latest)),
         )
         stored: set[int] = set()
-        if number is not None and several:
+        if row.id is not None and several:
             numbers = [sample.n for sample in several]
-            stored = {n for (n,) in tx.rows(_BETWEEN, (number, min(numbers), max(numbers)))}
+            stored = {n for (n,) in tx.rows(_BETWEEN, (row.id, min(numbers), max(numbers)))}
         for sample in several:
             if sample.n in stored:
                 each.there += 1
-            elif own_since is not None and sample.at >= own_since:
+            elif row.own_since is not None and sample.at >= row.own_since:
                 each.own += 1
             else:
                 stored.add(sample.n)

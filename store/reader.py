@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,23 +13,47 @@ from rigwatch.clock import Millis, as_interval
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from store.carried import Steps, open_spans
-from store.rows import COLUMNS, Names, from_row
+from store.rows import COLUMNS, Names, StoredSample, from_row
 from store.times import HOUR, MINUTE
 from store.transaction import Row, Transaction
 
-_NODES = """
-SELECT site, node, name, host, version, tags, sources, interval, state, state_at, reason, session,
-       enrolled_at, first_seen_at, last_report_at, clock_offset, latest, given_name, given_tags, born_at,
-       day, day_samples, day_bytes, day_refused, contested_at, contest
-FROM node WHERE retired_at IS NULL
-"""
-_SOME = """
-SELECT n.site, n.node, n.name, n.host, n.version, n.tags, n.sources, n.interval, n.state, n.state_at, n.reason,
-       n.session, n.enrolled_at, n.first_seen_at, n.last_report_at, n.clock_offset, n.latest,
-       n.given_name, n.given_tags, n.born_at, n.day, n.day_samples, n.day_bytes, n.day_refused,
-       n.contested_at, n.contest
-FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
-"""
+
+class _NodeRow(NamedTuple):
+    """What is shown of a node, as it is stored: times in ms, `tags`, `sources` and `latest` as JSON."""
+
+    site: str
+    node: str
+    name: str
+    host: str
+    version: str
+    tags: str
+    sources: str
+    interval: Millis
+    state: str | None
+    state_at: Millis | None
+    reason: str
+    session: int
+    enrolled_at: Millis | None
+    first_seen_at: Millis | None
+    last_report_at: Millis | None
+    clock_offset: int | None
+    latest: str | None
+    given_name: str | None
+    given_tags: str | None
+    born_at: Millis | None
+    day: int
+    day_samples: int
+    day_bytes: int
+    day_refused: int
+    contested_at: Millis | None
+    contest: str
+
+
+_NODES = f"SELECT {', '.join(_NodeRow._fields)} FROM node WHERE retired_at IS NULL"  # noqa: S608 - constants
+_SOME = f"""
+SELECT {", ".join(f"n.{name}" for name in _NodeRow._fields)}
+FROM {{names}} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.retired_at IS NULL
+"""  # noqa: S608 - constants
 # Of sessions only the last digits: a thousand of the largest there may be are more than SQLite adds up.
 _STAMP = """
 SELECT count(*), coalesce(sum(session - session / 1000000 * 1000000), 0), coalesce(sum(state_at), 0),
@@ -80,13 +105,14 @@ SLICE = 1000
 
 # Names in the store were valid when they were stored; a page of a thousand nodes need not check them again each time.
 node_id = lru_cache(maxsize=65_536)(NodeId)
+_BY_NAME = itemgetter(_NodeRow._fields.index("site"), _NodeRow._fields.index("node"))
 _words = msgspec.json.Decoder(tuple[str, ...])
 _latest = msgspec.json.Decoder(Sample)
 
 
 def nodes(tx: Transaction) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
-    return [_node(row) for row in sorted(tx.rows(_NODES), key=itemgetter(0, 1))]
+    return [_node(row) for row in sorted(tx.rows(_NODES), key=_BY_NAME)]
 
 
 def some(tx: Transaction, nodes: Iterable[NodeId]) -> list[NodeFacts]:
@@ -107,7 +133,7 @@ def server(tx: Transaction) -> ServerFacts:
     What came while it had one has reached the store, be it through another.
     """
     facts = ServerFacts(*tx.rows(_SERVER)[0])
-    return facts if facts.connected_at is not None else ServerFacts(None, tx.rows(_LAST_BEAT)[0][0])
+    return facts if facts.connected_at is not None else ServerFacts(None, tx.value(_LAST_BEAT))
 
 
 def averages(tx: Transaction, since: Millis) -> dict[NodeId, Average]:
@@ -122,7 +148,7 @@ def averages(tx: Transaction, since: Millis) -> dict[NodeId, Average]:
         return {}
     before, after = first - oldest, newest - first
     rows = tx.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
-    return {node_id(row[0], row[1]): _average(row) for row in rows}
+    return {node_id(site, node): _average(*sums) for site, node, *sums in rows}
 
 
 def totals(tx: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
@@ -135,15 +161,15 @@ def totals(tx: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
         last = min(span.last, running)
         steps.add(span._replace(first=max(span.first, last - minutes + 1), last=last))
     for minute, rate, nodes in steps.minutes():
-        before = found.get(minute, (0, 0))
-        found[minute] = before[0] + rate, before[1] + nodes
+        stored_rate, stored_nodes = found.get(minute, (0, 0))
+        found[minute] = stored_rate + rate, stored_nodes + nodes
     latest = sorted(found.items(), reverse=True)[:minutes]
     return [MinuteTotal(minute * MINUTE, rate / 1000, nodes) for minute, (rate, nodes) in latest]
 
 
 def samples(tx: Transaction, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
     """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
-    return [from_row(row) for row in tx.rows(_SAMPLES, (node.site, node.node, since, until))]
+    return [from_row(row) for row in tx.typed(StoredSample, _SAMPLES, (node.site, node.node, since, until))]
 
 
 def samples_after(tx: Transaction, node: NodeId, after: int, *, since: Millis) -> list[Sample]:
@@ -151,10 +177,10 @@ def samples_after(tx: Transaction, node: NodeId, after: int, *, since: Millis) -
 
     Each with its miner, pool and algorithm, which the rows have only where they changed and once an hour.
     """
-    rows = tx.rows(_SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
+    rows = tx.typed(StoredSample, _SAMPLES_AFTER, (node.site, node.node, after, since, SLICE))
     names = Names()
     if rows:
-        first = rows[0][1]
+        first = rows[0].n
         for (extra,) in tx.rows(_EXTRAS, (node.site, node.node, first // HOUR * HOUR, first)):
             names.pass_by(extra)
     return [names.sample(row) for row in rows]
@@ -163,28 +189,29 @@ def samples_after(tx: Transaction, node: NodeId, after: int, *, since: Millis) -
 # Rows of nodes that did not change between two looks: half the price of reading a thousand. Some 3 kB each.
 @lru_cache(maxsize=4096)
 def _node(row: Row) -> NodeFacts:
+    node = tuple.__new__(_NodeRow, row)
     return NodeFacts(
-        id=node_id(row[0], row[1]),
-        name=row[2],
-        host=row[3],
-        version=row[4],
-        tags=_tags(row[5], row[18]),
-        sources=_words.decode(row[6]),
-        interval=as_interval(row[7]),
-        state=None if row[8] is None else NodeState(row[8]),
-        state_at=row[9],
-        reason=row[10],
-        session=row[11],
-        enrolled_at=row[12],
-        first_seen_at=row[13],
-        last_report_at=row[14],
-        clock_offset=row[15],
-        sample=None if row[16] is None else _latest.decode(row[16]),
-        given=row[17] or "",
-        born_at=row[19],
-        today=DayUse(*row[20:24]),
-        contested_at=row[24],
-        contest=row[25],
+        id=node_id(node.site, node.node),
+        name=node.name,
+        host=node.host,
+        version=node.version,
+        tags=_tags(node.tags, node.given_tags),
+        sources=_words.decode(node.sources),
+        interval=as_interval(node.interval),
+        state=None if node.state is None else NodeState(node.state),
+        state_at=node.state_at,
+        reason=node.reason,
+        session=node.session,
+        enrolled_at=node.enrolled_at,
+        first_seen_at=node.first_seen_at,
+        last_report_at=node.last_report_at,
+        clock_offset=node.clock_offset,
+        sample=None if node.latest is None else _latest.decode(node.latest),
+        given=node.given_name or "",
+        born_at=node.born_at,
+        today=DayUse(node.day, node.day_samples, node.day_bytes, node.day_refused),
+        contested_at=node.contested_at,
+        contest=node.contest,
     )
 
 
@@ -195,8 +222,7 @@ def _tags(own: str, given: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_words.decode(own) + _words.decode(given)))
 
 
-def _average(row: Row) -> Average:
-    count, hashrate, peers_count, peers = row[2:]
+def _average(count: int, hashrate: float, peers_count: int, peers: float) -> Average:
     return Average(
         hashrate_mean=hashrate / count / 1000 if count else None,
         peers_mean=float(peers / peers_count) if peers_count else None,

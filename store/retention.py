@@ -64,7 +64,7 @@ def prune(engine: StoreEngine, *, keep: timedelta, now: Millis) -> Iterator[int]
     yield from partitions.drop(engine, first * HOUR)
     yield from _prune_minutes(engine, (now - RECENT) // MINUTE)
     with engine.reading() as tx:
-        oldest = tx.rows(_OLDEST_HOUR)[0][0]
+        oldest = tx.value(_OLDEST_HOUR)
     if oldest is None or oldest >= first:
         return
     for table in partitions.by_rows(engine):
@@ -94,10 +94,10 @@ def _prune_minutes(engine: StoreEngine, target: int) -> Iterator[int]:
     """One minute a step; `minutes_from` moves in the same transaction, so that no minute is half there."""
     while True:
         with engine.writing() as tx:
-            mark = tx.rows(_LOCK_MARK)[0][0]
+            mark = tx.value(_LOCK_MARK)
             if mark >= target:
                 return
-            oldest = tx.rows(_OLDEST_MINUTE)[0][0]
+            oldest = tx.value(_OLDEST_MINUTE)
             last = target - 1 if oldest is None else min(oldest, target - 1)
             deleted = tx.run(_DELETE_MINUTE, (last,))
             tx.run(_SET_MARK, (last + 1,))
@@ -120,7 +120,7 @@ def _prune_samples(engine: StoreEngine, table: str, before: Millis) -> Iterator[
     delete, last = _DELETE_SAMPLES.replace("{table}", table), 0
     while True:
         with engine.writing() as tx:
-            nodes = [row[0] for row in tx.rows(_NODES_AFTER, (last, _NODES_A_STEP))]
+            nodes = [node for (node,) in tx.rows(_NODES_AFTER, (last, _NODES_A_STEP))]
             deleted = 0
             for node in nodes:
                 left = _ROWS_A_STEP - deleted

@@ -12,7 +12,7 @@ import msgspec
 
 from rigwatch.clock import Millis
 from store.carried import NodeTail, settle
-from store.rows import stored_number
+from store.rows import StoredSample, stored_number
 from store.times import HOUR, MINUTE
 from store.transaction import Row, Transaction
 
@@ -92,20 +92,49 @@ class Sum:
 
 
 @dataclass(slots=True)
+class MinuteSum:
+    """A node's samples with a hashrate in one minute."""
+
+    count: int = 0
+    hashrate: float = 0
+
+    @property
+    def mean(self) -> int:
+        return round(self.hashrate / self.count) if self.count else 0
+
+
+@dataclass(slots=True)
+class _FleetChange:
+    """What the fleet's row of one minute is to be changed by."""
+
+    hashrate: float = 0
+    nodes: int = 0
+
+    def replace(self, before: MinuteSum, after: MinuteSum) -> None:
+        """One node's share of the minute is another now."""
+        self.hashrate += after.mean - before.mean
+        self.nodes += (after.count > 0) - (before.count > 0)
+
+
+_EMPTY: Final = MinuteSum()
+_Fleet: TypeAlias = defaultdict[int, _FleetChange]
+
+
+@dataclass(slots=True)
 class Added:
     """What new samples add to each minute and hour."""
 
-    minutes: dict[Key, list[float]] = field(default_factory=dict)
+    minutes: defaultdict[Key, MinuteSum] = field(default_factory=lambda: defaultdict(MinuteSum))
     hours: defaultdict[Key, Sum] = field(default_factory=lambda: defaultdict(Sum))
 
-    def add(self, node: int, at: Millis, row: Row) -> None:
-        """`row` is that of the sample (`rows.to_row`)."""
-        hashrate, peers = row[3], row[4]
-        self.hours[at // HOUR, node].add(hashrate, peers)
+    def add(self, at: Millis, row: StoredSample) -> None:
+        """`at` is when the sample of the row was taken."""
+        node, hashrate = row.node_id, row.hashrate
+        self.hours[at // HOUR, node].add(hashrate, row.peers)
         if hashrate is not None:
-            minute = self.minutes.setdefault((at // MINUTE, node), [0, 0])
-            minute[0] += 1
-            minute[1] += hashrate
+            minute = self.minutes[at // MINUTE, node]
+            minute.count += 1
+            minute.hashrate += hashrate
 
     def by_node(self) -> dict[int, Sum]:
         sums: defaultdict[int, Sum] = defaultdict(Sum)
@@ -115,7 +144,12 @@ class Added:
 
 
 def write(
-    tx: Transaction, added: Added, rows: Iterable[Row], tails: Mapping[int, NodeTail], *, near: Collection[int] = ()
+    tx: Transaction,
+    added: Added,
+    rows: Iterable[StoredSample],
+    tails: Mapping[int, NodeTail],
+    *,
+    near: Collection[int] = (),
 ) -> None:
     """Adds to the hours, minutes and the fleet's minutes what the `rows` add, which are stored already, their nodes
     locked. `tails` are those of the nodes, and are moved; the caller stores them.
@@ -130,41 +164,45 @@ def write(
             for key, s in sorted(added.hours.items())
         ],
     )
-    fleet: defaultdict[int, list[float]] = defaultdict(lambda: [0, 0])
+    fleet: _Fleet = defaultdict(_FleetChange)
     if added.minutes:
-        minutes_from = tx.rows(_MARK)[0][0]
-        recent = {key: delta for key, delta in added.minutes.items() if key[0] >= minutes_from}
-        late = {key: delta for key, delta in added.minutes.items() if key[0] < minutes_from}
+        minutes_from = tx.value(_MARK)
+        recent: dict[Key, MinuteSum] = {}
+        late: dict[Key, MinuteSum] = {}
+        for (minute, node), delta in added.minutes.items():
+            (recent if minute >= minutes_from else late)[minute, node] = delta
         _add_recent(tx, recent, fleet)
         _add_late(tx, late, fleet, near)
     for minute, rate, nodes in settle(tx, tails, rows):
-        fleet[minute][0] += rate
-        fleet[minute][1] += nodes
+        fleet[minute].hashrate += rate
+        fleet[minute].nodes += nodes
     # In order of the minute: two subscribers that store at once wait for each other rather than deadlock.
     tx.run_rows(
         _ADD_FLEET,
         _FLEET_COLUMNS,
-        [(minute, stored_number(rate), nodes) for minute, (rate, nodes) in sorted(fleet.items()) if rate or nodes],
+        [
+            (minute, stored_number(change.hashrate), change.nodes)
+            for minute, change in sorted(fleet.items())
+            if change.hashrate or change.nodes
+        ],
     )
 
 
-def _add_recent(tx: Transaction, recent: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]]) -> None:
+def _add_recent(tx: Transaction, recent: Mapping[Key, MinuteSum], fleet: _Fleet) -> None:
     keys = msgspec.json.encode(list(recent)).decode()
-    stored = {(minute, node): (count, total) for minute, node, count, total in tx.rows(_MINUTES, (keys,))}
+    stored = {(minute, node): MinuteSum(count, total) for minute, node, count, total in tx.rows(_MINUTES, (keys,))}
     changed: list[Row] = []
-    for key, (count, total) in recent.items():
-        before = stored.get(key, (0, 0))
-        after = (before[0] + count, before[1] + total)
-        changed.append((*key, after[0], stored_number(after[1])))
-        _move(fleet[key[0]], before, after)
+    for (minute, node), delta in recent.items():
+        before = stored.get((minute, node), _EMPTY)
+        after = MinuteSum(before.count + delta.count, before.hashrate + delta.hashrate)
+        changed.append((minute, node, after.count, stored_number(after.hashrate)))
+        fleet[minute].replace(before, after)
     tx.run_rows(_SET_MINUTE, _MINUTE_COLUMNS, sorted(changed))
 
 
-def _add_late(
-    tx: Transaction, late: Mapping[Key, list[float]], fleet: defaultdict[int, list[float]], near: Collection[int]
-) -> None:
+def _add_late(tx: Transaction, late: Mapping[Key, MinuteSum], fleet: _Fleet, near: Collection[int]) -> None:
     """Minutes whose rows are gone are summed from the samples: one walk over the node's samples, not one a minute."""
-    nodes: defaultdict[int, dict[int, list[float]]] = defaultdict(dict)
+    nodes: defaultdict[int, dict[int, MinuteSum]] = defaultdict(dict)
     for (minute, node), delta in late.items():
         nodes[node][minute] = delta
     for node, minutes in nodes.items():
@@ -173,14 +211,5 @@ def _add_late(
         for minute, count, total in tx.rows(_MINUTES_OF_SAMPLES, (node, since, until, since - stray, until + stray)):
             if minute in minutes:
                 delta = minutes[minute]
-                _move(fleet[minute], (count - delta[0], total - delta[1]), (count, total))
-
-
-def _move(fleet: list[float], before: tuple[float, float], after: tuple[float, float]) -> None:
-    fleet[0] += _mean(after) - _mean(before)
-    fleet[1] += (after[0] > 0) - (before[0] > 0)
-
-
-def _mean(minute: tuple[float, float]) -> int:
-    count, total = minute
-    return round(total / count) if count else 0
+                before = MinuteSum(count - delta.count, total - delta.hashrate)
+                fleet[minute].replace(before, MinuteSum(count, total))

@@ -4,34 +4,40 @@ Figures come back as precise as the columns are (0.001 H/s, a tenth of the other
 are exact.
 """
 
+from typing import NamedTuple
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from rigwatch.clock import Millis
 from rigwatch.figures import AlgorithmFigures, Board, Fan, Gpu, Miner
 from rigwatch.messages import Sample
-from store.transaction import Row
 
-COLUMNS = (
-    "node_id",
-    "n",
-    "lag",
-    "hashrate",
-    "peers",
-    "block",
-    "syncing",
-    "accepted",
-    "rejected",
-    "stale",
-    "share_age",
-    "temperature",
-    "power",
-    "fan",
-    "cpu",
-    "uptime",
-    "pool_latency",
-    "extra",
-)
+
+class StoredSample(NamedTuple):
+    """A row of `sample`: times in ms, `hashrate` in thousandths of H/s, other figures with a fraction in tenths."""
+
+    node_id: int
+    n: int
+    lag: int
+    hashrate: float | None
+    peers: int | None
+    block: int | None
+    syncing: bool | None
+    accepted: int | None
+    rejected: int | None
+    stale: int | None
+    share_age: int | None
+    temperature: int | None
+    power: int | None
+    fan: int | None
+    cpu: int | None
+    uptime: int | None
+    pool_latency: int | None
+    extra: str | None
+
+
+COLUMNS = StoredSample._fields
 
 # SQLite stores a whole number up to here in 1 to 6 bytes, also in a column of floats; a float always takes 8.
 _WHOLE_MAX = 2**47
@@ -70,7 +76,7 @@ def stored_number(whole: float) -> float:
     return int(whole) if abs(whole) < _WHOLE_MAX else float(whole)
 
 
-def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, named: bool = True) -> Row:
+def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, named: bool = True) -> StoredSample:
     """The row of a sample taken at `at` (server time); `before` is the one next before it, None where none is near.
 
     `named`: some sample of this node has a miner, a pool or an algorithm.
@@ -78,7 +84,7 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, name
     hashrate, temperature, power, fan = sample.hashrate, sample.temperature, sample.power, sample.fan
     cpu, uptime, pool_latency = sample.cpu, sample.uptime, sample.pool_latency
     # Written out: at thousands of samples a second, calls for each figure are a tenth of all work.
-    return (
+    return StoredSample(
         node,
         sample.n,
         at - sample.n,
@@ -101,32 +107,31 @@ def to_row(node: int, sample: Sample, at: Millis, before: Sample | None, *, name
     )
 
 
-def from_row(row: Row) -> Sample:
-    """The sample of a row that was read with `COLUMNS`; its names only where they changed."""
-    extra = extra_of(row[-1])
-    at = row[1] + row[2]
+def from_row(row: StoredSample) -> Sample:
+    """Its names only where they changed."""
+    extra, at = extra_of(row.extra), row.n + row.lag
     return Sample(
-        n=row[1],
+        n=row.n,
         at=at,
-        hashrate=None if row[3] is None else row[3] / 1000,
-        peers=row[4],
-        block=row[5],
+        hashrate=None if row.hashrate is None else row.hashrate / 1000,
+        peers=row.peers,
+        block=row.block,
         block_hash=extra.block_hash,
-        syncing=None if row[6] is None else bool(row[6]),
-        accepted=row[7],
-        rejected=row[8],
-        stale=row[9],
+        syncing=None if row.syncing is None else bool(row.syncing),
+        accepted=row.accepted,
+        rejected=row.rejected,
+        stale=row.stale,
         invalid=extra.invalid,
         hardware_errors=extra.hardware_errors,
         algorithm=None if extra.algorithm is UNSET else extra.algorithm,
         algorithms=extra.algorithms,
-        last_share_at=None if row[10] is None else at - row[10],
-        temperature=_from_tenths(row[11]),
-        power=_from_tenths(row[12]),
-        fan=_from_tenths(row[13]),
-        cpu=_from_tenths(row[14]),
-        uptime=_from_tenths(row[15]),
-        pool_latency=_from_tenths(row[16]),
+        last_share_at=None if row.share_age is None else at - row.share_age,
+        temperature=None if row.temperature is None else row.temperature / 10,
+        power=None if row.power is None else row.power / 10,
+        fan=None if row.fan is None else row.fan / 10,
+        cpu=None if row.cpu is None else row.cpu / 10,
+        uptime=None if row.uptime is None else row.uptime / 10,
+        pool_latency=None if row.pool_latency is None else row.pool_latency / 10,
         gpus=extra.gpus,
         boards=extra.boards,
         fans=extra.fans,
@@ -163,9 +168,9 @@ class Names:
             self._pool = self._pool if found.pool is UNSET else found.pool
             self._algorithm = self._algorithm if found.algorithm is UNSET else found.algorithm
 
-    def sample(self, row: Row) -> Sample:
+    def sample(self, row: StoredSample) -> Sample:
         """The sample of the next row, with the names that it shares with those before it."""
-        self.pass_by(row[-1])
+        self.pass_by(row.extra)
         if self._miner is None and self._pool is None and self._algorithm is None:
             return from_row(row)
         named = {"miner": self._miner, "pool": self._pool, "algorithm": self._algorithm}
@@ -173,11 +178,8 @@ class Names:
 
 
 def extra_of(column: str | None) -> Extra:
-    return _extra_decoder.decode(column) if column else Extra()
-
-
-def _from_tenths(stored: int | None) -> float | None:
-    return None if stored is None else stored / 10
+    # The one that is nearly always there is shared: nobody changes what a sample holds.
+    return _extra_decoder.decode(column) if column else _NO_EXTRA
 
 
 def _extra(sample: Sample, before: Sample | None, *, named: bool) -> str | None:

@@ -2,16 +2,50 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from alerts.facts import FleetPoint, NodeCards, Point
 from rigwatch.clock import Millis
 from rigwatch.messages import NodeState, Sample
 from rigwatch.topics import NodeId
 from store.carried import FRESH, Steps, open_spans
-from store.rows import COLUMNS, extra_of, from_row
+from store.rollups import Sum
+from store.rows import COLUMNS, StoredSample, extra_of, from_row
 from store.texts import as_json
 from store.times import HOUR, MINUTE
 from store.transaction import Row, Transaction
+
+
+class _Spot(NamedTuple):
+    """One sample of a span: when it was taken, and what is not summed up."""
+
+    at: Millis
+    block: int | None = None
+    temperature: int | None = None
+    power: int | None = None
+    extra: str | None = None
+
+
+@dataclass(slots=True)
+class _Hours:
+    """Whole hours from `first` to `last`, both included, added up."""
+
+    first: int
+    last: int
+    sum: Sum
+
+
+@dataclass(slots=True)
+class _Minutes:
+    """Minutes of the fleet added up, and how many they are."""
+
+    hashrate: float = 0
+    nodes: int = 0
+    count: int = 0
+
+
+_NOWHERE = _Spot(0)
 
 LONG: Millis = 8 * 24 * HOUR
 """Over longer spans the hours' sums are read instead of the samples."""
@@ -78,8 +112,8 @@ def stamp(tx: Transaction, node: NodeId) -> tuple[object, ...]:
 
 def oldest(tx: Transaction, node: NodeId) -> Millis | None:
     """When its oldest sample was taken."""
-    rows = tx.rows(_OLDEST, (_number(tx, node),))
-    return int(rows[0][0]) if rows else None
+    found: Millis | None = tx.value(_OLDEST, (_number(tx, node),))
+    return found
 
 
 def points(tx: Transaction, node: NodeId, step: Millis, *, since: Millis, until: Millis) -> list[Point]:
@@ -123,33 +157,31 @@ def cards(tx: Transaction, node: NodeId, of: Sequence[Point]) -> list[NodeCards]
 
 def latest(tx: Transaction, node: NodeId, count: int) -> list[Sample]:
     """Its last samples, the latest first."""
-    return [from_row(row) for row in tx.rows(_LATEST, (_number(tx, node), count))]
+    return [from_row(row) for row in tx.typed(StoredSample, _LATEST, (_number(tx, node), count))]
 
 
 def fleet(tx: Transaction, step: Millis, *, since: Millis, until: Millis) -> list[FleetPoint]:
     """Means over `step` (whole minutes) of the fleet's minutes, in order; the minute of `until` is not in it."""
     minutes, first, after = max(1, step // MINUTE), since // MINUTE, until // MINUTE
-    slots = {
-        int(slot): [float(rate), nodes, count] for slot, rate, nodes, count in tx.rows(_FLEET, (minutes, first, after))
-    }
+    slots = {int(slot): _Minutes(*sums) for slot, *sums in tx.rows(_FLEET, (minutes, first, after))}
     steps = Steps()
     for span in open_spans(tx):
         steps.add(span._replace(first=max(span.first, first), last=min(span.last, after - 1)))
     carried = list(steps.minutes())
     stored = {minute for (minute,) in tx.rows(_FLEET_HAS, (as_json([minute for minute, *_ in carried]),))}
     for minute, rate, nodes in carried:
-        slot = slots.setdefault(minute // minutes, [0, 0, 0])
-        slot[0] += rate
-        slot[1] += nodes
-        slot[2] += minute not in stored
+        sums = slots.setdefault(minute // minutes, _Minutes())
+        sums.hashrate += rate
+        sums.nodes += nodes
+        sums.count += minute not in stored
     return [
-        FleetPoint(slot * minutes * MINUTE, rate / count / 1000, float(nodes / count))
-        for slot, (rate, nodes, count) in sorted(slots.items())
+        FleetPoint(slot * minutes * MINUTE, sums.hashrate / sums.count / 1000, float(sums.nodes / sums.count))
+        for slot, sums in sorted(slots.items())
     ]
 
 
 def fleet_oldest(tx: Transaction) -> Millis | None:
-    minute = tx.rows(_FLEET_OLDEST)[0][0]
+    minute = tx.value(_FLEET_OLDEST)
     return None if minute is None else minute * MINUTE
 
 
@@ -177,8 +209,8 @@ def by_hour(tx: Transaction, hours: int, now: Millis) -> dict[NodeId, list[float
 
 
 def _number(tx: Transaction, node: NodeId) -> int:
-    rows = tx.rows(_ID, (node.site, node.node))
-    return int(rows[0][0]) if rows else -1
+    number = tx.value(_ID, (node.site, node.node))
+    return -1 if number is None else int(number)
 
 
 def _first(tx: Transaction, number: int, since: Millis) -> int:
@@ -219,34 +251,31 @@ def _scaled(stored: float | None, scale: int) -> float | None:
 def _long(tx: Transaction, number: int, steps: range) -> list[Point]:
     """`steps` are the hours at which each begins."""
     spots = _spots(tx, number, steps)
-    sums: dict[int, list[float]] = {}
+    spans: dict[int, _Hours] = {}
     for hour, *figures in tx.rows(_HOURS, (as_json(list(range(steps.start, steps.stop))), number)):
-        slot = sums.setdefault(hour // steps.step, [hour, hour, 0, 0, 0, 0, 0])
-        slot[1] = hour
-        for at, figure in enumerate(figures, 2):
-            slot[at] += figure
-    return [_long_point(each, spots.get(slot, (None, None, None, ""))) for slot, each in sums.items()]
+        span = spans.setdefault(hour // steps.step, _Hours(hour, hour, Sum()))
+        span.last = hour
+        span.sum.merge(Sum(*figures))
+    return [_long_point(span, spots.get(slot, _NOWHERE)) for slot, span in spans.items()]
 
 
-def _spots(tx: Transaction, number: int, steps: range) -> Mapping[int, Row]:
+def _spots(tx: Transaction, number: int, steps: range) -> Mapping[int, _Spot]:
     """One sample of each step by where its time falls, at the price of one look at the key each."""
-    rows = tx.rows(_SPOTS, (as_json([hour * HOUR for hour in steps]), number, number))
-    return {row[0] // HOUR // steps.step: row[1:] for row in rows}
+    found = tx.typed(_Spot, _SPOTS, (as_json([hour * HOUR for hour in steps]), number, number))
+    return {spot.at // HOUR // steps.step: spot for spot in found}
 
 
-def _long_point(sums: Sequence[float], spot: Row) -> Point:
-    first, last, samples, count, hashrate, peers_count, peers = sums
-    block, temperature, power, extra = spot
-    since, until = int(first) * HOUR, (int(last) + 1) * HOUR
+def _long_point(span: _Hours, spot: _Spot) -> Point:
+    since, until, total = span.first * HOUR, (span.last + 1) * HOUR, span.sum
     return Point(
         at=(since + until) // 2,
         first=since,
         last=until,
-        samples=int(samples),
-        hashrate=hashrate / count / 1000 if count else None,
-        peers=peers / peers_count if peers_count else None,
-        block=block,
-        temperature=_scaled(temperature, 10),
-        power=_scaled(power, 10),
-        failing=int(bool(extra and extra_of(extra).errors)),
+        samples=total.samples,
+        hashrate=total.hashrate / total.count / 1000 if total.count else None,
+        peers=total.peers / total.peers_count if total.peers_count else None,
+        block=spot.block,
+        temperature=_scaled(spot.temperature, 10),
+        power=_scaled(spot.power, 10),
+        failing=int(bool(spot.extra and extra_of(spot.extra).errors)),
     )

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from alerts.ingest import (
     CLOCK_TOLERANCE,
@@ -23,7 +24,7 @@ from rigwatch.messages import NodeState, Sample, Status
 from rigwatch.topics import NodeId
 from store import carried, changes, numbers, rollups
 from store.reader import node_id
-from store.rows import COLUMNS, stored_number, to_row
+from store.rows import COLUMNS, StoredSample, stored_number, to_row
 from store.texts import storable
 from store.times import HOUR
 from store.transaction import Row, Transaction
@@ -33,13 +34,41 @@ Key: TypeAlias = tuple[int, int]
 """Node and `n`."""
 Taken: TypeAlias = tuple["NodeUpdate", ReceivedMessage, ReportTaken]
 
-_LOAD = """
-SELECT n.id, n.site, n.node, n.session, n.state, n.state_at, n.interval, n.reason,
-       n.first_seen_at, n.last_report_at, n.clock_offset, n.latest, n.latest_at, n.highest_n,
-       n.born_at, n.other_session, n.generation, n.tail_at, n.tail_rate, n.tail_until, n.stray,
-       n.day, n.day_samples, n.day_bytes, n.day_refused
-FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{lock}
-"""
+
+class _NodeRow(NamedTuple):
+    """What a batch needs of a node, as it is stored."""
+
+    id: int
+    site: str
+    node: str
+    session: int
+    state: str | None
+    state_at: Millis | None
+    interval: Millis
+    reason: str
+    first_seen_at: Millis | None
+    last_report_at: Millis | None
+    clock_offset: int | None
+    latest: str | None
+    latest_at: Millis | None
+    highest_n: int
+    born_at: Millis | None
+    other_session: int
+    generation: int
+    tail_at: Millis | None
+    tail_rate: float | None
+    tail_until: Millis | None
+    stray: Millis
+    day: int
+    day_samples: int
+    day_bytes: int
+    day_refused: int
+
+
+_LOAD = f"""
+SELECT {", ".join(f"n.{name}" for name in _NodeRow._fields)}
+FROM {{names}} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{{lock}}
+"""  # noqa: S608 - constants
 _ADD_NODE = """
 INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
                   kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n,
@@ -108,8 +137,7 @@ _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
 
 
-@dataclass(slots=True)
-class NodeUpdate:
+class NodeUpdate(Struct):
     """A node's row while a batch changes it."""
 
     id: int
@@ -126,7 +154,7 @@ class NodeUpdate:
     identity: Status | None = None
     contested: tuple[Millis, str] | None = None
     touched: bool = False
-    changes: list[Row] = field(default_factory=list)
+    changes: list[Row] = []
     sample: Sample | None = None
 
     def latest_sample(self) -> Sample | None:
@@ -175,17 +203,17 @@ class _Batch:
 
     updates: dict[NodeId, NodeUpdate]
     quota: Quota | None = None
-    rows: dict[Key, Row] = field(default_factory=dict)
+    rows: dict[Key, StoredSample] = field(default_factory=dict)
     added: rollups.Added = field(default_factory=rollups.Added)
 
-    def make_way(self, tx: Transaction, row: Row, stored: Row | None) -> None:
+    def make_way(self, tx: Transaction, row: StoredSample, stored: StoredSample | None) -> None:
         """Another sample has this row's number: it gets a free one, be it stored or on its way."""
         taken = {n for _, n in self.rows}
         if stored is not None:
             numbers.move(tx, stored, taken)
             return
-        moved = numbers.renumbered(tx, self.rows.pop((row[0], row[1])), taken)
-        self.rows[moved[0], moved[1]] = moved
+        moved = numbers.renumbered(tx, self.rows.pop((row.node_id, row.n)), taken)
+        self.rows[moved.node_id, moved.n] = moved
 
 
 class UnknownNodes(Exception):
@@ -221,7 +249,7 @@ def write(
         for heard, report in zip(batch, verdicts, strict=True)
         if isinstance(report, ReportTaken)
     ]
-    stored = {(row[0], row[1]): row for row in _existing(tx, reports, look_for_all=look_for_all)}
+    stored = {(row.node_id, row.n): row for row in _existing(tx, reports, look_for_all=look_for_all)}
     taken = iter([_collect(tx, collected, report, stored) for report in reports])
     verdicts = [next(taken) if isinstance(verdict, ReportTaken) else verdict for verdict in verdicts]
     changes.record(tx, [change for update in updates.values() for change in update.changes])
@@ -245,27 +273,47 @@ def remove_unheard(tx: Transaction, nodes: Iterable[NodeId]) -> None:
 
 def _load(tx: Transaction, nodes: set[NodeId]) -> dict[NodeId, NodeUpdate]:
     names = _json.encode([(node.site, node.node) for node in nodes]).decode()
-    updates = _updates(tx.rows(_LOAD, (names,)))
+    updates = {node_id(row.site, row.node): _update(row) for row in tx.typed(_NodeRow, _LOAD, (names,))}
     if len(updates) < len(nodes):
         raise UnknownNodes(nodes - updates.keys())
     return updates
 
 
-def _updates(rows: list[Row]) -> dict[NodeId, NodeUpdate]:
-    return {node_id(row[1], row[2]): _update(row) for row in rows}
-
-
-def _update(row: Row) -> NodeUpdate:
-    state = None if row[4] is None else NodeState(row[4])
-    known = NodeSession(row[3], state, row[5], row[6], born_at=row[14], other_session=row[15], generation=row[16])
-    latest_at = row[12] or 0
-    tail = carried.NodeTail.of(row[17:21], interval=known.interval, since=known.state_at, stored_at=latest_at)
+def _update(row: _NodeRow) -> NodeUpdate:
+    known = NodeSession(
+        row.session,
+        None if row.state is None else NodeState(row.state),
+        row.state_at,
+        row.interval,
+        born_at=row.born_at,
+        other_session=row.other_session,
+        generation=row.generation,
+    )
+    latest_at = row.latest_at or 0
     return NodeUpdate(
-        row[0], known, row[7], row[8], row[9], row[10], row[11], latest_at, row[13], tail, DayUse(*row[21:25])
+        id=row.id,
+        known=known,
+        reason=row.reason,
+        first_seen_at=row.first_seen_at,
+        last_report_at=row.last_report_at,
+        clock_offset=row.clock_offset,
+        latest=row.latest,
+        latest_at=latest_at,
+        highest=row.highest_n,
+        tail=carried.NodeTail(
+            row.tail_at,
+            row.tail_rate,
+            row.tail_until or 0,
+            row.stray,
+            known.interval,
+            known.state_at,
+            stored_at=latest_at,
+        ),
+        today=DayUse(row.day, row.day_samples, row.day_bytes, row.day_refused),
     )
 
 
-def _collect(tx: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, Row]) -> ReportTaken:
+def _collect(tx: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, StoredSample]) -> ReportTaken:
     """The report with those of its samples that are stored with the batch, or were before."""
     update, heard, report = taken
     update.today = update.today.on(heard.received_at)
@@ -286,7 +334,7 @@ def _collect(tx: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, Row
                 batch.make_way(tx, row, stored.pop(key, None))
             previous = sample
             batch.rows[key] = row
-            batch.added.add(update.id, timed.at, row)
+            batch.added.add(timed.at, row)
             kept.append(timed)
             new += 1
         elif not is_highest:
@@ -310,7 +358,7 @@ def _near(sample: Sample, before: Sample | None, known: NodeSession) -> Sample |
     return before if sample.n // HOUR == before.n // HOUR else None
 
 
-def _existing(tx: Transaction, reports: Iterable[Taken], *, look_for_all: bool) -> list[Row]:
+def _existing(tx: Transaction, reports: Iterable[Taken], *, look_for_all: bool) -> list[StoredSample]:
     """Those of the samples that are stored already."""
     found: list[Key] = []
     keys: list[Key] = []
