@@ -59,8 +59,10 @@ def act_on_file(
     except NotDone:
         raise
     except StoreError as exc:
+        # First, for it may fail as well: then that is what there is to say.
+        done = alone()
         typer.echo(f"rigwatch: not noted in the audit list: {exc}", err=True)
-        return alone()
+        return done
 
 
 def _user_of_this_machine() -> str:
