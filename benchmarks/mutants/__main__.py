@@ -76,7 +76,8 @@ def _within_functions(modules: Iterable[Path], until: float) -> str:
     files: dict[str, list[str]] = {}
 
     def run(tests: Tests) -> None:
-        tests.observe(_MODULES.resolve())
+        state = _fingerprint(*_MODULES.rglob("*.py"), *_TESTS.rglob("*.py"))
+        tests.observe(_MODULES.resolve(), _KEPT / f"tests-{state}.json")
         for module in modules:
             files[str(module)] = [str(each) for each in tests.files_of(module)]
             findings = Findings.read(module)
@@ -121,8 +122,8 @@ def _file_of(module: Path) -> Path:
     return _KEPT / f"{module.stem}.jsonl"
 
 
-def _fingerprint(module: Path) -> str:
-    return hashlib.sha256(module.read_bytes()).hexdigest()
+def _fingerprint(*files: Path) -> str:
+    return hashlib.sha256(b"".join(each.read_bytes() for each in sorted(files))).hexdigest()[:16]
 
 
 def _options() -> argparse.Namespace:

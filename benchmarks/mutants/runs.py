@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 
+import msgspec
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase
@@ -26,6 +27,7 @@ from benchmarks.mutants.mutations import Mutant
 SURVIVED = ""
 _Function = tuple[str, str, int]
 """File, qualified name and first line."""
+_Observed = tuple[dict[str, set[_Function]], dict[str, float]]
 _OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-o", "timeout=0", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 _SLOWER = 10
 _MODULE_S = 120
@@ -43,17 +45,25 @@ class Tests:
     killed: Counter[tuple[_Function | None, str]] = field(default_factory=Counter)
     _functions: dict[_Function, list[FunctionType]] = field(default_factory=dict)
 
-    def observe(self, folder: Path) -> None:
-        """Runs all once; a failure here would be one of every mutant."""
-        for item in self.items:
-            with _called(folder, self.calls.setdefault(item.nodeid, set())):
-                began = time.process_time()
-                if not _passes(item, None):
-                    raise SystemExit(f"fails without any mutant: {item.nodeid}")
-                self.seconds[item.nodeid] = time.process_time() - began
+    def observe(self, folder: Path, kept: Path) -> None:
+        """Runs all once, unless what that gives is `kept`; a failure here would be one of every mutant."""
+        if kept.exists():
+            self.calls, self.seconds = msgspec.json.decode(kept.read_bytes(), type=_Observed)
+        else:
+            for item in self.items:
+                self._observe(item, folder)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(msgspec.json.encode((self.calls, self.seconds)))
         for each in gc.get_objects():
             if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(str(folder)):
                 self._functions.setdefault(_function_of(each.__code__), []).append(each)
+
+    def _observe(self, item: pytest.Item, folder: Path) -> None:
+        with _called(folder, self.calls.setdefault(item.nodeid, set())):
+            began = time.process_time()
+            if not _passes(item, None):
+                raise SystemExit(f"fails without any mutant: {item.nodeid}")
+            self.seconds[item.nodeid] = time.process_time() - began
 
     def files_of(self, module: Path) -> list[Path]:
         """Test files that reach the module, the quickest first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar, Self
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,6 @@ class Peer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.drop()
-
-    @property
-    def has_an_answer(self) -> bool:
-        """Whether something has come that nobody has read yet."""
-        return bool(self._reader._buffer)  # type: ignore[attr-defined]
 
     def send(self, data: bytes) -> None:
         self._writer.write(data)
