@@ -1,3 +1,3 @@
 """rigwatch watches mining nodes over MQTT; this package holds what its parts share, and the command line."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
