@@ -2,23 +2,20 @@
 
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli.extras import has_server
 from cli.invocation import Invocation, app, invocation
 from cli.people import act_on_file
-from rigwatch.clock import Millis, in_millis
+from rigwatch.clock import in_millis
 from rigwatch.errors import RigwatchError, SettingsError, TopicError
 from rigwatch.joining import Joining
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
 from rigwatch.topics import NodeId
-
-if TYPE_CHECKING:
-    from store.acts import Actor
-    from store.transaction import Transaction
 
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node: a-z, 0-9, '-', '_'.")]
 Site = Annotated[str, typer.Option(help="Where its host stands.")]
@@ -78,14 +75,13 @@ def rotate(
 def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "") -> str:
     """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
     joining = Joining(call.home, settings, url=url)
-
-    def enroll(tx: "Transaction", actor: "Actor", now: Millis) -> str:
+    alone = partial(joining.token, node, call.clock.now())
+    if not has_server():
         # A rig, which may ask for a token of its own home, has no packages of a database.
-        from store import acts
+        return alone()
+    from store import acts
 
-        return acts.nodes.enroll(tx, actor, now, node, joining=joining)
-
-    return act_on_file(call, partial(joining.token, node, call.clock.now()), enroll)
+    return act_on_file(call, alone, acts.nodes.enroll, node, joining=joining)
 
 
 def _node(site: str, node: str) -> NodeId:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec, TypeVar
 
 import typer
 
-from cli.extras import has_server
 from cli.invocation import Invocation
 from rigwatch.clock import Millis
 from rigwatch.errors import NotDone, StoreError
@@ -50,10 +49,7 @@ def act_on_file(
     **kwargs: P.kwargs,
 ) -> R | S:
     """As `act`, where the other half is a file. A key can be revoked while the database is away: then the file alone is
-    changed, by `alone`, and that the line is missing is said. So it is, unsaid, where a rig has no database's packages.
-    """
-    if not has_server():
-        return alone()
+    changed, by `alone`, and that the line is missing is said."""
     try:
         return act(call, "", do, *args, **kwargs)
     except NotDone:

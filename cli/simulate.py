@@ -4,23 +4,19 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli.extras import has_server
 from cli.invocation import Invocation, app, invocation
 from cli.people import act_on_file
 from rigwatch.address import local_broker_url
-from rigwatch.clock import Millis
 from rigwatch.errors import SettingsError
 from rigwatch.master import master_key
 from rigwatch.registry import Registry
 from rigwatch.settings.durations import parse_duration
 from rigwatch.topics import NodeId
-
-if TYPE_CHECKING:
-    from store.acts import Actor
-    from store.transaction import Transaction
 
 
 @app.command()
@@ -58,14 +54,14 @@ def simulate(  # noqa: PLR0917 - typer hands options over by position
 
 def _enroll(call: Invocation, nodes: Sequence[NodeId]) -> None:
     registry = Registry(call.home.nodes_json)
-
-    def enroll(tx: "Transaction", actor: "Actor", now: Millis) -> None:
+    alone = partial(registry.enroll_all, nodes, call.clock.now())
+    if not has_server():
         # A rig may simulate too, and has no packages of a database.
-        from store import acts
+        alone()
+        return
+    from store import acts
 
-        acts.nodes.enroll_all(tx, actor, now, nodes, registry=registry)
-
-    act_on_file(call, partial(registry.enroll_all, nodes, call.clock.now()), enroll)
+    act_on_file(call, alone, acts.nodes.enroll_all, nodes, registry=registry)
 
 
 def _authority(call: Invocation) -> str:

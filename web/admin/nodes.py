@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -68,7 +69,7 @@ class NodesAdmin:
     def register(self, blueprint: Blueprint) -> None:
         one = "/nodes/<site>/<node>"
         blueprint.add_url_rule("/", "page", self.page)
-        blueprint.add_url_rule("/nodes", "enroll", self.enroll, methods=["POST"])
+        blueprint.add_url_rule("/nodes", "enroll", partial(attempt, self.enroll, self._list), methods=["POST"])
         blueprint.add_url_rule(one, "node", self.one)
         for name, do in {
             "name": self.rename,
@@ -80,7 +81,16 @@ class NodesAdmin:
             "retire": self.retire,
             "restore": self.restore,
         }.items():
-            blueprint.add_url_rule(f"{one}/{name}", f"node_{name}", do, methods=["POST"])
+            blueprint.add_url_rule(f"{one}/{name}", f"node_{name}", self._form(do), methods=["POST"])
+
+    def _form(self, do: Callable[[Listed], Response]) -> Callable[[str, str], Response]:
+        """The view of a form about one node: what it answers, or the node's page with why not."""
+
+        def view(site: str, node: str) -> Response:
+            known = self._known(site, node)
+            return attempt(lambda: do(known), lambda problem: self._one(known, problem))
+
+        return view
 
     # pages
 
@@ -95,61 +105,37 @@ class NodesAdmin:
     # changes
 
     def enroll(self) -> Response:
-        def do() -> Response:
-            site = text("site", label="Site", most=64)
-            node = NodeId(site, text("node", label="Name", most=64))
-            name = text("name", label="Shown as", most=nodes.NAME_MAX, least=0)
-            token = self._admin.act(acts.nodes.enroll, node, joining=self._joining())
-            if name:
-                self._admin.act(acts.nodes.rename, node, name=name)
-            return self._show(node, token, "is enrolled")
+        site = text("site", label="Site", most=64)
+        node = NodeId(site, text("node", label="Name", most=64))
+        name = text("name", label="Shown as", most=nodes.NAME_MAX, least=0)
+        token = self._admin.act(acts.nodes.enroll, node, joining=self._joining())
+        if name:
+            self._admin.act(acts.nodes.rename, node, name=name)
+        return self._show(node, token, "is enrolled")
 
-        return attempt(do, self._list)
+    def rename(self, known: Listed) -> Response:
+        name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
+        self._admin.act(acts.nodes.rename, known.id, name=name)
+        return done(_address(known.id), "renamed")
 
-    def rename(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
+    def tag(self, known: Listed) -> Response:
+        self._admin.act(acts.nodes.tag, known.id, tags=_tags(request.form.get("tags", "")))
+        return done(_address(known.id), "tagged")
 
-        def do() -> Response:
-            name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
-            self._admin.act(acts.nodes.rename, known.id, name=name)
-            return done(_address(known.id), "renamed")
-
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def tag(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
-
-        def do() -> Response:
-            self._admin.act(acts.nodes.tag, known.id, tags=_tags(request.form.get("tags", "")))
-            return done(_address(known.id), "tagged")
-
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def token(self, site: str, node: str) -> Response:
+    def token(self, known: Listed) -> Response:
         """The join token once more, for a rig that was set up anew; for a revoked node the token of its next key."""
-        known = self._known(site, node)
+        if known.retired_at is not None:
+            raise Wrong(f"node {known.id}: is retired; bring it back first")
+        is_new = not self._registry.lets_in(known.id)
+        token = self._admin.act(acts.nodes.enroll, known.id, joining=self._joining())
+        return self._show(known.id, token, "is enrolled again" if is_new else "has this token")
 
-        def do() -> Response:
-            if known.retired_at is not None:
-                raise Wrong(f"node {known.id}: is retired; bring it back first")
-            is_new = not self._registry.lets_in(known.id)
-            token = self._admin.act(acts.nodes.enroll, known.id, joining=self._joining())
-            return self._show(known.id, token, "is enrolled again" if is_new else "has this token")
+    def rotate(self, known: Listed) -> Response:
+        overlap, joining = choice("overlap", _OVERLAPS, label="The old key works for"), self._joining()
+        self._admin.act(acts.nodes.rotate, known.id, registry=joining.registry, overlap=overlap)
+        return self._show(known.id, joining.token(known.id, self._admin.now()), "has a new key")
 
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def rotate(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
-
-        def do() -> Response:
-            overlap, joining = choice("overlap", _OVERLAPS, label="The old key works for"), self._joining()
-            self._admin.act(acts.nodes.rotate, known.id, registry=joining.registry, overlap=overlap)
-            return self._show(known.id, joining.token(known.id, self._admin.now()), "has a new key")
-
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def revoke(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
+    def revoke(self, known: Listed) -> Response:
         if not sure():
             return ask_back(
                 f"Revoke the key of {known.id}?",
@@ -158,34 +144,24 @@ class NodesAdmin:
                 "What it has measured meanwhile stays on it until it gets a new token.",
                 back=_address(known.id),
             )
+        self._admin.act(acts.nodes.revoke, known.id, registry=self._registry)
+        return done(_address(known.id), "revoked")
 
-        def do() -> Response:
-            self._admin.act(acts.nodes.revoke, known.id, registry=self._registry)
-            return done(_address(known.id), "revoked")
+    def move(self, known: Listed) -> Response:
+        target = NodeId(text("to", label="Site", most=64), known.id.node)
+        if not sure():
+            return ask_back(
+                f"Move {known.id} to {target.site}?",
+                button="Move",
+                explained="Its history, its name and its past incidents go along. Its key stops working: "
+                "the rig is shown as offline until you give it the new token that comes next.",
+                back=_address(known.id),
+            )
+        joining = self._joining()
+        self._admin.act(acts.nodes.move, known.id, site=target.site, registry=joining.registry)
+        return self._show(target, joining.token(target, self._admin.now()), f"has moved here from {known.id.site}")
 
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def move(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
-
-        def do() -> Response:
-            target = NodeId(text("to", label="Site", most=64), known.id.node)
-            if not sure():
-                return ask_back(
-                    f"Move {known.id} to {target.site}?",
-                    button="Move",
-                    explained="Its history, its name and its past incidents go along. Its key stops working: "
-                    "the rig is shown as offline until you give it the new token that comes next.",
-                    back=_address(known.id),
-                )
-            joining = self._joining()
-            self._admin.act(acts.nodes.move, known.id, site=target.site, registry=joining.registry)
-            return self._show(target, joining.token(target, self._admin.now()), f"has moved here from {site}")
-
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def retire(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
+    def retire(self, known: Listed) -> Response:
         if not sure():
             return ask_back(
                 f"Retire {known.id}?",
@@ -194,21 +170,12 @@ class NodesAdmin:
                 "as long as any, and it can come back with a new token.",
                 back=_address(known.id),
             )
+        self._admin.act(acts.nodes.retire, known.id, registry=self._registry)
+        return done(url_for("admin.page"), "retired")
 
-        def do() -> Response:
-            self._admin.act(acts.nodes.retire, known.id, registry=self._registry)
-            return done(url_for("admin.page"), "retired")
-
-        return attempt(do, lambda problem: self._one(known, problem))
-
-    def restore(self, site: str, node: str) -> Response:
-        known = self._known(site, node)
-
-        def do() -> Response:
-            token = self._admin.act(acts.nodes.restore, known.id, joining=self._joining())
-            return self._show(known.id, token, "is back")
-
-        return attempt(do, lambda problem: self._one(known, problem))
+    def restore(self, known: Listed) -> Response:
+        token = self._admin.act(acts.nodes.restore, known.id, joining=self._joining())
+        return self._show(known.id, token, "is back")
 
     # steps
 

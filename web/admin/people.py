@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from flask import Blueprint, Response, render_template, url_for
@@ -57,7 +58,8 @@ class PeopleAdmin:
             "tokens/add": self.add_token,
             "tokens/remove": self.remove_token,
         }.items():
-            blueprint.add_url_rule(f"/{name}", name.replace("/", "_"), do, methods=["POST"])
+            view = partial(attempt, do, self._users if name.startswith("users/") else self._tokens)
+            blueprint.add_url_rule(f"/{name}", name.replace("/", "_"), view, methods=["POST"])
 
     # users
 
@@ -66,54 +68,42 @@ class PeopleAdmin:
         return self._users()
 
     def add_user(self) -> Response:
-        def do() -> Response:
-            name, role = _user_name(), choice("role", _ROLES, label="Role")
-            password = secrets.token_urlsafe(PASSWORD_BYTES)
-            self._admin.act(acts.users.add, User(name, role, hash_password(password)))
-            return _show_password(name, password)
-
-        return attempt(do, self._users)
+        name, role = _user_name(), choice("role", _ROLES, label="Role")
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        self._admin.act(acts.users.add, User(name, role, hash_password(password)))
+        return _show_password(name, password)
 
     def set_role(self) -> Response:
-        def do() -> Response:
-            name, role = _user_name(), choice("role", _ROLES, label="Role")
-            self._admin.act(acts.users.set_role, name, role=role)
-            return done(url_for("admin.users"), "role")
-
-        return attempt(do, self._users)
+        name, role = _user_name(), choice("role", _ROLES, label="Role")
+        self._admin.act(acts.users.set_role, name, role=role)
+        return done(url_for("admin.users"), "role")
 
     def new_password(self) -> Response:
-        def do() -> Response:
-            name = _user_name()
-            if not sure():
-                return ask_back(
-                    f"Give {name} a new password?",
-                    button="New password",
-                    explained="The old one stops working at once."
-                    + (" It is your own: the browser will ask you for the new one." if name == actor().name else ""),
-                    back=url_for("admin.users"),
-                )
-            password = secrets.token_urlsafe(PASSWORD_BYTES)
-            self._admin.act(acts.users.set_password, name, password_hash=hash_password(password))
-            return _show_password(name, password)
-
-        return attempt(do, self._users)
+        name = _user_name()
+        if not sure():
+            return ask_back(
+                f"Give {name} a new password?",
+                button="New password",
+                explained="The old one stops working at once."
+                + (" It is your own: the browser will ask you for the new one." if name == actor().name else ""),
+                back=url_for("admin.users"),
+            )
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        self._admin.act(acts.users.set_password, name, password_hash=hash_password(password))
+        return _show_password(name, password)
 
     def remove_user(self) -> Response:
-        def do() -> Response:
-            name = _user_name()
-            if not sure():
-                return ask_back(
-                    f"Remove the user {name}?",
-                    button="Remove",
-                    explained="Whoever is logged in by that name is out at once. What was done under it stays in the "
-                    "audit list.",
-                    back=url_for("admin.users"),
-                )
-            self._admin.act(acts.users.remove, name)
-            return done(url_for("admin.users"), "removed")
-
-        return attempt(do, self._users)
+        name = _user_name()
+        if not sure():
+            return ask_back(
+                f"Remove the user {name}?",
+                button="Remove",
+                explained="Whoever is logged in by that name is out at once. What was done under it stays in the "
+                "audit list.",
+                back=url_for("admin.users"),
+            )
+        self._admin.act(acts.users.remove, name)
+        return done(url_for("admin.users"), "removed")
 
     # tokens
 
@@ -122,35 +112,29 @@ class PeopleAdmin:
         return self._tokens()
 
     def add_token(self) -> Response:
-        def do() -> Response:
-            name, role = _token_name(), choice("role", _ROLES, label="Role")
-            token = self._admin.act(acts.tokens.add, name, role=role, life=choice("life", _LIVES, label="Expires"))
-            return show_secret(
-                f"The token {name} is made",
-                back=url_for("admin.tokens"),
-                secret=token,
-                label="The token, shown once",
-                command=f"curl -H @- ADDRESS <<'END'\nAuthorization: Bearer {token}\nEND",
-                steps="A program sends it as a header with each request; like this it stands in no list of processes:",
-                hint=_ONCE,
-            )
-
-        return attempt(do, self._tokens)
+        name, role = _token_name(), choice("role", _ROLES, label="Role")
+        token = self._admin.act(acts.tokens.add, name, role=role, life=choice("life", _LIVES, label="Expires"))
+        return show_secret(
+            f"The token {name} is made",
+            back=url_for("admin.tokens"),
+            secret=token,
+            label="The token, shown once",
+            command=f"curl -H @- ADDRESS <<'END'\nAuthorization: Bearer {token}\nEND",
+            steps="A program sends it as a header with each request; like this it stands in no list of processes:",
+            hint=_ONCE,
+        )
 
     def remove_token(self) -> Response:
-        def do() -> Response:
-            name = _token_name()
-            if not sure():
-                return ask_back(
-                    f"Remove the token {name}?",
-                    button="Remove",
-                    explained="The program that uses it is refused from then on.",
-                    back=url_for("admin.tokens"),
-                )
-            self._admin.act(acts.tokens.remove, name)
-            return done(url_for("admin.tokens"), "removed")
-
-        return attempt(do, self._tokens)
+        name = _token_name()
+        if not sure():
+            return ask_back(
+                f"Remove the token {name}?",
+                button="Remove",
+                explained="The program that uses it is refused from then on.",
+                back=url_for("admin.tokens"),
+            )
+        self._admin.act(acts.tokens.remove, name)
+        return done(url_for("admin.tokens"), "removed")
 
     # what is shown
 

@@ -1,6 +1,7 @@
 """Administration's pages to look at: the audit list, and the alert channels with their test."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -29,7 +30,9 @@ class RecordsAdmin:
     def register(self, blueprint: Blueprint) -> None:
         blueprint.add_url_rule("/audit", "audit", self.audit)
         blueprint.add_url_rule("/channels", "channels", self.channels)
-        blueprint.add_url_rule("/channels/test", "channels_test", self.test, methods=["POST"])
+        blueprint.add_url_rule(
+            "/channels/test", "channels_test", partial(attempt, self.test, self._channels), methods=["POST"]
+        )
 
     @admin_only
     def audit(self) -> str:
@@ -59,11 +62,8 @@ class RecordsAdmin:
         return self._channels()
 
     def test(self) -> Response:
-        def do() -> Response:
-            self._admin.act(acts.channels.test, self._test.begin)
-            return done(url_for("admin.channels"), "testing")
-
-        return attempt(do, self._channels)
+        self._admin.act(acts.channels.test, self._test.begin)
+        return done(url_for("admin.channels"), "testing")
 
     def _channels(self, problem: str = "") -> str:
         with self._admin.store.read() as tx:
