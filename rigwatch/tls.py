@@ -8,7 +8,8 @@ import ipaddress
 import logging
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,15 +20,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from filelock import Timeout
 
 from rigwatch.clock import Millis, as_datetime, millis_of
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home, write_private
+from rigwatch.lock import private_lock
 from rigwatch.settings.server import BrokerSettings
 
 # The authority is what every rig was told to trust: it has to outlive the installation.
 _AUTHORITY_LIFE: Final = timedelta(days=365 * 30)
 _AUTHORITY: Final = "authority.pem"
+_LOCK_TIMEOUT: Final = 10.0
 # What browsers accept of a server.
 _CERTIFICATE_LIFE: Final = timedelta(days=397)
 _RENEW_BEFORE: Final = timedelta(days=60)
@@ -81,7 +85,10 @@ def certificate_paths(home: Home, names: Sequence[str], now: Millis) -> tuple[Pa
     authority = _authority(home, now)
     wanted, moment = _names(names), max(as_datetime(now), _EARLIEST)
     if not _is_good(_load(path), authority, wanted, moment):
-        write_private(path, _issue(authority, wanted, moment).pem + _pem(authority.certificate))
+        # Broker and dashboard start together, and a rig may know either by this certificate's key: both serve the same.
+        with _alone(path):
+            if not _is_good(_load(path), authority, wanted, moment):
+                write_private(path, _issue(authority, wanted, moment).pem + _pem(authority.certificate))
     return path, path
 
 
@@ -142,6 +149,18 @@ def _authority(home: Home, now: Millis) -> _Pair:
         assert known is not None
         write_private(home.tls / "ca.pem", _pem(known.certificate))
     return known
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    lock = path.with_suffix(".lock")
+    try:
+        with private_lock(lock, timeout=_LOCK_TIMEOUT):
+            yield
+    except Timeout:
+        raise RigwatchError(f"{lock}: held by another rigwatch process; try again when it has ended") from None
+    except OSError as exc:
+        raise RigwatchError(f"{lock}: cannot be locked ({exc.strerror or exc})") from exc
 
 
 def _load(path: Path) -> _Pair | None:

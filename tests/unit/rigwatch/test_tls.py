@@ -80,7 +80,7 @@ def test_keys_are_for_the_owner_only(tmp_path: Path) -> None:
     place = home(tmp_path)
     certificate_paths(place, [], START)
     found = {path.name: path.stat().st_mode & 0o777 for path in place.tls.iterdir()}
-    assert found == {"authority.pem": 0o600, "ca.pem": 0o600, "server.pem": 0o600}
+    assert found == dict.fromkeys(("authority.pem", "ca.pem", "server.lock", "server.pem"), 0o600)
     assert place.tls.stat().st_mode & 0o777 == 0o700
     assert "PRIVATE" not in ca_pem(place, START)
 
@@ -188,6 +188,18 @@ def test_a_clock_that_is_behind_by_a_day_accepts_a_new_certificate(tmp_path: Pat
     assert certificate(path).not_valid_before_utc < as_datetime(START - DAY)
 
 
+def test_processes_that_start_together_serve_one_certificate(tmp_path: Path) -> None:
+    made, barrier = home(tmp_path), threading.Barrier(4)
+
+    def start(_number: int) -> bytes:
+        barrier.wait()
+        path, _key = certificate_paths(made, [], START)
+        return path.read_bytes()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(start, range(4)))) == 1
+
+
 def test_processes_that_start_together_agree_on_one_authority(tmp_path: Path) -> None:
     place, gate = home(tmp_path), threading.Barrier(4)
 
@@ -200,7 +212,7 @@ def test_processes_that_start_together_agree_on_one_authority(tmp_path: Path) ->
         found = {each.result()[1] for each in [pool.submit(start) for _ in range(4)]}
     assert len(found) == 1
     certificate(place.tls / "server.pem").verify_directly_issued_by(certificate(place.tls / "authority.pem"))
-    assert sorted(path.name for path in place.tls.iterdir()) == ["authority.pem", "ca.pem", "server.pem"]
+    assert sorted(path.name for path in place.tls.iterdir()) == ["authority.pem", "ca.pem", "server.lock", "server.pem"]
 
 
 @pytest.mark.parametrize(
