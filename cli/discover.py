@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.invocation import Invocation, app, invocation
-from cli.sources import source_table, summary_of
 from rigwatch.errors import SettingsError, TopicError
 from rigwatch.home import write_private
 from rigwatch.settings.loader import read_toml
@@ -82,6 +81,8 @@ def name_for(found: "FoundMiner", taken: set[str], prefix: str) -> str:
 
 def _add(call: Invocation, found: "Sequence[FoundMiner]", site: str, prefix: str) -> None:
     """A table in `publisher.toml` for each, with a key of its own."""
+    from publisher.description import source_table
+
     if not found:
         typer.echo("nothing new to add")
         return
@@ -137,6 +138,8 @@ def _enrolled(call: Invocation, site: str) -> set[str]:
 
 
 def _told(found: "Sequence[FoundMiner]", known: set[str]) -> Iterator[str]:
+    from publisher.description import summary_of
+
     if not found:
         yield "no miner answers there"
     for each in found:

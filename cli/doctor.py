@@ -197,7 +197,7 @@ def _sources(call: Invocation) -> Iterator[Diagnosis]:
 
 def _of_source(look: "SourceResult", name: str) -> Diagnosis:
     """A source that lacks what it should have has failed, though the rest could be read."""
-    from cli.sources import summary_of
+    from publisher.description import summary_of
     from publisher.inspection import lacks_of
 
     if look.reading is None:

@@ -4,24 +4,20 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from filelock import Timeout
 
-from cli import pasted
 from cli.invocation import Invocation, app, invocation
-from cli.setup import FirstLogin, default_settings, look_around, prepare, prepare_publisher, publisher_toml
+from cli.setup import FirstLogin, default_settings, prepare, prepare_publisher
 from rigwatch import address, process
-from rigwatch.errors import RigwatchError, SettingsError, TokenError
-from rigwatch.home import Home, write_private
+from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.home import Home
 from rigwatch.listening import check_free
 from rigwatch.lock import private_lock
 from rigwatch.settings import ServerSettings
 from rigwatch.supervisor import SupervisedPart, Supervisor, part_command, port_answers
-from rigwatch.tokens import JoinToken
-from rigwatch.topics import NodeId
 
 
 @app.command()
@@ -109,60 +105,14 @@ def publish(
 ) -> None:
     """Publish this machine's nodes."""
     from publisher.agent import publish as run_publisher
+    from publisher.joining import read_token, store_token
 
     call = invocation(context)
     if join is not None:
-        node = _store_token(call, join)
+        node = store_token(call.home, read_token(join), os.environ, call.clock)
         typer.echo(f"rigwatch: joined as {node}; from now on '{call.command} publish' is enough", err=True)
     settings = call.publisher()
     call.run("publisher", lambda stop: run_publisher(call.home, settings, clock=call.clock, stop=stop))
-
-
-def _store_token(call: Invocation, join: str) -> NodeId:
-    """Keeps the token in the home, for a start without it. A node that is there already gets its new token, also one
-    that was moved to another site; other nodes' settings are never overwritten.
-
-    Anyone on the machine can read a process's arguments, so the token may also come from a file or standard input.
-    """
-    token, path = JoinToken.decode(_read_token(join)), call.home.publisher_toml
-    call.home.prepare()
-    if not path.exists():
-        write_private(path, publisher_toml(token.encode(), look_around(call)))
-        return token.node
-    known = [(node.token, JoinToken.decode(node.token)) for node in call.publisher().nodes if node.token]
-    same = [each for each in known if each[1].node == token.node]
-    moved = [each for each in known if (each[1].node.node, each[1].url) == (token.node.node, token.url)]
-    for written, former in same or (moved if len(moved) == 1 else []):
-        _take_outbox_along(call.home, former.node, token.node)
-        write_private(path, path.read_text("utf-8").replace(written, token.encode()))
-        return token.node
-    advice = "add a [[nodes]] table with this token, or use another --home"
-    raise SettingsError(f"{path}: names other nodes already; {advice}")
-
-
-def _take_outbox_along(home: Home, former: NodeId, node: NodeId) -> None:
-    """What a node has measured since it was moved waits under its old name, under which nobody would take it."""
-    from publisher.outbox_file import OutboxBusyError, move, path_of
-
-    if former == node:
-        return
-    try:
-        move(path_of(home.outbox, former), path_of(home.outbox, node))
-    except OutboxBusyError:
-        raise RigwatchError(f"node {former}: its publisher is running; stop it, then join as {node}") from None
-    except OSError as exc:
-        raise RigwatchError(f"outbox of {former}: cannot be moved ({exc.strerror or exc})") from exc
-
-
-def _read_token(join: str) -> str:
-    if join == "-":
-        return pasted.read_token()
-    if join.startswith("rw1."):
-        return join
-    try:
-        return Path(join).read_text("utf-8")
-    except (OSError, ValueError):
-        raise TokenError("join token: --join is neither a token (rw1.…), a readable file, nor '-'") from None
 
 
 def _service(call: Invocation, settings: ServerSettings) -> list[SupervisedPart]:

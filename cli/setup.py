@@ -5,13 +5,12 @@ import os
 import secrets
 import socket
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.invocation import Invocation, app, invocation
 from cli.nodes import join_token
-from cli.sources import announce, source_table
 from rigwatch.address import local_broker_url, web_url
 from rigwatch.errors import RigwatchError, TopicError
 from rigwatch.home import write_private
@@ -19,11 +18,6 @@ from rigwatch.keys import MasterKey
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.loader import SettingPlace, build, overlay
 from rigwatch.topics import NodeId
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from publisher.detection import Found
 
 ADMIN = "admin"
 PASSWORD_BYTES = 15
@@ -40,21 +34,6 @@ SERVER_TOML = """\
 [database]
 
 [web]
-"""
-
-PUBLISHER_TOML = """\
-# What this machine publishes. config/publisher.example.toml explains every setting and kind of source.
-
-[[nodes]]
-token = "{token}"
-
-{found}[[nodes.sources]]
-kind = "host"
-
-# What is started later is found by 'rigwatch sources', and added here by 'rigwatch sources --write'; or name it:
-# [[nodes.sources]]
-# kind = "xmrig"
-# url = "http://127.0.0.1:44444"
 """
 
 
@@ -109,29 +88,13 @@ def default_settings() -> ServerSettings:
 
 def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
     """Makes this machine a node of its own server, unless it has a `publisher.toml` already."""
+    from publisher.joining import look_around, publisher_toml
+
     node = NodeId("main", own_name())
     if not call.home.publisher_toml.exists():
         token = join_token(call, settings, node, url=local_broker_url(settings.broker))
-        write_private(call.home.publisher_toml, publisher_toml(token, look_around(call)))
+        write_private(call.home.publisher_toml, publisher_toml(token, look_around(call.clock)))
     return node
-
-
-def publisher_toml(token: str, found: "Sequence[Found]") -> str:
-    """The first `publisher.toml` of a machine, with a source for each thing that was found on it.
-
-    They come before the host, so that the node's temperature is the hottest card's.
-    """
-    tables = [f"{source_table(dict(each.settings), f'found on {each.where}')}\n\n" for each in found]
-    return PUBLISHER_TOML.format(token=token, found="".join(tables))
-
-
-def look_around(call: Invocation) -> "list[Found]":
-    """What can be read on this machine, said in a line each; milliseconds where there is nothing."""
-    from publisher.detection import detect, usual_candidates
-
-    found = detect(usual_candidates(), call.clock)
-    announce(found)
-    return found
 
 
 def own_name() -> str:

@@ -10,14 +10,11 @@ from cli.invocation import Invocation, app, invocation
 from rigwatch.errors import SettingsError
 from rigwatch.home import write_private
 from rigwatch.settings.loader import read_toml
-from rigwatch.settings.writing import Value, append_sources, toml_value
+from rigwatch.settings.writing import append_sources
 
 if TYPE_CHECKING:
-    from publisher.detection import Found
     from publisher.inspection import SourceResult
-    from publisher.sources.reading import Reading
 
-_PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 _WIDTH = 14
 
 
@@ -51,61 +48,6 @@ def read_all(call: Invocation) -> "list[SourceResult]":
     return look_at((plan.node, label, source) for plan in plans for label, source in plan.sources)
 
 
-def summary_of(reading: "Reading") -> str:
-    """In one line, what people look for first."""
-    told = [
-        *_of_work(reading),
-        None if reading.block is None else f"block {reading.block:,}",
-        None if reading.peers is None else f"{reading.peers:,} peers",
-        "syncing" if reading.syncing else None,
-        None if reading.temperature is None else f"{reading.temperature:.0f} °C",
-        None if reading.power is None else f"{reading.power:.0f} W",
-        None if reading.fan is None else f"fan {reading.fan:.0f} %",
-        None if reading.cpu is None else f"cpu {reading.cpu:.0f} %",
-        _several(reading.gpus, "card"),
-        _several(reading.boards, "board"),
-        _several(reading.fans, "fan"),
-        None if reading.miner is None else f"{reading.miner.name} {reading.miner.version}".rstrip(),
-    ]
-    return ", ".join(each for each in told if each) or "nothing to tell"
-
-
-def announce(found: "Sequence[Found]") -> None:
-    """A line for each thing that was found and is read from now on."""
-    for each in found:
-        typer.echo(f"rigwatch: found on {each.where}, reads it as {each.kind!r}: {summary_of(each.reading)}", err=True)
-
-
-def source_table(settings: "dict[str, Any]", comment: str = "") -> str:
-    """As `publisher.toml` has it."""
-    lines = [f"# {comment}"] if comment else []
-    return "\n".join(
-        [*lines, "[[nodes.sources]]", *(f"{key} = {toml_value(_value(value))}" for key, value in settings.items())]
-    )
-
-
-def _of_work(reading: "Reading") -> Iterator[str]:
-    if reading.hashrate is not None:
-        yield f"{hashrate(reading.hashrate)} {reading.algorithm or ''}".rstrip()
-    for name, work in (reading.algorithms or {}).items():
-        if name != reading.algorithm and work.hashrate is not None:
-            yield f"{hashrate(work.hashrate)} {name}"
-    if reading.accepted is not None:
-        yield f"{reading.accepted:,} accepted" + (f", {reading.rejected:,} rejected" if reading.rejected else "")
-
-
-def _several(parts: "Sequence[object] | None", name: str) -> str | None:
-    return None if parts is None else f"{len(parts)} {name}{'' if len(parts) == 1 else 's'}"
-
-
-def hashrate(value: float) -> str:
-    """In the largest unit that leaves at least 1 of it."""
-    scale = 0
-    while value >= 1000 and scale < len(_PREFIXES) - 1:
-        value, scale = value / 1000, scale + 1
-    return f"{value:.2f}".removesuffix(".00") + f" {_PREFIXES[scale]}H/s"
-
-
 def _as_json(look: "SourceResult") -> dict[str, Any]:
     import msgspec
 
@@ -121,6 +63,7 @@ def _as_json(look: "SourceResult") -> dict[str, Any]:
 
 
 def _told(looks: "Sequence[SourceResult]") -> Iterator[str]:
+    from publisher.description import summary_of
     from publisher.inspection import lacks_of
 
     node = None
@@ -136,6 +79,7 @@ def _told(looks: "Sequence[SourceResult]") -> Iterator[str]:
 
 
 def _others(call: Invocation, *, write: bool) -> None:
+    from publisher.description import source_table, summary_of
     from publisher.detection import detect, unnamed, usual_candidates
 
     path = call.home.publisher_toml
@@ -158,7 +102,3 @@ def _others(call: Invocation, *, write: bool) -> None:
     write_private(path, text)
     last = nodes[-1].get("node") or "its node"
     typer.echo(f"added to {path}, for {last}; start the publisher again")
-
-
-def _value(value: object) -> Value:
-    return value if isinstance(value, str | int) else str(value)

@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import pasted
 from cli.invocation import Invocation
 from cli.legacy import ids
 from cli.legacy.report import ImportReport
+from rigwatch import pasted
 from rigwatch.errors import SettingsError, TokenError, TopicError
 from rigwatch.home import write_private
 from rigwatch.keys import PASSPHRASE_MIN

@@ -1,6 +1,6 @@
 """The one line in which `sources`, `doctor` and `discover` tell what a source gives."""
 
-from cli.sources import summary_of
+from publisher.description import summary_of
 from publisher.sources.reading import Reading
 from rigwatch.figures import Board, Fan, Gpu
 

@@ -89,7 +89,7 @@ def _unseen() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    import termios
+    import termios  # noqa: PLC0415 - not there on Windows
 
     before, unseen = termios.tcgetattr(_INPUT), termios.tcgetattr(_INPUT)
     unseen[3] &= ~(termios.ICANON | termios.ECHO)

@@ -2,8 +2,8 @@
 
 import tomllib
 
-from cli.setup import publisher_toml
 from publisher.detection import Found
+from publisher.joining import publisher_toml
 
 
 def test_a_machine_gets_a_source_for_each_thing_that_was_found_on_it_before_the_host() -> None:
