@@ -1,5 +1,6 @@
 """`enroll`, `revoke`, `rotate`: which nodes there are, and their keys."""
 
+import sys
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -22,10 +23,25 @@ Site = Annotated[str, typer.Option(help="Where its host stands.")]
 
 
 @app.command()
-def enroll(context: typer.Context, node: NodeName, site: Site = "main") -> None:
-    """Print the join token for a node; asked again, the same."""
+def enroll(
+    context: typer.Context,
+    node: NodeName,
+    site: Site = "main",
+    line: Annotated[bool, typer.Option("--line", help="Print the line that installs the agent on a rig.")] = False,
+) -> None:
+    """Print the join token for a node; asked again, the same.
+
+    In a terminal also the line for a rig without rigwatch, good once and for an hour.
+    """
     call = invocation(context)
-    typer.echo(join_token(call, call.server(), _node(site, node)))
+    settings, name = call.server(), _node(site, node)
+    token = join_token(call, settings, name)
+    if line:
+        typer.echo(_join_line(call, settings, name))
+        return
+    if sys.stdout.isatty():
+        _say_line(call, settings, name)
+    typer.echo(token)
 
 
 @app.command()
@@ -82,6 +98,25 @@ def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url:
     from store import acts
 
     return act_on_file(call, alone, acts.nodes.enroll, node, joining=joining)
+
+
+def _join_line(call: Invocation, settings: ServerSettings, node: NodeId) -> str:
+    from web.agent.line import join_line, origin_of
+
+    now = call.clock.now()
+    return join_line(call.home, node, origin_of(call.home, settings, now), now)
+
+
+def _say_line(call: Invocation, settings: ServerSettings, node: NodeId) -> None:
+    from web.agent.line import NoLine
+
+    try:
+        made = _join_line(call, settings, node)
+    except NoLine as exc:
+        typer.echo(f"rigwatch: {exc}; with the token, on the rig: rigwatch publish --join -\n", err=True)
+        return
+    typer.echo(f"On the rig, for Linux on x86-64 (good once, and for an hour):\n\n{made}\n", err=True)
+    typer.echo("Or where rigwatch is installed, 'rigwatch publish --join -' with this token:\n", err=True)
 
 
 def _node(site: str, node: str) -> NodeId:

@@ -56,9 +56,9 @@ def local_broker_url(broker: BrokerSettings) -> str:
     return broker_url(broker)
 
 
-def web_url(web: WebSettings) -> str:
-    """What a person opens in a browser."""
-    host = web.host if web.host not in _ANYWHERE else outward_address()
+def web_url(web: WebSettings, *, advertise: str = "") -> str:
+    """What a person opens in a browser; `advertise` is the name that this machine goes by, where it has one."""
+    host = web.host if web.host not in _ANYWHERE else advertise or outward_address()
     return f"{'https' if serves_tls(web) else 'http'}://{bracketed(host)}:{web.port}/"
 
 

@@ -132,6 +132,11 @@ class Home:
         return self.path / "nodes.json"
 
     @property
+    def join_codes(self) -> Path:
+        """The one-time codes of the last hour, hashed (`rigwatch.codes`)."""
+        return self.path / "join-codes.json"
+
+    @property
     def legacy_json(self) -> Path:
         """What the nodes of an old installation have become (`cli.legacy.ids`)."""
         return self.path / "legacy.json"

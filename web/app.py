@@ -15,6 +15,7 @@ from web import api, assets, errors, health, metrics, nav, wall
 from web.access import cors, headers, login
 from web.access.proxy import TrustedProxies
 from web.admin import pages as admin
+from web.agent import page as agent
 from web.charts import series
 from web.incidents import page as incidents
 from web.node import page as node
@@ -72,6 +73,7 @@ def _configure_blueprints(app: Flask, settings: ServerSettings, store: Store, *,
     app.register_blueprint(health.create(store, clock))
     snapshots = Snapshots(settings, store, zone)
     app.register_blueprint(overview.create(settings, store, snapshots, clock, zone=zone))
+    app.register_blueprint(agent.create(settings, store, clock, home=home))
     app.register_blueprint(admin.create(settings, store, clock, home=home, zone=zone))
     app.register_blueprint(incidents.create(settings, store, clock, zone=zone))
     app.register_blueprint(node.create(settings, store, snapshots, clock, zone=zone))

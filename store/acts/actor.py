@@ -22,11 +22,13 @@ class Way(StrEnum):
     API = "API"
     CLI = "command line"
     TELEGRAM = "Telegram"
+    CODE = "one-time code"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`name` is a dashboard user, `token:NAME`, a user of the machine or whatever somebody calls himself in a chat.
+    """`name` is a dashboard user, `token:NAME`, a user of the machine, the address of a rig with a code, or whatever
+    somebody calls himself in a chat.
 
     `origin` is what cannot be chosen there: the numbers of person and chat.
     """

@@ -29,6 +29,11 @@ def enroll(tx: Transaction, actor: Actor, now: Millis, node: NodeId, *, joining:
     return token
 
 
+def join(tx: Transaction, actor: Actor, now: Millis, node: NodeId) -> None:
+    """A rig has got its token, for a code that somebody who may enrol has made."""
+    actor.note(tx, now, "node.join", node)
+
+
 def enroll_all(tx: Transaction, actor: Actor, now: Millis, wanted: Iterable[NodeId], *, registry: Registry) -> None:
     """The same for many at once, without their tokens; one line, and none where all are in already."""
     new = [node for node in wanted if not registry.lets_in(node)]

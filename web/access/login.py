@@ -37,8 +37,10 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PUBLIC: Final = frozenset({"health.healthz", "health.readyz"})
-"""Endpoints that answer without a password; they tell nothing of the nodes."""
+PUBLIC: Final = frozenset(
+    {"health.healthz", "health.readyz", "agent.script", "agent.file", "agent.join", "agent.reported"}
+)
+"""Endpoints that answer without a password; they tell nothing of the nodes. Those of a rig want a one-time code."""
 
 GONE: Final = "rigwatch.gone"
 """Under this name the server says in a request's state whether its connection is closed: a `threading.Event`."""

@@ -32,6 +32,7 @@ from web.admin.context import (
     sure,
     text,
 )
+from web.agent.line import NoLine, join_line, origin_asked
 
 _OVERLAPS: Final[Mapping[str, timedelta]] = {
     "1h": timedelta(hours=1),
@@ -200,7 +201,16 @@ class NodesAdmin:
             command="rigwatch publish --join -",
             steps="Run this on the rig, paste the token and press Enter; it reports from then on, and after a restart:",
             hint="Who has the token can speak for this node: send it as you would send a password.",
+            line=self._join_line(node),
         )
+
+    def _join_line(self, node: NodeId) -> str:
+        """The line for a rig without rigwatch; "" where this server has none to give."""
+        admin, now = self._admin, self._admin.now()
+        try:
+            return join_line(admin.home, node, origin_asked(admin.home, admin.settings, now, url=request.url_root), now)
+        except NoLine:
+            return ""
 
     def _list(self, problem: str = "") -> str:
         asked, number = request.args.get("q", "")[:_SEARCH_MAX], page_number()

@@ -1,0 +1,1 @@
+"""What `rigwatch-agent` can be asked to do, a module each."""

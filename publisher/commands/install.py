@@ -1,0 +1,148 @@
+"""`rigwatch-agent install`: the agent as a service of this machine, joined with a one-time code; again, it repairs."""
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from publisher.install import accounts
+from publisher.install.layout import NAME, Layout
+from publisher.install.server import JoinServer, ServerRefused
+from publisher.install.services import Service, service_of
+from publisher.install.tools import call
+from publisher.joining import store_token
+from rigwatch.clock import SystemClock
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home
+
+FIRST_REPORT_S: Final = 120.0
+_LOOK_EVERY_S: Final = 1.0
+_CODE_MAX: Final = 200
+_IDENTITY: Final = re.compile(rb"^id=(\w+)", re.MULTILINE)
+"""In the head of the one file: the name of the folder that it unpacks itself into."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--server", required=True, metavar="URL", help="where the one-time code on standard input counts"
+    )
+    parser.add_argument(
+        "--pin", default="-", help="public key of that server, sha256//…; '-': the system's authorities"
+    )
+    parser.add_argument(
+        "--prefix", type=Path, default=Path("/"), help="a folder to install into, for a trial without root"
+    )
+    parser.add_argument("--wait", type=float, default=FIRST_REPORT_S, help="seconds to wait for the first report")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Raises `RigwatchError`; the code is spent only once everything that can be tried without it has gone well."""
+    layout, server = Layout(options.prefix.absolute()), JoinServer(options.server, options.pin, _code())
+    if layout.is_system:
+        accounts.require_root("install")
+    # The folders of the system are for everybody; what is ours alone has its mode said.
+    os.umask(0o022)
+    service, user = service_of(layout), _user(layout)
+    _place(layout)
+    joined = _join(layout, server)
+    service.start(user)
+    _forget_former(layout)
+    _say(f"the agent runs, kept by {service.name}; '{layout.program} uninstall' removes it")
+    if joined:
+        _wait(server, options.wait, service)
+
+
+def _code() -> str:
+    return sys.stdin.readline(_CODE_MAX).strip()
+
+
+def _user(layout: Layout) -> str:
+    """Whom the agent runs as."""
+    if not layout.is_system:
+        return accounts.own()
+    accounts.make(layout.home)
+    return NAME
+
+
+def _place(layout: Layout) -> None:
+    """The one file where it belongs, what it unpacks itself into, and the home."""
+    file = Path(os.environ.get("RIGWATCH_AGENT_FILE", ""))
+    if not file.is_file():
+        raise RigwatchError("install: only the agent's one file can install itself")
+    try:
+        layout.program.parent.mkdir(parents=True, exist_ok=True)
+        # Into place in one step: the service may be starting it, and this may be it.
+        fresh = layout.program.with_name(f".{NAME}.new")
+        shutil.copyfile(file, fresh)
+        fresh.chmod(0o755)
+        fresh.replace(layout.program)
+        layout.unpacked.mkdir(parents=True, exist_ok=True)
+        layout.unpacked.chmod(0o755)
+        # By what the file itself does, once, as who may write there: the service only reads it.
+        call(["env", f"RIGWATCH_AGENT_DIR={layout.unpacked}", str(layout.program), "--version"])
+        layout.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        layout.home.chmod(0o700)
+        _give_home(layout)
+    except OSError as exc:
+        raise RigwatchError(f"{exc.filename or layout.prefix}: cannot be written ({exc.strerror or exc})") from exc
+
+
+def _forget_former(layout: Layout) -> None:
+    """What versions before this one were unpacked into."""
+    with layout.program.open("rb") as file:
+        found = _IDENTITY.search(file.read(4096))
+    for each in layout.unpacked.iterdir():
+        if found is not None and each.name != found[1].decode():
+            shutil.rmtree(each, ignore_errors=True)
+
+
+def _join(layout: Layout, server: JoinServer) -> bool:
+    """Whether the machine joined now; False where it had joined before and the code is none that still counts."""
+    home = Home(layout.home)
+    try:
+        token = server.token()
+    except ServerRefused as exc:
+        if not home.publisher_toml.exists():
+            raise
+        _say(f"joined before, and that stays ({exc})")
+        return False
+    node = store_token(home, token, {}, SystemClock())
+    _give_home(layout)
+    _say(f"joined as {node}")
+    return True
+
+
+def _give_home(layout: Layout) -> None:
+    """What root has written in the home belongs to the service. Nothing else there is touched: it is the service's."""
+    if layout.is_system:
+        settings = Home(layout.home).publisher_toml
+        accounts.give((layout.home, settings) if settings.exists() else (layout.home,))
+
+
+def _wait(server: JoinServer, seconds: float, service: Service) -> None:
+    """Until the server has stored the first report; raises `RigwatchError` when none comes."""
+    began = time.monotonic()
+    if not _comes_true(server.has_report, seconds):
+        logs = f"journalctl -u {NAME}" if service.name == "systemd" else "the log in its home"
+        raise RigwatchError(
+            f"no report has reached the server in {seconds:.0f} s; the agent goes on trying, see {logs}"
+        )
+    _say(f"the server has its first report, after {time.monotonic() - began:.0f} s")
+
+
+def _comes_true(look: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"rigwatch: {text}\n")

@@ -1,0 +1,45 @@
+"""Where the agent lives on a machine; below `prefix` for a trial that touches nothing of the system."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+NAME: Final = "rigwatch-agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    prefix: Path = Path("/")
+
+    @property
+    def is_system(self) -> bool:
+        return self.prefix == Path("/")
+
+    @property
+    def program(self) -> Path:
+        return self.prefix / "usr/local/bin" / NAME
+
+    @property
+    def unpacked(self) -> Path:
+        """Where the one file unpacks itself when root starts it (`_build/agent/stub.sh`)."""
+        return self.prefix / "opt" / NAME
+
+    @property
+    def home(self) -> Path:
+        return self.prefix / "var/lib" / NAME
+
+    @property
+    def unit(self) -> Path:
+        return self.prefix / "etc/systemd/system" / f"{NAME}.service"
+
+    @property
+    def openrc(self) -> Path:
+        return self.prefix / "etc/init.d" / NAME
+
+    @property
+    def pid(self) -> Path:
+        return self.home / "agent.pid"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "agent.log"

@@ -1,0 +1,228 @@
+"""What a rig asks of its server before it is a node, and what a stranger gets of it: nothing."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from rigwatch.codes import LIFE, JoinCodes
+from rigwatch.home import Home
+from rigwatch.keys import MasterKey
+from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
+from rigwatch.settings.server import WebSettings
+from rigwatch.tokens import JoinToken
+from rigwatch.topics import NodeId
+from store import Store, audit
+from tests.fake_clock import FakeClock
+from web.agent.files import NAME
+from web.agent.line import NoLine, Origin, join_line, origin_asked, origin_of
+
+RIG, OTHER = NodeId("main", "rig-7"), NodeId("main", "rig-8")
+FILE: Final = f"/agent/{NAME}"
+SAFE: Final = "https://rigs.example"
+
+
+@pytest.fixture(autouse=True)
+def _server(home: Home, clock: FakeClock) -> None:
+    MasterKey(bytes(range(32))).save(home.secret_key)
+    for node in (RIG, OTHER):
+        Registry(home.nodes_json).enroll(node, clock.now())
+
+
+@pytest.fixture
+def agent(home: Home) -> bytes:
+    content = b"#!/bin/sh\n" + bytes(200_000)
+    folder = home.path / "agent"
+    folder.mkdir()
+    (folder / NAME).write_bytes(content)
+    return content
+
+
+@pytest.fixture
+def code(home: Home, clock: FakeClock) -> str:
+    return code_of(home, clock)
+
+
+def code_of(home: Home, clock: FakeClock, node: NodeId = RIG) -> str:
+    return JoinCodes(home.join_codes).make(node, 0, clock.now())
+
+
+def with_code(code: str) -> Mapping[str, str]:
+    return {"X-Rigwatch-Code": code}
+
+
+def join(client: FlaskClient, code: str, *, source: str = "203.0.113.7") -> TestResponse:
+    return client.post("/agent/join", base_url=SAFE, headers=with_code(code), environ_overrides={"REMOTE_ADDR": source})
+
+
+def test_a_right_code_gives_its_node_s_token_once(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = code_of(home, clock)
+    given = join(stranger, code)
+    assert given.status_code == 200
+    assert JoinToken.decode(given.text).node == RIG
+    assert given.headers["Cache-Control"] == "no-store"
+    again = join(stranger, code)
+    assert again.status_code == 409
+    assert "rw1." not in again.text
+
+
+def test_the_code_of_another_node_gives_the_token_of_that_one_alone(
+    stranger: FlaskClient, home: Home, clock: FakeClock
+) -> None:
+    code_of(home, clock)
+    given = JoinToken.decode(join(stranger, code_of(home, clock, OTHER)).text)
+    assert given.node == OTHER
+    assert given.key == MasterKey(bytes(range(32))).node_key(OTHER)
+
+
+@pytest.mark.parametrize("wrong", ["", "wrong-code", "x" * 5000, "aaaaa-aaaaa-aaaaa-aaaaa"])
+@pytest.mark.usefixtures("agent")
+def test_a_wrong_code_gives_nothing(stranger: FlaskClient, code: str, wrong: str) -> None:
+    assert join(stranger, wrong).status_code == 403
+    for path in (FILE, "/agent/reported"):
+        answer = stranger.get(path, base_url=SAFE, headers=with_code(wrong))
+        assert answer.status_code == 403
+        assert b"\0" not in answer.data
+    # And has changed nothing.
+    assert join(stranger, code).status_code == 200
+
+
+def test_a_code_is_over_after_an_hour(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = code_of(home, clock)
+    clock.move(LIFE / 1000)
+    assert join(stranger, code).status_code == 403
+
+
+def test_a_code_dies_with_the_key_that_it_was_for(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = code_of(home, clock)
+    Registry(home.nodes_json).revoke(RIG, clock.now())
+    assert join(stranger, code).status_code == 409
+    known = Registry(home.nodes_json).get(RIG)
+    assert known is not None
+    assert known.revoked, "a code must not enrol what was revoked"
+
+
+def test_who_guesses_is_not_listened_to_for_a_minute_and_nobody_else_is_kept_waiting(
+    stranger: FlaskClient, home: Home, clock: FakeClock
+) -> None:
+    code = code_of(home, clock)
+    answers = [join(stranger, f"guess-{at}").status_code for at in range(12)]
+    assert answers == [403] * 10 + [429] * 2
+    # Not even with the right one: who guessed learns nothing from there.
+    assert join(stranger, code).status_code == 429
+    assert join(stranger, code, source="203.0.113.8").status_code == 200
+
+
+def test_many_addresses_together_cannot_guess_faster(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = code_of(home, clock)
+    for at in range(300):
+        join(stranger, "wrong", source=f"203.0.{at // 200}.{at % 200}")
+    assert join(stranger, code, source="198.51.100.1").status_code in (403, 429)
+
+
+@pytest.mark.parametrize(
+    ("source", "headers"),
+    [("203.0.113.7", {}), ("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}), ("127.0.0.1", {"Via": "1.1 proxy"})],
+)
+@pytest.mark.usefixtures("agent")
+def test_without_tls_nothing_is_to_be_had(
+    stranger: FlaskClient, code: str, source: str, headers: dict[str, str]
+) -> None:
+    asked = {"headers": {**with_code(code), **headers}, "environ_overrides": {"REMOTE_ADDR": source}}
+    for path in ("/agent/install.sh", FILE, "/agent/reported"):
+        answer = stranger.get(path, base_url="http://rigs.example", **asked)
+        assert answer.status_code == 403
+    answer = stranger.post("/agent/join", base_url="http://rigs.example", **asked)
+    assert answer.status_code == 403
+    assert join(stranger, code).status_code == 200, "the refused request must not have spent it"
+
+
+def test_on_the_machine_itself_it_needs_no_tls(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    given = stranger.post("/agent/join", headers=with_code(code_of(home, clock)))
+    assert given.status_code == 200
+
+
+def test_the_agent_is_handed_to_who_has_a_code_spent_or_not(
+    stranger: FlaskClient, home: Home, clock: FakeClock, agent: bytes
+) -> None:
+    code = code_of(home, clock)
+    for _ in range(2):
+        given = stranger.get(FILE, base_url=SAFE, headers=with_code(code))
+        assert given.data == agent
+        given.close()
+        join(stranger, code)
+
+
+def test_only_so_many_fetch_it_at_once(stranger: FlaskClient, home: Home, clock: FakeClock, agent: bytes) -> None:
+    assert agent
+    headers = with_code(code_of(home, clock))
+    under_way = [stranger.get(FILE, base_url=SAFE, headers=headers, buffered=False) for _ in range(3)]
+    refused = stranger.get(FILE, base_url=SAFE, headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "3")
+    for each in under_way:
+        each.close()
+    given = stranger.get(FILE, base_url=SAFE, headers=headers)
+    assert given.status_code == 200
+    given.close()
+
+
+def test_no_report_yet_is_said_so(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = code_of(home, clock)
+    join(stranger, code)
+    assert stranger.get("/agent/reported", base_url=SAFE, headers=with_code(code)).status_code == 202
+
+
+def test_a_joining_is_in_the_audit_list_without_its_code(
+    stranger: FlaskClient, home: Home, clock: FakeClock, store: Store
+) -> None:
+    code = code_of(home, clock)
+    join(stranger, code)
+    with store.read() as tx:
+        (line,) = audit.page(tx, audit.AuditFilter(), 10)
+    assert (line.who, line.action, line.subject) == ("203.0.113.7 (one-time code)", "node.join", "main/rig-7")
+    assert code not in line.detail
+
+
+def test_the_line_carries_pin_hash_and_code(home: Home, clock: FakeClock, agent: bytes, stranger: FlaskClient) -> None:
+    line = join_line(home, RIG, Origin("https://10.0.0.5:8081/", "sha256//abc="), clock.now())
+    begins = "curl -fsS -k --pinnedpubkey sha256//abc= https://10.0.0.5:8081/agent/install.sh | sh -s -- "
+    assert line.startswith(begins)
+    url, pin, sha256, code = line.removeprefix(begins).split(" ")
+    assert (url, pin) == ("https://10.0.0.5:8081/agent", "sha256//abc=")
+    assert sha256 == hashlib.sha256(agent).hexdigest()
+    assert JoinToken.decode(join(stranger, code).text).node == RIG
+
+
+def test_there_is_no_line_where_rigs_cannot_come_over_tls(home: Home, clock: FakeClock) -> None:
+    for web in (WebSettings(), WebSettings(host="0.0.0.0", tls="off")):
+        with pytest.raises(NoLine, match="over TLS"):
+            origin_of(home, ServerSettings(web=web), clock.now())
+
+
+def test_there_is_no_line_for_a_revoked_node(home: Home, clock: FakeClock, agent: bytes) -> None:
+    assert agent
+    Registry(home.nodes_json).revoke(RIG, clock.now())
+    with pytest.raises(NoLine, match="not enrolled"):
+        join_line(home, RIG, Origin("https://x", ""), clock.now())
+
+
+def test_there_is_no_line_without_an_agent(home: Home, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.agent.files.BUILT", home.path / "not-built")
+    with pytest.raises(NoLine, match="no agent to hand out"):
+        join_line(home, RIG, Origin("https://x", ""), clock.now())
+
+
+def test_behind_a_proxy_with_a_certificate_of_its_own_the_line_trusts_that(home: Home, clock: FakeClock) -> None:
+    settings = ServerSettings(web=WebSettings(trusted_proxies=("127.0.0.1",)))
+    origin = origin_asked(home, settings, clock.now(), url="https://rigs.example/mine/")
+    assert origin == Origin("https://rigs.example/mine/", "")
+
+
+def test_a_broken_file_of_codes_gives_nothing_and_breaks_nothing(app: Flask, home: Home) -> None:
+    home.join_codes.write_text("{")
+    assert join(app.test_client(), "x").status_code == 403

@@ -1,0 +1,168 @@
+"""What a rig asks of its server before it is a node: script, agent, token, and whether its first report has come.
+
+Nobody logs in here: a one-time code is what counts, and without one nothing is to be had but the script. All of it over
+TLS alone; on the machine itself also without. What a stranger can do with these addresses: `docs/security.md` §6.
+"""
+
+import logging
+import threading
+from typing import Final
+
+from flask import Blueprint, Response, request, send_file
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from rigwatch.address import is_loopback
+from rigwatch.clock import Clock
+from rigwatch.codes import Invitation, JoinCodes
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home
+from rigwatch.joining import Joining
+from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
+from store import Store, acts, nodes
+from store.acts.actor import Actor, Way
+from web.access.login import source_of
+from web.agent.files import NAME, SCRIPT, agent_file
+
+log = logging.getLogger(__name__)
+
+CODE: Final = "X-Rigwatch-Code"
+GUESSES: Final = RateLimitItemPerMinute(10)
+"""Wrong codes from one address."""
+GUESSES_IN_ALL: Final = RateLimitItemPerMinute(300)
+"""From all addresses together."""
+DOWNLOADS: Final = 3
+"""At once: each has a thread of the server as long as it lasts, and the dashboard needs some of the eight."""
+_FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
+
+
+class AgentPages:
+    """The addresses below `/agent`."""
+
+    def __init__(self, settings: ServerSettings, store: Store, clock: Clock, home: Home) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._home = home
+        self._codes = JoinCodes(home.join_codes)
+        self._registry = Registry(home.nodes_json)
+        self._guesses = MovingWindowRateLimiter(MemoryStorage())
+        self._downloads = threading.BoundedSemaphore(DOWNLOADS)
+
+    def script(self) -> Response:
+        """The same for everybody: there is no secret in it."""
+        return _closed() or send_file(SCRIPT, mimetype="text/x-shellscript", etag=False, max_age=None)
+
+    def file(self) -> Response:
+        if refused := _closed():
+            return refused
+        if self._invited() is None:
+            return self._refused()
+        agent = agent_file(self._home)
+        if agent is None:
+            return _said(404, "This server has no agent to hand out; 'make agent' builds it.")
+        if not self._downloads.acquire(blocking=False):
+            return _said(503, "Others are fetching the agent; try again in a moment.", {"Retry-After": "3"})
+        try:
+            response = send_file(agent.path, mimetype="application/octet-stream", etag=False, max_age=None)
+            # Passed through directly, its end would not be told.
+            response.direct_passthrough = False
+            response.call_on_close(self._downloads.release)
+        except BaseException:
+            self._downloads.release()
+            raise
+        return response
+
+    def join(self) -> Response:
+        """The node's token, to the first who comes with its code."""
+        if refused := _closed():
+            return refused
+        if self._invited() is None:
+            return self._refused()
+        now = self._clock.now()
+        try:
+            found = self._codes.spend(_code(), now, self._is_good)
+            if found is None:
+                return _said(409, "This code has been used, or its node has got another key; print a new line.")
+            token = Joining(self._home, self._settings).token(found.id, now)
+        except RigwatchError as exc:
+            log.error("a rig with a right code got no token why=%s", exc)
+            return _said(503, "The server cannot give the token out; its log says why.")
+        self._note(found, now)
+        return _said(200, token)
+
+    def reported(self) -> Response:
+        """Whether the node's first report since it joined is stored."""
+        if refused := _closed():
+            return refused
+        found = self._invited()
+        if found is None:
+            return self._refused()
+        with self._store.read() as tx:
+            known = nodes.one(tx, found.id)
+        at = None if known is None else known.last_report_at
+        if found.spent_at is None or at is None or at < found.spent_at:
+            return _said(202, "Nothing has come of it yet.")
+        return _said(200, str(found.id))
+
+    def _is_good(self, invitation: Invitation) -> bool:
+        """A code of a node that was revoked or rotated since is none of its key of today."""
+        known = self._registry.get(invitation.id)
+        return known is not None and not known.revoked and known.generation == invitation.generation
+
+    def _invited(self) -> Invitation | None:
+        """Whom the code of this request invites; who has guessed too often is not even looked at."""
+        source = source_of(request.remote_addr or "")
+        if not (self._guesses.test(GUESSES, source) and self._guesses.test(GUESSES_IN_ALL, "all")):
+            return None
+        try:
+            return self._codes.find(_code(), self._clock.now())
+        except RigwatchError as exc:
+            log.error("one-time codes cannot be read why=%s", exc)
+            return None
+
+    def _refused(self) -> Response:
+        source = source_of(request.remote_addr or "")
+        self._guesses.hit(GUESSES_IN_ALL, "all")
+        if not self._guesses.hit(GUESSES, source):
+            return _said(429, "Too many wrong codes came from your address; wait a minute.", {"Retry-After": "60"})
+        return _said(403, "This code is not one of the last hour; print a new line.")
+
+    def _note(self, found: Invitation, now: int) -> None:
+        source = source_of(request.remote_addr or "")
+        log.info("a rig has fetched its token node=%s address=%s", found.id, source)
+        try:
+            with self._store.write() as tx:
+                acts.nodes.join(tx, Actor(source, Way.CODE), now, found.id)
+        except RigwatchError as exc:
+            log.warning("not noted in the audit list node=%s why=%s", found.id, exc)
+
+
+def create(settings: ServerSettings, store: Store, clock: Clock, *, home: Home) -> Blueprint:
+    pages = AgentPages(settings, store, clock, home)
+    blueprint = Blueprint("agent", __name__, url_prefix="/agent")
+    blueprint.add_url_rule("/install.sh", "script", pages.script)
+    blueprint.add_url_rule(f"/{NAME}", "file", pages.file)
+    blueprint.add_url_rule("/join", "join", pages.join, methods=["POST"])
+    blueprint.add_url_rule("/reported", "reported", pages.reported)
+    return blueprint
+
+
+def _code() -> str:
+    return request.headers.get(CODE, "")
+
+
+def _closed() -> Response | None:
+    """A refusal of what anybody could read on its way. A proxy on this machine that is not named in the settings does
+    not make a stranger's plain request one of ours."""
+    if request.is_secure:
+        return None
+    if is_loopback(request.remote_addr or "") and not any(name in request.headers for name in _FORWARDED):
+        return None
+    return _said(403, "This is to be had over TLS alone; see [web] in docs/operations.md.")
+
+
+def _said(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(f"{text}\n", status, headers, content_type="text/plain; charset=utf-8")
