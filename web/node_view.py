@@ -12,6 +12,7 @@ from alerts.fleet import chain_of
 from alerts.status import BROKER_DOWN_AFTER, SILENT_AFTER, NodeStatus, is_broker_down, status_at
 from alerts.totals import Hashrates, hashrates
 from rigwatch.clock import Millis, in_millis
+from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
 from web.trouble import Trouble
 
@@ -135,6 +136,16 @@ def against(views: Iterable[NodeView], before: Mapping[NodeId, float]) -> tuple[
 def is_running(server: ServerFacts, now: Millis) -> bool:
     """Whether the subscriber gave a sign of life lately, with a broker or without."""
     return server.beat_at is not None and now - server.beat_at <= in_millis(BROKER_DOWN_AFTER)
+
+
+def efficiency(sample: Sample | None) -> float | None:
+    """H/s of each watt."""
+    return sample.hashrate / sample.power if sample and sample.hashrate is not None and sample.power else None
+
+
+def cards(sample: Sample | None) -> int | None:
+    """How many cards it has, or hash boards; None where it tells of none."""
+    return len(sample.gpus or sample.boards or ()) or None if sample else None
 
 
 def remarks(facts: NodeFacts) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from alerts.rule import Rule
 from alerts.status import NodeStatus
 from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
+from rigwatch.texts import plain
 from web import units
-from web.colours import Level, hashrate_level, peers_level
+from web.colours import Level, hashrate_level, peers_level, worse
 from web.levels import levels
-from web.node_view import SIMULATED, NodeView, remarks
+from web.node_view import SIMULATED, NodeView, cards, efficiency, remarks
 from web.trouble import Trouble
 from web.units import Quantity
 from web.zone import Zone
@@ -28,6 +29,9 @@ MEANING: Final[Mapping[NodeStatus, str]] = {
     NodeStatus.ONLINE: "connected and reporting",
     NodeStatus.PENDING: "enrolled, never seen yet",
 }
+
+
+_ALGORITHM_MAX: Final = 24
 
 
 class TimeText(NamedTuple):
@@ -55,6 +59,10 @@ class NodeRow(NamedTuple):
     meaning: str
     hashrate: Quantity
     hashrate_level: str
+    algorithm: str
+    efficiency: Quantity
+    cards: str
+    cards_level: str
     peers: str
     peers_level: str
     block: str
@@ -134,6 +142,10 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         meaning=facts.reason or MEANING[each.status],
         hashrate=units.hashrate(hashrate),
         hashrate_level=level("hashrate", Level.NONE).value,
+        algorithm=plain(sample.algorithm, _ALGORITHM_MAX) if sample and sample.algorithm else "",
+        efficiency=units.efficiency(efficiency(sample)),
+        cards=str(cards(sample) or ""),
+        cards_level=worse(level("gpus", Level.NONE), level("boards", Level.NONE)).value,
         peers=units.count(peers),
         peers_level=level("peers", Level.NONE).value,
         block=units.count(block),

@@ -42,6 +42,12 @@ def hashrate(value: float | None) -> Quantity:
     return Quantity(f"{value:,.2f}", _HASHRATE_UNITS[-1])
 
 
+def efficiency(value: float | None) -> Quantity:
+    """H/s of each watt, to three digits: power is not measured any better."""
+    written = hashrate(value if value is None else float(f"{value:.3g}"))
+    return written._replace(text=written.text.rstrip("0").removesuffix(".") if "." in written.text else written.text)
+
+
 def count(value: int | None) -> str:
     """A whole number with its thousands apart."""
     return UNKNOWN if value is None else f"{value:,}"

@@ -245,7 +245,7 @@ def _written(part: Gpu | Board, name: str, value: float | None) -> Quantity:
     if value is None:
         return units.NOT_KNOWN
     if name == "efficiency":
-        return units.hashrate(value)
+        return units.efficiency(value)
     if name == "chips" and isinstance(part, Board):
         return Quantity(f"{part.chips:,}", f"of {part.chips_expected:,}" if part.chips_expected else "")
     if name == "accepted" and isinstance(part, Gpu):

@@ -140,7 +140,7 @@ def _clock(offset: Millis | None) -> str:
 def _efficiency(sample: Sample) -> str:
     if not sample.power or not sample.hashrate:
         return ""
-    return f"{units.hashrate(sample.hashrate / sample.power)} per W"
+    return f"{units.efficiency(sample.hashrate / sample.power)} per W"
 
 
 def _refused(sample: Sample) -> str:

@@ -13,7 +13,8 @@ from rigwatch.topics import NodeId
 from web import units
 from web.colours import age_level
 from web.node_view import FleetView, NodeView
-from web.row import AverageRow, DisplaySettings, NodeRow, average_row, node_row
+from web.overview.columns import EVERY, Columns
+from web.row import DisplaySettings, average_row, node_row
 
 _TEMPLATE = "overview_rows.html"
 
@@ -26,12 +27,14 @@ class _Latest(NamedTuple):
     """What was rendered, cut where the moment comes in, and from what: the standing but for its age."""
 
     view: NodeView
+    columns: Columns
     parts: tuple[str, ...]
 
 
 class _Average(NamedTuple):
     average: Average
     view: NodeView
+    columns: Columns
     html: Markup
 
 
@@ -47,15 +50,39 @@ class KeptRows:
         self._averages: dict[NodeId, _Average] = {}
 
     def latest(
-        self, app: Flask, shown: Iterable[NodeView], now: Millis, sparks: Mapping[NodeId, Markup]
+        self,
+        app: Flask,
+        shown: Iterable[NodeView],
+        now: Millis,
+        sparks: Mapping[NodeId, Markup],
+        *,
+        columns: Columns = EVERY,
     ) -> list[Markup]:
-        render: Callable[[NodeRow, Markup], Markup] = _macro(app, "latest")
-        return [self._latest_row(each, now, sparks.get(each.facts.id, ""), render) for each in shown]
+        macro = _macro(app, "latest")
 
-    def averages(self, app: Flask, shown: Iterable[NodeView], averages: Mapping[NodeId, Average]) -> list[Markup]:
+        def render(each: NodeView) -> _Latest:
+            parts = str(macro(node_row(each, self._look), _MARK, columns)).split(_MARK)
+            return _Latest(each, columns, tuple(parts))
+
+        rows = (self._latest_row(each, columns, render) for each in shown)
+        return [self._at(row, now, sparks.get(row.view.facts.id, "")) for row in rows]
+
+    def averages(
+        self,
+        app: Flask,
+        shown: Iterable[NodeView],
+        averages: Mapping[NodeId, Average],
+        *,
+        columns: Columns = EVERY,
+    ) -> list[Markup]:
         """In the order of `shown`; nodes without a sample in the span have no row."""
-        render: Callable[[AverageRow], Markup] = _macro(app, "average")
-        return [self._average_row(each, average, render) for each in shown if (average := averages.get(each.facts.id))]
+        macro = _macro(app, "average")
+
+        def render(each: NodeView, average: Average) -> _Average:
+            return _Average(average, each, columns, macro(average_row(each, average, self._look), columns))
+
+        known = ((each, averages.get(each.facts.id)) for each in shown)
+        return [self._average_row(each, average, columns, render) for each, average in known if average]
 
     def forget(self, fleet: FleetView) -> None:
         """Drops rows of nodes that the fleet does not have any more."""
@@ -65,26 +92,30 @@ class KeptRows:
                 self._latest.pop(gone, None)
                 self._averages.pop(gone, None)
 
-    def _latest_row(
-        self, each: NodeView, now: Millis, spark: str, render: Callable[[NodeRow, Markup], Markup]
-    ) -> Markup:
+    def _latest_row(self, each: NodeView, columns: Columns, render: Callable[[NodeView], _Latest]) -> _Latest:
         kept = self._latest.get(each.facts.id)
-        if kept is None or not _same(kept.view, each):
-            parts = str(render(node_row(each, self._look), _MARK)).split(_MARK)
-            kept = self._latest[each.facts.id] = _Latest(each, tuple(parts))
-        at = each.facts.last_report_at
+        if kept is None or kept.columns != columns or not _same(kept.view, each):
+            kept = self._latest[each.facts.id] = render(each)
+        return kept
+
+    def _at(self, row: _Latest, now: Millis, spark: str) -> Markup:
+        at = row.view.facts.last_report_at
         age = None if at is None else now - at
         level = age_level(age, self._look.colours).value or "nil"
-        head, day, last, tail = kept.parts
+        head, day, last, tail = row.parts
         return Markup("".join((head, spark, day, level, last, units.age(age), tail)))  # noqa: S704 - all are rendered
 
-    def _average_row(self, each: NodeView, average: Average, render: Callable[[AverageRow], Markup]) -> Markup:
+    def _average_row(
+        self,
+        each: NodeView,
+        average: Average,
+        columns: Columns,
+        render: Callable[[NodeView, Average], _Average],
+    ) -> Markup:
         kept = self._averages.get(each.facts.id)
-        if kept and kept.average == average and _same(kept.view, each):
-            return kept.html
-        html = render(average_row(each, average, self._look))
-        self._averages[each.facts.id] = _Average(average, each, html)
-        return html
+        if kept is None or kept.average != average or kept.columns != columns or not _same(kept.view, each):
+            kept = self._averages[each.facts.id] = render(each, average)
+        return kept.html
 
 
 def _same(one: NodeView, other: NodeView) -> bool:

@@ -11,7 +11,7 @@ from alerts.facts import NodeFacts
 from alerts.rule import Severity
 from alerts.status import NodeStatus
 from web.errors import BadQuery
-from web.node_view import NodeView
+from web.node_view import NodeView, cards, efficiency
 
 SEARCH_MAX: Final = 100
 NAME_MAX: Final = 200
@@ -46,6 +46,9 @@ class Sort(StrEnum):
     NAME = "name"
     PLACE = "place"
     HASHRATE = "hashrate"
+    ALGORITHM = "algorithm"
+    EFFICIENCY = "efficiency"
+    CARDS = "cards"
     PEERS = "peers"
     BLOCK = "block"
     TEMPERATURE = "temperature"
@@ -53,13 +56,16 @@ class Sort(StrEnum):
     AGE = "age"
 
 
-FALLS_FIRST: Final = frozenset({Sort.HASHRATE, Sort.PEERS, Sort.BLOCK, Sort.TEMPERATURE, Sort.POWER})
+FALLS_FIRST: Final = frozenset(
+    {Sort.HASHRATE, Sort.EFFICIENCY, Sort.CARDS, Sort.PEERS, Sort.BLOCK, Sort.TEMPERATURE, Sort.POWER}
+)
 """Columns whose first click puts the highest on top."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`status`, `site`, `host` and `tag` narrow the list, and `text`, which is looked for in names, hosts and tags."""
+    """`status`, `site`, `host` and `tag` narrow the list, and `text`, which is looked for in names, hosts and tags;
+    `firing` leaves those with an incident that counts."""
 
     sort: Sort = Sort.STATUS
     falling: bool = False
@@ -68,6 +74,7 @@ class Listing:
     site: str = ""
     host: str = ""
     tag: str = ""
+    firing: bool = False
 
     @classmethod
     def parse(cls, args: Mapping[str, str]) -> Self:
@@ -83,6 +90,7 @@ class Listing:
             site=_text(args, "site", NAME_MAX),
             host=_text(args, "host", NAME_MAX),
             tag=_text(args, "tag", NAME_MAX),
+            firing=_choice(args, "firing", ("", "1"), "") == "1",
         )
 
     def query(self) -> str:
@@ -92,6 +100,8 @@ class Listing:
             pairs += [("sort", self.sort.value), ("dir", "desc" if self.falling else "asc")]
         if self.status is not None:
             pairs.append(("status", self.status.value))
+        if self.firing:
+            pairs.append(("firing", "1"))
         given = (("q", self.text), ("site", self.site), ("host", self.host), ("tag", self.tag))
         pairs += [(name, value) for name, value in given if value]
         return f"?{urlencode(pairs)}" if pairs else ""
@@ -104,10 +114,10 @@ class Listing:
     @property
     def narrows(self) -> bool:
         """Whether it leaves any node out."""
-        return bool(self.status or self.text or self.site or self.host or self.tag)
+        return bool(self.status or self.text or self.site or self.host or self.tag or self.firing)
 
-    def only(self, status: NodeStatus | None) -> "Listing":
-        return replace(self, status=status)
+    def only(self, status: NodeStatus | None, *, firing: bool = False) -> "Listing":
+        return replace(self, status=status, firing=firing)
 
     def apply(self, views: Iterable[NodeView]) -> list[NodeView]:
         """Those to be shown, in order. What is not known comes last in either direction."""
@@ -126,6 +136,8 @@ class Listing:
     def _chosen(self, views: Iterable[NodeView]) -> Iterable[NodeView]:
         if self.status is not None:
             views = (each for each in views if each.status is self.status)
+        if self.firing:
+            views = (each for each in views if each.troubles)
         if self.site or self.host or self.tag:
             views = (each for each in views if self._is_placed(each.facts))
         if self.text:
@@ -202,6 +214,11 @@ def _by_name(each: NodeView) -> tuple[object, ...]:
     return natural(each.facts.title), each.facts.id
 
 
+def _algorithm(each: NodeView) -> tuple[str | int, ...] | None:
+    sample = each.facts.sample
+    return natural(sample.algorithm) if sample and sample.algorithm else None
+
+
 def _figure(name: str) -> Callable[[NodeView], float | None]:
     def read(each: NodeView) -> float | None:
         value: float | None = getattr(each.facts.sample, name, None)
@@ -215,6 +232,9 @@ _KEYS: Final[Mapping[Sort, Callable[[NodeView], Any]]] = {
     Sort.NAME: _by_name,
     Sort.PLACE: lambda each: (natural(each.facts.id.site), natural(each.facts.host)),
     Sort.HASHRATE: _figure("hashrate"),
+    Sort.ALGORITHM: _algorithm,
+    Sort.EFFICIENCY: lambda each: efficiency(each.facts.sample),
+    Sort.CARDS: lambda each: cards(each.facts.sample),
     Sort.PEERS: _figure("peers"),
     Sort.BLOCK: _figure("block"),
     Sort.TEMPERATURE: _figure("temperature"),

@@ -1,7 +1,7 @@
 """The overview, `/`: the whole fleet in three tables, as a page and as the live part of it that the page polls."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from store import Store
 from web import units
 from web.charts.lines import Range, range_links
 from web.node_view import FleetView, is_running
+from web.overview.columns import columns_of, heads
 from web.overview.kept import KeptRows
 from web.overview.listing import SEVERITY, Listing, Sort, facets
 from web.overview.spark import Sparks
@@ -22,18 +23,6 @@ from web.rates import change, rates
 from web.row import MEANING, DisplaySettings, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
 from web.zone import Zone
-
-_COLUMNS: Final = (
-    (Sort.STATUS, "Status", ""),
-    (Sort.NAME, "Node", ""),
-    (Sort.PLACE, "Site · host", ""),
-    (Sort.HASHRATE, "Hashrate", "num"),
-    (Sort.PEERS, "Peers", "num"),
-    (Sort.BLOCK, "Block", "num"),
-    (Sort.TEMPERATURE, "Temp.", "num"),
-    (Sort.POWER, "Power", "num"),
-    (Sort.AGE, "Last report", "num"),
-)
 
 
 class Overview:
@@ -70,7 +59,7 @@ class Overview:
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
         self._rows.forget(fleet)
-        shown = listing.apply(fleet.views)
+        shown, columns = listing.apply(fleet.views), columns_of(fleet.views, listing)
         return {
             "now": now,
             "now_full": look.zone.full(now),
@@ -80,7 +69,9 @@ class Overview:
             "beat": None if beat_at is None else look.moment(beat_at),
             "beat_age": None if beat_at is None else units.age(now - beat_at),
             "listing": listing,
-            "columns": _columns(listing),
+            "columns": heads(listing, columns),
+            "has_peers": Sort.PEERS in columns,
+            "has_block": Sort.BLOCK in columns,
             "tiles": _tiles(listing, fleet),
             "lost": fleet.by_status.get(NodeStatus.LOST, 0),
             "rates": rates(fleet.rates),
@@ -92,28 +83,19 @@ class Overview:
             "ranges": range_links(Range.parse(request.args), listing.query()),
             "shown": len(shown),
             # Joined here: a filter would escape each row that is rendered already.
-            "rows": _joined(self._rows.latest(current_app, shown, now, self._sparks.at(now))),
-            "averages": _joined(self._rows.averages(current_app, shown, snapshot.averages)),
+            "rows": _joined(self._rows.latest(current_app, shown, now, self._sparks.at(now), columns=columns)),
+            "averages": _joined(self._rows.averages(current_app, shown, snapshot.averages, columns=columns)),
             "totals": total_rows(snapshot.totals, now, look.zone),
             "minutes": MINUTES,
             "keep": units.period(self._keep),
         }
 
 
-class Column(NamedTuple):
-    """The head of a column; `sorted` is aria's word for its order, empty where the list is not ordered by it."""
+class StatusTile(NamedTuple):
+    """How many nodes have a status, and the address that lists them alone. `name` is a class of the style sheet."""
 
     name: str
     label: str
-    kind: str
-    query: str
-    sorted: str
-
-
-class StatusTile(NamedTuple):
-    """How many nodes have a status, and the address that lists them alone."""
-
-    name: str
     meaning: str
     nodes: int
     query: str
@@ -132,19 +114,18 @@ def _joined(rows: Iterable[Markup]) -> Markup:
     return Markup("\n".join(rows))  # noqa: S704 - all are rendered
 
 
-def _columns(listing: Listing) -> list[Column]:
-    order = "descending" if listing.falling else "ascending"
-    return [
-        Column(sort.value, label, kind, listing.by(sort).query(), order if sort is listing.sort else "")
-        for sort, label, kind in _COLUMNS
-    ]
-
-
 def _tiles(listing: Listing, fleet: FleetView) -> list[StatusTile]:
-    """All nodes first, then the statuses that any node has, or that the list is narrowed to."""
-    every = StatusTile("all", "", len(fleet.views), listing.only(None).query(), listing.status is None)
-    return [every] + [
-        StatusTile(status.value, MEANING[status], count, listing.only(status).query(), listing.status is status)
+    """All nodes first, then those with incidents, then the statuses that any node has, or that the list is narrowed
+    to."""
+    everything = listing.status is None and not listing.firing
+    every = StatusTile("all", "all", "", len(fleet.views), listing.only(None).query(), everything)
+    firing = sum(bool(each.troubles) for each in fleet.views)
+    query = listing.only(None, firing=True).query()
+    troubled = StatusTile("incidents", "with incidents", "an incident counts", firing, query, listing.firing)
+    return [every, *([troubled] if firing or listing.firing else [])] + [
+        StatusTile(
+            status.value, status.value, MEANING[status], count, listing.only(status).query(), listing.status is status
+        )
         for status in SEVERITY
         if (count := fleet.by_status.get(status, 0)) or listing.status is status
     ]

@@ -91,6 +91,18 @@ def test_it_stands_in_the_nodes_row_and_sorts_it_with_trouble(ada: FlaskClient, 
     assert "hashes nothing" in text(between(page(ada, "/node/mm/mm"), 'data-key="about"', "</section>"))
 
 
+def test_the_list_can_be_narrowed_to_nodes_with_incidents(ada: FlaskClient, driver: Driver) -> None:
+    say(driver, "aa", hashrate=5, peers=30)
+    assert "with incidents" not in page(ada)
+    hashes_nothing(driver, "mm")
+    say(driver, "aa", hashrate=5, peers=30)
+    assert "1 with incidents" in text(between(page(ada), 'aria-label="Nodes by status"', "</section>"))
+    narrowed = page(ada, "/?firing=1")
+    assert titles_of_rows(narrowed) == ["mm"]
+    assert 'data-live="/live?firing=1"' in narrowed
+    assert ada.get("/?firing=perhaps").status_code == 400
+
+
 def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
     hashes_nothing(driver, "idle")
     (number,) = [each.id for each in every_incident(store)]

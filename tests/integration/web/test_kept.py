@@ -7,7 +7,9 @@ from alerts.facts import Average
 from rigwatch.settings import WebColours
 from tests.fake_clock import START
 from tests.unit.web.made import fleet, node
+from web.overview.columns import EVERY
 from web.overview.kept import KeptRows
+from web.overview.listing import Sort
 from web.row import DisplaySettings
 from web.zone import Zone
 
@@ -51,3 +53,14 @@ def test_nothing_that_a_rig_or_anybody_says_becomes_part_of_the_page(app: Flask)
         assert 'x="' not in row
         assert "&lt;b x=" in row
     assert latest.count("&lt;b x=") == 6
+
+
+def test_a_row_is_rendered_anew_when_the_columns_change(app: Flask) -> None:
+    rows = KeptRows(DisplaySettings(WebColours(), Zone.find("UTC")))
+    views = fleet(node("rig1", hashrate=1, peers=3)).views
+    bare = EVERY - {Sort.PEERS}
+    averages = {views[0].facts.id: Average(1.0, 2.0, 3)}
+    for columns in (EVERY, bare, EVERY):
+        (latest,) = rows.latest(app, views, START, {}, columns=columns)
+        (average,) = rows.averages(app, views, averages, columns=columns)
+        assert ("c-peers" in latest) is ("c-peers" in average) is (columns == EVERY)

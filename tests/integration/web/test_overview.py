@@ -63,7 +63,7 @@ def test_a_node_is_in_all_three_tables(ada: FlaskClient, store: Store) -> None:
     store.take([rig().heard(birth(host="tower")), rig().heard(report(FULL))])
     html = page(ada)
     latest = row(html, "main/rig1")
-    assert text(latest) == "online rig1 main · tower 8.12 kH/s 12 534,211 61 °C 120 W 0 s 08:53:20"
+    assert text(latest) == "online rig1 main · tower 8.12 kH/s 67.7 H/s 12 534,211 61 °C 120 W 0 s 08:53:20"
     assert 'class="num c-hashrate green"' in latest
     assert 'class="num c-peers yellow"' in latest
     assert 'class="num c-block green"' in latest

@@ -61,6 +61,13 @@ def test_a_hot_node_is_coloured_and_one_that_is_gone_is_not() -> None:
     assert row(gone(node(temperature=91))).temperature_level == ""
 
 
+def test_it_tells_cards_algorithm_and_what_a_watt_makes() -> None:
+    made = row(node(hashrate=120e6, power=240, algorithm="etchash", gpus=[{"id": "1"}, {"id": "2"}]))
+    assert (made.cards, made.algorithm, str(made.efficiency)) == ("2", "etchash", "500 kH/s")
+    bare = row(node(hashrate=5))
+    assert (bare.cards, bare.algorithm, bare.efficiency) == ("", "", units.NOT_KNOWN)
+
+
 def test_failing_sources_make_a_node_degraded_and_are_named() -> None:
     made = row(node(errors={"xmrig": "connection refused"}))
     assert made.status == "degraded"

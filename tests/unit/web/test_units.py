@@ -93,3 +93,10 @@ def test_a_clock_error_says_which_way(offset: int, text: str) -> None:
 @pytest.mark.parametrize(("hours", "text"), [(1, "1 h"), (48, "48 h"), (72, "72 h"), (168, "7 d"), (1.5, "1.5 h")])
 def test_a_period_is_in_hours_until_three_days(hours: float, text: str) -> None:
     assert units.period(timedelta(hours=hours)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0, "0 H/s"), (502_640, "503 kH/s"), (31.52e9, "31.5 GH/s"), (400, "400 H/s")]
+)
+def test_what_a_watt_makes_has_three_digits(value: float | None, text: str) -> None:
+    assert str(units.efficiency(value)) == text

@@ -57,7 +57,7 @@ def test_others_are_there_where_they_are_known_also_when_they_are_zero() -> None
     }
     assert (shown["Block"].note, shown["Block"].level) == ("3 behind the highest", "yellow")
     assert shown["Shares accepted"].note == "2 refused (2.0%)"
-    assert shown["Power"].note == "500.00 kH/s per W"
+    assert shown["Power"].note == "500 kH/s per W"
 
 
 def test_each_algorithm_has_its_own_hashrate_and_invalid_shares_are_told() -> None:

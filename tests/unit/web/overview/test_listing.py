@@ -5,11 +5,15 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
+from alerts.incident import Scope, Subject
+from alerts.rule import Rule, Severity
 from alerts.status import NodeStatus
+from tests.fake_clock import START
 from tests.unit.web.made import fleet, gone, node
 from web.errors import BadQuery
 from web.node_view import FleetView
 from web.overview.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural
+from web.trouble import Trouble
 
 
 def order(listing: Listing, of: FleetView) -> list[str]:
@@ -43,6 +47,30 @@ FLEET = fleet(
 )
 def test_it_is_ordered_as_asked_with_the_unknown_last(query: dict[str, str], names: list[str]) -> None:
     assert order(Listing.parse(query), FLEET) == names
+
+
+MINERS = fleet(
+    node("a", hashrate=60e6, power=100, algorithm="kawpow", gpus=[{"id": "1"}, {"id": "2"}]),
+    node("b", hashrate=60e6, power=200, algorithm="etchash", boards=[{"id": "1"}]),
+    node("c"),
+)
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"), [("efficiency", ["a", "b", "c"]), ("cards", ["a", "b", "c"]), ("algorithm", ["b", "a", "c"])]
+)
+def test_it_is_ordered_by_what_a_miner_has(sort: str, names: list[str]) -> None:
+    assert order(Listing.parse({"sort": sort}), MINERS) == names
+
+
+def test_it_lists_nodes_with_incidents_alone() -> None:
+    bad = Trouble(1, Subject(Scope.NODE, "main", "b"), Rule.HOT, Severity.CRITICAL, "", "", "", START)
+    views = [each._replace(troubles=(bad,)) if each.facts.id.node == "b" else each for each in MINERS.views]
+    listing = Listing.parse({"firing": "1"})
+    assert [each.facts.id.node for each in listing.apply(views)] == ["b"]
+    assert listing.query() == "?firing=1"
+    assert listing.narrows
+    assert not listing.only(None).narrows
 
 
 @pytest.mark.parametrize("text", ["ATTIC", "attic/rig2", "Rig2"])

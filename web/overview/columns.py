@@ -1,0 +1,68 @@
+"""Which columns the list has: some always, others where any node of the fleet has that figure. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from alerts.totals import spelt
+from rigwatch.messages import Sample
+from web.node_view import NodeView
+from web.overview.listing import Listing, Sort
+
+Columns = frozenset[Sort]
+
+EVERY: Final[Columns] = frozenset(Sort)
+
+_COLUMNS: Final = (
+    (Sort.STATUS, "Status", ""),
+    (Sort.NAME, "Node", ""),
+    (Sort.PLACE, "Site · host", ""),
+    (Sort.HASHRATE, "Hashrate", "num"),
+    (Sort.ALGORITHM, "Algorithm", ""),
+    (Sort.EFFICIENCY, "Per watt", "num"),
+    (Sort.CARDS, "Cards", "num"),
+    (Sort.PEERS, "Peers", "num"),
+    (Sort.BLOCK, "Block", "num"),
+    (Sort.TEMPERATURE, "Temp.", "num"),
+    (Sort.POWER, "Power", "num"),
+    (Sort.AGE, "Last report", "num"),
+)
+
+
+class Column(NamedTuple):
+    """The head of a column; `sorted` is aria's word for its order, empty where the list is not ordered by it."""
+
+    name: str
+    label: str
+    kind: str
+    query: str
+    sorted: str
+
+
+def columns_of(views: Iterable[NodeView], listing: Listing) -> Columns:
+    """An algorithm stands in each row where there are several, a number of cards where any node has more than one."""
+    samples = [each.facts.sample for each in views if each.facts.sample]
+    found = {sort for sort, has in _WHERE.items() if any(has(sample) for sample in samples)}
+    several = len({spelt(sample.algorithm) for sample in samples if sample.algorithm}) > 1
+    # What the address orders by stays, so that its head tells the order.
+    return frozenset((EVERY - _WHERE.keys() - {Sort.ALGORITHM}) | found | {listing.sort}) | (
+        {Sort.ALGORITHM} if several else set()
+    )
+
+
+def heads(listing: Listing, columns: Columns) -> list[Column]:
+    order = "descending" if listing.falling else "ascending"
+    return [
+        Column(sort.value, label, kind, listing.by(sort).query(), order if sort is listing.sort else "")
+        for sort, label, kind in _COLUMNS
+        if sort in columns
+    ]
+
+
+_WHERE: Final[Mapping[Sort, Callable[[Sample], bool]]] = {
+    Sort.EFFICIENCY: lambda sample: bool(sample.hashrate and sample.power),
+    Sort.CARDS: lambda sample: len(sample.gpus or sample.boards or ()) > 1,
+    Sort.PEERS: lambda sample: sample.peers is not None,
+    Sort.BLOCK: lambda sample: sample.block is not None,
+    Sort.TEMPERATURE: lambda sample: sample.temperature is not None,
+    Sort.POWER: lambda sample: sample.power is not None,
+}
