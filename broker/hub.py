@@ -320,6 +320,8 @@ class Hub:
         for _ in range(_CLOSING_STEPS):
             if self._open:
                 await asyncio.sleep(_CLOSING_STEP)
+        for connection in list(self._open):
+            connection.abort()
         for task in list(self._deciding):
             task.cancel()
         await asyncio.gather(*self._deciding, return_exceptions=True)

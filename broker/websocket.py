@@ -49,6 +49,7 @@ class WebSocket(asyncio.Protocol):
         self._data = b""
         self._at = 0
         self._stopped = False
+        self.is_closing = False
         self._allowance = Allowance(
             packets=_FRAMES_A_PACKET * limits.messages_per_second,
             size=_FRAMES_A_PACKET * limits.bytes_per_second,
@@ -102,8 +103,14 @@ class WebSocket(asyncio.Protocol):
         self._send_out()
 
     def close(self) -> None:
+        """Says so and reads on for the peer's answer, or that would hit a socket that is gone; the sweeper waits no
+        longer than for any other that closes."""
         if self._upgraded and self._protocol.state is Phase.OPEN:
-            self._protocol.fail(CloseCode.NORMAL_CLOSURE)
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            self._send_out()
+            self.is_closing = True
+            self.go_on_reading()
+            return
         self._send_out()
         if self._transport is not None:
             self._transport.close()
@@ -134,7 +141,7 @@ class WebSocket(asyncio.Protocol):
         self._regulate()
 
     def _may_read(self) -> bool:
-        return not self._stopped and self._connection.state is not State.ENDED
+        return not self._stopped and (self.is_closing or self._connection.state is not State.ENDED)
 
     def _take(self, part: bytes) -> None:
         protocol = self._protocol
@@ -219,7 +226,7 @@ class _Inner(asyncio.Transport):
             self._outer.socket.abort()
 
     def is_closing(self) -> bool:
-        return self._outer.socket is None or self._outer.socket.is_closing()
+        return self._outer.is_closing or self._outer.socket is None or self._outer.socket.is_closing()
 
     def pause_reading(self) -> None:
         self._outer.stop_reading()

@@ -19,6 +19,7 @@ from broker.rights import Role
 from broker.service import new_event_loop
 from tests.chains import node
 from tests.integration.broker.peer import Login, Peer
+from tests.integration.broker.peer5 import Peer5
 from tests.integration.broker.running import House, broker_running
 from tests.mosquitto import StartMosquitto
 from tests.requirements import missing, program
@@ -71,6 +72,19 @@ async def test_mosquittos_clients_name_what_is_refused(tmp_path: Path) -> None:
         login = house.account("grafana", Role.CONSUMER)
         publish = [*mosquitto("mosquitto_pub", house, login), "-t", STATE1, "-q", "1", "-m", "forged"]
         assert "Not authorized" in await run(*publish)
+
+
+async def test_mosquittos_request_finds_its_answer(tmp_path: Path) -> None:
+    async with broker_running(tmp_path) as house:
+        login = house.account("ann", Role.ADMIN)
+        async with await Peer5.join(house.port, login) as responder:
+            await responder.subscribe("ask/#")
+            asking = [*mosquitto("mosquitto_rr", house, login), "-t", "ask/1", "-e", "answers/1", "-m", "how many?"]
+            asked = asyncio.create_task(run(*asking))
+            question = await responder.receive()
+            assert question.response_topic == "answers/1"
+            await responder.publish(question.response_topic, b"seven", correlation_data=question.correlation_data)
+            assert (await asked).strip() == "seven"
 
 
 def mqtt_js() -> Path:

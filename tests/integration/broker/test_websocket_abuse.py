@@ -221,3 +221,20 @@ async def test_what_nobody_looks_at_may_be_anything(tmp_path: Path, name: str) -
     async with broker_running(tmp_path, websocket=True) as house, opened(house) as line:
         line.writer.write(ODD[name])
         assert b" 101 " in await asyncio.wait_for(line.reader.readuntil(b"\r\n\r\n"), 5)
+
+
+async def test_the_closing_handshake_ends_before_the_socket_is_closed(tmp_path: Path) -> None:
+    async with broker_running(tmp_path, websocket=True) as house, opened(house) as line:
+        await line.login(house)
+        line.writer.write(frame(BINARY, b"\xe0\x00"))
+        assert await asyncio.wait_for(line.reader.readexactly(4), 5) == b"\x88\x02\x03\xe8"
+        assert not await line.is_closed(timeout=0.3)
+        line.writer.write(frame(CLOSE, b"\x03\xe8"))
+        assert await line.is_closed(timeout=1)
+
+
+async def test_who_does_not_answer_a_close_is_not_waited_for(tmp_path: Path) -> None:
+    async with broker_running(tmp_path, websocket=True) as house, opened(house) as line:
+        await line.login(house)
+        line.writer.write(frame(BINARY, b"\xe0\x00") + frame(BINARY, b"\xc0\x00") * 10)
+        assert await line.is_closed(timeout=4)
