@@ -12,7 +12,6 @@ from cli.invocation import Invocation, app, invocation
 from cli.people import act_on_file
 from rigwatch.clock import in_millis
 from rigwatch.errors import RigwatchError, SettingsError, TopicError
-from rigwatch.joining import Joining
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
@@ -72,6 +71,7 @@ def rotate(
 
     The old key works until the overlap ends.
     """
+    from rigwatch.joining import Joining
     from store import acts
 
     call = invocation(context)
@@ -90,6 +90,8 @@ def rotate(
 
 def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "") -> str:
     """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
+    from rigwatch.joining import Joining
+
     joining = Joining(call.home, settings, url=url)
     alone = partial(joining.token, node, call.clock.now())
     if not has_server():
