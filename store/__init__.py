@@ -5,15 +5,13 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TypeVar
 
-from alerts.facts import User, UserRole
 from alerts.ingest import ReceivedMessage
 from alerts.quota import Quota
-from alerts.silence import Silence
 from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
-from store import housekeeping, past, reader, retention, silences, users, writer
+from store import past, reader, retention, writer
 from store.engine import StoreEngine, connect
 from store.faults import DatabaseFault, Unstorable, Unusable, fault_of
 from store.leader_lease import LeaderLease
@@ -89,29 +87,9 @@ class Store:
                     writer.remove_unheard(tx, added)
                 raise
 
-    def change(self, do: Callable[[Transaction], T]) -> T:
-        """Whatever `do` does with the tables of alerts, in one transaction."""
-        with self._engine.writing() as tx:
-            return do(tx)
-
-    def look(self, do: Callable[[Transaction], T]) -> T:
-        """What `do` reads."""
-        with self._engine.reading() as tx:
-            return do(tx)
-
-    def silences(self, now: Millis) -> tuple[Silence, ...]:
-        """Silences and maintenance that are not over, also those that have not begun."""
-        with self._engine.reading() as tx:
-            return silences.running(tx, now)
-
     def turn(self, name: str, monotonic: Callable[[], float]) -> LeaderLease:
         """The right to drive the alerts; of all subscribers of this database one at a time has it."""
         return LeaderLease(self._engine, name, monotonic)
-
-    def set_enrolled(self, nodes: Mapping[NodeId, Millis]) -> None:
-        """Makes the enrolled nodes known as pending, and forgets pending ones that are not enrolled any more."""
-        with self._engine.writing() as tx:
-            housekeeping.set_enrolled(tx, nodes)
 
     def prune(self, keep: timedelta, now: Millis) -> Iterator[int]:
         """Forgets what is older, up to an hour late; each item is one step of a few ms and how many rows it took.
@@ -134,26 +112,6 @@ class Store:
                 # A subscriber that has not read of their enrolment yet may have taken them for forgotten ones.
                 with self._engine.writing() as tx:
                     writer.add_nodes(tx, [(node, None) for node in exc.nodes])
-
-    def user(self, name: str) -> User | None:
-        """A dashboard user."""
-        with self._engine.reading() as tx:
-            return users.get(tx, name)
-
-    def users(self) -> list[User]:
-        """All dashboard users, by name."""
-        with self._engine.reading() as tx:
-            return users.every(tx)
-
-    def add_user(self, name: str, password_hash: str, role: UserRole, *, now: Millis) -> None:
-        """`StoreError` when the name is taken."""
-        with self._engine.writing() as tx:
-            users.add(tx, User(name, role, password_hash), now)
-
-    def set_password(self, name: str, password_hash: str) -> None:
-        """`StoreError` when there is no such user."""
-        with self._engine.writing() as tx:
-            users.set_password(tx, name, password_hash)
 
 
 def open_store(url: str, home: Home) -> Store:

@@ -51,7 +51,7 @@ def remove(tx: Transaction, name: str, *, keep_an_admin: bool) -> None:
 
 def _keep_an_admin(tx: Transaction, name: str) -> None:
     # Locked, so that two admins who remove each other at once do not both succeed.
-    if {row[0] for row in tx.rows(_ADMINS)} == {name}:
+    if {admin for (admin,) in tx.rows(_ADMINS)} == {name}:
         raise NotDone(f"user {name}: is the last admin; make another one first, or nobody could change anything")
 
 
@@ -61,4 +61,5 @@ def _changed(rows: int, name: str) -> None:
 
 
 def _user(row: Row) -> User:
-    return User(name=row[0], role=UserRole(row[1]), password_hash=row[2])
+    name, role, password_hash = row
+    return User(name, UserRole(role), password_hash)

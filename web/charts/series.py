@@ -1,6 +1,5 @@
 """Histories as charts draw them, in JSON: of one node and of the fleet, over 1 h, 24 h, 7 d or all that is kept."""
 
-from functools import partial
 from heapq import nlargest
 from typing import Final
 
@@ -46,8 +45,9 @@ class SeriesAnswers:
         version = (stamp, facts.interval, now // max(step, 10_000))
 
         def render() -> bytes:
-            oldest = partial(self._store.look, lambda tx: series.oldest(tx, name))
-            return self._node(facts, window(span, now, oldest), now)
+            with self._store.read() as tx:
+                seen = window(span, now, lambda: series.oldest(tx, name))
+            return self._node(facts, seen, now)
 
         return self._parts.answer(f"{name} {span}", version, render)
 

@@ -30,8 +30,10 @@ def number(store: Store) -> int:
     subject = Subject(Scope.HOST, "main", EVIL)
     made = Incident(1, Rule.LOST, subject, IncidentState.FIRING, START, Severity.CRITICAL, evidence=EVIL, members=3)
     told = Decision(1, START, "firing", EVIL)
-    store.change(lambda tx: alerts.save(tx, StepResult(incidents=(made,), decisions=(told,)), 1))
-    store.change(lambda tx: alerts.acknowledge(tx, 1, Acknowledged(START, EVIL, EVIL)))
+    with store.write() as tx:
+        alerts.save(tx, StepResult(incidents=(made,), decisions=(told,)), 1)
+    with store.write() as tx:
+        alerts.acknowledge(tx, 1, Acknowledged(START, EVIL, EVIL))
     return made.id
 
 

@@ -115,7 +115,8 @@ def test_pages_follow_each_other_also_where_several_began_at_once(store: Store) 
 
 def test_how_many_count_by_severity(filled: Store) -> None:
     # Members of a group and what was only noticed are not in it.
-    assert filled.look(incidents.open_by_severity) == {Severity.WARNING: 1}
+    with filled.read() as tx:
+        assert incidents.open_by_severity(tx) == {Severity.WARNING: 1}
 
 
 def test_the_messages_of_an_incident_are_those_that_spoke_of_it(store: Store) -> None:
@@ -148,7 +149,8 @@ def test_the_stamp_differs_after_everything_that_a_page_shows(store: Store) -> N
     driver.hear_all([(RIG, birth()), (RIG, will())])
     assert has_changed()
     assert not has_changed()
-    store.change(lambda tx: alerts.acknowledge(tx, 1, Acknowledged(START, "ann")))
+    with store.write() as tx:
+        alerts.acknowledge(tx, 1, Acknowledged(START, "ann"))
     assert has_changed()
     silence = Silence(0, SilenceKind.SILENCE, Matcher(site="x"), START, START + 1000, "ann", "", START)
     with store.write() as tx:

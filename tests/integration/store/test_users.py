@@ -45,16 +45,19 @@ def test_a_password_is_changed(store: Store) -> None:
 
 
 def test_a_user_is_removed(store: Store) -> None:
-    store.add_user("ann", "hash", UserRole.VIEWER, now=NOW)
-    store.change(lambda tx: users.remove(tx, "ann", keep_an_admin=False))
-    assert store.user("ann") is None
+    with store.write() as tx:
+        users.add(tx, User("ann", UserRole.VIEWER, "hash"), NOW)
+    with store.write() as tx:
+        users.remove(tx, "ann", keep_an_admin=False)
+    with store.read() as tx:
+        assert users.get(tx, "ann") is None
 
 
 def test_a_user_that_is_not_there_is_named(store: Store) -> None:
-    with pytest.raises(StoreError, match="user ann: there is none"):
-        store.set_password("ann", "hash")
-    with pytest.raises(StoreError, match="user ann: there is none"):
-        store.change(lambda tx: users.remove(tx, "ann", keep_an_admin=False))
+    with pytest.raises(StoreError, match="user ann: there is none"), store.write() as tx:
+        users.set_password(tx, "ann", "hash")
+    with pytest.raises(StoreError, match="user ann: there is none"), store.write() as tx:
+        users.remove(tx, "ann", keep_an_admin=False)
 
 
 def test_a_hash_is_never_shown(store: Store) -> None:

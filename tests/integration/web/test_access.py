@@ -82,7 +82,8 @@ def test_a_changed_password_and_a_removed_user_count_at_once(ada: FlaskClient, s
         users.set_password(tx, "ada", hash_password("another"))
     assert ada.get("/").status_code == 401
     assert ada.get("/", headers=basic(password="another")).status_code == 200
-    store.change(lambda tx: users.remove(tx, "ada", keep_an_admin=False))
+    with store.write() as tx:
+        users.remove(tx, "ada", keep_an_admin=False)
     assert ada.get("/", headers=basic(password="another")).status_code == 401
 
 

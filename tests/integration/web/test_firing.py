@@ -106,7 +106,8 @@ def test_the_list_can_be_narrowed_to_nodes_with_incidents(ada: FlaskClient, driv
 def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, driver: Driver, store: Store) -> None:
     hashes_nothing(driver, "idle")
     (number,) = [each.id for each in every_incident(store)]
-    store.change(lambda tx: alerts.acknowledge(tx, number, Acknowledged(driver.clock.now(), "ada", "on it")))
+    with store.write() as tx:
+        alerts.acknowledge(tx, number, Acknowledged(driver.clock.now(), "ada", "on it"))
     html = page(ada, "/wall")
     assert "All is well" not in html
     assert 'class="tile critical muted"' in html
