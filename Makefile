@@ -71,10 +71,15 @@ screenshots: $(TEST) ## take the pictures in docs/img anew, from simulated rigs
 
 homeassistant: .homeassistant/ready ## Home Assistant in an environment of its own, for the test that runs the real one
 
-# The newest that runs on Python 3.11; what it asks for besides is what its own installation adds when it starts.
+# The newest that runs on this Python, and what its MQTT integration would install when it starts.
 .homeassistant/ready:
 	@$(PYTHON) -m venv .homeassistant
-	@.homeassistant/bin/python -m pip install --quiet homeassistant==2024.3.3 paho-mqtt==1.6.1 janus==1.0.0
+	@.homeassistant/bin/python -m pip install --quiet homeassistant
+	@cd .homeassistant/lib/python3*/site-packages/homeassistant/components && \
+		$(CURDIR)/.homeassistant/bin/python -c 'import json; \
+			print(*(each for part in ("mqtt", "file_upload", "http") \
+			for each in json.load(open(f"{part}/manifest.json")).get("requirements", ())), sep="\n")' | \
+		xargs $(CURDIR)/.homeassistant/bin/python -m pip install --quiet
 	@touch $@
 
 wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/

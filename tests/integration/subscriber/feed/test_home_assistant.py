@@ -127,6 +127,32 @@ async def test_what_home_assistant_shows_of_a_rigs_life(
                 await it_is_renamed_moved_and_retired(hass, store, home, mosquitto.port)
 
 
+async def test_the_other_form_keeps_every_entity(
+    home: Home, mosquitto: Mosquitto, start_mosquitto: StartMosquitto
+) -> None:
+    if not form_is_read("device"):
+        pytest.skip("this Home Assistant is older than 2024.11")
+    prepare(home, ONE)
+    there, seen = start_mosquitto(), {}
+    with assistant(home.path / "hass", there.port) as hass:
+        for number, form in enumerate((*FORMS, FORMS[0]), 1):
+            async with subscribing(home, fed(mosquitto.port, there.url, form)):
+                await shows(
+                    lambda: hass.state("nodes", SERVER) not in {None, "unavailable"}, what="the server is there"
+                )
+                node = await Node.connect(ONE, mosquitto.port, session=number)
+                await node.say(report(figures(START + number, "0000:01:00.0"), session=number))
+                await shows(
+                    lambda: hass.state("gpu_000001000_power_w") == "118.5", what="the rig and its card are there"
+                )
+                entities = hass.shown()["entities"]
+                seen[form, number] = {key: each["entity_id"] for key, each in entities.items()}
+                await node.connection.close()
+            await shows(lambda: hass.state("status") == "unavailable", what="the server is gone")
+    first, *others = seen.values()
+    assert all(other == first for other in others)
+
+
 async def it_appears(hass: Assistant, port: int) -> Node:
     node = await Node.connect(ONE, port)
     await node.say(report(figures(START, "0000:01:00.0", "0000:02:00.0")))
