@@ -20,9 +20,9 @@ FLEET = ""
 
 
 class EnergyCounter(Struct, frozen=True):
-    """A counter and up to which report it counts."""
+    """A counter and up to which report it counts; None while no report has told a power."""
 
-    kwh: float
+    kwh: float | None
     at: Millis
 
 
@@ -48,17 +48,19 @@ class Meter:
         last = self._of.get(origin)
         if last is not None and facts.last_report_at <= last.at:
             return
-        drawn = 0.0 if last is None else _drawn(facts, facts.last_report_at - last.at)
-        self._of[origin] = EnergyCounter((last.kwh if last else 0.0) + drawn, facts.last_report_at)
-        fleet = self._of.get(FLEET, EnergyCounter(0.0, 0))
-        self._of[FLEET] = EnergyCounter(fleet.kwh + drawn, fleet.at)
+        kwh, drawn = last.kwh if last else None, _drawn(facts, 0 if last is None else facts.last_report_at - last.at)
+        if drawn is not None:
+            kwh = (kwh or 0.0) + drawn
+            fleet = self._of.get(FLEET, EnergyCounter(0.0, 0))
+            self._of[FLEET] = EnergyCounter((fleet.kwh or 0.0) + drawn, fleet.at)
+        self._of[origin] = EnergyCounter(kwh, facts.last_report_at)
 
     def kwh(self, origin: str) -> float | None:
-        """To the milliwatt-hour; None where no report was counted."""
+        """To the milliwatt-hour; None where no report has told a power."""
         counter = self._of.get(origin)
-        return None if counter is None else round(counter.kwh, 6)
+        return None if counter is None or counter.kwh is None else round(counter.kwh, 6)
 
 
-def _drawn(facts: NodeFacts, since: Millis) -> float:
+def _drawn(facts: NodeFacts, since: Millis) -> float | None:
     power = facts.sample.power if facts.sample else None
-    return 0.0 if power is None else power * min(since, _LONGEST * in_millis(facts.interval)) / _KWH
+    return None if power is None else power * min(since, _LONGEST * in_millis(facts.interval)) / _KWH

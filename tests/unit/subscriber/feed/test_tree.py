@@ -212,6 +212,15 @@ def test_what_nobody_saw_is_not_counted() -> None:
     assert meter.kwh("farm/rig1") == 0.18
 
 
+def test_where_no_power_is_known_no_energy_is() -> None:
+    meter = Meter()
+    for seconds in (0, 60):
+        meter.take("farm/rig1", drawing(None, seconds))
+    assert (meter.kwh("farm/rig1"), meter.kwh(FLEET)) == (None, None)
+    meter.take("farm/rig1", drawing(3600.0, 120))
+    assert meter.kwh("farm/rig1") == meter.kwh(FLEET) == 0.06
+
+
 def test_a_counter_goes_on_from_what_was_published() -> None:
     meter = Meter()
     meter.recall("farm/rig1", {"energy_kwh": 5.5, "reported_at_ms": NOW})
