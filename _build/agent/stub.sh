@@ -17,9 +17,11 @@ if [ "$(wc -c <"$self")" -ne "$size" ]; then
 fi
 
 # A folder is used if it is ours or root's alone, and if what lies in it runs there (it may be mounted noexec).
+# shellcheck disable=SC3067 # every shell that such systems have knows -O
 ours() { [ ! -L "$1" ] && { [ -O "$1" ] || [ "$(stat -c %u "$1" 2>/dev/null)" = 0 ]; }; }
 
 found=
+# shellcheck disable=SC3067
 for base in "$RIGWATCH_AGENT_DIR" @ROOT@ "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/rigwatch-agent" \
     "/var/tmp/rigwatch-agent-$(id -u)" "/tmp/rigwatch-agent-$(id -u)"; do
     [ -n "$base" ] || continue
@@ -29,12 +31,14 @@ for base in "$RIGWATCH_AGENT_DIR" @ROOT@ "${XDG_CACHE_HOME:-${HOME:-/nonexistent
         break
     fi
     [ "$base" != @ROOT@ ] || [ "$(id -u)" = 0 ] || continue
-    (umask 077 && mkdir -p "$base") 2>/dev/null && [ -O "$base" ] && [ ! -L "$base" ] || continue
+    # What root unpacks is for the service as well, and the folders above it are everybody's.
+    mask=077
+    [ "$base" != @ROOT@ ] || mask=022
+    (umask $mask && mkdir -p "$base") 2>/dev/null && [ -O "$base" ] && [ ! -L "$base" ] || continue
     # Beside others that start for the first time at this moment: whoever is second takes what the first has put there.
     new=$(mktemp -d "$base/new.XXXXXX" 2>/dev/null) || continue
     if tail -n "+$skip" "$self" | gzip -dc 2>/dev/null | tar -C "$new" -xf - 2>/dev/null && "$new/bin/python3.11" -I -c '' 2>/dev/null; then
         chmod 755 "$new"
-        [ "$base" != @ROOT@ ] || chmod 755 "$base"
         mv "$new" "$dir" 2>/dev/null || rm -rf "$new"
         [ ! -d "$dir" ] || { rm -rf "$dir"/new.*; found=$dir; break; }
     fi

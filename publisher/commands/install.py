@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
     _forget_former(layout)
     _say(f"the agent runs, kept by {service.name}; '{layout.program} uninstall' removes it")
     if joined:
-        _wait(server, options.wait, service)
+        _wait(server, options.wait, service, layout)
 
 
 def _code() -> str:
@@ -97,7 +97,7 @@ def _forget_former(layout: Layout) -> None:
     with layout.program.open("rb") as file:
         found = _IDENTITY.search(file.read(4096))
     for each in layout.unpacked.iterdir():
-        if found is not None and each.name != found[1].decode():
+        if found is not None and each.is_dir() and each.name != found[1].decode():
             shutil.rmtree(each, ignore_errors=True)
 
 
@@ -124,11 +124,11 @@ def _give_home(layout: Layout) -> None:
         accounts.give((layout.home, settings) if settings.exists() else (layout.home,))
 
 
-def _wait(server: JoinServer, seconds: float, service: Service) -> None:
+def _wait(server: JoinServer, seconds: float, service: Service, layout: Layout) -> None:
     """Until the server has stored the first report; raises `RigwatchError` when none comes."""
     began = time.monotonic()
     if not _comes_true(server.has_report, seconds):
-        logs = f"journalctl -u {NAME}" if service.name == "systemd" else "the log in its home"
+        logs = f"journalctl -u {NAME}" if service.name == "systemd" else str(layout.log)
         raise RigwatchError(
             f"no report has reached the server in {seconds:.0f} s; the agent goes on trying, see {logs}"
         )

@@ -38,8 +38,9 @@ class Layout:
 
     @property
     def pid(self) -> Path:
-        return self.home / "agent.pid"
+        """Not in the home: that is the agent's own, and root must not write where it could lead it elsewhere."""
+        return self.unpacked / "agent.pid"
 
     @property
     def log(self) -> Path:
-        return self.home / "agent.log"
+        return self.unpacked / "agent.log"

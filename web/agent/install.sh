@@ -29,6 +29,7 @@ main() {
     file=$folder/rigwatch-agent
     if [ "$pin" = - ]; then trust=; else trust="--insecure --pinnedpubkey $pin"; fi
     # The code comes by standard input: anyone on a machine can read what its programs were started with.
+    # shellcheck disable=SC2086 # none, or three words
     printf 'header = "X-Rigwatch-Code: %s"\n' "$code" |
         curl --silent --show-error --fail --config - $trust --connect-timeout 20 --retry 10 --retry-delay 3 \
             --output "$file" "$url/$name" ||

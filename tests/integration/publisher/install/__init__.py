@@ -1,0 +1,1 @@
+"""The agent as a service: what is written and which tools of the system are called."""
