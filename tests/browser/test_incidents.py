@@ -14,6 +14,7 @@ from selenium.webdriver.support.select import Select
 
 from tests.browser.dashboard import is_live
 from tests.e2e.rigs import node_toml
+from tests.homes import MadeHome
 from tests.ports import free_ports
 from tests.processes import Program, Rigwatch
 from tests.waiting import eventually, promised
@@ -41,7 +42,8 @@ class Place:
 
 
 @pytest.fixture
-def place(rigwatch: Rigwatch) -> Iterator[Place]:
+def place(at_home: Rigwatch, made_home: MadeHome) -> Iterator[Place]:
+    rigwatch = at_home
     tls, plain, web = free_ports(3)
     with webhook() as hook:
         rigwatch.environment |= {
@@ -51,7 +53,6 @@ def place(rigwatch: Rigwatch) -> Iterator[Place]:
             "RIGWATCH_ALERTS__CHANNELS": json.dumps([hook.url]),
             "RIGWATCH_ALERTS__GRACE": "0s",
         }
-        access = json.loads(rigwatch.run("init", "--json").stdout)
         rigwatch.start("serve").wait_for("connected to the broker")
         rigwatch.start("web").wait_for("dashboard listening")
         viewer = rigwatch.run("user", "add", "bob", "--role", "viewer").stdout.strip()
@@ -60,7 +61,7 @@ def place(rigwatch: Rigwatch) -> Iterator[Place]:
         toml = node_toml(rigwatch.run("enroll", "rig1", "--site", "garage").stdout.strip())
         (home / "publisher.toml").write_text(toml.replace("interval", f'name = "{NAME}"\ninterval', 1))
         publisher = rigwatch.start("publish", home=home)
-        yield Place(access["url"], {"admin": access["password"], "bob": viewer}, publisher, hook)
+        yield Place(f"http://127.0.0.1:{web}/", {made_home.user: made_home.password, "bob": viewer}, publisher, hook)
 
 
 def text(browser: Chrome, selector: str = "main") -> str:

@@ -102,6 +102,5 @@ def test_incidents_and_ack_answer_in_one_line_when_there_is_nothing(rigwatch: Ri
     assert "nothing is open" in done.stderr
 
 
-def test_doctor_says_when_nobody_would_be_told(rigwatch: Rigwatch) -> None:
-    rigwatch.run("init")
-    assert re.search(r"^warning +channels +nobody is told", rigwatch.run("doctor").stdout, re.MULTILINE)
+def test_doctor_says_when_nobody_would_be_told(at_home: Rigwatch) -> None:
+    assert re.search(r"^warning +channels +nobody is told", at_home.run("doctor").stdout, re.MULTILINE)

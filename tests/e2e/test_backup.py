@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -56,12 +55,9 @@ def databases(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 @pytest.fixture
-def monitor(tmp_path: Path) -> Iterator[Rigwatch]:
-    """The machine that watches; everybody who is started on it is ended."""
-    here = Rigwatch(tmp_path, tmp_path / "home")
-    yield here
-    for each in reversed(here.started):
-        each.end()
+def monitor(at_home: Rigwatch) -> Rigwatch:
+    """The machine that watches."""
+    return at_home
 
 
 def shell(folder: Path, script: str, places: dict[str, str], database: str) -> str:
@@ -87,9 +83,8 @@ def shell(folder: Path, script: str, places: dict[str, str], database: str) -> s
 
 
 def set_up(monitor: Rigwatch, url: str) -> dict[str, str]:
-    """A server's home with an address that stays; its ports."""
+    """An address that stays, and a database; gives its ports."""
     ports = free_addresses()
-    assert monitor.run("init").returncode == 0
     settings = (
         f'[broker]\nhost = "127.0.0.1"\nport = {ports["RIGWATCH_BROKER__PORT"]}\n'
         f'plain_port = {ports["RIGWATCH_BROKER__PLAIN_PORT"]}\n[database]\nurl = "{url}"\n'
@@ -163,12 +158,6 @@ def test_a_home_that_was_restored_in_part_is_told_before_it_is_started(
 ) -> None:
     set_up(monitor, "sqlite:///rigwatch.db")
     assert monitor.run("enroll", "rig-7").returncode == 0
-    with closing(open_store("sqlite:///rigwatch.db", Home(monitor.home))) as store, store._engine.writing() as tx:
-        tx.run(
-            "INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,"
-            " kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n)"
-            " VALUES ('main', 'rig-7', 1, '', '', '', '[]', '[]', 60000, '', 0, 0, 0, 0, 0, 0, 0)"
-        )
     assert monitor.run("db", "check").stdout.endswith("sound\n")
     path = monitor.home / left_out
     shutil.rmtree(path) if path.is_dir() else path.unlink()
