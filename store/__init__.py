@@ -17,9 +17,9 @@ from store.faults import DatabaseFault, Unstorable, Unusable, fault_of
 from store.leader_lease import LeaderLease
 from store.schema import migrate
 from store.transaction import Transaction
-from store.writer import Verdict
+from store.writer import Verdict, Written
 
-__all__ = ["DatabaseFault", "Store", "Unstorable", "Unusable", "Verdict", "fault_of", "open_store"]
+__all__ = ["DatabaseFault", "Store", "Unstorable", "Unusable", "Verdict", "Written", "fault_of", "open_store"]
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Store:
             after = part[-1].n
 
     def take(
-        self, batch: Sequence[ReceivedMessage], then: Callable[[Transaction, list[Verdict]], None] | None = None
+        self, batch: Sequence[ReceivedMessage], then: Callable[[Transaction, Written], None] | None = None
     ) -> list[Verdict]:
         """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk.
 
@@ -68,11 +68,11 @@ class Store:
         while True:
             try:
                 with self._engine.writing() as tx:
-                    verdicts = writer.write(tx, batch, look_for_all=look_for_all, quota=self.quota)
+                    done = writer.write(tx, batch, look_for_all=look_for_all, quota=self.quota)
                     written = True
                     if then is not None:
-                        then(tx, verdicts)
-                    return verdicts
+                        then(tx, done)
+                    return done.verdicts
             except writer.UnknownNodes as exc:
                 added.update(exc.nodes)
                 with self._engine.writing() as tx:

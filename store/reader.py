@@ -106,7 +106,7 @@ SLICE = 1000
 # Names in the store were valid when they were stored; a page of a thousand nodes need not check them again each time.
 node_id = lru_cache(maxsize=65_536)(NodeId)
 _BY_NAME = itemgetter(_NodeRow._fields.index("site"), _NodeRow._fields.index("node"))
-_words = msgspec.json.Decoder(tuple[str, ...])
+words = msgspec.json.Decoder(tuple[str, ...]).decode
 _latest = msgspec.json.Decoder(Sample)
 
 
@@ -195,8 +195,8 @@ def _node(row: Row) -> NodeFacts:
         name=node.name,
         host=node.host,
         version=node.version,
-        tags=_tags(node.tags, node.given_tags),
-        sources=_words.decode(node.sources),
+        tags=merged(words(node.tags), node.given_tags),
+        sources=words(node.sources),
         interval=as_interval(node.interval),
         state=None if node.state is None else NodeState(node.state),
         state_at=node.state_at,
@@ -215,11 +215,9 @@ def _node(row: Row) -> NodeFacts:
     )
 
 
-def _tags(own: str, given: str | None) -> tuple[str, ...]:
-    if given is None:
-        return _words.decode(own)
-    # Once each, in order.
-    return tuple(dict.fromkeys(_words.decode(own) + _words.decode(given)))
+def merged(own: tuple[str, ...], given: str | None) -> tuple[str, ...]:
+    """A node's own tags and those it was given (JSON), once each, in order."""
+    return own if given is None else tuple(dict.fromkeys(own + words(given)))
 
 
 def _average(count: int, hashrate: float, peers_count: int, peers: float) -> Average:

@@ -1,16 +1,14 @@
 """One batch of messages, judged and stored in one transaction: samples, rollups, latest values and facts together."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import msgspec
-from msgspec import Struct
 
+from alerts.facts import NodeFacts
 from alerts.ingest import (
-    CLOCK_TOLERANCE,
     LIVE_INTERVALS,
-    CorrectedSample,
     NodeSession,
     ReceivedMessage,
     Rejected,
@@ -18,12 +16,12 @@ from alerts.ingest import (
     StatusTaken,
     judge,
 )
-from alerts.quota import DayUse, Quota
+from alerts.quota import Quota
 from rigwatch.clock import Millis
-from rigwatch.messages import NodeState, Sample, Status
+from rigwatch.messages import Sample, Status
 from rigwatch.topics import NodeId
-from store import carried, changes, numbers, rollups
-from store.reader import node_id
+from store import changes, numbers, rollups
+from store.node_update import NodeUpdate, facts_of, load
 from store.rows import COLUMNS, StoredSample, stored_number, to_row
 from store.texts import storable
 from store.times import HOUR
@@ -35,40 +33,6 @@ Key: TypeAlias = tuple[int, int]
 Taken: TypeAlias = tuple["NodeUpdate", ReceivedMessage, ReportTaken]
 
 
-class _NodeRow(NamedTuple):
-    """What a batch needs of a node, as it is stored."""
-
-    id: int
-    site: str
-    node: str
-    session: int
-    state: str | None
-    state_at: Millis | None
-    interval: Millis
-    reason: str
-    first_seen_at: Millis | None
-    last_report_at: Millis | None
-    clock_offset: int | None
-    latest: str | None
-    latest_at: Millis | None
-    highest_n: int
-    born_at: Millis | None
-    other_session: int
-    generation: int
-    tail_at: Millis | None
-    tail_rate: float | None
-    tail_until: Millis | None
-    stray: Millis
-    day: int
-    day_samples: int
-    day_bytes: int
-    day_refused: int
-
-
-_LOAD = f"""
-SELECT {", ".join(f"n.{name}" for name in _NodeRow._fields)}
-FROM {{names}} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b ORDER BY n.id{{lock}}
-"""  # noqa: S608 - constants
 _ADD_NODE = """
 INSERT INTO node (site, node, enrolled_at, name, host, version, tags, sources, interval, reason, session,
                   kept_samples, kept_count, kept_hashrate, kept_peers_count, kept_peers, highest_n,
@@ -137,66 +101,6 @@ _json = msgspec.json.Encoder()
 _latest = msgspec.json.Decoder(Sample)
 
 
-class NodeUpdate(Struct):
-    """A node's row while a batch changes it."""
-
-    id: int
-    known: NodeSession
-    reason: str
-    first_seen_at: Millis | None
-    last_report_at: Millis | None
-    clock_offset: int | None
-    latest: str | None
-    latest_at: Millis
-    highest: int
-    tail: carried.NodeTail
-    today: DayUse
-    identity: Status | None = None
-    contested: tuple[Millis, str] | None = None
-    touched: bool = False
-    changes: list[Row] = []
-    sample: Sample | None = None
-
-    def latest_sample(self) -> Sample | None:
-        if self.sample is None and self.latest is not None:
-            self.sample = _latest.decode(self.latest)
-        return self.sample
-
-    def take(self, heard: ReceivedMessage, verdict: StatusTaken | ReportTaken) -> None:
-        """The facts of a message; its samples follow once it is known which of them are new."""
-        self.touched = True
-        if verdict.known.state is not self.known.state or verdict.known.session != self.known.session:
-            self.reason = storable(heard.body.reason) if isinstance(heard.body, Status) else ""
-            self._note(verdict.known)
-        elif verdict.known.interval != self.known.interval:
-            # Its reports came first, or through another subscriber, and it was this birth that was to say so.
-            self._note(verdict.known)
-        self.known = verdict.known
-        self.tail.interval, self.tail.since = verdict.known.interval, verdict.known.state_at
-        if heard.contest is not None:
-            self.contested = heard.received_at, storable(heard.contest.evidence)
-        if self.first_seen_at is None:
-            self.first_seen_at = heard.received_at
-        if isinstance(verdict, StatusTaken) and verdict.identity and isinstance(heard.body, Status):
-            self.identity = heard.body
-
-    def _note(self, known: NodeSession) -> None:
-        if known.state is not None:
-            self.changes.append((self.id, known.state_at, known.state.value, self.reason, known.interval))
-
-    def take_new(self, timed: CorrectedSample, received_at: Millis, clock_offset: int) -> None:
-        """A sample nobody had before. History says nothing of the node's present, a sample twice nothing at all."""
-        self.clock_offset = clock_offset
-        if not timed.live:
-            return
-        self.last_report_at = received_at
-        # A latest sample of the future was taken before the server's own clock was set back.
-        if timed.at >= self.latest_at or self.latest_at > received_at + CLOCK_TOLERANCE:
-            self.latest_at = timed.at
-            self.sample = msgspec.structs.replace(timed.sample, at=timed.at)
-            self.latest = _json.encode(self.sample).decode()
-
-
 @dataclass(slots=True)
 class _Batch:
     """The samples of a batch on their way into the tables."""
@@ -216,6 +120,18 @@ class _Batch:
         self.rows[moved.node_id, moved.n] = moved
 
 
+class Written(NamedTuple):
+    """What became of each message of a batch, in order, and of the nodes they are from."""
+
+    verdicts: list[Verdict]
+    updates: Mapping[NodeId, NodeUpdate]
+
+    def facts(self, nodes: Iterable[NodeId]) -> list[NodeFacts]:
+        """What `reader.some` would read of these nodes in the batch's transaction: others wait for its rows."""
+        found = (facts_of(self.updates[node]) for node in nodes)
+        return [facts for facts in found if facts is not None]
+
+
 class UnknownNodes(Exception):
     """Nodes that have no row yet. They are added in a transaction of their own before the batch is tried again.
 
@@ -230,7 +146,7 @@ class UnknownNodes(Exception):
 
 def write(
     tx: Transaction, batch: Sequence[ReceivedMessage], *, look_for_all: bool = False, quota: Quota | None = None
-) -> list[Verdict]:
+) -> Written:
     """What became of each message, in order. Everything is stored when the transaction around this is committed.
 
     Raises `UnknownNodes` before anything is changed. `look_for_all`: a node's highest `n` is not taken for granted.
@@ -258,7 +174,7 @@ def write(
         tx.load("sample", COLUMNS, rows)
         rollups.write(tx, collected.added, rows, {update.id: update.tail for update in updates.values()})
     _save(tx, collected)
-    return verdicts
+    return Written(verdicts, updates)
 
 
 def add_nodes(tx: Transaction, nodes: Iterable[tuple[NodeId, Millis | None]]) -> None:
@@ -272,45 +188,10 @@ def remove_unheard(tx: Transaction, nodes: Iterable[NodeId]) -> None:
 
 
 def _load(tx: Transaction, nodes: set[NodeId]) -> dict[NodeId, NodeUpdate]:
-    names = _json.encode([(node.site, node.node) for node in nodes]).decode()
-    updates = {node_id(row.site, row.node): _update(row) for row in tx.typed(_NodeRow, _LOAD, (names,))}
+    updates = load(tx, nodes)
     if len(updates) < len(nodes):
         raise UnknownNodes(nodes - updates.keys())
     return updates
-
-
-def _update(row: _NodeRow) -> NodeUpdate:
-    known = NodeSession(
-        row.session,
-        None if row.state is None else NodeState(row.state),
-        row.state_at,
-        row.interval,
-        born_at=row.born_at,
-        other_session=row.other_session,
-        generation=row.generation,
-    )
-    latest_at = row.latest_at or 0
-    return NodeUpdate(
-        id=row.id,
-        known=known,
-        reason=row.reason,
-        first_seen_at=row.first_seen_at,
-        last_report_at=row.last_report_at,
-        clock_offset=row.clock_offset,
-        latest=row.latest,
-        latest_at=latest_at,
-        highest=row.highest_n,
-        tail=carried.NodeTail(
-            row.tail_at,
-            row.tail_rate,
-            row.tail_until or 0,
-            row.stray,
-            known.interval,
-            known.state_at,
-            stored_at=latest_at,
-        ),
-        today=DayUse(row.day, row.day_samples, row.day_bytes, row.day_refused),
-    )
 
 
 def _collect(tx: Transaction, batch: _Batch, taken: Taken, stored: dict[Key, StoredSample]) -> ReportTaken:

@@ -19,7 +19,7 @@ from alerts.rule import Rule
 from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
-from store import Store, Verdict, alerts, crowds, marks, outbox, reader, silences
+from store import Store, Verdict, Written, alerts, crowds, marks, outbox, reader, silences
 from store import leader_lease as turns
 from store.leader_lease import LeaderLease, LeaseRow
 from store.outbox import StoredNotification
@@ -121,10 +121,10 @@ class AlertDriver:
             return store.take(batch), []
         stepped = False
 
-        def then(tx: Transaction, verdicts: Sequence[Verdict]) -> None:
+        def then(tx: Transaction, written: Written) -> None:
             nonlocal stepped
             stepped = True
-            self._after(tx, batch, verdicts)
+            self._after(tx, batch, written)
 
         try:
             return store.take(batch, then), self._take()
@@ -191,15 +191,15 @@ class AlertDriver:
                 self._decision += 1
                 alerts.add_decision(tx, Decision(incident, now, what, why), self._decision)
 
-    def _after(self, tx: Transaction, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> None:
+    def _after(self, tx: Transaction, batch: Sequence[ReceivedMessage], written: Written) -> None:
         engine = self._engine
         assert engine is not None
         if self._turn is None or turns.term(tx) != self._turn.term:
             self._lose(had=True)
             return
-        touched = self._touched(batch, verdicts)
+        touched = self._touched(batch, written.verdicts)
         if touched:
-            engine.take(reader.some(tx, touched))
+            engine.take(written.facts(touched))
             self._step(tx, engine)
 
     def _touched(self, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]) -> set[NodeId]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store import Store, Unstorable, Verdict, reader
+from store import Store, Unstorable, Written, reader
 from store.transaction import Transaction
 from tests.integration.conftest import OpenStore
 from tests.rigs import birth, report, rig, sample
@@ -82,14 +82,14 @@ def test_what_is_to_be_done_with_a_batch_is_done_once_though_it_is_written_twice
         tx.run("UPDATE node SET highest_n = 0")
     of, done = rig(), []
     body = report(sample(START + 1, n=START + 1), sample(START + 2, n=START + 2), sent_at=START + 90)
-    store.take([of.heard(body, START + 90)], lambda _tx, verdicts: done.append(len(verdicts)))
+    store.take([of.heard(body, START + 90)], lambda _tx, written: done.append(len(written.verdicts)))
     assert (numbers(store), done) == ([1, 2], [1])
 
 
 def test_what_cannot_be_done_with_a_batch_undoes_it_and_is_not_tried_again(store: Store) -> None:
     done = []
 
-    def fail(_tx: Transaction, _verdicts: list[Verdict]) -> None:
+    def fail(_tx: Transaction, _written: Written) -> None:
         done.append(1)
         raise Unstorable("database: does not fit")
 
