@@ -26,6 +26,7 @@ from cli import app as commands
 from cli import simulate
 from cli.invocation import Invocation
 from rigwatch.clock import SystemClock
+from rigwatch.codes import JoinCodes
 from rigwatch.home import Home
 from rigwatch.joining import Joining
 from rigwatch.keys import MasterKey
@@ -54,6 +55,7 @@ WHO: Final = {
     Way.API: "token:ci (API)",
     Way.CLI: f"{getpass.getuser()} (command line)",
     Way.TELEGRAM: "ann (Telegram)",
+    Way.CODE: "127.0.0.1 (one-time code)",
 }
 
 
@@ -91,6 +93,12 @@ class House:
         """A button in Telegram."""
         chat = ChatCommands(Policy(AlertSettings(), "UTC"), clock=self.clock)
         chat.pressed(self.store, Pressed("query", 7, ChatUser("ann", 4), verb, 1))
+
+    def join(self) -> None:
+        """A rig's request with the code that somebody has made for it."""
+        code = JoinCodes(self.home.join_codes).make(RIG1, 0, self.clock.now())
+        done = self.client.post("/agent/join", headers={"X-Rigwatch-Code": code})
+        assert done.status_code == 200, done.text
 
     def test_channels(self) -> None:
         self.send("/admin/channels/test")
@@ -159,6 +167,7 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
     ("nodes.enroll", Way.PAGE, "node.token", lambda h: h.send(f"{ONE}/token")),
     ("nodes.enroll", Way.CLI, "node.enroll", lambda h: h.run("enroll", "new")),
     ("nodes.enroll", Way.CLI, "node.token", lambda h: h.run("enroll", "rig1")),
+    ("nodes.join", Way.CODE, "node.join", lambda h: h.join()),
     ("nodes.enroll_all", Way.CLI, "node.enroll", lambda h: h.simulate()),
     ("nodes.rotate", Way.PAGE, "node.rotate", lambda h: h.send(f"{ONE}/rotate", overlap="24h")),
     ("nodes.rotate", Way.CLI, "node.rotate", lambda h: h.run("rotate", "rig1")),
@@ -209,6 +218,7 @@ def test_each_door_leads_to_its_act_and_one_line_says_who_and_by_which_way(
 
 
 ROOMS: Final = {
+    "web/agent": Way.CODE,
     "web/api": Way.API,
     "web": Way.PAGE,
     "cli": Way.CLI,

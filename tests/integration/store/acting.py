@@ -1,0 +1,188 @@
+"""The acts of people, and a small world for them: what stands in its tables and files, and each act done once."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import ModuleType
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from alerts.engine import StepResult
+from alerts.facts import User, UserRole
+from alerts.incident import Incident, IncidentState, Scope, Subject
+from alerts.rule import Rule
+from alerts.silence import SilenceKind
+from alerts.silence_request import SilenceRequest
+from rigwatch.errors import RigwatchError
+from rigwatch.home import Home
+from rigwatch.joining import Joining
+from rigwatch.keys import MasterKey
+from rigwatch.settings import ServerSettings
+from rigwatch.topics import NodeId
+from store import Store, acts, alerts, audit
+from store.acts import Actor, Way
+from store.audit import AuditEntry, AuditFilter
+from store.models import MODELS
+from tests.fake_clock import START
+from tests.rigs import birth, rig
+
+MODULES: Final = (acts.accounts, acts.channels, acts.incidents, acts.nodes, acts.silences, acts.tokens, acts.users)
+NOW: Final = START + 1000
+EVE: Final = Actor("eve", Way.CLI)
+RIG1, RIG2, NEW, GONE = (NodeId("main", name) for name in ("rig1", "rig2", "new", "gone"))
+QUIET: Final = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h", "fans")
+UTC: Final = ZoneInfo("UTC")
+
+
+def acts_of(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """Public functions that the module defines, as `nodes.enroll`."""
+    short = module.__name__.rpartition(".")[2]
+    found = inspect.getmembers(module, inspect.isfunction)
+    return {f"{short}.{name}": do for name, do in found if do.__module__ == module.__name__ and name[0] != "_"}
+
+
+EVERY: Final = {name: do for module in MODULES for name, do in acts_of(module).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """rig1 reports and is enrolled, rig2 was retired; an incident, a silence, two admins, a token, an MQTT account."""
+
+    store: Store
+    home: Home
+    joining: Joining
+    accounts: dict[str, str]
+
+    def do(self, name: str, /, *args: object, **kwargs: object) -> object:
+        with self.store.write() as tx:
+            return EVERY[name](tx, EVE, NOW, *args, **kwargs)
+
+    def incident(self) -> Incident:
+        with self.store.read() as tx:
+            found = alerts.one(tx, 1)
+        assert found
+        return found
+
+    def lines(self) -> list[AuditEntry]:
+        """Oldest first."""
+        with self.store.read() as tx:
+            return audit.page(tx, AuditFilter(), 100)[::-1]
+
+    def contents(self) -> Mapping[str, object]:
+        """Every row of every table, the registry and the accounts."""
+        names = [model._meta.table_name for model in MODELS]
+        with self.store.read() as tx:
+            rows = {name: sorted(map(str, tx.rows(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608 - our own
+        return {**rows, "nodes.json": self.home.nodes_json.read_bytes(), "accounts.toml": dict(self.accounts)}
+
+    def add_account(self) -> str:
+        self.accounts["new"] = "secret"
+        return "secret"
+
+    def refuse(self) -> str:
+        raise RigwatchError("accounts.toml: cannot be written")
+
+
+def furnished(store: Store, home: Home) -> World:
+    MasterKey.random().save(home.secret_key)
+    joining = Joining(home, ServerSettings(), url="mqtt://127.0.0.1:1")
+    store.take([rig("rig1").heard(birth(name="Own")), rig("rig2").heard(birth())])
+    made = World(store, home, joining, {"old": "hash"})
+    incident = Incident(1, Rule.LOST, Subject(Scope.NODE, "main", "rig1"), IncidentState.FIRING, START)
+    with store.write() as tx:
+        alerts.save(tx, StepResult(incidents=(incident,)), 1)
+        acts.silences.add(tx, EVE, START, QUIET, zone=UTC)
+        for name in ("ann", "bob"):
+            acts.users.add(tx, EVE, START, User(name, UserRole.ADMIN, "hash"))
+        acts.tokens.add(tx, EVE, START, "api", role=UserRole.VIEWER, life=None)
+        for node in (RIG1, RIG2):
+            acts.nodes.enroll(tx, EVE, START, node, joining=joining)
+        acts.nodes.retire(tx, EVE, START, RIG2, registry=joining.registry)
+    return made
+
+
+Do = Callable[[World], object]
+DAY: Final = timedelta(days=1)
+
+
+DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
+    "accounts.add": (
+        lambda w: w.do("accounts.add", "new", change=w.add_account, rights="consumer, main"),
+        *("account.add", "new", "consumer, main"),
+    ),
+    "accounts.set_password": (
+        lambda w: w.do("accounts.set_password", "old", change=w.add_account),
+        *("account.password", "old", ""),
+    ),
+    "accounts.remove": (
+        lambda w: w.do("accounts.remove", "old", change=w.accounts.clear),
+        *("account.remove", "old", ""),
+    ),
+    "channels.test": (
+        lambda w: w.do("channels.test", w.add_account),
+        *("channel.test", "all channels", ""),
+    ),
+    "incidents.acknowledge": (
+        lambda w: w.do("incidents.acknowledge", w.incident(), why="on my\nway\0"),
+        *("incident.acknowledge", "#1", "main/rig1 lost: on my way"),
+    ),
+    "silences.add": (
+        lambda w: w.do("silences.add", QUIET, zone=UTC),
+        *("silence.add", "quiet 2", "site=garage for 2 h: fans"),
+    ),
+    "silences.end": (lambda w: w.do("silences.end", 1), "silence.end", "quiet 1", ""),
+    "nodes.enroll": (lambda w: w.do("nodes.enroll", NEW, joining=w.joining), "node.enroll", "main/new", ""),
+    "nodes.join": (lambda w: w.do("nodes.join", RIG1), "node.join", "main/rig1", ""),
+    "nodes.enroll_all": (
+        lambda w: w.do("nodes.enroll_all", [RIG1, NEW, GONE], registry=w.joining.registry),
+        *("node.enroll", "2 nodes", "main/new, main/gone"),
+    ),
+    "nodes.rotate": (
+        lambda w: w.do("nodes.rotate", RIG1, registry=w.joining.registry, overlap=DAY),
+        *("node.rotate", "main/rig1", "the old key works for 1d"),
+    ),
+    "nodes.revoke": (
+        lambda w: w.do("nodes.revoke", RIG1, registry=w.joining.registry),
+        *("node.revoke", "main/rig1", ""),
+    ),
+    "nodes.rename": (
+        lambda w: w.do("nodes.rename", RIG1, name="Loud"),
+        *("node.rename", "main/rig1", "from Own to Loud"),
+    ),
+    "nodes.tag": (lambda w: w.do("nodes.tag", RIG1, tags=["a", "b"]), "node.tag", "main/rig1", "a, b"),
+    "nodes.move": (
+        lambda w: w.do("nodes.move", RIG1, site="barn", registry=w.joining.registry),
+        *("node.move", "main/rig1", "to barn"),
+    ),
+    "nodes.retire": (
+        lambda w: w.do("nodes.retire", RIG1, registry=w.joining.registry),
+        *("node.retire", "main/rig1", ""),
+    ),
+    "nodes.restore": (
+        lambda w: w.do("nodes.restore", RIG2, joining=w.joining),
+        *("node.restore", "main/rig2", ""),
+    ),
+    "tokens.add": (
+        lambda w: w.do("tokens.add", "new", role=UserRole.ADMIN, life=DAY),
+        *("token.add", "new", "admin, until 2025-10-10 08:53 UTC"),
+    ),
+    "tokens.remove": (lambda w: w.do("tokens.remove", "api"), "token.remove", "api", ""),
+    "users.add": (
+        lambda w: w.do("users.add", User("new", UserRole.VIEWER, "hash"), remark="from the old server"),
+        *("user.add", "new", "viewer, from the old server"),
+    ),
+    "users.set_password": (
+        lambda w: w.do("users.set_password", "ann", password_hash="another"),
+        *("user.password", "ann", ""),
+    ),
+    "users.set_role": (
+        lambda w: w.do("users.set_role", "ann", role=UserRole.VIEWER),
+        *("user.role", "ann", "viewer"),
+    ),
+    "users.remove": (lambda w: w.do("users.remove", "ann"), "user.remove", "ann", ""),
+}
+"""Of each act what is done, and its line: action, subject, detail."""
+
+NOTED: Final = frozenset({"nodes.join"})
+"""Acts that change nothing themselves: what was done before, whatever the database says, is written down."""

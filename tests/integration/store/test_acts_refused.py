@@ -1,0 +1,201 @@
+"""What people decide and is refused, or fails half way, on each database: nothing is changed, and no line is left."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final, cast
+
+import pytest
+
+from alerts.facts import User, UserRole
+from alerts.silence import SilenceKind
+from alerts.silence_request import SilenceRequest, SilenceRequestError
+from rigwatch.errors import NotDone, RigwatchError, StoreError
+from store import Store
+from store.acts import ActError
+from store.transaction import Transaction
+from tests.integration.store.acting import DAY, DONE, EVERY, GONE, NEW, NOTED, RIG1, RIG2, UTC, Do, World
+
+
+def broken(world: World) -> World:
+    """The registry cannot be read any more, so it cannot be changed."""
+    world.home.nodes_json.write_text("{")
+    return world
+
+
+REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
+    "an account that cannot be": (
+        "accounts.add",
+        lambda w: w.do("accounts.add", "Old", change=w.refuse, rights=""),
+        RigwatchError,
+    ),
+    "the password of no account": (
+        "accounts.set_password",
+        lambda w: w.do("accounts.set_password", "x", change=w.refuse),
+        RigwatchError,
+    ),
+    "no account": ("accounts.remove", lambda w: w.do("accounts.remove", "x", change=w.refuse), RigwatchError),
+    "a test beside another": ("channels.test", lambda w: w.do("channels.test", w.refuse), RigwatchError),
+    "an incident that is acknowledged": (
+        "incidents.acknowledge",
+        lambda w: w.do("incidents.acknowledge", w.incident()),
+        None,
+    ),
+    "a silence of nothing": (
+        "silences.add",
+        lambda w: w.do("silences.add", SilenceRequest(SilenceKind.SILENCE, {}, "2h"), zone=UTC),
+        SilenceRequestError,
+    ),
+    "no silence": ("silences.end", lambda w: w.do("silences.end", 7), NotDone),
+    "a list that cannot be read": (
+        "nodes.enroll",
+        lambda w: w.do("nodes.enroll", NEW, joining=broken(w).joining),
+        RigwatchError,
+    ),
+    "many into a list that cannot be read": (
+        "nodes.enroll_all",
+        lambda w: w.do("nodes.enroll_all", [NEW], registry=broken(w).joining.registry),
+        RigwatchError,
+    ),
+    "nobody new": (
+        "nodes.enroll_all",
+        lambda w: w.do("nodes.enroll_all", [RIG1], registry=w.joining.registry),
+        None,
+    ),
+    "the key of a node that has none": (
+        "nodes.rotate",
+        lambda w: w.do("nodes.rotate", NEW, registry=w.joining.registry, overlap=DAY),
+        RigwatchError,
+    ),
+    "a key of a list that cannot be read": (
+        "nodes.revoke",
+        lambda w: w.do("nodes.revoke", RIG1, registry=broken(w).joining.registry),
+        RigwatchError,
+    ),
+    "the name of no node": ("nodes.rename", lambda w: w.do("nodes.rename", GONE, name="x"), NotDone),
+    "the tags of no node": ("nodes.tag", lambda w: w.do("nodes.tag", GONE, tags=["x"]), NotDone),
+    "too many tags": ("nodes.tag", lambda w: w.do("nodes.tag", RIG1, tags=["x"] * 17), ActError),
+    "a tag that is too long": ("nodes.tag", lambda w: w.do("nodes.tag", RIG1, tags=["x" * 41]), ActError),
+    "a move to where it is": (
+        "nodes.move",
+        lambda w: w.do("nodes.move", RIG1, site="main", registry=w.joining.registry),
+        ActError,
+    ),
+    "a move that the list cannot hold": (
+        "nodes.move",
+        lambda w: w.do("nodes.move", RIG1, site="barn", registry=broken(w).joining.registry),
+        RigwatchError,
+    ),
+    "a node that is retired": (
+        "nodes.retire",
+        lambda w: w.do("nodes.retire", RIG2, registry=w.joining.registry),
+        NotDone,
+    ),
+    "a node whose key cannot be taken": (
+        "nodes.retire",
+        lambda w: w.do("nodes.retire", RIG1, registry=broken(w).joining.registry),
+        RigwatchError,
+    ),
+    "a node that is there": ("nodes.restore", lambda w: w.do("nodes.restore", RIG1, joining=w.joining), NotDone),
+    "a node that gets no key": (
+        "nodes.restore",
+        lambda w: w.do("nodes.restore", RIG2, joining=broken(w).joining),
+        RigwatchError,
+    ),
+    "a token's name that is taken": (
+        "tokens.add",
+        lambda w: w.do("tokens.add", "api", role=UserRole.ADMIN, life=None),
+        NotDone,
+    ),
+    "a token without a name": (
+        "tokens.add",
+        lambda w: w.do("tokens.add", "", role=UserRole.ADMIN, life=None),
+        ActError,
+    ),
+    "no token": ("tokens.remove", lambda w: w.do("tokens.remove", "x"), NotDone),
+    "a user's name that is taken": (
+        "users.add",
+        lambda w: w.do("users.add", User("ann", UserRole.VIEWER, "hash")),
+        NotDone,
+    ),
+    "a user's name with a colon": (
+        "users.add",
+        lambda w: w.do("users.add", User("a:b", UserRole.VIEWER, "hash")),
+        ActError,
+    ),
+    "the password of no user": (
+        "users.set_password",
+        lambda w: w.do("users.set_password", "x", password_hash="hash"),
+        NotDone,
+    ),
+    "the role of no user": ("users.set_role", lambda w: w.do("users.set_role", "x", role=UserRole.ADMIN), NotDone),
+    "no user": ("users.remove", lambda w: w.do("users.remove", "x"), NotDone),
+}
+"""Of which act, what is asked for, and what is raised; None: it answers that there was nothing to do."""
+
+
+def test_of_every_act_something_is_refused() -> None:
+    assert {name for name, _, _ in REFUSED.values()} == set(EVERY) - NOTED
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused_changes_nothing_and_leaves_no_line(world: World, what: str) -> None:
+    name, do, error = REFUSED[what]
+    if name == "incidents.acknowledge":
+        DONE[name][0](world)
+    before = world.contents()
+    if error is None:
+        assert not do(world)
+    else:
+        with pytest.raises(error):
+            do(world)
+    after = world.contents()
+    unreadable = after["nodes.json"] == b"{"
+    assert {**after, "nodes.json": b"" if unreadable else after["nodes.json"]} == {
+        **before,
+        "nodes.json": b"" if unreadable else before["nodes.json"],
+    }
+
+
+HALVES: Final = (
+    "nodes.enroll", "nodes.enroll_all", "nodes.revoke", "nodes.move", "nodes.retire", "nodes.restore"
+)  # fmt: skip
+"""Acts on the registry that may be asked for twice."""
+
+
+class Dying:
+    """A store whose database dies at the end of each transaction, before it has it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        with self._store.write() as tx:
+            yield tx
+            raise StoreError("the server closed the connection unexpectedly")
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_an_act_whose_commit_fails_is_completed_by_asking_again(world: World, name: str) -> None:
+    before = world.contents()
+    dying = replace(world, store=cast("Store", Dying(world.store)))
+    with pytest.raises(StoreError, match="closed the connection"):
+        DONE[name][0](dying)
+    after = world.contents()
+    assert {each for each in after if after[each] != before[each]} == {"nodes.json"}
+    known = len(world.lines())
+    DONE[name][0](world)
+    assert len(world.lines()) == known + (name != "nodes.enroll_all")
+    with world.store.read() as tx:
+        shown = {row[0]: row[1] is None for row in tx.rows("SELECT site || '/' || node, retired_at FROM node")}
+    enrolled = {str(each) for each in world.joining.registry.enrolled()}
+    expected = {
+        "nodes.enroll": ({"main/rig1", "main/new"}, {"main/rig1", "main/new"}),
+        "nodes.enroll_all": ({"main/rig1"}, {"main/rig1", "main/new", "main/gone"}),
+        "nodes.revoke": ({"main/rig1"}, set()),
+        "nodes.move": ({"barn/rig1"}, {"barn/rig1"}),
+        "nodes.retire": (set(), set()),
+        "nodes.restore": ({"main/rig1", "main/rig2"}, {"main/rig1", "main/rig2"}),
+    }
+    assert ({each for each, is_shown in shown.items() if is_shown}, enrolled) == expected[name]
