@@ -19,8 +19,12 @@ class PackagesMissing(SettingsError):
     """A command needs packages that are not installed here."""
 
     def __init__(self, command: str, missing: str, extra: str) -> None:
-        install = f"{sys.executable} -m pip install 'rigwatch[{extra}]'"
-        super().__init__(f"'rigwatch {command}' needs packages that are not installed here ({missing}); run: {install}")
+        needs = f"'rigwatch {command}' needs packages that are not installed here ({missing})"
+        super().__init__(f"{needs}; run: {how_to_install(extra)}")
+
+
+def how_to_install(extra: str) -> str:
+    return f"{sys.executable} -m pip install 'rigwatch[{extra}]'"
 
 
 def check_installed(command: str) -> None:

@@ -35,15 +35,21 @@ ORDER = (
 
 
 class Commands(TyperGroup):
-    """Lists the commands in `ORDER`."""
+    """Lists the commands in `ORDER`; on a rig those that work there. The others, called, say what they lack."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # Typer hides its own Context
         place = {name: at for at, name in enumerate(ORDER)}
-        return sorted(super().list_commands(ctx), key=lambda name: place.get(name, len(ORDER)))
+        names = super().list_commands(ctx) if extras.has_server() else extras.RIG
+        return sorted(names, key=lambda name: place.get(name, len(ORDER)))
 
 
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=None if extras.has_server() else f"A server has more commands: {extras.how_to_install('server')}",
 )
 
 

@@ -177,7 +177,7 @@ def _greeting(call: Invocation, settings: ServerSettings, access: FirstLogin | N
             f"  address   {address.web_url(settings.web)}",
             *login,
             "",
-            f"  next rig  {call.command} enroll NAME   prints its token, for 'rigwatch publish --join -' on the rig",
+            f"  next rig  {call.command} enroll NAME   prints one line for it, and its token",
             "",
         ]
     )

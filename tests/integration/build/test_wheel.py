@@ -45,6 +45,7 @@ def names(wheel: zipfile.Path) -> set[str]:
 
 
 def test_it_holds_the_dashboard_with_all_that_its_pages_load(wheel: zipfile.Path) -> None:
+    assert "web/agent/install.sh" in names(wheel)
     assert {f"web/static/vendor/{place}" for place in FILES.values()} <= names(wheel)
     data = [*ROOT.glob("web/templates/**/*"), *ROOT.glob("web/static/**/*")]
     expected = {path.relative_to(ROOT).as_posix() for path in data if path.is_file()}

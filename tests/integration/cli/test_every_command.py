@@ -91,6 +91,15 @@ def test_on_a_rig_a_servers_command_says_what_to_install(
     assert not (tmp_path / "home").exists()
 
 
+def test_on_a_rig_the_list_of_commands_has_those_that_work_there(rig_python: Path, tmp_path: Path) -> None:
+    listed = run(rig_python, ("--help",), tmp_path / "home").stdout
+    commands = {words[0] for line in listed.partition("Commands:")[2].splitlines() if (words := line.split())}
+    assert commands >= RIG
+    assert not commands & {each[0] for each in OF_A_SERVER}
+    assert "pip install 'rigwatch[server]'" in " ".join(listed.split())
+    assert "enroll" in run(sys.executable, ("--help",), tmp_path / "home").stdout
+
+
 def test_on_a_rig_its_own_commands_work(rig_python: Path, tmp_path: Path) -> None:
     node = NodeId("main", "rig-7")
     home = tmp_path / "home"
