@@ -98,8 +98,8 @@ def _open(findings: Findings, *, within: bool) -> list[Mutant]:
 
 def _report(modules: Iterable[Path]) -> bool:
     explained: dict[str, dict[str, str]] = tomllib.loads(_EXPLAINED.read_text())
-    print("| module | mutants | noticed | | not noticed, explained | not explained |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| module | mutants | noticed | | explained | not explained | not tried yet |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     good, unexplained, stale = True, list[str](), list[str]()
     for module in modules:
         findings, name = Findings.read(module), str(module.relative_to(Path.cwd()))
@@ -108,10 +108,14 @@ def _report(modules: Iterable[Path]) -> bool:
         without = [each for each in left if each not in known]
         killed = len(findings.killers) - len(left)
         share = killed / len(names) if names else 1.0
-        print(f"| {name} | {len(names)} | {killed} | {share:.1%} | {len(left) - len(without)} | {len(without)} |")
-        good &= len(findings.killers) == len(names) and (share >= _ENOUGH or not without)
+        untried = len(names) - len(findings.killers)
+        figures = (len(names), killed, f"{share:.1%}", len(left) - len(without), len(without), untried)
+        print(f"| {name} | {' | '.join(map(str, figures))} |")
+        good &= not untried and (share >= _ENOUGH or not without)
         unexplained += [f"{name}: {each}" for each in without]
-        stale += [f"{name}: {each}" for each in known if each not in left]
+        stale += [
+            f"{name}: {each}" for each in known if findings.killers.get(each, SURVIVED) != SURVIVED or each not in names
+        ]
     for title, each in (("Not noticed, not explained", unexplained), ("Explained, but there is none", stale)):
         if each:
             print("\n".join(["", f"{title}:", *each]))

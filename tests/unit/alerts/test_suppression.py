@@ -156,3 +156,35 @@ def test_overrides_of_site_and_node_count() -> None:
     line.at(10).dies(OTHER)
     line.at(19).expect_nothing()
     line.at(20).expect("INFO: garage/rig2 lost")
+
+
+def test_the_end_of_a_group_is_told_where_one_of_its_nodes_is_not_silenced() -> None:
+    names = ("garage/rig0", "garage/rig1", "garage/rig2")
+    line = Timeline(*names)
+    line.at(10).dies(*names)
+    line.at(100).expect("CRITICAL: garage: 3 nodes lost together")
+    line.is_quiet(until=3600, node="rig0").is_quiet(until=3600, node="rig1")
+    line.at(200).comes_back(*names)
+    line.at(1000).expect("OK: garage: all 3 nodes back")
+
+
+def test_the_end_of_a_group_is_held_back_where_each_of_its_nodes_is_silenced() -> None:
+    names = ("garage/rig0", "garage/rig1", "garage/rig2")
+    line = Timeline(*names)
+    line.at(10).dies(*names)
+    line.at(100).expect("CRITICAL: garage: 3 nodes lost together")
+    for name in names:
+        line.is_quiet(until=3600, node=name.partition("/")[2])
+    line.at(200).comes_back(*names)
+    line.at(1000).expect_nothing()
+
+
+def test_the_end_of_a_group_that_somebody_has_seen_to_is_held_back_by_a_silence_of_its_host() -> None:
+    names = ("garage/gpu0", "garage/gpu1", "garage/gpu2")
+    line = Timeline(*names, "attic/rig0", host=lambda name: name.split("/")[0] + "-box")
+    line.at(10).dies(*names)
+    line.at(100).expect("CRITICAL: ")
+    line.acknowledge("lost")
+    line.is_quiet(until=3600, host="garage-box")
+    line.at(200).comes_back(*names)
+    line.at(1000).expect_nothing()
