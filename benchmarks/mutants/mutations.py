@@ -95,11 +95,11 @@ def _places(parent: ast.AST, function: tuple[str, int] | None, within: str) -> I
         for index, node in enumerate(value) if isinstance(value, list) else ((None, value),):
             if not isinstance(node, ast.AST) or _is_fallback(parent, node):
                 continue
-            yield _Place(parent, field, index, function, within)
             inner, inside = function, within
             if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and field == "body":
                 first = min([parent.lineno, *(each.lineno for each in parent.decorator_list)])
                 inner = function or (within, first)
+            yield _Place(parent, field, index, inner, within)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 inside = f"{within}.{node.name}".lstrip(".")
             yield from _places(node, inner, inside)

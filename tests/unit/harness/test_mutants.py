@@ -44,6 +44,8 @@ def test_statements_are_left_out_and_branches_turned_round() -> None:
         "f: a.b = a -> pass",
         "f: a.go() -> pass",
     ]
+    # A default is worked out where the function is made, not in it.
+    assert [each.function for each in mutants_of(source)] == [None, *[("f", 1)] * 3]
 
 
 def test_a_mutant_has_its_one_fault_and_knows_the_function_that_holds_it() -> None:
