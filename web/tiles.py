@@ -11,6 +11,8 @@ from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from web import units
+from web.colours import Level
+from web.levels import levels
 from web.node_view import SIMULATED, NodeView, remarks
 from web.row import MEANING, DisplaySettings, TimeText
 from web.trouble import RULE_OF, Trouble, urgency
@@ -51,6 +53,9 @@ class Tile(NamedTuple):
     place: str = ""
     lines: tuple[TileLine, ...] = ()
     hashrate: Quantity = units.NOT_KNOWN
+    temperature: Quantity = units.NOT_KNOWN
+    temperature_level: str = ""
+    power: Quantity = units.NOT_KNOWN
     since: TimeText | None = None
     age: str = units.UNKNOWN
     lasting: bool = False
@@ -95,7 +100,8 @@ def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: 
     # A node that is gone is so since it went; one that is there is as old as its last report.
     gone = each.status in {NodeStatus.LOST, NodeStatus.OFFLINE}
     at = facts.state_at if gone else own[0].since if own else facts.last_report_at
-    rate = facts.sample.hashrate if facts.sample and each.counted else None
+    sample = facts.sample if each.counted else None
+    hot = levels(each, look.colours).get("temperature", Level.NONE)
     word = each.status.value if says_status else own[0].severity.value
     return Tile(
         key=str(facts.id),
@@ -104,7 +110,10 @@ def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: 
         place=f"{facts.id.site} · {facts.host}" if facts.host else facts.id.site,
         word=word,
         lines=tuple(_lines(each, own)),
-        hashrate=units.hashrate(rate),
+        hashrate=units.hashrate(sample.hashrate if sample else None),
+        temperature=units.quantity("temperature", sample.temperature if sample else None),
+        temperature_level=hot.value,
+        power=units.quantity("power", sample.power if sample else None),
         since=None if at is None else look.moment(at),
         age=units.age(None if at is None else now - at),
         lasting=gone or bool(own),

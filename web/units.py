@@ -48,6 +48,13 @@ def efficiency(value: float | None) -> Quantity:
     return written._replace(text=written.text.rstrip("0").removesuffix(".") if "." in written.text else written.text)
 
 
+def power(watts: float) -> Quantity:
+    """Of many machines: in kW from 10 of them."""
+    if watts < 9999.5:
+        return Quantity(f"{watts:,.0f}", "W")
+    return Quantity(f"{watts / 1000:,.1f}", "kW") if watts < 999_950 else Quantity(f"{watts / 1e6:,.2f}", "MW")
+
+
 def count(value: int | None) -> str:
     """A whole number with its thousands apart."""
     return UNKNOWN if value is None else f"{value:,}"

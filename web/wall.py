@@ -2,37 +2,54 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from alerts.rule import Severity
+from alerts.rule import Severity, worst
 from alerts.status import NodeStatus
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
+from web import units
 from web.errors import BadQuery
+from web.heat import Heat, heat
+from web.levels import levels
 from web.node_view import NodeView
 from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import LiveParts
 from web.rates import change, rates, total
 from web.row import DisplaySettings
 from web.snapshot import Snapshot, Snapshots
-from web.tiles import of_node, tiles
+from web.tiles import TROUBLE, of_node, tiles
+from web.units import Quantity
 from web.zone import Zone
 
 TROUBLE_MOST: Final = 18
-CALM_MOST: Final = 120
-"""Tiles that can be told apart from across a room; of more nodes than this only the sites are shown."""
+SITES_MOST: Final = 12
+ROOM: Final = 84
+"""How many small tiles stand on one screen and can be told apart from across a room. Where there is more to show, what
+is well is a heat map."""
+_HEAT_AS: Final = 31
 
 
 class Site(NamedTuple):
-    """A site in one line; `status` is the worst of its nodes'."""
+    """A site in one line; `status` is the worst of its nodes', or the severity of their worst incident; `firing` nodes
+    have one."""
 
     name: str
     status: str
     up: int
     nodes: int
     hashrate: str
+    firing: int = 0
+    heat: Heat | None = None
+
+
+class Hottest(NamedTuple):
+    text: Quantity
+    level: str
+    node: str
 
 
 class Wall:
@@ -67,8 +84,14 @@ class Wall:
         fleet, look = snapshot.fleet, self._look
         shown = listing.apply(fleet.views)
         trouble, calm = tiles(shown, snapshot.troubles, look, now, narrowed=listing.narrows)
-        calm = calm if len(calm) <= CALM_MOST else []
         places = [] if listing.site else sites(shown)
+        large = 3 * min(len(trouble), TROUBLE_MOST) + 2 * len(places)
+        crowded = large + len(calm) > ROOM
+        if len(places) > SITES_MOST:
+            places, crowded = [], True
+        if crowded:
+            ratio = 6 / min(max(len(places), 1), 5) * (2 if len(places) > 5 else 1)
+            calm, places = [], [place._replace(heat=_heat_of(place, shown, ratio)) for place in places]
         by_status = Counter(each.status for each in shown)
         mined = total(shown)
         return {
@@ -80,6 +103,9 @@ class Wall:
             "nodes": len(shown),
             "rates": rates(mined),
             "change": change(mined, shown, snapshot.hour_ago),
+            "power": _power(shown),
+            "hottest": _hottest(shown, look),
+            "heat": heat(sorted(shown, key=_place), 5) if crowded and not places else None,
             "counts": [(status.value, by_status[status]) for status in SEVERITY if by_status[status]],
             "lost": by_status[NodeStatus.LOST],
             "incidents": sum(snapshot.incidents.values()),
@@ -88,7 +114,7 @@ class Wall:
             "more": max(0, len(trouble) - TROUBLE_MOST),
             "calm": [of_node(each, (), look, now) for each in calm],
             "sites": places,
-            "size": _size(3 * min(len(trouble), TROUBLE_MOST) + 2 * len(places) + len(calm)),
+            "size": _size(large + (_HEAT_AS if crowded else len(calm))),
         }
 
 
@@ -110,12 +136,44 @@ def create(settings: ServerSettings, snapshots: Snapshots, clock: Clock, *, zone
     return blueprint
 
 
+def _heat_of(site: Site, shown: Iterable[NodeView], ratio: float) -> Heat:
+    return heat(sorted((each for each in shown if each.facts.id.site == site.name), key=_place), ratio)
+
+
+def _place(each: NodeView) -> tuple[object, ...]:
+    """So that a node has the same cell whatever becomes of it, beside the others of its host."""
+    facts = each.facts
+    return natural(facts.id.site), natural(facts.host), natural(facts.title), facts.id
+
+
+def _power(shown: Iterable[NodeView]) -> Quantity | None:
+    """Of all that tell theirs and are there; None where none does."""
+    known = [each.facts.sample.power for each in shown if each.counted and each.facts.sample]
+    watts = [power for power in known if power is not None]
+    return units.power(sum(watts)) if watts else None
+
+
+def _hottest(shown: Iterable[NodeView], look: DisplaySettings) -> Hottest | None:
+    known = [
+        (each.facts.sample.temperature, each)
+        for each in shown
+        if each.counted and each.facts.sample and each.facts.sample.temperature is not None
+    ]
+    if not known:
+        return None
+    celsius, each = max(known, key=itemgetter(0))
+    level = levels(each, look.colours)["temperature"].value
+    return Hottest(units.quantity("temperature", celsius), level, each.facts.title)
+
+
 def _size(tiles: int) -> str:
     """How large all of it can be and still stand on one screen, by about how many small tiles it takes."""
-    return "few" if tiles <= 30 else "some" if tiles <= 60 else "many"
+    return "solo" if tiles <= 6 else "few" if tiles <= 30 else "some" if tiles <= 60 else "many"
 
 
 def _site(name: str, nodes: Sequence[NodeView]) -> Site:
     up = sum(each.status in {NodeStatus.ONLINE, NodeStatus.DEGRADED} for each in nodes)
-    worst = min((each.status for each in nodes), key=SEVERITY.index)
-    return Site(name, worst.value, up, len(nodes), " · ".join(map(str, rates(total(nodes)))))
+    status = min((each.status for each in nodes), key=SEVERITY.index)
+    firing = [worst(trouble.severity for trouble in each.troubles) for each in nodes if each.troubles]
+    word = worst(firing).value if firing and status not in TROUBLE else status.value
+    return Site(name, word, up, len(nodes), " · ".join(map(str, rates(total(nodes)))), len(firing))

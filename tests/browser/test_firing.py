@@ -7,13 +7,14 @@ from msgspec import convert
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from rigwatch.clock import SystemClock
 from rigwatch.messages import Sample
 from store import housekeeping
 from tests.alerting import Driver, every_incident
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import Dashboard, cell
 from tests.fake_clock import FakeClock
-from tests.rigs import birth, report, rig
+from tests.rigs import birth, report, rig, will
 from tests.waiting import eventually
 
 
@@ -111,3 +112,35 @@ def test_cards_are_ordered_by_a_click_and_stay_so_when_figures_change(dashboard:
     assert column(browser, 3) == ["91 °C", "60 °C", "60 °C", "60 °C"]
     dashboard.report("rig9", hashrate=211e6, gpus=cards(hottest=50))
     eventually(lambda: column(browser, 3) == ["60 °C", "60 °C", "60 °C", "50 °C"], what="the cards are ordered anew")
+
+
+def cut_off(browser: Chrome) -> list[str]:
+    """What does not stand on the screen in full."""
+    script = """
+    const outside = (box) => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || !box.height;
+    const all = [...document.querySelectorAll('.head-figure, .tile, .heat')];
+    const spills = (each) => each.tagName === 'LI' && each.scrollHeight > each.clientHeight + 1;
+    return all.filter((each) => outside(each.getBoundingClientRect()) || spills(each)).map((each) => each.outerHTML);
+    """
+    return [str(each) for each in browser.execute_script(script)]
+
+
+@pytest.mark.parametrize("nodes", [1, 12, 100, 300, 1000])
+def test_the_wall_fits_a_screen_whatever_stands_on_it(
+    dashboard: Dashboard, start_browser: StartBrowser, nodes: int
+) -> None:
+    now = SystemClock().now()
+    rigs = [rig(f"rig{number:04}", f"site{number % 3}" if nodes > 50 else "main") for number in range(nodes)]
+    figures = {"hashrate": 60e6, "temperature": 91, "power": 120}
+    dashboard.store.take([each.heard(birth(host="tower", interval=3600), now) for each in rigs])
+    taken = report(convert({"n": now, "at": now, **figures}, Sample), sent_at=now)
+    dashboard.store.take([each.heard(taken, now) for each in rigs])
+    browser = start_browser()
+    for wrong in (0, min(30, nodes // 3)):
+        dashboard.store.take([each.heard(will(), now + 1) for each in rigs[:wrong]])
+        for width, height in ((1920, 1080), (3840, 2160), (1280, 720)):
+            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            dashboard.open(browser, "/wall")
+            assert cut_off(browser) == [], (wrong, width)
+            assert text(browser, ".hottest p") == "91 °C"

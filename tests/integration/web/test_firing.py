@@ -145,6 +145,15 @@ def test_a_group_is_one_tile_that_names_its_nodes(ada: FlaskClient, driver: Driv
     assert "lost" in text(row(page(ada), "main/rig1"))
 
 
+def test_a_site_says_on_the_wall_that_one_of_its_nodes_has_an_incident(ada: FlaskClient, driver: Driver) -> None:
+    hashes_nothing(driver, "idle")
+    say(driver, "elsewhere", hashrate=5, peers=30)
+    sites = between(page(ada, "/wall"), 'class="tiles sites"', "</ul>")
+    assert "1 of 1 up, 1 with incidents" in text(sites)
+    assert 'class="tile critical" data-key="main"' in sites
+    assert 'class="tile online" data-key="elsewhere"' in sites
+
+
 def test_without_a_broker_rigwatch_itself_has_a_tile(ada: FlaskClient, driver: Driver, store: Store) -> None:
     say(driver, "a", hashrate=5, peers=30)
     driver.connected_at = None

@@ -79,6 +79,34 @@ def test_of_a_large_fleet_only_what_is_wrong_and_the_sites_are_shown(ada: FlaskC
     assert "and 12 more" in html
     assert titles(html, "calm") == []
     assert len(titles(html, "sites")) == 3
+    assert html.count('<svg class="heat"') == 3
+    assert sum(part.split('"')[0].count("M") for part in html.split(' d="')[1:]) == 200
+    assert page(ada, "/wall?site=site1").count('<svg class="heat"') == 1
+
+
+def test_it_tells_power_and_temperature_of_all_and_of_each(ada: FlaskClient, store: Store) -> None:
+    for name, celsius in (("a", 60), ("b", 82), ("gone", 95)):
+        made = rig(name)
+        store.take(
+            [
+                made.heard(birth()),
+                made.heard(report(Sample(n=START, at=START, hashrate=1000, temperature=celsius, power=6000))),
+            ]
+        )
+    store.take([rig("gone").heard(will())])
+    html = page(ada, "/wall")
+    heads = text(between(html, 'aria-label="Summary"', "</section>"))
+    assert "Power12.0 kW" in heads
+    assert "Hottest82 °Cb" in heads
+    assert "b1.00 kH/s 82 °C · 6,000 W" in text(between(html, 'class="tiles calm"', "</ul>"))
+    assert 'class="degrees orange">82 °C' in html
+
+
+def test_what_nobody_measures_has_no_place_on_it(ada: FlaskClient, store: Store) -> None:
+    there(store, "a")
+    html = page(ada, "/wall")
+    assert "Power" not in html
+    assert "Hottest" not in html
 
 
 def test_it_is_sent_once_per_change(ada: FlaskClient, store: Store) -> None:

@@ -100,3 +100,10 @@ def test_a_period_is_in_hours_until_three_days(hours: float, text: str) -> None:
 )
 def test_what_a_watt_makes_has_three_digits(value: float | None, text: str) -> None:
     assert str(units.efficiency(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("watts", "text"), [(0, "0 W"), (9999, "9,999 W"), (10_800, "10.8 kW"), (999_949, "999.9 kW"), (2.5e6, "2.50 MW")]
+)
+def test_the_power_of_many_is_in_a_unit_that_can_be_read(watts: float, text: str) -> None:
+    assert str(units.power(watts)) == text
