@@ -27,6 +27,7 @@ from tests.waiting import eventually
 from tests.webhook import webhook
 from web.access.csrf import FIELD, token_for
 from web.access.login import GUESSES
+from web.agent.files import NAME
 from web.app import create_app
 
 RIG = NodeId("main", "rig1")
@@ -45,11 +46,11 @@ class Root:
     def page(self, path: str) -> str:
         return html.unescape(self.client.get(path).text)
 
-    def send(self, path: str, **form: str) -> TestResponse:
+    def send(self, path: str, base_url: str | None = None, **form: str) -> TestResponse:
         with self._store.read() as tx:
             user = users.get(tx, "root")
         assert user
-        return self.client.post(path, data={**form, FIELD: token_for(user)})
+        return self.client.post(path, base_url=base_url, data={**form, FIELD: token_for(user)})
 
     def refusal(self, path: str, **form: str) -> str:
         """The sentence in the banner of a form that was refused."""
@@ -102,6 +103,21 @@ def test_enrolling_shows_a_token_that_lets_the_node_in(root: Root, home: Home, s
     ]
     assert {each.who for each in entries(store)} == {"root"}
     assert token.encode() not in str(entries(store))
+
+
+def test_enrolling_shows_a_line_where_rigs_reach_the_dashboard_over_tls(root: Root, home: Home) -> None:
+    (home.path / "agent").mkdir()
+    (home.path / "agent" / NAME).write_bytes(b"the agent")
+    assert 'id="line"' not in root.send("/admin/nodes", node="rig2", site="garage", name="").text
+    # As a proxy with a certificate of its own has it.
+    page = root.send("/admin/nodes", "https://rigs.example", node="rig2", site="garage", name="").text
+    shown = re.search(r'id="line"[^>]*>([^<]+)<', page)
+    assert shown, page
+    line = html.unescape(shown[1])
+    assert line.startswith("curl -fsS https://rigs.example/agent/install.sh | sh -s -- https://rigs.example/agent - ")
+    code = line.rpartition(" ")[2]
+    given = root.client.post("/agent/join", headers={"X-Rigwatch-Code": code})
+    assert JoinToken.decode(given.text).node == NodeId("garage", "rig2")
 
 
 def test_enrolling_again_changes_no_key(root: Root) -> None:

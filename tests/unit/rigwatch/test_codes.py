@@ -1,5 +1,7 @@
 """One-time codes: good once, for an hour, for one node; only their hashes are kept."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rigwatch.codes import CODES_MAX, LIFE, Invitation, JoinCodes
@@ -34,6 +36,17 @@ def test_it_is_good_once(tmp_path: Path) -> None:
     spent = codes_in(tmp_path).find(code, START + 3)
     assert spent is not None
     assert spent.spent_at == START + 1
+
+
+def test_of_many_who_come_with_it_at_once_one_gets_it(tmp_path: Path) -> None:
+    code, gate = codes_in(tmp_path).make(RIG, 0, START), threading.Barrier(8)
+
+    def spend(_number: int) -> Invitation | None:
+        gate.wait()
+        return codes_in(tmp_path).spend(code, START, anything)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(found is not None for found in pool.map(spend, range(8))) == 1
 
 
 def test_it_is_good_for_an_hour(tmp_path: Path) -> None:
