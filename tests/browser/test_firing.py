@@ -59,6 +59,27 @@ def test_the_wall_shows_what_fires_until_it_is_over(dashboard: Dashboard, driver
     eventually(lambda: "All is well" in text(browser, "#live"), what="the wall says that it is over")
 
 
+def test_the_wall_shows_a_hot_card_beside_a_dead_miner(dashboard: Dashboard, driver: Driver, browser: Chrome) -> None:
+    driver.hear(birth(host="tower-rig5"), rig("rig5"))
+    for _ in range(4):
+        for name, hashrate in (("rig1", 5e6), ("rig7", 0)):
+            say(driver, name, hashrate)
+        now = driver.clock.now()
+        taken = convert({"n": now, "at": now, "hashrate": 211e6, "temperature": 91, "gpus": cards()}, Sample)
+        driver.hear(report(taken, sent_at=now), rig("rig5"))
+        driver.tick(60)
+    driver.clock.move(-60)
+    dashboard.open(browser, "/wall")
+    tiles = [" ".join(str(each.text).split()) for each in browser.find_elements(By.CSS_SELECTOR, ".trouble .tile")]
+    assert len(tiles) == 2
+    hot, dead = tiles
+    assert "rig7 main · tower-rig7 hashes nothing: 0 H/s" in dead
+    assert "rig5 main · tower-rig5 is too hot: 91 °C (X 0000:01:00.0), limit 85 °C" in hot
+    assert text(browser, ".trouble .degrees.red").endswith("91 °C")
+    assert text(browser, ".hottest") == "Hottest 91 °C rig5"
+    assert cut_off(browser) == []
+
+
 def test_it_stands_in_the_row_and_on_the_card_of_a_phone(
     dashboard: Dashboard, driver: Driver, start_browser: StartBrowser
 ) -> None:
