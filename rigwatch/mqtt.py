@@ -291,8 +291,14 @@ class MqttConnection:
         return not self._paused and not self._has_ended()
 
     def _want_write(self) -> None:
-        if self._descriptor is not None:
+        if self._descriptor is None:
+            return
+        try:
             self._loop.add_writer(self._descriptor, self._client.loop_write)
+        except RuntimeError:
+            # uvloop has closed its handle of a socket that failed, and says nothing of it to whoever reads there.
+            self._detach()
+            self._fail("the socket failed")
 
     def _stop_writing(self) -> None:
         if self._descriptor is not None:
@@ -304,8 +310,9 @@ class MqttConnection:
 
     def _detach(self) -> None:
         if self._descriptor is not None:
-            self._loop.remove_reader(self._descriptor)
-            self._loop.remove_writer(self._descriptor)
+            with suppress(RuntimeError):
+                self._loop.remove_reader(self._descriptor)
+                self._loop.remove_writer(self._descriptor)
             self._descriptor = None
         if self._ticker is not None:
             self._ticker.cancel()

@@ -115,6 +115,8 @@ class Feed:
             except Exception:
                 # A defect here must not end the subscriber: reports and alerts matter more than the tree.
                 log.exception("the plain state tree is not published%s for a while", self._where)
+                if _is_cancelled():
+                    return
                 pause = _PAUSE_MAX_S
             await self._clock.sleep(pause)
 
@@ -238,6 +240,12 @@ class Feed:
         await first_of(connection.lost, self._spoilt.wait(), self._clock.sleep(LOOK_S))
         if self._spoilt.is_set():
             await first_of(connection.lost, self._clock.sleep(HEAL_S))
+
+
+def _is_cancelled() -> bool:
+    """What breaks while a cancelled task tidies up takes the place of its cancellation."""
+    task = asyncio.current_task()
+    return task is not None and bool(task.cancelling())
 
 
 def _read(payload: bytes | None) -> Mapping[str, object]:

@@ -38,6 +38,7 @@ class MadeUp:
     tell: Callable[[MqttMessage], None]
     late: tuple[MqttMessage, ...] = ()
     refuses: tuple[str, ...] = ()
+    is_broken: bool = False
     published: list[tuple[str, bytes]] = field(default_factory=list)
     lost: "asyncio.Future[str]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -48,6 +49,8 @@ class MadeUp:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
         assert retain
+        if self.is_broken:
+            raise RuntimeError("a defect")
         if topic.endswith("/rig1/state"):
             for message in self.late:
                 self.tell(message)
@@ -67,6 +70,7 @@ class Feeding:
     clock: FakeClock
     leader: Leader
     made: list[MadeUp]
+    running: "list[asyncio.Task[None]]" = field(default_factory=list)
 
     async def until(self, topic: str, payload: bytes, *, step_s: float = LOOK_S) -> None:
         async def is_said() -> bool:
@@ -109,6 +113,7 @@ async def feeding(
         link="",
     )
     running = asyncio.create_task(feed.run())
+    fed.running.append(running)
     try:
         yield fed
     finally:
@@ -174,3 +179,14 @@ async def test_a_broker_that_shows_nothing_of_home_assistants_is_told_all_the_sa
         await fed.until(SERVER, b"online")
         topics = {topic for topic, _ in fed.made[0].published}
         assert "homeassistant/device/rigwatch_4_main_rig1/config" in topics
+
+
+async def test_what_breaks_at_its_end_does_not_keep_it_going(tmp_path: Path) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        await fed.at_rest()
+        fed.made[0].is_broken = True
+        (running,) = fed.running
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=5)
+        assert done
