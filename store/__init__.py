@@ -44,7 +44,7 @@ class Store:
         return self._engine.writing()
 
     def history(self, node: NodeId, *, since: Millis = 0, after: int = -1) -> Iterator[list[Sample]]:
-        """As `samples`, a slice of at most a thousand at a time, each read for itself: nothing waits for the reader.
+        """One node's samples by `n`, a thousand at a time, each slice read for itself: nothing waits for the reader.
 
         `after` begins behind the sample of that number.
         """
@@ -61,7 +61,7 @@ class Store:
     ) -> list[Verdict]:
         """Judges and stores messages in one transaction; what became of each. When this returns, it is on the disk.
 
-        `then` is done in the same transaction: what it raises undoes the batch as well.
+        `then` is done in the same transaction, and is told what was written: what it raises undoes the batch as well.
         """
         added: set[NodeId] = set()
         look_for_all = written = False
