@@ -25,7 +25,7 @@ from web.timeouts import TimeoutProtocol
 @pytest.fixture
 def port(store: Store) -> int:
     """Of a dashboard whose page is long, and which has little patience."""
-    store.take([rig(f"rig{number}").heard(birth()) for number in range(400)])
+    store.take([rig(f"rig{number}").heard(birth()) for number in range(600)])
     return free_port()
 
 
