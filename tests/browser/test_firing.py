@@ -14,7 +14,7 @@ from tests.alerting import Driver, every_incident
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import Dashboard, cell
 from tests.fake_clock import FakeClock
-from tests.rigs import birth, report, rig, will
+from tests.rigs import birth, goodbye, report, rig, will
 from tests.waiting import eventually
 
 
@@ -165,3 +165,23 @@ def test_the_wall_fits_a_screen_whatever_stands_on_it(
             dashboard.open(browser, "/wall")
             assert cut_off(browser) == [], (wrong, width)
             assert text(browser, ".hottest p") == "91 °C"
+
+
+def test_the_wall_grows_smaller_where_words_would_push_it_off_the_screen(
+    dashboard: Dashboard, start_browser: StartBrowser
+) -> None:
+    now = SystemClock().now()
+    rigs = [rig(f"rig{number}", f"site{number % 2}") for number in range(12)]
+    dashboard.store.take([each.heard(birth(host="tower", interval=3600), now) for each in rigs])
+    figures = {"hashrate": 60e6, "temperature": 91, "power": 120}
+    for each in rigs:
+        errors = {"xmrig": "does not answer (connection refused) " * 3} if each is rigs[2] else {}
+        taken = report(convert({"n": now, "at": now, "errors": errors, **figures}, Sample), sent_at=now)
+        dashboard.store.take([each.heard(taken, now)])
+    dashboard.store.take([rigs[0].heard(will(), now + 1), rigs[1].heard(goodbye(), now + 1)])
+    browser = start_browser()
+    for width, height in ((1600, 900), (1024, 600)):
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        dashboard.open(browser, "/wall")
+        assert cut_off(browser) == [], width

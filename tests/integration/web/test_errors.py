@@ -29,7 +29,7 @@ def test_a_wrong_query_names_what_is_allowed_and_escapes_what_was_asked(ada: Fla
     answer = ada.get("/?sort=<script>alert(1)</script>")
     assert answer.status_code == 400
     assert b"<script>alert" not in answer.data
-    assert b"status, name, place, hashrate, peers" in answer.data
+    assert b"status, name, place, hashrate, algorithm, efficiency, cards, peers" in answer.data
     assert ada.get("/live?dir=up", headers=JSON).status_code == 400
 
 
