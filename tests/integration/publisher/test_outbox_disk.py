@@ -176,14 +176,14 @@ _APPENDER = """
     from pathlib import Path
     from publisher.outbox import Limits, Outbox
     from publisher.sources.reading import Reading
-    from publisher.summary import Summary
+    from publisher.summary import UnnumberedSample
     from rigwatch.clock import SystemClock
     from rigwatch.topics import NodeId
 
     limits = Limits(samples=100_000, bytes=50_000_000)
     outbox = Outbox(Path(sys.argv[1]), NodeId("main", "rig07"), limits=limits, clock=SystemClock())
     while True:
-        print(outbox.append(Summary(Reading(hashrate=1.0))).n, flush=True)
+        print(outbox.append(UnnumberedSample(Reading(hashrate=1.0))).n, flush=True)
 """
 
 
