@@ -20,8 +20,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from rigwatch.client_tls import client_context
 from rigwatch.endpoint import Endpoint, LastWill, MqttLogin
-from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.errors import RigwatchError
 from rigwatch.paho_client import Client
 
 __all__ = [
@@ -113,7 +114,7 @@ class MqttConnection:
         # paho would look through all that is in flight at each PUBACK; whoever publishes much bounds it (`publish`).
         client.max_inflight_messages_set(0)
         if endpoint.tls:
-            client.tls_set_context(_tls_context(endpoint.ca))
+            client.tls_set_context(client_context(endpoint.ca))
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         connection = cls(client, on_message, tick=min(1.0, keepalive / 4))
@@ -377,29 +378,6 @@ class MqttConnection:
 
 
 _PROTOCOL = MQTTProtocolVersion.MQTTv311
-
-
-class _TlsSocket(ssl.SSLSocket):
-    """paho forgets a socket whose handshake failed, so this one closes itself then."""
-
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of SSLSocket
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-
-@lru_cache(maxsize=8)
-def _tls_context(ca: str | None) -> ssl.SSLContext:
-    """Kept, because reading the authorities costs milliseconds and a thousand simulated nodes trust the same one."""
-    try:
-        context = ssl.create_default_context(cadata=ca)
-    except (ssl.SSLError, ValueError):
-        raise SettingsError("the certificate authority to trust is not a certificate in PEM") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _TlsSocket
-    return context
 
 
 @lru_cache(maxsize=1)

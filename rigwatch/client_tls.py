@@ -1,0 +1,32 @@
+"""TLS as a client of the broker speaks it: whom it trusts, and what becomes of a handshake that fails."""
+
+import ssl
+from functools import lru_cache
+
+from rigwatch.errors import SettingsError
+
+
+class _ClosedOnFailure(ssl.SSLSocket):
+    """paho forgets a socket whose handshake failed, so this one closes itself then."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of SSLSocket
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+@lru_cache(maxsize=8)
+def client_context(ca: str | None) -> ssl.SSLContext:
+    """The context of a client that trusts the PEM `ca`, or the system's authorities. Raises `SettingsError`.
+
+    Kept, because reading the authorities costs milliseconds and a thousand simulated nodes trust the same one.
+    """
+    try:
+        context = ssl.create_default_context(cadata=ca)
+    except (ssl.SSLError, ValueError):
+        raise SettingsError("the certificate authority to trust is not a certificate in PEM") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _ClosedOnFailure
+    return context
