@@ -124,7 +124,7 @@ class ReportTaken(Struct, frozen=True):
 
 
 class IncomingMessage(Protocol):
-    """What was received: `rigwatch.mqtt.Message`, or anything like it."""
+    """What was received: `rigwatch.mqtt.MqttMessage`, or anything like it."""
 
     @property
     def topic(self) -> str: ...

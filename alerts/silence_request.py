@@ -137,7 +137,7 @@ class Breadth(StrEnum):
 
 
 def around(incident: Incident, breadth: Breadth, host: str) -> dict[str, str]:
-    """What to be quiet about, for `Wish.given`. `host` is that of the incident's node, where it is known."""
+    """What to be quiet about, for `SilenceRequest.given`. `host` is that of the incident's node, where it is known."""
     subject = incident.subject
     node = subject.name if subject.scope is Scope.NODE else ""
     host = subject.name if subject.scope is Scope.HOST else host

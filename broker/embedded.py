@@ -308,4 +308,4 @@ class EmbeddedBroker(Broker):
             self.forget(session)
 
     async def _session_monitor(self) -> None:
-        """Does nothing: `broker.sweeper` ends sessions, by the broker's own clock."""
+        """Does nothing: `Hub.sweep` ends sessions, by the broker's own clock."""

@@ -12,7 +12,7 @@ from rigwatch.topics import NodeId
 
 
 class ImportOutcome(Protocol):
-    """What the store says of one node's samples: `store.past.Taken`."""
+    """What the store says of one node's samples: `store.past.ImportCounts`."""
 
     @property
     def new(self) -> int: ...

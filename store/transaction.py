@@ -72,7 +72,7 @@ def _rendered(sql: str, dialect: Dialect) -> str:
 
 
 class Transaction:
-    """Statements on one connection: inside `Engine.writing` one transaction, inside `Engine.reading` each its own.
+    """Statements on one connection: of `StoreEngine.writing` one transaction, of `StoreEngine.reading` each its own.
 
     SQL is written once for both databases, with `?` for parameters and `{pairs}` and the like of the dialect.
     """

@@ -24,7 +24,7 @@ PRUNE_EVERY_S = 60.0
 
 
 class Link(Protocol):
-    """Whether there is a broker: `subscriber.session.Session`."""
+    """Whether there is a broker: `subscriber.session.SubscriberSession`."""
 
     changed: asyncio.Event
 

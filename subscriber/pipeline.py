@@ -56,7 +56,7 @@ _STATUS = f"/{TopicLevel.STATUS.value}"
 
 
 class Outlet(Protocol):
-    """The connection, as far as the pipeline uses it: `subscriber.session.Session`."""
+    """The connection, as far as the pipeline uses it: `subscriber.session.SubscriberSession`."""
 
     def publish(self, topic: str, payload: bytes, *, qos: int) -> "asyncio.Future[None] | None": ...
     def pause(self) -> None: ...

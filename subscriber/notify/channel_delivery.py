@@ -41,7 +41,7 @@ Write = Callable[[], Awaitable[None]]
 
 
 class DeliveryLog(Protocol):
-    """Where it is written down what became of messages: `subscriber.notify.delivery_log.StoredLedger`."""
+    """Where it is written down what became of messages: `subscriber.notify.delivery_log.StoredDeliveryLog`."""
 
     async def is_ours(self) -> bool:
         """Whether it is still this subscriber that speaks; raises `RigwatchError` where the database does not say."""
