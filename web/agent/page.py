@@ -35,6 +35,7 @@ GUESSES_IN_ALL: Final = RateLimitItemPerMinute(300)
 """From all addresses together."""
 DOWNLOADS: Final = 3
 """At once: each has a thread of the server as long as it lasts, and the dashboard needs some of the eight."""
+_ALL: Final = "all"
 _FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 
 
@@ -114,8 +115,7 @@ class AgentPages:
 
     def _invited(self) -> Invitation | None:
         """Whom the code of this request invites; who has guessed too often is not even looked at."""
-        source = source_of(request.remote_addr or "")
-        if not (self._guesses.test(GUESSES, source) and self._guesses.test(GUESSES_IN_ALL, "all")):
+        if not self._may_guess():
             return None
         try:
             return self._codes.find(_code(), self._clock.now())
@@ -124,14 +124,20 @@ class AgentPages:
             return None
 
     def _refused(self) -> Response:
-        source = source_of(request.remote_addr or "")
-        self._guesses.hit(GUESSES_IN_ALL, "all")
-        if not self._guesses.hit(GUESSES, source):
-            return _said(429, "Too many wrong codes came from your address; wait a minute.", {"Retry-After": "60"})
+        wait = {"Retry-After": "60"}
+        # What is not looked at counts for nothing: one address would else use up the guesses of all.
+        if not self._guesses.test(GUESSES_IN_ALL, _ALL):
+            return _said(429, "Too many wrong codes came from everywhere; wait a minute, or join with the token.", wait)
+        if not self._guesses.hit(GUESSES, _source()):
+            return _said(429, "Too many wrong codes came from your address; wait a minute.", wait)
+        self._guesses.hit(GUESSES_IN_ALL, _ALL)
         return _said(403, "This code is not one of the last hour; print a new line.")
 
+    def _may_guess(self) -> bool:
+        return self._guesses.test(GUESSES, _source()) and self._guesses.test(GUESSES_IN_ALL, _ALL)
+
     def _note(self, found: Invitation, now: int) -> None:
-        source = source_of(request.remote_addr or "")
+        source = _source()
         log.info("a rig has fetched its token node=%s address=%s", found.id, source)
         try:
             with self._store.write() as tx:
@@ -148,6 +154,10 @@ def create(settings: ServerSettings, store: Store, clock: Clock, *, home: Home) 
     blueprint.add_url_rule("/join", "join", pages.join, methods=["POST"])
     blueprint.add_url_rule("/reported", "reported", pages.reported)
     return blueprint
+
+
+def _source() -> str:
+    return source_of(request.remote_addr or "")
 
 
 def _code() -> str:

@@ -122,7 +122,16 @@ def test_many_addresses_together_cannot_guess_faster(stranger: FlaskClient, home
     code = code_of(home, clock)
     for at in range(300):
         join(stranger, "wrong", source=f"203.0.{at // 200}.{at % 200}")
-    assert join(stranger, code, source="198.51.100.1").status_code in (403, 429)
+    refused = join(stranger, code, source="198.51.100.1")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+    assert "from everywhere" in refused.text
+
+
+def test_one_address_does_not_use_up_the_guesses_of_all(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = code_of(home, clock)
+    for _ in range(320):
+        join(stranger, "wrong")
+    assert join(stranger, code, source="203.0.113.8").status_code == 200
 
 
 @pytest.mark.parametrize(
