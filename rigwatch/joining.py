@@ -26,5 +26,8 @@ class Joining:
 
     def token(self, node: NodeId, now: Millis) -> str:
         """Enrolls the node, if it is not, and returns its token, a secret."""
-        enrollment = self.registry.enroll(node, now)
-        return JoinToken(self._url, node, self._master.node_key(node, enrollment.generation), self._trusted).encode()
+        return self.token_of(node, self.registry.enroll(node, now).generation)
+
+    def token_of(self, node: NodeId, generation: int) -> str:
+        """The token of that key, whether it counts or not; nobody is enrolled by it."""
+        return JoinToken(self._url, node, self._master.node_key(node, generation), self._trusted).encode()

@@ -84,10 +84,13 @@ class AgentPages:
             return self._refused()
         now = self._clock.now()
         try:
+            # What it lacks for a token is known before the code is spent.
+            joining = Joining(self._home, self._settings)
             found = self._codes.spend(_code(), now, self._is_good)
             if found is None:
                 return _said(409, "This code has been used, or its node has got another key; print a new line.")
-            token = Joining(self._home, self._settings).token(found.id, now)
+            # Of the key that the code is for: a node that is revoked in this moment is not enrolled again.
+            token = joining.token_of(found.id, found.generation)
         except RigwatchError as exc:
             log.error("a rig with a right code got no token why=%s", exc)
             return _said(503, "The server cannot give the token out; its log says why.")

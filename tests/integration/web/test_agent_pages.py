@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from rigwatch.codes import LIFE, JoinCodes
+from rigwatch.codes import LIFE, Invitation, JoinCodes
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
@@ -105,6 +105,34 @@ def test_a_code_dies_with_the_key_that_it_was_for(stranger: FlaskClient, home: H
     known = Registry(home.nodes_json).get(RIG)
     assert known is not None
     assert known.revoked, "a code must not enrol what was revoked"
+
+
+def test_a_code_does_not_bring_back_a_node_that_is_revoked_in_that_moment(
+    stranger: FlaskClient, home: Home, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, registry, spend = code_of(home, clock), Registry(home.nodes_json), JoinCodes.spend
+
+    def overtaken(codes: JoinCodes, *arguments: Any) -> Invitation | None:
+        found = spend(codes, *arguments)
+        registry.revoke(RIG, clock.now())
+        return found
+
+    monkeypatch.setattr(JoinCodes, "spend", overtaken)
+    given = JoinToken.decode(join(stranger, code).text)
+    assert given.key == MasterKey(bytes(range(32))).node_key(RIG, 0)
+    known = registry.get(RIG)
+    assert known is not None
+    assert known.revoked
+
+
+def test_a_server_that_has_no_token_to_give_spends_no_code(
+    stranger: FlaskClient, home: Home, clock: FakeClock
+) -> None:
+    code, secret = code_of(home, clock), home.secret_key.read_bytes()
+    home.secret_key.unlink()
+    assert join(stranger, code).status_code == 503
+    home.secret_key.write_bytes(secret)
+    assert join(stranger, code).status_code == 200
 
 
 def test_who_guesses_is_not_listened_to_for_a_minute_and_nobody_else_is_kept_waiting(
