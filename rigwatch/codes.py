@@ -22,6 +22,8 @@ from rigwatch.topics import NodeId
 LIFE: Final[Millis] = 3_600_000
 CODES_MAX: Final = 10_000
 """Of all that are kept; a code more makes the one that ends first go."""
+_STEP: Final[Millis] = 60_000
+"""By how much a clock may be set back without ending the codes of the last minutes."""
 _LETTERS: Final = "abcdefghjkmnpqrstvwxyz0123456789"
 _LENGTH: Final = 20
 _GROUP: Final = 5
@@ -42,6 +44,10 @@ class Invitation(msgspec.Struct, frozen=True, omit_defaults=True):
     def id(self) -> NodeId:
         return NodeId(self.site, self.node)
 
+    def is_over(self, now: Millis) -> bool:
+        """Also of one that is from the future: it was made by a clock that was wrong, and would live for years."""
+        return not 0 < self.until - now <= LIFE + _STEP
+
 
 class JoinCodes:
     """The file. Every look reads it: it holds the codes of an hour."""
@@ -57,7 +63,7 @@ class JoinCodes:
         code = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
         with self._changing() as codes:
             for hashed, each in list(codes.items()):
-                if each.until <= now or (each.id == node and each.spent_at is None):
+                if each.is_over(now) or (each.id == node and each.spent_at is None):
                     del codes[hashed]
             while len(codes) >= CODES_MAX:
                 del codes[min(codes, key=lambda hashed: codes[hashed].until)]
@@ -67,7 +73,7 @@ class JoinCodes:
     def find(self, code: str, now: Millis) -> Invitation | None:
         """What the code is good for, spent or not; None for a wrong one and for one whose hour is over."""
         found = self._read().get(_hash(code)) if len(code) <= _WRITTEN_MAX else None
-        return found if found is not None and now < found.until else None
+        return None if found is None or found.is_over(now) else found
 
     def spend(self, code: str, now: Millis, is_good: Callable[[Invitation], bool]) -> Invitation | None:
         """The same once, for the first who asks: afterwards it is spent. One that `is_good` refuses is not."""
@@ -77,7 +83,7 @@ class JoinCodes:
         with self._changing() as codes:
             hashed = _hash(code)
             found = codes.get(hashed)
-            if found is None or found.spent_at is not None or now >= found.until or not is_good(found):
+            if found is None or found.spent_at is not None or found.is_over(now) or not is_good(found):
                 return None
             codes[hashed] = msgspec.structs.replace(found, spent_at=now)
             return found

@@ -57,6 +57,16 @@ def test_it_is_good_for_an_hour(tmp_path: Path) -> None:
     assert codes.spend(code, START + LIFE, anything) is None
 
 
+def test_a_clock_that_was_wrong_makes_no_code_that_lives_longer(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    code = codes.make(RIG, 0, START + 1000 * LIFE)
+    assert codes.find(code, START) is None
+    assert codes.spend(code, START, anything) is None
+    assert codes.find(code, START + 1000 * LIFE - 30_000), "a clock that was set back by seconds makes none useless"
+    codes.make(OTHER, 0, START)
+    assert codes.find(code, START + 1000 * LIFE) is None, "it is forgotten"
+
+
 def test_a_code_that_was_refused_is_not_spent(tmp_path: Path) -> None:
     codes = codes_in(tmp_path)
     code = codes.make(RIG, 0, START)
