@@ -110,11 +110,10 @@ def _join_line(call: Invocation, settings: ServerSettings, node: NodeId) -> str:
 
 
 def _say_line(call: Invocation, settings: ServerSettings, node: NodeId) -> None:
-    from web.agent.line import NoLine
-
     try:
         made = _join_line(call, settings, node)
-    except NoLine as exc:
+    except RigwatchError as exc:
+        # The token is there whatever becomes of the line.
         typer.echo(f"rigwatch: {exc}; with the token, on the rig: rigwatch publish --join -\n", err=True)
         return
     typer.echo(f"On the rig, for Linux on x86-64 (good once, and for an hour):\n\n{made}\n", err=True)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,6 +146,26 @@ def test_enroll_prints_the_token_alone_where_no_person_reads(station: Station) -
     refused = station.rigwatch.run("enroll", "rig-7", "--line")
     assert refused.returncode == 1
     assert 'host = "0.0.0.0" in [web]' in refused.stderr
+
+
+def test_where_no_line_can_be_made_a_person_gets_the_token(station: Station) -> None:
+    (station.home / "agent").mkdir(mode=0o700, parents=True)
+    file_from_sources(station.home / "agent" / NAME)
+    (station.home / "join-codes.json").write_text("{")
+    named = {"RIGWATCH_HOME": str(station.home), "RIGWATCH_WEB__HOST": "0.0.0.0"}
+    ours, terminal = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "rigwatch", "enroll", "rig-7"],
+            env=clean_environment({**station.rigwatch.environment, **named}),
+            stdout=terminal, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert os.read(ours, 100).startswith(b"rw1.")
+        assert "join-codes.json: cannot be read" in done.stderr
+    finally:
+        os.close(ours)
+        os.close(terminal)
 
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash"])

@@ -1,5 +1,6 @@
 """Administration of nodes: enrolled, named, tagged, moved, taken out and brought back; their tokens shown once."""
 
+import logging
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -33,6 +34,8 @@ from web.admin.context import (
     text,
 )
 from web.agent.line import NoLine, join_line, origin_asked
+
+log = logging.getLogger(__name__)
 
 _OVERLAPS: Final[Mapping[str, timedelta]] = {
     "1h": timedelta(hours=1),
@@ -210,6 +213,10 @@ class NodesAdmin:
         try:
             return join_line(admin.home, node, origin_asked(admin.home, admin.settings, now, url=request.url_root), now)
         except NoLine:
+            return ""
+        except RigwatchError as exc:
+            # The token is there whatever becomes of the line, and is shown only now.
+            log.warning("no line to join with node=%s why=%s", node, exc)
             return ""
 
     def _list(self, problem: str = "") -> str:

@@ -120,6 +120,17 @@ def test_enrolling_shows_a_line_where_rigs_reach_the_dashboard_over_tls(root: Ro
     assert JoinToken.decode(given.text).node == NodeId("garage", "rig2")
 
 
+def test_where_no_line_can_be_made_the_new_token_is_shown_all_the_same(root: Root, home: Home) -> None:
+    (home.path / "agent").mkdir()
+    (home.path / "agent" / NAME).write_bytes(b"the agent")
+    root.secret("/admin/nodes", node="rig2", site="main")
+    home.join_codes.write_text("{")
+    answer = root.send("/admin/nodes/main/rig2/rotate", "https://rigs.example", overlap="1h")
+    assert answer.status_code == 200
+    assert 'id="line"' not in answer.text
+    assert "rw1." in answer.text
+
+
 def test_enrolling_again_changes_no_key(root: Root) -> None:
     first = root.secret("/admin/nodes", node="rig2", site="main")
     assert root.secret("/admin/nodes", node="rig2", site="main") == first
