@@ -109,7 +109,7 @@ class JoinCodes:
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.MsgspecError) as exc:
-            raise RigwatchError(f"{self._path}: cannot be read as the list of one-time codes ({exc}); remove it") from exc
+            raise RigwatchError(f"{self._path}: cannot be read as one-time codes ({exc}); remove it") from exc
 
 
 def _hash(code: str) -> str:

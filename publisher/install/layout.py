@@ -37,10 +37,6 @@ class Layout:
         return self.prefix / "etc/init.d" / NAME
 
     @property
-    def pid(self) -> Path:
-        """Not in the home: that is the agent's own, and root must not write where it could lead it elsewhere."""
-        return self.unpacked / "agent.pid"
-
-    @property
     def log(self) -> Path:
+        """Not in the home: that is the agent's own, and root must not write where it could lead it elsewhere."""
         return self.unpacked / "agent.log"

@@ -3,9 +3,7 @@
 import os
 import shlex
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+import psutil
+
 from publisher.install import accounts
 from publisher.install.layout import NAME, Layout
 from publisher.install.tools import call
 from rigwatch.errors import RigwatchError
 
 _STOP_S: Final = 20.0
+_NO_TABLE: Final = ("no crontab for", "No such file")
+"""What cron says, and busybox's, where a user has none."""
 _UNIT: Final = """\
 # The agent of rigwatch, as '{program} install' wrote it; '{program} uninstall' removes it.
 [Unit]
@@ -146,7 +148,7 @@ class Detached:
             self._schedule(f"* * * * * {self._line(user)}")
         log = os.open(self.layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            process = subprocess.Popen(
+            subprocess.Popen(
                 self._command(user),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -157,7 +159,6 @@ class Detached:
             )
         finally:
             os.close(log)
-        self.layout.pid.write_text(f"{process.pid}\n", "ascii")
 
     def remove(self) -> None:
         if self.crontab:
@@ -176,37 +177,47 @@ class Detached:
         return {**kept, **own}
 
     def _line(self, user: str) -> str:
-        place = f"RIGWATCH_HOME={self.layout.home} RIGWATCH_AGENT_DIR={self.layout.unpacked}"
-        inner = f"{place} {self.layout.program} publish >/dev/null 2>&1"
+        inner = f"RIGWATCH_HOME={self.layout.home} {self._mark()} >/dev/null 2>&1"
         return inner if user == accounts.own() else f"su -s /bin/sh {user} -c {shlex.quote(inner)}"
 
+    def _mark(self) -> str:
+        """By which our line is known among those of others."""
+        return f"RIGWATCH_AGENT_DIR={self.layout.unpacked} {self.layout.program} publish"
+
     def _schedule(self, line: str) -> None:
-        found = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)  # noqa: S607 - PATH decides
-        before = found.stdout if found.returncode == 0 else ""
-        kept = [each for each in before.splitlines() if str(self.layout.program) not in each]
-        after = "".join(f"{each}\n" for each in [*kept, *([line] if line else [])])
+        try:
+            before = call(["crontab", "-l"])
+        except RigwatchError as exc:
+            # What cannot be read is not written: the lines of others are in it.
+            if not any(said in str(exc) for said in _NO_TABLE):
+                raise
+            before = ""
+        if before and not before.endswith("\n"):
+            before += "\n"
+        kept = [each for each in before.splitlines(keepends=True) if self._mark() not in each]
+        after = "".join([*kept, *([f"{line}\n"] if line else [])])
         if after != before:
             call(["crontab", "-"] if after else ["crontab", "-r"], fed=after)
 
     def _stop(self) -> None:
-        """The process of this installation alone: its program is looked at before it is told to end."""
-        if sys.platform == "win32":
-            return
+        """Every process that publishes from this home, whoever started it: an installation before this, or cron."""
+        running = [each for each in psutil.process_iter() if self._publishes(each)]
+        for each in running:
+            with suppress(psutil.Error):
+                each.terminate()
+        deadline = time.monotonic() + _STOP_S
+        while time.monotonic() < deadline and any(map(_runs, running)):
+            time.sleep(0.05)
+        for each in filter(_runs, running):
+            with suppress(psutil.Error):
+                each.kill()
+
+    def _publishes(self, process: psutil.Process) -> bool:
         try:
-            number = int(self.layout.pid.read_text("ascii"))
-            environment = Path(f"/proc/{number}/environ").read_bytes()
-        except (OSError, ValueError):
-            self.layout.pid.unlink(missing_ok=True)
-            return
-        if f"RIGWATCH_HOME={self.layout.home}".encode() in environment.split(b"\0"):
-            deadline = time.monotonic() + _STOP_S
-            with suppress(ProcessLookupError):
-                os.killpg(number, signal.SIGTERM)
-                while time.monotonic() < deadline and _runs(number):
-                    time.sleep(0.05)
-                if _runs(number):
-                    os.killpg(number, signal.SIGKILL)
-        self.layout.pid.unlink(missing_ok=True)
+            is_ours = process.environ().get("RIGWATCH_HOME") == str(self.layout.home)
+            return is_ours and process.cmdline()[-1:] == ["publish"]
+        except (psutil.Error, OSError):
+            return False
 
 
 def service_of(layout: Layout) -> Service:
@@ -244,8 +255,8 @@ def _write(path: Path, text: str, mode: int) -> None:
         raise RigwatchError(f"{path}: cannot be written ({exc.strerror or exc})") from exc
 
 
-def _runs(number: int) -> bool:
+def _runs(process: psutil.Process) -> bool:
     # One that has ended and waits for its parent is not running any more.
-    with suppress(OSError):
-        return Path(f"/proc/{number}/stat").read_text("ascii", "replace").rpartition(") ")[2][:1] != "Z"
+    with suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -1,8 +1,8 @@
 """What a rig asks of its server before it is a node, and what a stranger gets of it: nothing."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import pytest
 from flask import Flask
@@ -112,8 +112,8 @@ def test_a_code_does_not_bring_back_a_node_that_is_revoked_in_that_moment(
 ) -> None:
     code, registry, spend = code_of(home, clock), Registry(home.nodes_json), JoinCodes.spend
 
-    def overtaken(codes: JoinCodes, *arguments: Any) -> Invitation | None:
-        found = spend(codes, *arguments)
+    def overtaken(codes: JoinCodes, code: str, now: int, is_good: Callable[[Invitation], bool]) -> Invitation | None:
+        found = spend(codes, code, now, is_good)
         registry.revoke(RIG, clock.now())
         return found
 
@@ -125,9 +125,7 @@ def test_a_code_does_not_bring_back_a_node_that_is_revoked_in_that_moment(
     assert known.revoked
 
 
-def test_a_server_that_has_no_token_to_give_spends_no_code(
-    stranger: FlaskClient, home: Home, clock: FakeClock
-) -> None:
+def test_a_server_that_has_no_token_to_give_spends_no_code(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
     code, secret = code_of(home, clock), home.secret_key.read_bytes()
     home.secret_key.unlink()
     assert join(stranger, code).status_code == 503

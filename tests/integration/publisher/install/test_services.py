@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -68,15 +69,17 @@ def test_openrc_gets_a_script_that_is_started_now_and_at_boot_and_leaves_nothing
 def test_cron_keeps_the_lines_of_others(layout: Layout, calls: Calls, tmp_path: Path) -> None:
     assert calls() == []
     table = tmp_path / "table"
-    table.write_text("0 3 * * * backup\n")
+    # Also those of other encodings, with a form feed, or that name the program for something else.
+    others = b"# f\xfcr Anna\x0c\n0 3 * * * backup\n5 3 * * * %s --version\n" % bytes(layout.program)
+    table.write_bytes(others)
     service = Detached(layout, crontab=True)
     service._schedule(f"* * * * * {service._line(USER)}")
     service._schedule(f"* * * * * {service._line(USER)}")
-    first, second = table.read_text().splitlines()
-    assert first == "0 3 * * * backup"
-    assert second.startswith("* * * * * su -s /bin/sh rigwatch-agent -c ")
+    assert table.read_bytes().startswith(others)
+    (ours,) = table.read_bytes().removeprefix(others).splitlines()
+    assert ours.startswith(b"* * * * * su -s /bin/sh rigwatch-agent -c ")
     service.remove()
-    assert table.read_text() == "0 3 * * * backup\n"
+    assert table.read_bytes() == others
 
 
 @pytest.mark.usefixtures("calls")
@@ -93,20 +96,55 @@ def test_a_tool_that_refuses_is_one_line(layout: Layout, calls: Calls, tmp_path:
         Systemd(layout).start(USER)
 
 
-def test_a_process_that_is_not_this_installation_s_is_left_alone(layout: Layout, tmp_path: Path) -> None:
-    other = subprocess.Popen(["/bin/sleep", "60"], env={"RIGWATCH_HOME": str(tmp_path)})
+def started(*command: str, home: Path) -> "subprocess.Popen[bytes]":
+    environment = {"RIGWATCH_HOME": str(home)}
+    return subprocess.Popen(["/bin/sh", "-c", "read line", *command], env=environment, stdin=subprocess.PIPE)
+
+
+def test_it_stops_the_agent_that_cron_has_started(layout: Layout) -> None:
+    cron_s = started(str(layout.program), "publish", home=layout.home)
     try:
-        layout.pid.write_text(f"{other.pid}\n")
         Detached(layout, crontab=False).remove()
-        assert other.poll() is None
-        assert not layout.pid.exists()
+        assert cron_s.wait(5) == -signal.SIGTERM
     finally:
-        other.kill()
-        other.wait()
+        cron_s.kill()
+        cron_s.communicate()
+
+
+def test_a_process_that_is_not_this_installation_s_agent_is_left_alone(layout: Layout, tmp_path: Path) -> None:
+    others = started("publish", home=tmp_path), started("sources", home=layout.home)
+    try:
+        Detached(layout, crontab=False).remove()
+        assert [each.poll() for each in others] == [None, None]
+    finally:
+        for each in others:
+            each.kill()
+            each.communicate()
+
+
+@pytest.mark.usefixtures("calls")
+def test_cron_s_table_is_not_written_where_it_cannot_be_read(layout: Layout, tmp_path: Path) -> None:
+    (tmp_path / "tools" / "crontab").write_text(
+        f"#!/bin/sh\n[ $1 = -l ] || exec touch {tmp_path}/written\necho 'the disk does not answer' >&2\nexit 1\n"
+    )
+    with pytest.raises(RigwatchError, match=r"^'crontab -l' failed: the disk does not answer$"):
+        Detached(layout, crontab=True)._schedule("a line")
+    assert not (tmp_path / "written").exists()
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("said", ["no crontab for root", "crontab: can't open 'root': No such file or directory"])
+def test_where_there_is_no_table_of_cron_there_will_be_one(layout: Layout, tmp_path: Path, said: str) -> None:
+    table = tmp_path / "table"
+    (tmp_path / "tools" / "crontab").write_text(
+        f'#!/bin/sh\n[ $1 = -l ] || exec cat >{table}\necho "{said}" >&2\nexit 1\n'
+    )
+    Detached(layout, crontab=True)._schedule("a line")
+    assert table.read_text() == "a line\n"
 
 
 def test_nothing_that_root_writes_lies_in_the_home_of_the_service(layout: Layout) -> None:
-    assert layout.home not in (*layout.pid.parents, *layout.log.parents, *layout.program.parents)
+    assert layout.home not in (*layout.log.parents, *layout.program.parents)
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="there is no systemd-analyze")
