@@ -12,7 +12,7 @@ import msgspec
 from broker.accounts import AccountFile
 from broker.rights import Role
 from broker.service import Bound, serve
-from rigwatch.clock import SystemClock
+from rigwatch.clock import Clock, SystemClock
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
 from rigwatch.registry import Registry
@@ -76,6 +76,7 @@ async def broker_running(
     websocket: bool = False,
     metrics: bool = False,
     security: SecuritySettings | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[House]:
     """Plain MQTT on a free port, and what else is asked for; RIG1 and RIG2 are enrolled."""
     port, tls_port, websocket_port, metrics_port = free_ports(4)
@@ -92,7 +93,7 @@ async def broker_running(
         security=security or SecuritySettings(),
     )
     house = prepare_house(folder, settings)
-    async with serving(house.home, settings) as bound:
+    async with serving(house.home, settings, clock) as bound:
         yield replace(house, tls_port=bound.port, websocket_port=bound.websocket_port, metrics_port=bound.metrics_port)
 
 
@@ -107,7 +108,7 @@ def prepare_house(folder: Path, settings: ServerSettings) -> House:
 
 
 @asynccontextmanager
-async def serving(home: Home, settings: ServerSettings) -> AsyncIterator[Bound]:
+async def serving(home: Home, settings: ServerSettings, clock: Clock | None = None) -> AsyncIterator[Bound]:
     """The broker's service as a task, from `ready` to its clean end."""
     stop = asyncio.Event()
     bound: list[Bound] = []
@@ -117,7 +118,7 @@ async def serving(home: Home, settings: ServerSettings) -> AsyncIterator[Bound]:
         bound.append(ports)
         ready.set()
 
-    task = asyncio.create_task(serve(home, settings, clock=SystemClock(), stop=stop, ready=begun))
+    task = asyncio.create_task(serve(home, settings, clock=clock or SystemClock(), stop=stop, ready=begun))
     task.add_done_callback(lambda _task: ready.set())
     await ready.wait()
     if task.done():

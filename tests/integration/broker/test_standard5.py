@@ -1,6 +1,5 @@
 """What the standard of MQTT 5 demands of a server, statement by statement, over the wire."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,6 +11,8 @@ import pytest
 
 from broker.rights import Role
 from broker.service import new_event_loop
+from rigwatch.clock import Clock
+from tests.fake_clock import FakeClock
 from tests.integration.broker.peer import Login, Peer, packet, text
 from tests.integration.broker.peer5 import Peer5, connect5
 from tests.integration.broker.running import House, broker_running, limits
@@ -38,8 +39,8 @@ class Hall:
 
 
 @asynccontextmanager
-async def hall(folder: Path, **changed: object) -> AsyncIterator[Hall]:
-    async with broker_running(folder, limits(**changed)) as house:
+async def hall(folder: Path, clock: Clock | None = None, **changed: object) -> AsyncIterator[Hall]:
+    async with broker_running(folder, limits(**changed), clock=clock) as house:
         yield Hall(house, house.account("ann", Role.ADMIN, deny=("denied/#",)))
 
 
@@ -79,20 +80,13 @@ async def test_3_1_2_5_a_session_that_is_there_is_gone_on_with(tmp_path: Path) -
 
 
 async def test_3_1_2_11_a_session_expires_when_its_time_is_over(tmp_path: Path) -> None:
-    async with hall(tmp_path) as there:
-        async with await there.join(session_expiry_interval=1) as peer:
-            await peer.goodbye()
-
-        async def is_gone() -> bool:
-            async with await there.join("look") as look:
-                await look.subscribe("$SYS/broker/sessions/count", 0)
-            async with await there.join(clean_start=False, session_expiry_interval=1) as again:
-                return not again.connack.session_present
-
-        async with await there.join(clean_start=False, session_expiry_interval=1) as peer:
-            assert peer.connack.session_present
-        await asyncio.sleep(2.2)
-        assert await is_gone()
+    clock = FakeClock()
+    async with hall(tmp_path, clock) as there:
+        for seconds, is_kept in ((0, False), (59, True), (62, False)):
+            await clock.advance(seconds)
+            async with await there.join(clean_start=False, session_expiry_interval=60) as peer:
+                assert peer.connack.session_present is is_kept
+                await peer.goodbye()
 
 
 async def test_3_2_2_21_a_session_is_kept_no_longer_than_the_limit_and_told_so(tmp_path: Path) -> None:
@@ -209,12 +203,13 @@ def delayed(seconds: int) -> mqtt5.Will:
 
 
 async def test_3_1_3_9_a_client_that_comes_back_in_time_has_no_will_sent(tmp_path: Path) -> None:
-    async with hall(tmp_path) as there, await there.join("watcher") as watcher:
+    clock = FakeClock()
+    async with hall(tmp_path, clock) as there, await there.join("watcher") as watcher:
         await watcher.subscribe("t/will")
         (await there.join(will=delayed(1), session_expiry_interval=60)).drop()
         async with await there.join(clean_start=False, session_expiry_interval=60) as back:
             assert back.connack.session_present
-            await asyncio.sleep(1.6)
+            await clock.advance(2)
             assert await watcher.receive_all() == []
 
 
@@ -289,19 +284,20 @@ async def test_a_refused_publish_is_told_by_its_code_and_costs_nothing_else(tmp_
 
 
 async def test_3_3_2_6_what_has_expired_is_not_sent_and_the_rest_says_how_long_it_has_left(tmp_path: Path) -> None:
-    async with hall(tmp_path) as there, await there.join("b") as other:
+    clock = FakeClock()
+    async with hall(tmp_path, clock) as there, await there.join("b") as other:
         async with await there.join(session_expiry_interval=100) as peer:
             await peer.subscribe("t/#")
             await peer.goodbye()
-        await other.publish("t/short", b"short", message_expiry_interval=1)
-        await other.publish("t/kept", b"kept", message_expiry_interval=1, retain=True)
+        await other.publish("t/short", b"short", message_expiry_interval=10)
+        await other.publish("t/kept", b"kept", message_expiry_interval=10, retain=True)
         await other.publish("t/long", b"long", message_expiry_interval=100)
         await other.publish("t/ever", b"ever")
-        await asyncio.sleep(1.2)
+        await clock.advance(11)
         async with await there.join(clean_start=False) as peer:
             found = await peer.receive_all()
             assert [each.payload for each in found] == [b"long", b"ever"]  # [MQTT-3.3.2-5]
-            assert 90 < (found[0].message_expiry_interval or 0) < 100
+            assert found[0].message_expiry_interval == 89
             assert found[1].message_expiry_interval is None
             await peer.subscribe("t/kept")
             assert await peer.receive_all() == []
