@@ -5,7 +5,7 @@ import hmac
 import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
@@ -186,6 +186,9 @@ class Access:
             if account.role in _STRICT:
                 return _WILL
             will = None
+        elif will is not None and account.role in _STRICT:
+            # A death is told at once, and stays told.
+            will = replace(will, delay=0, expiry=None)
         return Admitted(account, key, proof, will, assigned_id)
 
     def _keys(self, node: NodeId) -> tuple[NodeKey, ...]:

@@ -23,6 +23,7 @@ LOOP = new_event_loop
 
 EXACTLY = mqtt5.QoS.EXACTLY_ONCE
 AT_LEAST = mqtt5.QoS.AT_LEAST_ONCE
+STATUS = "rigwatch/v1/main/rig1/status"
 
 
 class Hall:
@@ -235,6 +236,15 @@ async def test_a_delayed_will_is_sent_when_a_clean_start_ends_its_session(tmp_pa
         (await there.join(will=delayed(100), session_expiry_interval=60)).drop()
         async with await there.join(clean_start=True):
             assert (await watcher.receive()).payload == b"gone"
+
+
+async def test_a_nodes_will_is_sent_at_once_and_for_good_whatever_it_asks_for(tmp_path: Path) -> None:
+    async with hall(tmp_path) as there, await there.join("watcher") as watcher:
+        await watcher.subscribe(STATUS)
+        will = mqtt5.Will(STATUS, payload=b"gone", retain=True, will_delay_interval=3600, message_expiry_interval=60)
+        (await Peer5.join(there.house.port, there.house.node(), will=will, session_expiry_interval=3600)).drop()
+        found = await watcher.receive()
+        assert (found.payload, found.message_expiry_interval) == (b"gone", None)
 
 
 # PUBLISH
