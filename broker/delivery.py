@@ -46,7 +46,9 @@ class Delivery:
         for message in self._store.under(topic_filter):
             granted = session.subscriptions.get(topic_filter)
             if message is not None and granted is not None and _may_have(session, granted, message):
-                session.outgoing.deliver(message.granted(retain=True, ids=granted.ids), min(granted.qos, message.qos))
+                # Made for this client: what is kept long meets ever new identifiers.
+                sent = message.variant(retain=True, ids=granted.ids) if granted.ids else message
+                session.outgoing.deliver(sent, min(granted.qos, message.qos))
             yield
 
     @staticmethod

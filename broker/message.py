@@ -11,8 +11,8 @@ from rigwatch.varint import varint
 _LIFE: Final = (f"{PREFIX}/", f"/{TopicLevel.STATUS.value}")
 _EXPIRY: Final = b"\x02"
 _ALIAS: Final = b"\x23"
-# Identifiers are the clients' choice, and a message that is kept meets ever new ones.
-_VARIANTS: Final = 64
+# Each holds the properties anew, which no queue counts, and identifiers are the clients' choice.
+_VARIANTS: Final = 4
 
 
 class Message:
@@ -62,12 +62,17 @@ class Message:
         if found is None:
             if len(variants) >= _VARIANTS:
                 variants.clear()
-            properties = self.properties + subscription_ids(ids)
-            found = variants[retain, ids] = Message(
-                self.topic, self.payload, qos=self.qos, retain=retain, properties=properties, expires_at=self.expires_at
-            )
-            found.is_state = self.is_state or retain
+            found = variants[retain, ids] = self.variant(retain=retain, ids=ids)
         return found
+
+    def variant(self, *, retain: bool, ids: tuple[int, ...]) -> "Message":
+        """A copy in that form, which nothing here remembers."""
+        properties = self.properties + subscription_ids(ids)
+        made = Message(
+            self.topic, self.payload, qos=self.qos, retain=retain, properties=properties, expires_at=self.expires_at
+        )
+        made.is_state = self.is_state or retain
+        return made
 
     @property
     def size(self) -> int:

@@ -1,0 +1,64 @@
+"""What it costs to send a message to many, each in its own form."""
+
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from broker.counters import Counters
+from broker.delivery import Delivery
+from broker.message import Message
+from broker.outgoing import Outgoing
+from broker.retained import RetainedStore
+from broker.rights import Account, Role
+from broker.session import ClientSession
+from broker.subscription import Subscription
+from rigwatch.settings.server import BrokerLimits
+
+LIMITS = BrokerLimits()
+
+
+class Sink:
+    """A connection that keeps up and remembers nothing."""
+
+    writable = True
+
+    def send(self, packet: bytes) -> None: ...
+
+
+def reader() -> ClientSession:
+    outgoing = Outgoing(LIMITS, Counters(), name="ann")
+    outgoing.resume(Sink(), lambda message, qos, packet_id: message.packet5(qos, packet_id))
+    return ClientSession("ann", Account("ann", Role.ADMIN), expiry=0, outgoing=outgoing)
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """Bytes that are held afterwards and were not before."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        yield
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before <= size
+
+
+def test_ever_new_identifiers_leave_nothing_with_what_is_kept() -> None:
+    delivery, session = Delivery(RetainedStore({}, LIMITS, Counters())), reader()
+    for number in range(100):
+        delivery.publish(Message(f"t/{number}", b"x", qos=0), retain=True)
+    with at_most(20_000):
+        for number in range(1, 50):
+            delivery.route("t/+", session, Subscription(0, ids=(number,)))
+            for _ in delivery.send_kept(session, "t/+"):
+                pass
+
+
+def test_one_message_is_not_remembered_in_every_form_it_was_sent_in() -> None:
+    delivery, session = Delivery(RetainedStore({}, LIMITS, Counters())), reader()
+    message = Message("t", b"x", qos=0, properties=bytes(10_000))
+    with at_most(150_000):
+        for number in range(1, 50):
+            delivery.route("t", session, Subscription(0, ids=(number,)))
+            delivery.publish(message, retain=False)
