@@ -39,6 +39,11 @@ _PINGREQ: Final = Kind.PINGREQ << 4
 _DISCONNECT: Final = Kind.DISCONNECT << 4
 _NOT_FOUND: Final = Reason.PACKET_ID_NOT_FOUND
 _REMEMBERED: Final = 512
+# As many as cost what a packet does: properties of a PUBLISH; bytes of other packets, where these may be properties as
+# well; bytes of a topic that an alias stands for.
+_PROPERTIES_A_PACKET: Final = 8
+_BYTES_A_PACKET: Final = 64
+_TOPIC_A_PACKET: Final = 512
 
 
 class Client5(ClientProtocol):
@@ -84,7 +89,9 @@ class Client5(ClientProtocol):
     def handle(self, first: int, body: bytes) -> bool:
         if first & 0xF0 == _PUBLISH:
             self._publish(first, body)
-        elif first == _PUBACK:
+            return True
+        self.cost += len(body) // _BYTES_A_PACKET
+        if first == _PUBACK:
             # A refusal ends the delivery as well: what this client will not have is not sent to it again.
             if not self.session.outgoing.acknowledged(read_acknowledgement(body)[0]):
                 self.cost += 1
@@ -136,6 +143,7 @@ class Client5(ClientProtocol):
 
     def _publish(self, first: int, body: bytes) -> None:
         raw, packet_id, properties, payload = split_publish5(first, body)
+        self.cost += properties.count // _PROPERTIES_A_PACKET
         topic = self._known.get(raw) if properties is NONE else None
         if topic is None:
             topic = self._topic_of(raw, properties)
@@ -166,6 +174,7 @@ class Client5(ClientProtocol):
             if alias not in self._aliases:
                 raise Violation("PUBLISH without a topic, or an alias that has none", Reason.PROTOCOL_ERROR)
             raw = self._aliases[alias]
+            self.cost += len(raw) // _TOPIC_A_PACKET
             return self._learn(raw) if raw else None
         topic = self._learn(raw)
         if alias:

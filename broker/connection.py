@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
         """Handles the frames that are there, until there is none, the login has to be checked, it is too fast, or it
         is time for the others."""
         server = self._server
-        turn = 0
+        turn = 0.0
         if self.state is State.SILENT and self._reader.first_byte not in _MAY_BE_CONNECT:
             # Whoever speaks HTTP or TLS here must not be waited for until "their packet" is complete.
             raise Violation("not MQTT")
@@ -184,6 +184,7 @@ class Connection(asyncio.Protocol):
             self.seen = server.tick
             if not client.handle(first, body):
                 self.end("")
+            turn += client.cost
             self._charge(first not in _ACKNOWLEDGEMENTS, len(body) + 2)
 
     def _charge(self, packets: float, size: int) -> None:

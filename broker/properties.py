@@ -12,7 +12,7 @@ from broker.frames import Violation
 from broker.reasons import Reason
 from rigwatch.varint import varint
 
-# None of ours has one, others have a handful; each costs a microsecond to read, and again with each who gets it.
+# None of ours has one, others have a handful; each costs a microsecond or two to read.
 _MOST: Final = 128
 
 
@@ -74,10 +74,11 @@ _BINARY: Final = {_P.CORRELATION_DATA, _P.AUTHENTICATION_DATA}
 class Properties:
     """What one packet had."""
 
-    __slots__ = ("_found", "travelling")
+    __slots__ = ("_found", "count", "travelling")
 
-    def __init__(self, found: dict[int, int | str | bytes], travelling: bytes) -> None:
+    def __init__(self, found: dict[int, int | str | bytes], travelling: bytes, count: int = 0) -> None:
         self._found = found
+        self.count = count
         self.travelling = travelling
         """Those that are passed on with a message, as they came."""
 
@@ -104,16 +105,16 @@ def read_properties(body: Body, allowed: frozenset[Property]) -> Properties:
     body.at = end
     found: dict[int, int | str | bytes] = {}
     travelling: list[bytes] = []
-    for count in range(_MOST + 1):
-        if not inner:
-            break
+    count = 0
+    while inner:
         if count == _MOST:
             raise Violation(f"more than {_MOST} properties", Reason.QUOTA_EXCEEDED)
+        count += 1
         start = inner.at
         _read_one(inner, allowed, found)
         if inner.data[start] in _TRAVELLING:
             travelling.append(inner.data[start : inner.at])
-    return Properties(found, b"".join(travelling))
+    return Properties(found, b"".join(travelling), count)
 
 
 def _read_one(body: Body, allowed: frozenset[Property], found: dict[int, int | str | bytes]) -> None:

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import mqtt5
 import msgspec
+import pytest
 
 from broker.access import Access
 from broker.accounts import AccountFile
@@ -28,11 +31,13 @@ from rigwatch.topics import NodeId
 from tests.fake_clock import FakeClock, settle
 from tests.integration.broker.peer import Login, connect, packet, publish, text
 from tests.integration.broker.peer import Will as PeerWill
+from tests.integration.broker.peer5 import connect5
 from tests.waiting import eventually_async
 
 RIG1 = NodeId("main", "rig1")
 STATUS1 = "rigwatch/v1/main/rig1/status"
 REPORT1 = "rigwatch/v1/main/rig1/report"
+MANY = [("", "")] * 128
 
 
 class Line(asyncio.Transport):
@@ -97,6 +102,11 @@ class Street:
         password = self.master.node_key(RIG1).mqtt_password
         connection.data_received(connect(Login(str(RIG1), password, str(RIG1), clean, keep_alive, will)))
         assert connection.state is State.LIVE
+        return connection, line
+
+    def join5(self, user: str, password: str) -> tuple[Connection, Line]:
+        connection, line = self.arrive()
+        connection.data_received(connect5(Login(user, password, user)).write())
         return connection, line
 
     def wait(self, seconds: float) -> None:
@@ -255,6 +265,49 @@ async def test_a_packet_costs_what_is_in_it(tmp_path: Path) -> None:
     street.wait(0.5)
     await settle()
     assert b"".join(line.written).count(b"\x90\x0a") == 2
+
+
+def publish5(topic: str, **more: Any) -> bytes:  # noqa: ANN401 - whatever the packet has
+    return mqtt5.PublishPacket(topic, b"x", qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=7, **more).write()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        publish5(REPORT1, user_properties=MANY),
+        mqtt5.PubAckPacket(7, user_properties=MANY).write(),
+        mqtt5.PubRelPacket(7, reason_code=mqtt5.PubRelReasonCode.PACKET_ID_NOT_FOUND, user_properties=MANY).write(),
+    ],
+)
+async def test_properties_count_as_what_it_costs_to_read_them(tmp_path: Path, sent: bytes) -> None:
+    street = Street(tmp_path, messages_per_second=90)
+    connection, line = street.join5(str(RIG1), street.master.node_key(RIG1).mqtt_password)
+    readings = []
+    for _ in range(2):
+        connection.data_received(sent * 5)
+        readings.append(line.reading)
+    assert readings == [True, False]
+
+
+async def test_many_properties_do_not_hold_the_loop(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=100_000)
+    connection, line = street.join5(str(RIG1), street.master.node_key(RIG1).mqtt_password)
+    await settle()
+    before = len(b"".join(line.written))
+    connection.data_received(publish5(REPORT1, user_properties=MANY) * 256)
+    await asyncio.sleep(0)
+    assert 4 <= len(b"".join(line.written)) - before <= 4 * 2 * 256 / 16
+
+
+async def test_an_alias_counts_as_the_topic_that_it_stands_for(tmp_path: Path) -> None:
+    street = Street(tmp_path, messages_per_second=100)
+    connection, line = street.join5("ann", street.accounts.add("ann", Role.ADMIN))
+    assert await eventually_async(lambda: connection.state is State.LIVE)
+    readings = []
+    for topic in ("t" * 60_000, "", ""):
+        connection.data_received(publish5(topic, topic_alias=1) * 2)
+        readings.append(line.reading)
+    assert readings == [True, False, False]
 
 
 async def test_acknowledgements_that_nobody_waits_for_count(tmp_path: Path) -> None:
