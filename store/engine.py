@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +14,7 @@ from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
 from store.faults import DatabaseFault, Unusable, translated
-from store.postgres import CONNECT, Guarded, GuardedPool
+from store.postgres import CONNECT, Guarded, GuardedPool, talking
 from store.transaction import POSTGRES, SQLITE, Dialect, Transaction
 
 # How long a transaction waits for another process's before it is given up and tried again by its owner.
@@ -60,7 +60,7 @@ class StoreEngine:
                 "or restart rigwatch to go on with what is there now",
                 DatabaseFault.REMOVED,
             )
-        with self.errors(), self._connected(), self.database.atomic(*self.dialect.begin):
+        with self.errors(), self._connected(), self.database.atomic(*self.dialect.begin), self._talking():
             yield Transaction(self.database.cursor(), self.dialect)
 
     @contextmanager
@@ -71,6 +71,11 @@ class StoreEngine:
             return
         with self.database.connection_context():
             yield
+
+    def _talking(self) -> AbstractContextManager[None]:
+        if self.dialect is SQLITE or self.database.transaction_depth() > 1:
+            return nullcontext()
+        return talking(self.database.connection())
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file has the name now; None where there is none, or no file at all."""

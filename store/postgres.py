@@ -2,8 +2,13 @@
 
 A machine without power says nothing. Without this its transaction would hold its rows, and its turn at the alerts, for
 the two hours after which TCP begins to ask; and a subscriber whose database is gone would wait for a quarter of one.
+Nor does a process that was stopped, whose transaction the server ends when nothing was said in it for some seconds; one
+that computes in it, for thousands of nodes on a busy machine, or waits for a file, says that it is there.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -24,6 +29,11 @@ CONNECT: Final[dict[str, Any]] = {
 }
 """Parameters for `psycopg.connect`."""
 
+TALK_S: Final = 1.0
+"""How often a transaction in which nothing is asked says that its process is there: well within the server's 5 s."""
+TALKS: Final = 60
+"""So often in one transaction. Whoever is at one for that long hangs, and gives back what it holds."""
+
 # The same of the server's side, and an end for transactions of a process that was stopped in the middle of one. As
 # settings of the session, since start-up parameters are refused by some poolers; of those that this server knows.
 _GUARD: Final = """
@@ -37,6 +47,43 @@ JOIN pg_settings ON pg_settings.name = wanted.name
 def guard(connection: "psycopg.Connection[Any]") -> None:
     """Makes the server notice when we are gone; the connection is outside of a transaction, in autocommit."""
     connection.execute(_GUARD)
+
+
+@contextmanager
+def talking(connection: "psycopg.Connection[Any]") -> Iterator[None]:
+    """Inside of a transaction: the server does not take this process for one that was stopped, until it is."""
+    ended = threading.Event()
+
+    def talk() -> None:
+        for _ in range(TALKS):
+            if ended.wait(TALK_S) or not _spoke(connection):
+                return
+
+    thread = threading.Thread(target=talk, name="postgres", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        # No thread to be had: the transaction has the server's few seconds, as it would anyway.
+        yield
+        return
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _spoke(connection: "psycopg.Connection[Any]") -> bool:
+    """Between two statements, of which a COPY is one; whether there is any use in going on."""
+    with connection.lock:
+        if connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            return not connection.closed
+        try:
+            connection.pgconn.exec_(b"SELECT 1")
+        except psycopg.Error:
+            # Whoever asks something next is told.
+            return False
+    return True
 
 
 class Guarded(PostgresqlDatabase):
