@@ -45,10 +45,12 @@ def add(tx: Transaction, silence: Silence) -> int:
     return int(rows[0][0])
 
 
-def end(tx: Transaction, number: int, *, by: str, now: Millis) -> None:
-    """Ends one that is not over now; it stays for the record."""
-    marks.touch(tx)
-    tx.run(_END, (now, by, number, now))
+def end(tx: Transaction, number: int, *, by: str, now: Millis) -> bool:
+    """Whether it was not over yet, and is now; it stays for the record."""
+    ended = tx.run(_END, (now, by, number, now)) == 1
+    if ended:
+        marks.touch(tx)
+    return ended
 
 
 def _silence(row: Row) -> Silence:

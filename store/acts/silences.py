@@ -27,8 +27,8 @@ def add(tx: Transaction, actor: Actor, now: Millis, request: SilenceRequest, *, 
 def end(tx: Transaction, actor: Actor, now: Millis, number: int) -> Silence:
     """Ends it now; it stays for the record. `NotDone` when none with this number is running or planned."""
     found = next((each for each in silences.running(tx, now) if each.id == number), None)
-    if found is None:
+    # On PostgreSQL somebody else may have ended it since it was looked for.
+    if found is None or not silences.end(tx, number, by=actor.signature, now=now):
         raise NotDone(f"silence {number}: there is none that is not over; 'rigwatch silence list' shows them")
-    silences.end(tx, number, by=actor.signature, now=now)
     actor.note(tx, now, f"{found.kind}.end", f"quiet {number}")
     return replace(found, ends_at=now, ended_by=actor.signature)

@@ -11,10 +11,10 @@ from alerts.facts import User, UserRole
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest, SilenceRequestError
 from rigwatch.errors import NotDone, RigwatchError, StoreError
-from store import Store
+from store import Store, silences
 from store.acts import ActError
 from store.transaction import Transaction
-from tests.integration.store.acting import DAY, DONE, EVERY, GONE, NEW, NOTED, RIG1, RIG2, UTC, Do, World
+from tests.integration.store.acting import DAY, DONE, EVERY, GONE, NEW, NOTED, NOW, RIG1, RIG2, UTC, Do, World
 
 
 def broken(world: World) -> World:
@@ -174,6 +174,19 @@ class Dying:
         with self._store.write() as tx:
             yield tx
             raise StoreError("the server closed the connection unexpectedly")
+
+
+def test_a_silence_that_somebody_else_ends_meanwhile_is_ended_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.store.read() as tx:
+        seen = silences.running(tx, NOW)
+    world.do("silences.end", seen[0].id)
+    before = world.contents()
+    monkeypatch.setattr(silences, "running", lambda _tx, _now: seen)
+    with pytest.raises(NotDone, match="none that is not over"):
+        world.do("silences.end", seen[0].id)
+    assert world.contents() == before
 
 
 @pytest.mark.parametrize("name", HALVES)
