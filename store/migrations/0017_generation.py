@@ -1,4 +1,4 @@
-"""Which key each node was heard with last, and the session beside its current one: see `alerts.ingest.Known`."""
+"""Which key each node was heard with last, and the session beside its current one: see `alerts.ingest.NodeSession`."""
 
 from peewee import Database
 
