@@ -1,5 +1,6 @@
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rigwatch.clock import SystemClock
+from rigwatch.clock import Clock, SystemClock
 from rigwatch.supervisor import PartFailed, SupervisedPart, Supervisor
+from tests.fake_clock import FakeClock
 from tests.waiting import eventually_async
 
 # A part in miniature: it notes its process id, and ends when its standard input does.
@@ -18,6 +20,7 @@ def note(text): open(sys.argv[1], "a").write(f"{text}\\n")
 note(os.getpid()); sys.stdin.read(); note("stopped")
 """
 FAILS = "import sys; open(sys.argv[1], 'a').write('tried\\n'); sys.exit(2)"
+DIES = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
 DEAF = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n')\nwhile True: time.sleep(60)"
 
 
@@ -33,10 +36,12 @@ def lines(folder: Path, name: str) -> list[str]:
 class Running:
     """A supervisor at work, and what a test asks of it."""
 
-    def __init__(self, parts: Sequence[SupervisedPart], *, stop_within: float = 10.0) -> None:
+    def __init__(
+        self, parts: Sequence[SupervisedPart], *, stop_within: float = 10.0, clock: Clock | None = None
+    ) -> None:
         self.stop = asyncio.Event()
         self.started = asyncio.Event()
-        supervisor = Supervisor(parts, clock=SystemClock(), environ=os.environ, stop_within=stop_within)
+        supervisor = Supervisor(parts, clock=clock or SystemClock(), environ=os.environ, stop_within=stop_within)
         self.task = asyncio.create_task(supervisor.run(self.stop, started=self.started.set))
 
 
@@ -48,6 +53,20 @@ async def test_it_starts_a_killed_part_again(tmp_path: Path) -> None:
     running.stop.set()
     await running.task
     assert lines(tmp_path, "one")[-1] == "stopped"
+
+
+async def test_it_waits_longer_after_each_death_up_to_half_a_minute(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    running = Running([part("one", DIES, tmp_path)], clock=clock)
+    waits = [0.5, 1, 2, 4, 8, 16, 30, 30]
+    for deaths, seconds in enumerate(waits, 1):
+        said = await eventually_async(lambda: re.findall(r"in=([\d.]+)s", caplog.text)[deaths - 1 :])  # noqa: B023 - awaited at once
+        assert [float(each) for each in said] == [seconds]
+        await clock.advance(seconds)
+    running.stop.set()
+    await running.task
 
 
 async def test_it_stops_all_when_a_part_says_no_at_its_first_start(tmp_path: Path) -> None:
