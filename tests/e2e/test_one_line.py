@@ -15,10 +15,16 @@ from rigwatch.home import Home
 from tests.agents import file_from_sources, needs_built
 from tests.e2e.station import Station
 from tests.processes import clean_environment
+from tests.requirements import program
 from web.agent.files import BUILT, NAME, SCRIPT
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the line begins with curl")
 LINE_S = 180.0
+
+
+@pytest.fixture(autouse=True)
+def curl() -> str:
+    """What the line begins with."""
+    return program("curl")
 
 
 @pytest.fixture
@@ -170,9 +176,7 @@ def test_where_no_line_can_be_made_a_person_gets_the_token(station: Station) -> 
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
 def test_the_script_is_understood_by_every_shell(shell: str) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell}")
-    assert subprocess.run([shell, "-n", str(SCRIPT)], check=False).returncode == 0
+    assert subprocess.run([program(shell), "-n", str(SCRIPT)], check=False).returncode == 0
     # A script that came cut short does nothing at all.
     text = SCRIPT.read_text("utf-8")
     cut = subprocess.run(

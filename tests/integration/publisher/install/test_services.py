@@ -1,7 +1,6 @@
 """systemd, OpenRC and cron: what is written for each, what is called, and that nothing of it is left."""
 
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,9 +11,9 @@ import pytest
 from publisher.install.layout import Layout
 from publisher.install.services import Detached, OpenRc, Service, Systemd
 from rigwatch.errors import RigwatchError
+from tests.requirements import program
 
 USER = "rigwatch-agent"
-ANALYZE = shutil.which("systemd-analyze")
 Calls = Callable[[], list[str]]
 
 
@@ -147,15 +146,14 @@ def test_nothing_that_root_writes_lies_in_the_home_of_the_service(layout: Layout
     assert layout.home not in (*layout.log.parents, *layout.program.parents)
 
 
-@pytest.mark.skipif(ANALYZE is None, reason="there is no systemd-analyze")
 @pytest.mark.usefixtures("calls")
 def test_the_unit_is_understood_and_exposes_little(layout: Layout) -> None:
-    assert ANALYZE is not None
+    analyze = program("systemd-analyze")
     Systemd(layout).start(USER)
     unit = str(layout.unit)
-    verified = subprocess.run([ANALYZE, "verify", unit], capture_output=True, text=True, check=False)
+    verified = subprocess.run([analyze, "verify", unit], capture_output=True, text=True, check=False)
     assert verified.stderr == ""
-    judged = subprocess.run([ANALYZE, "security", "--offline=true", unit], capture_output=True, text=True, check=False)
+    judged = subprocess.run([analyze, "security", "--offline=true", unit], capture_output=True, text=True, check=False)
     found = re.search(r"exposure level for \S+: ([\d.]+)", judged.stdout)
     assert found, judged.stdout + judged.stderr
     assert float(found[1]) <= 2.0
