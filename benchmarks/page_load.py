@@ -152,8 +152,8 @@ def _parsed(head: str) -> tuple[str, dict[str, str]]:
 def main() -> None:
     order = msgspec.json.decode(sys.stdin.readline(), type=Order)
     tally = Tally()
-    tx = {"pages": pages, "polls": polls, "viewers": viewers, "flood": flood}[order.what]
-    asyncio.run(tx(order, tally))
+    work = {"pages": pages, "polls": polls, "viewers": viewers, "flood": flood}[order.what]
+    asyncio.run(work(order, tally))
     print(json.dumps(msgspec.to_builtins(tally.answer())), flush=True)
 
 

@@ -128,10 +128,10 @@ async def test_one_publisher_whose_network_flaps_is_none_however_fast_and_from_w
     port = free_port()
     async with broker_of(server.home, port), server.watching(port):
         lines = []
-        for leadership in range(12):
+        for turn in range(12):
             # Its old connections are never closed, as when an address goes away.
-            session = SystemClock().now() + leadership
-            lines.append(await _come(port, session, f"127.0.0.{1 + leadership % 3}"))
+            session = SystemClock().now() + turn
+            lines.append(await _come(port, session, f"127.0.0.{1 + turn % 3}"))
             await eventually_async(lambda: server.facts().session == session, what="the birth")  # noqa: B023 - awaited at once
         assert server.incident() is None
         assert server.facts().contested_at is None

@@ -19,23 +19,23 @@ async def test_what_the_work_gives_is_the_answer() -> None:
 async def test_what_the_work_raises_is_an_exception_that_ends_no_loop(
     raised: BaseException, told: type[Exception]
 ) -> None:
-    def tx() -> None:
+    def work() -> None:
         raise raised
 
     with pytest.raises(told):
-        await in_thread(tx, name="worker")
+        await in_thread(work, name="worker")
     with pytest.raises(told):
-        start_thread(tx, name="worker").result(30)
+        start_thread(work, name="worker").result(30)
 
 
 async def test_whoever_stops_waiting_is_not_told_and_the_thread_goes_on() -> None:
     go, gone = threading.Event(), threading.Event()
 
-    def tx() -> None:
+    def work() -> None:
         go.wait(30)
         gone.set()
 
-    waiting = in_thread(tx, name="worker")
+    waiting = in_thread(work, name="worker")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await waiting
