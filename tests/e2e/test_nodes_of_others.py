@@ -1,5 +1,7 @@
-"""The nodes in other languages that docs/examples shows are nodes, on one server: in JavaScript, and in Java and C where a
-JDK and a compiler with OpenSSL's headers are here, which nothing installs."""
+"""The nodes in other languages that docs/examples shows are nodes, on one server.
+
+In JavaScript; in Java and in C where a JDK and a compiler with OpenSSL's headers are here, which nothing installs.
+"""
 
 import json
 import re

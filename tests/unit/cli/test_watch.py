@@ -32,8 +32,8 @@ def access(folder: Path) -> NodeAccess:
 def shown(folder: Path, payload: bytes, *, topic: str = TOPIC) -> str:
     line = line_of(MqttMessage(topic, payload, retained=False), access(folder), FakeClock())
     # As it is printed: on one line, of letters that can be sent, none of which commands a terminal.
-    assert not {unicodedata.category(notification) for notification in line} & {"Cc", "Cs", "Zl", "Zp"}
-    assert not {unicodedata.bidirectional(notification) for notification in line} & TURNING
+    assert not {unicodedata.category(letter) for letter in line} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {unicodedata.bidirectional(letter) for letter in line} & TURNING
     assert line.encode()
     return line
 
