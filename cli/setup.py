@@ -100,9 +100,7 @@ def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
 def own_name() -> str:
     """This machine's host name, in the letters that names may have."""
     host = socket.gethostname().split(".")[0].lower()
-    name = "".join(
-        notification if notification.isascii() and notification.isalnum() else "-" for notification in host
-    ).strip("-")[:64]
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in host).strip("-")[:64]
     try:
         return NodeId("main", name).node
     except TopicError:

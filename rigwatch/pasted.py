@@ -69,8 +69,8 @@ def _until(is_whole: Callable[[str], bool], pause: float | None) -> str:
 def _edited(text: str, part: str) -> str:
     for bracket in _BRACKETS:
         part = part.replace(bracket, "")
-    for notification in part:
-        text = text[:-1] if notification in _ERASE else text + notification
+    for letter in part:
+        text = text[:-1] if letter in _ERASE else text + letter
     return text
 
 

@@ -89,25 +89,25 @@ def _difference(
     return {node: numbers for node, numbers in left.items() if numbers}
 
 
-def _kill_and_read_outboxes(up: Program, delivery_log: Ledger) -> None:
+def _kill_and_read_outboxes(up: Program, ledger: Ledger) -> None:
     # The supervisor is held meanwhile, so that no new publisher opens the outboxes before they have been read.
     supervisor, victim = psutil.Process(up.pid), parts_of(up)["publish"]
     supervisor.suspend()
     try:
         victim.kill()
         eventually(lambda: is_dead(victim), what="the publisher is dead")
-        delivery_log.read_outboxes()
+        ledger.read_outboxes()
     finally:
         supervisor.resume()
 
 
-def _kill_with_samples_on_their_way(part: str, up: Program, delivery_log: Ledger) -> None:
+def _kill_with_samples_on_their_way(part: str, up: Program, ledger: Ledger) -> None:
     # Held before it is killed, so that it takes samples with it that it was sent and has not passed on.
     victim = parts_of(up)[part]
     victim.suspend()
-    before = delivery_log.taken()
+    before = ledger.taken()
     eventually(
-        lambda: _difference(delivery_log.taken(), before).keys() == before.keys(), what="each node has a new sample"
+        lambda: _difference(ledger.taken(), before).keys() == before.keys(), what="each node has a new sample"
     )
     victim.kill()
 
@@ -137,12 +137,12 @@ def _pid(up: Program, part: str) -> int | None:
     return process.pid if process else None
 
 
-def _kill_and_wait_for_all(part: str, station: Station, up: Program, delivery_log: Ledger) -> None:
+def _kill_and_wait_for_all(part: str, station: Station, up: Program, ledger: Ledger) -> None:
     before = _pid(up, part)
     if part == "publish":
-        _kill_and_read_outboxes(up, delivery_log)
+        _kill_and_read_outboxes(up, ledger)
     else:
-        _kill_with_samples_on_their_way(part, up, delivery_log)
+        _kill_with_samples_on_their_way(part, up, ledger)
     since = time.time_ns() // 1_000_000
     eventually(lambda: _pid(up, part) not in (None, before), timeout=START_S, what=f"{part} starts again")
     eventually(lambda: _all_report_again(station, since), timeout=START_S, what=f"all report again after {part}")
@@ -162,19 +162,19 @@ def _without_one(database: Path, node: str, n: int) -> dict[str, set[int]]:
 def test_every_sample_is_stored_exactly_once_although_each_part_is_killed_in_turn(
     station: Station, fleet: Program, record_property: Callable[[str, object], None]
 ) -> None:
-    delivery_log = Ledger(station, fleet)
+    ledger = Ledger(station, fleet)
     until, kills = time.monotonic() + KILLING_S, 0
     for part in cycle(PARTS):
         if kills >= len(PARTS) and time.monotonic() > until:
             break
-        _kill_and_wait_for_all(part, station, fleet, delivery_log)
+        _kill_and_wait_for_all(part, station, fleet, ledger)
         kills += 1
     record_property("kills", kills)
-    due = delivery_log.taken()
+    due = ledger.taken()
     eventually(lambda: _all_stored(due, station), timeout=DELIVERED_S, what="all samples of before are stored")
     assert fleet.terminate() == 0
-    waiting = delivery_log.read_outboxes()
-    taken, stored, database = delivery_log.taken(), station.samples(), station.home / "rigwatch.db"
+    waiting = ledger.read_outboxes()
+    taken, stored, database = ledger.taken(), station.samples(), station.home / "rigwatch.db"
     record_property("samples taken", _count(taken))
     record_property("samples still in outboxes", _count(_difference(waiting, stored)))
 

@@ -34,7 +34,7 @@ class Pair:
     mosquitto: Mosquitto
     url: str
     hook: Webhook
-    delivery_log: Ledger
+    ledger: Ledger
     subscribers: dict[str, Program] = field(default_factory=dict)
 
     def subscribe(self, name: str) -> Program:
@@ -58,7 +58,7 @@ class Pair:
             home.mkdir(mode=0o700)
             (home / "publisher.toml").write_text("".join(self._node(node) for node in nodes))
         program = self.rigwatch.start("--debug", "publish", home=home)
-        self.delivery_log.watch(program)
+        self.ledger.watch(program)
         return program
 
     def driver(self) -> str:
@@ -116,7 +116,7 @@ def test_they_share_the_reports_store_each_once_and_the_death_of_the_one_that_al
     first.kill()
     killed = time.monotonic()
     single.kill()
-    pair.delivery_log.read_outboxes(pair.rigwatch.folder / "single" / "outbox")
+    pair.ledger.read_outboxes(pair.rigwatch.folder / "single" / "outbox")
     eventually(lambda: any("single lost" in title for title in pair.hook.titles), timeout=15, what="the alert comes")
     took = time.monotonic() - killed
     assert took < 10
@@ -131,18 +131,18 @@ def test_they_share_the_reports_store_each_once_and_the_death_of_the_one_that_al
     many = pair.publish("many")
     # One that is still starting ends by the signal itself.
     many.wait_for("node is online", timeout=30)
-    due, *_ = pair.delivery_log.totals()
+    due, *_ = pair.ledger.totals()
     eventually(lambda: not less(due, pair.stored().numbers), timeout=30, what="all that was accepted is stored")
     for publisher in (many, again):
         assert publisher.terminate() == 0
     eventually(lambda: set(pair.states().values()) == {"offline"}, timeout=15, what="all said goodbye")
     waiting: dict[str, AbstractSet[int]] = {}
     for name in ("many", "single"):
-        waiting |= pair.delivery_log.read_outboxes(pair.rigwatch.folder / name / "outbox")
+        waiting |= pair.ledger.read_outboxes(pair.rigwatch.folder / name / "outbox")
     for subscriber in pair.subscribers.values():
         subscriber.terminate()
     found = pair.stored()
-    accepted, refused, _ = pair.delivery_log.totals()
+    accepted, refused, _ = pair.ledger.totals()
     assert count(found.numbers) > 5 * NODES
     assert Account(accepted, refused, found.numbers, waiting, found.counted).complaints() == []
     assert found.fleet == found.fleet_of_samples

@@ -115,7 +115,7 @@ def inflict(
 
 def settle(world: World, *, timeout: float = AT_THE_END_S) -> None:
     """Waits until all that was accepted so far is stored."""
-    due, *_ = world.delivery_log.totals()
+    due, *_ = world.ledger.totals()
     due = less(due, _left_behind(world))
 
     def look() -> bool:
@@ -133,7 +133,7 @@ def close(world: World) -> Account:
         publisher.stop()
     waiting: Numbers = {}
     for publisher in world.publishers:
-        waiting = union(waiting, world.delivery_log.read_outboxes(publisher.home / "outbox"))
+        waiting = union(waiting, world.ledger.read_outboxes(publisher.home / "outbox"))
     waiting = union(waiting, _left_behind(world))
     eventually(
         lambda: set(world.shown().values()) == {"offline"}, timeout=AT_THE_END_S, what="every node is shown as offline"
@@ -150,12 +150,12 @@ def _left_behind(world: World) -> Numbers:
     """What waits in outboxes of machines that are no more."""
     waiting: Numbers = {}
     for outbox in world.left_behind:
-        waiting = union(waiting, world.delivery_log.read_outboxes(outbox))
+        waiting = union(waiting, world.ledger.read_outboxes(outbox))
     return waiting
 
 
 def account(world: World, found: Stored, waiting: Numbers) -> Account:
-    accepted, refused, reused = world.delivery_log.totals()
+    accepted, refused, reused = world.ledger.totals()
     return Account(accepted, refused, found.numbers, waiting, found.counted, reused)
 
 
@@ -191,7 +191,7 @@ def _stopped(part: Part) -> Iterator[None]:
 @contextmanager
 def _killed_publisher(world: World, publisher: Part) -> Iterator[None]:
     publisher.kill()
-    world.delivery_log.read_outboxes(publisher.home / "outbox")
+    world.ledger.read_outboxes(publisher.home / "outbox")
     yield
     world.start_publisher(publisher)
 
@@ -265,7 +265,7 @@ def _killed_on_full_outbox(world: World) -> Iterator[None]:
     yield
     publisher.kill()
     world.outbox_disk.free()
-    world.delivery_log.read_outboxes(publisher.home / "outbox")
+    world.ledger.read_outboxes(publisher.home / "outbox")
     world.start_publisher(publisher)
 
 

@@ -73,7 +73,7 @@ class World:
     web: Part = field(init=False)
     standby: Part = field(init=False)
     publishers: list[Part] = field(init=False)
-    delivery_log: Ledger = field(init=False)
+    ledger: Ledger = field(init=False)
     doomed: Doomed = field(init=False)
     server_clock: Path = field(init=False)
     rig_clock: Path = field(init=False)
@@ -82,7 +82,7 @@ class World:
     _login: tuple[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.delivery_log = Ledger(self.folder / "copies")
+        self.ledger = Ledger(self.folder / "copies")
         self.doomed = Doomed(MasterKey.from_passphrase(PASSPHRASE), self.ports[0])
         self.server_clock, self.rig_clock = self.folder / "server.clock", self.folder / "rigs.clock"
         for clock in (self.server_clock, self.rig_clock):
@@ -125,7 +125,7 @@ class World:
     def start_publisher(self, publisher: Part) -> None:
         publisher.start()
         assert publisher.program is not None
-        self.delivery_log.watch(publisher.program)
+        self.ledger.watch(publisher.program)
 
     def tend(self) -> None:
         """Starts again what has ended by itself, as a service manager would."""
@@ -134,7 +134,7 @@ class World:
                 part.start()
         for publisher in self.publishers:
             if publisher.has_ended():
-                self.delivery_log.read_outboxes(publisher.home / "outbox")
+                self.ledger.read_outboxes(publisher.home / "outbox")
                 self.start_publisher(publisher)
 
     def let_pass(self, seconds: float) -> None:
