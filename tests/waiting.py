@@ -11,17 +11,18 @@ from typing import TypeVar, overload
 T = TypeVar("T")
 
 _PAUSE = 0.01
-
-
 _LOAD = Path("/proc/loadavg")
+_LONGEST = 10.0
+"""Times: a load of 20 on two cores, which a test must stand; beyond that a promise that is kept says nothing."""
 
 
 def promised(seconds: float) -> float:
     """How long what takes so many seconds at most on a machine of its own may take on this one now.
 
-    As many times longer as there are programs for each core that want it, now or on average over the last minute.
+    As many times longer as there are programs for each core that want it, now or on average over the last minute, and
+    ten times at most.
     """
-    return seconds * max(1.0, _wanting() / (os.cpu_count() or 1))
+    return seconds * min(max(1.0, _wanting() / (os.cpu_count() or 1)), _LONGEST)
 
 
 def _wanting() -> float:

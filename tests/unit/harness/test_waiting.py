@@ -64,6 +64,8 @@ async def test_a_coroutine_test_can_give_up() -> None:
         ("8.00 4.00 2.00 1/200 999", 4),
         # The average does not know yet of what has just begun.
         ("0.50 0.40 0.30 12/200 999", 6),
+        # However busy, there is an end to it.
+        ("400.00 4.00 2.00 90/200 999", 10),
     ],
 )
 def test_what_is_promised_takes_longer_where_more_want_the_machine(
