@@ -106,9 +106,7 @@ def _kill_with_samples_on_their_way(part: str, up: Program, ledger: Ledger) -> N
     victim = parts_of(up)[part]
     victim.suspend()
     before = ledger.taken()
-    eventually(
-        lambda: _difference(ledger.taken(), before).keys() == before.keys(), what="each node has a new sample"
-    )
+    eventually(lambda: _difference(ledger.taken(), before).keys() == before.keys(), what="each node has a new sample")
     victim.kill()
 
 
