@@ -20,6 +20,7 @@ class StoreWorker:
         self._monotonic = monotonic
         self._began: float | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._readers = ThreadPoolExecutor(thread_name_prefix="store-read")
 
     async def do(self, work: Callable[[Store], T]) -> T:
         """The result of `work`; it runs to its end even where nobody waits for it any more."""
@@ -53,7 +54,7 @@ class StoreWorker:
 
     async def ask(self, look: Callable[[Store], T]) -> T:
         """What `look` reads, beside whatever is being written."""
-        return await asyncio.to_thread(look, self._store)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, look, self._store)
 
     async def read(self, look: Callable[[Transaction], T]) -> T:
         """As `ask`, for what is asked of one transaction."""
@@ -65,6 +66,8 @@ class StoreWorker:
         return await self.ask(read)
 
     async def close(self) -> None:
-        """After everything asked for is done; also closes the store."""
+        """After everything asked for is done; also closes the store, whose connections nobody may be reading then: with
+        SQLite that would end the process."""
+        await asyncio.to_thread(self._readers.shutdown, cancel_futures=True)
         await self.do(lambda store: store.close())
         self._thread.shutdown()
