@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from alerts.incident import Incident, Scope
 from alerts.rule import SEVERITIES, Rule, Severity
@@ -17,8 +17,10 @@ from subscriber.feed.places import Places
 EVENT_TYPES: Final = ("opened", "acknowledged", "closed")
 
 _TEXT_MAX: Final = 200
+# Each that is not open any more is looked up.
+_LISTED_MAX: Final = 10_000
 _encoder = msgspec.json.Encoder()
-_numbers = msgspec.json.Decoder(tuple[int, ...])
+_numbers = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=1, le=2**63 - 1)], ...])
 
 
 class IncidentEvent(Struct, frozen=True, omit_defaults=True):
@@ -103,8 +105,8 @@ def listed(numbers: Iterable[int]) -> bytes:
 
 
 def read_list(payload: bytes | None) -> frozenset[int]:
-    """What was published as `listed`; nothing where somebody else wrote something there."""
+    """What was published as `listed`, the latest; nothing where somebody else wrote something there."""
     try:
-        return frozenset(_numbers.decode(payload or b"[]"))
+        return frozenset(sorted(_numbers.decode(payload or b"[]"))[-_LISTED_MAX:])
     except msgspec.DecodeError:
         return frozenset()

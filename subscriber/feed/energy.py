@@ -15,6 +15,9 @@ _LONGEST = 2
 _KWH = 3.6e9
 """Watt-milliseconds."""
 
+_MOST_KWH = 1e12
+"""More than a fleet draws in its life: what stands there was not written by a meter."""
+
 FLEET = ""
 """Under this name the counter of all nodes together, which no node takes anything away from when it goes."""
 
@@ -38,7 +41,7 @@ class Meter:
     def recall(self, origin: str, state: Mapping[str, object]) -> None:
         """Goes on from what was published before: `state` is that of the node or the fleet."""
         kwh, at = state.get("energy_kwh"), state.get("reported_at_ms", 0)
-        if isinstance(kwh, int | float) and isinstance(at, int) and not self.knows(origin):
+        if isinstance(kwh, int | float) and 0 <= kwh <= _MOST_KWH and isinstance(at, int) and not self.knows(origin):
             self._of[origin] = EnergyCounter(float(kwh), at)
 
     def take(self, origin: str, facts: NodeFacts) -> None:

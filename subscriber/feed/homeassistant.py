@@ -19,6 +19,7 @@ from alerts.node_history import CardHistory
 from rigwatch import __version__
 from rigwatch.settings.server import Discovery
 from rigwatch.topics import PREFIX, TopicLevel
+from subscriber.feed.broker_content import read_object
 from subscriber.feed.entities import PLATFORMS, Entity, of_node, of_server
 from subscriber.feed.places import Places
 from subscriber.feed.reader import FeedFacts
@@ -202,8 +203,8 @@ def _sensor(entity: Entity) -> dict[str, Any]:
 
 def _components(payload: bytes | None) -> Iterable[tuple[str, dict[str, Any]]]:
     """Those of a message that was published before, perhaps by another version or by somebody else."""
-    try:
-        parts = msgspec.json.decode(payload or b"{}").get("cmps", {})
-        return [(key, {"p": part["p"]}) for key, part in parts.items() if part["p"] in PLATFORMS]
-    except (msgspec.DecodeError, AttributeError, TypeError, KeyError):
+    parts = read_object(payload).get("cmps")
+    if not isinstance(parts, dict):
         return []
+    platforms = ((key, part.get("p")) for key, part in parts.items() if isinstance(part, dict))
+    return [(key, {"p": platform}) for key, platform in platforms if platform in PLATFORMS]

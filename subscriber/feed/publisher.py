@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
-import msgspec
-
 from alerts.incident import Incident
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
@@ -21,6 +19,7 @@ from rigwatch.settings.server import FeedSettings
 from rigwatch.topics import TopicLevel
 from store import Store, alerts
 from subscriber.feed import concerns
+from subscriber.feed.broker_content import BrokerContent, read_object
 from subscriber.feed.energy import FLEET, Meter
 from subscriber.feed.homeassistant import MIGRATE, Announcer
 from subscriber.feed.places import OWN, Places
@@ -86,8 +85,7 @@ class Feed:
         self._link = link
         self._announcer = Announcer(target.places, settings.discovery)
         self._meter = Meter()
-        self._kept: Tree = {}
-        """What the broker has, as far as it is known."""
+        self._kept = BrokerContent()
         self._told: dict[int, Incident | None] = {}
         """Incidents that third parties take to be open; None where only the number is known."""
         self._heard_itself = asyncio.Event()
@@ -122,7 +120,7 @@ class Feed:
 
     async def _serve(self) -> None:
         """One connection's life; ends without an error when another subscriber takes over."""
-        self._kept, self._told = {}, {}
+        self._kept, self._told = BrokerContent(), {}
         self._heard_itself.clear()
         connection = await self._open(self._note, LastWill(self._places.server_status, OFFLINE))
         try:
@@ -160,13 +158,14 @@ class Feed:
         if not (self._places.is_kept(topic) or self._announcer.is_ours(topic)):
             return
         if message.retained:
-            self._kept.setdefault(topic, payload)
+            if topic not in self._kept:
+                self._kept.hear(topic, payload)
             return
         if topic == self._places.server_status and payload == OFFLINE:
             self._heard_itself.set()
         if self._kept.get(topic, b"") != payload:
             # Ours, of a moment ago, or somebody else's: it is what the broker has, and the next look puts it right.
-            self._kept[topic] = payload
+            self._kept.hear(topic, payload)
             self._spoilt.set()
 
     async def _bring_up_to_date(self, connection: MqttConnection) -> None:
@@ -183,6 +182,7 @@ class Feed:
         await self._publish(connection, dict.fromkeys(gone, b""))
         for topic in gone:
             self._kept.pop(topic, None)
+        self._kept.settled()
         await self._publish(connection, {status: wanted[status]})
 
     def _look(self, store: Store) -> tuple[FeedFacts, Tree | None]:
@@ -191,11 +191,11 @@ class Feed:
 
     def _wanted(self, seen: FeedFacts) -> Tree | None:
         if not self._meter.knows(FLEET):
-            self._meter.recall(FLEET, _read(self._kept.get(self._places.server_state)))
+            self._meter.recall(FLEET, read_object(self._kept.get(self._places.server_state)))
         for facts in seen.nodes:
             origin = origin_of(seen, facts.id)
             if not self._meter.knows(origin):
-                self._meter.recall(origin, _read(self._kept.get(self._places.of(facts.id, TopicLevel.STATE))))
+                self._meter.recall(origin, read_object(self._kept.get(self._places.of(facts.id, TopicLevel.STATE))))
             self._meter.take(origin, facts)
         wanted = tree_of(seen, self._places, self._meter, self._clock.now())
         if wanted is not None and self._settings.homeassistant:
@@ -246,14 +246,6 @@ def _is_cancelled() -> bool:
     """What breaks while a cancelled task tidies up takes the place of its cancellation."""
     task = asyncio.current_task()
     return task is not None and bool(task.cancelling())
-
-
-def _read(payload: bytes | None) -> Mapping[str, object]:
-    try:
-        state = msgspec.json.decode(payload or b"{}")
-    except msgspec.DecodeError:
-        return {}
-    return state if isinstance(state, dict) else {}
 
 
 def _stored(store: Store, numbers: Iterable[int]) -> list[Incident]:

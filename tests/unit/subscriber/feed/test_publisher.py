@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from rigwatch.clock import Millis
 from rigwatch.home import Home
 from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage, MqttRefused
@@ -33,9 +35,11 @@ class Leader:
 
 @dataclass(slots=True)
 class MadeUp:
-    """A connection; `late` is told only once the first state is published, and `refuses` beginnings of filters."""
+    """A connection; `keeps` is told upon the first subscription, `late` only once the first state is published, and
+    `refuses` beginnings of filters."""
 
     tell: Callable[[MqttMessage], None]
+    keeps: tuple[MqttMessage, ...] = ()
     late: tuple[MqttMessage, ...] = ()
     refuses: tuple[str, ...] = ()
     is_broken: bool = False
@@ -46,6 +50,9 @@ class MadeUp:
         assert qos == 0
         if any(each.startswith(self.refuses) for each in filters if self.refuses):
             raise MqttRefused("not allowed")
+        for message in self.keeps:
+            self.tell(message)
+        self.keeps = ()
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[None]:
         assert retain
@@ -90,7 +97,12 @@ class Feeding:
 
 @asynccontextmanager
 async def feeding(
-    folder: Path, *, homeassistant: bool = False, late: tuple[MqttMessage, ...] = (), refuses: tuple[str, ...] = ()
+    folder: Path,
+    *,
+    homeassistant: bool = False,
+    keeps: tuple[MqttMessage, ...] = (),
+    late: tuple[MqttMessage, ...] = (),
+    refuses: tuple[str, ...] = (),
 ) -> AsyncIterator[Feeding]:
     """With one node, and a subscriber that gave its last sign of life tomorrow, however much time the test takes."""
     store = open_store("sqlite:///rigwatch.db", Home(folder))
@@ -99,7 +111,7 @@ async def feeding(
     fed.beat(START + DAY)
 
     async def open_connection(tell: Callable[[MqttMessage], None], _will: LastWill) -> MqttConnection:
-        fed.made.append(MadeUp(tell, late, refuses))
+        fed.made.append(MadeUp(tell, keeps, late, refuses))
         return cast("MqttConnection", fed.made[-1])
 
     worker = StoreWorker(store)
@@ -179,6 +191,41 @@ async def test_a_broker_that_shows_nothing_of_home_assistants_is_told_all_the_sa
         await fed.until(SERVER, b"online")
         topics = {topic for topic, _ in fed.made[0].published}
         assert "homeassistant/device/rigwatch_4_main_rig1/config" in topics
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "rigwatch/v1/server/incidents",
+        "rigwatch/v1/server/state",
+        "rigwatch/v1/main/rig1/state",
+        "homeassistant/device/rigwatch_4_main_rig1/config",
+        "homeassistant/device/rigwatch_server/config",
+    ],
+)
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\xff",
+        b'{"\xff":1}',
+        b"[" * 100_000,
+        b'{"cmps":' * 10_000,
+        b'{"energy_kwh":%s}' % (b"9" * 400),
+        b'{"energy_kwh":-1,"cmps":{"a":{"p":[]},"b":1}}',
+        b"[%s]" % (b"9" * 40),
+        b"[-5]",
+        b"[9223372036854775807]",
+    ],
+    ids=lambda payload: payload[:20].decode("latin-1"),
+)
+async def test_whatever_somebody_left_on_the_broker_the_tree_is_published(
+    tmp_path: Path, topic: str, payload: bytes
+) -> None:
+    keeps = (MqttMessage(topic, payload, retained=True),)
+    async with feeding(tmp_path, homeassistant=True, keeps=keeps) as fed:
+        await fed.until(SERVER, b"online")
+        assert topic in {each for each, _ in fed.made[0].published}
+        assert len(fed.made) == 1
 
 
 async def test_what_breaks_at_its_end_does_not_keep_it_going(tmp_path: Path) -> None:
