@@ -35,6 +35,8 @@ HEAL_S: Final = 0.1
 """What somebody else wrote there is put right so soon, and not more often."""
 KEPT_S: Final = 5.0
 """For so long the broker may take to tell what it keeps."""
+CONFIRMED_S: Final = 300.0
+"""For so long the broker may take to confirm what it got in one piece: announced for the first time that is 25 MB."""
 
 _PAUSE_S: Final = 1.0
 _PAUSE_MAX_S: Final = 60.0
@@ -100,7 +102,7 @@ class Feed:
         """Until it is cancelled; at once where nobody asked for a tree."""
         backoff = Backoff(first=_PAUSE_S, most=_PAUSE_MAX_S, least=_PAUSE_S)
         while self._settings.state:
-            pause = _PAUSE_S
+            pause, began = _PAUSE_S, self._clock.monotonic()
             try:
                 if self._turn.drives:
                     await self._serve()
@@ -109,6 +111,9 @@ class Feed:
                 if str(exc) != self._failure:
                     log.warning("the plain state tree is not published%s: %s, trying again", self._where, exc)
                 self._failure = str(exc)
+                if self._clock.monotonic() - began >= _PAUSE_MAX_S:
+                    # It was there for a while: this is a first failure again.
+                    backoff.reset()
                 pause = backoff.delay()
             except Exception:
                 # A defect here must not end the subscriber: reports and alerts matter more than the tree.
@@ -141,14 +146,14 @@ class Feed:
         """Learns what the broker keeps from before. Its answer to what is published after the subscriptions comes
         behind all of it (MQTT 3.1.1, §4.6)."""
         # At QoS 1 Mosquitto would keep no more than 1000 messages for us and drop the rest (max_queued_messages).
-        await connection.subscribe(*self._places.kept(), qos=0)
+        await _confirmed(connection.subscribe(*self._places.kept(), qos=0))
         try:
-            await connection.subscribe(*self._announcer.filters(), qos=0)
+            await _confirmed(connection.subscribe(*self._announcer.filters(), qos=0))
         except MqttRefused as exc:
             log.info("what was announced to Home Assistant before is not cleared%s reason=%s", self._where, exc)
         # Until the tree is as it should be, it is not kept up to date.
         self._kept[self._places.server_status] = OFFLINE
-        await connection.publish(self._places.server_status, OFFLINE, retain=True)
+        await _confirmed(connection.publish(self._places.server_status, OFFLINE, retain=True))
         await first_of(connection.lost, self._heard_itself.wait(), self._clock.sleep(KEPT_S))
         self._told = dict.fromkeys(concerns.read_list(self._kept.get(self._places.server_incidents)))
 
@@ -208,7 +213,7 @@ class Feed:
         for start in range(0, len(work), _AT_ONCE):
             part = work[start : start + _AT_ONCE]
             self._kept |= part
-            await asyncio.gather(*(connection.publish(topic, payload, retain=True) for topic, payload in part))
+            await _confirmed(*(connection.publish(topic, payload, retain=True) for topic, payload in part))
 
     async def _tell_of_incidents(self, connection: MqttConnection, incidents: Sequence[Incident]) -> None:
         """Each at least once: the list of open ones is published only afterwards, and is where the next one begins."""
@@ -226,7 +231,7 @@ class Feed:
                 (concerns.topic_of(self._places, each), concerns.payload_of(kind, each))
                 for kind, each in events[start : start + _AT_ONCE]
             ]
-            await asyncio.gather(*(connection.publish(topic, payload) for topic, payload in part))
+            await _confirmed(*(connection.publish(topic, payload) for topic, payload in part))
         self._told = dict(now)
 
     async def _say_goodbye(self, connection: MqttConnection) -> None:
@@ -240,6 +245,15 @@ class Feed:
         await first_of(connection.lost, self._spoilt.wait(), self._clock.sleep(LOOK_S))
         if self._spoilt.is_set():
             await first_of(connection.lost, self._clock.sleep(HEAL_S))
+
+
+async def _confirmed(*sent: Awaitable[None]) -> None:
+    """A broker that answers its pings and nothing else is none."""
+    try:
+        async with asyncio.timeout(CONFIRMED_S):
+            await asyncio.gather(*sent)
+    except TimeoutError:
+        raise RigwatchError(f"the broker has not confirmed what it got within {CONFIRMED_S:g} s") from None
 
 
 def _is_cancelled() -> bool:

@@ -14,6 +14,7 @@ from rigwatch.home import Home
 from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage, MqttRefused
 from rigwatch.settings.server import FeedSettings
 from store import Store, housekeeping, open_store
+from subscriber.feed import publisher
 from subscriber.feed.publisher import LOOK_S, Feed, FeedTarget
 from subscriber.feed.reader import FeedReader
 from subscriber.worker import StoreWorker
@@ -43,6 +44,8 @@ class MadeUp:
     late: tuple[MqttMessage, ...] = ()
     refuses: tuple[str, ...] = ()
     is_broken: bool = False
+    confirms: bool = True
+    is_closed: bool = False
     published: list[tuple[str, bytes]] = field(default_factory=list)
     lost: "asyncio.Future[str]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -64,10 +67,12 @@ class MadeUp:
             self.late = ()
         self.published.append((topic, payload))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
+        if self.confirms:
+            done.set_result(None)
         return done
 
     async def close(self) -> None:
+        self.is_closed = True
         self.lost.cancel()
 
 
@@ -82,9 +87,16 @@ class Feeding:
     async def until(self, topic: str, payload: bytes, *, step_s: float = LOOK_S) -> None:
         async def is_said() -> bool:
             await self.clock.advance(step_s)
-            return bool(self.made) and (topic, payload) in self.made[0].published
+            return bool(self.made) and (topic, payload) in self.made[-1].published
 
         await eventually_async(is_said, what=f"{topic} is {payload!r}")
+
+    async def connected(self, times: int, *, step_s: float = LOOK_S) -> None:
+        async def is_connected() -> bool:
+            await self.clock.advance(step_s)
+            return len(self.made) >= times
+
+        await eventually_async(is_connected, what=f"connection {times} is made")
 
     async def at_rest(self) -> None:
         """Until it waits for its next look."""
@@ -226,6 +238,33 @@ async def test_whatever_somebody_left_on_the_broker_the_tree_is_published(
         await fed.until(SERVER, b"online")
         assert topic in {each for each, _ in fed.made[0].published}
         assert len(fed.made) == 1
+
+
+async def test_a_broker_that_confirms_nothing_is_left_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        await fed.at_rest()
+        monkeypatch.setattr(publisher, "CONFIRMED_S", 0.05)
+        fed.made[0].confirms = False
+        fed.made[0].tell(MqttMessage(AVAILABILITY, b"nonsense", retained=False))
+        await fed.until(AVAILABILITY, b"online")
+        await eventually_async(lambda: "not confirmed" in caplog.text, what="it is said")
+        await fed.connected(2)
+
+
+async def test_each_loss_after_a_while_is_a_first_one(tmp_path: Path) -> None:
+    async with feeding(tmp_path) as fed:
+        await fed.connected(1)
+        for number in range(1, 10):
+            await fed.until(SERVER, b"online")
+            await fed.clock.advance(120)
+            fed.made[-1].lost.set_result("it went away")
+            await eventually_async(lambda: fed.made[-1].is_closed)
+            lost_at = fed.clock.monotonic()
+            await fed.connected(number + 1, step_s=0.5)
+            assert fed.clock.monotonic() - lost_at < 3
 
 
 async def test_what_breaks_at_its_end_does_not_keep_it_going(tmp_path: Path) -> None:
