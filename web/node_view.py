@@ -19,6 +19,9 @@ from web.trouble import Trouble
 SIMULATED = "simulated"
 """The tag that `rigwatch simulate` gives its nodes."""
 
+_LEAST_WATTS = 0.5
+"""Less is written as 0 W."""
+
 
 class NodeView(NamedTuple):
     """One node now. `age` is that of its last report, in ms.
@@ -140,7 +143,12 @@ def is_running(server: ServerFacts, now: Millis) -> bool:
 
 def efficiency(sample: Sample | None) -> float | None:
     """H/s of each watt."""
-    return sample.hashrate / sample.power if sample and sample.hashrate is not None and sample.power else None
+    return per_watt(sample.hashrate, sample.power) if sample else None
+
+
+def per_watt(hashrate: float | None, power: float | None) -> float | None:
+    """None also where there is no power to speak of."""
+    return None if hashrate is None or power is None or power < _LEAST_WATTS else hashrate / power
 
 
 def cards(sample: Sample | None) -> int | None:

@@ -78,7 +78,8 @@ def quantity(name: str, value: float | None) -> Quantity:
     unit = FIGURES[name].unit
     if unit in _WRITTEN:
         return _WRITTEN[unit](value)
-    return NOT_KNOWN if value is None else Quantity(f"{value:,.0f}", unit.symbol)
+    # Rounded to an integer, of which there is no -0.
+    return NOT_KNOWN if value is None else Quantity(f"{round(value):,}", unit.symbol)
 
 
 def quantities(of: Struct, *names: str) -> tuple[Quantity, ...]:

@@ -14,6 +14,7 @@ from rigwatch.settings import WebColours
 from web import units
 from web.colours import Level, hashrate_level, memory_level, temperature_level
 from web.errors import BadQuery
+from web.node_view import per_watt
 from web.units import Quantity
 
 SLOW: Final = 0.85
@@ -203,7 +204,7 @@ def _table(
 
 def _value(part: Gpu | Board, name: str) -> float | None:
     if name == "efficiency" and isinstance(part, Gpu):
-        return part.hashrate / part.power if part.hashrate is not None and part.power else None
+        return per_watt(part.hashrate, part.power)
     value: float | None = getattr(part, name, None)
     return value
 

@@ -10,7 +10,7 @@ from rigwatch.figures import FIGURES, AlgorithmFigures
 from rigwatch.messages import Sample
 from web import units
 from web.levels import levels
-from web.node_view import SIMULATED, NodeView
+from web.node_view import SIMULATED, NodeView, efficiency
 from web.row import DisplaySettings, TimeText, unsaid
 from web.units import Quantity
 
@@ -138,9 +138,8 @@ def _clock(offset: Millis | None) -> str:
 
 
 def _efficiency(sample: Sample) -> str:
-    if not sample.power or not sample.hashrate:
-        return ""
-    return f"{units.efficiency(sample.hashrate / sample.power)} per W"
+    made = efficiency(sample)
+    return f"{units.efficiency(made)} per W" if made else ""
 
 
 def _refused(sample: Sample) -> str:

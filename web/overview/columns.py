@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from alerts.totals import spelt
 from rigwatch.messages import Sample
-from web.node_view import NodeView
+from web.node_view import NodeView, efficiency
 from web.overview.listing import Listing, Sort
 
 Columns = frozenset[Sort]
@@ -59,7 +59,7 @@ def heads(listing: Listing, columns: Columns) -> list[Column]:
 
 
 _WHERE: Final[Mapping[Sort, Callable[[Sample], bool]]] = {
-    Sort.EFFICIENCY: lambda sample: bool(sample.hashrate and sample.power),
+    Sort.EFFICIENCY: lambda sample: bool(efficiency(sample)),
     Sort.CARDS: lambda sample: len(sample.gpus or sample.boards or ()) > 1,
     Sort.PEERS: lambda sample: sample.peers is not None,
     Sort.BLOCK: lambda sample: sample.block is not None,

@@ -80,6 +80,10 @@ def test_what_is_not_known_is_a_dash_and_zero_is_zero() -> None:
     assert [str(units.quantity(name, 0)) for name in named] == ["0 H/s", "0", "0 °C", "0 W", "0 %", "0 s"]
 
 
+def test_what_is_just_below_zero_is_zero() -> None:
+    assert [str(units.quantity("temperature", celsius)) for celsius in (-0.4, -40.2)] == ["0 °C", "-40 °C"]
+
+
 def test_thousands_stand_apart() -> None:
     assert units.count(534_211) == "534,211"
     assert str(units.quantity("power", 1320.4)) == "1,320 W"

@@ -52,6 +52,12 @@ def test_it_has_a_card_s_figures_and_what_it_makes_of_a_watt() -> None:
     }
 
 
+@pytest.mark.parametrize("watts", [0, 1e-300, 0.4])
+def test_what_draws_next_to_nothing_makes_nothing_of_a_watt(watts: float) -> None:
+    made = table([CARD, replace(CARD, id="b", hashrate=1e24, power=watts)])
+    assert column(made, "Per watt") == [("500 kH/s", ""), ("–", "")]
+
+
 def test_what_no_card_tells_has_no_column() -> None:
     made = table([Gpu("a", temperature=60), Gpu("b", hashrate=0)])
     assert [head.label for head in made.heads] == ["Hashrate", "Temp."]
