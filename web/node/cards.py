@@ -251,5 +251,6 @@ def _written(part: Gpu | Board, name: str, value: float | None) -> Quantity:
         return Quantity(f"{part.chips:,}", f"of {part.chips_expected:,}" if part.chips_expected else "")
     if name == "accepted" and isinstance(part, Gpu):
         # Behind a stroke those that were not.
-        return Quantity(f"{part.accepted:,}", f"/ {(part.rejected or 0) + (part.invalid or 0):,}")
+        refused = [count for count in (part.rejected, part.invalid) if count is not None]
+        return Quantity(f"{part.accepted:,}", f"/ {sum(refused):,}" if refused else "")
     return units.quantity(name, value)

@@ -52,6 +52,11 @@ def test_it_has_a_card_s_figures_and_what_it_makes_of_a_watt() -> None:
     }
 
 
+def test_refused_shares_that_nobody_counts_are_not_none() -> None:
+    made = table([replace(CARD, invalid=None), replace(CARD, rejected=None, invalid=0), Gpu("c", accepted=7)])
+    assert [said for said, _ in column(made, "Shares")] == ["1,200 / 2", "1,200 / 0", "7"]
+
+
 @pytest.mark.parametrize("watts", [0, 1e-300, 0.4])
 def test_what_draws_next_to_nothing_makes_nothing_of_a_watt(watts: float) -> None:
     made = table([CARD, replace(CARD, id="b", hashrate=1e24, power=watts)])
