@@ -151,6 +151,16 @@ def per_watt(hashrate: float | None, power: float | None) -> float | None:
     return None if hashrate is None or power is None or power < _LEAST_WATTS else hashrate / power
 
 
+def hottest(sample: Sample | None) -> float | None:
+    """°C of the hottest of the node, its cards and its boards: not every publisher makes the hottest the node's."""
+    if sample is None:
+        return None
+    of_cards = (gpu.temperature for gpu in sample.gpus or ())
+    of_boards = (board.temperature for board in sample.boards or ())
+    told = (sample.temperature, *of_cards, *of_boards)
+    return max((celsius for celsius in told if celsius is not None), default=None)
+
+
 def cards(sample: Sample | None) -> int | None:
     """How many cards it has, or hash boards; None where it tells of none."""
     return len(sample.gpus or sample.boards or ()) or None if sample else None

@@ -11,9 +11,9 @@ from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from web import units
-from web.colours import Level
+from web.colours import Level, temperature_level, worse
 from web.levels import levels
-from web.node_view import SIMULATED, NodeView, remarks
+from web.node_view import SIMULATED, NodeView, hottest, remarks
 from web.row import MEANING, DisplaySettings, TimeText
 from web.trouble import RULE_OF, Trouble, urgency
 from web.units import Quantity
@@ -101,7 +101,8 @@ def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: 
     gone = each.status in {NodeStatus.LOST, NodeStatus.OFFLINE}
     at = facts.state_at if gone else own[0].since if own else facts.last_report_at
     sample = facts.sample if each.counted else None
-    hot = levels(each, look.colours).get("temperature", Level.NONE)
+    celsius = hottest(sample)
+    hot = worse(levels(each, look.colours).get("temperature", Level.NONE), temperature_level(celsius, look.colours))
     word = each.status.value if says_status else own[0].severity.value
     return Tile(
         key=str(facts.id),
@@ -111,7 +112,7 @@ def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: 
         word=word,
         lines=tuple(_lines(each, own)),
         hashrate=units.hashrate(sample.hashrate if sample else None),
-        temperature=units.quantity("temperature", sample.temperature if sample else None),
+        temperature=units.quantity("temperature", celsius),
         temperature_level=hot.value,
         power=units.quantity("power", sample.power if sample else None),
         since=None if at is None else look.moment(at),

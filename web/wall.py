@@ -12,10 +12,11 @@ from alerts.status import NodeStatus
 from rigwatch.clock import Clock, Millis
 from rigwatch.settings import ServerSettings
 from web import units
+from web.colours import temperature_level, worse
 from web.errors import BadQuery
 from web.heat import Heat, heat
 from web.levels import levels
-from web.node_view import NodeView
+from web.node_view import NodeView, hottest
 from web.overview.listing import SEVERITY, Listing, natural
 from web.parts import LiveParts
 from web.rates import change, rates, total
@@ -154,16 +155,13 @@ def _power(shown: Iterable[NodeView]) -> Quantity | None:
 
 
 def _hottest(shown: Iterable[NodeView], look: DisplaySettings) -> Hottest | None:
-    known = [
-        (each.facts.sample.temperature, each)
-        for each in shown
-        if each.counted and each.facts.sample and each.facts.sample.temperature is not None
-    ]
+    told = [(hottest(each.facts.sample), each) for each in shown if each.counted]
+    known = [(celsius, each) for celsius, each in told if celsius is not None]
     if not known:
         return None
     celsius, each = max(known, key=itemgetter(0))
-    level = levels(each, look.colours)["temperature"].value
-    return Hottest(units.quantity("temperature", celsius), level, each.facts.title)
+    level = worse(levels(each, look.colours)["temperature"], temperature_level(celsius, look.colours))
+    return Hottest(units.quantity("temperature", celsius), level.value, each.facts.title)
 
 
 def _size(tiles: int) -> str:

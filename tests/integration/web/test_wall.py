@@ -4,6 +4,7 @@ import re
 
 from flask.testing import FlaskClient
 
+from rigwatch.figures import Gpu
 from rigwatch.messages import Sample
 from store import Store
 from tests.fake_clock import START, FakeClock
@@ -100,6 +101,22 @@ def test_it_tells_power_and_temperature_of_all_and_of_each(ada: FlaskClient, sto
     assert "Hottest82 °Cb" in heads
     assert "b1.00 kH/s 82 °C · 6,000 W" in text(between(html, 'class="tiles calm"', "</ul>"))
     assert 'class="degrees orange">82 °C' in html
+
+
+def test_a_hot_card_is_the_hottest_whatever_its_node_says(ada: FlaskClient, store: Store) -> None:
+    hot, cool = Gpu("1", temperature=97), Gpu("0", temperature=60)
+    told = {
+        "a": Sample(n=START, at=START, temperature=45, gpus=(cool, hot)),
+        "b": Sample(n=START, at=START, gpus=(cool,)),
+    }
+    for name, measured in told.items():
+        store.take([rig(name).heard(each) for each in (birth(), report(measured))])
+    html = page(ada, "/wall")
+    assert "Hottest97 °Ca" in text(between(html, 'aria-label="Summary"', "</section>"))
+    assert '<p class="red"><b>97</b>' in html
+    calm = between(html, 'class="tiles calm"', "</ul>")
+    assert 'class="degrees red">97 °C' in calm
+    assert 'class="degrees green">60 °C' in calm
 
 
 def test_what_nobody_measures_has_no_place_on_it(ada: FlaskClient, store: Store) -> None:
