@@ -49,7 +49,13 @@ def run(options: argparse.Namespace) -> None:
     os.umask(0o022)
     service, user = service_of(layout), _user(layout)
     _place(layout)
-    joined = _join(layout, server)
+    try:
+        joined = _join(layout, server, service)
+    except RigwatchError:
+        # A machine that is a node already goes on as the one that it was.
+        if Home(layout.home).publisher_toml.exists():
+            service.start(user)
+        raise
     service.start(user)
     _forget_former(layout)
     _say(f"the agent runs, kept by {service.name}; '{layout.program} uninstall' removes it")
@@ -101,7 +107,7 @@ def _forget_former(layout: Layout) -> None:
             shutil.rmtree(each, ignore_errors=True)
 
 
-def _join(layout: Layout, server: JoinServer) -> bool:
+def _join(layout: Layout, server: JoinServer, service: Service) -> bool:
     """Whether the machine joined now; False where it had joined before and the code is none that still counts."""
     home = Home(layout.home)
     try:
@@ -111,6 +117,8 @@ def _join(layout: Layout, server: JoinServer) -> bool:
             raise
         _say(f"joined before, and that stays ({exc})")
         return False
+    # Of a node that has moved, what waits to be sent gets its new name: nobody may have it open.
+    service.stop()
     node = store_token(home, token, {}, SystemClock())
     _give_home(layout)
     _say(f"joined as {node}")

@@ -92,6 +92,9 @@ class Service(Protocol):
     def start(self, user: str) -> None:
         """Writes what is needed and starts the agent anew; raises `RigwatchError`."""
 
+    def stop(self) -> None:
+        """Until it is started again; does nothing where there is nothing. Raises `RigwatchError`."""
+
     def remove(self) -> None:
         """Stops it and leaves nothing; does nothing where there is nothing."""
 
@@ -106,6 +109,10 @@ class Systemd:
         call(["systemctl", "daemon-reload"])
         call(["systemctl", "enable", NAME])
         call(["systemctl", "restart", NAME])
+
+    def stop(self) -> None:
+        if self.layout.unit.exists():
+            call(["systemctl", "stop", NAME])
 
     def remove(self) -> None:
         if self.layout.unit.exists():
@@ -123,6 +130,10 @@ class OpenRc:
         _write(self.layout.openrc, _filled(_OPENRC, self.layout, user), 0o755)
         call(["rc-update", "add", NAME, "default"])
         call(["rc-service", NAME, "restart"])
+
+    def stop(self) -> None:
+        if self.layout.openrc.exists():
+            call(["rc-service", NAME, "stop"])
 
     def remove(self) -> None:
         if self.layout.openrc.exists():
@@ -143,7 +154,7 @@ class Detached:
     name: str = "cron"
 
     def start(self, user: str) -> None:
-        self._stop()
+        self.stop()
         if self.crontab:
             self._schedule(f"* * * * * {self._line(user)}")
         log = os.open(self.layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -163,7 +174,7 @@ class Detached:
     def remove(self) -> None:
         if self.crontab:
             self._schedule("")
-        self._stop()
+        self.stop()
 
     def _command(self, user: str) -> list[str]:
         program = str(self.layout.program)
@@ -199,7 +210,7 @@ class Detached:
         if after != before:
             call(["crontab", "-"] if after else ["crontab", "-r"], fed=after)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Every process that publishes from this home, whoever started it: an installation before this, or cron."""
         running = [each for each in psutil.process_iter() if self._publishes(each)]
         for each in running:

@@ -1,5 +1,6 @@
 """A rig joined by the one line that the server prints, into a folder of its own: installed, repaired, uninstalled."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -119,6 +120,28 @@ def test_the_line_installs_repairs_and_leaves_nothing(server: Station, prefix: P
     assert not user.exists()
 
 
+@pytest.mark.usefixtures("agent")
+@pytest.mark.timeout(400)
+def test_a_rig_whose_node_has_moved_joins_again_by_a_line_and_a_wrong_line_leaves_it_running(
+    server: Station, prefix: Path, tmp_path: Path
+) -> None:
+    assert paste(line_of(server, "rig-7"), prefix, tmp_path).returncode == 0
+    settings = prefix / "var/lib/rigwatch-agent/publisher.toml"
+    before = settings.read_bytes()
+    wrong = paste(line_of(server, "rig-8"), prefix, tmp_path)
+    assert wrong.returncode != 0
+    assert "names other nodes already" in wrong.stderr
+    assert settings.read_bytes() == before
+    assert len(running_in(prefix)) == 1
+
+    made = server.rigwatch.run("enroll", "rig-7", "--site", "attic", "--line")
+    moved = paste(made.stdout.strip(), prefix, tmp_path)
+    assert moved.returncode == 0, moved.stderr
+    assert "joined as attic/rig-7" in moved.stderr
+    assert "the server has its first report" in moved.stderr
+    assert len(running_in(prefix)) == 1
+
+
 def test_a_line_of_another_server_s_key_or_another_agent_installs_nothing(
     server: Station, agent: Path, prefix: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +195,25 @@ def test_where_no_line_can_be_made_a_person_gets_the_token(station: Station) -> 
     finally:
         os.close(ours)
         os.close(terminal)
+
+
+def test_a_trial_below_a_prefix_unpacks_nothing_outside_of_it(tmp_path: Path) -> None:
+    tools, file = tmp_path / "tools", tmp_path / "agent"
+    tools.mkdir()
+    file.write_text('echo "$RIGWATCH_AGENT_DIR"\n')
+    curl = tools / "curl"
+    curl.write_text(f'#!/bin/sh\ncat >/dev/null\nwhile [ "$1" != --output ]; do shift; done\ncp {file} "$2"\n')
+    curl.chmod(0o755)
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    done = subprocess.run(
+        ["/bin/sh", str(SCRIPT), "https://rigs.example/agent", "-", sha256, "code", "--prefix", str(tmp_path / "rig")],
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    unpacked = Path(done.stdout.strip())
+    assert unpacked.is_relative_to(tmp_path)
+    assert not unpacked.parent.exists(), "it is gone afterwards"
 
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash"])

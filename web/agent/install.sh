@@ -37,10 +37,9 @@ main() {
     found=$($sum <"$file")
     [ "${found%% *}" = "$sha256" ] || fail "what came from $url is not the agent that the line names; nothing was installed"
 
-    # It unpacks itself, and is gone afterwards; as root it does so where it is going to stay.
-    [ "$(id -u)" = 0 ] || export RIGWATCH_AGENT_DIR="$folder/unpacked"
+    # As root it unpacks itself where it is going to stay; for a trial here, and that is gone afterwards.
     root=
-    case " $* " in *" --prefix"*) ;; *)
+    case " $* " in *" --prefix"*) export RIGWATCH_AGENT_DIR="$folder/unpacked" ;; *)
         if [ "$(id -u)" != 0 ]; then
             command -v sudo >/dev/null || fail "installing needs root: run the line as root"
             say "installing needs root: sudo may ask for your password"
