@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -134,22 +133,23 @@ def _give_home(layout: Layout) -> None:
 
 def _wait(server: JoinServer, seconds: float, service: Service, layout: Layout) -> None:
     """Until the server has stored the first report; raises `RigwatchError` when none comes."""
-    began = time.monotonic()
-    if not _comes_true(server.has_report, seconds):
-        logs = f"journalctl -u {NAME}" if service.name == "systemd" else str(layout.log)
-        raise RigwatchError(
-            f"no report has reached the server in {seconds:.0f} s; the agent goes on trying, see {logs}"
-        )
-    _say(f"the server has its first report, after {time.monotonic() - began:.0f} s")
-
-
-def _comes_true(look: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not look():
-        if time.monotonic() > deadline:
-            return False
+    began, why = time.monotonic(), ""
+    while True:
+        try:
+            if server.has_report():
+                break
+            why = ""
+        except ServerRefused:
+            raise
+        except RigwatchError as exc:
+            # It may be starting anew; the agent does not mind, and neither do we.
+            why = f"{exc}; "
+        if time.monotonic() - began > seconds:
+            logs = f"journalctl -u {NAME}" if service.name == "systemd" else str(layout.log)
+            none = f"no report has reached the server in {seconds:.0f} s"
+            raise RigwatchError(f"{none}; {why}the agent goes on trying, see {logs}")
         time.sleep(_LOOK_EVERY_S)
-    return True
+    _say(f"the server has its first report, after {time.monotonic() - began:.0f} s")
 
 
 def _say(text: str) -> None:

@@ -36,10 +36,11 @@ class JoinServer:
         return text
 
     def has_report(self) -> bool:
-        """Whether a report of this node has been stored since it joined. Raises `RigwatchError`."""
+        """Whether a report of this node has been stored since it joined. Raises `RigwatchError`: `ServerRefused` where
+        asking again is of no use."""
         status, text = self._ask("GET", "/reported")
         if status not in (200, 202):
-            raise ServerRefused(f"{self.url}: {text}")
+            raise (RigwatchError if status >= 500 else ServerRefused)(f"{self.url}: {text}")
         return status == 200
 
     def _ask(self, method: str, path: str) -> tuple[int, str]:
