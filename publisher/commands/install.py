@@ -82,10 +82,12 @@ def _place(layout: Layout) -> None:
     try:
         layout.program.parent.mkdir(parents=True, exist_ok=True)
         # Into place in one step: the service may be starting it, and this may be it.
-        fresh = layout.program.with_name(f".{NAME}.new")
-        shutil.copyfile(file, fresh)
-        fresh.chmod(0o755)
-        fresh.replace(layout.program)
+        try:
+            shutil.copyfile(file, layout.fresh)
+            layout.fresh.chmod(0o755)
+            layout.fresh.replace(layout.program)
+        finally:
+            layout.fresh.unlink(missing_ok=True)
         layout.unpacked.mkdir(parents=True, exist_ok=True)
         layout.unpacked.chmod(0o755)
         # By what the file itself does, once, as who may write there: the service only reads it.

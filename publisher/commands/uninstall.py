@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> None:
         for folder in (layout.home, layout.unpacked):
             if folder.exists():
                 shutil.rmtree(folder)
-        layout.program.unlink(missing_ok=True)
+        for file in (layout.fresh, layout.program):
+            file.unlink(missing_ok=True)
     except OSError as exc:
         raise RigwatchError(f"{exc.filename}: cannot be removed ({exc.strerror or exc})") from exc
     if layout.is_system:

@@ -20,6 +20,11 @@ class Layout:
         return self.prefix / "usr/local/bin" / NAME
 
     @property
+    def fresh(self) -> Path:
+        """The program while it is being written."""
+        return self.program.with_name(f".{NAME}.new")
+
+    @property
     def unpacked(self) -> Path:
         """Where the one file unpacks itself when root starts it (`_build/agent/stub.sh`)."""
         return self.prefix / "opt" / NAME

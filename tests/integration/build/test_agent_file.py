@@ -41,6 +41,16 @@ def test_it_unpacks_itself_once_and_says_its_version(place: Mapping[str, str], t
     assert [each.name for each in (tmp_path / "unpacked").iterdir()] == [folder.name]
 
 
+def test_all_of_it_is_on_the_disk_before_it_has_its_name(place: Mapping[str, str], tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    sync = tools / "sync"
+    sync.write_text(f'#!/bin/sh\nls "$RIGWATCH_AGENT_DIR" >{tmp_path}/names\n')
+    sync.chmod(0o755)
+    agent(BUILT, "--version", environment={**place, "PATH": f"{tools}:{os.environ['PATH']}"})
+    assert (tmp_path / "names").read_text().startswith("new.")
+
+
 def test_it_holds_no_source_and_wants_no_more_than_13_megabytes(place: Mapping[str, str], tmp_path: Path) -> None:
     agent(BUILT, "--version", environment=place)
     assert not list((tmp_path / "unpacked").rglob("*.py"))
