@@ -321,7 +321,8 @@ class Connection(asyncio.Protocol):
     def _tell_end(self, reason: str) -> None:
         if self.client is not None:
             self._server.counters.closed[reason.partition(":")[0] or "goodbye"] += 1
-            self.client.end(reason)
+            client, self.client = self.client, None
+            client.end(reason)
         elif reason.startswith(_PROTOCOL):
             self._server.lines.info(
                 log, "not understood, closed", network_of(self.address),
@@ -365,4 +366,6 @@ class Connection(asyncio.Protocol):
             self._allowance.connections -= 1
             self._allowance = None
         self.seen, self.timeout = self._server.tick, _LINGER
+        # An absent session keeps this connection; what came of a packet is nobody's any more.
+        self._reader = FrameReader(0)
         self._server.left(self)

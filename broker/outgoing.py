@@ -153,6 +153,7 @@ class Outgoing:
     def pause(self) -> None:
         """The client has gone; what it may still need stays."""
         self.wire = None
+        self._encode = Message.packet
         if self._waiting:
             self._counters.drop("client gone", self._waiting.drop_lossy())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -104,9 +105,9 @@ class Street:
         assert connection.state is State.LIVE
         return connection, line
 
-    def join5(self, user: str, password: str) -> tuple[Connection, Line]:
+    def join5(self, user: str, password: str, **more: Any) -> tuple[Connection, Line]:  # noqa: ANN401 - whatever the packet has
         connection, line = self.arrive()
-        connection.data_received(connect5(Login(user, password, user)).write())
+        connection.data_received(connect5(Login(user, password, user), **more).write())
         return connection, line
 
     def wait(self, seconds: float) -> None:
@@ -205,6 +206,28 @@ async def test_a_session_in_use_is_not_forgotten(tmp_path: Path) -> None:
     street.clock.move(100_000)
     street.hub.review.expire_sessions()
     assert street.hub.counters.sessions == 1
+
+
+async def test_a_session_whose_client_is_away_holds_nothing_of_its_connection(tmp_path: Path) -> None:
+    street = Street(tmp_path)
+    password = street.accounts.add("ann", Role.ADMIN)
+    tracemalloc.start()
+    try:
+        connection, _ = street.join5("ann", password, session_expiry_interval=100)
+        assert await eventually_async(lambda: connection.state is State.LIVE)
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1, 11):
+            connection.data_received(publish5("t" * 60_000, topic_alias=number))
+        connection.data_received(b"\x30\x80\x80\x40" + bytes(500_000))
+        held, _ = tracemalloc.get_traced_memory()
+        connection.connection_lost(None)
+        await settle()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert street.hub.counters.sessions == 1
+    assert held - before > 1_000_000
+    assert after - before < 50_000
 
 
 async def test_what_one_turn_of_the_loop_brings_is_written_at_once(tmp_path: Path) -> None:
