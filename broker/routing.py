@@ -14,6 +14,9 @@ S = TypeVar("S")
 # A fleet has three topics a node; the cache is thrown away whole when it is full or a wildcard comes or goes.
 _CACHE: Final = 65_536
 _CACHED_LENGTH: Final = 256
+REMEMBERED: Final = 1_000_000
+"""Subscribers and identifiers in the cache, 64 bytes each, or some 200 where filters were merged: the number of topics
+alone would not bound it."""
 
 
 class _Branch(Generic[S]):
@@ -33,6 +36,7 @@ class Routes(Generic[S]):
         self._exact: dict[str, dict[S, Subscription]] = {}
         self._tree: _Branch[S] = _Branch()
         self._wild: dict[str, tuple[tuple[S, Subscription], ...]] = {}
+        self._remembered = 0
 
     def add(self, topic_filter: str, subscriber: S, granted: Subscription) -> None:
         """Subscribes, or changes what a subscription grants."""
@@ -43,12 +47,12 @@ class Routes(Generic[S]):
         for level in topic_filter.split("/"):
             branch = branch.levels.setdefault(level, _Branch())
         branch.here[subscriber] = granted
-        self._wild.clear()
+        self._forget()
 
     def remove(self, topic_filter: str, subscriber: S) -> bool:
         """Ends a subscription; says whether there was one."""
         if not is_exact(topic_filter):
-            self._wild.clear()
+            self._forget()
             return _prune(self._tree, topic_filter.split("/"), subscriber)
         subscribers = self._exact.get(topic_filter)
         if subscribers is None or subscribers.pop(subscriber, None) is None:
@@ -72,7 +76,8 @@ class Routes(Generic[S]):
             return exact.items()
         found = dict(wild)
         for subscriber, granted in exact.items():
-            found[subscriber] = granted.merged(found.get(subscriber, granted))
+            other = found.get(subscriber)
+            found[subscriber] = granted.merged(other) if other else granted
         return found.items()
 
     def __iter__(self) -> Iterator[tuple[str, S, Subscription]]:
@@ -83,16 +88,22 @@ class Routes(Generic[S]):
         yield from _walk(self._tree, [])
 
     def _remember(self, topic: str) -> tuple[tuple[S, Subscription], ...]:
-        found: dict[S, Subscription] = {}
+        found: dict[S, list[Subscription]] = {}
         for branch in _matching(self._tree, topic):
             for subscriber, granted in branch.here.items():
-                found[subscriber] = granted.merged(found.get(subscriber, granted))
-        if len(self._wild) >= _CACHE:
-            self._wild.clear()
-        wild = tuple(found.items())
+                found.setdefault(subscriber, []).append(granted)
+        wild = tuple((each, first.merged(*others) if others else first) for each, (first, *others) in found.items())
+        size = sum(1 + len(granted.ids) for _, granted in wild)
+        if len(self._wild) >= _CACHE or self._remembered + size > REMEMBERED:
+            self._forget()
         if len(topic) <= _CACHED_LENGTH:
             self._wild[topic] = wild
+            self._remembered += size
         return wild
+
+    def _forget(self) -> None:
+        self._wild.clear()
+        self._remembered = 0
 
 
 def _matching(tree: _Branch[S], topic: str) -> Iterator[_Branch[S]]:

@@ -1,6 +1,7 @@
 """What a client was granted for one filter, and what that makes of several filters that match one message. Pure."""
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 
@@ -29,17 +30,20 @@ class Subscription:
     def judged(self, *, is_judged: bool) -> "Subscription":
         return self if is_judged is self.is_judged else replace(self, is_judged=is_judged)
 
-    def merged(self, other: "Subscription") -> "Subscription":
-        """For a message that both match: it is sent once, with the higher QoS and all identifiers (§3.3.4)."""
-        if self is other or (self.is_plain and other.is_plain):
-            return self if self.qos >= other.qos else other
+    def merged(self, *others: "Subscription") -> "Subscription":
+        """For a message that all match: it is sent once, with the highest QoS and all identifiers (§3.3.4)."""
+        every = (self, *others)
+        best = max(every, key=lambda each: each.qos)
+        if all(each.is_plain for each in every):
+            return best
+        no_local = [each.no_local for each in every]
         return Subscription(
-            max(self.qos, other.qos),
-            no_local=self.no_local and other.no_local,
-            as_published=self.as_published or other.as_published,
-            ids=self.ids + other.ids,
-            is_judged=self.is_judged and other.is_judged,
-            is_mixed=self.is_mixed or other.is_mixed or self.no_local is not other.no_local,
+            best.qos,
+            no_local=all(no_local),
+            as_published=any(each.as_published for each in every),
+            ids=tuple(chain.from_iterable(each.ids for each in every)),
+            is_judged=all(each.is_judged for each in every),
+            is_mixed=any(each.is_mixed for each in every) or len(set(no_local)) > 1,
         )
 
 

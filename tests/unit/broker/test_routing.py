@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.routing import Routes
-from broker.subscription import PLAIN
+from broker.subscription import PLAIN, Subscription
 from broker.topics import covers
 from tests.unit.broker.test_topics import filters, topics
 
@@ -48,6 +49,20 @@ def test_a_subscriber_gets_a_message_once_with_the_highest_qos() -> None:
     for topic_filter, qos in (("a/+", 0), ("a/#", 2), ("a/b", 1)):
         routes.add(topic_filter, "ann", PLAIN[qos])
     assert list(routes.match("a/b")) == [("ann", PLAIN[2])]
+
+
+def test_what_is_remembered_is_bounded_in_subscribers_and_identifiers_and_not_only_in_topics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("broker.routing.REMEMBERED", 20_000)
+    routes: Routes[str] = Routes()
+    for number, topic_filter in enumerate(("#", "t/#", "t/+", "+/+", "+/#"), 1):
+        for who in range(100):
+            routes.add(topic_filter, f"{who}", Subscription(1, ids=(number,)))
+    for number in range(100):
+        found = list(routes.match(f"t/{number}"))
+        assert [granted.ids for _, granted in found] == [found[0][1].ids] * 100
+    assert sum(1 + len(granted.ids) for wild in routes._wild.values() for _, granted in wild) <= 20_000
 
 
 def test_exact_filters_do_not_disturb_what_is_remembered_of_wildcards() -> None:

@@ -13,7 +13,8 @@ def test_several_that_match_one_message_grant_all_that_each_does_in_any_order() 
     first = Subscription(0, no_local=True, ids=(1,), is_judged=True)
     second = Subscription(2, as_published=True, ids=(2,), is_judged=True)
     for one, two, three in permutations((first, second, PLAIN[1])):
-        found = one.merged(two).merged(three)
+        found = one.merged(two, three)
+        assert one.merged(two).merged(three) == found
         assert (found.qos, found.as_published, sorted(found.ids)) == (2, True, [1, 2])
         # One that may have everything, and one that wants its own back.
         assert (found.no_local, found.is_judged, found.is_mixed, found.is_plain) == (False, False, True, False)
