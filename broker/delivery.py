@@ -9,7 +9,6 @@ from broker.routing import Routes
 from broker.session import ClientSession
 from broker.shared import SHARE, Shares
 from broker.subscription import Subscription
-from broker.topics import covers
 
 
 class Delivery:
@@ -61,11 +60,10 @@ class Delivery:
         source: ClientSession | None = None,
     ) -> None:
         """By the options of the subscription."""
-        if session is source and (granted.is_mixed or granted.no_local):
-            others = _without_own(session, message.topic) if granted.is_mixed else None
-            if others is None:
+        if session is source:
+            if granted.no_local:
                 return
-            granted = others
+            granted = granted.own or granted
         if _may_have(session, granted, message):
             sent = message.granted(retain=retain and granted.as_published, ids=granted.ids)
             session.outgoing.deliver(sent, min(granted.qos, message.qos))
@@ -85,12 +83,3 @@ class Delivery:
 
 def _may_have(session: ClientSession, granted: Subscription, message: Message) -> bool:
     return not granted.is_judged or allowed(session.account, Action.RECEIVE, message.topic)
-
-
-def _without_own(session: ClientSession, topic: str) -> Subscription | None:
-    """What a client's subscriptions grant it of its own message: without those that leave such out (§3.8.3.1)."""
-    found: Subscription | None = None
-    for topic_filter, granted in session.subscriptions.items():
-        if not granted.no_local and not topic_filter.startswith(SHARE) and covers(topic_filter, topic):
-            found = granted.merged(found) if found else granted
-    return found

@@ -18,8 +18,8 @@ class Subscription:
     """Subscription identifiers, which go along with each message."""
     is_judged: bool = False
     """Whether the filter reaches further than the account's rights, so that each message is judged by itself."""
-    is_mixed: bool = False
-    """Whether it is made of several, of which some are `no_local` and some are not."""
+    own: "Subscription | None" = None
+    """What is left for its own client's messages, where it is made of several of which some are `no_local`."""
     is_plain: bool = field(init=False)
     """Whether there is nothing to it but the QoS."""
 
@@ -36,14 +36,15 @@ class Subscription:
         best = max(every, key=lambda each: each.qos)
         if all(each.is_plain for each in every):
             return best
-        no_local = [each.no_local for each in every]
+        own = [each.own or each for each in every if not each.no_local]
+        is_mixed = any(each.no_local or each.own for each in every) and bool(own)
         return Subscription(
             best.qos,
-            no_local=all(no_local),
+            no_local=not own,
             as_published=any(each.as_published for each in every),
             ids=tuple(chain.from_iterable(each.ids for each in every)),
             is_judged=all(each.is_judged for each in every),
-            is_mixed=any(each.is_mixed for each in every) or len(set(no_local)) > 1,
+            own=own[0].merged(*own[1:]) if is_mixed else None,
         )
 
 

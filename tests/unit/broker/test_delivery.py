@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from broker.counters import Counters
 from broker.delivery import Delivery
@@ -62,3 +63,25 @@ def test_one_message_is_not_remembered_in_every_form_it_was_sent_in() -> None:
         for number in range(1, 50):
             delivery.route("t", session, Subscription(0, ids=(number,)))
             delivery.publish(message, retain=False)
+
+
+class Unsearched(dict[str, Subscription]):
+    def items(self) -> NoReturn:
+        raise AssertionError("searched")
+
+
+def test_a_message_of_its_own_costs_no_search_through_its_clients_subscriptions() -> None:
+    delivery, session = Delivery(RetainedStore({}, LIMITS, Counters())), reader()
+    session.subscriptions = Unsearched()
+    delivery.route("t/#", session, Subscription(2, no_local=True, ids=(1,)))
+    delivery.route("t/+", session, Subscription(1, ids=(2,)))
+    sent: list[tuple[int, bytes]] = []
+
+    def note(message: Message, qos: int, packet_id: int) -> bytes:
+        sent.append((qos, message.properties))
+        return message.packet5(qos, packet_id)
+
+    session.outgoing.resume(Sink(), note)
+    for source in (session, None):
+        delivery.publish(Message("t/1", b"x", qos=2), retain=False, source=source)
+    assert sent == [(1, b"\x0b\x02"), (2, b"\x0b\x01\x0b\x02")]

@@ -17,9 +17,10 @@ def test_several_that_match_one_message_grant_all_that_each_does_in_any_order() 
         assert one.merged(two).merged(three) == found
         assert (found.qos, found.as_published, sorted(found.ids)) == (2, True, [1, 2])
         # One that may have everything, and one that wants its own back.
-        assert (found.no_local, found.is_judged, found.is_mixed, found.is_plain) == (False, False, True, False)
+        assert (found.no_local, found.is_judged, found.is_plain) == (False, False, False)
+        assert found.own == second.merged(PLAIN[1])
 
 
 def test_what_all_leave_out_is_left_out() -> None:
     found = Subscription(1, no_local=True).merged(Subscription(0, no_local=True, as_published=True))
-    assert (found.no_local, found.is_mixed) == (True, False)
+    assert (found.no_local, found.own) == (True, None)
