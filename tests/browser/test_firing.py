@@ -125,6 +125,14 @@ def test_the_page_of_a_node_shows_its_cards_first_and_which_is_hot_or_slow(
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_the_name_of_a_card_pushes_no_figure_off_the_screen(dashboard: Dashboard, browser: Chrome) -> None:
+    named = [{**card, "name": "W" * 200} for card in cards()]
+    dashboard.report("rig9", hashrate=211e6, gpus=named)
+    dashboard.open(browser, "/node/main/rig9")
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert len(column(browser, 1)) == 4
+
+
 def test_cards_are_ordered_by_a_click_and_stay_so_when_figures_change(dashboard: Dashboard, browser: Chrome) -> None:
     dashboard.report("rig9", hashrate=211e6, gpus=cards())
     dashboard.open(browser, "/node/main/rig9")
@@ -185,3 +193,20 @@ def test_the_wall_grows_smaller_where_words_would_push_it_off_the_screen(
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         dashboard.open(browser, "/wall")
         assert cut_off(browser) == [], width
+
+
+def test_the_wall_makes_room_for_the_word_that_the_server_is_gone(
+    silent_dashboard: Dashboard, browser: Chrome, console_errors: list[str]
+) -> None:
+    console_errors.append("ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE")
+    # Nothing else on it changes in the meantime: what is said is hours old.
+    then = SystemClock().now() - 7_200_000
+    rigs = [rig(f"rig{number}") for number in range(12)]
+    silent_dashboard.store.take([each.heard(birth(host="tower", interval=60), then) for each in rigs])
+    size = {"width": 1280, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    with silent_dashboard.served():
+        silent_dashboard.open(browser, "/wall")
+        assert cut_off(browser) == []
+    eventually(lambda: text(browser, "#no-contact").startswith("No contact"), what="the wall says so")
+    assert cut_off(browser) == []

@@ -2,8 +2,8 @@
 "use strict";
 
 (() => {
-  const LEAST = 0.5;
-  const STEP = 0.05;
+  const LEAST = 50; // %
+  const STEP = 5;
   const wide = window.matchMedia("(min-width: 861px)");
   const live = document.getElementById("live");
 
@@ -11,14 +11,17 @@
 
   function fit() {
     live.style.zoom = "";
-    for (let zoom = 1; wide.matches && zoom > LEAST && isCutOff(); ) {
+    for (let zoom = 100; wide.matches && zoom > LEAST && isCutOff(); ) {
       zoom -= STEP;
-      live.style.zoom = zoom.toFixed(2);
+      live.style.zoom = `${zoom}%`;
     }
   }
 
   // Attributes are left out: the zoom itself is one.
-  new MutationObserver(fit).observe(live, { childList: true, subtree: true, characterData: true });
+  const observer = new MutationObserver(fit);
+  observer.observe(live, { childList: true, subtree: true, characterData: true });
+  // It takes its room from the rest: what it says is new each time it appears.
+  observer.observe(document.getElementById("no-contact"), { childList: true });
   window.addEventListener("resize", fit);
   fit();
 })();
