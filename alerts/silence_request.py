@@ -33,7 +33,7 @@ _PATTERN = re.compile(r"[*?\[]")
 
 
 class SilenceRequestError(RigwatchError):
-    """What was asked for cannot be done as it is written. `field` is the part of the wish that is wrong."""
+    """What was asked for cannot be done as it is written. `field` is the part of the request that is wrong."""
 
     exit_code = 2
 

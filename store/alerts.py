@@ -1,4 +1,4 @@
-"""Incidents, decisions and trails as rows: what the engine starts from, and what each of its steps leaves behind."""
+"""Incidents, decisions, histories of nodes as rows: what the engine starts from, and what each of its steps leaves."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ _history = msgspec.json.Decoder(NodeHistory)
 
 
 class _Cards(msgspec.Struct, frozen=True):
-    """Of a trail only these: a fifth of the cost."""
+    """Of a history only these: a fifth of the cost."""
 
     cards: tuple[CardHistory, ...] = ()
 

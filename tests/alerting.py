@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 
 class Driver:
-    """An alerter with its store and its clock; channel `web` exists, and nobody carries its messages."""
+    """An alert driver with its store and its clock; channel `web` exists, and nobody carries its messages."""
 
     def __init__(self, store: Store, clock: FakeClock | None = None, **settings: object) -> None:
         self.store = store

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # What takes its time to fail is worth a little more than its own limit.
 _SLACK_S = 2.0
-# A book that cannot be written keeps nobody from being told.
+# A log that cannot be written keeps nobody from being told.
 _LOG_TIMEOUT_S = 2.0
 _HANGING_MAX = 8
 _HANGING_FOR_S = 3600.0
