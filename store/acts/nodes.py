@@ -22,11 +22,11 @@ from store.transaction import Transaction
 
 def enroll(tx: Transaction, actor: Actor, now: Millis, node: NodeId, *, joining: Joining) -> str:
     """Lets it in, and returns its join token, a secret; of a node that is in already, the same again."""
-    is_new = not joining.registry.lets_in(node)
+    enrolled = joining.registry.enrolled()
+    is_new = node not in enrolled
     actor.note(tx, now, "node.enroll" if is_new else "node.token", node, detail="" if is_new else "shown again")
-    token = joining.token(node, now)
-    housekeeping.set_enrolled(tx, joining.registry.enrolled())
-    return token
+    housekeeping.set_enrolled(tx, {node: now, **enrolled})
+    return joining.token(node, now)
 
 
 def join(tx: Transaction, actor: Actor, now: Millis, node: NodeId) -> None:
@@ -36,13 +36,14 @@ def join(tx: Transaction, actor: Actor, now: Millis, node: NodeId) -> None:
 
 def enroll_all(tx: Transaction, actor: Actor, now: Millis, wanted: Iterable[NodeId], *, registry: Registry) -> None:
     """The same for many at once, without their tokens; one line, and none where all are in already."""
-    new = [node for node in wanted if not registry.lets_in(node)]
+    enrolled = registry.enrolled()
+    new = [node for node in wanted if node not in enrolled]
     if not new:
         return
     subject = str(new[0]) if len(new) == 1 else f"{len(new)} nodes"
     actor.note(tx, now, "node.enroll", subject, detail=", ".join(map(str, new)) if len(new) > 1 else "")
+    housekeeping.set_enrolled(tx, {**dict.fromkeys(new, now), **enrolled})
     registry.enroll_all(new, now)
-    housekeeping.set_enrolled(tx, registry.enrolled())
 
 
 def rotate(tx: Transaction, actor: Actor, now: Millis, node: NodeId, *, registry: Registry, overlap: timedelta) -> None:

@@ -11,7 +11,7 @@ from alerts.facts import User, UserRole
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest, SilenceRequestError
 from rigwatch.errors import NotDone, RigwatchError, StoreError
-from store import Store, silences
+from store import Store, housekeeping, silences
 from store.acts import ActError
 from store.transaction import Transaction
 from tests.integration.store.acting import DAY, DONE, EVERY, GONE, NEW, NOTED, NOW, RIG1, RIG2, UTC, Do, World
@@ -161,6 +161,20 @@ HALVES: Final = (
     "nodes.enroll", "nodes.enroll_all", "nodes.revoke", "nodes.move", "nodes.retire", "nodes.restore"
 )  # fmt: skip
 """Acts on the registry that may be asked for twice."""
+
+
+@pytest.mark.parametrize("name", ["nodes.enroll", "nodes.enroll_all"])
+def test_who_cannot_be_noted_as_enrolled_is_not_let_in(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def full(*_args: object) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(housekeeping, "set_enrolled", full)
+    before = world.contents()
+    with pytest.raises(StoreError, match="disk full"):
+        DONE[name][0](world)
+    assert world.contents() == before
 
 
 class Dying:
