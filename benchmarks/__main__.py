@@ -10,7 +10,7 @@ import sys
 
 import benchmarks
 
-# What the others share, and `fuzz`, which measures nothing; everything else in the package is a benchmark.
+# What the others share, and `fuzz` and `mutants`, which measure nothing; everything else in the package is a benchmark.
 SHARED = {
     "__main__",
     "brokers",
@@ -18,6 +18,7 @@ SHARED = {
     "generator",
     "hostile_load",
     "mqtt_load",
+    "mutants",
     "namespace",
     "page_load",
     "report_load",
@@ -28,8 +29,13 @@ SHARED = {
 }
 
 
+def names() -> list[str]:
+    """Of all benchmarks, each a module that takes `--short` and `--write`."""
+    return sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in SHARED)
+
+
 def main() -> None:
-    known = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in SHARED)
+    known = names()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*known, []], help=f"which, of {', '.join(known)}; all by default")
     parser.add_argument("--short", action="store_true", help="a look instead of a record; writes nothing")
