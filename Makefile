@@ -17,7 +17,7 @@ AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreac
 # with which one worker is busy while the other runs the many short ones; then they share what is left.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 
-.PHONY: help run demo test check format lock bench screenshots homeassistant wheel agent clean
+.PHONY: help run demo test check format lock bench mutants screenshots homeassistant wheel agent clean
 
 # Every package in the version and with the hashes of the lock file; Node.js for this one build where there is no npm.
 install = $(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/$(1).txt && \
@@ -91,7 +91,7 @@ agent: $(VENV)/pyvenv.cfg ## rigwatch-agent, the publisher in one file for Linux
 
 clean: ## remove what was built, fetched or cached; .venv itself and every home stay
 	rm -rf build dist *.egg-info web/static/vendor web/agent/files tests/npm/node_modules tests/output .bench tests/programs
-	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(RUN) $(TEST)
+	rm -rf .homeassistant .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(RUN) $(TEST)
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 $(VENV)/pyvenv.cfg:
