@@ -116,6 +116,9 @@ def collected(folder: Path, then: Callable[[Tests], None]) -> None:
 
 def against_whole_module(mutant: Mutant, module: Path, files: Sequence[Path]) -> str:
     """As `Tests.against`, for a mutant outside functions; the process must not have imported the module."""
+    if not files:
+        # Handed none, pytest would take every test there is.
+        return SURVIVED
 
     class Watch:
         first = SURVIVED

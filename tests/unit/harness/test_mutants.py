@@ -1,9 +1,10 @@
 import ast
+from pathlib import Path
 
 import pytest
 
 from benchmarks.mutants.mutations import mutants_of
-from benchmarks.mutants.runs import in_a_fork
+from benchmarks.mutants.runs import SURVIVED, against_whole_module, in_a_fork
 
 
 def names(source: str) -> list[str]:
@@ -65,3 +66,8 @@ def test_what_a_fork_finds_out_is_told_and_so_is_its_death() -> None:
     assert in_a_fork(lambda: "a test") == "a test"
     assert in_a_fork(lambda: "") == ""
     assert in_a_fork(lambda: str(1 / 0)) == "crashed"
+
+
+def test_a_module_that_no_test_reaches_has_nobody_who_notices_its_faults() -> None:
+    (mutant,) = mutants_of("x = True")
+    assert against_whole_module(mutant, Path("of_nobody.py").resolve(), []) == SURVIVED
