@@ -1,5 +1,5 @@
 // A node in one file, with nothing but Java 17: the hashrate on stdin, a line a sample, in H/s.
-//     rigwatch enroll rig9 > token; my-miner-figures | java Node.java "$(cat token)"
+//     (umask 077; rigwatch enroll rig9 > token); my-miner-figures | java Node.java token
 // It does what node.mjs does beside it; the notes there hold here as well.
 import java.io.*;
 import java.nio.charset.StandardCharsets;
@@ -85,7 +85,8 @@ public class Node {
     }
 
     public static void main(String[] arguments) throws Exception {
-        var token = new String(Base64.getUrlDecoder().decode(arguments[0].replaceAll("\\s", "").substring(4)));
+        var token = new String(Base64.getUrlDecoder().decode(
+            Files.readString(Path.of(arguments[0])).replaceAll("\\s", "").substring(4)));
         var url = java.net.URI.create(field(token, "url"));
         String site = field(token, "site"), node = field(token, "node"), account = site + "/" + node;
         var key = Base64.getUrlDecoder().decode(field(token, "key"));
@@ -121,7 +122,9 @@ public class Node {
                 if (body[1] != 0) throw new IOException("refused with " + body[1]);
                 packet(0x82, new byte[] {0, 1}, part(bytes(base + "ack")), new byte[] {0});
                 publish(0x33, "status", status.formatted("online"), 3);
-                new Thread(() -> reads(session, status)).start();
+                var reader = new Thread(() -> reads(session, status));
+                reader.setDaemon(true); // what ends this loop ends the program
+                reader.start();
             } else if (type >> 4 == 3) { // an ack, at QoS 0
                 var sealed = Arrays.copyOfRange(body, 2 + (body[0] << 8 | body[1] & 255), length);
                 var ack = new String(crypt(Cipher.DECRYPT_MODE, "ack", Arrays.copyOfRange(sealed, 5, 17),
@@ -147,6 +150,7 @@ public class Node {
         try (var lines = new BufferedReader(new InputStreamReader(System.in))) {
             for (String line; (line = lines.readLine()) != null; ) {
                 long now = System.currentTimeMillis(), n = waiting.isEmpty() ? now : Math.max(now, waiting.lastKey() + 1);
+                if (waiting.size() >= 200) waiting.remove(waiting.firstKey());
                 waiting.put(n, "{\"n\":" + n + ",\"at\":" + now + ",\"hashrate\":" + Double.parseDouble(line) + "}");
                 publish(0x32, "report", "{\"session\":" + session + ",\"sent_at\":" + now + ",\"samples\":["
                     + String.join(",", waiting.values()) + "]}", 2);

@@ -1,6 +1,6 @@
 // A node in one file of C, with nothing but OpenSSL 3: the hashrate on stdin, a line a sample, in H/s.
 //     cc -O2 -o node node.c -lssl -lcrypto
-//     rigwatch enroll rig9 > token; my-miner-figures | ./node "$(cat token)"
+//     (umask 077; rigwatch enroll rig9 > token); my-miner-figures | ./node token
 // It does what node.mjs does beside it; the notes there hold here as well.
 #define _POSIX_C_SOURCE 200809L
 #include <openssl/evp.h>
@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,11 +131,12 @@ static void acknowledged(byte *body, int length) {
     char *text = calloc(1, MOST), *n;
     if (size < 0 || !crypt(0, "ack", envelope + 5, envelope + 17, size, (byte *)text, envelope + 17 + size))
         fail("an ack of somebody else");
-    long long current = strtoll(strstr(text, "\"session\":") + 10, NULL, 10);
+    char *current_at = strstr(text, "\"session\":");
+    long long current = current_at ? strtoll(current_at + 10, NULL, 10) : 0;
     if (!(n = strstr(text, "\"n\":["))) {
         if (current > session) {
             FILE *kept = fopen("session", "w");
-            fprintf(kept, "%lld", current), fclose(kept);
+            if (kept) fprintf(kept, "%lld", current), fclose(kept);
             fail("start again");
         }
     } else for (char *end = n + 4; *end == '[' || *end == ',';) {
@@ -161,10 +163,12 @@ static void received(void) {
     int length = 0, shift = 0;
     if (!get(&type, 1)) return;
     do {
+        if (shift > 21) fail("not MQTT");
         while (!get(&more, 1)) {}
         length |= (more & 127) << shift;
         shift += 7;
     } while (more > 127);
+    if (length >= MOST || (length < 2 && type != 0xd0)) fail("not MQTT, or more than a server says");
     byte *body = malloc((size_t)length + 1);
     while (!get(body, length)) {}
     if (type == 0x20) { // CONNACK: anything but 0 is a refusal
@@ -201,10 +205,15 @@ static void decode(char *text, byte *result) { // base64url without padding, wit
 int main(int count, char **arguments) {
     char token[8192] = "", url[256], site[65], node[65], key[64], ca[4096], where[256], will[256], password[64];
     byte plain[8192] = {0}, digest[32], raw[32], text[15 + 32] = "rigwatch key id", envelope[MOST];
+    signal(SIGPIPE, SIG_IGN);
     setvbuf(stdin, NULL, _IONBF, 0); // what is read ahead, poll does not see
-    if (count < 2 || strlen(arguments[1]) > sizeof token - 8 || strncmp(arguments[1], "rw1.", 4))
-        fail("a join token is needed");
-    decode(strcpy(token, arguments[1] + 4), plain);
+    FILE *kept = count < 2 ? NULL : fopen(arguments[1], "r"); // a file: every user of a machine sees arguments
+    if (!kept || !fgets(token, sizeof token - 8, kept) || strncmp(token, "rw1.", 4))
+        fail("a file with a join token is needed");
+    fclose(kept);
+    token[strcspn(token, "\r\n")] = 0;
+    memmove(token, token + 4, strlen(token + 4) + 1);
+    decode(token, plain);
     memcpy(json, plain, sizeof json - 1);
     if (!field("url", url, sizeof url) || !field("site", site, 65) || !field("node", node, 65) || !field("key", key, 60))
         fail("no token");
@@ -214,7 +223,7 @@ int main(int count, char **arguments) {
     EVP_Digest(text, sizeof text, digest, NULL, EVP_sha256(), NULL);
     head[0] = 1, memcpy(head + 1, digest, 4);
     snprintf(account, sizeof account, "%s/%s", site, node);
-    FILE *kept = fopen("session", "r"); // written before it is used: it only grows (§7)
+    kept = fopen("session", "r"); // written before it is used: it only grows (§7)
     if (kept) { if (fscanf(kept, "%lld", &session) < 1) session = 0; fclose(kept); }
     session = session + 1 > now() ? session + 1 : now();
     if (!(kept = fopen("session", "w")) || fprintf(kept, "%lld", session) < 0 || fclose(kept)) fail("the session cannot be kept");
@@ -226,6 +235,7 @@ int main(int count, char **arguments) {
         BIO *pem = BIO_new_mem_buf(ca, -1);
         X509_STORE_add_cert(SSL_CTX_get_cert_store(trust), PEM_read_bio_X509(pem, NULL, NULL, NULL));
     } else SSL_CTX_set_default_verify_paths(trust);
+    if (!strstr(url, "://")) fail("no token");
     char *host = strstr(url, "://") + 3, *port = strrchr(host, ':');
     snprintf(where, sizeof where, "%s%s", host, port ? "" : ":8883");
     if (port) *port = 0;

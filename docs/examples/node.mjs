@@ -1,13 +1,15 @@
 // A node in one file, with nothing but Node.js: the hashrate on stdin, a line a sample, in H/s.
-//     rigwatch enroll rig9 > token; my-miner-figures | node node.mjs "$(cat token)"
+//     (umask 077; rigwatch enroll rig9 > token); my-miner-figures | node node.mjs token
 // When stdin ends it says goodbye; when it is killed, the broker sends its will. Samples that are not acknowledged are sent
-// again with the next one; a publisher of your own keeps them on disk as well (docs/protocol.md, §8).
+// again with the next one, the latest 200 (a report has at most 500); a publisher of your own keeps them on disk as well
+// (docs/protocol.md, §8). The token is the node's key: it is read from a file, for every user of a machine sees arguments.
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { connect } from "node:tls";
 
-const { url, site, node, key, ca } = JSON.parse(Buffer.from(process.argv[2].replace(/\s/g, "").slice(4), "base64url"));
+const token = readFileSync(process.argv[2], "utf8").trim().slice(4);
+const { url, site, node, key, ca } = JSON.parse(Buffer.from(token, "base64url"));
 const derive = (info) => Buffer.from(hkdfSync("sha256", Buffer.from(key, "base64url"), "rigwatch/v1", info, 32));
 const sealKey = derive("seal"), id = createHash("sha256").update("rigwatch key id").update(sealKey).digest();
 const head = Buffer.concat([Buffer.of(1), id.subarray(0, 4)]), topic = (level) => `rigwatch/v1/${site}/${node}/${level}`;
@@ -43,6 +45,7 @@ let ended = false, received = Buffer.alloc(0);
 const finish = () => ended && !waiting.size && publish(0x33, "status", status("offline"), 9);
 const sample = (text) => {
   const n = Math.max(Date.now(), ...[...waiting.keys()].map((each) => each + 1));
+  if (waiting.size >= 200) waiting.delete(waiting.keys().next().value);
   waiting.set(n, { n, at: Date.now(), hashrate: Number(text) });
   publish(0x32, "report", seal("report", { session, sent_at: Date.now(), samples: [...waiting.values()] }), 2);
 };

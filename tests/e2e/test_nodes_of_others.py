@@ -3,23 +3,31 @@
 In JavaScript; in Java and in C where a JDK and a compiler with OpenSSL's headers are here, which nothing installs.
 """
 
+import base64
 import json
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
+from tests.certificates import authority
 from tests.chains import node
 from tests.e2e.station import Station
 from tests.processes import ROOT, clean_environment
 
 EXAMPLES = ROOT / "docs" / "examples"
 
+
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+# What reads or writes beside its memory ends with this; what is not freed at the end is no matter.
+SANITIZER = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=0", "UBSAN_OPTIONS": "exitcode=99"}
 
 Command: TypeAlias = list[str | Path]
 
@@ -38,11 +46,11 @@ def in_c(folder: Path) -> Command | None:
     if compiler is None:
         return None
     made = subprocess.run(
-        [compiler, "-Wall", "-Werror", "-O2", "-o", built, EXAMPLES / "node.c", "-lssl", "-lcrypto"],
+        [compiler, "-Wall", "-Werror", "-O2", "-g", *SANITIZED, "-o", built, EXAMPLES / "node.c", "-lssl", "-lcrypto"],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     # Without the header files of OpenSSL.
-    if re.search(r"openssl/\w+\.h: No such file|cannot find -l", made.stderr):
+    if re.search(r"openssl/\w+\.h: No such file|cannot find (-l|\S*san)", made.stderr):
         return None
     assert made.returncode == 0, made.stderr
     return [built]
@@ -58,7 +66,12 @@ def all_running(commands: Mapping[str, Command], folder: Path) -> Iterator[dict[
 @contextmanager
 def running(command: Command, folder: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
+        command,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment() | SANITIZER,
     ) as process:
         try:
             yield process
@@ -87,7 +100,9 @@ def test_each_reports_is_lost_when_killed_and_says_goodbye_at_its_end(station: S
         (tmp_path / name).mkdir()
     there = {name: command for name, make in LANGUAGES.items() if (command := make(tmp_path / name))}
     station.up()
-    commands = {name: [*command, station.token(name)] for name, command in there.items()}
+    for name in there:
+        (tmp_path / name / "token").write_text(station.token(name))
+    commands = {name: [*command, Path("token")] for name, command in there.items()}
     stored: dict[str, set[int]] = {}
     with all_running(commands, tmp_path) as nodes:
         for name, process in nodes.items():
@@ -109,6 +124,44 @@ def test_each_reports_is_lost_when_killed_and_says_goodbye_at_its_end(station: S
         station.wait_for_status(f"main/{name}", "offline")
         assert station.samples()[f"main/{name}"] == stored[name]
         assert rates(station, name) == [61250000.5, 5.0, 0.0]
+
+
+HOSTILE = {
+    "gone": b"",
+    "more than a server says": b"\x30\x80\x80\x40\x00\x00" + bytes(2**20 - 2),
+    "a length that does not end": b"\x30\xff\xff\xff\xff\xff\x7f" + bytes(4096),
+    "an ack without a topic": b"\x30\x00",
+    "a greeting without an answer": b"\x20\x00",
+    "a topic longer than its packet": b"\x30\x04\xff\xff\x00\x00",
+}
+"""What a broker that was taken over sends; it may well have the certificate."""
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("name", "most"), [("js", 2), ("java", 2), ("c", len(HOSTILE))])
+def test_each_ends_whatever_a_broker_sends_and_writes_nowhere_it_should_not(
+    tmp_path: Path, name: str, most: int
+) -> None:
+    command = LANGUAGES[name](tmp_path)
+    if command is None:
+        pytest.skip(f"the tools for {name} are not here")
+    trusted = authority(tmp_path / "trusted", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        words = {"url": f"mqtts://127.0.0.1:{listener.getsockname()[1]}", "site": "main", "node": "rig1"}
+        key = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
+        plain = json.dumps({**words, "key": key, "ca": trusted.pem}, separators=(",", ":")).encode()
+        (tmp_path / "token").write_text("rw1." + base64.urlsafe_b64encode(plain).decode().rstrip("="))
+        for what, sent in islice(HOSTILE.items(), most):
+            with running([*command, Path("token")], tmp_path) as process:
+                with trusted.server_context().wrap_socket(listener.accept()[0], server_side=True) as broker:
+                    broker.settimeout(60)
+                    assert broker.recv(4096)[:1] == b"\x10"
+                    with suppress(OSError):
+                        broker.sendall(b"\x20\x02\x00\x00" + sent)
+                        while sent and broker.recv(4096):
+                            pass
+                assert process.wait(timeout=60) == 1, what
 
 
 def rates(station: Station, name: str) -> list[float]:
