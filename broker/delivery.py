@@ -15,7 +15,7 @@ class Delivery:
     """Subscriptions by filter, and what is kept for those that come later."""
 
     def __init__(self, store: RetainedStore) -> None:
-        self.routes: Routes[ClientSession] = Routes()
+        self.routes: Routes[ClientSession] = Routes(_may)
         self._shares: Shares[ClientSession] = Shares()
         self._store = store
 
@@ -64,9 +64,8 @@ class Delivery:
             if granted.no_local:
                 return
             granted = granted.own or granted
-        if _may_have(session, granted, message):
-            sent = message.granted(retain=retain and granted.as_published, ids=granted.ids)
-            session.outgoing.deliver(sent, min(granted.qos, message.qos))
+        sent = message.granted(retain=retain and granted.as_published, ids=granted.ids)
+        session.outgoing.deliver(sent, min(granted.qos, message.qos))
 
     def _publish_shared(self, message: Message, *, retain: bool) -> None:
         """To one of each group: one who is connected, else one for whom messages are kept."""
@@ -82,4 +81,8 @@ class Delivery:
 
 
 def _may_have(session: ClientSession, granted: Subscription, message: Message) -> bool:
-    return not granted.is_judged or allowed(session.account, Action.RECEIVE, message.topic)
+    return not granted.is_judged or _may(session, message.topic)
+
+
+def _may(session: ClientSession, topic: str) -> bool:
+    return allowed(session.account, Action.RECEIVE, topic)

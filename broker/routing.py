@@ -3,7 +3,7 @@
 Pure data: subscribers are any hashable values. Filters and topics are well formed already (`broker.topics`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Generic, TypeVar
 
 from broker.subscription import Subscription
@@ -30,9 +30,14 @@ class _Branch(Generic[S]):
 
 
 class Routes(Generic[S]):
-    """Subscriptions by filter. A subscriber has at most one entry a filter: the last (§3.8.4)."""
+    """Subscriptions by filter. A subscriber has at most one entry a filter: the last (§3.8.4).
 
-    def __init__(self) -> None:
+    `may` says whether a subscriber may have a topic, of those who were granted more than their rights. It is asked once
+    a topic: when rights change, subscriptions are added anew.
+    """
+
+    def __init__(self, may: Callable[[S, str], bool] = lambda _subscriber, _topic: True) -> None:
+        self._may = may
         self._exact: dict[str, dict[S, Subscription]] = {}
         self._tree: _Branch[S] = _Branch()
         self._wild: dict[str, tuple[tuple[S, Subscription], ...]] = {}
@@ -92,7 +97,7 @@ class Routes(Generic[S]):
         for branch in _matching(self._tree, topic):
             for subscriber, granted in branch.here.items():
                 found.setdefault(subscriber, []).append(granted)
-        wild = tuple((each, first.merged(*others) if others else first) for each, (first, *others) in found.items())
+        wild = tuple(self._judged(found, topic))
         size = sum(1 + len(granted.ids) for _, granted in wild)
         if len(self._wild) >= _CACHE or self._remembered + size > REMEMBERED:
             self._forget()
@@ -100,6 +105,14 @@ class Routes(Generic[S]):
             self._wild[topic] = wild
             self._remembered += size
         return wild
+
+    def _judged(self, found: dict[S, list[Subscription]], topic: str) -> Iterator[tuple[S, Subscription]]:
+        for subscriber, (first, *others) in found.items():
+            granted = first.merged(*others) if others else first
+            if not granted.is_judged:
+                yield subscriber, granted
+            elif self._may(subscriber, topic):
+                yield subscriber, granted.judged(is_judged=False)
 
     def _forget(self) -> None:
         self._wild.clear()

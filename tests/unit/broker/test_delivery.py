@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+import pytest
+
 from broker.counters import Counters
 from broker.delivery import Delivery
 from broker.message import Message
 from broker.outgoing import Outgoing
 from broker.retained import RetainedStore
-from broker.rights import Account, Role
+from broker.rights import Account, Action, Role, allowed
 from broker.session import ClientSession
 from broker.subscription import Subscription
 from rigwatch.settings.server import BrokerLimits
@@ -26,10 +28,10 @@ class Sink:
     def send(self, packet: bytes) -> None: ...
 
 
-def reader() -> ClientSession:
+def reader(role: Role = Role.ADMIN) -> ClientSession:
     outgoing = Outgoing(LIMITS, Counters(), name="ann")
     outgoing.resume(Sink(), lambda message, qos, packet_id: message.packet5(qos, packet_id))
-    return ClientSession("ann", Account("ann", Role.ADMIN), expiry=0, outgoing=outgoing)
+    return ClientSession("ann", Account("ann", role), expiry=0, outgoing=outgoing)
 
 
 @contextmanager
@@ -63,6 +65,23 @@ def test_one_message_is_not_remembered_in_every_form_it_was_sent_in() -> None:
         for number in range(1, 50):
             delivery.route("t", session, Subscription(0, ids=(number,)))
             delivery.publish(message, retain=False)
+
+
+def test_rights_are_judged_once_a_topic_and_not_with_each_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+
+    def judge(account: Account, action: Action, topic: str) -> bool:
+        judged.append(topic)
+        return allowed(account, action, topic)
+
+    monkeypatch.setattr("broker.delivery.allowed", judge)
+    delivery, session = Delivery(RetainedStore({}, LIMITS, Counters())), reader(Role.CONSUMER)
+    for topic_filter in ("#", "rigwatch/#"):
+        delivery.route(topic_filter, session, Subscription(1, is_judged=True))
+    topics = ["rigwatch/v1/main/rig1/state", "rigwatch/v1/main/rig1/report"]
+    for topic in topics * 10:
+        delivery.publish(Message(topic, b"x", qos=1), retain=False)
+    assert (judged, session.outgoing.in_flight) == (topics, 10)
 
 
 class Unsearched(dict[str, Subscription]):
