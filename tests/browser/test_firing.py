@@ -173,6 +173,9 @@ def test_the_wall_fits_a_screen_whatever_stands_on_it(
             dashboard.open(browser, "/wall")
             assert cut_off(browser) == [], (wrong, width)
             assert text(browser, ".hottest p") == "91 °C"
+            # Never by its colour alone.
+            shape = "return getComputedStyle(document.querySelector('.hottest p'), '::before').content"
+            assert "■" in str(browser.execute_script(shape))
 
 
 def test_the_wall_grows_smaller_where_words_would_push_it_off_the_screen(

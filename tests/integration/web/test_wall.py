@@ -113,7 +113,7 @@ def test_a_hot_card_is_the_hottest_whatever_its_node_says(ada: FlaskClient, stor
         store.take([rig(name).heard(each) for each in (birth(), report(measured))])
     html = page(ada, "/wall")
     assert "Hottest97 °Ca" in text(between(html, 'aria-label="Summary"', "</section>"))
-    assert '<p class="red"><b>97</b>' in html
+    assert '<p class="degrees red"><b>97</b>' in html
     calm = between(html, 'class="tiles calm"', "</ul>")
     assert 'class="degrees red">97 °C' in calm
     assert 'class="degrees green">60 °C' in calm
