@@ -18,6 +18,13 @@ _SAID_BY_PROXIES: Final = (
     *(_FOR, "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT"),
     *("HTTP_X_FORWARDED_PREFIX", "HTTP_FORWARDED"),
 )
+_MARKS: Final = (*_SAID_BY_PROXIES, "HTTP_X_REAL_IP", "HTTP_VIA")
+_PROXIED: Final = "rigwatch.proxied"
+
+
+def is_proxied(environ: "WSGIEnvironment") -> bool:
+    """Whether a proxy, named in the settings or not, says that the request is another's; one may say nothing."""
+    return _PROXIED in environ or any(name in environ for name in _MARKS)
 
 
 _SENSE: Final = {
@@ -53,6 +60,8 @@ class TrustedProxies:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if not self._is_trusted(environ.get("REMOTE_ADDR", "")):
+            if is_proxied(environ):
+                environ[_PROXIED] = True
             for name in _SAID_BY_PROXIES:
                 environ.pop(name, None)
             return self._app(environ, start_response)

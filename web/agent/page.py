@@ -24,6 +24,7 @@ from rigwatch.settings import ServerSettings
 from store import Store, acts, nodes
 from store.acts.actor import Actor, Way
 from web.access.login import source_of
+from web.access.proxy import is_proxied
 from web.agent.files import NAME, SCRIPT, agent_file
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ GUESSES_IN_ALL: Final = RateLimitItemPerMinute(300)
 DOWNLOADS: Final = 3
 """At once: each has a thread of the server as long as it lasts, and the dashboard needs some of the eight."""
 _ALL: Final = "all"
-_FORWARDED: Final = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 
 
 class AgentPages:
@@ -172,7 +172,7 @@ def _closed() -> Response | None:
     not make a stranger's plain request one of ours."""
     if request.is_secure:
         return None
-    if is_loopback(request.remote_addr or "") and not any(name in request.headers for name in _FORWARDED):
+    if is_loopback(request.remote_addr or "") and not is_proxied(request.environ):
         return None
     return _said(403, "This is to be had over TLS alone; see [web] in docs/operations.md.")
 

@@ -21,6 +21,7 @@ from store import Store, audit
 from tests.fake_clock import FakeClock
 from web.agent.files import NAME
 from web.agent.line import NoLine, Origin, join_line, origin_asked, origin_of
+from web.app import create_app
 
 RIG, OTHER = NodeId("main", "rig-7"), NodeId("main", "rig-8")
 FILE: Final = f"/agent/{NAME}"
@@ -175,6 +176,18 @@ def test_without_tls_nothing_is_to_be_had(
     answer = stranger.post("/agent/join", base_url="http://rigs.example", **asked)
     assert answer.status_code == 403
     assert join(stranger, code).status_code == 200, "the refused request must not have spent it"
+
+
+def test_a_proxy_that_the_settings_do_not_name_is_not_the_machine_itself(
+    store: Store, home: Home, clock: FakeClock, code: str
+) -> None:
+    for trusted in ((), ("10.0.0.1",)):
+        settings = ServerSettings(web=WebSettings(trusted_proxies=trusted))
+        client = create_app(settings, store, clock=clock, home=home).test_client()
+        for header in ("X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "Via"):
+            answer = client.post("/agent/join", headers={**with_code(code), header: "http"})
+            assert answer.status_code == 403
+            assert "TLS" in answer.text
 
 
 def test_on_the_machine_itself_it_needs_no_tls(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
