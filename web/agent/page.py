@@ -61,7 +61,11 @@ class AgentPages:
             return refused
         if self._invited() is None:
             return self._refused()
-        agent = agent_file(self._home)
+        try:
+            agent = agent_file(self._home)
+        except RigwatchError as exc:
+            log.error("the agent cannot be handed out why=%s", exc)
+            return _said(503, "The server cannot hand the agent out; its log says why.")
         if agent is None:
             return _said(404, "This server has no agent to hand out; 'make agent' builds it.")
         if not self._downloads.acquire(blocking=False):

@@ -21,6 +21,7 @@ from store import Store, audit
 from tests.fake_clock import FakeClock
 from web.agent.files import NAME
 from web.agent.line import NoLine, Origin, join_line, origin_asked, origin_of
+from web.agent.page import DOWNLOADS
 from web.app import create_app
 
 RIG, OTHER = NodeId("main", "rig-7"), NodeId("main", "rig-8")
@@ -204,6 +205,17 @@ def test_the_agent_is_handed_to_who_has_a_code_spent_or_not(
         assert given.data == agent
         given.close()
         join(stranger, code)
+
+
+def test_an_agent_that_cannot_be_read_is_said_so_and_takes_no_place(
+    stranger: FlaskClient, home: Home, clock: FakeClock
+) -> None:
+    (home.path / "agent" / NAME).mkdir(parents=True)
+    headers = with_code(code_of(home, clock))
+    for _ in range(DOWNLOADS + 1):
+        answer = stranger.get(FILE, base_url=SAFE, headers=headers)
+        assert (answer.status_code, answer.mimetype) == (503, "text/plain")
+        assert "its log says why" in answer.text
 
 
 def test_only_so_many_fetch_it_at_once(stranger: FlaskClient, home: Home, clock: FakeClock, agent: bytes) -> None:
