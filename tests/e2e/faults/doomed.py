@@ -77,8 +77,8 @@ class Doomed:
         self._do(self._rob(name))
         self._alive.pop(name, None)
 
-    def _do(self, tx: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(tx, self._loop).result(30)
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     async def _join(self, name: str, generation: int) -> bool:
         self._session = max(self._session + 1, time.time_ns() // 1_000_000)

@@ -153,7 +153,7 @@ async def test_a_message_has_buttons_and_they_work(home: Home, mosquitto: Mosqui
             acknowledged = await eventually_async(lambda: asked(local, alerts.acknowledged), what="the ack is stored")
             api.press(silence["callback_data"])
             (muted,) = await eventually_async(
-                lambda: asked(local, lambda tx: silences.running(tx, 0)), what="the mute is stored"
+                lambda: asked(local, lambda tx: silences.running(tx, 0)), what="the silence is stored"
             )
     assert message["chat_id"] == CHAT
     assert message["text"].startswith("CRITICAL: garage/rig1 lost")
