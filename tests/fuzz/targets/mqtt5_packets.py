@@ -1,12 +1,8 @@
 """What may come at the broker in MQTT 5: at its readers, and at a broker before and after a login."""
 
-import asyncio
-import logging
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 from hypothesis import strategies as st
@@ -22,12 +18,11 @@ from broker.packets5 import (
     split_publish5,
 )
 from broker.rights import Role
-from broker.service import new_event_loop
+from tests.fuzz.broker import Throw, thrown_at
 from tests.fuzz.target import Take, Target
 from tests.integration.broker.peer import Login, binary, packet, text
 from tests.integration.broker.peer5 import Peer5
-from tests.integration.broker.running import House, broker_running, limits
-from tests.waiting import eventually_async
+from tests.integration.broker.running import House
 
 Said = tuple[list[bytes], list[bytes]]
 Read = tuple[int, int, bytes]
@@ -125,43 +120,15 @@ async def _throw(house: House, login: Login, said: Said) -> None:
         assert await node.receive_all() == []
 
 
-class _Errors(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.found.append(record.getMessage())
-
-
-@contextmanager
-def _broker() -> Iterator[Take]:
-    errors = _Errors()
-    logging.getLogger().addHandler(errors)
-    given = limits(connections=200, connect_timeout=timedelta(seconds=1), logins_per_minute=1_000_000)
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        running = broker_running(Path(folder), given)
-        house = runner.run(running.__aenter__())
-        login = house.account("ann", Role.ADMIN, deny=("denied/#",))
-        tasks = len(asyncio.all_tasks(runner.get_loop()))
-
-        def take(said: Said) -> None:
-            runner.run(_throw(house, login, said))
-            assert errors.found == []
-
-        try:
-            yield take
-            runner.run(_nothing_left(tasks))
-        finally:
-            runner.run(running.__aexit__(None, None, None))
-            logging.getLogger().removeHandler(errors)
-
-
-async def _nothing_left(tasks: int) -> None:
-    assert await eventually_async(lambda: len(asyncio.all_tasks()) <= tasks + 1, timeout=10)
+def _throw_at(house: House) -> Throw:
+    return partial(_throw, house, house.account("ann", Role.ADMIN, deny=("denied/#",)))
 
 
 TARGETS = (
     Target("mqtt5 reader", st.tuples(st.integers(0, len(_READERS) - 1), st.integers(0x30, 0x3F), _bodies()), _readers),
-    Target("mqtt5 broker", st.tuples(st.lists(_connects, max_size=4), st.lists(_packets, max_size=8)), _broker),
+    Target(
+        "mqtt5 broker",
+        st.tuples(st.lists(_connects, max_size=4), st.lists(_packets, max_size=8)),
+        partial(thrown_at, _throw_at),
+    ),
 )

@@ -1,21 +1,15 @@
 """What may come at the broker's WebSocket port: before the handshake, after it, and after the login."""
 
 import asyncio
-import logging
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
 from hypothesis import strategies as st
 
-from broker.service import new_event_loop
-from tests.fuzz.target import Take, Target
+from tests.fuzz.broker import Throw, thrown_at
+from tests.fuzz.target import Target
 from tests.integration.broker import peer
 from tests.integration.broker.line import BINARY, CLOSE, CONT, PING, REQUEST, Line, frame, opened
-from tests.integration.broker.running import House, broker_running, limits
-from tests.waiting import eventually_async
+from tests.integration.broker.running import House
 
 Said = tuple[list[bytes], list[bytes], list[bytes]]
 
@@ -74,39 +68,8 @@ async def _is_served(house: House, line: Line) -> None:
     assert await asyncio.wait_for(line.reader.readexactly(8), 5) == b"\x82\x06\x20\x02\x00\x00\xd0\x00"
 
 
-class _Errors(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.found.append(record.getMessage())
-
-
-@contextmanager
-def _broker() -> Iterator[Take]:
-    errors = _Errors()
-    logging.getLogger().addHandler(errors)
-    given = limits(connections=200, connect_timeout=timedelta(seconds=1), logins_per_minute=1_000_000)
-    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=new_event_loop) as runner:
-        running = broker_running(Path(folder), given, websocket=True)
-        house = runner.run(running.__aenter__())
-        tasks = len(asyncio.all_tasks(runner.get_loop()))
-
-        def take(said: Said) -> None:
-            runner.run(_throw(house, said))
-            assert errors.found == []
-
-        try:
-            yield take
-            runner.run(_nothing_left(tasks))
-        finally:
-            runner.run(running.__aexit__(None, None, None))
-            logging.getLogger().removeHandler(errors)
-
-
-async def _nothing_left(tasks: int) -> None:
-    assert await eventually_async(lambda: len(asyncio.all_tasks()) <= tasks + 1, timeout=10)
+def _throw_at(house: House) -> Throw:
+    return partial(_throw, house)
 
 
 TARGETS = (
@@ -117,6 +80,6 @@ TARGETS = (
             st.lists(_FRAMES, max_size=6),
             st.lists(_FRAMES, max_size=8),
         ),
-        _broker,
+        partial(thrown_at, _throw_at, websocket=True),
     ),
 )
