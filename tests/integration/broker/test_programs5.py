@@ -18,6 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from broker.rights import Role
 from broker.service import new_event_loop
 from tests.chains import node
+from tests.integration.broker.bridge import bridge_lines
 from tests.integration.broker.peer import Login, Peer
 from tests.integration.broker.peer5 import Peer5
 from tests.integration.broker.running import House, broker_running
@@ -175,16 +176,6 @@ async def test_paho_as_home_assistant_hears_what_it_may_and_is_told_what_not(tmp
             assert assistant.ended == []
 
 
-BRIDGE = """connection rigwatch
-address 127.0.0.1:{port}
-bridge_protocol_version mqttv50
-remote_username {user}
-remote_password {password}
-topic rigwatch/v1/+/+/state in 1
-topic rigwatch/v1/+/+/availability in 1
-"""
-
-
 async def test_a_mosquitto_bridge_in_mqtt_5_takes_the_plain_tree_along_and_clears_what_is_cleared(
     tmp_path: Path, start_mosquitto: StartMosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,8 +183,8 @@ async def test_a_mosquitto_bridge_in_mqtt_5_takes_the_plain_tree_along_and_clear
     async with broker_running(tmp_path / "house") as house, await house.join(house.service()) as subscriber:
         login = house.account("bridge", Role.CONSUMER)
         await subscriber.publish(STATE1, b"kept before", retain=True)
-        text = BRIDGE.format(port=house.port, user=login.user, password=login.password)
-        other = await asyncio.to_thread(start_mosquitto, lines=text.splitlines())
+        lines = bridge_lines(house.port, login, "bridge_protocol_version mqttv50")
+        other = await asyncio.to_thread(start_mosquitto, lines=lines)
         for payload in (b"kept before", b"kept after", b""):
             await subscriber.publish(STATE1, payload, retain=True)
             assert await eventually_async(partial(_is_kept, other.port, payload), timeout=PATIENCE)

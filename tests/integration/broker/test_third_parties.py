@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from broker.rights import Role
 from broker.service import new_event_loop
 from rigwatch.settings.server import BrokerSettings, ServerSettings
+from tests.integration.broker.bridge import bridge_lines
 from tests.integration.broker.peer import Got, Login, Peer, Will, connect, publish
 from tests.integration.broker.running import House, broker_running, prepare_house, serving
 from tests.mosquitto import StartMosquitto
@@ -133,15 +134,6 @@ async def _until(watcher: Peer, payload: bytes) -> list[Got]:
     return found
 
 
-BRIDGE = """connection rigwatch
-address 127.0.0.1:{port}
-remote_username {user}
-remote_password {password}
-topic rigwatch/v1/+/+/state in 1
-topic rigwatch/v1/+/+/availability in 1
-"""
-
-
 async def test_a_mosquitto_bridge_with_its_defaults_takes_the_plain_tree_along(
     tmp_path: Path, start_mosquitto: StartMosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -149,8 +141,7 @@ async def test_a_mosquitto_bridge_with_its_defaults_takes_the_plain_tree_along(
     async with broker_running(tmp_path / "house") as house, await house.join(house.service()) as subscriber:
         login = house.account("bridge", Role.CONSUMER)
         await subscriber.publish(STATE1, b"kept before", retain=True)
-        text = BRIDGE.format(port=house.port, user=login.user, password=login.password)
-        mosquitto = await asyncio.to_thread(start_mosquitto, lines=text.splitlines())
+        mosquitto = await asyncio.to_thread(start_mosquitto, lines=bridge_lines(house.port, login))
         # Retained there as well: whoever subscribes later at the other broker finds it.
         assert await eventually_async(lambda: _kept(mosquitto.port, STATE1, b"kept before"), timeout=20)
         await subscriber.publish(STATE1, b"kept after", retain=True)
@@ -169,8 +160,7 @@ async def test_a_bridge_follows_through_restarts_of_either_side(
     settings = ServerSettings(broker=BrokerSettings(host="127.0.0.1", port=0, plain_port=ours))
     house = prepare_house(tmp_path / "house", settings)
     login = house.account("bridge", Role.CONSUMER)
-    text = BRIDGE.format(port=ours, user=login.user, password=login.password)
-    lines = [*text.splitlines(), f"bridge_protocol_version {version}", "restart_timeout 1"]
+    lines = bridge_lines(ours, login, f"bridge_protocol_version {version}", "restart_timeout 1")
 
     async def says(payload: bytes) -> bool:
         async with await house.join(house.service()) as subscriber:
