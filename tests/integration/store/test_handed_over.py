@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from alerts.contest import Contest
 from alerts.facts import NodeFacts
 from alerts.ingest import ReceivedMessage
 from rigwatch.figures import Gpu
@@ -60,6 +63,24 @@ def test_what_is_handed_over_is_what_would_be_read(store: Store) -> None:
     assert (other.sample, gone.state) == (None, NodeState.LOST)
     # The next batch knows it from the row alone, and a message that is not taken changes nothing.
     assert facts_of(store, [a.heard(report(session=1), START + 10), c.heard(goodbye(1), START + 11)])[0] == again
+
+
+def test_a_batch_without_a_birth_takes_identity_and_rivals_from_the_row(store: Store) -> None:
+    a, rival = rig("a"), Contest("two publishers use its key")
+    facts_of(store, [replace(a.heard(BORN), contest=rival)])
+    with store.write() as tx:
+        nodes.set_tags(tx, a.id, ["given too"])
+    (known,) = facts_of(store, [a.heard(report(sample(), session=2), START + 1)])
+    assert (known.interval.total_seconds(), known.tags, known.contested_at) == (
+        30,
+        ("own", "given", "given too"),
+        START,
+    )
+    (again,) = facts_of(store, [replace(a.heard(replace(BORN, session=3), START + 2), contest=rival)])
+    assert (again.tags, again.contested_at) == (("own", "given", "given too"), START + 2)
+    # Its reports came before the birth that says how often they come: until then the row says what it said.
+    (early,) = facts_of(store, [a.heard(report(sample(START + 3), session=4), START + 3)])
+    assert early.interval.total_seconds() == 30
 
 
 def test_of_a_retired_node_nothing_is_handed_over(store: Store) -> None:
