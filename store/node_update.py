@@ -150,7 +150,7 @@ def facts_of(update: NodeUpdate) -> NodeFacts | None:
         version=row.version if born is None else storable(born.version),
         tags=merged(words(row.tags) if born is None else born.tags, row.given_tags),
         sources=words(row.sources) if born is None else born.sources,
-        interval=as_interval(row.interval if born is None else known.interval),
+        interval=as_interval(known.interval),
         state=known.state,
         state_at=known.state_at,
         reason=update.reason,

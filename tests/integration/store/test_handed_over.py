@@ -78,7 +78,7 @@ def test_a_batch_without_a_birth_takes_identity_and_rivals_from_the_row(store: S
     )
     (again,) = facts_of(store, [replace(a.heard(replace(BORN, session=3), START + 2), contest=rival)])
     assert (again.tags, again.contested_at) == (("own", "given", "given too"), START + 2)
-    # Its reports came before the birth that says how often they come: until then the row says what it said.
+    # Reports of a session whose birth is still to come do not say how often they come.
     (early,) = facts_of(store, [a.heard(report(sample(START + 3), session=4), START + 3)])
     assert early.interval.total_seconds() == 30
 
