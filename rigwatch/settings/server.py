@@ -22,9 +22,12 @@ PUBLISHER_SECTIONS = frozenset({"nodes", "outbox"})
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
-# As browsers write it: no path, and small letters.
-_ORIGIN = re.compile(r"\*|https?://[a-z0-9.:\[\]-]+")
-_PREFIX = re.compile(r"[^/#+$\s]+(?:/[^/#+\s]+){0,9}")
+# As browsers write it: no path, small letters, and no port where it is the usual one.
+_ORIGIN = re.compile(
+    r"\*|(?:http(?!://[^/]*:80$)|https(?!://[^/]*:443$))://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+)
+_PREFIX = re.compile(r"[^/#+$\s\x00-\x1f\x7f]+(?:/[^/#+\s\x00-\x1f\x7f]+){0,9}")
+_PREFIX_MAX = 200
 
 
 class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -192,8 +195,11 @@ class FeedSettings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.broker and not self.state:
             raise ValueError("broker gets the state tree, so it needs state = true as well")
         for key, prefix in (("topic_prefix", self.topic_prefix), ("discovery_prefix", self.discovery_prefix)):
-            if not _PREFIX.fullmatch(prefix):
+            if len(prefix) > _PREFIX_MAX or not _PREFIX.fullmatch(prefix):
                 raise ValueError(f"{key}: {prefix[:100]!r} cannot begin a topic; write it as 'farm/rigwatch'")
+        if f"{self.topic_prefix}/".startswith(f"{self.discovery_prefix}/"):
+            # What others keep there, such as Home Assistant's statestream, would be taken for the tree and cleared.
+            raise ValueError("topic_prefix: should not be, or be below, discovery_prefix; write it as 'farm/rigwatch'")
         if self.broker:
             try:
                 Endpoint.parse(self.broker)

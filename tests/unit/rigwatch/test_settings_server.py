@@ -99,6 +99,11 @@ WRONG = {
         '[web]\ncors_origins = ["https://page.example/"]\n',
         "web: cors_origins: 'https://page.example/' is no origin; write it as 'https://page.example', or '*'",
     ),
+    "an origin with the port that browsers leave out": (
+        '[web]\ncors_origins = ["https://page.example:443"]\n',
+        "web: cors_origins: 'https://page.example:443' is no origin; write it as 'https://page.example', or '*'",
+    ),
+    "an origin without a host": ('[web]\ncors_origins = ["http://:8080"]\n', "web: cors_origins: 'http://:8080' is no"),
     "another broker without a tree": (
         '[feed]\nbroker = "mqtts://h"\n',
         "feed: broker gets the state tree, so it needs state = true as well",
@@ -115,9 +120,24 @@ WRONG = {
         '[feed]\ntopic_prefix = "farm/#"\n',
         "feed: topic_prefix: 'farm/#' cannot begin a topic; write it as 'farm/rigwatch'",
     ),
+    "a prefix that no topic can have": (
+        '[feed]\ntopic_prefix = "farm\\u0000"\n',
+        "feed: topic_prefix: 'farm\\x00' cannot begin a topic; write it as 'farm/rigwatch'",
+    ),
+    "a prefix that is too long": (f'[feed]\ndiscovery_prefix = "{"a" * 201}"\n', "feed: discovery_prefix: 'aaa"),
+    "the tree among what others keep": (
+        '[feed]\ntopic_prefix = "homeassistant"\n',
+        "feed: topic_prefix: should not be, or be below, discovery_prefix; write it as 'farm/rigwatch'",
+    ),
     "form": ('[feed]\ndiscovery = "both"\n', "feed.discovery: should be 'device' or 'component' (got 'both')"),
     "age out of order": ('[web.colours]\nage_green = "1h"\n', "web.colours: age_green should not be above age_yellow"),
 }
+
+
+def test_origins_are_taken_as_browsers_write_them(tmp_path: Path) -> None:
+    origins = ("http://localhost:443", "https://a.example:8443", "http://[::1]:80443", "https://10.0.0.1", "*")
+    (tmp_path / "server.toml").write_text(f"[web]\ncors_origins = {list(origins)!r}\n")
+    assert load_server(Home(tmp_path), {}).web.cors_origins == origins
 
 
 @pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG)
