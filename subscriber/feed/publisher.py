@@ -132,9 +132,13 @@ class Feed:
             await self._recall(connection)
             log.info("the plain state tree is published%s", self._where)
             self._failure = ""
+            wanted, due = None, self._clock.monotonic()
             while self._turn.drives and not connection.lost.done():
                 self._spoilt.clear()
-                await self._bring_up_to_date(connection)
+                if (now := self._clock.monotonic()) >= due:
+                    # Not for each thing that somebody else writes, who may do so all day.
+                    wanted, due = await self._looked(connection), now + LOOK_S - HEAL_S
+                await self._bring_up_to_date(connection, wanted)
                 await self._pause(connection)
             if not self._turn.drives and not connection.lost.done():
                 return
@@ -173,13 +177,18 @@ class Feed:
             self._kept.hear(topic, payload)
             self._spoilt.set()
 
-    async def _bring_up_to_date(self, connection: MqttConnection) -> None:
+    async def _looked(self, connection: MqttConnection) -> Tree | None:
+        """The tree as it should be; incidents are told at once."""
         # Beside the loop: with 1000 nodes it takes 30 ms, and all that is announced for the first time half a second.
         seen, wanted = await self._worker.ask(self._look)
+        if wanted is not None:
+            await self._tell_of_incidents(connection, seen.incidents)
+        return wanted
+
+    async def _bring_up_to_date(self, connection: MqttConnection, wanted: Tree | None) -> None:
         if wanted is None:
             await self._publish(connection, {self._places.server_status: OFFLINE})
             return
-        await self._tell_of_incidents(connection, seen.incidents)
         gone = self._kept.keys() - wanted.keys()
         await self._publish(connection, dict.fromkeys(filter(self._announcer.is_superseded, gone), MIGRATE))
         status = self._places.server_status

@@ -15,8 +15,8 @@ from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage, MqttRefused
 from rigwatch.settings.server import FeedSettings
 from store import Store, housekeeping, open_store
 from subscriber.feed import publisher
-from subscriber.feed.publisher import LOOK_S, Feed, FeedTarget
-from subscriber.feed.reader import FeedReader
+from subscriber.feed.publisher import HEAL_S, LOOK_S, Feed, FeedTarget
+from subscriber.feed.reader import FeedFacts, FeedReader
 from subscriber.worker import StoreWorker
 from tests.fake_clock import START, FakeClock
 from tests.rigs import birth, rig
@@ -162,6 +162,32 @@ async def test_what_somebody_writes_is_put_right_before_the_next_look_is_due(tmp
         await fed.until(AVAILABILITY, b"online", step_s=0.001)
         assert fed.clock.monotonic() - before < LOOK_S
         assert {topic for topic, _ in published} == {AVAILABILITY}
+
+
+async def test_who_writes_all_the_time_does_not_have_the_store_looked_at_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Millis] = []
+    look = FeedReader.look
+
+    def counted(reader: FeedReader, store: Store, now: Millis) -> FeedFacts:
+        looks.append(now)
+        return look(reader, store, now)
+
+    monkeypatch.setattr(FeedReader, "look", counted)
+    async with feeding(tmp_path) as fed:
+        await fed.until(SERVER, b"online")
+        await fed.at_rest()
+        looks.clear()
+        published = fed.made[0].published
+        began = fed.clock.monotonic()
+        for _ in range(30):
+            published.clear()
+            fed.made[0].tell(MqttMessage(AVAILABILITY, b"nonsense", retained=False))
+            await fed.until(AVAILABILITY, b"online", step_s=HEAL_S / 4)
+        passed = fed.clock.monotonic() - began
+        assert len(looks) <= passed / (LOOK_S - HEAL_S) + 1
+        assert passed / 30 < LOOK_S / 2
 
 
 async def test_its_own_words_that_come_back_are_not_answered(tmp_path: Path) -> None:
