@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from web.node_view import NodeView
 from web.tiles import TROUBLE
+from web.trouble import RULE_OF
 
 
 class Heat(NamedTuple):
-    """`width` and `height` are in cells. Each path draws the cells of one `word`, a class of the style sheet, as dashes
+    """`width` and `height` are in cells. Each path draws the cells of one `word`, classes of the style sheet, as dashes
     that are a cell long."""
 
     width: int
@@ -28,7 +29,8 @@ def heat(nodes: Sequence[NodeView], ratio: float) -> Heat:
 
 
 def _word(each: NodeView) -> str:
-    """The worst that is known of it."""
-    if each.status in TROUBLE or not each.troubles:
-        return each.status.value
-    return each.troubles[0].severity.value
+    """The worst that is known of it; quiet where somebody knows of all of it."""
+    by_status = each.status in TROUBLE or not each.troubles
+    word = each.status.value if by_status else each.troubles[0].severity.value
+    told = each.status not in TROUBLE or RULE_OF.get(each.status) in {trouble.rule for trouble in each.troubles}
+    return f"{word} quiet" if each.troubles and told and all(trouble.quiet for trouble in each.troubles) else word

@@ -14,6 +14,7 @@ from tests.alerting import Driver, every_incident
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import Dashboard, cell
 from tests.fake_clock import FakeClock
+from tests.processes import ROOT
 from tests.rigs import birth, goodbye, report, rig, will
 from tests.waiting import eventually
 
@@ -213,3 +214,17 @@ def test_the_wall_makes_room_for_the_word_that_the_server_is_gone(
         assert cut_off(browser) == []
     eventually(lambda: text(browser, "#no-contact").startswith("No contact"), what="the wall says so")
     assert cut_off(browser) == []
+
+
+def test_a_cell_of_the_heat_map_is_full_for_any_incident_but_a_known_one(browser: Chrome) -> None:
+    sheet = (ROOT / "web" / "static" / "wall.css").read_text(encoding="utf-8")
+    words = ["lost", "silent", "degraded", "critical", "warning", "info", "online", "critical quiet"]
+    paths = "".join(f'<path class="{word}" d="M0 0h1"/>' for word in words)
+    browser.get("data:text/html,<p>a page")
+    browser.execute_script(
+        "document.body.innerHTML = arguments[0]", f'<style>{sheet}</style><svg class="heat">{paths}</svg>'
+    )
+    widths = browser.execute_script(
+        "return [...document.querySelectorAll('path')].map((each) => parseFloat(getComputedStyle(each).strokeWidth))"
+    )
+    assert [width > 0.9 for width in widths] == [True] * 6 + [False] * 2
