@@ -118,8 +118,8 @@ def node_lines(
     `heights` are those of other nodes of its chain, by step: how far it was behind them is a figure as well.
     `intervals` are those that it had at each point, where that is known; `interval` is what it has now.
     """
-    baseline = _timeout([_spacing(early, late) for early, late in pairwise(points)], interval)
-    had = [SILENT_AFTER * each if each else baseline for each in intervals] or [baseline] * len(points)
+    timeout = _timeout([_spacing(early, late) for early, late in pairwise(points)], interval)
+    had = [SILENT_AFTER * each if each else timeout for each in intervals] or [timeout] * len(points)
     gaps = [
         late.first - early.last > max(before, then)
         for (early, late), (before, then) in zip(pairwise(points), pairwise(had), strict=True)
@@ -183,8 +183,8 @@ def _spacing(early: Point, late: Point) -> float:
 def _timeout(spacings: Sequence[float], interval: Millis) -> float:
     """How far two points may be apart to be joined: a node may have reported less often than it does now."""
     # Not the mean: a few long gaps must not make themselves usual.
-    baseline = sorted(spacings)[len(spacings) // 4] if spacings else 0
-    return SILENT_AFTER * max(interval, baseline)
+    usual = sorted(spacings)[len(spacings) // 4] if spacings else 0
+    return SILENT_AFTER * max(interval, usual)
 
 
 def _gaps(times: Sequence[Millis], interval: Millis) -> list[bool]:

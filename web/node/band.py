@@ -67,7 +67,7 @@ def stays(
     for change, end in zip(changes, ends, strict=True):
         span = StatusSpan(_STATUS[change.state], max(change.at, since), min(end, until), change.reason)
         if span.since < span.until:
-            found.append(Stay(span, change.interval or _baseline(points, span) or interval))
+            found.append(Stay(span, change.interval or _usual_spacing(points, span) or interval))
     return found
 
 
@@ -102,7 +102,7 @@ def tally(stays: Sequence[Stay], points: Iterable[Point]) -> Tally:
     return Tally(late=taken[1], due=round(due), missing=missing if missing > len(there) else 0)
 
 
-def _baseline(points: Sequence[Point], span: StatusSpan) -> Millis:
+def _usual_spacing(points: Sequence[Point], span: StatusSpan) -> Millis:
     """How far apart most samples of that time are; 0 where there are too few to tell."""
     own = [point for point in points if span.since <= point.at < span.until]
     within = [(point.last - point.first) / (point.samples - 1) for point in own if point.samples > 1]
