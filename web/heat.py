@@ -6,8 +6,7 @@ from math import ceil, sqrt
 from typing import NamedTuple
 
 from web.node_view import NodeView
-from web.tiles import TROUBLE
-from web.trouble import RULE_OF
+from web.tiles import TROUBLE, is_known
 
 
 class Heat(NamedTuple):
@@ -32,5 +31,4 @@ def _word(each: NodeView) -> str:
     """The worst that is known of it; quiet where somebody knows of all of it."""
     by_status = each.status in TROUBLE or not each.troubles
     word = each.status.value if by_status else each.troubles[0].severity.value
-    told = each.status not in TROUBLE or RULE_OF.get(each.status) in {trouble.rule for trouble in each.troubles}
-    return f"{word} quiet" if each.troubles and told and all(trouble.quiet for trouble in each.troubles) else word
+    return f"{word} quiet" if is_known(each, each.troubles) else word

@@ -93,6 +93,12 @@ def tiles(
     return Tiles([tile for _, tile in sorted(made, key=itemgetter(0))], calm)
 
 
+def is_known(each: NodeView, own: Sequence[Trouble]) -> bool:
+    """Whether somebody knows of all of it: of these incidents, and of what its status says."""
+    told = each.status not in TROUBLE or RULE_OF.get(each.status) in {trouble.rule for trouble in each.troubles}
+    return told and bool(own) and all(trouble.quiet for trouble in own)
+
+
 def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: Millis) -> Tile:
     """`own` are the incidents to name, the worst first."""
     facts = each.facts
@@ -118,7 +124,7 @@ def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: 
         since=None if at is None else look.moment(at),
         age=units.age(None if at is None else now - at),
         lasting=gone or bool(own),
-        muted=bool(own) and all(trouble.quiet for trouble in own),
+        muted=is_known(each, own),
         simulated=SIMULATED in facts.tags,
     )
 
@@ -177,7 +183,7 @@ def _rank(trouble: Trouble) -> tuple[bool, int]:
 
 def _rank_of_node(each: NodeView, own: Sequence[Trouble]) -> tuple[bool, int]:
     """A bad status is as bad as the incident that may come of it."""
-    if own and all(trouble.quiet for trouble in own):
+    if is_known(each, own):
         return _rank(own[0])
     unseen = [trouble.severity for trouble in own if not trouble.quiet]
     return False, -SEVERITIES.index(worst([_AS_BAD_AS.get(each.status, Severity.INFO), *unseen]))

@@ -113,6 +113,9 @@ def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, d
     assert 'class="tile critical muted"' in html
     assert "acknowledged by ada" in text(html)
     assert "acknowledged by ada" in text(row(page(ada), "main/idle"))
+    # Nobody has seen that it is gone as well, also before the alerts say so.
+    driver.hear(will(), placed("idle"))
+    assert 'class="tile lost"' in page(ada, "/wall")
 
 
 def test_one_that_is_silenced_is_still_there_and_comes_last(ada: FlaskClient, driver: Driver, store: Store) -> None:
