@@ -109,6 +109,20 @@ def test_a_code_dies_with_the_key_that_it_was_for(stranger: FlaskClient, home: H
     assert known.revoked, "a code must not enrol what was revoked"
 
 
+def test_a_code_is_not_for_the_next_key_of_its_node(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    registry = Registry(home.nodes_json)
+    rotated, enrolled_again = code_of(home, clock), code_of(home, clock, OTHER)
+    registry.rotate(RIG, previous_until=clock.now() + LIFE)
+    registry.revoke(OTHER, clock.now())
+    registry.enroll(OTHER, clock.now())
+    before = home.join_codes.read_bytes()
+    for code in (rotated, enrolled_again):
+        answer = join(stranger, code)
+        assert answer.status_code == 409
+        assert "rw1." not in answer.text
+    assert home.join_codes.read_bytes() == before
+
+
 def test_a_code_does_not_bring_back_a_node_that_is_revoked_in_that_moment(
     stranger: FlaskClient, home: Home, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
