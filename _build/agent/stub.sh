@@ -26,7 +26,8 @@ for base in "$RIGWATCH_AGENT_DIR" @ROOT@ "${XDG_CACHE_HOME:-${HOME:-/nonexistent
     "/var/tmp/rigwatch-agent-$(id -u)" "/tmp/rigwatch-agent-$(id -u)"; do
     [ -n "$base" ] || continue
     dir=$base/$id
-    if [ -d "$dir" ] && ours "$base" && ours "$dir" && "$dir/bin/python3.11" -I -c '' 2>/dev/null; then
+    # Who installs has all of it anew: what lies there may be damaged where this does not look.
+    if [ -z "$RIGWATCH_AGENT_ANEW" ] && [ -d "$dir" ] && ours "$base" && ours "$dir" && "$dir/bin/python3.11" -I -c '' 2>/dev/null; then
         found=$dir
         break
     fi
@@ -41,7 +42,9 @@ for base in "$RIGWATCH_AGENT_DIR" @ROOT@ "${XDG_CACHE_HOME:-${HOME:-/nonexistent
         chmod 755 "$new"
         # A power cut must not leave a folder of this name with half of what belongs into it: nobody would look again.
         sync
+        [ -z "$RIGWATCH_AGENT_ANEW" ] || [ ! -d "$dir" ] || mv "$dir" "$new.old" 2>/dev/null || rm -rf "$dir"
         mv "$new" "$dir" 2>/dev/null || rm -rf "$new"
+        rm -rf "$new.old"
         [ ! -d "$dir" ] || { rm -rf "$dir"/new.*; found=$dir; break; }
     fi
     rm -rf "$new"

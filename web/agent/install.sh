@@ -46,7 +46,7 @@ main() {
             root=sudo
         fi ;;
     esac
-    printf '%s\n' "$code" | $root sh "$file" install --server "$url" --pin "$pin" "$@"
+    printf '%s\n' "$code" | $root env RIGWATCH_AGENT_ANEW=yes sh "$file" install --server "$url" --pin "$pin" "$@"
 }
 
 # The whole script must have come before anything of it is done.

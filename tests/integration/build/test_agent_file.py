@@ -68,6 +68,16 @@ def test_several_first_starts_at_once_unpack_it_once(place: Mapping[str, str], t
     assert not list(folder.glob("new.*"))
 
 
+def test_what_is_damaged_is_unpacked_anew_for_who_installs(place: Mapping[str, str], tmp_path: Path) -> None:
+    agent(BUILT, "--version", environment=place)
+    (folder,) = (tmp_path / "unpacked").iterdir()
+    (folder / "lib" / "python3.11" / "publisher" / "command.pyc").write_bytes(b"")
+    assert agent(BUILT, "--version", environment=place).returncode == 1
+    assert agent(BUILT, "--version", environment={**place, "RIGWATCH_AGENT_ANEW": "yes"}).stdout == VERSION
+    assert agent(BUILT, "--version", environment=place).stdout == VERSION
+    assert [each.name for each in (tmp_path / "unpacked").iterdir()] == [folder.name]
+
+
 def test_one_that_is_cut_short_is_named_as_such(place: Mapping[str, str], tmp_path: Path) -> None:
     file = tmp_path / "agent"
     file.write_bytes(BUILT.read_bytes()[:-1000])
