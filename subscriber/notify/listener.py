@@ -124,7 +124,7 @@ class TelegramListener:
         try:
             await self._fulfil(update)
         except (RigwatchError, TimeoutError) as exc:
-            log.warning("a wish from Telegram was not fulfilled: %s", str(exc) or "no answer in time")
+            log.warning("what a chat asked for was not done, or not answered: %s", str(exc) or "no answer in time")
 
     async def _fulfil(self, update: Update) -> None:
         match update:

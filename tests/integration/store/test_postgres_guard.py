@@ -59,6 +59,22 @@ def test_who_hangs_in_a_transaction_gives_back_what_it_holds(
     store.close()
 
 
+def test_where_no_thread_is_to_be_had_a_transaction_is_one_all_the_same(
+    postgres_url: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(postgres_url, home)
+    before = _changed(store)
+
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with store.write() as tx:
+        marks.touch(tx)
+    assert _changed(store) == before + 1
+    store.close()
+
+
 def _hang(store: Store) -> None:
     with store.write() as tx:
         tx.run("SET LOCAL idle_in_transaction_session_timeout = '500ms'")
