@@ -114,7 +114,7 @@ def test_one_that_is_acknowledged_is_still_there_and_says_so(ada: FlaskClient, d
     assert "acknowledged by ada" in text(html)
     assert "acknowledged by ada" in text(row(page(ada), "main/idle"))
     # Nobody has seen that it is gone as well, also before the alerts say so.
-    driver.hear(will(), placed("idle"))
+    store.take([placed("idle").heard(will(), driver.clock.now())])
     assert 'class="tile lost"' in page(ada, "/wall")
 
 
