@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 from alerts.incident import Incident
@@ -42,6 +43,8 @@ _PAUSE_S: Final = 1.0
 _PAUSE_MAX_S: Final = 60.0
 # Fewer than a connection may have in flight; who subscribes at the same moment gets them in portions.
 _AT_ONCE: Final = 1000
+# Of what others left there by the hundred thousand, so that the loop is not kept from reports for seconds.
+_CLEARED_AT_ONCE: Final = 5000
 
 Open: TypeAlias = Callable[[Callable[[MqttMessage], None], LastWill], Awaitable[MqttConnection]]
 """Makes a connection that hands on what it receives and leaves this will."""
@@ -189,14 +192,18 @@ class Feed:
         if wanted is None:
             await self._publish(connection, {self._places.server_status: OFFLINE})
             return
-        gone = self._kept.keys() - wanted.keys()
-        await self._publish(connection, dict.fromkeys(filter(self._announcer.is_superseded, gone), MIGRATE))
+        unwanted = self._kept.keys() - wanted.keys()
+        gone = list(islice(unwanted, _CLEARED_AT_ONCE))
+        await self._publish(connection, dict.fromkeys(filter(self._announcer.is_superseded, unwanted), MIGRATE))
         status = self._places.server_status
         await self._publish(connection, {topic: payload for topic, payload in wanted.items() if topic != status})
         await self._publish(connection, dict.fromkeys(gone, b""))
         for topic in gone:
             self._kept.pop(topic, None)
-        self._kept.settled()
+        if len(unwanted) > len(gone):
+            self._spoilt.set()
+        else:
+            self._kept.settled()
         await self._publish(connection, {status: wanted[status]})
 
     def _look(self, store: Store) -> tuple[FeedFacts, Tree | None]:

@@ -15,6 +15,7 @@ from rigwatch.mqtt import LastWill, MqttConnection, MqttMessage, MqttRefused
 from rigwatch.settings.server import FeedSettings
 from store import Store, housekeeping, open_store
 from subscriber.feed import publisher
+from subscriber.feed.homeassistant import MIGRATE
 from subscriber.feed.publisher import HEAL_S, LOOK_S, Feed, FeedTarget
 from subscriber.feed.reader import FeedFacts, FeedReader
 from subscriber.worker import StoreWorker
@@ -229,6 +230,24 @@ async def test_a_broker_that_shows_nothing_of_home_assistants_is_told_all_the_sa
         await fed.until(SERVER, b"online")
         topics = {topic for topic, _ in fed.made[0].published}
         assert "homeassistant/device/rigwatch_4_main_rig1/config" in topics
+
+
+async def test_much_that_others_left_is_cleared_by_and_by_and_what_is_superseded_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "_CLEARED_AT_ONCE", 10)
+    own = "rigwatch_4_main_rig1"
+    ghosts = [f"rigwatch/v1/main/ghost{number}/state" for number in range(35)]
+    old = [f"homeassistant/sensor/{own}/key{number}/config" for number in range(35)]
+    keeps = tuple(MqttMessage(topic, b"{}", retained=True) for topic in (*ghosts, *old))
+    async with feeding(tmp_path, homeassistant=True, keeps=keeps) as fed:
+        for topic in (*ghosts, *old):
+            await fed.until(topic, b"", step_s=HEAL_S)
+        published = fed.made[0].published
+        announced = [topic for topic, _ in published].index(f"homeassistant/device/{own}/config")
+        assert {topic for topic, payload in published[:announced] if payload == MIGRATE} == set(old)
+        cleared = [number for number, (_, payload) in enumerate(published) if not payload]
+        assert published.index((SERVER, b"online")) < cleared[-1]
 
 
 @pytest.mark.parametrize(
