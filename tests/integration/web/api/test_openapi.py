@@ -20,6 +20,8 @@ _ELSEWHERE = [checks.ignored_auth]
 # Each value may be right and yet not fit the others: a span that ends before it begins, a start that is past.
 _JUDGED_TOGETHER = re.compile(r"series|samples|totals|averages|add_silence")
 
+SILENCE: Any = {"match": {"site": "main"}, "lasts_s": 60, "why": "work"}
+
 
 @pytest.fixture(scope="module")
 def document(shared: Api) -> dict[str, Any]:
@@ -27,14 +29,26 @@ def document(shared: Api) -> dict[str, Any]:
     return described
 
 
-@pytest.fixture(scope="module")
-def schema(shared: Api, document: dict[str, Any]) -> BaseSchema:
+def described(api: Api, document: dict[str, Any]) -> BaseSchema:
     config = schemathesis.Config.from_dict({"parameters": _NAMES})
     # Without its logins: half of the guesses would be wrong ones.
     loaded = schemathesis.openapi.from_dict({**document, "security": []}, config=config)
     loaded.validate()
-    loaded.app = shared.app
+    loaded.app = api.app
     return loaded
+
+
+@pytest.fixture(scope="module")
+def schema(shared: Api, document: dict[str, Any]) -> BaseSchema:
+    """Of one in which there is something of everything, and which nobody changes."""
+    assert shared.admin.post("/api/v1/silences", json=SILENCE).status_code == 201
+    return described(shared, document)
+
+
+@pytest.fixture
+def changed(api: Api, document: dict[str, Any]) -> BaseSchema:
+    """Of an API of its own, for who changes what others read."""
+    return described(api, document)
 
 
 def test_every_route_is_described_and_every_description_is_a_route(shared: Api, document: dict[str, Any]) -> None:
@@ -67,17 +81,16 @@ def _queries(methods: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in methods.get("get", {}).get("parameters", ()) if each["in"] == "query"]
 
 
-@pytest.fixture(scope="module")
-def headers(shared: Api) -> dict[str, str]:
-    return {"Authorization": f"Bearer {shared.token}", "Accept-Encoding": "identity"}
+def headers_of(api: Api) -> dict[str, str]:
+    return {"Authorization": f"Bearer {api.token}", "Accept-Encoding": "identity"}
 
 
-def test_changes_are_as_described(schema: BaseSchema, headers: dict[str, str]) -> None:
-    silence: Any = {"match": {"site": "main"}, "lasts_s": 60, "why": "work"}
-    made = schema["/api/v1/silences"]["POST"].Case(body=silence, media_type="application/json")
+def test_changes_are_as_described(changed: BaseSchema, api: Api) -> None:
+    headers = headers_of(api)
+    made = changed["/api/v1/silences"]["POST"].Case(body=SILENCE, media_type="application/json")
     assert made.call_and_validate(headers=headers, excluded_checks=_ELSEWHERE).status_code == 201
     path = "/api/v1/incidents/{number}/acknowledge"
-    known = schema[path]["POST"].Case(path_parameters={"number": 1}, body={}, media_type="application/json")
+    known = changed[path]["POST"].Case(path_parameters={"number": 1}, body={}, media_type="application/json")
     assert known.call_and_validate(headers=headers, excluded_checks=_ELSEWHERE).status_code in {200, 409}
 
 
@@ -97,24 +110,22 @@ def test_changes_are_as_described(schema: BaseSchema, headers: dict[str, str]) -
         ("/api/v1/silences", {"over": "false"}),
     ],
 )
-def test_what_is_there_is_as_described(
-    schema: BaseSchema, headers: dict[str, str], path: str, query: dict[str, Any]
-) -> None:
+def test_what_is_there_is_as_described(schema: BaseSchema, shared: Api, path: str, query: dict[str, Any]) -> None:
     case = schema[path]["GET"].Case(path_parameters=_some(path), query=query)
-    answer = case.call_and_validate(headers=headers, excluded_checks=_ELSEWHERE)
+    answer = case.call_and_validate(headers=headers_of(shared), excluded_checks=_ELSEWHERE)
     assert answer.status_code == 200
     assert len(answer.content) > 50
 
 
-def test_whatever_is_asked_the_answer_is_as_described(schema: BaseSchema, headers: dict[str, str]) -> None:
-    for found in schema.get_all_operations():
+def test_whatever_is_asked_the_answer_is_as_described(changed: BaseSchema, api: Api) -> None:
+    for found in changed.get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()
         excluded = [*_ELSEWHERE]
         if _JUDGED_TOGETHER.search(operation.definition.raw["operationId"]):
             excluded.append(checks.positive_data_acceptance)
         for mode in _modes(operation.definition.raw):
-            _ask(operation, mode, excluded, headers)
+            _ask(operation, mode, excluded, headers_of(api))
 
 
 def _modes(described: dict[str, Any]) -> Iterator[GenerationMode]:
