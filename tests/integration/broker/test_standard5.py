@@ -432,6 +432,12 @@ async def test_3_8_3_3_what_a_client_publishes_does_not_come_back_where_it_says_
         assert [(each.payload, each.subscription_ids) for each in await peer.receive_all()] == [(b"own", [2])]
 
 
+async def test_3_1_2_24_an_answer_larger_than_the_client_takes_is_not_sent(tmp_path: Path) -> None:
+    async with hall(tmp_path) as there, await there.join(max_packet_size=64) as peer:
+        peer.write(mqtt5.SubscribePacket(1, [mqtt5.TopicFilter(f"t/{number}") for number in range(100)]))
+        assert await peer.farewell() == 0x95
+
+
 async def test_3_8_3_4_a_shared_subscription_that_leaves_out_its_own_is_an_error(tmp_path: Path) -> None:
     async with hall(tmp_path) as there, await there.join() as peer:
         wanted = mqtt5.TopicFilter("$share/g/t", no_local=True)

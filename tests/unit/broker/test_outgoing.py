@@ -262,3 +262,10 @@ def test_clients_of_one_account_share_what_may_wait_for_it() -> None:
     for each in waiting:
         each.drop_all()
     assert room.used == 0
+
+
+def test_properties_that_wait_are_counted_in_bytes() -> None:
+    out = outgoing(queue_bytes=100_000)
+    for _ in range(10):
+        out.deliver(Message("t", b"x", qos=1, properties=bytes(30_000)), 1)
+    assert out.waiting == 3

@@ -67,3 +67,22 @@ def test_a_message_that_changes_between_two_looks_is_given_as_it_is_now() -> Non
     kept.keep(Message("t/2", b"new", qos=1), session("ann"))
     kept.keep(Message("t/1", b"", qos=1), session("ann"))
     assert [each and each.payload for each in looks] == [None, b"new"]
+
+
+def test_what_has_expired_makes_room() -> None:
+    kept, counters = store()
+    for number, expires_at in enumerate((10.0, 20.0, None)):
+        kept.keep(Message(f"t/{number}", bytes(300_000), qos=1, expires_at=expires_at), session("ann"))
+    readings = []
+    for now in (9.9, 10.0, 20.0):
+        kept.expire(now)
+        readings.append(counters.retained)
+    assert readings == [3, 2, 1]
+    assert kept.keep(Message("t/new", bytes(600_000), qos=1), session("ann"))
+
+
+def test_properties_take_room_like_the_rest() -> None:
+    kept, counters = store()
+    for number in range(40):
+        kept.keep(Message(f"t/{number}", b"x", qos=1, properties=bytes(100_000)), session("ann"))
+    assert (counters.retained, counters.dropped) == (10, {"retained store full": 30})
