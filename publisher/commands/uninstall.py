@@ -31,5 +31,5 @@ def run(options: argparse.Namespace) -> None:
     except OSError as exc:
         raise RigwatchError(f"{exc.filename}: cannot be removed ({exc.strerror or exc})") from exc
     if layout.is_system:
-        accounts.forget()
+        accounts.forget(layout.home)
     sys.stderr.write("rigwatch: the agent is gone; on the server, 'rigwatch revoke' ends its key\n")

@@ -5,10 +5,17 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from publisher.install.layout import NAME
 from publisher.install.tools import call
 from rigwatch.errors import RigwatchError
+
+
+class _Account(NamedTuple):
+    number: int
+    group: int
+    home: str
 
 
 class NotHere(RigwatchError):
@@ -37,7 +44,7 @@ def own() -> str:
 
 def make(home: Path) -> None:
     """An account of its own, which may do nothing else, unless it is there; raises `RigwatchError`."""
-    if _number() is not None:
+    if _account() is not None:
         return
     shell = next((each for each in ("/usr/sbin/nologin", "/sbin/nologin") if Path(each).exists()), "/bin/false")
     if shutil.which("useradd"):
@@ -49,20 +56,22 @@ def make(home: Path) -> None:
 
 def give(paths: Iterable[Path]) -> None:
     """Files to the agent's account; not what a link among them leads to. Raises OSError."""
-    numbers = _number()
-    if sys.platform == "win32" or numbers is None:
+    found = _account()
+    if sys.platform == "win32" or found is None:
         return
     for each in paths:
-        os.chown(each, *numbers, follow_symlinks=False)
+        os.chown(each, found.number, found.group, follow_symlinks=False)
 
 
-def forget() -> None:
-    """Removes the account, where it is; raises `RigwatchError`."""
-    if _number() is not None:
+def forget(home: Path) -> None:
+    """Removes the account that `make` made, where it is; one of this name with another home is somebody else's work.
+    Raises `RigwatchError`."""
+    found = _account()
+    if found is not None and found.home == str(home):
         call(["userdel" if shutil.which("userdel") else "deluser", NAME])
 
 
-def _number() -> tuple[int, int] | None:
+def _account() -> _Account | None:
     if sys.platform == "win32":
         raise NotHere
     import pwd  # noqa: PLC0415 - not there on Windows
@@ -71,4 +80,4 @@ def _number() -> tuple[int, int] | None:
         found = pwd.getpwnam(NAME)
     except KeyError:
         return None
-    return found.pw_uid, found.pw_gid
+    return _Account(found.pw_uid, found.pw_gid, found.pw_dir)

@@ -3,12 +3,14 @@
 import argparse
 import errno
 import os
+import pwd
 import shutil
 from pathlib import Path
 
 import pytest
 
 from publisher.commands import install, uninstall
+from publisher.install import accounts
 from publisher.install.layout import Layout
 from rigwatch.errors import RigwatchError
 
@@ -27,6 +29,20 @@ def test_all_that_was_made_goes_and_nothing_beside_it(tmp_path: Path) -> None:
     uninstall.run(argparse.Namespace(prefix=tmp_path))
     assert files_in(tmp_path) == {str(each.relative_to(tmp_path)) for each in theirs}
     uninstall.run(argparse.Namespace(prefix=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("home", "removed"), [("/var/lib/rigwatch-agent", ["rigwatch-agent"]), ("/home/anna", list[str]())]
+)
+def test_an_account_of_this_name_that_somebody_else_has_made_stays(
+    monkeypatch: pytest.MonkeyPatch, home: str, removed: list[str]
+) -> None:
+    called: list[str] = []
+    account = pwd.struct_passwd(("rigwatch-agent", "x", 999, 999, "", home, "/bin/false"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: account)
+    monkeypatch.setattr(accounts, "call", lambda command: called.append(command[-1]))
+    accounts.forget(Layout().home)
+    assert called == removed
 
 
 def test_a_folder_that_somebody_has_led_elsewhere_is_not_followed(tmp_path: Path) -> None:
