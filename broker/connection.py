@@ -25,8 +25,9 @@ CONNECT_SIZE: Final = 64 * 1024
 _WRITE_BUFFER: Final = 64 * 1024
 # Acknowledgements and pings are written all the same; who does not read even those is closed.
 WRITE_BUFFER_MAX: Final = 1024 * 1024
-# A peer that does not take the last packets is not waited for.
+# A peer that does not take the last packets is not waited for, nor one that goes on sending instead of closing.
 _LINGER: Final = 2.0
+_UNHEARD: Final = 4 * 1024 * 1024
 # What one client may have done before all others have their turn: packets, or 16 KiB of one; a few milliseconds.
 _TURN: Final = 256
 _BYTES_A_STEP: Final = 14
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
         "_reader",
         "_server",
         "_transport",
+        "_unheard",
         "address",
         "client",
         "opening",
@@ -84,6 +86,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._allowance: Allowance | None = None
         self._is_5 = False
+        self._unheard = 0
         self.place = place
         self.address = place[0]
         self.state = State.SILENT
@@ -111,6 +114,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.state is State.ENDED:
+            self._unheard += len(data)
+            if self._unheard > _UNHEARD:
+                self.abort()
             return
         self._server.counters.bytes_received += len(data)
         self._reader.feed(data)
@@ -298,7 +304,7 @@ class Connection(asyncio.Protocol):
         if reason and self.client is not None:
             self._send_disconnect(self.client.disconnect_packet(code, reason.removeprefix(_PROTOCOL)))
         if not reason or self._out:
-            self._finish()
+            self._finish(told=bool(reason))
         else:
             self._over()
             self.abort()
@@ -353,12 +359,22 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
-    def _finish(self) -> None:
-        """Closes after what was sent has gone out; the sweeper aborts when the peer does not take it."""
+    def _finish(self, *, told: bool = True) -> None:
+        """Closes after what was sent has gone out; the sweeper aborts when the peer does not take it.
+
+        `told`: the last packet says why. What the peer is sending meanwhile is taken and thrown away until it closes
+        as well: closing over unread bytes resets the connection, which takes that packet away from it.
+        """
         self.flush()
         self._over()
-        if self._transport is not None:
-            self._transport.close()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if told and transport.can_write_eof():
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
 
     def _over(self) -> None:
         self.state = State.ENDED

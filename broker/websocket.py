@@ -225,6 +225,10 @@ class _Inner(asyncio.Transport):
         if self._outer.socket is not None:
             self._outer.socket.abort()
 
+    def can_write_eof(self) -> bool:
+        """Closing says so and reads on as it is."""
+        return False
+
     def is_closing(self) -> bool:
         return self._outer.is_closing or self._outer.socket is None or self._outer.socket.is_closing()
 

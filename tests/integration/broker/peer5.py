@@ -58,6 +58,11 @@ class Peer5:
     def send(self, data: bytes) -> None:
         self._writer.write(data)
 
+    async def drain(self) -> None:
+        """Until the broker has taken most of what was sent."""
+        async with asyncio.timeout(PATIENCE):
+            await self._writer.drain()
+
     async def subscribe(self, topic_filter: str, qos: int = 1, *, number: int | None = None, **options: Any) -> int:  # noqa: ANN401 - whatever the packet has
         """The code in the SUBACK; `number` is the subscription identifier."""
         options.setdefault("retain_as_published", False)

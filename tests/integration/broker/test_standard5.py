@@ -1,5 +1,7 @@
 """What the standard of MQTT 5 demands of a server, statement by statement, over the wire."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -381,6 +383,45 @@ async def test_3_3_4_7_who_sends_more_unfinished_messages_than_may_be_is_told_so
         for number in range(peer.connack.receive_max + 1):
             peer.write(mqtt5.PublishPacket("t", b"", qos=EXACTLY, packet_id=number + 1))
         assert await peer.farewell() == 0x93
+
+
+async def test_3_14_4_1_who_goes_on_sending_can_do_so_until_it_has_read_why_it_is_disconnected(tmp_path: Path) -> None:
+    """Acknowledgements first, as they come: Paho's suite does so (test_flow_control2), and any client that is busy."""
+    async with hall(tmp_path) as there:
+        wrong = connect5(there.login, client_id="a").write() + packet(0x00, b"")
+        assert await asyncio.to_thread(_reason_read_late, there.house.port, wrong) == 0x82
+
+
+_CLOSE_WAIT = 8  # of Linux, netinet/tcp.h
+
+
+def _reason_read_late(port: int, wrong: bytes) -> int:
+    """Of the DISCONNECT that follows the CONNACK, read after more has been sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+        peer.sendall(wrong)
+        # All that the broker says has come once it has closed its half.
+        while peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != _CLOSE_WAIT:
+            peer.recv(1, socket.MSG_PEEK)
+        for _ in range(100):
+            peer.sendall(mqtt5.PingReqPacket().write())
+        said = peer.recv(4096)
+    goodbye = said[said[1] + 2 :]
+    assert goodbye[0] == 0xE0
+    return goodbye[2]
+
+
+async def test_who_never_stops_sending_after_it_was_disconnected_is_not_heard_out(tmp_path: Path) -> None:
+    async with hall(tmp_path) as there, await there.join() as peer:
+        peer.send(packet(0x00, b""))
+        assert await peer.farewell() == 0x82
+        with pytest.raises(ConnectionError):
+            await _pour(peer, megabytes=100)
+
+
+async def _pour(peer: Peer5, *, megabytes: int) -> None:
+    for _ in range(megabytes):
+        peer.send(bytes(1024 * 1024))
+        await peer.drain()
 
 
 async def test_3_1_2_24_a_packet_larger_than_the_client_takes_counts_as_sent(tmp_path: Path) -> None:
