@@ -2,8 +2,8 @@
 tree. It sends nothing.
 
 Two forms (`docs/consumers.md`): one message a device, which Home Assistant reads since 2024.11, and one an entity,
-which older ones and other programs read. Both as Home Assistant 2026.2 (`components/mqtt/discovery.py`) and 2024.3
-read them. An entity's identity is the same in both, and stays when its node is moved.
+which older ones and other programs read. Both as Home Assistant 2024.3 to 2026.11 (`components/mqtt/discovery.py`,
+`schemas.py`) read them. An entity's identity is the same in both, and stays when its node is moved.
 """
 
 import re

@@ -130,7 +130,8 @@ async def test_mqtt_js_gets_all_that_it_sends(tmp_path: Path, scheme: str) -> No
 
 
 class Paho:
-    """paho in MQTT 5, as Home Assistant has used it since its protocol became the default."""
+    """paho in MQTT 5, which asks for more than it may have and says more than it may; what Home Assistant does with it
+    is in tests/integration/subscriber/feed/."""
 
     def __init__(self, login: Login) -> None:
         self.client = paho.Client(CallbackAPIVersion.VERSION2, "ha", protocol=paho.MQTTv5)
@@ -162,7 +163,7 @@ async def on_its_thread(client: paho.Client, port: int) -> AsyncIterator[None]:
         await asyncio.to_thread(client.loop_stop)
 
 
-async def test_paho_as_home_assistant_hears_what_it_may_and_is_told_what_not(tmp_path: Path) -> None:
+async def test_paho_hears_what_it_may_and_is_told_what_not(tmp_path: Path) -> None:
     async with broker_running(tmp_path) as house, await house.join(house.service()) as subscriber:
         assistant = Paho(house.account("assistant", Role.CONSUMER))
         async with on_its_thread(assistant.client, house.port):
