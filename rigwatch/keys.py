@@ -152,6 +152,10 @@ class MasterKey:
         """The node's key; a higher generation is what revoking and rotating mean."""
         return NodeKey(derive(self._key, f"node/{node.site}/{node.node}/{generation}"), generation)
 
+    def settings_key(self) -> bytes:
+        """Seals the secrets among the settings that the store keeps (`rigwatch.settings.sealed`)."""
+        return derive(self._key, "settings")
+
     def service_password(self, name: str) -> str:
         """The MQTT password of one of the server's own accounts ('subscriber', 'watch'). A secret."""
         return encode_key(derive(self._key, f"service/{name}"))

@@ -1,6 +1,6 @@
 """The tables of access and administration, as Peewee models bound to no database; see `models.py`."""
 
-from peewee import BigIntegerField, CharField, Model, TextField
+from peewee import BigIntegerField, BooleanField, CharField, Model, TextField
 
 
 class AuditModel(Model):
@@ -30,4 +30,17 @@ class ApiTokenModel(Model):
         table_name = "api_token"
 
 
-ACCESS_MODELS: tuple[type[Model], ...] = (AuditModel, ApiTokenModel)
+class SettingModel(Model):
+    """A setting that was set in the page. `path` is a JSON list of keys, `value` JSON as TOML has it, or sealed."""
+
+    path = CharField(512, primary_key=True)
+    value = TextField()
+    sealed = BooleanField()
+    changed_at = BigIntegerField()
+    changed_by = TextField()
+
+    class Meta:
+        table_name = "setting"
+
+
+ACCESS_MODELS: tuple[type[Model], ...] = (AuditModel, ApiTokenModel, SettingModel)

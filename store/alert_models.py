@@ -82,7 +82,7 @@ class NotificationModel(Model):
 
     class Meta:
         table_name = "notification"
-        indexes = ((("state", "next_at"), False), (("created_at",), False))
+        indexes = ((("state", "next_at"), False), (("created_at",), False), (("channel", "id"), False))
 
 
 class SilenceModel(Model):
@@ -136,6 +136,17 @@ class MovedChatModel(Model):
         table_name = "moved_chat"
 
 
+class SeenChatModel(Model):
+    """A Telegram chat that wrote to the bot without being listed; what it calls itself."""
+
+    chat = BigIntegerField(primary_key=True)
+    title = TextField()
+    seen_at = BigIntegerField()
+
+    class Meta:
+        table_name = "seen_chat"
+
+
 ALERT_MODELS: tuple[type[Model], ...] = (
     IncidentModel,
     DecisionModel,
@@ -145,4 +156,5 @@ ALERT_MODELS: tuple[type[Model], ...] = (
     NodeHistoryModel,
     ChannelModel,
     MovedChatModel,
+    SeenChatModel,
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from rigwatch.errors import TopicError
-from rigwatch.settings.addresses import check_channel, check_channel_name, check_chat, check_token, check_url
+from rigwatch.settings.addresses import NAME_MAX, check_channel, check_channel_name, check_chat, check_token, check_url
 from rigwatch.settings.loader import Secret, between
 from rigwatch.topics import NodeId, check_name
 
@@ -76,9 +76,11 @@ class ChannelSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     `rate` messages go out in `per` at most; what waits longer is put together into one. 0 is the kind's own limit.
     `timeout` is how long an answer is waited for: some services take a message at once and answer after a minute.
+    One that is `paused` gets nothing until it goes on; what is decided meanwhile is not sent later.
     """
 
     url: Secret
+    paused: bool = False
     severities: tuple[SeverityName, ...] = ()
     sites: tuple[str, ...] = ()
     rate: Annotated[int, Meta(ge=0, le=10_000)] = 0
@@ -98,10 +100,15 @@ class QuietSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TelegramSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """A bot that is also listened to: its messages have buttons, and these chats may ask it. Empty token: off."""
+    """A bot that is also listened to: its messages have buttons, and these chats may ask it. Empty token: off.
+
+    `names` is what pages call the chats, by their ids; those in `paused` get nothing, but may ask.
+    """
 
     token: Secret = Secret()
     chats: tuple[int, ...] = ()
+    names: dict[str, Annotated[str, Meta(max_length=NAME_MAX)]] = {}
+    paused: tuple[int, ...] = ()
     severities: tuple[SeverityName, ...] = ()
     sites: tuple[str, ...] = ()
     api: str = "https://api.telegram.org"
@@ -111,7 +118,7 @@ class TelegramSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a token without chats: name the chat ids that may ask and are told, such as [123456]")
         if self.token:
             check_token(self.token, "token")
-        for chat in self.chats:
+        for chat in (*self.chats, *self.paused):
             check_chat(chat)
         check_url(self.api, "api")
 
@@ -148,8 +155,10 @@ class AlertSettings(Rules, frozen=True, forbid_unknown_fields=True):
 
     @property
     def reaches_nobody(self) -> bool:
-        """Whether no channel is named, so that incidents are only seen by who looks."""
-        return not (self.channels or self.channel or self.telegram.token)
+        """Whether no channel is in use, so that incidents are only seen by who looks."""
+        bot = self.telegram
+        chats = set(bot.chats) - set(bot.paused) if bot.token else None
+        return not (self.channels or chats or any(not each.paused for each in self.channel.values()))
 
     def __post_init__(self) -> None:
         for number, url in enumerate(self.channels, 1):

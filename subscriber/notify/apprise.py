@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from alerts.notification import MARKS, NotificationText
 from rigwatch.errors import SettingsError
+from rigwatch.settings.channels import scheme_of
 from store.outbox import StoredNotification
-from subscriber.notify.channel import NotSent, scheme_of
+from subscriber.notify.channel import NotSent
 from subscriber.notify.fit import MessageLimits, fit, utf8, utf16
 from subscriber.notify.refusal import clean, refusal_of, secrets_of
 

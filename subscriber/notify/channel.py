@@ -1,13 +1,12 @@
 """A way to people as the notifier sees it, and what can go wrong with one message. Nothing is sent here."""
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from alerts.route import Route
-from rigwatch.errors import RigwatchError, SettingsError
-from rigwatch.settings.alerts import AlertSettings, ChannelSettings
+from rigwatch.errors import RigwatchError
+from rigwatch.settings.alerts import ChannelSettings
+from rigwatch.settings.channels import scheme_of
 from rigwatch.texts import plain
 from store.outbox import StoredNotification
 
@@ -64,29 +63,6 @@ class Channel:
     per: float
     timeout: float
     former: str = ""
-
-
-def key_of(url: str) -> str:
-    """A name for an address that stays the same and gives nothing away: 'tgram-3f9a2c'."""
-    return f"{scheme_of(url)}-{fingerprint(url)[:6]}"
-
-
-def scheme_of(url: str) -> str:
-    """Raises `SettingsError` for what is no address; never repeats it, for it holds a secret."""
-    scheme = urlsplit(url).scheme
-    if not scheme:
-        raise SettingsError("alerts.channels: an entry is not an Apprise address such as 'ntfy://topic'")
-    return scheme
-
-
-def fingerprint(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()
-
-
-def named(settings: AlertSettings) -> dict[str, ChannelSettings]:
-    """Every channel of the settings by its key; those of the plain list get one."""
-    plain = {key_of(url): ChannelSettings(url=url) for url in settings.channels}
-    return {**plain, **settings.channel}
 
 
 def limit_of(url: str, wanted: ChannelSettings) -> tuple[int, float]:

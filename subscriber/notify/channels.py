@@ -2,20 +2,22 @@
 
 from alerts.route import Route
 from rigwatch.settings.alerts import AlertSettings, ChannelSettings, TelegramSettings
+from rigwatch.settings.channels import TELEGRAM, chat_key, fingerprint, named
 from subscriber.notify.apprise import AppriseSender
-from subscriber.notify.channel import Channel, fingerprint, limit_of, named
+from subscriber.notify.channel import Channel, limit_of
 from subscriber.notify.chats import Chats
-from subscriber.notify.telegram import TELEGRAM, TelegramSender, bot_of
+from subscriber.notify.telegram import TelegramSender, bot_of
 
 _TIMEOUT_S = 75.0
 
 
 def channels_of(settings: AlertSettings, chats: Chats | None = None) -> list[Channel]:
-    """Raises `SettingsError` for what is no address at all; what only Apprise can tell is told when it sends.
+    """Those that are not paused. Raises `SettingsError` for what is no address at all; what only Apprise can tell is
+    told when it sends.
 
     `chats` is what is known, and learned on the way, of Telegram's groups that have moved.
     """
-    found = [_channel(key, each) for key, each in named(settings).items()]
+    found = [_channel(key, each) for key, each in named(settings).items() if not each.paused]
     return [*found, *_telegram(settings.telegram, chats or Chats())]
 
 
@@ -32,7 +34,9 @@ def _telegram(bot: TelegramSettings, chats: Chats) -> list[Channel]:
         return []
     made = []
     for number, chat in enumerate(dict.fromkeys(bot.chats)):
-        key = f"{TELEGRAM}:{chat}"
+        if chat in bot.paused:
+            continue
+        key = chat_key(chat)
         made.append(
             Channel(
                 key,

@@ -12,6 +12,7 @@ from subscriber.notify.channel_delivery import ChannelDelivery, DeliveryLog, kee
 log = logging.getLogger(__name__)
 
 _RESTART_S = 5.0
+_GONE = "the channel is paused or no longer in the settings"
 
 
 class Notifier:
@@ -86,9 +87,9 @@ class Notifier:
                 await self._clock.sleep(_RESTART_S)
 
     async def _give_back(self) -> None:
-        """Messages of a channel that is no longer in the settings."""
+        """Messages of a channel that is no longer in use."""
         while True:
             if self._gone:
                 gone, self._gone[:] = list(self._gone), []
-                await keep_trying(lambda: self._delivery_log.failed(gone, "the channel is no longer in the settings"))  # noqa: B023 - awaited before the next round
+                await keep_trying(lambda: self._delivery_log.failed(gone, _GONE))  # noqa: B023 - awaited before the next round
             await self._clock.sleep(1)

@@ -16,9 +16,6 @@ from subscriber.notify.channel import NotSent
 from subscriber.notify.chats import Chats
 from subscriber.notify.fit import MessageLimits, fit, utf16
 
-TELEGRAM = "telegram"
-"""What the keys of its channels begin with, one channel a chat."""
-
 POLL_S = 25
 TEXT_MAX = 4096
 """UTF-16 code units of one message."""

@@ -62,7 +62,7 @@ class RecordsAdmin:
         return self._channels()
 
     def test(self) -> Response:
-        self._admin.act(acts.channels.test, self._test.begin)
+        self._admin.act(acts.channels.test, self._test.begin, channel="")
         return done(url_for("admin.channels"), "testing")
 
     def _channels(self, problem: str = "") -> str:

@@ -18,6 +18,7 @@ from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.joining import Joining
 from rigwatch.keys import MasterKey
+from rigwatch.layers import ServerLayers
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
 from store import Store, acts, alerts, audit
@@ -27,12 +28,16 @@ from store.models import MODELS
 from tests.fake_clock import START
 from tests.rigs import birth, rig
 
-MODULES: Final = (acts.accounts, acts.channels, acts.incidents, acts.nodes, acts.silences, acts.tokens, acts.users)
+MODULES: Final = (
+    *(acts.accounts, acts.channels, acts.incidents, acts.nodes, acts.settings, acts.silences, acts.tokens, acts.users),
+)
 NOW: Final = START + 1000
 EVE: Final = Actor("eve", Way.CLI)
 RIG1, RIG2, NEW, GONE = (NodeId("main", name) for name in ("rig1", "rig2", "new", "gone"))
 QUIET: Final = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h", "fans")
 UTC: Final = ZoneInfo("UTC")
+TOKEN: Final = "123:top-secret"
+HOT: Final = ("alerts", "hot", "threshold")
 
 
 def acts_of(module: ModuleType) -> dict[str, Callable[..., Any]]:
@@ -53,6 +58,10 @@ class World:
     home: Home
     joining: Joining
     accounts: dict[str, str]
+
+    @property
+    def layers(self) -> ServerLayers:
+        return ServerLayers(self.home, {})
 
     def do(self, name: str, /, *args: object, **kwargs: object) -> object:
         with self.store.write() as tx:
@@ -99,12 +108,17 @@ def furnished(store: Store, home: Home) -> World:
         for node in (RIG1, RIG2):
             acts.nodes.enroll(tx, EVE, START, node, joining=joining)
         acts.nodes.retire(tx, EVE, START, RIG2, registry=joining.registry)
+        acts.channels.add(tx, EVE, START, "phone", values={"url": "ntfy://secret-topic"}, layers=made.layers)
+        acts.channels.add(tx, EVE, START, "calm", values={"url": "json://h/x", "paused": True}, layers=made.layers)
+        acts.channels.add_chat(tx, EVE, START, 5, title="Ada", token=TOKEN, layers=made.layers)
     return made
 
 
 Do = Callable[[World], object]
 DAY: Final = timedelta(days=1)
 
+
+MAIL: Final = "mailto://user:mail-secret@mail.example"
 
 DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
     "accounts.add": (
@@ -120,8 +134,40 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
         *("account.remove", "old", ""),
     ),
     "channels.test": (
-        lambda w: w.do("channels.test", w.add_account),
+        lambda w: w.do("channels.test", w.add_account, channel=""),
         *("channel.test", "all channels", ""),
+    ),
+    "channels.add": (
+        lambda w: w.do("channels.add", "mail", values={"url": MAIL, "severities": ["critical"]}, layers=w.layers),
+        *("channel.add", "mail", "a new address; severities: critical"),
+    ),
+    "channels.edit": (
+        lambda w: w.do("channels.edit", "phone", values={"url": MAIL, "sites": ["main"]}, layers=w.layers),
+        *("channel.edit", "phone", "a new address; sites: main"),
+    ),
+    "channels.pause": (
+        lambda w: w.do("channels.pause", "phone", layers=w.layers),
+        *("channel.pause", "phone", ""),
+    ),
+    "channels.resume": (
+        lambda w: w.do("channels.resume", "calm", layers=w.layers),
+        *("channel.resume", "calm", ""),
+    ),
+    "channels.remove": (
+        lambda w: w.do("channels.remove", "telegram:5", layers=w.layers),
+        *("channel.remove", "telegram:5", ""),
+    ),
+    "channels.add_chat": (
+        lambda w: w.do("channels.add_chat", -100, title="Farm", token="", layers=w.layers),
+        *("channel.add", "telegram:-100", "Farm"),
+    ),
+    "channels.edit_bot": (
+        lambda w: w.do("channels.edit_bot", values={"token": "9:another-secret", "sites": ["main"]}, layers=w.layers),
+        *("channel.edit", "telegram", "a new token; sites: main"),
+    ),
+    "settings.change": (
+        lambda w: w.do("settings.change", {HOT: 90, ("alerts", "hot", "hold"): "2m"}, layers=w.layers),
+        *("setting.set", "alerts.hot", "threshold not set → 90, hold not set → 2m"),
     ),
     "incidents.acknowledge": (
         lambda w: w.do("incidents.acknowledge", w.incident(), why="on my\nway\0"),

@@ -10,17 +10,39 @@ import pytest
 from alerts.facts import User, UserRole
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest, SilenceRequestError
-from rigwatch.errors import NotDone, RigwatchError, StoreError
+from rigwatch.errors import NotDone, RigwatchError, SettingsError, StoreError
+from rigwatch.layers import ServerLayers
 from store import Store, housekeeping, silences
 from store.acts import ActError
 from store.transaction import Transaction
-from tests.integration.store.acting import DAY, DONE, EVERY, GONE, NEW, NOTED, NOW, RIG1, RIG2, UTC, Do, World
+from tests.integration.store.acting import (
+    DAY,
+    DONE,
+    EVERY,
+    GONE,
+    HOT,
+    MAIL,
+    NEW,
+    NOTED,
+    NOW,
+    RIG1,
+    RIG2,
+    UTC,
+    Do,
+    World,
+)
 
 
 def broken(world: World) -> World:
     """The registry cannot be read any more, so it cannot be changed."""
     world.home.nodes_json.write_text("{")
     return world
+
+
+def filed(world: World, toml: str) -> ServerLayers:
+    """With this in server.toml."""
+    world.home.server_toml.write_text(toml, "utf-8")
+    return world.layers
 
 
 REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
@@ -35,7 +57,90 @@ REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
         RigwatchError,
     ),
     "no account": ("accounts.remove", lambda w: w.do("accounts.remove", "x", change=w.refuse), RigwatchError),
-    "a test beside another": ("channels.test", lambda w: w.do("channels.test", w.refuse), RigwatchError),
+    "a test beside another": ("channels.test", lambda w: w.do("channels.test", w.refuse, channel=""), RigwatchError),
+    "a channel whose name is taken": (
+        "channels.add",
+        lambda w: w.do("channels.add", "phone", values={"url": MAIL}, layers=w.layers),
+        NotDone,
+    ),
+    "a channel that no page could show": (
+        "channels.add",
+        lambda w: w.do("channels.add", "telegram:7", values={"url": MAIL}, layers=w.layers),
+        ActError,
+    ),
+    "a channel with what is no address": (
+        "channels.add",
+        lambda w: w.do("channels.add", "mail", values={"url": "nonsense"}, layers=w.layers),
+        SettingsError,
+    ),
+    "a channel of the file": (
+        "channels.edit",
+        lambda w: w.do(
+            "channels.edit", "phone", values={"url": MAIL}, layers=filed(w, "[alerts.channel.phone]\nurl='json://h'")
+        ),
+        SettingsError,
+    ),
+    "no channel": (
+        "channels.edit",
+        lambda w: w.do("channels.edit", "x", values={"url": MAIL}, layers=w.layers),
+        NotDone,
+    ),
+    "a channel with nothing new": (
+        "channels.edit",
+        lambda w: w.do("channels.edit", "phone", values={"url": "ntfy://secret-topic"}, layers=w.layers),
+        ActError,
+    ),
+    "a chat that is listed": (
+        "channels.add_chat",
+        lambda w: w.do("channels.add_chat", 5, title="Ada", token="", layers=w.layers),
+        NotDone,
+    ),
+    "a chat beside those of the file": (
+        "channels.add_chat",
+        lambda w: w.do("channels.add_chat", 6, title="", token="", layers=filed(w, "[alerts.telegram]\nchats=[9]")),
+        SettingsError,
+    ),
+    "a token that is none": (
+        "channels.edit_bot",
+        lambda w: w.do("channels.edit_bot", values={"token": "x"}, layers=w.layers),
+        SettingsError,
+    ),
+    "a channel that is paused already": (
+        "channels.pause",
+        lambda w: w.do("channels.pause", "calm", layers=w.layers),
+        NotDone,
+    ),
+    "a channel that is not paused": (
+        "channels.resume",
+        lambda w: w.do("channels.resume", "telegram:5", layers=w.layers),
+        NotDone,
+    ),
+    "a channel that the page has not": (
+        "channels.remove",
+        lambda w: w.do("channels.remove", "mail", layers=filed(w, "[alerts.channel.mail]\nurl='json://h'")),
+        NotDone,
+    ),
+    "a setting that is wrong": (
+        "settings.change",
+        lambda w: w.do("settings.change", {HOT: 90, ("alerts", "hot", "hold"): "soon"}, layers=w.layers),
+        SettingsError,
+    ),
+    "colours in no order": (
+        "settings.change",
+        lambda w: w.do("settings.change", {("web", "colours", "peers_green"): 1}, layers=w.layers),
+        SettingsError,
+    ),
+    "a setting of the file": (
+        "settings.change",
+        lambda w: w.do("settings.change", {HOT: 90}, layers=filed(w, "[alerts.hot]\nthreshold=85")),
+        SettingsError,
+    ),
+    "a setting that is no page's": (
+        "settings.change",
+        lambda w: w.do("settings.change", {("broker", "url"): "mqtt://evil"}, layers=w.layers),
+        SettingsError,
+    ),
+    "nothing to change": ("settings.change", lambda w: w.do("settings.change", {HOT: None}, layers=w.layers), ActError),
     "an incident that is acknowledged": (
         "incidents.acknowledge",
         lambda w: w.do("incidents.acknowledge", w.incident()),
