@@ -5,6 +5,7 @@ import sys
 from cli import (
     accounts,
     alerts,
+    config,
     db,
     discover,
     doctor,
@@ -29,6 +30,7 @@ __all__ = [
     "accounts",
     "alerts",
     "app",
+    "config",
     "db",
     "discover",
     "doctor",

@@ -28,17 +28,16 @@ app.add_typer(rules, name="rules")
 @app.command("test-alert")
 def send_test(
     context: typer.Context,
+    channel: Annotated[list[str] | None, typer.Option(help="Only this one, by its name; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a channel.")] = False,
 ) -> None:
     """Send a test message through every channel; exits 0 when all worked, else 1."""
-    from subscriber.notify.channels import channels_of
     from subscriber.notify.trial import LIMIT_S, try_all
 
     call = invocation(context)
-    settings = call.server()
-    channels = channels_of(settings.alerts)
-    if not channels:
-        raise SettingsError(f'{call.home.server_toml}: alerts.channels is empty; add one, such as "ntfy://my-topic"')
+    with call.store() as store:
+        settings = call.layered(store).settings
+    channels = _chosen(call, settings, channel or [])
     failed = 0
     for each in try_all(channels, now=call.clock.now(), limit=LIMIT_S):
         say(
@@ -51,6 +50,20 @@ def send_test(
     for line in not_taken_over:
         typer.echo(f"rigwatch: {line}", err=True)
     raise typer.Exit(1 if failed or not_taken_over else 0)
+
+
+def _chosen(call: Invocation, settings: ServerSettings, names: list[str]) -> "list[Channel]":
+    """Raises `SettingsError` where there is none, or none of one of these names."""
+    from subscriber.notify.channels import channels_of
+
+    channels = channels_of(settings.alerts)
+    if not channels:
+        advice = 'add one in the page, or to alerts.channels, such as "ntfy://my-topic"'
+        raise SettingsError(f"{call.home.server_toml}: there is no channel; {advice}")
+    known = {each.key: each for each in channels}
+    if unknown := [name for name in names if name not in known]:
+        raise SettingsError(f"--channel {unknown[0]}: there is none; those in use are {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] or channels
 
 
 def _not_taken_over(call: Invocation, settings: ServerSettings, channels: "Iterable[Channel]") -> list[str]:
@@ -93,11 +106,11 @@ def rules_test(
     from subscriber.replay import fired, replay
 
     call = invocation(context)
-    settings = call.server()
     now = call.clock.now()
     begin = now - millis_of(since, "--since")
-    policy = Policy(settings.alerts, settings.web.timezone)
     with call.store() as store:
+        settings = call.layered(store).settings
+        policy = Policy(settings.alerts, settings.web.timezone)
         replayed = replay(store, policy, since=begin, now=now)
     found = fired(replayed)
     for each in found:
@@ -131,8 +144,8 @@ def incidents(
         explain(context, number)
         return
     call = invocation(context)
-    zone = call.zone()
     with call.store() as store, store.read() as tx:
+        zone = call.zone(store)
         parts = (IncidentPart.OPEN, IncidentPart.PAST)
         found = [each for part in parts for each in stored.page(tx, IncidentFilter(part, site=site, node=node), limit)]
     if not found:
@@ -149,8 +162,8 @@ def explain(
     from store import alerts
 
     call = invocation(context)
-    zone = call.zone()
     with call.store() as store, store.read() as tx:
+        zone = call.zone(store)
         incident, story = alerts.one(tx, number), alerts.story(tx, number)
     if incident is None:
         raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")

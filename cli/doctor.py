@@ -20,7 +20,7 @@ from cli.output import say
 from cli.watch import connect
 from rigwatch import address, process
 from rigwatch.clock import as_datetime
-from rigwatch.errors import RigwatchError
+from rigwatch.errors import RigwatchError, StoreError
 from rigwatch.master import master_key
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
@@ -85,7 +85,7 @@ def _examine(call: Invocation) -> Iterator[Diagnosis]:
     except RigwatchError as exc:
         yield Diagnosis("settings", Verdict.FAILED, str(exc))
         return
-    yield Diagnosis("settings", Verdict.OK, str(call.home.server_toml))
+    yield _check("settings", lambda: _settings(call, settings))
     yield _check("timezone", lambda: _timezone(settings))
     yield _check("key", lambda: _key(call, settings))
     yield _check("tls", lambda: _certificates(call, settings))
@@ -133,6 +133,18 @@ def _clock() -> tuple[Verdict, str]:
         advice = "rigs refuse the certificate of a server that is ahead; set it, and set up NTP"
         return Verdict.FAILED, f"the machine's clock says {shown}, far ahead of this version; {advice}"
     return Verdict.OK, shown
+
+
+def _settings(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
+    try:
+        with call.store(settings) as store:
+            problems = call.layered(store).problems
+    except StoreError:
+        # Said below, of the database.
+        problems = ()
+    if problems:
+        return Verdict.WARNING, f"of what was set in the page this does not count: {'; '.join(problems)}"
+    return Verdict.OK, str(call.home.server_toml)
 
 
 def _certificates(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
@@ -281,32 +293,36 @@ def _dashboard(settings: ServerSettings) -> tuple[Verdict, str]:
 
 
 def _channels(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
-    from store import open_store, outbox
+    from rigwatch.settings.channels import doubled
+    from store import outbox
     from subscriber.notify.channels import channels_of
 
-    channels = {each.key: each.address for each in channels_of(settings.alerts)}
-    if not channels:
-        return Verdict.WARNING, "nobody is told of anything; add alerts.channels, such as 'ntfy://my-topic'"
-    with closing(open_store(settings.database.url, call.home)) as store, store.read() as tx:
+    with call.store(settings) as store, store.read() as tx:
+        alerts = call.layered(store).settings.alerts
+        channels = {each.key: each.address for each in channels_of(alerts)}
         refused = [name for name, (address, _) in outbox.refused(tx).items() if channels.get(name) == address]
+    if not channels:
+        return Verdict.WARNING, "nobody is told of anything; add a channel in the page, or to alerts.channels"
     if refused:
         advice = "correct their addresses, then run 'rigwatch test-alert'"
         return Verdict.FAILED, f"{', '.join(refused)} refused what was sent; {advice}"
+    if twice := doubled(alerts):
+        return Verdict.WARNING, f"{' and '.join(twice[0])} lead to one place, where each message comes twice"
     return Verdict.OK, f"{', '.join(channels)} ('rigwatch test-alert' tries them)"
 
 
 def _running(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
     from cli.running import difference, settled
-    from store import open_store
     from subscriber.notify.channels import channels_of
 
-    wanted = [f"{each.key}={each.address}" for each in channels_of(settings.alerts)]
-    with closing(open_store(settings.database.url, call.home)) as store:
+    with call.store(settings) as store:
+        settings = call.layered(store).settings
+        wanted = [f"{each.key}={each.address}" for each in channels_of(settings.alerts)]
         found = settled(lambda: difference(call, settings, store, wanted))
     if not found.is_known:
         return Verdict.WARNING, "no subscriber of this home is running, so nobody is told of anything"
     if not found.lines:
-        return Verdict.OK, "the subscriber has taken over what server.toml says"
+        return Verdict.OK, "the subscriber has taken over what is set"
     failed = found.problem or found.channels or found.live
     return Verdict.FAILED if failed else Verdict.WARNING, "; ".join(found.lines)
 

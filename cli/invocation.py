@@ -20,6 +20,7 @@ from cli import extras
 from rigwatch import logs, process
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
+from rigwatch.layers import LayeredSettings, ServerLayers
 from rigwatch.settings import PublisherSettings, ServerSettings, load_publisher, load_server
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
-    *("incidents", "ack", "silence", "maintenance", "rules", "test-alert"),
+    *("incidents", "ack", "silence", "maintenance", "rules", "test-alert", "config"),
     *("export", "db", "import-legacy"),
     *("serve", "broker", "subscribe", "web", "publish", "user", "token", "account", "simulate"),
 )
@@ -66,11 +67,11 @@ class Invocation:
     def clock(self) -> SystemClock:
         return SystemClock()
 
-    def zone(self) -> ZoneInfo:
+    def zone(self, store: "Store") -> ZoneInfo:
         """That of the dashboard, by its settings."""
         from alerts.policy import Policy
 
-        settings = self.server()
+        settings = self.layered(store).settings
         return Policy(settings.alerts, settings.web.timezone).zone
 
     def server(self) -> ServerSettings:
@@ -79,6 +80,18 @@ class Invocation:
             # Where there are no settings, and nothing to make them with, that is what to say.
             extras.check_server(self.name)
         return load_server(self.home, os.environ)
+
+    @property
+    def layers(self) -> ServerLayers:
+        """Where the settings come from, but for what was set in the page."""
+        return ServerLayers(self.home, os.environ)
+
+    def layered(self, store: "Store") -> LayeredSettings:
+        """What counts, what was set in the page included. Raises `RigwatchError`."""
+        from store import page_settings
+
+        with store.read() as tx:
+            return page_settings.layered(tx, self.layers)
 
     @contextmanager
     def store(self, settings: ServerSettings | None = None) -> "Iterator[Store]":

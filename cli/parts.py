@@ -80,7 +80,7 @@ def subscribe(context: typer.Context) -> None:
     settings = call.server()
     call.run(
         "subscriber",
-        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop, load=call.server),
+        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop, layers=call.layers),
         loop=new_event_loop,
     )
 
@@ -92,7 +92,7 @@ def web(context: typer.Context) -> None:
 
     call = invocation(context)
     settings = call.server()
-    call.run("web", lambda stop: serve_web(call.home, settings, clock=call.clock, stop=stop))
+    call.run("web", lambda stop: serve_web(call.home, settings, clock=call.clock, stop=stop, layers=call.layers))
 
 
 @app.command()

@@ -29,22 +29,18 @@ def status(context: typer.Context) -> None:
     from rich.text import Text
 
     from alerts.silence import at_work
-    from store import open_store, reader, silences
+    from store import reader, silences
     from web.node_view import fleet_at
     from web.zone import Zone
 
     call = invocation(context)
-    settings = call.server()
-    store = open_store(settings.database.url, call.home)
-    try:
-        now = call.clock.now()
+    with call.store() as store:
+        settings, now = call.layered(store).settings, call.clock.now()
         with store.read() as tx:
             is_maintained = at_work(silences.running(tx, now), now, Zone.find(settings.web.timezone).tz)
             fleet = fleet_at(reader.nodes(tx), reader.server(tx), now, is_maintained=is_maintained)
             averages = reader.averages(tx, now - in_millis(settings.database.keep))
             totals = reader.totals(tx, MINUTES, now)
-    finally:
-        store.close()
     # Into a file or a pipe there is no screen to fit.
     console, zone = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH), Zone.find(settings.web.timezone)
     if not fleet.views:

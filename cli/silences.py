@@ -59,9 +59,9 @@ def list_quiet(context: typer.Context) -> None:
     from store import silences
 
     call = invocation(context)
-    zone, now = call.zone(), call.clock.now()
+    now = call.clock.now()
     with call.store() as store, store.read() as tx:
-        found = silences.running(tx, now)
+        found, zone = silences.running(tx, now), call.zone(store)
     if not found:
         say(
             "there is no silence and no maintenance; 'rigwatch silence add' makes one",
@@ -101,7 +101,9 @@ def _add(
 
     call = invocation(context)
     asked = SilenceRequest(kind, pairs_of(match), length, why, every, start)
-    say(str(act(call, by, acts.silences.add, asked, zone=call.zone()).id))
+    with call.store() as store:
+        zone = call.zone(store)
+    say(str(act(call, by, acts.silences.add, asked, zone=zone).id))
 
 
 def _when(silence: "Silence", now: Millis, zone: ZoneInfo) -> str:

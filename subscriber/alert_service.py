@@ -98,7 +98,8 @@ class AlertService:
         return {name: partial(unending, name, run, clock=self._clock) for name, run in self._beside.items()}
 
     async def use(self, settings: ServerSettings) -> None:
-        """From now on these, of which only `[alerts]` may differ. Raises `SettingsError`, and then nothing changed."""
+        """From now on these, of which only what `with_live` takes may differ. Raises `SettingsError`, and then nothing
+        changed."""
         channels = channels_of(settings.alerts, self._chats)
         plan = _plan(settings, channels)
         # Those of before and of now, until nobody can hand over a message to one that is not there.

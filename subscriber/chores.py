@@ -36,7 +36,15 @@ class Chores:
     """`name` is under which this subscriber's sign of life is kept."""
 
     def __init__(
-        self, worker: StoreWorker, link: Link, registry: Registry, *, outage: Outage, clock: Clock, name: str
+        self,
+        worker: StoreWorker,
+        link: Link,
+        registry: Registry,
+        *,
+        outage: Outage,
+        clock: Clock,
+        name: str,
+        keep: timedelta,
     ) -> None:
         self._worker = worker
         self._link = link
@@ -46,6 +54,8 @@ class Chores:
         self._name = name
         self._noted: dict[NodeId, Enrollment] | None = None
         self._failing: set[str] = set()
+        self.keep = keep
+        """For how long samples are kept; what is set counts from the next round on."""
 
     async def beat(self) -> None:
         """Every 2 s, and at once when the broker came or went."""
@@ -55,10 +65,10 @@ class Chores:
             await self._try("enrolled nodes", self._note_enrolled)
             await first_of(self._clock.sleep(BEAT_S), self._link.changed.wait())
 
-    async def prune(self, keep: timedelta) -> None:
+    async def prune(self) -> None:
         """Every minute; a step at a time, so that batches get their turn in between."""
         while True:
-            await self._try("forgetting old samples", lambda: self._prune(keep), counts=False)
+            await self._try("forgetting old samples", self._prune, counts=False)
             await self._clock.sleep(PRUNE_EVERY_S)
 
     async def say_goodbye(self) -> None:
@@ -92,8 +102,8 @@ class Chores:
             while not await self._worker.write(step):
                 pass
 
-    async def _prune(self, keep: timedelta) -> None:
-        now = self._clock.now()
+    async def _prune(self) -> None:
+        keep, now = self.keep, self._clock.now()
         steps = await self._worker.do(lambda store: store.prune(keep, now))
         while await self._worker.do(lambda _store: next(steps, None)) is not None:
             pass

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -13,6 +13,7 @@ from alerts.quota import Quota
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
+from rigwatch.layers import ServerLayers
 from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import MqttMessage
 from rigwatch.process import ready
@@ -21,7 +22,7 @@ from rigwatch.settings.fingerprint import FINGERPRINTS
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from rigwatch.topics import TAKEOVERS
 from rigwatch.validity import expiring
-from store import open_store
+from store import open_store, page_settings
 from subscriber.alert_service import AlertService, link_of
 from subscriber.chores import Chores
 from subscriber.feed.setup import Broker, feeds_of
@@ -49,11 +50,12 @@ async def subscribe(
     *,
     clock: Clock,
     stop: asyncio.Event,
-    load: Callable[[], ServerSettings] | None = None,
+    layers: ServerLayers | None = None,
 ) -> None:
     """Runs until `stop`. Raises `RigwatchError` when the database or the key cannot be used at the start.
 
-    `load` reads the settings anew, of which those of the alerts are taken over; None: they stay as they are.
+    `layers` is where the settings come from: what was set in the page counts from the start, and what is changed is
+    taken over as far as it can be. None: they stay as they are.
 
     A broker that is away is waited for, and so is a database that goes away later.
     """
@@ -63,6 +65,9 @@ async def subscribe(
     access = node_access(home, settings, master, max_age=_LIST_AGE_S)
     endpoint, login = endpoint_of(home, settings.broker), login_of(settings, master, home)
     async with _opened(settings.database, home) as worker:
+        if layers is not None:
+            rows = await worker.read(page_settings.every)
+            settings = page_settings.layered_of(rows, layers).settings
 
         def receive(message: MqttMessage) -> None:
             (pipeline.tell if message.topic.startswith(TAKEOVERS) else pipeline.receive)(message)
@@ -79,19 +84,22 @@ async def subscribe(
         )  # fmt: skip
         watch = alerting.watch
         pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock)
-        chores = Chores(worker, session, registry, outage=outage, clock=clock, name=login.client_id)
+        chores = Chores(
+            worker, session, registry, outage=outage, clock=clock, name=login.client_id, keep=settings.database.keep
+        )
         feeds = feeds_of(
             settings.feed, home, Broker(endpoint, login), worker, turn=watch, clock=clock, link=link_of(settings)
         )
 
-        def link_to(taken: ServerSettings) -> None:
+        def follow(taken: ServerSettings) -> None:
+            chores.keep = taken.database.keep
             for feed in feeds:
                 feed.link_to(link_of(taken))
 
-        alerting.followers.append(link_to)
+        alerting.followers.append(follow)
         key = master.service_password(FINGERPRINTS)
         renewal = Renewal(
-            settings, alerting, source=SettingsSource(home.server_toml, load or (lambda: settings), key), worker=worker,
+            settings, alerting, source=SettingsSource(layers, key), worker=worker,
             name=login.client_id, unstorable=lambda: pipeline.rejections.unstorable, clock=clock,
         )  # fmt: skip
         try:
@@ -101,7 +109,7 @@ async def subscribe(
                     tasks.create_task(session.run(), name="session"),
                     tasks.create_task(_say_ready(session, clock), name="ready"),
                     tasks.create_task(chores.beat(), name="beat"),
-                    tasks.create_task(chores.prune(settings.database.keep), name="prune"),
+                    tasks.create_task(chores.prune(), name="prune"),
                     tasks.create_task(watch.run(), name="alerts"),
                     *(tasks.create_task(feed.run(), name="feed") for feed in feeds),
                     tasks.create_task(renewal.run(), name="settings"),

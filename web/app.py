@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 from rigwatch import __version__
 from rigwatch.clock import Clock
 from rigwatch.home import Home
+from rigwatch.layers import ServerLayers
 from rigwatch.settings import ServerSettings
 from rigwatch.texts import visible_lines
 from store import Store
@@ -15,6 +16,8 @@ from web import api, assets, errors, health, metrics, nav, wall
 from web.access import cors, headers, login
 from web.access.proxy import TrustedProxies
 from web.admin import pages as admin
+from web.admin.background import Background
+from web.admin.context import AdminContext
 from web.agent import page as agent
 from web.charts import series
 from web.incidents import page as incidents
@@ -26,16 +29,27 @@ from web.zone import Zone
 _BODY_MAX = 1024 * 1024
 
 
-def create_app(settings: ServerSettings, store: Store, *, clock: Clock, home: Home) -> Flask:
+def create_app(
+    settings: ServerSettings,
+    store: Store,
+    *,
+    clock: Clock,
+    home: Home,
+    layers: ServerLayers | None = None,
+    background: Background | None = None,
+) -> Flask:
     """The application; it opens nothing and starts nothing. The store stays the caller's to close.
 
-    `home` is for administration alone: keys and the list of nodes are in it. The pages work without them.
+    `home` is for administration alone: keys and the list of nodes are in it. The pages work without them. So are
+    `layers`, where the settings come from, and `background`, the work that outlives a request.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _BODY_MAX
     _configure_access(app, settings, store, clock)
     _configure_templates(app)
-    _configure_blueprints(app, settings, store, clock=clock, home=home)
+    layers, background = layers or ServerLayers(home, {}), background or Background(home, clock)
+    admin_context = AdminContext(settings, store, clock, home, Zone.find(settings.web.timezone), layers, background)
+    _configure_blueprints(app, settings, store, clock=clock, admin_context=admin_context)
     if settings.web.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.web.trusted_proxies)  # type: ignore[method-assign]
     return app
@@ -68,13 +82,15 @@ def _shown(value: object) -> object:
     return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _configure_blueprints(app: Flask, settings: ServerSettings, store: Store, *, clock: Clock, home: Home) -> None:
-    zone = Zone.find(settings.web.timezone)
+def _configure_blueprints(
+    app: Flask, settings: ServerSettings, store: Store, *, clock: Clock, admin_context: AdminContext
+) -> None:
+    home, zone = admin_context.home, admin_context.zone
     app.register_blueprint(health.create(store, clock))
     snapshots = Snapshots(settings, store, zone)
     app.register_blueprint(overview.create(settings, store, snapshots, clock, zone=zone))
     app.register_blueprint(agent.create(settings, store, clock, home=home))
-    app.register_blueprint(admin.create(settings, store, clock, home=home, zone=zone))
+    app.register_blueprint(admin.create(admin_context))
     app.register_blueprint(incidents.create(settings, store, clock, zone=zone))
     app.register_blueprint(node.create(settings, store, snapshots, clock, zone=zone))
     app.register_blueprint(series.create(store, snapshots, clock))

@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -19,14 +20,17 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
 from rigwatch.home import Home
+from rigwatch.layers import ServerLayers
 from rigwatch.listening import bind
 from rigwatch.process import raise_file_limit, ready
 from rigwatch.settings import ServerSettings
 from rigwatch.tls import certificate_paths, context_of, load_into
 from store import open_store
 from web.access.proxy import trusts
+from web.admin.background import Background
 from web.app import create_app
 from web.door import Door
+from web.renewing import RenewingApp
 from web.timeouts import TimeoutProtocol
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,16 @@ _FINISH_S: Final = 5
 _RENEW_S: Final = 60.0
 
 
-async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asyncio.Event) -> None:
-    """Serves until `stop`, then lets requests that are running finish.
+async def serve(
+    home: Home,
+    settings: ServerSettings,
+    *,
+    clock: Clock,
+    stop: asyncio.Event,
+    layers: ServerLayers | None = None,
+) -> None:
+    """Serves until `stop`, then lets requests that are running finish. `layers` is where the settings come from; None:
+    the home's file alone.
 
     Raises `RigwatchError` at the start when the port is taken or the certificate unusable, `StoreError` when the
     database is.
@@ -51,7 +63,11 @@ async def serve(home: Home, settings: ServerSettings, *, clock: Clock, stop: asy
             log.warning("dashboard speaks plain HTTP to other machines, as tls = 'off' says host=%s", web.host)
         store = await asyncio.to_thread(open_store, settings.database.url, home)
         with contextlib.closing(store):
-            app = cast("WSGIApp", create_app(settings, store, clock=clock, home=home))
+            layers = layers or ServerLayers(home, {})
+            background = Background(home, clock)
+            make = partial(create_app, store=store, clock=clock, home=home, layers=layers, background=background)
+            renewed = RenewingApp(settings, store, layers=layers, clock=clock, make=make)
+            app = cast("WSGIApp", renewed)
             server = _Server(_config(app), context, clock, is_proxy=trusts(web.trusted_proxies))
             async with _certificate_kept(context, certificate, clock):
                 log.info("dashboard listening url=%s", web_url(web))

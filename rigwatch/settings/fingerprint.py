@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from rigwatch.settings.loader import Secret
 from rigwatch.settings.server import ServerSettings
@@ -14,7 +15,15 @@ FINGERPRINTS: Final = "settings"
 """The name under which the installation's key for them is derived."""
 
 LIVE: Final = frozenset({"alerts"})
-"""Sections of `server.toml` that a running subscriber takes over within seconds. All others count after a restart."""
+"""Sections of `server.toml` that running parts take over within seconds, whole. Of the others `with_live` says what is;
+the rest counts after a restart."""
+
+
+def with_live(settings: ServerSettings, wanted: ServerSettings) -> ServerSettings:
+    """`settings`, with what running parts take over of `wanted`."""
+    web = replace(settings.web, timezone=wanted.web.timezone, colours=wanted.web.colours)
+    database = replace(settings.database, keep=wanted.database.keep)
+    return replace(settings, alerts=wanted.alerts, web=web, database=database)
 
 
 def fingerprints(settings: ServerSettings, key: str) -> Mapping[str, str]:

@@ -28,9 +28,9 @@ def toml_lines(text: str) -> dict[KeyPath, int]:
 
 
 def leaves(table: Mapping[str, Any]) -> Iterator[KeyPath]:
-    """The paths of all values in it that are no tables, or empty ones."""
+    """The paths of all values in it that are no tables."""
     for key, value in table.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict):
             yield from ((key, *rest) for rest in leaves(value))
         else:
             yield (key,)

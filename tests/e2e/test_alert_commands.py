@@ -39,7 +39,7 @@ def test_test_alert_without_channels_says_where_they_go(rigwatch: Rigwatch) -> N
     configure(rigwatch, "")
     done = rigwatch.run("test-alert")
     assert done.returncode == 2
-    assert "alerts.channels is empty" in done.stderr
+    assert "there is no channel; add one in the page, or to alerts.channels" in done.stderr
 
 
 def test_a_silence_is_made_listed_and_ended(rigwatch: Rigwatch) -> None:

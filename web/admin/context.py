@@ -9,11 +9,13 @@ from flask import Response, make_response, redirect, render_template, request
 from rigwatch.clock import Clock, Millis
 from rigwatch.errors import NotDone, RigwatchError, StoreError
 from rigwatch.home import Home
+from rigwatch.layers import LayeredSettings, ServerLayers
 from rigwatch.settings import ServerSettings
-from store import Store
+from store import Store, page_settings
 from store.acts import Actor
 from store.transaction import Transaction
 from web.access.login import actor
+from web.admin.background import Background
 from web.errors import BadQuery
 from web.zone import Zone
 
@@ -49,6 +51,13 @@ class AdminContext:
     clock: Clock
     home: Home
     zone: Zone
+    layers: ServerLayers
+    background: Background
+
+    def layered(self) -> LayeredSettings:
+        """What counts now, and where each value comes from. Raises `SettingsError` where the file is wrong."""
+        with self.store.read() as tx:
+            return page_settings.layered(tx, self.layers)
 
     def now(self) -> Millis:
         return self.clock.now()

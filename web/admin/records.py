@@ -10,7 +10,6 @@ from flask import Blueprint, Response, render_template, request, url_for
 from store import acts, audit, outbox, running
 from store.audit import AuditFilter
 from web.access.login import admin_only
-from web.admin.channel_test import ChannelTest
 from web.admin.context import PAGE, AdminContext, attempt, done
 from web.errors import BadQuery
 
@@ -25,7 +24,7 @@ class RecordsAdmin:
 
     def __init__(self, admin: AdminContext) -> None:
         self._admin = admin
-        self._test = ChannelTest(admin.home, admin.clock)
+        self._test = admin.background.channels
 
     def register(self, blueprint: Blueprint) -> None:
         blueprint.add_url_rule("/audit", "audit", self.audit)

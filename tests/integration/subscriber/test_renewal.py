@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from functools import partial
 
 import pytest
 
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
+from rigwatch.layers import ServerLayers
 from rigwatch.settings import load_server
-from store import Store, open_store, reader, running
+from store import Store, acts, open_store, reader, running
+from store.acts import Actor, Way
 from store.running import Running
 from subscriber.service import subscribe
 from tests.integration.subscriber.running import Node, prepare
@@ -35,8 +36,8 @@ def write(home: Home, port: int, alerts: str, *, url: str = "sqlite:///rigwatch.
 @asynccontextmanager
 async def at_work(home: Home, store: Store) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    load = partial(load_server, home, {})
-    task = asyncio.create_task(subscribe(home, load(), clock=SystemClock(), stop=stop, load=load))
+    layers = ServerLayers(home, {})
+    task = asyncio.create_task(subscribe(home, load_server(home, {}), clock=SystemClock(), stop=stop, layers=layers))
     try:
         await eventually_async(lambda: asked(store, reader.server).connected_at, what="it has a broker")
         await eventually_async(lambda: _running(store), what="it says what it runs with")
@@ -67,6 +68,35 @@ async def test_a_channel_that_is_written_while_it_runs_is_told_within_seconds(
             await eventually_async(lambda: hook.titles == ["CRITICAL: garage/rig1 lost"], what="it is told")
             await eventually_async(lambda: beats.deliveries, timeout=20, what="the heartbeat beats")
             await node.connection.close()
+
+
+async def test_a_channel_and_a_rule_of_the_page_count_within_seconds_and_after_a_start(
+    mosquitto: Mosquitto, home: Home, store: Store, database_url: str
+) -> None:
+    prepare(home, RIG)
+    write(home, mosquitto.port, "", url=database_url)
+    layers, root, hold = ServerLayers(home, {}), Actor("root", Way.PAGE), ("alerts", "lost", "hold")
+    with webhook() as hook:
+        async with at_work(home, store):
+            node = await Node.connect(RIG, mosquitto.port)
+            await eventually_async(lambda: [each.connected for each in asked(store, reader.nodes)] == [True])
+            before = _running(store)
+            with store.write() as tx:
+                acts.channels.add(tx, root, 1, "phone", values={"url": hook.url}, layers=layers)
+                acts.settings.change(tx, root, 1, {hold: "1s"}, layers=layers)
+            await eventually_async(
+                lambda: (found := _running(store)) != before and found and list(found.channels) == ["phone"], timeout=10
+            )
+            await node.say(will(1))
+            await eventually_async(lambda: hook.titles == ["CRITICAL: garage/rig1 lost"], what="it is told")
+            with store.write() as tx:
+                acts.channels.pause(tx, root, 2, "phone", layers=layers)
+            await eventually_async(lambda: (found := _running(store)) and not found.channels, timeout=10)
+            await node.connection.close()
+        with store.write() as tx:
+            acts.channels.resume(tx, root, 3, "phone", layers=layers)
+        async with at_work(home, store):
+            await eventually_async(lambda: (found := _running(store)) and list(found.channels) == ["phone"], timeout=10)
 
 
 async def test_a_file_that_is_wrong_changes_nothing_and_is_named_once(
@@ -100,7 +130,7 @@ def test_doctor_and_test_alert_ask_the_running_subscriber(at_home: Rigwatch, mos
         subscriber.wait_for("drives the alerts", timeout=60)
         with closing(open_store("sqlite:///rigwatch.db", home)) as store:
             eventually(lambda: _running(store), timeout=20)
-        assert "has taken over what server.toml says" in _doctor(at_home)
+        assert "has taken over what is set" in _doctor(at_home)
         assert at_home.run("test-alert").returncode == 0
 
         # Written so that it can be taken over; then so that it cannot.

@@ -43,11 +43,13 @@ def test_the_nearest_of_default_page_file_and_environment_counts(home: Home) -> 
 
 
 def test_of_one_table_each_key_comes_from_where_it_is_set(home: Home) -> None:
-    found = load(home, "[alerts]\nhot.clear = 70\n", {HOT: 91, ("database", "keep"): "7d"})
+    # As 'rigwatch init' writes it: the head of a section sets nothing.
+    found = load(home, "[database]\n[alerts]\nhot.clear = 70\n", {HOT: 91, ("database", "keep"): "7d"})
     assert (found.settings.alerts.hot.threshold, found.settings.alerts.hot.clear) == (91, 70)
     assert found.settings.database.keep == timedelta(days=7)
+    assert found.origin(("database", "keep")).kind == "page"
     assert found.fixed(("alerts", "hot")) == [
-        (("alerts", "hot", "clear"), SettingOrigin("file", "server.toml, line 2"))
+        (("alerts", "hot", "clear"), SettingOrigin("file", "server.toml, line 3"))
     ]
 
 
