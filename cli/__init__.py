@@ -5,6 +5,7 @@ import sys
 from cli import (
     accounts,
     alerts,
+    backup,
     config,
     db,
     discover,
@@ -30,6 +31,7 @@ __all__ = [
     "accounts",
     "alerts",
     "app",
+    "backup",
     "config",
     "db",
     "discover",

@@ -34,7 +34,7 @@ _PARTITIONS = """
 SELECT c.relname, pg_get_expr(c.relpartbound, c.oid)
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'sample'::regclass
 """
-_BOUND = re.compile(r"FROM \((?:'(-?\d+)'|MINVALUE)\) TO \('(-?\d+)'\)")
+BOUND = re.compile(r"FROM \((?:'(-?\d+)'|MINVALUE)\) TO \('(-?\d+)'\)")
 _BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _DONE_BY_ANOTHER = (
     psycopg.errors.UndefinedTable,
@@ -57,7 +57,7 @@ def partitions(tx: Transaction) -> list[Partition]:
     found = []
     for name, bound in tx.rows(_PARTITIONS):
         # One that is being dropped has no bounds any more.
-        if match := _BOUND.search(bound or ""):
+        if match := BOUND.search(bound or ""):
             since, until = match.groups()
             found.append(Partition(name, None if since is None else int(since), int(until)))
     return sorted(found, key=lambda each: each.until)

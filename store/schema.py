@@ -12,8 +12,8 @@ from playhouse.migrations import Runner
 from rigwatch.errors import StoreError
 from store.engine import StoreEngine, single
 
-_DIRECTORY = Path(__file__).parent / "migrations"
-_HISTORY = "schema_migration"
+MIGRATIONS = Path(__file__).parent / "migrations"
+HISTORY = "schema_migration"
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _ENCODING = "UTF8"
 # Any number will do, as long as nothing else in the same PostgreSQL database locks it: "rigwatch" in hexadecimal.
@@ -28,7 +28,7 @@ def migrate(engine: StoreEngine) -> None:
     if isinstance(engine.database, SqliteDatabase):
         _check_file(Path(engine.database.database))
     database = single(engine)
-    runner = Runner(database, os.fspath(_DIRECTORY), table_name=_HISTORY)
+    runner = Runner(database, os.fspath(MIGRATIONS), table_name=HISTORY)
     with engine.errors(), database.connection_context():
         _check_encoding(database, engine.where)
         if _is_current(database, runner, engine.where):
@@ -62,7 +62,7 @@ def standing(engine: StoreEngine) -> SchemaStatus:
             raise StoreError(f"database {path}: is not there; 'rigwatch init' or 'rigwatch up' makes one")
         _check_file(path)
     database = single(engine)
-    runner = Runner(database, os.fspath(_DIRECTORY), table_name=_HISTORY)
+    runner = Runner(database, os.fspath(MIGRATIONS), table_name=HISTORY)
     with engine.errors(), database.connection_context():
         _check_encoding(database, engine.where)
         _is_current(database, runner, engine.where)
@@ -70,6 +70,11 @@ def standing(engine: StoreEngine) -> SchemaStatus:
     return SchemaStatus(
         tuple(each.name for each in status if each.applied), tuple(each.name for each in status if not each.applied)
     )
+
+
+def known() -> set[str]:
+    """Names of the migrations that this program has."""
+    return {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
 
 
 def _check_encoding(database: Database, where: str) -> None:
@@ -86,7 +91,7 @@ def _check_encoding(database: Database, where: str) -> None:
 
 def _is_current(database: Database, runner: Runner, where: str) -> bool:
     tables = set(database.get_tables())
-    if _HISTORY not in tables:
+    if HISTORY not in tables:
         if tables:
             raise StoreError(f"database {where}: belongs to another program; give rigwatch one of its own")
         return False

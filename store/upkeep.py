@@ -1,19 +1,17 @@
 """What an operator does to the whole database: look whether it is sound, tidy it, copy it, bring it up to date."""
 
-import os
-import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from peewee import Database, SqliteDatabase
 
-from rigwatch.errors import RigwatchError, StoreError
+from rigwatch.errors import StoreError
 from rigwatch.home import Home
+from rigwatch.new_file import new_file
+from store.copying import copy_sqlite
 from store.engine import StoreEngine, connect, single
-from store.faults import first_line
 from store.schema import SchemaStatus, migrate, standing
 
 _FAULTS = 10
@@ -74,6 +72,11 @@ def upgrade(url: str, home: Home) -> tuple[SchemaStatus, SchemaStatus]:
     return before, standing(engine)
 
 
+def schema_of(url: str, home: Home) -> SchemaStatus:
+    """How far a database is; nothing is changed. Raises `StoreError`, also where there is none."""
+    return standing(connect(url, home))
+
+
 def backup(url: str, home: Home, target: Path) -> int:
     """Copies an SQLite file as it is at one moment, while others write to it; bytes of the copy, mode 0600.
 
@@ -83,77 +86,9 @@ def backup(url: str, home: Home, target: Path) -> int:
     if not isinstance(engine.database, SqliteDatabase):
         raise StoreError(f"database {engine.where}: PostgreSQL has its own tool: pg_dump -Fc -f {target} DATABASE")
     standing(engine)
-    _refuse_taken(target)
-    with engine.errors():
-        try:
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        except OSError as exc:
-            raise RigwatchError(f"{target}: cannot be written ({exc.strerror or exc})") from exc
-        os.close(handle)
-        copy = Path(name)
-        try:
-            _copy(Path(engine.database.database), copy)
-            _flush(copy)
-            _give_name(copy, target)
-        finally:
-            copy.unlink(missing_ok=True)
-    _flush_folder(target.parent)
+    with engine.errors(), new_file(target) as copy:
+        copy_sqlite(Path(engine.database.database), copy)
     return target.stat().st_size
-
-
-def _copy(source: Path, target: Path) -> None:
-    try:
-        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
-            # In one step: between two steps others could write, and the copy would begin anew each time. They can
-            # write during it as well: a reader of a database in WAL mode keeps nobody out.
-            here.backup(there, pages=-1)
-            # One file that can be read anywhere, also where no -wal can be made beside it.
-            there.execute("PRAGMA journal_mode = delete")
-            faults = there.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as exc:
-        raise StoreError(f"database {source}: cannot be copied to {target.parent} ({first_line(exc)})") from exc
-    if faults != "ok":
-        raise StoreError(f"database {source}: is damaged, and so would be its copy ({faults}); see 'rigwatch db check'")
-
-
-def _refuse_taken(target: Path) -> None:
-    if target.is_dir():
-        raise RigwatchError(f"{target}: is a folder; name the file that is to be made in it")
-    if target.exists() or target.is_symlink():
-        raise RigwatchError(f"{target}: is there already, nothing was changed; choose another name or remove it")
-
-
-def _give_name(copy: Path, target: Path) -> None:
-    """Renames without replacing what came there meanwhile, a second backup's copy for instance."""
-    try:
-        if os.name == "nt":
-            copy.rename(target)
-        else:
-            # `rename` replaces silently there; a second name is refused where there is one.
-            os.link(copy, target)
-    except FileExistsError:
-        _refuse_taken(target)
-        raise
-    except OSError:
-        # A file system without hard links, a memory stick's for instance: all that is left is to look before.
-        _refuse_taken(target)
-        copy.rename(target)
-
-
-def _flush(path: Path) -> None:
-    # Windows flushes only what is open for writing.
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -61,6 +61,22 @@ def add_settings(text: str, wanted: Sequence[Setting]) -> str | None:
     return after if _reads_as(after, _merged(before, missing)) else None
 
 
+def replace_setting(text: str, wanted: Setting) -> str | None:
+    """`text` with this value, whatever it had before; None when that cannot be done without breaking it."""
+    before = tomllib.loads(text)
+    if not wanted.stands_in(before):
+        return add_settings(text, [wanted])
+    expected, line = _merged(before, [wanted]), re.compile(rf"^\s*{re.escape(wanted.key)}\s*=")
+    lines = text.splitlines(keepends=True)
+    for at, written in enumerate(lines):
+        if line.match(written):
+            end = written[len(written.rstrip("\r\n")) :]
+            after = "".join([*lines[:at], f"{wanted.line}{end}", *lines[at + 1 :]])
+            if _reads_as(after, expected):
+                return after
+    return None
+
+
 def append_table(text: str, table: str) -> str | None:
     """`text` with one more table of an array behind it; None when it cannot take one."""
     newline = "\r\n" if "\r\n" in text else "\n"

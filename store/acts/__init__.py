@@ -4,7 +4,7 @@ Pages, the API, the command line and chats parse what was asked for, call the ac
 else changes what is changed here. An act that is refused raises, so that its transaction is undone and no line stays.
 """
 
-from store.acts import accounts, channels, incidents, nodes, settings, silences, tokens, users
+from store.acts import accounts, channels, incidents, nodes, server, settings, silences, tokens, users
 from store.acts.actor import ActError, Actor, Way
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "channels",
     "incidents",
     "nodes",
+    "server",
     "settings",
     "silences",
     "tokens",

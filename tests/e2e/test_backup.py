@@ -1,10 +1,8 @@
 """The backup that docs/operations.md describes, step by step, on a real home; restored elsewhere, a rig is at home."""
 
-import os
 import re
+import shlex
 import shutil
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,35 +12,22 @@ from rigwatch.home import Home
 from rigwatch.topics import NodeId
 from store import open_store
 from tests.commands import free_addresses
-from tests.postgres import server_programs
-from tests.processes import ROOT, Rigwatch, clean_environment
-from tests.requirements import program
+from tests.processes import ROOT, Rigwatch
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the document's steps are a POSIX shell's")
 NODE = NodeId("main", "rig-7")
 SECTION = re.search(
     r"## Backup and restore\n(.*?)\n## ", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.DOTALL
 )
 
 
-def steps(*, postgres: bool) -> tuple[str, str]:
+def steps() -> tuple[str, str]:
     """What the document says to type for a backup, and to restore it."""
     assert SECTION is not None
-    backup, dump, restore, load = re.findall(r"```\n(.*?)```", SECTION[1], re.DOTALL)
-    assert "db backup" in backup
-    assert dump.startswith("pg_dump ")
-    assert "db check" in restore
-    assert load.startswith("pg_restore ")
-    if not postgres:
-        return backup, restore
-    saved, loaded = [
-        "".join(line for line in text.splitlines(keepends=True) if "rigwatch.db" not in line or "tar" in line)
-        for text in (backup, restore)
-    ]
-    checked = "rigwatch --home"
-    assert checked in loaded
-    return saved + dump, loaded.replace(checked, load + checked)
+    backup, restore = re.findall(r"```\n(.*?)```", SECTION[1], re.DOTALL)
+    assert backup.startswith("rigwatch backup ")
+    assert restore.startswith("rigwatch restore ")
+    return backup, restore
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -60,24 +45,12 @@ def monitor(at_home: Rigwatch) -> Rigwatch:
     return at_home
 
 
-def shell(folder: Path, script: str, places: dict[str, str], database: str) -> str:
+def typed(monitor: Rigwatch, line: str, places: dict[str, str], *more: str, home: Path | None = None) -> str:
     """Runs what the document says, with this test's places for the ones it names."""
     for written, meant in places.items():
-        assert written in script, f"the document does not name {written} any more"
-        script = script.replace(written, meant)
-    commands = folder / "commands"
-    commands.mkdir(exist_ok=True)
-    (commands / "rigwatch").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m rigwatch "$@"\n')
-    (commands / "rigwatch").chmod(0o755)
-    path = os.pathsep.join(map(str, (commands, server_programs(folder / "postgres"), os.environ["PATH"])))
-    done = subprocess.run(
-        [program("bash"), "-euc", script],
-        env=clean_environment({"PATH": path, "database": database}),
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+        assert written in line, f"the document does not name {written} any more"
+        line = line.replace(written, meant)
+    done = monitor.run(*shlex.split(line)[1:], *more, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -115,29 +88,22 @@ def test_a_rig_connects_to_a_server_that_was_restored_by_the_book(
     rig.wait_for("online")
     eventually(lambda: reports(monitor.home, url) > 0, timeout=40)
 
-    saved, loaded = steps(postgres=bool(empty))
-    places = {"~/.local/share/rigwatch": str(monitor.home), "/backup/": f"{tmp_path}/backup/"}
-    shell(tmp_path, saved, places, url)
-    (backup,) = (tmp_path / "backup").iterdir()
-    assert not [path for path in (backup, *backup.iterdir()) if path.stat().st_mode & 0o077]
+    save, load = steps()
+    word, folder, elsewhere = tmp_path / "word", tmp_path / "backup", tmp_path / "elsewhere"
+    word.write_text("correct horse battery staple")
+    folder.mkdir()
+    typed(monitor, save, {"/etc/rigwatch-backup": str(word), "/backup": str(folder)})
+    (backup,) = folder.iterdir()
+    assert not backup.stat().st_mode & 0o077
     held = reports(monitor.home, url)
     server.terminate()
-    before = {path.name for path in monitor.home.iterdir()}
     shutil.rmtree(monitor.home)
 
-    elsewhere = tmp_path / "elsewhere"
-    places = {"~/.local/share/rigwatch": str(elsewhere), "/backup/rigwatch-2026-11-28": str(backup)}
-    said = shell(tmp_path, loaded, places, empty)
-    assert said.endswith("sound\n")
-    assert {"server.toml", "publisher.toml", "secret.key", "nodes.json", "accounts.toml", "tls"} <= before
-    there = {path.name for path in elsewhere.iterdir()}
-    assert before - {"outbox"} <= there | {name for name in before if name.startswith("rigwatch.db") or ".lock" in name}
-    if empty:
-        settings = elsewhere / "server.toml"
-        settings.write_text(settings.read_text().replace(url, empty))
-        url = empty
-    assert reports(elsewhere, url) <= held
+    places = {"/etc/rigwatch-backup": str(word), "/backup/rigwatch-2026-11-28-030000.backup": str(backup)}
+    typed(monitor, load, places, *(["--database", empty] if empty else []), home=elsewhere)
+    url = empty or url
     kept = reports(elsewhere, url)
+    assert 0 < kept <= held
     monitor.start("serve", home=elsewhere).wait_for("broker  +mqtts")
     rig.terminate()
     monitor.start("publish", home=tmp_path / "rig").wait_for("online")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rigwatch import new_file
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from store import Store, open_store, upkeep
@@ -149,7 +150,7 @@ def test_a_backup_replaces_nothing_that_came_while_it_was_copying(
     local: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
 ) -> None:
     target = tmp_path / "copy.db"
-    real = upkeep._flush
+    real = new_file._flush
 
     def meanwhile(path: Path) -> None:
         real(path)
@@ -158,7 +159,7 @@ def test_a_backup_replaces_nothing_that_came_while_it_was_copying(
     def no_links(*_: object) -> None:
         raise OSError(errno.EPERM, "no hard links here")
 
-    monkeypatch.setattr(upkeep, "_flush", meanwhile)
+    monkeypatch.setattr(new_file, "_flush", meanwhile)
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     with pytest.raises(RigwatchError, match="is there already"):

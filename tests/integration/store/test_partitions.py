@@ -158,7 +158,7 @@ def test_a_database_from_before_is_converted_with_all_that_is_in_it(
     earlier = home.path / "migrations"
     shutil.copytree(MIGRATIONS, earlier, ignore=shutil.ignore_patterns("0006_*"))
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "_DIRECTORY", earlier)
+        patched.setattr(schema, "MIGRATIONS", earlier)
         old = open_another()
         old.take([rig().heard(birth())])
         ahead = 4_000_000_000_000

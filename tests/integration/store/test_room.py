@@ -47,7 +47,7 @@ def test_what_had_grown_before_is_laid_out_anew(
     older = tmp_path / "older"
     shutil.copytree(MIGRATIONS, older, ignore=shutil.ignore_patterns("0007_*"))
     with monkeypatch.context() as before:
-        before.setattr(schema, "_DIRECTORY", older)
+        before.setattr(schema, "MIGRATIONS", older)
         store = open_store(postgres_url, Home(tmp_path))
         report_beside_a_reader(store, postgres_url, range(40))
         with store.read() as tx:

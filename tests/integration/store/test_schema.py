@@ -109,7 +109,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     shutil.copytree(MIGRATIONS, broken)
     (broken / "0002_broken.py").write_text("def up(migrator, db):\n    db.execute_sql('CREATE TABLE oops (')\n")
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "_DIRECTORY", broken)
+        patched.setattr(schema, "MIGRATIONS", broken)
         refusal(database_url, home)
     store = open_store(database_url, home)
     try:
@@ -129,7 +129,7 @@ def test_migrations_that_are_missing_are_applied(
         "from peewee import TextField\n\n\ndef up(migrator, db):\n"
         "    migrator.migrate(migrator.add_column('node', 'later', TextField(default='yes')))\n"
     )
-    monkeypatch.setattr(schema, "_DIRECTORY", later)
+    monkeypatch.setattr(schema, "MIGRATIONS", later)
     with open_another()._engine.reading() as tx:
         assert tx.rows("SELECT node, later FROM node") == [("rig1", "yes")]
 
