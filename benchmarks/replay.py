@@ -2,6 +2,9 @@
 
 `python -m benchmarks.replay [--short] [--write]`: real publishers with real outboxes on disk, a broker, the real
 subscriber, a database. Time runs from the start of the publisher's process; all share the machine.
+
+CPU is counted from that start as well, less what the same rigs take with one sample each: where a thousand come back,
+opening an outbox and a connection goes on beside the sending, and would count as that of samples by chance.
 """
 
 import argparse
@@ -10,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -55,24 +58,34 @@ SHORT = (Return("1 rig after 24 h, a sample in 5 s", 1, 17_280, 5_000), Return("
 
 @dataclass(slots=True)
 class Seen:
-    """What was in the store when, in seconds since the start of the publisher; and what was used until the first."""
+    """What was in the store when, in seconds since the start of the publisher."""
 
-    before: tuple[float, ...] = ()
     first: float = 0.0
     last: float = 0.0
     live: float = 0.0
 
-    def look(self, store: Store, wanted: Return, began: float, used: Callable[[], tuple[float, ...]]) -> bool:
+    def look(self, store: Store, wanted: Return, began: float) -> bool:
         """True when everything is there."""
         with store.read() as tx:
             ((stored, live),) = tx.rows(_PROGRESS)
         now = time.perf_counter() - began
         if stored and not self.first:
-            self.first, self.before = now, used()
+            self.first = now
         if live == wanted.rigs and not self.live:
             self.live = now
         self.last = now
         return bool(stored >= wanted.rigs * wanted.samples and self.live)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """How a return went: seconds of CPU of publisher, broker, subscriber and database, and the subscriber's peak in
+    bytes."""
+
+    seen: Seen
+    used: tuple[float, ...]
+    database: str
+    peak: int
 
 
 _PROGRESS = "SELECT coalesce(sum(kept_samples), 0), count(last_report_at) FROM node"
@@ -93,6 +106,19 @@ def main() -> None:
 
 
 def _row(wanted: Return, broker_name: str, database_name: str) -> tuple[object, ...]:
+    alone = _returned(replace(wanted, samples=1), broker_name, database_name)
+    whole = _returned(wanted, broker_name, database_name)
+    samples, more = wanted.rigs * wanted.samples, wanted.rigs * (wanted.samples - 1)
+    seen = whole.seen
+    return (
+        wanted.name, broker_name, whole.database, f"{samples:,}", f"{seen.live:.1f}",
+        f"{seen.last - seen.first:.1f}", f"{samples / (seen.last - seen.first):,.0f}",
+        *(round(1e6 * (all_of_it - start) / more) for all_of_it, start in zip(whole.used, alone.used, strict=True)),
+        round(whole.peak / 2**20),
+    )  # fmt: skip
+
+
+def _returned(wanted: Return, broker_name: str, database_name: str) -> Returned:
     with ExitStack() as stack:
         broker = stack.enter_context(BROKERS[broker_name]())
         database = stack.enter_context(DATABASES[database_name]())
@@ -101,27 +127,13 @@ def _row(wanted: Return, broker_name: str, database_name: str) -> tuple[object, 
         stack.callback(store.close)
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rigwatch-bench-")))
         _away(home, broker, wanted)
-        seen, spent = _returned(home, store, wanted, lambda: _used(broker, subscriber, database))
-        samples = wanted.rigs * wanted.samples
-        return (
-            wanted.name, broker_name, database.name, f"{samples:,}", f"{seen.live:.1f}",
-            f"{seen.last - seen.first:.1f}", f"{samples / (seen.last - seen.first):,.0f}",
-            *(round(1e6 * each / samples) for each in spent), round(subscriber.peak() / 2**20),
-        )  # fmt: skip
-
-
-def _returned(
-    home: Path, store: Store, wanted: Return, used: Callable[[], tuple[float, ...]]
-) -> tuple[Seen, list[float]]:
-    seen = Seen()
-    began = time.perf_counter()
-    with _publishing(home) as publisher:
-
-        def all_used() -> tuple[float, ...]:
-            return cpu(publisher), *used()
-
-        eventually(lambda: seen.look(store, wanted, began, all_used), timeout=300, what=wanted.name)
-        return seen, [after - first for after, first in zip(all_used(), seen.before, strict=True)]
+        before = _used(broker, subscriber, database)
+        seen, began = Seen(), time.perf_counter()
+        with _publishing(home) as publisher:
+            eventually(lambda: seen.look(store, wanted, began), timeout=300, what=wanted.name)
+            after = _used(broker, subscriber, database)
+            used = cpu(publisher), *(now - first for now, first in zip(after, before, strict=True))
+        return Returned(seen, used, database.name, subscriber.peak())
 
 
 def _used(broker: Measured, subscriber: Subscriber, database: Database) -> tuple[float, ...]:
