@@ -1,7 +1,7 @@
 """One node's outbox and delivery, kept in step; connecting and sealing happen in `session`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,15 +9,14 @@ from publisher.delivery import SampleDelivery
 from publisher.outbox import Outbox, on_disk
 from publisher.summary import UnnumberedSample
 from rigwatch.clock import Clock
-from rigwatch.messages import Sample
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingReport:
-    """Samples to be sent as one report; `number` is what `broker_has` wants back."""
+    """Samples to be sent as one report, the text of each by n; `number` is what `broker_has` wants back."""
 
     number: int
-    samples: tuple[Sample, ...]
+    samples: Mapping[int, bytes]
 
 
 class Dispatch:
@@ -59,12 +58,14 @@ class Dispatch:
             if self._outbox.is_set_free():
                 self._delivery.restart(await on_disk(self._outbox, self._outbox.pending))
             while batch := self._delivery.next(self._clock.monotonic()):
-                samples = await on_disk(self._outbox, partial(self._outbox.load, batch.samples))
+                # Only what is sent for the first time is at hand: no thread and no disk stand before it.
+                samples = self._outbox.at_hand(batch.samples) or await on_disk(
+                    self._outbox, partial(self._outbox.load, batch.samples)
+                )
                 # What the disk does not give is asked for again with the next connection.
-                missing = set(batch.samples).difference(sample.n for sample in samples)
-                self._delivery.forget(missing, self._clock.monotonic())
+                self._delivery.forget(set(batch.samples).difference(samples), self._clock.monotonic())
                 if samples:
-                    return OutgoingReport(batch.number, tuple(samples))
+                    return OutgoingReport(batch.number, samples)
             return None
 
     def broker_has(self, number: int) -> None:

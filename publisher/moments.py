@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec import Struct, json, structs
+from msgspec import Struct, structs
 
 from rigwatch.clock import Millis
-from rigwatch.messages import Sample
 
 NEVER_SET: Final[Millis] = 1_735_689_600_000
 """2025-01-01: a clock before it was never set."""
@@ -22,15 +21,8 @@ WAIT: Final[Millis] = 3_600_000
 """How long after a boot the clock may take to be set, before samples of earlier boots are sent without."""
 
 
-class Stored(Sample, frozen=True, omit_defaults=True):
-    """A sample as the outbox keeps it; versions that do not know the last two ignore them. `since` is in ms."""
-
-    boot: str = ""
-    since: int = 0
-
-
 class SampleMoment(Struct, frozen=True, gc=False):
-    """Of a stored sample, what tells when it was taken."""
+    """Of a stored sample, what tells when it was taken: `since` is how long its boot had lasted, in ms."""
 
     n: int
     at: Millis
@@ -98,32 +90,3 @@ def _placed(moment: SampleMoment, later: SampleMoment | None, ceiling: Millis, h
     # Numbers never go back: one that looks like a time was given at that time or after it.
     oldest = moment.n if NEVER_SET <= moment.n <= newest else 0
     return max(newest, oldest, 0)
-
-
-def moment_of(body: bytes) -> SampleMoment:
-    """Raises `msgspec.DecodeError`."""
-    return _moments.decode(body)
-
-
-def sample_of(body: bytes) -> Sample:
-    """What is sent of it. Raises `msgspec.DecodeError`."""
-    return _samples.decode(body)
-
-
-def body_of(sample: Stored) -> bytes:
-    return _encoder.encode(sample)
-
-
-def moved(body: bytes, at: Millis) -> bytes:
-    """The same sample at another time, and what its miner said of the last share as well."""
-    stored = _stored.decode(body)
-    share = stored.last_share_at
-    if share is not None:
-        share = max(0, share + at - stored.at)
-    return _encoder.encode(structs.replace(stored, at=at, last_share_at=share))
-
-
-_encoder = json.Encoder()
-_moments = json.Decoder(SampleMoment)
-_samples = json.Decoder(Sample)
-_stored = json.Decoder(Stored)

@@ -17,10 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-import msgspec
-
+from publisher.bodies import body_of, moment_of, moved, text_of, text_within
 from publisher.boot import Boot
-from publisher.moments import Present, SampleMoment, Stored, body_of, moment_of, moved, sample_of
+from publisher.moments import SampleMoment
 from publisher.outbox_file import (
     Changes,
     DiskRefusedError,
@@ -33,6 +32,7 @@ from publisher.outbox_file import (
 from publisher.summary import UnnumberedSample
 from publisher.timekeeper import Timekeeper
 from rigwatch.clock import Clock
+from rigwatch.errors import DecodeError
 from rigwatch.figures import LINE_MAX, MEASURED
 from rigwatch.messages import Sample
 from rigwatch.topics import NodeId
@@ -87,6 +87,7 @@ class Outbox:
         self._times = Timekeeper(clock, boot or Boot.of_process(clock), interval)
         self._lock = threading.Lock()
         self._unwritten = Changes()
+        self._newest: tuple[int, bytes] | None = None
         self._sizes: dict[int, int] = {}
         self._bytes = 0
         self._last = {"n": 0, "session": 0, "dropped": 0}
@@ -119,31 +120,43 @@ class Outbox:
             here = self._times.here()
             n = max(self._last["n"] + 1, here.now)
             dropped: list[int] = []
-            body = self._body(summary, n, here)
+            moment = SampleMoment(n, here.now, here.boot, here.elapsed)
+            text = self._text(summary, moment)
+            body = body_of(text, moment)
             while self._sizes and not self._has_room(len(body)):
                 dropped.append(self._drop_oldest())
-                body = self._body(summary, n, here)
+                text = self._text(summary, moment)
+                body = body_of(text, moment)
             self._count("n", n)
             self._count("dropped", 0)
             self._loss = ""
             self._sizes[n] = len(body)
             self._bytes += len(body)
-            self._times.note(SampleMoment(n, here.now, here.boot, here.elapsed))
+            self._times.note(moment)
             self._unwritten.new[n] = body
+            self._newest = n, text
             self._write()
             # With this line and the store it can be counted, in both directions, that no sample was lost on its way.
             log.debug("sample kept node=%s n=%s", self._node, n)
             return Kept(n, len(body), tuple(dropped))
 
-    def load(self, numbers: Sequence[int]) -> list[Sample]:
-        """These samples, oldest first; those that are gone, that the disk does not give or that wait for the clock to
-        be set are missing."""
+    def at_hand(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        """As `load`, without the disk: the newest sample, if it is all that is asked for and its time is right."""
+        with self._lock:
+            if self._newest is None or [*numbers] != [self._newest[0]] or self._times.is_off():
+                return {}
+            n, text = self._newest
+            return {n: text} if n in self._sizes else {}
+
+    def load(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        """What a report says of these samples, by n, oldest first; those that are gone, that the disk does not give or
+        that wait for the clock to be set are missing."""
         with self._lock:
             self._put_right()
             numbers = self._times.ready(numbers)
             bodies = {n: self._unwritten.new[n] for n in numbers if n in self._unwritten.new}
             bodies |= self._read([n for n in numbers if n in self._sizes and n not in bodies])
-            return [sample for n in sorted(bodies) if (sample := self._decode(n, bodies[n])) is not None]
+            return {n: text for n in sorted(bodies) if (text := self._checked(n, bodies[n])) is not None}
 
     def is_set_free(self) -> bool:
         """Whether samples that `load` held back can be had now; said once."""
@@ -193,11 +206,12 @@ class Outbox:
         corrected = self._times.corrections()
         if not corrected:
             return
+        self._newest = None
         bodies = {n: self._unwritten.new[n] for n in corrected if n in self._unwritten.new}
         bodies |= self._read([n for n in corrected if n not in bodies])
         for n, body in bodies.items():
             # One that cannot be read is told and dropped when it is to be sent.
-            with suppress(msgspec.DecodeError):
+            with suppress(DecodeError):
                 self._unwritten.new[n] = moved(body, corrected[n].at)
                 self._times.note(corrected[n])
                 self._bytes += len(self._unwritten.new[n]) - self._sizes[n]
@@ -205,22 +219,12 @@ class Outbox:
         log.info("clock was set, samples put right node=%s count=%s", self._node, len(bodies))
         self._write()
 
-    def _body(self, summary: UnnumberedSample, n: int, here: Present) -> bytes:
+    def _text(self, summary: UnnumberedSample, moment: SampleMoment) -> bytes:
         errors = dict(islice(summary.errors.items(), _SOURCE_ERRORS_MAX))
         if text := self._own_error():
             errors[ERROR_NAME] = text
         figures = {name: getattr(summary.figures, name) for name in MEASURED}
-        return body_of(
-            Stored(
-                n=n,
-                at=here.now,
-                errors=errors,
-                odd=dict(summary.odd),
-                boot=here.boot,
-                since=here.elapsed,
-                **figures,
-            )
-        )
+        return text_of(Sample(n=moment.n, at=moment.at, errors=errors, odd=dict(summary.odd), **figures))
 
     def _own_error(self) -> str:
         texts = [self._loss] if self._loss else []
@@ -254,10 +258,10 @@ class Outbox:
             self._last[name] = value
             self._unwritten.counters[name] = value
 
-    def _decode(self, n: int, body: bytes) -> Sample | None:
+    def _checked(self, n: int, body: bytes) -> bytes | None:
         try:
-            return sample_of(body)
-        except msgspec.DecodeError:
+            return text_within(body, n)
+        except DecodeError:
             log.error("sample lost, its row is unreadable node=%s n=%s", self._node, n)
             self._remove([n])
             return None
@@ -338,7 +342,7 @@ class Outbox:
         moments = []
         for body in file.read(self._times.unknown(self._sizes)).values():
             # One that cannot be read is told and dropped when it is to be sent.
-            with suppress(msgspec.DecodeError):
+            with suppress(DecodeError):
                 moments.append(moment_of(body))
         self._times.learn(moments)
 

@@ -24,7 +24,7 @@ from rigwatch.errors import WireError
 from rigwatch.figures import LINE_MAX
 from rigwatch.first import first_of
 from rigwatch.keys import NodeKey
-from rigwatch.messages import Ack, NodeState, Report, Status, decode, encode
+from rigwatch.messages import Ack, NodeState, Status, decode, encode, encode_report
 from rigwatch.mqtt import (
     Endpoint,
     LastWill,
@@ -237,8 +237,8 @@ class PublisherSession:
 
     def _send(self, connection: MqttConnection, session: int, outgoing: OutgoingReport) -> None:
         topic = topic_of(self._account.node, TopicLevel.REPORT)
-        report = Report(session=session, sent_at=self._clock.now(), samples=outgoing.samples)
-        sent = connection.publish(topic, self._account.key.seal_key.seal(topic, encode(report)))
+        report = encode_report(session, self._clock.now(), outgoing.samples.values())
+        sent = connection.publish(topic, self._account.key.seal_key.seal(topic, report))
         sent.add_done_callback(lambda done: self._confirmed(done, outgoing.number))
 
     def _confirmed(self, done: "asyncio.Future[None]", number: int) -> None:

@@ -40,11 +40,15 @@ class Timekeeper:
     def keep_only(self, numbers: Collection[int]) -> None:
         self._moments = {n: moment for n, moment in self._moments.items() if n in numbers}
 
+    def is_off(self) -> bool:
+        """Whether `corrections` may have something: the clock was set, or samples were found on the disk."""
+        return self._began is None or abs(self.here().began - self._began) > TOLERANCE
+
     def corrections(self) -> dict[int, SampleMoment]:
         """What was taken at another moment than it says, once after each time that the clock was set."""
-        here = self.here()
-        if self._began is not None and abs(here.began - self._began) <= TOLERANCE:
+        if not self.is_off():
             return {}
+        here = self.here()
         self._began = here.began
         return put_right(self._moments.values(), here)
 

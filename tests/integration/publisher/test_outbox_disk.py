@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from publisher.outbox import ERROR_NAME, Limits, Outbox
@@ -55,11 +56,13 @@ def test_it_goes_on_in_memory_while_the_disk_is_full_and_says_so_once(
         on_disk = [_append(outbox) for _ in range(5)]
         with _file_size_limit(150_000):
             meanwhile = [_append(outbox) for _ in range(100)]
-            assert [sample.n for sample in outbox.load(list(outbox.pending()))] == [*on_disk, *meanwhile]
+            assert [*outbox.load(list(outbox.pending()))] == [*on_disk, *meanwhile]
             assert outbox.next_session() > 0
             assert caplog.text.count("disk refuses samples") == 1
-            (latest,) = outbox.load([meanwhile[-1]])
-            assert latest.errors[ERROR_NAME].startswith("kept in memory only, the disk refuses: ")
+            (latest,) = outbox.load([meanwhile[-1]]).values()
+            assert msgspec.json.decode(latest)["errors"][ERROR_NAME].startswith(
+                "kept in memory only, the disk refuses: "
+            )
         last = _append(outbox)
         assert caplog.text.count("disk takes samples again") == 1
     with _open(path) as outbox:

@@ -1,8 +1,11 @@
 import asyncio
+import sqlite3
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+
+import msgspec
 
 from publisher.dispatch import Dispatch
 from publisher.outbox import Kept, Limits, Outbox
@@ -44,9 +47,10 @@ async def test_a_sample_is_sent_kept_and_forgotten() -> None:
         assert dispatch.wake.is_set()
         outgoing = await dispatch.next()
         assert outgoing is not None
-        assert outgoing.samples[0].hashrate == 1.0
+        (text,) = outgoing.samples.values()
+        assert msgspec.json.decode(text)["hashrate"] == 1.0
         assert await dispatch.next() is None
-        await dispatch.acked([outgoing.samples[0].n])
+        await dispatch.acked([*outgoing.samples])
         assert not outbox.pending()
 
 
@@ -63,6 +67,38 @@ async def test_a_disk_that_stalls_does_not_stop_the_rest_of_the_publisher(tmp_pa
         assert await dispatch.next() is not None
 
 
+class UnreadOutbox(Outbox):
+    """On a disk that is written and must not be read."""
+
+    def load(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        raise AssertionError(f"{numbers} are read")
+
+
+async def test_a_new_sample_is_sent_without_being_read_again(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with dispatching(UnreadOutbox(tmp_path / "outbox.db", NODE, limits=LIMITS, clock=clock), clock) as dispatch:
+        for hashrate in (1.0, 2.0):
+            await dispatch.keep(UnnumberedSample(Reading(hashrate=hashrate)))
+            outgoing = await dispatch.next()
+            assert outgoing is not None
+            assert [msgspec.json.decode(text)["hashrate"] for text in outgoing.samples.values()] == [hashrate]
+
+
+async def test_a_damaged_row_costs_that_row_and_not_its_report(tmp_path: Path) -> None:
+    clock = FakeClock()
+    path = tmp_path / "outbox.db"
+    with Outbox(path, NODE, limits=LIMITS, clock=clock) as outbox:
+        numbers = [outbox.append(UnnumberedSample(Reading(hashrate=1.0))).n for _ in range(4)]
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE sample SET body = substr(body, 1, 30) WHERE n = ?", (numbers[1],))
+        file.commit()
+    async with dispatching(Outbox(path, NODE, limits=LIMITS, clock=clock), clock) as dispatch:
+        live, history = await dispatch.next(), await dispatch.next()
+        assert live is not None
+        assert history is not None
+        assert [*history.samples, *live.samples] == [numbers[0], *numbers[2:]]
+
+
 async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path: Path) -> None:
     clock = FakeClock()
     outbox = Outbox(tmp_path / "outbox.db", NODE, limits=LIMITS, clock=clock)
@@ -73,7 +109,7 @@ async def test_a_sample_that_the_disk_no_longer_gives_holds_up_no_other(tmp_path
         outbox.forget([numbers[0], numbers[2]])
         outgoing = await dispatch.next()
         assert outgoing is not None
-        assert [sample.n for sample in outgoing.samples] == [numbers[1]]
+        assert [*outgoing.samples] == [numbers[1]]
         dispatch.broker_has(outgoing.number)
         await dispatch.acked([numbers[1]])
         assert dispatch.wakes_at() is None, "nothing waits for an ack any more"
@@ -90,9 +126,9 @@ async def test_what_is_dropped_for_a_new_sample_is_not_sent() -> None:
     async with dispatching(outbox, clock) as dispatch:
         for _ in range(5):
             await dispatch.keep(UnnumberedSample(Reading(hashrate=1.0)))
-        sent = []
+        sent: list[int] = []
         while outgoing := await dispatch.next():
-            sent += [sample.n for sample in outgoing.samples]
+            sent += outgoing.samples
         assert sorted(sent) == list(outbox.pending())
 
 

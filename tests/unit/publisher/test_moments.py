@@ -1,6 +1,7 @@
 """A rig that boots in 1970: its samples are put right by how long the machine has been running."""
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,10 @@ SINCE_1970 = 30_000
 """The wall clock of a rig half a minute after it was switched on."""
 
 
+def decoded(texts: Mapping[int, bytes]) -> list[Sample]:
+    return [msgspec.json.decode(text, type=Sample) for text in texts.values()]
+
+
 class Rig:
     """A machine that is switched on and off; `clock` is its own, and starts in 1970 each time."""
 
@@ -58,7 +63,7 @@ class Rig:
         return kept.n
 
     def samples(self) -> list[Sample]:
-        return self.outbox.load(list(self.outbox.pending()))
+        return decoded(self.outbox.load(list(self.outbox.pending())))
 
     def times(self) -> list[Millis]:
         return [each.at for each in self.samples()]
@@ -209,7 +214,7 @@ async def test_a_connection_that_stands_sends_them_once_the_clock_is_set(tmp_pat
         rig.clock.set_wall(START + 600_000)
         outgoing = await dispatch.next()
         assert outgoing is not None
-        assert [each.at for each in outgoing.samples] == [START]
+        assert [each.at for each in decoded(outgoing.samples)] == [START]
 
 
 def test_an_outbox_of_an_older_version_loses_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from publisher.outbox import ERROR_NAME, Limits, Outbox
@@ -24,7 +25,11 @@ def _fill(outbox: Outbox, count: int) -> list[int]:
 
 
 def _all(outbox: Outbox) -> list[Sample]:
-    return outbox.load(list(outbox.pending()))
+    return _loaded(outbox, list(outbox.pending()))
+
+
+def _loaded(outbox: Outbox, numbers: list[int]) -> list[Sample]:
+    return [msgspec.json.decode(text, type=Sample) for text in outbox.load(numbers).values()]
 
 
 def test_a_sample_is_numbered_and_dated_by_the_clock() -> None:
@@ -145,12 +150,26 @@ def test_a_file_with_a_torn_page_is_set_aside(tmp_path: Path, start: int) -> Non
     assert list(tmp_path.glob("outbox.db.damaged-*"))
 
 
-def test_a_row_that_is_no_sample_is_left_out_and_removed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"nonsense",
+        b"",
+        b'{"n":1759999999999,"at":1759999999999}',
+        b'{"n":%d,"at":%d,"pool":"\xff","boot":"a","since":1}' % (START, START),
+        b'{"n":%d,"at":%d,"new":%b' % (START, START, b"[" * 100_000),
+        b'{"n":%d,"at":%d,"hashrate":-1.0,"boot":"a","since":1}' % (START, START),
+    ],
+    ids=["no JSON", "empty", "another sample", "no UTF-8", "too deep", "out of bounds"],
+)
+def test_a_row_that_is_no_sample_is_left_out_and_removed(
+    damaged: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "outbox.db"
     with _open(path) as outbox:
         first, second = _fill(outbox, 2)
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE sample SET body = 'nonsense' WHERE n = ?", (first,))
+    connection.execute("UPDATE sample SET body = ? WHERE n = ?", (damaged, first))
     connection.commit()
     connection.close()
     with _open(path) as outbox:
@@ -159,6 +178,18 @@ def test_a_row_that_is_no_sample_is_left_out_and_removed(tmp_path: Path, caplog:
         outbox.forget([])
     with _open(path) as outbox:
         assert list(outbox.pending()) == [second]
+
+
+def test_a_damaged_boot_costs_no_sample(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with _open(path) as outbox:
+        (n,) = _fill(outbox, 1)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE sample SET body = ?", (b'{"n":%d,"at":%d,"boot":"\xff","since":1}' % (n, n),))
+    connection.commit()
+    connection.close()
+    with _open(path) as outbox:
+        assert _all(outbox) == [Sample(n=n, at=n)]
 
 
 def test_a_second_publisher_of_the_node_gets_one_clear_line(tmp_path: Path) -> None:
@@ -196,10 +227,10 @@ def test_a_file_damaged_while_it_is_used_is_replaced_and_the_loss_is_said(
         outbox.raise_session_above(START + 50_000)
         with path.open("r+b") as file:
             file.write(b"\xa5" * path.stat().st_size)
-        assert outbox.load(numbers) == []
+        assert outbox.load(numbers) == {}
         assert not outbox.pending()
         kept = outbox.append(UnnumberedSample(Reading(hashrate=1.0)))
-        assert outbox.load([kept.n])[0].errors == {ERROR_NAME: "700 samples lost with a damaged outbox"}
+        assert _loaded(outbox, [kept.n])[0].errors == {ERROR_NAME: "700 samples lost with a damaged outbox"}
         assert "samples lost with a damaged outbox node=main/rig07 count=700" in caplog.text
     assert list(tmp_path.glob("outbox.db.damaged-*"))
     with _open(path) as outbox:
@@ -217,3 +248,24 @@ def test_what_comes_after_the_end_is_said_and_does_not_open_the_file_again(
     assert "samples lost, they came after the end node=main/rig07 count=1" in caplog.text
     with _open(path) as other:
         assert not other.pending()
+
+
+def test_the_newest_sample_is_at_hand_as_it_is_on_the_disk() -> None:
+    with _open() as outbox:
+        first, second = _fill(outbox, 2)
+        assert outbox.at_hand([second]) == outbox.load([second])
+        assert [*outbox.at_hand([second])] == [second]
+        assert outbox.at_hand([first]) == {}
+        assert outbox.at_hand([first, second]) == {}
+        outbox.forget([second])
+        assert outbox.at_hand([second]) == {}
+
+
+def test_a_sample_whose_time_is_to_be_put_right_is_not_at_hand() -> None:
+    clock = FakeClock(30_000)
+    with _open(clock=clock) as outbox:
+        (n,) = _fill(outbox, 1)
+        clock.set_wall(START)
+        assert outbox.at_hand([n]) == {}
+        assert [sample.at for sample in _all(outbox)] == [START]
+        assert outbox.at_hand([n]) == {}

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -72,7 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
     def it_holds_what_the_model_holds(self) -> None:
         pending = self.outbox.pending()
         assert list(pending) == list(self.kept)
-        loaded = {sample.n: sample.hashrate for sample in self.outbox.load(list(pending))}
+        loaded = {n: msgspec.json.decode(text)["hashrate"] for n, text in self.outbox.load(list(pending)).items()}
         assert loaded == self.kept
 
     @invariant()
