@@ -22,11 +22,12 @@ Site = Annotated[str, typer.Option(help="Where its host stands.")]
 
 
 @app.command()
-def enroll(
+def enroll(  # noqa: PLR0917 - typer hands options over by position
     context: typer.Context,
     node: NodeName,
     site: Site = "main",
     line: Annotated[bool, typer.Option("--line", help="Print the line that installs the agent on a rig.")] = False,
+    whole: Annotated[bool, typer.Option("--long", help="A token that an older rigwatch on the rig can read.")] = False,
 ) -> None:
     """Print the join token for a node; asked again, the same.
 
@@ -34,7 +35,7 @@ def enroll(
     """
     call = invocation(context)
     settings, name = call.server(), _node(site, node)
-    token = join_token(call, settings, name)
+    token = join_token(call, settings, name, whole=whole)
     if line:
         typer.echo(_join_line(call, settings, name))
         return
@@ -88,11 +89,11 @@ def rotate(
     typer.echo(joining.token(name, call.clock.now()))
 
 
-def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "") -> str:
+def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url: str = "", whole: bool = False) -> str:
     """Enrolls the node, if it is not, and returns its token; `url` is how the rig reaches the broker."""
     from rigwatch.joining import Joining
 
-    joining = Joining(call.home, settings, url=url)
+    joining = Joining(call.home, settings, url=url, whole=whole)
     alone = partial(joining.token, node, call.clock.now())
     if not has_server():
         # A rig, which may ask for a token of its own home, has no packages of a database.

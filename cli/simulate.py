@@ -15,6 +15,7 @@ from rigwatch.address import local_broker_url
 from rigwatch.errors import SettingsError
 from rigwatch.master import master_key
 from rigwatch.registry import Registry
+from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import parse_duration
 from rigwatch.topics import NodeId
 
@@ -37,7 +38,7 @@ def simulate(  # noqa: PLR0917 - typer hands options over by position
     master = master_key(call.home, settings)
     url = local_broker_url(settings.broker)
     simulation = Simulation(
-        Endpoint.parse(url, _authority(call) if url.startswith("mqtts:") else None),
+        Endpoint.parse(url, _authority(call, settings) if url.startswith("mqtts:") else None),
         master.node_key,
         nodes=nodes,
         sites=sites,
@@ -64,10 +65,10 @@ def _enroll(call: Invocation, nodes: Sequence[NodeId]) -> None:
     act_on_file(call, alone, acts.nodes.enroll_all, nodes, registry=registry)
 
 
-def _authority(call: Invocation) -> str:
+def _authority(call: Invocation, settings: ServerSettings) -> str | None:
     from rigwatch import tls
 
-    return tls.ca_pem(call.home)
+    return tls.trusted_by_clients(call.home, settings.broker)
 
 
 def _interval(text: str) -> timedelta:

@@ -67,10 +67,10 @@ async def connect(
     from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin
 
     url, ca = local_broker_url(settings.broker), None
-    if url.startswith("mqtts:") and settings.broker.mode == "embedded":
+    if url.startswith("mqtts:"):
         from rigwatch import tls
 
-        ca = tls.ca_pem(call.home)
+        ca = tls.trusted_by_clients(call.home, settings.broker)
     password = master_key(call.home, settings).service_password(ACCOUNT)
     # Several people may watch at once, and of two with one client id each would throw the other out.
     login = MqttLogin(ACCOUNT, password, f"{ACCOUNT}.{os.getpid()}")

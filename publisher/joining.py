@@ -13,7 +13,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError, SettingsError, TokenError
 from rigwatch.home import Home, write_private
 from rigwatch.settings.publisher import load_publisher
-from rigwatch.tokens import JoinToken
+from rigwatch.tokens import JoinToken, is_token
 from rigwatch.topics import NodeId
 
 _PUBLISHER_TOML: Final = """\
@@ -36,12 +36,12 @@ def read_token(join: str) -> str:
     """What `--join` names: a token, a file that holds one, or `-` for standard input. Raises `TokenError`."""
     if join == "-":
         return pasted.read_token()
-    if join.startswith("rw1."):
+    if is_token(join):
         return join
     try:
         return Path(join).read_text("utf-8")
     except (OSError, ValueError):
-        raise TokenError("join token: --join is neither a token (rw1.…), a readable file, nor '-'") from None
+        raise TokenError("join token: --join is neither a token (rw2.…), a readable file, nor '-'") from None
 
 
 def store_token(home: Home, text: str, environ: Mapping[str, str], clock: Clock) -> NodeId:

@@ -78,7 +78,8 @@ def _account(node: NodeSettings, here: SettingPlace, home: Home, master: Callabl
         if node.token or node.token_file:
             token = JoinToken.decode(node.token or _file(node.token_file, here.key("token_file"), home))
             _check_names(node, token.node, here)
-            return NodeAccount(token.node, token.key, _endpoint(node.server or token.url, ca or token.ca), keepalive)
+            endpoint = _endpoint(node.server or token.url, ca or token.ca, token.pin)
+            return NodeAccount(token.node, token.key, endpoint, keepalive)
         passphrase = node.passphrase or _file(node.passphrase_file, here.key("passphrase_file"), home)
         identity = NodeId(node.site or DEFAULT_SITE, node.node)
         return NodeAccount(identity, master(passphrase).node_key(identity), _endpoint(node.server, ca), keepalive)
@@ -88,9 +89,9 @@ def _account(node: NodeSettings, here: SettingPlace, home: Home, master: Callabl
         raise type(exc)(f"{here}: {exc}") from exc
 
 
-def _endpoint(url: str, ca: str | None) -> Endpoint:
+def _endpoint(url: str, ca: str | None, pin: str = "") -> Endpoint:
     """Where to connect; an authority that is none would otherwise come to light only at the first connection."""
-    endpoint = Endpoint.parse(url, ca)
+    endpoint = Endpoint.parse(url, ca, pin)
     if endpoint.tls and ca is not None:
         try:
             ssl.create_default_context(cadata=ca)

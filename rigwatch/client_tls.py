@@ -1,9 +1,15 @@
 """TLS as a client of the broker speaks it: whom it trusts, and what becomes of a handshake that fails."""
 
 import ssl
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 from rigwatch.errors import SettingsError
+
+_NOT_YET_VALID: Final = 9
+_EXPIRED: Final = 10
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 
 
 class _ClosedOnFailure(ssl.SSLSocket):
@@ -30,3 +36,10 @@ def client_context(ca: str | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _ClosedOnFailure
     return context
+
+
+def clock_suspected(failure: ssl.SSLCertVerificationError) -> str:
+    """What to say beside a certificate that is refused for its dates; a clock may never have been set. Else ""."""
+    if failure.verify_code not in (_NOT_YET_VALID, _EXPIRED):
+        return ""
+    return f" by this machine's clock, which says {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; if that is wrong, set it"

@@ -16,15 +16,17 @@ def bracketed(host: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a broker listens. With `tls`, `ca` is the PEM to trust instead of the system's authorities."""
+    """Where a broker listens. With `tls`, `ca` is the PEM to trust instead of the system's authorities; without it,
+    `pin` is the public key (`sha256//…`) of an authority whose certificate the broker itself shows."""
 
     host: str
     port: int
     tls: bool = False
     ca: str | None = None
+    pin: str = ""
 
     @classmethod
-    def parse(cls, url: str, ca: str | None = None) -> Self:
+    def parse(cls, url: str, ca: str | None = None, pin: str = "") -> Self:
         """Reads `mqtt://host[:port]` or `mqtts://host[:port]`; raises `SettingsError`. A login in it is ignored."""
         try:
             parts = urlsplit(url)
@@ -35,7 +37,7 @@ class Endpoint:
         rest = parts.path.removeprefix("/") + parts.query + parts.fragment
         if parts.scheme not in _DEFAULT_PORTS or not host or port == 0 or rest:
             raise SettingsError("the server's address should look like mqtts://monitor.example:8883")
-        return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca)
+        return cls(host, port or _DEFAULT_PORTS[parts.scheme], parts.scheme == "mqtts", ca, pin)
 
     def __str__(self) -> str:
         return f"{'mqtts' if self.tls else 'mqtt'}://{bracketed(self.host)}:{self.port}"

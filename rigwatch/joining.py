@@ -1,6 +1,5 @@
 """How a node is let in: enrolled, and told all it needs in one line. Who may do that is decided elsewhere."""
 
-from rigwatch import tls
 from rigwatch.address import broker_url
 from rigwatch.clock import Millis
 from rigwatch.home import Home
@@ -9,19 +8,20 @@ from rigwatch.registry import Registry
 from rigwatch.settings.server import ServerSettings
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
+from rigwatch.trust import trust_of_rigs
 
 
 class Joining:
-    """The nodes of one home, and what makes their tokens; `url` is how the rigs reach the broker.
+    """The nodes of one home, and what makes their tokens; `url` is how the rigs reach the broker. With `whole` tokens
+    hold the authority's certificate, for a rigwatch on the rig that cannot read short ones.
 
     Raises `RigwatchError` without a key or an authority, when nothing is changed yet. 0.1 s with a passphrase.
     """
 
-    def __init__(self, home: Home, settings: ServerSettings, *, url: str = "") -> None:
+    def __init__(self, home: Home, settings: ServerSettings, *, url: str = "", whole: bool = False) -> None:
         self._master = master_key(home, settings)
         self._url = url or broker_url(settings.broker)
-        embedded = settings.broker.mode == "embedded" and self._url.startswith("mqtts:")
-        self._trusted = tls.trusted_by_clients(home, settings.broker) if embedded else None
+        self._trust = trust_of_rigs(home, settings.broker, self._url, whole=whole)
         self.registry = Registry(home.nodes_json)
 
     def token(self, node: NodeId, now: Millis) -> str:
@@ -30,4 +30,5 @@ class Joining:
 
     def token_of(self, node: NodeId, generation: int) -> str:
         """The token of that key, whether it counts or not; nobody is enrolled by it."""
-        return JoinToken(self._url, node, self._master.node_key(node, generation), self._trusted).encode()
+        key = self._master.node_key(node, generation)
+        return JoinToken(self._url, node, key, self._trust.ca, self._trust.pin).encode()

@@ -20,7 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from rigwatch.client_tls import client_context
+from rigwatch.authority import WrongServer, forget_authorities, trusted_for
+from rigwatch.client_tls import client_context, clock_suspected
 from rigwatch.endpoint import Endpoint, LastWill, MqttLogin
 from rigwatch.errors import RigwatchError
 from rigwatch.paho_client import Client
@@ -113,8 +114,6 @@ class MqttConnection:
         client.connect_timeout = timeout
         # paho would look through all that is in flight at each PUBACK; whoever publishes much bounds it (`publish`).
         client.max_inflight_messages_set(0)
-        if endpoint.tls:
-            client.tls_set_context(client_context(endpoint.ca))
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         connection = cls(client, on_message, tick=min(1.0, keepalive / 4))
@@ -222,7 +221,7 @@ class MqttConnection:
         # With this set, paho leaves CONNECT for `_attach` to send. A thread that gets through after we gave up must not
         # send it: the broker would end a newer connection of the same client id.
         self._client.on_socket_register_write = lambda _c, _u, _s: None
-        work = _threads().submit(self._client.connect, endpoint.host, endpoint.port, keepalive)
+        work = _threads().submit(_dial, self._client, endpoint, keepalive)
         connecting = asyncio.wrap_future(work)
         try:
             await asyncio.shield(connecting)
@@ -231,7 +230,11 @@ class MqttConnection:
                 connecting.add_done_callback(self._connected_too_late)
             raise
         except ssl.SSLCertVerificationError as exc:
-            raise Unreachable(f"{endpoint}: TLS: {exc.verify_message}") from exc
+            # Not of a server that was signed anew, once it is looked at anew.
+            forget_authorities()
+            raise Unreachable(f"{endpoint}: TLS: {exc.verify_message}{clock_suspected(exc)}") from exc
+        except WrongServer as exc:
+            raise Unreachable(f"{endpoint}: {exc}") from exc
         except ssl.SSLError as exc:
             raise Unreachable(f"{endpoint}: TLS: {exc.reason or exc}") from exc
         except (OSError, ValueError) as exc:
@@ -378,6 +381,13 @@ class MqttConnection:
 
 
 _PROTOCOL = MQTTProtocolVersion.MQTTv311
+
+
+def _dial(client: Client, endpoint: Endpoint, keepalive: int) -> MQTTErrorCode:
+    """Blocks; what it raises, `_connect` translates."""
+    if endpoint.tls:
+        client.tls_set_context(client_context(trusted_for(endpoint, client.connect_timeout)))
+    return client.connect(endpoint.host, endpoint.port, keepalive)
 
 
 @lru_cache(maxsize=1)

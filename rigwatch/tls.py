@@ -84,10 +84,10 @@ def certificate_paths(home: Home, names: Sequence[str], now: Millis) -> tuple[Pa
     path = home.tls / "server.pem"
     authority = _authority(home, now)
     wanted, moment = _names(names), max(as_datetime(now), _EARLIEST)
-    if not _is_good(_load(path), authority, wanted, moment):
+    if not _is_good(path, authority, wanted, moment):
         # Broker and dashboard start together, and a rig may know either by this certificate's key: both serve the same.
         with _alone(path):
-            if not _is_good(_load(path), authority, wanted, moment):
+            if not _is_good(path, authority, wanted, moment):
                 write_private(path, _issue(authority, wanted, moment).pem + _pem(authority.certificate))
     return path, path
 
@@ -113,11 +113,11 @@ def authority_made_at(home: Home) -> Millis:
 
 
 def trusted_by_clients(home: Home, broker: BrokerSettings) -> str | None:
-    """What a join token tells a rig to trust: our authority, that of the own certificate, or the system's (None).
+    """What a rig has to trust: our authority, the one that `tls_ca` names, or the system's (None).
 
     Raises `RigwatchError` when a file is missing or is no certificate.
     """
-    if not broker.tls_certificate:
+    if broker.mode == "embedded" and not broker.tls_certificate:
         return ca_pem(home)
     if not broker.tls_ca:
         return None
@@ -183,8 +183,12 @@ def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
 
 
-def _is_good(pair: _Pair | None, authority: _Pair, wanted: set[str], now: datetime) -> bool:
+def _is_good(path: Path, authority: _Pair, wanted: set[str], now: datetime) -> bool:
+    pair = _load(path)
     if pair is None or not _is_valid(pair.certificate, now):
+        return False
+    if _pem(authority.certificate) not in path.read_bytes():
+        # Rigs take the authority from what the server shows.
         return False
     left = pair.certificate.not_valid_after_utc - now
     # It cannot outlive the authority.

@@ -20,7 +20,7 @@ ACCOUNT = "subscriber"
 def endpoint_of(home: Home, broker: BrokerSettings) -> Endpoint:
     """The embedded broker over loopback, in plain where it listens so, else over TLS; or the external one."""
     if broker.mode == "external":
-        return Endpoint.parse(broker.url)
+        return Endpoint.parse(broker.url, _read(home.path / broker.tls_ca) if broker.tls_ca else None)
     if broker.plain_port:
         return Endpoint(reachable(broker.plain_host), broker.plain_port)
     if not broker.tls_certificate:

@@ -3,6 +3,7 @@
 Nothing in it is random, so that the file changes only when the protocol does.
 """
 
+import base64
 import json
 from pathlib import Path
 from typing import Final
@@ -177,19 +178,40 @@ def _node_key(node: NodeId, generation: int) -> dict[str, object]:
 
 def _tokens() -> list[dict[str, object]]:
     ca = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----\n"
-    both = (
-        JoinToken("mqtts://monitor.example:8883", _RIG, _MASTER.node_key(_RIG), None),
-        JoinToken("mqtts://192.0.2.7:8883", _FARM, _MASTER.node_key(_FARM), ca),
+    pin = "sha256//" + base64.b64encode(bytes(range(64, 96))).decode()
+    rig, farm = _MASTER.node_key(_RIG), _MASTER.node_key(_FARM)
+    tokens = (
+        (_LONG_TOKEN, JoinToken("mqtts://monitor.example:8883", _RIG, rig, None)),
+        (None, JoinToken("mqtts://192.0.2.7:8883", _FARM, farm, ca)),
+        (None, JoinToken("mqtts://192.0.2.7:8883", _FARM, farm, None, pin)),
+        (None, JoinToken("mqtts://monitor.example:8883", _RIG, rig, None)),
     )
     return [
-        {"token": t.encode(), "url": t.url, "site": t.node.site, "node": t.node.node, "key": t.key.encoded, "ca": t.ca}
-        for t in both
+        {
+            "token": text or token.encode(),
+            "url": token.url,
+            "site": token.node.site,
+            "node": token.node.node,
+            "key": token.key.encoded,
+            "ca": token.ca,
+            "pin": token.pin or None,
+        }
+        for text, token in tokens
     ]
 
 
+# Our own code writes a long token only for one that holds a certificate.
+_LONG_TOKEN: Final = (
+    "rw1.eyJ1cmwiOiJtcXR0czovL21vbml0b3IuZXhhbXBsZTo4ODgzIiwic2l0ZSI6Im1haW4iLCJub2RlIjoicmlnMSIsImtleSI6Im9IQnV6Qm9IMGZhZ3"
+    "dpY0xZVFhGSmh1WmNENG9vNEdnSkNkM20yNUR5WjQiLCJjYSI6bnVsbH0"
+)
+
+
 def _wrong_tokens() -> list[str]:
-    whole = str(_tokens()[0]["token"])
-    return ["", "rw1.", "rw2." + whole[4:], whole[:-1], whole[: len(whole) // 2], whole[4:], whole + "=", "rw1.e30"]
+    long, short = _LONG_TOKEN, str(_tokens()[2]["token"])
+    altered = short[:60] + ("A" if short[60] != "A" else "B") + short[61:]
+    wrong = [each for whole in (long, short) for each in (whole[:-1], whole[: len(whole) // 2], whole[4:], whole + "=")]
+    return ["", "rw1.", "rw2.", "rw3." + short[4:], "rw2." + long[4:], "rw1." + short[4:], *wrong, altered, "rw1.e30"]
 
 
 def _topics() -> list[dict[str, str]]:

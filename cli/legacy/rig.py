@@ -19,7 +19,7 @@ from rigwatch.settings import PublisherSettings
 from rigwatch.settings.loader import SettingPlace, build, overlay, read_toml
 from rigwatch.settings.publisher import SERVER_SECTIONS
 from rigwatch.settings.writing import append_table
-from rigwatch.tokens import JoinToken
+from rigwatch.tokens import JoinToken, is_token
 from rigwatch.topics import NodeId
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HEAD = "# What this machine publishes. config/publisher.example.toml explains every setting and kind of source.\n"
 _CA = "ca.pem"
-_TOKEN = re.compile(r"(?=rw1\.)")
+_TOKEN = re.compile(r"(?=rw[12]\.)")
 _PORT = 8883
 
 
@@ -173,7 +173,7 @@ def _access(
         # On the server itself the token need not be carried about.
         settings = call.server()
         url = local_broker_url(settings.broker)
-        return {"token": "rw1." if dry else join_token(call, settings, node, url=url)}
+        return {"token": "rw2." if dry else join_token(call, settings, node, url=url)}
     if not with_key:
         raise SettingsError(
             f"{path}: no token is for this client; 'rigwatch enroll {node.node}' on the server prints one"
@@ -218,9 +218,9 @@ def _nodes_in(path: Path, text: str) -> Iterator[NodeId]:
 def _read(join: str) -> str:
     if join == "-":
         return pasted.read_tokens()
-    if join.startswith("rw1."):
+    if is_token(join):
         return join
     try:
         return Path(join).expanduser().read_text("utf-8")
     except (OSError, ValueError):
-        raise TokenError("join token: --join is neither a token (rw1.…), a readable file, nor '-'") from None
+        raise TokenError("join token: --join is neither a token (rw2.…), a readable file, nor '-'") from None

@@ -202,22 +202,67 @@ static void decode(char *text, byte *result) { // base64url without padding, wit
     if (EVP_DecodeBlock(result, (byte *)text, (int)length) < 0) fail("no token");
 }
 
+static BIO *connection(SSL_CTX *trust, const char *host, const char *where, SSL **tls) {
+    BIO *made = BIO_new_ssl_connect(trust);
+    BIO_set_conn_hostname(made, where);
+    BIO_get_ssl(made, tls);
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(*tls), host) < 1) SSL_set1_host(*tls, host); // the certificate's name
+    if (BIO_do_connect(made) < 1) fail("no connection, or another certificate");
+    return made;
+}
+
+static X509 *authority(const byte *pin, const char *host, const char *where) { // as the server shows it; nothing is said
+    SSL_CTX *nobody = SSL_CTX_new(TLS_client_method());
+    SSL *tls;
+    BIO *first = connection(nobody, host, where, &tls);
+    STACK_OF(X509) *shown = SSL_get_peer_cert_chain(tls);
+    X509 *found = NULL;
+    for (int at = 0; shown && !found && at < sk_X509_num(shown); at++) {
+        X509 *each = sk_X509_value(shown, at);
+        byte *key = NULL, digest[32];
+        int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(each), &key);
+        if (length > 0 && EVP_Digest(key, (size_t)length, digest, NULL, EVP_sha256(), NULL)
+            && !memcmp(digest, pin, 32) && X509_verify(each, X509_get0_pubkey(each)) == 1)
+            found = each, X509_up_ref(found);
+        OPENSSL_free(key);
+    }
+    BIO_free_all(first);
+    SSL_CTX_free(nobody);
+    if (!found) fail("not the server that the token is for");
+    return found;
+}
+
+static void brief(const byte *plain, size_t length, char *url, char *site, char *node) { // a short token's text, §4
+    char text[512];
+    if (length < 69 || length - 68 >= sizeof text) fail("no token");
+    memcpy(text, plain + 64, length - 68); // a node of your own checks the last four bytes as well
+    text[length - 68] = 0;
+    if (sscanf(text, "%64[^/ ]/%64[^/ ] %255s", site, node, url) != 3) fail("no token");
+}
+
 int main(int count, char **arguments) {
     char token[8192] = "", url[256], site[65], node[65], key[64], ca[4096], where[256], will[256], password[64];
-    byte plain[8192] = {0}, digest[32], raw[32], text[15 + 32] = "rigwatch key id", envelope[MOST];
+    byte plain[8192] = {0}, pin[32] = {0}, digest[32], raw[32], text[15 + 32] = "rigwatch key id", envelope[MOST];
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdin, NULL, _IONBF, 0); // what is read ahead, poll does not see
     FILE *kept = count < 2 ? NULL : fopen(arguments[1], "r"); // a file: every user of a machine sees arguments
-    if (!kept || !fgets(token, sizeof token - 8, kept) || strncmp(token, "rw1.", 4))
+    if (!kept || !fgets(token, sizeof token - 8, kept) || (strncmp(token, "rw1.", 4) && strncmp(token, "rw2.", 4)))
         fail("a file with a join token is needed");
     fclose(kept);
     token[strcspn(token, "\r\n")] = 0;
+    int is_short = token[2] == '2';
     memmove(token, token + 4, strlen(token + 4) + 1);
+    size_t length = strlen(token) * 3 / 4;
     decode(token, plain);
-    memcpy(json, plain, sizeof json - 1);
-    if (!field("url", url, sizeof url) || !field("site", site, 65) || !field("node", node, 65) || !field("key", key, 60))
-        fail("no token");
-    decode(key, plain), memcpy(node_key, plain, 32);
+    if (is_short) {
+        brief(plain, length, url, site, node);
+        memcpy(node_key, plain, 32), memcpy(pin, plain + 32, 32);
+    } else {
+        memcpy(json, plain, sizeof json - 1);
+        if (!field("url", url, sizeof url) || !field("site", site, 65) || !field("node", node, 65)
+            || !field("key", key, 60)) fail("no token");
+        decode(key, plain), memcpy(node_key, plain, 32);
+    }
     derive("seal", seal_key);
     memcpy(text + 15, seal_key, 32);
     EVP_Digest(text, sizeof text, digest, NULL, EVP_sha256(), NULL);
@@ -231,20 +276,17 @@ int main(int count, char **arguments) {
     SSL_CTX *trust = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_verify(trust, SSL_VERIFY_PEER, NULL);
     SSL_CTX_clear_mode(trust, SSL_MODE_AUTO_RETRY);
-    if (field("ca", ca, sizeof ca)) {
-        BIO *pem = BIO_new_mem_buf(ca, -1);
-        X509_STORE_add_cert(SSL_CTX_get_cert_store(trust), PEM_read_bio_X509(pem, NULL, NULL, NULL));
-    } else SSL_CTX_set_default_verify_paths(trust);
     if (!strstr(url, "://")) fail("no token");
     char *host = strstr(url, "://") + 3, *port = strrchr(host, ':');
     snprintf(where, sizeof where, "%s%s", host, port ? "" : ":8883");
     if (port) *port = 0;
+    if (memcmp(pin, (byte[32]){0}, 32)) X509_STORE_add_cert(SSL_CTX_get_cert_store(trust), authority(pin, host, where));
+    else if (!is_short && field("ca", ca, sizeof ca)) {
+        BIO *pem = BIO_new_mem_buf(ca, -1);
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(trust), PEM_read_bio_X509(pem, NULL, NULL, NULL));
+    } else SSL_CTX_set_default_verify_paths(trust);
     SSL *tls;
-    broker = BIO_new_ssl_connect(trust);
-    BIO_set_conn_hostname(broker, where);
-    BIO_get_ssl(broker, &tls);
-    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), host) < 1) SSL_set1_host(tls, host); // the certificate's name
-    if (BIO_do_connect(broker) < 1) fail("no connection, or another certificate");
+    broker = connection(trust, host, where, &tls);
 
     packet_end = packet_body;
     snprintf(will, sizeof will, "rigwatch/v1/%s/status", account);

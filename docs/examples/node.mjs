@@ -3,13 +3,18 @@
 // When stdin ends it says goodbye; when it is killed, the broker sends its will. Samples that are not acknowledged are sent
 // again with the next one, the latest 200 (a report has at most 500); a publisher of your own keeps them on disk as well
 // (docs/protocol.md, §8). The token is the node's key: it is read from a file, for every user of a machine sees arguments.
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { connect } from "node:tls";
 
-const token = readFileSync(process.argv[2], "utf8").trim().slice(4);
-const { url, site, node, key, ca } = JSON.parse(Buffer.from(token, "base64url"));
+const token = readFileSync(process.argv[2], "utf8").replace(/\s/g, ""), content = Buffer.from(token.slice(4), "base64url");
+const { url, site, node, key, ca, pin } = token.startsWith("rw2.") ? short(content) : JSON.parse(content);
+function short(raw) { // §4; a node of your own checks the last four bytes as well
+  const [id, url] = raw.subarray(64, -4).toString().split(" "), [site, node] = id.split("/");
+  return { url, site, node, key: raw.toString("base64url", 0, 32), pin: raw.subarray(32, 64) };
+}
 const derive = (info) => Buffer.from(hkdfSync("sha256", Buffer.from(key, "base64url"), "rigwatch/v1", info, 32));
 const sealKey = derive("seal"), id = createHash("sha256").update("rigwatch key id").update(sealKey).digest();
 const head = Buffer.concat([Buffer.of(1), id.subarray(0, 4)]), topic = (level) => `rigwatch/v1/${site}/${node}/${level}`;
@@ -37,7 +42,19 @@ function packet(type, ...parts) { // MQTT 3.1.1, §2.2
   socket.write(Buffer.concat([Buffer.of(type, ...length), body]));
 }
 const publish = (type, level, sealed, id) => packet(type, part(topic(level)), Buffer.of(0, id), sealed);
-const where = new URL(url), socket = connect({ host: where.hostname, port: where.port || 8883, ca: ca ?? undefined });
+const where = new URL(url), broker = { host: where.hostname, port: where.port || 8883 };
+async function authority() { // the one whose key the token names, as the server shows it; nothing is said to it yet
+  const first = connect({ ...broker, rejectUnauthorized: false });
+  await once(first, "secureConnect");
+  let shown = first.getPeerCertificate(true), last;
+  first.destroy();
+  for (; shown && shown !== last; [last, shown] = [shown, shown.issuerCertificate]) {
+    const found = new X509Certificate(shown.raw), its = found.publicKey.export({ type: "spki", format: "der" });
+    if (createHash("sha256").update(its).digest().equals(pin) && found.verify(found.publicKey)) return found.toString();
+  }
+  throw new Error("not the server that the token is for");
+}
+const socket = connect({ ...broker, ca: pin?.some((each) => each) ? await authority() : ca ?? undefined });
 const account = part(`${site}/${node}`), password = part(derive("mqtt").toString("base64url"));
 socket.once("secureConnect", () => packet(0x10, part("MQTT"), Buffer.of(4, 0xee, 0, 10), account, // keep-alive: 10 s
   part(topic("status")), part(status("lost")), account, password));

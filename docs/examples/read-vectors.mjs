@@ -25,11 +25,23 @@ function parseTopic(topic) {
   return { topic, site: name(site), node: name(node), channel };
 }
 function parseToken(token) {
+  const raw = fromBase64url(token.slice(4));
+  if (token.startsWith("rw2.")) return parseShort(token, raw);
   if (!token.startsWith("rw1.")) refuse("prefix");
-  const body = JSON.parse(strictText(fromBase64url(token.slice(4))));
+  const body = JSON.parse(strictText(raw));
   for (const field of ["url", "site", "node", "key"]) if (typeof body[field] !== "string") refuse(field);
   if (fromBase64url(body.key).length !== 32) refuse("key");
-  return { token, url: body.url, site: name(body.site), node: name(body.node), key: body.key, ca: body.ca ?? null };
+  const { url, key, ca } = body;
+  return { token, url, site: name(body.site), node: name(body.node), key, ca: ca ?? null, pin: null };
+}
+function parseShort(token, raw) {
+  const body = raw.subarray(0, -4), pin = body.subarray(32, 64);
+  const check = createHash("sha256").update("rigwatch token").update(body).digest().subarray(0, 4);
+  if (body.length < 64 || !raw.subarray(-4).equals(check)) refuse("check");
+  const [id, url] = strictText(body.subarray(64)).split(" "), [site, node, ...more] = id.split("/");
+  if (!url || !node || more.length) refuse("text");
+  const named = pin.some((each) => each) ? `sha256//${pin.toString("base64")}` : null;
+  return { token, url, site: name(site), node: name(node), key: body.toString("base64url", 0, 32), ca: null, pin: named };
 }
 function fromBase64url(text) {
   const raw = Buffer.from(text, "base64url");

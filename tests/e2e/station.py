@@ -65,9 +65,9 @@ class Station:
     def wait_for_status(self, node: str, wanted: str, *, timeout: float = START_S) -> None:
         eventually(lambda: self.page().status(node) == wanted, timeout=timeout, what=f"{node} is {wanted}")
 
-    def token(self, node: str) -> str:
+    def token(self, node: str, *options: str) -> str:
         """What `rigwatch enroll` prints."""
-        enrolled = self.rigwatch.run("enroll", node)
+        enrolled = self.rigwatch.run("enroll", node, *options)
         assert enrolled.returncode == 0, enrolled.stderr
         return enrolled.stdout.strip()
 

@@ -79,7 +79,7 @@ def test_a_rig_connects_to_a_server_that_was_restored_by_the_book(
     set_up(monitor, url)
     token = monitor.run("enroll", "rig-7").stdout.strip()
     password = monitor.run("account", "add", "grafana").stdout
-    assert token.startswith("rw1.")
+    assert token.startswith("rw2.")
     assert password
     (monitor.home / "publisher.toml").write_text('[[nodes]]\nnode = "own"\n')
     server = monitor.start("serve")

@@ -49,7 +49,7 @@ def test_a_server_is_taken_over_while_rigwatch_runs_and_a_rig_follows(station: S
     assert rigwatch.run("incidents").stdout.count("comp-") == 0
 
     # The walk to the rig: its old client's folder, and the line that the server printed.
-    found = re.search(r"main/comp-2 \(old node 2, Comp 2\)\n +rigwatch import-legacy \. --join (rw1\S+)", first.stdout)
+    found = re.search(r"main/comp-2 \(old node 2, Comp 2\)\n +rigwatch import-legacy \. --join (rw2\S+)", first.stdout)
     assert found
     rig = station.rig("rig2")
     with chain_server(geth({"net_peerCount": "0xc", "eth_blockNumber": "0x7a120", "eth_hashrate": "0x1fbb"})) as chain:

@@ -101,7 +101,9 @@ def test_each_reports_is_lost_when_killed_and_says_goodbye_at_its_end(station: S
     there = {name: command for name, make in LANGUAGES.items() if (command := make(tmp_path / name))}
     station.up()
     for name in there:
-        (tmp_path / name / "token").write_text(station.token(name))
+        token = station.token(name)
+        assert token.startswith("rw2.")
+        (tmp_path / name / "token").write_text(token)
     commands = {name: [*command, Path("token")] for name, command in there.items()}
     stored: dict[str, set[int]] = {}
     with all_running(commands, tmp_path) as nodes:
@@ -111,7 +113,9 @@ def test_each_reports_is_lost_when_killed_and_says_goodbye_at_its_end(station: S
             station.wait_for_status(f"main/{name}", "online")
     for name in commands:
         station.wait_for_status(f"main/{name}", "lost")
-    # Again, with a session above the last.
+    # Again, with a session above the last; now with a token that holds the authority itself.
+    for name in there:
+        (tmp_path / name / "token").write_text(station.token(name, "--long"))
     with all_running(commands, tmp_path) as nodes:
         for name, process in nodes.items():
             say(process, "5")

@@ -95,7 +95,7 @@ def test_the_line_installs_repairs_and_leaves_nothing(server: Station, prefix: P
     assert server.samples()["main/rig-7"]
     home = prefix / "var/lib/rigwatch-agent"
     assert home.stat().st_mode & 0o077 == 0
-    assert "rw1." not in done.stdout + done.stderr
+    assert "rw2." not in done.stdout + done.stderr
     (first,) = running_in(prefix)
 
     # Its program is lost; the same line puts it back, though its code is spent.
@@ -170,7 +170,7 @@ def test_a_line_of_another_server_s_key_or_another_agent_installs_nothing(
 
 def test_enroll_prints_the_token_alone_where_no_person_reads(station: Station) -> None:
     printed = station.rigwatch.run("enroll", "rig-7")
-    assert printed.stdout.startswith("rw1.")
+    assert printed.stdout.startswith("rw2.")
     assert printed.stdout.count("\n") == 1
     refused = station.rigwatch.run("enroll", "rig-7", "--line")
     assert refused.returncode == 1
@@ -190,7 +190,7 @@ def test_where_no_line_can_be_made_a_person_gets_the_token(station: Station) -> 
             stdout=terminal, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert os.read(ours, 100).startswith(b"rw1.")
+        assert os.read(ours, 100).startswith(b"rw2.")
         assert "join-codes.json: cannot be read" in done.stderr
     finally:
         os.close(ours)

@@ -88,7 +88,7 @@ def test_history_nodes_and_what_became_of_each_row(rigwatch: Rigwatch, store: St
         r"^  3\. On each rig,",
     ):
         assert re.search(line, said, re.MULTILINE), (line, said)
-    tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw1\S+)", said)]
+    tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw2\S+)", said)]
     assert [token.node for token in tokens] == [COMP, COMP_4]
     assert set(Registry(rigwatch.home / "nodes.json").nodes()) == {COMP, COMP_4}
     with store.read() as tx:
@@ -114,7 +114,7 @@ def test_a_second_time_only_what_is_new_is_taken(rigwatch: Rigwatch, store: Stor
     assert "there  history: nothing in it is new" in second
     with store.read() as tx:
         assert (reader.nodes(tx), reader.averages(tx, 0), reader.totals(tx, 500, now)) == before
-    assert re.findall("rw1.*", second) == re.findall("rw1.*", first)
+    assert re.findall("rw2.*", second) == re.findall("rw2.*", first)
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(rigwatch: Rigwatch, store: Store, old: str) -> None:
@@ -122,7 +122,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(rigwatch: Rigwatch, store: 
     files = sorted(path.name for path in rigwatch.home.iterdir() if "rigwatch.db" not in path.name)
     dry = imported(rigwatch, "--dry-run", old)
     assert dry.startswith("dry run: nothing is changed\n")
-    assert "rw1." not in dry
+    assert "rw2." not in dry
     assert sorted(path.name for path in rigwatch.home.iterdir() if "rigwatch.db" not in path.name) == files
     with store.read() as tx:
         assert reader.nodes(tx) == []
@@ -175,7 +175,7 @@ def test_a_revoked_node_is_not_let_in_again(rigwatch: Rigwatch, local: Store, no
     registry = Registry(rigwatch.home / "nodes.json")
     registry.revoke(COMP, now)
     said = imported(rigwatch, str(path))
-    assert "rw1." not in said
+    assert "rw2." not in said
     enrolled = registry.get(COMP)
     assert enrolled
     assert enrolled.revoked
@@ -247,7 +247,7 @@ def test_the_old_key_becomes_the_passphrase_if_that_is_wanted(rigwatch: Rigwatch
     said = imported(rigwatch, "--use-encryption-key", str(folder))
     security = tomllib.loads((rigwatch.home / "server.toml").read_text())["security"]
     assert security == {"enrollment": "open", "passphrase": KEY}
-    assert "rw1." in said
+    assert "rw2." in said
     assert "kept   [security]" in imported(rigwatch, "--use-encryption-key", str(folder))
 
 
@@ -333,11 +333,11 @@ def test_the_lines_of_a_whole_farm_are_in_a_file_that_nobody_else_can_read(
     said = imported(rigwatch, str(write_sqlite(tmp_path / "farm" / "hash.db", rows).parent))
     lines = rigwatch.home / "legacy-join.txt"
     assert f"all 5 are in {lines}" in said
-    assert "rw1." not in said
+    assert "rw2." not in said
     assert lines.stat().st_mode & 0o777 == 0o600
-    tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw1\S+)", lines.read_text())]
+    tokens = [JoinToken.decode(text) for text in re.findall(r"import-legacy \. --join (rw2\S+)", lines.read_text())]
     assert len({token.node for token in tokens}) == 5
     for token in tokens[:2]:
         assert rigwatch.run("revoke", token.node.node, "--site", token.node.site).returncode == 0
-    assert imported(rigwatch, str(tmp_path / "farm")).count("rw1.") == 3
+    assert imported(rigwatch, str(tmp_path / "farm")).count("rw2.") == 3
     assert not lines.exists()

@@ -145,7 +145,7 @@ def test_on_the_server_itself_a_client_needs_no_token(rigwatch: Rigwatch) -> Non
     [
         ((), "needs --join TOKEN; on the server"),
         (("rw1.x",), "join token: cut short or altered"),
-        (("nowhere",), "--join is neither a token (rw1.…), a readable file, nor '-'"),
+        (("nowhere",), "--join is neither a token (rw2.…), a readable file, nor '-'"),
         ((token("comp-1"), token("elsewhere")), "--join: no client here is called elsewhere"),
     ],
 )

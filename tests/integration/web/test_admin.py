@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from alerts.facts import User, UserRole
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
+from rigwatch.pin import pin_of_file
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.alerts import AlertSettings
@@ -94,7 +95,7 @@ def test_enrolling_shows_a_token_that_lets_the_node_in(root: Root, home: Home, s
     token = JoinToken.decode(root.secret("/admin/nodes", node="rig2", site="garage", name="Big one"))
     assert token.node == NodeId("garage", "rig2")
     assert token.key == MasterKey.load(home.secret_key).node_key(token.node)
-    assert token.ca
+    assert token.pin == pin_of_file(home.tls / "ca.pem")
     assert Registry(home.nodes_json).get(token.node)
     assert "Big one" in root.page("/")
     assert said(store) == [
@@ -128,7 +129,7 @@ def test_where_no_line_can_be_made_the_new_token_is_shown_all_the_same(root: Roo
     answer = root.send("/admin/nodes/main/rig2/rotate", "https://rigs.example", overlap="1h")
     assert answer.status_code == 200
     assert 'id="line"' not in answer.text
-    assert "rw1." in answer.text
+    assert "rw2." in answer.text
 
 
 def test_enrolling_again_changes_no_key(root: Root) -> None:

@@ -70,7 +70,7 @@ def test_a_right_code_gives_its_node_s_token_once(stranger: FlaskClient, home: H
     assert given.headers["Cache-Control"] == "no-store"
     again = join(stranger, code)
     assert again.status_code == 409
-    assert "rw1." not in again.text
+    assert "rw2." not in again.text
 
 
 def test_the_code_of_another_node_gives_the_token_of_that_one_alone(
@@ -119,7 +119,7 @@ def test_a_code_is_not_for_the_next_key_of_its_node(stranger: FlaskClient, home:
     for code in (rotated, enrolled_again):
         answer = join(stranger, code)
         assert answer.status_code == 409
-        assert "rw1." not in answer.text
+        assert "rw2." not in answer.text
     assert home.join_codes.read_bytes() == before
 
 

@@ -67,7 +67,8 @@ def test_a_services_password_is_derived(vector: Vector) -> None:
 @pytest.mark.parametrize("vector", VECTORS["tokens"]["valid"])
 def test_a_token_is_read(vector: Vector) -> None:
     token = JoinToken.decode(vector["token"])
-    assert token == JoinToken(vector["url"], node_of(vector), NodeKey.decode(vector["key"]), vector["ca"])
+    key, pin = NodeKey.decode(vector["key"]), vector["pin"] or ""
+    assert token == JoinToken(vector["url"], node_of(vector), key, vector["ca"], pin)
 
 
 @pytest.mark.parametrize("text", VECTORS["tokens"]["invalid"])
