@@ -7,6 +7,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from alerts.book import Book
+from alerts.explainer import Explainer
 from alerts.group import Crowd, release, size_of, subject_of
 from alerts.incident import Incident, IncidentState, NotificationKind, Scope
 from alerts.notice import Notice, NoticeReason, notice_of
@@ -21,7 +22,7 @@ from rigwatch.topics import NodeId
 
 _Key: TypeAlias = tuple[Rule, NotificationKind]
 _Unit: TypeAlias = tuple[Incident, Notice]
-_SAID_AGAIN = frozenset({NotificationKind.REMINDER, NotificationKind.PROGRESS})
+_SAID_AGAIN = frozenset({NotificationKind.REMINDER, NotificationKind.PROGRESS, NotificationKind.CAUSE})
 _BEGINNINGS = frozenset({NotificationKind.FIRST, NotificationKind.FLAPPING})
 
 
@@ -41,12 +42,14 @@ class Dispatcher:
         self._planned: dict[_Key, Millis] = {}
         self._foreseen: defaultdict[Rule, dict[NodeId, Millis]] = defaultdict(dict)
         self._notifications: list[Notification] = []
+        self._explainer = Explainer(book, fleet)
         self.refused: dict[str, str] = {}
 
     @property
     def next_at(self) -> Millis | None:
-        """When those that wait for others may go."""
-        return min(self._planned.values(), default=None)
+        """When those that wait for others may go, or a cause may be known."""
+        asked_at = self._explainer.next_at
+        return min([*self._planned.values(), *([] if asked_at is None else [asked_at])], default=None)
 
     def foresee(self, rule: Rule, node: NodeId, at: Millis | None) -> None:
         """When time alone will make the rule hold for a node that nothing is wrong with so far; None = never."""
@@ -63,6 +66,7 @@ class Dispatcher:
     def speak(self, now: Millis) -> tuple[Notification, ...]:
         """The notifications of this moment."""
         self._notifications = []
+        self._explainer.look(now)
         # Of groups, and of the server's own parts, each is told by itself.
         at_once: defaultdict[tuple[Rule, NotificationKind, int], list[_Unit]] = defaultdict(list)
         joined: defaultdict[_Key, set[int]] = defaultdict(set)
@@ -106,7 +110,9 @@ class Dispatcher:
             self._book.save(incident)
         if notice.drop:
             count = incident.members - self._book.still(incident.id) if incident.id in self._book.children else 0
-            self._book.save(replace(incident, told=max(notice.step, incident.told), came_back=count))
+            owes = None if incident.owes is NotificationKind.CAUSE else incident.owes
+            dropped = replace(incident, told=max(notice.step, incident.told), came_back=count, owes=owes)
+            self._book.save(dropped)
             self._book.units.add(incident.id)
 
     def _release(self, key: _Key, joined: set[int], now: Millis) -> None:
@@ -215,15 +221,17 @@ class Dispatcher:
         for incident, notice in units:
             count = incident.members - self._book.still(incident.id) if incident.id in self._book.children else 0
             owes = None if incident.owes is kind else incident.owes
+            known = self._explainer.told(incident, now) if kind is NotificationKind.FIRST else incident
             told = replace(
-                incident, told=max(notice.step, incident.told), told_at=now, owes=owes, came_back=count, reason=""
+                known, told=max(notice.step, incident.told), told_at=now, owes=owes, came_back=count, reason=""
             )
             self._book.save(told)
             self._book.units.add(incident.id)
         if kind not in _SAID_AGAIN:
             self._told_at[rule, kind in _BEGINNINGS] = now
+        saved = [self._book.incidents[incident.id] for incident, _ in units]
         for route in self._routes:
-            self._write(route, kind, [incident for incident, _ in units], now)
+            self._write(route, kind, saved, now)
         self._note_unheard(kind, [incident for incident, _ in units], now)
         # What follows in the schedule is planned at once.
         for incident, _ in units:

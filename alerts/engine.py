@@ -77,7 +77,7 @@ class Engine:
         self._fleet = FleetFacts({facts.id: facts for facts in start.nodes}, start.silences)
         self._book = Book(start.incidents, start.recent, start.next_id)
         self._dispatcher = Dispatcher(self._book, self._fleet, policy, routes, link=link)
-        self._histories = dict(start.histories)
+        self._histories = self._fleet.histories = dict(start.histories)
         self._baseline = dict(start.baseline)
         self._renewed: set[NodeId] = set()
         self._chains: dict[str, Chain] = {}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from alerts.cause import Cause, Explanation
 from alerts.rule import Rule, Severity
 from rigwatch.clock import Millis
 
@@ -116,6 +117,8 @@ class NotificationKind(StrEnum):
     RECOVERY = "recovery"
     FLAPPING = "flapping"
     SETTLED = "settled"
+    # why, where that was not known yet when people were told first
+    CAUSE = "cause"
 
 
 class Spell(NamedTuple):
@@ -141,6 +144,7 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     steps of the schedule that are done with, `owes` is what people must still be told since `owed_at`.
     `spells` are the last times it was over before it counted; an incident that flaps has them if it does so by them.
     `severity`, `evidence` and `members` are for showing; `came_back` counts what the last progress message said.
+    `explanation` is the cause that people were told last; None: it was not asked for.
     """
 
     id: int
@@ -166,10 +170,17 @@ class Incident(Struct, frozen=True, omit_defaults=True):
     owed_at: Millis = 0
     reason: str = ""
     acknowledged: Acknowledged | None = None
+    explanation: Explanation | None = None
 
     @property
     def is_open(self) -> bool:
         return self.state not in OVER
+
+    @property
+    def cause(self) -> str:
+        """'probably its publisher ended (its machine closed the connection)'; empty where it is not known."""
+        found = self.explanation
+        return "" if found is None or found.cause is Cause.UNKNOWN else found.words
 
     @property
     def gist(self) -> str:

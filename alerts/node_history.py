@@ -24,6 +24,10 @@ CARD_FORGOTTEN_AFTER: Millis = 24 * HOUR
 """A card that is away for so long was taken out on purpose."""
 
 
+_DRAW_SPAN: Millis = 12 * HOUR
+"""In about this time a node's usual draw becomes another."""
+_DRAW_STEP: Millis = 5 * MINUTE
+
 OUTBOX = "outbox"
 """Under this name among a sample's errors the publisher says what became of its own storage."""
 
@@ -49,8 +53,8 @@ class NodeHistory(Struct, frozen=True, omit_defaults=True):
     """`spacing` is the time between the last two samples. `waits` is how often shares were accepted. `share_at` is from
     when on the next one is waited for: since the last (`shared`), or since the miner was started or found; `work` is
     its algorithm and pool. `earlier` is the block it had some minutes ago, with its moment, `marked` what will be that
-    next. `failing` are the sources that failed last. All of it is of the machine `host`, which has the node's name
-    since `machine_at` (0 = as long as is known).
+    next. `failing` are the sources that failed last. `draw` is what it usually draws while it hashes (W). All of it is
+    of the machine `host`, which has the node's name since `machine_at` (0 = as long as is known).
     """
 
     at: Millis = 0
@@ -68,6 +72,8 @@ class NodeHistory(Struct, frozen=True, omit_defaults=True):
     cards: tuple[CardHistory, ...] = ()
     paces: tuple[Pace, ...] = ()
     failing: tuple[str, ...] = ()
+    draw: float | None = None
+    draw_at: Millis = 0
     host: str = ""
     machine_at: Millis = 0
 
@@ -81,6 +87,8 @@ def follow(history: NodeHistory, sample: Sample) -> NodeHistory:
         return history
     history = _follow_block(history, sample)
     history = _follow_shares(history, sample)
+    if sample.power and sample.hashrate:
+        history = _follow_power(history, sample.power, sample.at)
     if sample.errors:
         history = replace(history, failing=tuple(sorted(sample.errors.keys() - {OUTBOX})))
     if sample.algorithm is not None:
@@ -153,6 +161,17 @@ def _kept(shares: Sequence[ShareCounters], now: ShareCounters) -> tuple[ShareCou
     if len(recent) > 1 and recent[-1].at - recent[-2].at < SHARES_STEP:
         recent.pop()
     return (*recent, now)
+
+
+def _follow_power(history: NodeHistory, power: float, at: Millis) -> NodeHistory:
+    """Slowly, so that a card that was lost an hour ago is still missed."""
+    if history.draw is None:
+        return replace(history, draw=power, draw_at=at)
+    passed = at - history.draw_at
+    if passed < _DRAW_STEP:
+        return history
+    usual = history.draw + (power - history.draw) * min(passed / _DRAW_SPAN, 1.0)
+    return replace(history, draw=round(usual, 1), draw_at=at)
 
 
 def _follow_cards(history: NodeHistory, sample: Sample) -> NodeHistory:

@@ -26,6 +26,7 @@ class NoticeReason(StrEnum):
     INHIBITED = "something worse is known of the same node"
 
 
+_ONLY_NOW = frozenset({NotificationKind.PROGRESS, NotificationKind.CAUSE})
 _ASKED_FOR = frozenset({NoticeReason.SILENCED, NoticeReason.MAINTENANCE})
 _UNTIL_THE_END = _ASKED_FOR | {NoticeReason.QUIET_HOURS}
 
@@ -71,9 +72,7 @@ def notice_of(
         return Notice(NoticeReason.OWED, kind, step=step)
     # Quiet that has an end keeps the news until then: what people have never heard, wait for, or asked not to hear for
     # so long. What is only said again is dropped by anything else.
-    drop = kind is NotificationKind.PROGRESS or (
-        kind is NotificationKind.REMINDER and quiet.reason not in _UNTIL_THE_END
-    )
+    drop = kind in _ONLY_NOW or (kind is NotificationKind.REMINDER and quiet.reason not in _UNTIL_THE_END)
     return Notice(quiet.reason, kind, quiet.until, step=step, drop=drop, detail=quiet.detail)
 
 

@@ -125,8 +125,14 @@ def _title(said: NotificationContext) -> str:
         else f"OK: {name} {OVER_AGAIN[incident.rule]}, after {duration(end - incident.since)}",
         NotificationKind.FLAPPING: f"FLAPPING: {name} {what} again and again{_how_often(incident)}",
         NotificationKind.SETTLED: f"STABLE: {name} still {what}" if incident.is_open else f"OK: {name} is stable again",
-        NotificationKind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}",
-    }.get(said.kind, f"{incident.severity.value.upper()}: {name} {what}")
+        NotificationKind.REMINDER: f"STILL: {name} {what} for {duration(now - incident.since)}{_because(incident)}",
+        NotificationKind.CAUSE: f"CAUSE: {name} {what}{_because(incident)}",
+    }.get(said.kind, f"{incident.severity.value.upper()}: {name} {what}{_because(incident)}")
+
+
+def _because(incident: Incident) -> str:
+    """The cause, where it is known."""
+    return f": {incident.cause}" if incident.cause else ""
 
 
 def _how_often(incident: Incident) -> str:
@@ -176,6 +182,8 @@ def _single_lines(said: NotificationContext) -> list[str]:
         lines.append(f"next message when it {'stays, or ' if incident.spells else ''}has been stable")
     elif said.kind is NotificationKind.FIRST:
         lines.append(_tried(said))
+        if incident.explanation is not None and not incident.cause:
+            lines.append(incident.explanation.evidence)
     return lines
 
 
@@ -223,8 +231,10 @@ def _group_title(said: NotificationContext) -> str:
         case NotificationKind.REMINDER | NotificationKind.PROGRESS:
             return f"STILL: {where}: {still} of {count} nodes {what}, {count - still} {over}"
         case _:
-            guess = _TROUBLE.get(incident.subject.scope, "") if incident.rule in _TOGETHER else ""
-            text = f"{incident.severity.value.upper()}: {where}: {count}{of} nodes {what} together"
+            cause = _because(incident)
+            guess = _TROUBLE.get(incident.subject.scope, "") if incident.rule in _TOGETHER and not cause else ""
+            urgency = "CAUSE" if said.kind is NotificationKind.CAUSE else incident.severity.value.upper()
+            text = f"{urgency}: {where}: {count}{of} nodes {what} together{cause}"
             return f"{text}, {guess}" if guess else text
 
 
@@ -249,6 +259,7 @@ def _what(rule: Rule, kind: NotificationKind) -> str:
         NotificationKind.FLAPPING: f"FLAPPING, {plural(TITLES[rule])} again and again",
         NotificationKind.SETTLED: f"stable again ({plural(TITLES[rule])})",
         NotificationKind.REMINDER: f"STILL {plural(TITLES[rule])}",
+        NotificationKind.CAUSE: f"CAUSE of being {plural(TITLES[rule])}",
     }.get(kind, plural(TITLES[rule]))
 
 

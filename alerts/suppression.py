@@ -1,11 +1,13 @@
 """What keeps an incident quiet now: acknowledgement, silence, maintenance, quiet hours, something worse. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alerts.book import Book
 from alerts.facts import NodeFacts, ServerFacts
 from alerts.group import NodePlace
 from alerts.incident import Incident, NotificationKind, Scope
+from alerts.node_history import NodeHistory
 from alerts.notice import NoticeReason, Suppression
 from alerts.policy import Policy
 from alerts.rule import MINUTE, OF_THE_SERVER, PRESENCE
@@ -24,6 +26,7 @@ class FleetFacts:
     facts: dict[NodeId, NodeFacts]
     silences: tuple[Silence, ...] = ()
     server: ServerFacts = field(default_factory=ServerFacts)
+    histories: Mapping[NodeId, NodeHistory] = field(default_factory=dict)
     _places: dict[NodeId, NodePlace] | None = None
 
     def places(self) -> dict[NodeId, NodePlace]:

@@ -13,6 +13,7 @@ from typing import Final
 from broker.access import Admitted
 from broker.connect import Connect
 from broker.embedded import EmbeddedBroker
+from broker.endings import ending_of
 from broker.frames import Violation
 from broker.message import Message
 from broker.outgoing import Wire
@@ -92,6 +93,9 @@ class ClientProtocol(ABC):
         """The connection is over. Without a reason the client said goodbye, and its will is void (§3.14)."""
         session = self.session
         if reason:
+            if session.account.node is not None and self._will is not None:
+                # Before the will, so that who hears of the death knows.
+                self._broker.tell_ending(session.account.node, ending_of(reason))
             self._broker.lines.info(
                 log, "client lost", session.account.name,
                 "client=%s address=%s reason=%s", session.client_id, self.address, reason,

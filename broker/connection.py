@@ -10,6 +10,7 @@ from broker.client import ClientProtocol
 from broker.connect import Connect, UnknownProtocol, is_version_5, read_connect
 from broker.encoding import connack
 from broker.encoding5 import connack5
+from broker.endings import CONNECTION_LOST
 from broker.frames import FrameReader, Violation
 from broker.lines import network_of
 from broker.packets import Kind
@@ -136,7 +137,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         # While its login is checked, what it sent before it went still counts: `welcome` reads that, and then ends.
         if self.state is not State.DECIDING:
-            self.end("connection lost" if exc is None else type(exc).__name__)
+            self.end(CONNECTION_LOST if exc is None else type(exc).__name__)
         self._server.closed(self)
 
     def never_opened(self) -> None:
@@ -252,7 +253,7 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._resume()
         if self._transport is None:
-            self.end("connection lost")
+            self.end(CONNECTION_LOST)
 
     def reject(self, reason: Reason) -> None:
         """Answers with the reason and closes; nothing of the client's is kept."""

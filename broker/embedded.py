@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final, Protocol, cast
 
+import msgspec
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.events import BrokerEvents
@@ -32,7 +33,9 @@ from broker.topics import is_filter
 from broker.waiting import Room
 from broker.wills import WaitingWills
 from rigwatch.clock import Clock
+from rigwatch.ending import ConnectionEnd, Ending, topic_of_ending
 from rigwatch.settings.server import BrokerLimits
+from rigwatch.topics import NodeId
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +130,11 @@ class EmbeddedBroker(Broker):
         if will is not None and not delay:
             self._send_will(session, will)
         self.fire(BrokerEvents.CLIENT_DISCONNECTED, client_id=session.client_id, client_session=session)
+
+    def tell_ending(self, node: NodeId, ending: Ending) -> None:
+        """The subscriber is told how the connection of a node ended that has left a will."""
+        told = msgspec.json.encode(ConnectionEnd(self._clock.now(), ending))
+        self.publish(Message(topic_of_ending(node), told, qos=1), retain=True)
 
     def forget(self, session: ClientSession) -> None:
         """Ends a session that nobody is connected to, with all that waited in it."""

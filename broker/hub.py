@@ -16,6 +16,7 @@ from broker.connection import Connection, State
 from broker.contest import Takeovers
 from broker.counters import Counters
 from broker.embedded import EmbeddedBroker
+from broker.endings import KEEP_ALIVE
 from broker.lines import network_of
 from broker.message import Message
 from broker.reasons import Reason
@@ -306,7 +307,7 @@ class Hub:
 
     def _end_due(self, connection: Connection) -> None:
         if connection.state is State.LIVE:
-            connection.end("keep-alive", Reason.KEEP_ALIVE)
+            connection.end(KEEP_ALIVE, Reason.KEEP_ALIVE)
         elif connection.state is State.ENDED:
             connection.abort()
         else:

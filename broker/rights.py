@@ -9,6 +9,7 @@ from broker.topics import covers, overlaps
 from rigwatch.topics import (
     ALL_REPORTS,
     ALL_STATUS,
+    ENDINGS,
     PLAIN,
     PREFIX,
     SERVER_STATUS,
@@ -67,7 +68,7 @@ _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
 }
 _READS: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
-    Role.SUBSCRIBER: (ALL_STATUS, ALL_REPORTS, f"{TAKEOVERS}+/+", *_PLAIN),
+    Role.SUBSCRIBER: (ALL_STATUS, ALL_REPORTS, f"{TAKEOVERS}+/+", f"{ENDINGS}+/+", *_PLAIN),
     Role.WATCH: (f"{PREFIX}/#",),
     Role.CONSUMER: (*_PLAIN, _FIGURES),
     Role.ADMIN: ("#", "$SYS/#"),

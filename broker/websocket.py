@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 
 from broker.allowance import Allowance
 from broker.connection import CONNECT_SIZE, WRITE_BUFFER_MAX, Connection, State
+from broker.endings import CONNECTION_LOST
 from broker.server import Server
 from rigwatch.settings.server import BrokerLimits
 
@@ -76,7 +77,7 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         # What is left of the frame before it will never be whole.
-        self._connection.hang_up("connection lost")
+        self._connection.hang_up(CONNECTION_LOST)
 
     def pause_writing(self) -> None:
         self._connection.pause_writing()

@@ -137,7 +137,9 @@ class MqttConnection:
             raise MqttError("the connection has ended")
         self._suback[mid] = answer
         granted = await answer
-        denied = [topic for topic, reason in zip(filters, granted, strict=True) if reason.value >= _SUBACK_FAILURE]
+        codes = [reason.value for reason in granted] + [_SUBACK_FAILURE] * len(filters)
+        # A broker that answers for fewer filters than it was asked has granted no more.
+        denied = [topic for topic, code in zip(filters, codes, strict=False) if code >= _SUBACK_FAILURE]
         if denied:
             raise MqttRefused(f"not allowed to subscribe to {', '.join(denied)}")
 

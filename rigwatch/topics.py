@@ -85,6 +85,8 @@ PLAIN = (
 """The plain state tree: what the subscriber publishes for third parties."""
 TAKEOVERS = "$SYS/rigwatch/takeover/"
 """Below it the embedded broker tells of each node whose connection was taken over, in plain: nobody else may."""
+ENDINGS = "$SYS/rigwatch/ended/"
+"""Below it the embedded broker tells how each node's last connection ended that did not end with a goodbye."""
 SHARED_REPORTS = f"$share/rigwatch/{ALL_REPORTS}"
 """The same for a group of subscribers, of which one gets each report."""
 

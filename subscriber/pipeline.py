@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from alerts.contest import Contests
+from alerts.endings import Endings
 from alerts.ingest import (
     AHEAD,
     NodeKeys,
@@ -20,12 +21,13 @@ from alerts.ingest import (
 )
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
+from rigwatch.ending import decode_ending
 from rigwatch.errors import RigwatchError, StoreError, TopicError, WireError
 from rigwatch.keys import NodeKey
 from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
 from rigwatch.mqtt import MqttMessage
 from rigwatch.takeover import decode_takeover
-from rigwatch.topics import TopicLevel, parse_topic, topic_of
+from rigwatch.topics import TAKEOVERS, TopicLevel, parse_topic, topic_of
 from store import Unstorable, Verdict
 from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.outage import Outage
@@ -100,6 +102,7 @@ class Pipeline:
         self._defects: set[type[Exception]] = set()
         self._finishing = False
         self._contests = Contests()
+        self._endings = Endings()
         self.rejections = Rejections()
 
     def receive(self, message: MqttMessage) -> None:
@@ -119,19 +122,23 @@ class Pipeline:
             self._enqueue(self._compared(heard))
 
     def tell(self, message: MqttMessage) -> None:
-        """Called on the loop with what the embedded broker says of connections that were taken over."""
+        """Called on the loop with what the embedded broker says of nodes' connections."""
         try:
-            self._contests.tell(*decode_takeover(message.topic, message.payload))
+            if message.topic.startswith(TAKEOVERS):
+                self._contests.tell(*decode_takeover(message.topic, message.payload))
+            else:
+                self._endings.tell(*decode_ending(message.topic, message.payload))
         except WireError as exc:
             self.rejections.add(Rejected(message.topic, RejectReason.CONTENT, str(exc)), self._clock.monotonic())
 
     def _compared(self, heard: ReceivedMessage) -> ReceivedMessage:
-        """With what is known of who else publishes the node."""
+        """With what is known of who else publishes the node, and of how its connection ended."""
         # A session of the far future is that of a wrong clock, and would make all later ones look old.
         if not isinstance(heard.body, Status) or heard.body.session > heard.received_at + AHEAD:
             return heard
         contest = self._contests.birth(heard.node, heard.body, heard.received_at)
-        return heard if contest is None else replace(heard, contest=contest)
+        body = self._endings.explained(heard.node, heard.body)
+        return heard if contest is None and body is heard.body else replace(heard, body=body, contest=contest)
 
     def _open(self, message: MqttMessage) -> ReceivedMessage | Rejected:
         """What there is no room for is not even opened: a node that floods must not cost more by being refused."""

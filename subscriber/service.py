@@ -20,7 +20,7 @@ from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.settings.fingerprint import FINGERPRINTS
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
-from rigwatch.topics import TAKEOVERS
+from rigwatch.topics import ENDINGS, TAKEOVERS
 from rigwatch.validity import expiring
 from store import open_store, page_settings
 from subscriber.alert_service import AlertService, link_of
@@ -36,6 +36,7 @@ from subscriber.worker import StoreWorker
 log = logging.getLogger(__name__)
 
 _FINISH_S = 5.0
+_OF_THE_BROKER = (TAKEOVERS, ENDINGS)
 _LIST_AGE_S = 0.05
 _LOOK_S = 0.1
 # A thread that wants to go on waits this long for one that computes. Of two that often ask the disk or the network,
@@ -70,10 +71,10 @@ async def subscribe(
             settings = page_settings.layered_of(rows, layers).settings
 
         def receive(message: MqttMessage) -> None:
-            (pipeline.tell if message.topic.startswith(TAKEOVERS) else pipeline.receive)(message)
+            (pipeline.tell if message.topic.startswith(_OF_THE_BROKER) else pipeline.receive)(message)
 
         # Others' brokers refuse what they do not have.
-        more = (f"{TAKEOVERS}+/+",) if settings.broker.mode == "embedded" else ()
+        more = (f"{TAKEOVERS}+/+", f"{ENDINGS}+/+") if settings.broker.mode == "embedded" else ()
         session = SubscriberSession(
             endpoint, login, clock=clock, on_message=receive, shared=settings.broker.shared, more=more
         )

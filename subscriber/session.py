@@ -119,7 +119,7 @@ class SubscriberSession:
             try:
                 await connection.subscribe(*self._more)
             except MqttRefused as exc:
-                log.info("the broker does not tell of take-overs, it may be of an older version reason=%s", exc)
+                log.info("the broker does not tell how connections end, it may be of an older version reason=%s", exc)
 
     def _received(self, message: MqttMessage) -> None:
         self._reports_come = self._reports_come or message.topic.endswith(_REPORT)

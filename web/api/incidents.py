@@ -38,7 +38,7 @@ class IncidentSummary(Struct, frozen=True):
     """One rule that holds for one subject (a node, host, site, the fleet or rigwatch itself), or a group of such.
 
     `since_at` is from when on it held, `fired_at` from when on it counted. `members` > 0: a group; `parent` is that of
-    a member.
+    a member. `cause` is what it comes from, with what was seen of it; empty where that is not known.
     """
 
     number: int
@@ -51,6 +51,7 @@ class IncidentSummary(Struct, frozen=True):
     site: str
     name: str
     evidence: str
+    cause: str
     members: int
     parent: int | None
     since_at: Moment
@@ -216,6 +217,7 @@ def _summary(of: Incident) -> IncidentSummary:
         site=of.subject.site,
         name=of.subject.name,
         evidence=of.evidence,
+        cause=of.cause,
         members=of.members,
         parent=of.parent,
         since_at=moment(of.since),

@@ -34,6 +34,7 @@ _KINDS: Final[Mapping[str, str]] = {
     NotificationKind.RECOVERY.value: "it is over",
     NotificationKind.FLAPPING.value: "it flaps",
     NotificationKind.SETTLED.value: "it is stable",
+    NotificationKind.CAUSE.value: "its cause",
 }
 
 
@@ -57,6 +58,7 @@ class IncidentRow(NamedTuple):
     age: str
     lasted: str
     flags: tuple[Flag, ...]
+    cause: str = ""
 
 
 class StoryRow(NamedTuple):
@@ -128,7 +130,12 @@ def incident_row(incident: Incident, row_context: IncidentContext) -> IncidentRo
         age=units.age(row_context.now - incident.since),
         lasted=lasted,
         flags=tuple(flags(incident, row_context)),
+        cause=_upper_first(incident.cause),
     )
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def state_word(state: IncidentState) -> str:

@@ -35,7 +35,9 @@ def test_nodes_of_one_host_are_named_as_that_host() -> None:
 def test_nodes_of_several_sites_are_the_fleet() -> None:
     line = Timeline(*GARAGE[:3], *ATTIC)
     line.at(10).dies(*GARAGE[:3], *ATTIC)
-    line.at(60).expect("CRITICAL: the fleet: 5 nodes lost together, network, or pool?")
+    line.at(60).expect(
+        "CRITICAL: the fleet: 5 nodes lost together: probably network of the server (all 2 sites went together)"
+    )
     assert "garage 3, attic 2" in line.last().body
 
 

@@ -114,8 +114,8 @@ class Timeline:
         self._facts[name] = replace(self._facts[name], interval=timedelta(seconds=seconds))
         return self._changed(name)
 
-    def dies(self, *names: str) -> "Timeline":
-        return self._become(NodeState.LOST, names)
+    def dies(self, *names: str, reason: str = "") -> "Timeline":
+        return self._become(NodeState.LOST, names, reason)
 
     def stops(self, *names: str) -> "Timeline":
         return self._become(NodeState.OFFLINE, names)
