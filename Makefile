@@ -10,6 +10,8 @@ RUN := $(VENV)/.rigwatch-run
 TEST := $(VENV)/.rigwatch-test
 # What decides what is installed. The code does not: it is used where it stands.
 INPUTS := setup.cfg setup.py pyproject.toml frontend/package-lock.json $(wildcard _build/*.py requirements/*.txt)
+# Compiled when the package is installed, and after that where a text has changed.
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard web/translations/*/LC_MESSAGES/*.po))
 # Finds what Windows lacks, though nobody here runs it: code behind a look at the platform may be out of reach there.
 AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreachable
 
@@ -17,7 +19,7 @@ AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreac
 # with which one worker is busy while the other runs the many short ones; then they share what is left.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 
-.PHONY: help run demo test check format lock bench mutants screenshots homeassistant wheel agent clean
+.PHONY: help run demo test check format texts lock bench mutants screenshots homeassistant wheel agent clean
 
 # Every package in the version and with the hashes of the lock file; Node.js for this one build where there is no npm.
 install = $(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/$(1).txt && \
@@ -29,10 +31,10 @@ install = $(BIN)/python -m pip install --quiet --require-hashes -r requirements/
 help: ## list these words
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
-run: $(RUN) ## rigwatch on this machine: broker, subscriber, dashboard, and a publisher for what is found here
+run: $(RUN) $(CATALOGUES) ## rigwatch on this machine: broker, subscriber, dashboard, and a publisher for what is found here
 	@exec $(BIN)/rigwatch up $(ARGS)
 
-demo: $(RUN) ## rigwatch with twelve simulated nodes, in a home of its own (.rigwatch/demo)
+demo: $(RUN) $(CATALOGUES) ## rigwatch with twelve simulated nodes, in a home of its own (.rigwatch/demo)
 	@RIGWATCH_HOME=$(CURDIR)/.rigwatch/demo; export RIGWATCH_HOME; \
 	test -e $$RIGWATCH_HOME/server.toml || { mkdir -p .rigwatch; $(BIN)/rigwatch init || exit; }; \
 	trap : INT; \
@@ -40,7 +42,7 @@ demo: $(RUN) ## rigwatch with twelve simulated nodes, in a home of its own (.rig
 	$(BIN)/rigwatch up; \
 	kill $$simulated 2>/dev/null; wait $$simulated
 
-test: $(TEST) ## install what the tests need, then run them all
+test: $(TEST) $(CATALOGUES) ## install what the tests need, then run them all
 	@tests/setup
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
@@ -55,6 +57,9 @@ format: $(TEST) ## let the formatter and the safe fixes do their work
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+texts: $(TEST) ## bring the translations up to date with the texts in the code; what is new is left empty
+	@$(BIN)/python -m _build.catalogues --update
+
 lock: $(VENV)/pyvenv.cfg ## write the lock files in requirements/ anew, as after a change of setup.cfg
 	@$(BIN)/python -m pip install --quiet uv
 	@UV=$(BIN)/uv requirements/lock $(ARGS)
@@ -65,7 +70,7 @@ bench: $(TEST) ## measure what docs/benchmarks.md states
 mutants: $(TEST) ## put faults into the modules that decide; name those that no test notices (goes on where it was cut short)
 	@$(BIN)/python -m benchmarks.mutants $(ARGS)
 
-screenshots: $(TEST) ## take the pictures in docs/img anew, from simulated rigs
+screenshots: $(TEST) $(CATALOGUES) ## take the pictures in docs/img anew, from simulated rigs
 	@tests/setup
 	@$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
@@ -90,9 +95,12 @@ agent: $(VENV)/pyvenv.cfg ## rigwatch-agent, the publisher in one file for Linux
 	@PYTHON=$(abspath $(BIN)/python) _build/agent/make web/agent/files/rigwatch-agent-linux-x86_64
 
 clean: ## remove what was built, fetched or cached; .venv itself and every home stay
-	rm -rf build dist *.egg-info web/static/vendor web/agent/files tests/npm/node_modules tests/output .bench tests/programs
+	rm -rf build dist *.egg-info web/static/vendor web/agent/files web/translations/*/LC_MESSAGES/*.mo tests/npm/node_modules tests/output .bench tests/programs
 	rm -rf .homeassistant .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache $(RUN) $(TEST)
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+%.mo: %.po
+	@$(BIN)/python -m _build.catalogues --compile
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -69,7 +69,7 @@ def headline(incident: Incident, own_name: str = "") -> str:
         return f"{title}: {plain(subject.name, NAME_MAX)}" if subject.name else title
     if subject.scope is not Scope.NODE:
         return f"{plain(str(subject), NAME_MAX)}: {incident.members} nodes {plural(title)} together"
-    return f"{_called(subject, own_name)} {title}"
+    return f"{called(subject, own_name)} {title}"
 
 
 def text_of(said: NotificationContext) -> NotificationText:
@@ -163,10 +163,11 @@ def _server_title(said: NotificationContext) -> str:
 
 
 def _name(said: NotificationContext) -> str:
-    return _called(said.incident.subject, said.facts.title if said.facts else "")
+    return called(said.incident.subject, said.facts.title if said.facts else "")
 
 
-def _called(subject: Subject, own_name: str) -> str:
+def called(subject: Subject, own_name: str) -> str:
+    """A node by its place, with the name that people gave it."""
     own = plain(own_name, NAME_MAX)
     return f"{subject} ({own})" if own and own != subject.name else str(subject)
 

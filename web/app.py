@@ -3,14 +3,12 @@
 from typing import Any
 
 from flask import Flask
-from markupsafe import Markup, escape
 
 from rigwatch import __version__
 from rigwatch.clock import Clock
 from rigwatch.home import Home
 from rigwatch.layers import ServerLayers
 from rigwatch.settings import ServerSettings
-from rigwatch.texts import visible_lines
 from store import Store
 from web import api, assets, errors, health, metrics, nav, wall
 from web.access import cors, headers, login
@@ -21,6 +19,8 @@ from web.admin.context import AdminContext
 from web.agent import page as agent
 from web.charts import series
 from web.incidents import page as incidents
+from web.language import choice as language
+from web.language import texts, words
 from web.node import page as node
 from web.overview import page as overview
 from web.snapshot import Snapshots
@@ -65,9 +65,9 @@ def _configure_access(app: Flask, settings: ServerSettings, store: Store, clock:
 def _configure_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    # Before any template is compiled: a page shows the words of rigs, miners and channels.
-    app.jinja_env.finalize = _shown
-    app.jinja_env.filters["e"] = app.jinja_env.filters["escape"] = lambda text: escape(_shown(text))
+    language.register(app)
+    texts.register(app.jinja_env)
+    app.add_template_global(words.links, "language_links")
     assets.register(app)
 
     def always() -> dict[str, Any]:
@@ -77,16 +77,12 @@ def _configure_templates(app: Flask) -> None:
     app.add_template_global(nav.places, "places")
 
 
-def _shown(value: object) -> object:
-    """Markup is rendered already, of words that were."""
-    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _configure_blueprints(
     app: Flask, settings: ServerSettings, store: Store, *, clock: Clock, admin_context: AdminContext
 ) -> None:
     home, zone = admin_context.home, admin_context.zone
     app.register_blueprint(health.create(store, clock))
+    app.register_blueprint(words.create())
     snapshots = Snapshots(settings, store, zone)
     app.register_blueprint(overview.create(settings, store, snapshots, clock, zone=zone))
     app.register_blueprint(agent.create(settings, store, clock, home=home))

@@ -8,7 +8,7 @@ from typing import Final
 from flask import Flask, Response, request, url_for
 
 STATIC: Final = Path(__file__).parent / "static"
-_YEAR_S: Final = 365 * 24 * 3600
+YEAR_S: Final = 365 * 24 * 3600
 
 
 def register(app: Flask) -> None:
@@ -33,6 +33,6 @@ def _digest(name: str) -> str:
 def _keep(response: Response) -> Response:
     if request.endpoint == "static" and response.status_code in {200, 304}:
         # Private: they stand behind the same password as the pages.
-        kept = f"private, max-age={_YEAR_S}, immutable" if request.args.get("v") else "private, no-cache"
+        kept = f"private, max-age={YEAR_S}, immutable" if request.args.get("v") else "private, no-cache"
         response.headers["Cache-Control"] = kept
     return response

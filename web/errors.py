@@ -9,6 +9,8 @@ from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import BadHost, HTTPException, InternalServerError
 
 from rigwatch.errors import RigwatchError, StoreError, TopicError
+from web.language.texts import N_
+from web.language.texts import gettext as _
 
 log = logging.getLogger(__name__)
 
@@ -39,24 +41,26 @@ STATUS_OF: Final[dict[type[RigwatchError], int]] = {
 _STRANGERS: Final = frozenset({401, 429})
 
 _TITLES: Final = {
-    400: "That cannot be asked",
-    401: "A name and a password are needed",
-    403: "Not for this account",
-    404: "Nothing here",
-    405: "Not done that way",
-    409: "Not any more",
-    413: "Too much",
-    415: "Not in that form",
-    429: "Too many wrong passwords",
-    500: "Something broke here",
-    503: "The database does not answer",
+    400: N_("That cannot be asked"),
+    401: N_("A name and a password are needed"),
+    403: N_("Not for this account"),
+    404: N_("Nothing here"),
+    405: N_("Not done that way"),
+    409: N_("Not any more"),
+    413: N_("Too much"),
+    415: N_("Not in that form"),
+    429: N_("Too many wrong passwords"),
+    500: N_("Something broke here"),
+    503: N_("The database does not answer"),
 }
 
 
+_OTHERWISE: Final = N_("It did not work")
+
 _SENTENCES: Final = {
-    404: "There is nothing at this address.",
-    405: "This address does not take that method; the header Allow names those it takes.",
-    413: "What was sent is too large.",
+    404: N_("There is nothing at this address."),
+    405: N_("This address does not take that method; the header Allow names those it takes."),
+    413: N_("What was sent is too large."),
 }
 """Instead of werkzeug's own, where whoever raised the error said nothing of its own."""
 
@@ -79,7 +83,7 @@ def _refuse_host() -> Response | None:
 
 def answer(status: int, message: str) -> Response:
     """The error as JSON or HTML, whichever the client would rather have."""
-    title = _TITLES.get(status, "It did not work")
+    title = _(_TITLES.get(status, _OTHERWISE))
     if _wants_json():
         # about:blank: the status says what kind of problem it is, and there is no page about each.
         problem = Problem("about:blank", HTTPStatus(status).phrase, status, message)
@@ -101,7 +105,7 @@ def _application_error(exc: Exception) -> Response:
 def _http_error(exc: HTTPException) -> Response:
     status, message = exc.code or 500, exc.description or ""
     if message == type(exc).description:
-        message = _SENTENCES.get(status, message)
+        message = _(_SENTENCES.get(status, message))
     response = answer(status, message)
     # What else the answer must say: Allow, Retry-After. The body's own headers are already right.
     for name, value in exc.get_headers():

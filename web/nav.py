@@ -5,12 +5,14 @@ from typing import Final, NamedTuple
 from flask import current_app, request, url_for
 
 from web.access.login import is_admin
+from web.language.texts import N_
+from web.language.texts import gettext as _
 
 _PLACES: Final = (
-    ("overview.page", "Overview"),
-    ("incidents.page", "Incidents"),
-    ("wall.page", "Wall"),
-    ("admin.page", "Administration"),
+    ("overview.page", N_("Overview")),
+    ("incidents.page", N_("Incidents")),
+    ("wall.page", N_("Wall")),
+    ("admin.page", N_("Administration")),
 )
 _ADMINS_ONLY: Final = frozenset({"admin.page"})
 
@@ -25,7 +27,7 @@ class NavLink(NamedTuple):
 
 def places() -> list[NavLink]:
     return [
-        NavLink(label, url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
+        NavLink(_(label), url_for(endpoint), request.blueprint == endpoint.partition(".")[0])
         for endpoint, label in _PLACES
         if endpoint in current_app.view_functions and (is_admin() or endpoint not in _ADMINS_ONLY)
     ]

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from flask import Response, make_response, request
 
+from web.language.choice import viewer
+
 _KEPT: Final = 32
 _ZIPPED_FROM: Final = 1000
 
@@ -45,13 +47,15 @@ class LiveParts:
         self._lock = threading.Lock()
 
     def answer(self, query: str, version: object, render: Callable[[], str | bytes]) -> Response:
-        """The part, or 304 for who has it. `version` differs, by its `repr`, whenever what `render` gives does."""
-        text = repr((self._process, query, version))
+        """The part, or 304 for who has it. `version` differs, by its `repr`, whenever what `render` gives does, but
+        for the viewer, who is known here."""
+        asked = f"{viewer()} {query}"
+        text = repr((self._process, asked, version))
         etag = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         if request.if_none_match.contains(etag):
             response = Response(status=304)
         else:
-            response = self._sent(self._part(query, etag, render))
+            response = self._sent(self._part(asked, etag, render))
         response.set_etag(etag)
         response.headers["Vary"] = "Accept-Encoding"
         return response

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from alerts.totals import Hashrates, hashrates, named
 from rigwatch.topics import NodeId
 from web import units
+from web.language.texts import gettext as _
 from web.node_view import NodeView, against
 
 
@@ -30,7 +31,9 @@ def rates(of: Hashrates) -> list[Rate]:
     if not of.mixed:
         return [Rate(*units.hashrate(of.total))]
     shown, more = named(of)
-    return [Rate(*units.hashrate(rate), name) for rate, name in shown] + [Rate(f"and {more} more")] * bool(more)
+    return [Rate(*units.hashrate(rate), name) for rate, name in shown] + [
+        Rate(_("and %(number)s more", number=more))
+    ] * bool(more)
 
 
 def change(of: Hashrates, shown: Iterable[NodeView], before: Mapping[NodeId, float]) -> str:

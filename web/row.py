@@ -13,6 +13,8 @@ from rigwatch.settings import WebColours
 from rigwatch.texts import plain
 from web import units
 from web.colours import Level, hashrate_level, peers_level, worse
+from web.language.texts import N_, numeral
+from web.language.texts import gettext as _
 from web.levels import levels
 from web.node_view import SIMULATED, NodeView, cards, efficiency, remarks
 from web.trouble import Trouble
@@ -20,14 +22,14 @@ from web.units import Quantity
 from web.zone import Zone
 
 MEANING: Final[Mapping[NodeStatus, str]] = {
-    NodeStatus.LOST: "its connection broke, or its keep-alive ran out",
-    NodeStatus.SILENT: "connected, but no report for three intervals",
-    NodeStatus.DEGRADED: "reports, but one of its sources fails",
-    NodeStatus.UNKNOWN: "the subscriber has no broker, so nobody can say",
-    NodeStatus.OFFLINE: "said goodbye",
-    NodeStatus.MAINTENANCE: "somebody works on it",
-    NodeStatus.ONLINE: "connected and reporting",
-    NodeStatus.PENDING: "enrolled, never seen yet",
+    NodeStatus.LOST: N_("its connection broke, or its keep-alive ran out"),
+    NodeStatus.SILENT: N_("connected, but no report for three intervals"),
+    NodeStatus.DEGRADED: N_("reports, but one of its sources fails"),
+    NodeStatus.UNKNOWN: N_("the subscriber has no broker, so nobody can say"),
+    NodeStatus.OFFLINE: N_("said goodbye"),
+    NodeStatus.MAINTENANCE: N_("somebody works on it"),
+    NodeStatus.ONLINE: N_("connected and reporting"),
+    NodeStatus.PENDING: N_("enrolled, never seen yet"),
 }
 
 
@@ -139,7 +141,7 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         remarks=unsaid(each),
         clock_warning=units.clock_error(offset) if abs(offset) > CLOCK_TOLERANCE else "",
         status=each.status.value,
-        meaning=facts.reason or MEANING[each.status],
+        meaning=facts.reason or _(MEANING[each.status]),
         hashrate=units.hashrate(hashrate),
         hashrate_level=level("hashrate", Level.NONE).value,
         algorithm=plain(sample.algorithm, _ALGORITHM_MAX) if sample and sample.algorithm else "",
@@ -149,7 +151,7 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         peers=units.count(peers),
         peers_level=level("peers", Level.NONE).value,
         block=units.count(block),
-        behind=f"−{each.lag:,}" if each.lag else "",
+        behind=numeral(f"−{each.lag:,}") if each.lag else "",
         block_level=level("block", Level.NONE).value,
         syncing=bool(sample and sample.syncing),
         temperature=units.quantity("temperature", sample.temperature if sample else None),
@@ -182,7 +184,7 @@ def total_rows(totals: Iterable[MinuteTotal], now: Millis, zone: Zone) -> list[T
     highest = max((each.hashrate for each in totals), default=0.0)
     running = now // 60_000 * 60_000
     iso = f"{as_datetime(running):%Y-%m-%dT%H:%MZ}"
-    nobody = TotalRow(zone.minute(running), iso, units.NOT_KNOWN, "no", height=0, running=True)
+    nobody = TotalRow(zone.minute(running), iso, units.NOT_KNOWN, _("no"), height=0, running=True)
     return [nobody] * bool(totals and totals[0].minute < running) + [
         TotalRow(
             minute=zone.minute(each.minute),

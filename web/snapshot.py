@@ -19,6 +19,7 @@ from store.transaction import Transaction
 from web.incidents.context import by_id
 from web.incidents.firing import trouble
 from web.incidents.rows import IncidentContext
+from web.language.texts import gettext as _
 from web.node_view import FleetView, NodeView, fleet_at, is_running, next_change_at
 from web.row import DisplaySettings
 from web.trouble import Trouble, by_node
@@ -59,7 +60,9 @@ class Snapshot:
         for each in self.fleet.views:
             if each.facts.id == node:
                 return each
-        raise NotFound(f"There is no node {node}: it was retired, has another name by now, or was never enrolled.")
+        raise NotFound(
+            _("There is no node %(node)s: it was retired, has another name by now, or was never enrolled.", node=node)
+        )
 
 
 class Snapshots:

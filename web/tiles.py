@@ -12,6 +12,8 @@ from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from web import units
 from web.colours import Level, temperature_level, worse
+from web.language.texts import N_, joined
+from web.language.texts import gettext as _
 from web.levels import levels
 from web.node_view import SIMULATED, NodeView, hottest, remarks
 from web.row import MEANING, DisplaySettings, TimeText
@@ -24,7 +26,7 @@ TROUBLE: Final = frozenset({NodeStatus.LOST, NodeStatus.SILENT, NodeStatus.DEGRA
 NAMED: Final = 6
 """How many of its nodes the tile of a group names."""
 
-_TITLES: Final[Mapping[Scope, str]] = {Scope.SERVER: "rigwatch", Scope.SITE: "site {}"}
+_TITLES: Final[Mapping[Scope, str]] = {Scope.SERVER: "rigwatch", Scope.SITE: N_("site %(site)s")}
 _AS_BAD_AS: Final[Mapping[NodeStatus, Severity]] = {
     NodeStatus.LOST: Severity.CRITICAL,
     NodeStatus.SILENT: Severity.WARNING,
@@ -96,7 +98,7 @@ def tiles(
 def is_known(each: NodeView, own: Sequence[Trouble]) -> bool:
     """Whether somebody knows of all of it: of these incidents, and of what its status says."""
     told = each.status not in TROUBLE or RULE_OF.get(each.status) in {trouble.rule for trouble in each.troubles}
-    return told and bool(own) and all(trouble.quiet for trouble in own)
+    return told and bool(own) and all(trouble.hush for trouble in own)
 
 
 def of_node(each: NodeView, own: Sequence[Trouble], look: DisplaySettings, now: Millis) -> Tile:
@@ -135,30 +137,28 @@ def _lines(each: NodeView, own: Sequence[Trouble]) -> Iterable[TileLine]:
     if each.status in TROUBLE and RULE_OF.get(each.status) not in {trouble.rule for trouble in own}:
         wrong = remarks(each.facts)
         degraded = wrong and each.status is NodeStatus.DEGRADED
-        yield TileLine(wrong[0] if degraded else each.facts.reason or MEANING[each.status])
+        yield TileLine(wrong[0] if degraded else each.facts.reason or _(MEANING[each.status]))
 
 
 def _line(trouble: Trouble) -> TileLine:
-    return TileLine(
-        trouble.what, trouble.evidence, ", ".join(filter(None, (trouble.note, trouble.quiet))), trouble.number
-    )
+    return TileLine(trouble.what, trouble.evidence, joined((trouble.note, trouble.quiet)), trouble.number)
 
 
 def _of_subject(trouble: Trouble, members: Sequence[NodeView], look: DisplaySettings, now: Millis) -> Tile:
     subject = trouble.subject
     rigwatch_itself = subject.scope is Scope.SERVER
     names = ", ".join(each.facts.title for each in members[:NAMED])
-    more = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
+    more = " " + _("and %(number)s more", number=len(members) - NAMED) if len(members) > NAMED else ""
     return Tile(
         key=f"incident {trouble.number}",
-        title=_TITLES.get(subject.scope, str(subject)).format(subject.site),
+        title=_(_TITLES[subject.scope], site=subject.site) if subject.scope in _TITLES else str(subject),
         place=names + more or subject.name * rigwatch_itself,
         word=trouble.severity.value,
-        lines=(_line(trouble._replace(what=trouble.what.removeprefix("rigwatch "))),),
+        lines=(_line(trouble)._replace(what=trouble.what.removeprefix("rigwatch ")),),
         since=look.moment(trouble.since),
         age=units.age(now - trouble.since),
         lasting=True,
-        muted=bool(trouble.quiet),
+        muted=bool(trouble.hush),
     )
 
 
@@ -185,5 +185,5 @@ def _rank_of_node(each: NodeView, own: Sequence[Trouble]) -> tuple[bool, int]:
     """A bad status is as bad as the incident that may come of it."""
     if is_known(each, own):
         return _rank(own[0])
-    unseen = [trouble.severity for trouble in own if not trouble.quiet]
+    unseen = [trouble.severity for trouble in own if not trouble.hush]
     return False, -SEVERITIES.index(worst([_AS_BAD_AS.get(each.status, Severity.INFO), *unseen]))

@@ -9,6 +9,8 @@ from alerts.rule import SEVERITIES, Rule, Severity
 from alerts.status import NodeStatus
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
+from web.incidents.titles import what
+from web.language.texts import Phrase, joined
 
 RULE_OF: Final[Mapping[NodeStatus, Rule]] = {
     NodeStatus.LOST: Rule.LOST,
@@ -20,21 +22,34 @@ RULE_OF: Final[Mapping[NodeStatus, Rule]] = {
 
 
 class Trouble(NamedTuple):
-    """`headline` says what is wrong with whom, `what` what alone. `quiet` says why nobody is told, where somebody wants
-    it so; `note` is what else one should know (it flaps, it may be over). `parent` is the group's number.
+    """In no language yet: it is kept for all viewers. `hush` says why nobody is told, where somebody wants it so;
+    `notes` are what else one should know (it flaps, it may be over). `members` of a group, whose number is their
+    `parent`.
     """
 
     number: int
     subject: Subject
     rule: Rule
     severity: Severity
-    headline: str
-    what: str
     evidence: str
     since: Millis
-    quiet: str = ""
-    note: str = ""
+    members: int = 0
+    hush: tuple[Phrase | str, ...] = ()
+    notes: tuple[Phrase | str, ...] = ()
     parent: int | None = None
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in the viewer's language."""
+        return what(self.rule, self.subject, self.members)
+
+    @property
+    def quiet(self) -> str:
+        return joined(self.hush)
+
+    @property
+    def note(self) -> str:
+        return joined(self.notes)
 
     @property
     def node(self) -> NodeId | None:
@@ -52,4 +67,4 @@ def by_node(troubles: Iterable[Trouble]) -> dict[NodeId, tuple[Trouble, ...]]:
 
 def urgency(trouble: Trouble) -> tuple[bool, int, Millis]:
     """What nobody has seen yet comes first, then by how bad it is, then the oldest."""
-    return bool(trouble.quiet), -SEVERITIES.index(trouble.severity), trouble.since
+    return bool(trouble.hush), -SEVERITIES.index(trouble.severity), trouble.since

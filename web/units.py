@@ -7,6 +7,8 @@ from msgspec import Struct
 
 from rigwatch.clock import Millis
 from rigwatch.figures import FIGURES, HASHES, SECONDS
+from web.language.texts import gettext as _
+from web.language.texts import numeral
 
 UNKNOWN: Final = "–"
 """What stands where a figure is not known; never 0, which is a measured value."""
@@ -30,6 +32,11 @@ NOT_KNOWN: Final = Quantity(UNKNOWN)
 
 def hashrate(value: float | None) -> Quantity:
     """A hashrate in H/s, in the largest unit that leaves at least 1 of it; two decimals, none for whole H/s."""
+    scaled = _scaled(value)
+    return scaled._replace(text=numeral(scaled.text))
+
+
+def _scaled(value: float | None) -> Quantity:
     if value is None:
         return NOT_KNOWN
     if value < 999.995:
@@ -44,25 +51,28 @@ def hashrate(value: float | None) -> Quantity:
 
 def efficiency(value: float | None) -> Quantity:
     """H/s of each watt, to three digits: power is not measured any better."""
-    written = hashrate(value if value is None else float(f"{value:.3g}"))
-    return written._replace(text=written.text.rstrip("0").removesuffix(".") if "." in written.text else written.text)
+    written = _scaled(value if value is None else float(f"{value:.3g}"))
+    short = written.text.rstrip("0").removesuffix(".") if "." in written.text else written.text
+    return written._replace(text=numeral(short))
 
 
 def power(watts: float) -> Quantity:
     """Of many machines: in kW from 10 of them."""
     if watts < 9999.5:
-        return Quantity(f"{watts:,.0f}", "W")
-    return Quantity(f"{watts / 1000:,.1f}", "kW") if watts < 999_950 else Quantity(f"{watts / 1e6:,.2f}", "MW")
+        return Quantity(numeral(f"{watts:,.0f}"), "W")
+    if watts < 999_950:
+        return Quantity(numeral(f"{watts / 1000:,.1f}"), "kW")
+    return Quantity(numeral(f"{watts / 1e6:,.2f}"), "MW")
 
 
 def count(value: int | None) -> str:
     """A whole number with its thousands apart."""
-    return UNKNOWN if value is None else f"{value:,}"
+    return UNKNOWN if value is None else numeral(f"{value:,}")
 
 
 def mean_count(value: float | None) -> str:
     """The mean of whole numbers, to one decimal."""
-    return UNKNOWN if value is None else f"{value:,.1f}"
+    return UNKNOWN if value is None else numeral(f"{value:,.1f}")
 
 
 def uptime(seconds: float | None) -> Quantity:
@@ -79,7 +89,7 @@ def quantity(name: str, value: float | None) -> Quantity:
     if unit in _WRITTEN:
         return _WRITTEN[unit](value)
     # Rounded to an integer, of which there is no -0.
-    return NOT_KNOWN if value is None else Quantity(f"{round(value):,}", unit.symbol)
+    return NOT_KNOWN if value is None else Quantity(numeral(f"{round(value):,}"), unit.symbol)
 
 
 def quantities(of: Struct, *names: str) -> tuple[Quantity, ...]:
@@ -115,9 +125,10 @@ def age(span: Millis | None) -> str:
 def period(duration: timedelta) -> str:
     """A span from the settings: hours up to three days, as people say "48 h", then days."""
     hours = duration / timedelta(hours=1)
-    return f"{hours / 24:.4g} d" if hours > 72 else f"{hours:.4g} h"
+    return numeral(f"{hours / 24:.4g} d" if hours > 72 else f"{hours:.4g} h")
 
 
 def clock_error(offset: Millis) -> str:
     """Words for a node's clock that is `offset` ms behind the server's (negative: ahead)."""
-    return f"clock {age(abs(offset))} {'behind' if offset > 0 else 'ahead'}"
+    error = age(abs(offset))
+    return _("clock %(time)s behind", time=error) if offset > 0 else _("clock %(time)s ahead", time=error)

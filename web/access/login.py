@@ -31,6 +31,8 @@ from web import errors
 from web.access import csrf
 from web.access.passwords import Passwords
 from web.access.room import Busy, Gone
+from web.language.texts import N_
+from web.language.texts import gettext as _
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +148,9 @@ class Authenticator:
         try:
             right = self._passwords.check(name, password, stored, source=source_of(address), is_gone=_is_gone)
         except Busy:
-            raise TooManyRequests("Many passwords wait to be checked; try again in a moment.", retry_after=3) from None
+            raise TooManyRequests(
+                _("Many passwords wait to be checked; try again in a moment."), retry_after=3
+            ) from None
         except Gone:
             # Nobody reads this.
             raise ClientDisconnected from None
@@ -180,7 +184,7 @@ class Authenticator:
 
     def _take(self, account: str) -> None:
         if not self._guesses.take(_address(), account):
-            raise TooManyRequests("Too many wrong passwords came from your address; wait a minute.", retry_after=60)
+            raise TooManyRequests(_("Too many wrong passwords came from your address; wait a minute."), retry_after=60)
 
 
 def register(app: Flask, store: Store, clock: Clock) -> None:
@@ -227,7 +231,7 @@ def source_of(address: str) -> str:
 
 def _guard(auth: HTTPBasicAuth | HTTPTokenAuth) -> Callable[[], Response | None]:
     def refuse(_status: int) -> Response:
-        return errors.answer(401, "Log in with a dashboard user; 'rigwatch user add NAME' makes one.")
+        return errors.answer(401, _("Log in with a dashboard user; 'rigwatch user add NAME' makes one."))
 
     auth.error_handler(refuse)
     guard: Callable[[], Response | None] = auth.login_required(lambda: None)
@@ -259,13 +263,13 @@ def _check_rights() -> Response | None:
     assert user is not None
     changes = request.method not in SAFE
     if (changes or getattr(view, _ADMIN_ONLY, False)) and user.role is not UserRole.ADMIN:
-        return errors.answer(403, "This needs an account of the role admin.")
+        return errors.answer(403, _("This needs an account of the role admin."))
     if changes and not g.get("by_token") and not csrf.is_right(user, csrf.sent()):
-        return errors.answer(403, _NO_CSRF)
+        return errors.answer(403, _(_NO_CSRF))
     return None
 
 
-_NO_CSRF: Final = (
+_NO_CSRF: Final = N_(
     "The page that asked for this is too old, or is not one of ours: load it again and repeat. "
     "Programs log in with an API token ('rigwatch token add')."
 )

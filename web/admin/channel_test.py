@@ -13,6 +13,8 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.errors import NotDone
 from rigwatch.home import Home
 from rigwatch.process import own_command, own_environment
+from web.language.texts import N_
+from web.language.texts import gettext as _
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ class ChannelTest:
         """Returns at once; `NotDone` while one is running."""
         with self._lock:
             if self._latest and self._latest.ended_at is None:
-                raise NotDone("A test is running already; its results come within a minute.")
+                raise NotDone(_("A test is running already; its results come within a minute."))
             begun = self._latest = Test(self._clock.now())
         threading.Thread(target=self._run, args=(begun,), name="channel test", daemon=True).start()
 
@@ -64,7 +66,7 @@ class ChannelTest:
             ended = self._tested(begun)
         except (OSError, subprocess.SubprocessError) as exc:
             log.warning("channel test failed why=%s", exc)
-            ended = replace(begun, problem="The test did not end as it should; the log of the dashboard says why.")
+            ended = replace(begun, problem=N_("The test did not end as it should; the log of the dashboard says why."))
         finally:
             # Whatever happened, the next test can be begun.
             self._latest = replace(ended, ended_at=self._clock.now())
@@ -88,7 +90,7 @@ class ChannelTest:
         results = tuple(result for line in out.splitlines() if (result := _result(line)))
         if not results and not problem:
             # One line for people, by the rules of the command line: nothing secret is in it.
-            problem = err.decode(errors="replace").strip().removeprefix("rigwatch: ") or "No channel was tried."
+            problem = err.decode(errors="replace").strip().removeprefix("rigwatch: ") or N_("No channel was tried.")
         return replace(begun, results=results, problem=problem)
 
 

@@ -17,6 +17,8 @@ from store.transaction import Transaction
 from web.access.login import actor
 from web.admin.background import Background
 from web.errors import BadQuery
+from web.language.texts import N_
+from web.language.texts import gettext as _
 from web.zone import Zone
 
 P = ParamSpec("P")
@@ -27,13 +29,13 @@ PAGE: Final = 100
 PAGES_MAX: Final = 100_000
 
 _DONE: Final[Mapping[str, str]] = {
-    "renamed": "It is called that now.",
-    "tagged": "The tags are set.",
-    "revoked": "Its key no longer works; its connection is closed within two seconds.",
-    "retired": "It is retired: hidden from every page, its key useless, its alerts ended. Its history is kept.",
-    "role": "The role is set.",
-    "removed": "It is removed.",
-    "testing": "The test is on its way.",
+    "renamed": N_("It is called that now."),
+    "tagged": N_("The tags are set."),
+    "revoked": N_("Its key no longer works; its connection is closed within two seconds."),
+    "retired": N_("It is retired: hidden from every page, its key useless, its alerts ended. Its history is kept."),
+    "role": N_("The role is set."),
+    "removed": N_("It is removed."),
+    "testing": N_("The test is on its way."),
 }
 """What became of a form. Only these can be said by an address, so that nobody can put words into our mouth."""
 
@@ -84,7 +86,7 @@ def done(where: str, code: str) -> Response:
 
 
 def done_text() -> str:
-    return _DONE.get(request.args.get("done", ""), "")
+    return _(_DONE.get(request.args.get("done", ""), ""))
 
 
 def sure() -> bool:
@@ -108,9 +110,9 @@ def text(name: str, *, label: str, most: int, least: int = 1) -> str:
     """A field of one line, without the blanks around it; raises `Wrong`."""
     value = request.form.get(name, "").strip()
     if not least <= len(value) <= most:
-        raise Wrong(f"{label}: should have {least} to {most} characters")
+        raise Wrong(_("%(label)s: should have %(least)s to %(most)s characters", label=label, least=least, most=most))
     if any(not letter.isprintable() for letter in value):
-        raise Wrong(f"{label}: should be letters that can be seen, on one line")
+        raise Wrong(_("%(label)s: should be letters that can be seen, on one line", label=label))
     return value
 
 
@@ -118,7 +120,7 @@ def choice(name: str, among: Mapping[str, Any], *, label: str) -> Any:  # noqa: 
     """One of what a list offers; raises `Wrong`."""
     value = request.form.get(name, "")
     if value not in among:
-        raise Wrong(f"{label}: should be one of {', '.join(among)}")
+        raise Wrong(_("%(label)s: should be one of %(known)s", label=label, known=", ".join(among)))
     return among[value]
 
 
@@ -126,5 +128,5 @@ def page_number() -> int:
     """Which page of a list the address asks for, from 1; raises `BadQuery`."""
     asked = request.args.get("page", "1")
     if not (asked.isascii() and asked.isdecimal()) or not 1 <= int(asked[:10]) <= PAGES_MAX:
-        raise BadQuery(f"page: should be a number from 1 to {PAGES_MAX}")
+        raise BadQuery(_("page: should be a number from 1 to %(most)s", most=PAGES_MAX))
     return int(asked)

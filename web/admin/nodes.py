@@ -34,6 +34,8 @@ from web.admin.context import (
     text,
 )
 from web.agent.line import NoLine, join_line, origin_asked
+from web.language.texts import N_
+from web.language.texts import gettext as _
 
 log = logging.getLogger(__name__)
 
@@ -109,16 +111,16 @@ class NodesAdmin:
     # changes
 
     def enroll(self) -> Response:
-        site = text("site", label="Site", most=64)
-        node = NodeId(site, text("node", label="Name", most=64))
-        name = text("name", label="Shown as", most=nodes.NAME_MAX, least=0)
+        site = text("site", label=_("Site"), most=64)
+        node = NodeId(site, text("node", label=_("Name"), most=64))
+        name = text("name", label=_("Shown as"), most=nodes.NAME_MAX, least=0)
         token = self._admin.act(acts.nodes.enroll, node, joining=self._joining())
         if name:
             self._admin.act(acts.nodes.rename, node, name=name)
-        return self._show(node, token, "is enrolled")
+        return self._show(node, token, _("%(node)s is enrolled", node=node))
 
     def rename(self, known: Listed) -> Response:
-        name = text("name", label="Name", most=nodes.NAME_MAX, least=0)
+        name = text("name", label=_("Name"), most=nodes.NAME_MAX, least=0)
         self._admin.act(acts.nodes.rename, known.id, name=name)
         return done(_address(known.id), "renamed")
 
@@ -129,49 +131,65 @@ class NodesAdmin:
     def token(self, known: Listed) -> Response:
         """The join token once more, for a rig that was set up anew; for a revoked node the token of its next key."""
         if known.retired_at is not None:
-            raise Wrong(f"node {known.id}: is retired; bring it back first")
+            raise Wrong(_("node %(node)s: is retired; bring it back first", node=known.id))
         is_new = not self._registry.lets_in(known.id)
         token = self._admin.act(acts.nodes.enroll, known.id, joining=self._joining())
-        return self._show(known.id, token, "is enrolled again" if is_new else "has this token")
+        return self._show(
+            known.id,
+            token,
+            _("%(node)s is enrolled again", node=known.id) if is_new else _("%(node)s has this token", node=known.id),
+        )
 
     def rotate(self, known: Listed) -> Response:
-        overlap, joining = choice("overlap", _OVERLAPS, label="The old key works for"), self._joining()
+        overlap, joining = choice("overlap", _OVERLAPS, label=_("The old key works for")), self._joining()
         self._admin.act(acts.nodes.rotate, known.id, registry=joining.registry, overlap=overlap)
-        return self._show(known.id, joining.token(known.id, self._admin.now()), "has a new key")
+        return self._show(
+            known.id, joining.token(known.id, self._admin.now()), _("%(node)s has a new key", node=known.id)
+        )
 
     def revoke(self, known: Listed) -> Response:
         if not sure():
             return ask_back(
-                f"Revoke the key of {known.id}?",
-                button="Revoke",
-                explained="The rig is cut off within two seconds, and its old token never works again. "
-                "What it has measured meanwhile stays on it until it gets a new token.",
+                _("Revoke the key of %(node)s?", node=known.id),
+                button=_("Revoke"),
+                explained=_(
+                    "The rig is cut off within two seconds, and its old token never works again. "
+                    "What it has measured meanwhile stays on it until it gets a new token."
+                ),
                 back=_address(known.id),
             )
         self._admin.act(acts.nodes.revoke, known.id, registry=self._registry)
         return done(_address(known.id), "revoked")
 
     def move(self, known: Listed) -> Response:
-        target = NodeId(text("to", label="Site", most=64), known.id.node)
+        target = NodeId(text("to", label=_("Site"), most=64), known.id.node)
         if not sure():
             return ask_back(
-                f"Move {known.id} to {target.site}?",
-                button="Move",
-                explained="Its history, its name and its past incidents go along. Its key stops working: "
-                "the rig is shown as offline until you give it the new token that comes next.",
+                _("Move %(node)s to %(site)s?", node=known.id, site=target.site),
+                button=_("Move"),
+                explained=_(
+                    "Its history, its name and its past incidents go along. Its key stops working: "
+                    "the rig is shown as offline until you give it the new token that comes next."
+                ),
                 back=_address(known.id),
             )
         joining = self._joining()
         self._admin.act(acts.nodes.move, known.id, site=target.site, registry=joining.registry)
-        return self._show(target, joining.token(target, self._admin.now()), f"has moved here from {known.id.site}")
+        return self._show(
+            target,
+            joining.token(target, self._admin.now()),
+            _("%(node)s has moved here from %(site)s", node=target, site=known.id.site),
+        )
 
     def retire(self, known: Listed) -> Response:
         if not sure():
             return ask_back(
-                f"Retire {known.id}?",
-                button="Retire",
-                explained="Its key stops working, no page shows it and no alert speaks of it. Its history is kept "
-                "as long as any, and it can come back with a new token.",
+                _("Retire %(node)s?", node=known.id),
+                button=_("Retire"),
+                explained=_(
+                    "Its key stops working, no page shows it and no alert speaks of it. Its history is kept "
+                    "as long as any, and it can come back with a new token."
+                ),
                 back=_address(known.id),
             )
         self._admin.act(acts.nodes.retire, known.id, registry=self._registry)
@@ -179,7 +197,7 @@ class NodesAdmin:
 
     def restore(self, known: Listed) -> Response:
         token = self._admin.act(acts.nodes.restore, known.id, joining=self._joining())
-        return self._show(known.id, token, "is back")
+        return self._show(known.id, token, _("%(node)s is back", node=known.id))
 
     # steps
 
@@ -190,20 +208,22 @@ class NodesAdmin:
         """404 for a node that nobody knows; `TopicError`, which is one too, for what is no name."""
         name = NodeId(site, node)
         with self._admin.store.read() as tx:
-            return nodes.one(tx, name) or abort(404, f"There is no node {name}.")
+            return nodes.one(tx, name) or abort(404, _("There is no node %(node)s.", node=name))
 
     # what is shown
 
-    def _show(self, node: NodeId, token: str, what: str) -> Response:
+    def _show(self, node: NodeId, token: str, title: str) -> Response:
         return show_secret(
-            f"{node} {what}",
+            title,
             back=_address(node),
             secret=token,
-            label="Its join token",
+            label=_("Its join token"),
             # Not with the token: anyone on a machine can read what its programs were started with.
             command="rigwatch publish --join -",
-            steps="Run this on the rig, paste the token and press Enter; it reports from then on, and after a restart:",
-            hint="Who has the token can speak for this node: send it as you would send a password.",
+            steps=_(
+                "Run this on the rig, paste the token and press Enter; it reports from then on, and after a restart:"
+            ),
+            hint=_("Who has the token can speak for this node: send it as you would send a password."),
             line=self._join_line(node),
         )
 
@@ -267,20 +287,23 @@ class NodesAdmin:
 
     def _line(self, node: Listed, keys: Mapping[NodeId, Enrollment], now: Millis) -> AdminNodeLine:
         at = node.last_report_at
-        last = f"{units.age(now - at)} ago" if at is not None else "never" if node.first_seen_at is None else "none yet"
+        if at is not None:
+            last = _("%(age)s ago", age=units.age(now - at))
+        else:
+            last = _("never") if node.first_seen_at is None else _("none yet")
         return AdminNodeLine(node, self._key(keys.get(node.id), now), last, _address(node.id))
 
     def _key(self, known: Enrollment | None, now: Millis) -> Key:
         if known is None:
             if self._admin.settings.security.enrollment == "open":
-                return Key("passphrase", "unknown", "it came by the shared passphrase")
-            return Key("not enrolled", "offline", "it may not connect")
+                return Key(N_("passphrase"), "unknown", _("it came by the shared passphrase"))
+            return Key(N_("not enrolled"), "offline", _("it may not connect"))
         if known.revoked:
-            return Key("revoked", "offline", "no key of it works; a new token gives it the next one")
+            return Key(N_("revoked"), "offline", _("no key of it works; a new token gives it the next one"))
         if known.previous_until is not None and known.previous_until > now:
             until = self._admin.zone.full(known.previous_until)
-            return Key("rotating", "maintenance", f"its key before the newest works until {until}")
-        return Key("enrolled", "online", "its key works")
+            return Key(N_("rotating"), "maintenance", _("its key before the newest works until %(time)s", time=until))
+        return Key(N_("enrolled"), "online", _("its key works"))
 
 
 def _address(node: NodeId) -> str:

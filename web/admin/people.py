@@ -16,6 +16,8 @@ from web import units
 from web.access.login import actor, admin_only
 from web.access.passwords import hash_password
 from web.admin.context import AdminContext, ask_back, attempt, choice, done, done_text, show_secret, sure, text
+from web.language.texts import N_
+from web.language.texts import gettext as _
 
 PASSWORD_BYTES: Final = 15
 _ROLES: Final[Mapping[str, UserRole]] = {role.value: role for role in UserRole}
@@ -27,7 +29,7 @@ _LIVES: Final[Mapping[str, timedelta | None]] = {
 }
 
 
-_ONCE: Final = "It cannot be shown again, only replaced: copy it now. The server keeps no more than a hash of it."
+_ONCE: Final = N_("It cannot be shown again, only replaced: copy it now. The server keeps no more than a hash of it.")
 
 
 class TokenLine(NamedTuple):
@@ -68,13 +70,13 @@ class PeopleAdmin:
         return self._users()
 
     def add_user(self) -> Response:
-        name, role = _user_name(), choice("role", _ROLES, label="Role")
+        name, role = _user_name(), choice("role", _ROLES, label=_("Role"))
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         self._admin.act(acts.users.add, User(name, role, hash_password(password)))
         return _show_password(name, password)
 
     def set_role(self) -> Response:
-        name, role = _user_name(), choice("role", _ROLES, label="Role")
+        name, role = _user_name(), choice("role", _ROLES, label=_("Role"))
         self._admin.act(acts.users.set_role, name, role=role)
         return done(url_for("admin.users"), "role")
 
@@ -82,10 +84,13 @@ class PeopleAdmin:
         name = _user_name()
         if not sure():
             return ask_back(
-                f"Give {name} a new password?",
-                button="New password",
-                explained="The old one stops working at once."
-                + (" It is your own: the browser will ask you for the new one." if name == actor().name else ""),
+                _("Give %(name)s a new password?", name=name),
+                button=_("New password"),
+                explained=_(
+                    "The old one stops working at once. It is your own: the browser will ask you for the new one."
+                )
+                if name == actor().name
+                else _("The old one stops working at once."),
                 back=url_for("admin.users"),
             )
         password = secrets.token_urlsafe(PASSWORD_BYTES)
@@ -96,10 +101,11 @@ class PeopleAdmin:
         name = _user_name()
         if not sure():
             return ask_back(
-                f"Remove the user {name}?",
-                button="Remove",
-                explained="Whoever is logged in by that name is out at once. What was done under it stays in the "
-                "audit list.",
+                _("Remove the user %(name)s?", name=name),
+                button=_("Remove"),
+                explained=_(
+                    "Whoever is logged in by that name is out at once. What was done under it stays in the audit list."
+                ),
                 back=url_for("admin.users"),
             )
         self._admin.act(acts.users.remove, name)
@@ -112,25 +118,25 @@ class PeopleAdmin:
         return self._tokens()
 
     def add_token(self) -> Response:
-        name, role = _token_name(), choice("role", _ROLES, label="Role")
-        token = self._admin.act(acts.tokens.add, name, role=role, life=choice("life", _LIVES, label="Expires"))
+        name, role = _token_name(), choice("role", _ROLES, label=_("Role"))
+        token = self._admin.act(acts.tokens.add, name, role=role, life=choice("life", _LIVES, label=_("Expires")))
         return show_secret(
-            f"The token {name} is made",
+            _("The token %(name)s is made", name=name),
             back=url_for("admin.tokens"),
             secret=token,
-            label="The token, shown once",
+            label=_("The token, shown once"),
             command=f"curl -H @- ADDRESS <<'END'\nAuthorization: Bearer {token}\nEND",
-            steps="A program sends it as a header with each request; like this it stands in no list of processes:",
-            hint=_ONCE,
+            steps=_("A program sends it as a header with each request; like this it stands in no list of processes:"),
+            hint=_(_ONCE),
         )
 
     def remove_token(self) -> Response:
         name = _token_name()
         if not sure():
             return ask_back(
-                f"Remove the token {name}?",
-                button="Remove",
-                explained="The program that uses it is refused from then on.",
+                _("Remove the token %(name)s?", name=name),
+                button=_("Remove"),
+                explained=_("The program that uses it is refused from then on."),
                 back=url_for("admin.tokens"),
             )
         self._admin.act(acts.tokens.remove, name)
@@ -169,27 +175,29 @@ class PeopleAdmin:
             name=token.name,
             role=token.role.value,
             created=zone.full(token.created_at),
-            used="never" if token.last_used_at is None else f"{units.age(now - token.last_used_at)} ago",
-            expires="never" if token.expires_at is None else zone.full(token.expires_at),
+            used=_("never")
+            if token.last_used_at is None
+            else _("%(age)s ago", age=units.age(now - token.last_used_at)),
+            expires=_("never") if token.expires_at is None else zone.full(token.expires_at),
             over=token.is_over(now),
         )
 
 
 def _user_name() -> str:
-    return text("name", label="Name", most=acts.users.NAME_MAX)
+    return text("name", label=_("Name"), most=acts.users.NAME_MAX)
 
 
 def _token_name() -> str:
-    return text("name", label="Name", most=acts.tokens.NAME_MAX)
+    return text("name", label=_("Name"), most=acts.tokens.NAME_MAX)
 
 
 def _show_password(name: str, password: str) -> Response:
     return show_secret(
-        f"The password of {name}",
+        _("The password of %(name)s", name=name),
         back=url_for("admin.users"),
         secret=password,
-        label="The password, shown once",
+        label=_("The password, shown once"),
         command="",
         steps="",
-        hint=_ONCE,
+        hint=_(_ONCE),
     )

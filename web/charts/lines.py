@@ -12,6 +12,7 @@ from rigwatch.clock import Millis
 from rigwatch.figures import Gpu
 from rigwatch.texts import visible
 from web.errors import BadQuery
+from web.language.texts import gettext as _
 
 Numbers: TypeAlias = list[float | None]
 
@@ -43,7 +44,7 @@ class Range(StrEnum):
 
     @property
     def label(self) -> str:
-        return {Range.HOUR: "1 h", Range.DAY: "24 h", Range.WEEK: "7 d", Range.ALL: "all"}[self]
+        return {Range.HOUR: "1 h", Range.DAY: "24 h", Range.WEEK: "7 d", Range.ALL: _("all")}[self]
 
 
 class RangeLink(NamedTuple):

@@ -33,20 +33,28 @@ from web.incidents.rows import (
     story_row,
     without_group,
 )
+from web.language.texts import N_
+from web.language.texts import gettext as _
 from web.parts import LiveParts
 from web.silences.rows import silence_row
 
 _MEMBERS: Final = 60
 _NUMBER: Final = "<int(max=9007199254740991):number>"
 NOTES: Final[Mapping[str, str]] = {
-    "acknowledged": "Acknowledged. There are no more reminders; its end is told.",
-    "known": "It was acknowledged before, or is over.",
-    "silence": "Silenced. What is still wrong when the silence ends is told then.",
-    "maintenance": "Maintenance has begun. Nodes that come and go meanwhile are nobody's alarm.",
+    "acknowledged": N_("Acknowledged. There are no more reminders; its end is told."),
+    "known": N_("It was acknowledged before, or is over."),
+    "silence": N_("Silenced. What is still wrong when the silence ends is told then."),
+    "maintenance": N_("Maintenance has begun. Nodes that come and go meanwhile are nobody's alarm."),
 }
 LENGTHS: Final = (
-    *(("30m", "30 minutes"), ("1h", "1 hour"), ("2h", "2 hours"), ("4h", "4 hours"), ("8h", "8 hours")),
-    *(("24h", "a day"), ("3d", "3 days"), ("7d", "a week")),
+    *(
+        ("30m", N_("30 minutes")),
+        ("1h", N_("1 hour")),
+        ("2h", N_("2 hours")),
+        ("4h", N_("4 hours")),
+        ("8h", N_("8 hours")),
+    ),
+    *(("24h", N_("a day")), ("3d", N_("3 days")), ("7d", N_("a week"))),
 )
 
 
@@ -58,7 +66,7 @@ class IncidentPageView:
         self._parts = LiveParts()
 
     def page(self, number: int) -> str:
-        return self._page(number, note=NOTES.get(request.args.get("note", ""), ""))
+        return self._page(number, note=_(NOTES.get(request.args.get("note", ""), "")))
 
     def live(self, number: int) -> Response:
         """The part that changes, or 304 while it has not."""
@@ -137,16 +145,16 @@ class IncidentPageView:
         look = self._page_context.look
         begun = "" if incident.is_open else look.zone.full(incident.since)
         age = units.age(now - incident.since) if incident.is_open else ""
-        found: list[tuple[str, str, Any, str]] = [("Began", begun, look.moment(incident.since), age)]
+        found: list[tuple[str, str, Any, str]] = [(N_("Began"), begun, look.moment(incident.since), age)]
         if incident.fired_at is not None:
-            held = f"after {duration(incident.fired_at - incident.since)}"
-            found.append(("Counted", held, look.moment(incident.fired_at), ""))
+            held = _("after %(time)s", time=duration(incident.fired_at - incident.since))
+            found.append((N_("Counted"), held, look.moment(incident.fired_at), ""))
         if incident.resolved_at is not None and not incident.is_open:
-            lasted = f"after {duration(incident.resolved_at - incident.since)}"
-            found.append(("Over", lasted, look.moment(incident.resolved_at), ""))
+            lasted = _("after %(time)s", time=duration(incident.resolved_at - incident.since))
+            found.append((N_("Over"), lasted, look.moment(incident.resolved_at), ""))
         reminder = self._next_reminder(incident, now)
         if reminder is not None:
-            found.append(("Next reminder", look.zone.clock(reminder), look.moment(reminder), ""))
+            found.append((N_("Next reminder"), look.zone.clock(reminder), look.moment(reminder), ""))
         return found
 
     def _next_reminder(self, incident: Incident, now: Millis) -> Millis | None:
@@ -186,7 +194,9 @@ def register(blueprint: Blueprint, page_context: PageContext) -> None:
 def _found(tx: Transaction, number: int) -> Incident:
     incident = alerts.one(tx, number)
     if incident is None:
-        raise NotFound(f"There is no incident {number}. Old ones are forgotten, see 'keep' in [alerts].")
+        raise NotFound(
+            _("There is no incident %(number)s. Old ones are forgotten, see 'keep' in [alerts].", number=number)
+        )
     return incident
 
 

@@ -15,6 +15,7 @@ from web.incidents import one as incident
 from web.incidents.context import PageContext
 from web.incidents.listing import IncidentListing
 from web.incidents.rows import by_attention, incident_row
+from web.language.texts import gettext as _
 from web.parts import LiveParts
 from web.silences import page as quiet
 from web.zone import Zone
@@ -99,9 +100,9 @@ def create(settings: ServerSettings, store: Store, clock: Clock, *, zone: Zone) 
 
 def _tabs(listing: IncidentListing) -> list[tuple[str, str, bool]]:
     names = {
-        None: "open and past",
-        IncidentPart.OPEN: "open",
-        IncidentPart.PAST: "past",
-        IncidentPart.DISMISSED: "over before they counted",
+        None: _("open and past"),
+        IncidentPart.OPEN: _("open"),
+        IncidentPart.PAST: _("past"),
+        IncidentPart.DISMISSED: _("over before they counted"),
     }
     return [(name, listing.only(part).query(), part is listing.part) for part, name in names.items()]

@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from alerts.book import Decision
 from alerts.facts import NodeFacts
 from alerts.incident import Incident, IncidentState, NotificationKind, Scope
-from alerts.notification import headline
 from alerts.rule import Severity
 from alerts.silence import Silence, SilenceKind, Target, silenced_by
 from alerts.words import duration
@@ -16,25 +15,37 @@ from rigwatch.topics import NodeId
 from store.incidents import SentNotification
 from store.outbox import DeliveryState
 from web import units
+from web.incidents.titles import headline
+from web.language.texts import N_, Phrase, joined
+from web.language.texts import gettext as _
 from web.row import DisplaySettings, TimeText
 
 STATE_MEANING: Final[Mapping[IncidentState, str]] = {
-    IncidentState.PENDING: "noticed; nobody is told before it has held for a while",
-    IncidentState.FIRING: "it counts: people are told",
-    IncidentState.CLEARING: "over, but not for long enough yet to say so",
-    IncidentState.FLAPPING: "came and went too often; people hear of it again when it is stable",
-    IncidentState.RESOLVED: "over",
-    IncidentState.DISMISSED: "over before it counted; nobody was to be told",
+    IncidentState.PENDING: N_("noticed; nobody is told before it has held for a while"),
+    IncidentState.FIRING: N_("it counts: people are told"),
+    IncidentState.CLEARING: N_("over, but not for long enough yet to say so"),
+    IncidentState.FLAPPING: N_("came and went too often; people hear of it again when it is stable"),
+    IncidentState.RESOLVED: N_("over"),
+    IncidentState.DISMISSED: N_("over before it counted; nobody was to be told"),
 }
-_WORDS: Final[Mapping[IncidentState, str]] = {IncidentState.PENDING: "noticed", IncidentState.DISMISSED: "dismissed"}
+_WORDS: Final[Mapping[IncidentState, str]] = {
+    IncidentState.PENDING: N_("noticed"),
+    IncidentState.DISMISSED: N_("dismissed"),
+}
 _KINDS: Final[Mapping[str, str]] = {
-    NotificationKind.FIRST.value: "first message",
-    NotificationKind.REMINDER.value: "reminder",
-    NotificationKind.PROGRESS.value: "progress",
-    NotificationKind.RECOVERY.value: "it is over",
-    NotificationKind.FLAPPING.value: "it flaps",
-    NotificationKind.SETTLED.value: "it is stable",
-    NotificationKind.CAUSE.value: "its cause",
+    NotificationKind.FIRST.value: N_("first message"),
+    NotificationKind.REMINDER.value: N_("reminder"),
+    NotificationKind.PROGRESS.value: N_("progress"),
+    NotificationKind.RECOVERY.value: N_("it is over"),
+    NotificationKind.FLAPPING.value: N_("it flaps"),
+    NotificationKind.SETTLED.value: N_("it is stable"),
+    NotificationKind.CAUSE.value: N_("its cause"),
+}
+
+
+_QUIET: Final[Mapping[SilenceKind, str]] = {
+    SilenceKind.MAINTENANCE: N_("in maintenance"),
+    SilenceKind.SILENCE: N_("silenced"),
 }
 
 
@@ -42,7 +53,7 @@ class Flag(NamedTuple):
     """A word on an incident's line; `kind` is a class of the style sheet."""
 
     kind: str
-    text: str
+    text: Phrase | str
 
 
 class IncidentRow(NamedTuple):
@@ -114,7 +125,7 @@ class IncidentContext:
 
     def title(self, incident: Incident) -> str:
         facts = self.facts_of(incident)
-        return headline(incident, facts.title if facts else "")
+        return headline(incident.rule, incident.subject, incident.members, facts.title if facts else "")
 
 
 def incident_row(incident: Incident, row_context: IncidentContext) -> IncidentRow:
@@ -151,20 +162,20 @@ def flags(incident: Incident, row_context: IncidentContext) -> list[Flag]:
     """What one should know before one runs."""
     found = []
     if incident.acknowledged:
-        found.append(Flag("acknowledged", f"acknowledged by {incident.acknowledged.by}"))
+        found.append(Flag("acknowledged", Phrase.of(N_("acknowledged by %(name)s"), name=incident.acknowledged.by)))
     if incident.is_open and (quiet := row_context.quiet(incident)):
-        found.append(Flag("quiet", "in maintenance" if quiet[0].kind is SilenceKind.MAINTENANCE else "silenced"))
+        found.append(Flag("quiet", Phrase(_QUIET[quiet[0].kind])))
     elif incident.is_open and incident.reason and not incident.acknowledged:
-        found.append(Flag("quiet", incident.reason))
+        found.append(Flag("quiet", Phrase(incident.reason)))
     if incident.parent is not None:
-        found.append(Flag("group", f"part of #{incident.parent}"))
+        found.append(Flag("group", Phrase.of(N_("part of #%(number)s"), number=incident.parent)))
     if (
         not incident.is_open
         and incident.state is IncidentState.RESOLVED
         and incident.told_at is None
         and not incident.parent
     ):
-        found.append(Flag("quiet", "nobody was told"))
+        found.append(Flag("quiet", Phrase(N_("nobody was told"))))
     return found
 
 
@@ -199,20 +210,16 @@ def sent_row(sent: SentNotification, look: DisplaySettings) -> SentRow:
 
 
 def _result(sent: SentNotification, look: DisplaySettings) -> tuple[str, str, str]:
-    often = "" if sent.attempts <= 1 else f"at the {_ordinal(sent.attempts)} attempt"
+    often = _("at attempt %(number)s", number=sent.attempts) if sent.attempts > 1 else ""
     match sent.progress:
         case DeliveryState.SENT:
             span = (sent.sent_at or sent.created_at) - sent.created_at
             took = f"{span} ms" if span < 1000 else duration(span)
-            return "sent", ", ".join(filter(None, (f"after {took}", often))), "green"
+            return N_("sent"), joined((_("after %(time)s", time=took), often)), "green"
         case DeliveryState.FAILED:
-            return "failed", sent.error, "red"
+            return N_("failed"), sent.error, "red"
         case DeliveryState.QUEUED:
-            return "waits", f"tried again at {look.zone.clock(sent.next_at)}: {sent.error}", "yellow"
+            again = _("tried again at %(time)s: %(error)s", time=look.zone.clock(sent.next_at), error=sent.error)
+            return N_("waits"), again, "yellow"
         case _:
-            return "under way", often, "yellow"
-
-
-def _ordinal(number: int) -> str:
-    special = 10 <= number % 100 <= 20
-    return f"{number}{'th' if special else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+            return N_("under way"), often, "yellow"

@@ -14,6 +14,8 @@ from rigwatch.settings import WebColours
 from web import units
 from web.colours import Level, hashrate_level, memory_level, temperature_level
 from web.errors import BadQuery
+from web.language.texts import N_, numeral
+from web.language.texts import gettext as _
 from web.node_view import per_watt
 from web.units import Quantity
 
@@ -22,23 +24,26 @@ SLOW: Final = 0.85
 
 _FALLS_FIRST: Final = "desc"
 _GPU: Final[Mapping[str, str]] = {
-    "hashrate": "Hashrate",
-    "efficiency": "Per watt",
-    "temperature": "Temp.",
-    "memory_temperature": "Memory",
-    "power": "Power",
-    "fan": "Fan",
-    "utilization": "Load",
-    "accepted": "Shares",
-    "hardware_errors": "HW errors",
+    "hashrate": N_("Hashrate"),
+    "efficiency": N_("Per watt"),
+    "temperature": N_("Temp."),
+    "memory_temperature": N_("Memory"),
+    "power": N_("Power"),
+    "fan": N_("Fan"),
+    "utilization": N_("Load"),
+    "accepted": N_("Shares"),
+    "hardware_errors": N_("HW errors"),
 }
 _BOARD: Final[Mapping[str, str]] = {
-    "hashrate": "Hashrate",
-    "temperature": "Board temp.",
-    "chip_temperature": "Chip temp.",
-    "chips": "Chips",
+    "hashrate": N_("Hashrate"),
+    "temperature": N_("Board temp."),
+    "chip_temperature": N_("Chip temp."),
+    "chips": N_("Chips"),
 }
-_HINTS: Final[Mapping[str, str]] = {"accepted": "accepted / refused", "efficiency": "hashes per second of each watt"}
+_HINTS: Final[Mapping[str, str]] = {
+    "accepted": N_("accepted / refused"),
+    "efficiency": N_("hashes per second of each watt"),
+}
 
 
 class Cell(NamedTuple):
@@ -140,10 +145,11 @@ def gpu_table(
     named = missing if gone == len(missing) else ()
     blank = tuple(Cell(units.NOT_KNOWN) for _ in table.heads)
     lost = tuple(
-        CardRow(each.id, each.name, "", blank, "lost", f"missing for {units.age(now - each.last_at)}") for each in named
+        CardRow(each.id, each.name, "", blank, "lost", _("missing for %(age)s", age=units.age(now - each.last_at)))
+        for each in named
     )
-    number = f"{len(gpus)} of {together}" if gone else f"{len(gpus)}"
-    return table._replace(title="GPUs", first="GPU", number=number, rows=(*lost, *table.rows))
+    number = _("%(number)s of %(all)s", number=len(gpus), all=together) if gone else f"{len(gpus)}"
+    return table._replace(title=N_("GPUs"), first=N_("GPU"), number=number, rows=(*lost, *table.rows))
 
 
 def board_table(boards: Sequence[Board], order: CardOrder, colours: WebColours, *, fresh: bool) -> CardTable | None:
@@ -151,19 +157,24 @@ def board_table(boards: Sequence[Board], order: CardOrder, colours: WebColours, 
         return None
     table = _table(boards, _BOARD, order, colours, fresh=fresh)
     at_work = sum(board.active is not False for board in boards)
-    number = f"{len(boards)}" if at_work == len(boards) else f"{at_work} of {len(boards)}"
-    return table._replace(title="Hash boards", first="Board", number=number)
+    missing = at_work != len(boards)
+    number = _("%(number)s of %(all)s", number=at_work, all=len(boards)) if missing else f"{len(boards)}"
+    return table._replace(title=N_("Hash boards"), first=N_("Board"), number=number)
 
 
 def fan_texts(fans: Sequence[Fan], *, fresh: bool) -> list[FanText]:
     """Each fan in a few words; one that stands still is red."""
     return [
         FanText(
-            f"{each.id}: {'not known' if each.rpm is None else f'{each.rpm:,.0f} rpm'}",
+            f"{each.id}: {_rpm(each.rpm)}",
             Level.RED if fresh and each.rpm == 0 else Level.NONE,
         )
         for each in fans
     ]
+
+
+def _rpm(rpm: float | None) -> str:
+    return _("not known") if rpm is None else _("%(number)s rpm", number=numeral(f"{rpm:,.0f}"))
 
 
 def _table(
@@ -184,7 +195,7 @@ def _table(
                 "" if isinstance(part, Board) else part.name,
                 "" if isinstance(part, Board) else str(place),
                 tuple(_cell(part, name, colours, usual if fresh else None) for name in shown),
-                *(("lost", "hashes nothing") if isinstance(part, Board) and part.active is False else ()),
+                *(("lost", _("hashes nothing")) if isinstance(part, Board) and part.active is False else ()),
             ),
         )
         for place, part in enumerate(parts)
@@ -239,7 +250,7 @@ def _rate(value: float, usual: float | None, written: Quantity, colours: WebColo
     level = hashrate_level(value, colours)
     if level is Level.RED or not usual or value >= SLOW * usual:
         return Cell(written, level)
-    return Cell(written, Level.ORANGE, f"{units.change(value, usual)} against the others")
+    return Cell(written, Level.ORANGE, _("%(change)s against the others", change=units.change(value, usual)))
 
 
 def _written(part: Gpu | Board, name: str, value: float | None) -> Quantity:
@@ -248,9 +259,12 @@ def _written(part: Gpu | Board, name: str, value: float | None) -> Quantity:
     if name == "efficiency":
         return units.efficiency(value)
     if name == "chips" and isinstance(part, Board):
-        return Quantity(f"{part.chips:,}", f"of {part.chips_expected:,}" if part.chips_expected else "")
+        return Quantity(
+            numeral(f"{part.chips:,}"),
+            _("of %(number)s", number=numeral(f"{part.chips_expected:,}")) if part.chips_expected else "",
+        )
     if name == "accepted" and isinstance(part, Gpu):
         # Behind a stroke those that were not.
         refused = [count for count in (part.rejected, part.invalid) if count is not None]
-        return Quantity(f"{part.accepted:,}", f"/ {sum(refused):,}" if refused else "")
+        return Quantity(numeral(f"{part.accepted:,}"), numeral(f"/ {sum(refused):,}") if refused else "")
     return units.quantity(name, value)

@@ -1,14 +1,16 @@
 """What the node page says of one node, as its template prints it: figures, what is wrong, who it is. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from alerts.facts import Average
 from alerts.ingest import CLOCK_TOLERANCE
 from rigwatch.clock import Millis, in_millis
 from rigwatch.figures import FIGURES, AlgorithmFigures
-from rigwatch.messages import Sample
+from rigwatch.messages import NodeState, Sample
 from web import units
+from web.language.texts import N_, joined, numeral
+from web.language.texts import gettext as _
 from web.levels import levels
 from web.node_view import SIMULATED, NodeView, efficiency
 from web.row import DisplaySettings, TimeText, unsaid
@@ -26,6 +28,13 @@ class FigureCard(NamedTuple):
 
 _USUAL: Final = ("hashrate", "peers", "block", "temperature", "power")
 """What is followed from sample to sample, and missed where a node had it."""
+
+
+SINCE: Final[Mapping[NodeState, str]] = {
+    NodeState.ONLINE: N_("Online since"),
+    NodeState.LOST: N_("Lost since"),
+    NodeState.OFFLINE: N_("Offline since"),
+}
 
 
 class Fact(NamedTuple):
@@ -63,15 +72,15 @@ def figures(each: NodeView, look: DisplaySettings, ever: Collection[str]) -> lis
     sample, judged = each.facts.sample or Sample(n=1, at=0), levels(each, look.colours)
     notes = {
         "hashrate": sample.algorithm or "",
-        "block": "syncing" if sample.syncing else _behind(each.lag),
+        "block": _("syncing") if sample.syncing else _behind(each.lag),
         "power": _efficiency(sample),
         "accepted": _refused(sample),
     }
-    values = {name: units.quantity(name, getattr(sample, name)) for name, figure in FIGURES.items() if figure.label}
+    labels = {name: figure.label for name, figure in FIGURES.items() if figure.label}
     shown = [
-        FigureCard(FIGURES[name].label or "", value, judged.get(name, ""), notes.get(name, ""))
-        for name, value in values.items()
-        if value != units.NOT_KNOWN or name in ever
+        FigureCard(_(label), value, judged.get(name, ""), notes.get(name, ""))
+        for name, label in labels.items()
+        if (value := units.quantity(name, getattr(sample, name))) != units.NOT_KNOWN or name in ever
     ]
     works = [] if sample.algorithms is None else sample.algorithms.items()
     shown[1:1] = [_of_algorithm(name, work) for name, work in works if name != sample.algorithm]
@@ -82,7 +91,9 @@ def warnings(each: NodeView) -> list[str]:
     """What somebody should look at though the node reports."""
     offset = each.facts.clock_offset or 0
     clock = (
-        [f"{units.clock_error(offset)}; its times are put right on arrival"] if abs(offset) > CLOCK_TOLERANCE else []
+        [_("%(error)s; its times are put right on arrival", error=units.clock_error(offset))]
+        if abs(offset) > CLOCK_TOLERANCE
+        else []
     )
     return [*unsaid(each), *clock]
 
@@ -91,23 +102,23 @@ def facts_of(each: NodeView, look: DisplaySettings, now: Millis) -> list[Fact]:
     """Who the node is, and since when; what is not known is left out."""
     facts, sample = each.facts, each.facts.sample
     texts = [
-        ("Name", facts.name if facts.name != facts.id.node else ""),
-        ("Node", facts.id.node),
-        ("Site", facts.id.site),
-        ("Host", facts.host),
-        ("Tags", ", ".join(facts.tags)),
-        ("Reports every", units.age(in_millis(facts.interval))),
-        ("Sources", ", ".join(facts.sources)),
-        ("Publisher", facts.version),
-        ("Clock", _clock(facts.clock_offset)),
-        ("Not readable", _odd(sample) if sample else ""),
+        (_("Name"), facts.name if facts.name != facts.id.node else ""),
+        (_("Node"), facts.id.node),
+        (_("Site"), facts.id.site),
+        (_("Host"), facts.host),
+        (_("Tags"), ", ".join(facts.tags)),
+        (_("Reports every"), units.age(in_millis(facts.interval))),
+        (_("Sources"), ", ".join(facts.sources)),
+        (_("Publisher"), facts.version),
+        (_("Clock"), _clock(facts.clock_offset)),
+        (_("Not readable"), _odd(sample) if sample else ""),
     ]
     moments = [
-        ("Last report", facts.last_report_at),
-        (f"{facts.state.value.capitalize()} since" if facts.state else "", facts.state_at),
-        ("Last share", sample.last_share_at if sample else None),
-        ("First seen", facts.first_seen_at),
-        ("Enrolled", facts.enrolled_at),
+        (_("Last report"), facts.last_report_at),
+        (_(SINCE[facts.state]) if facts.state else "", facts.state_at),
+        (_("Last share"), sample.last_share_at if sample else None),
+        (_("First seen"), facts.first_seen_at),
+        (_("Enrolled"), facts.enrolled_at),
     ]
     known = [Fact(label, units.age(now - at), look.moment(at)) for label, at in moments if at is not None and label]
     return known + [Fact(label, text) for label, text in texts if text]
@@ -123,23 +134,28 @@ def _odd(sample: Sample) -> str:
 
 
 def _of_algorithm(name: str, work: AlgorithmFigures) -> FigureCard:
-    shares = "" if work.accepted is None else f"{work.accepted:,} shares accepted"
-    return FigureCard(f"Hashrate, {name}", units.hashrate(work.hashrate), note=shares)
+    accepted = work.accepted
+    shares = "" if accepted is None else _("%(number)s shares accepted", number=numeral(f"{accepted:,}"))
+    return FigureCard(_("Hashrate, %(algorithm)s", algorithm=name), units.hashrate(work.hashrate), note=shares)
 
 
 def _behind(lag: int | None) -> str:
-    return f"{lag:,} behind the highest" if lag else ("not behind" if lag == 0 else "")
+    if lag:
+        return _("%(number)s behind the highest", number=numeral(f"{lag:,}"))
+    return _("not behind") if lag == 0 else ""
 
 
 def _clock(offset: Millis | None) -> str:
     if offset is None:
         return ""
-    return units.clock_error(offset) if abs(offset) > CLOCK_TOLERANCE else f"right (within {max(abs(offset), 1):,} ms)"
+    if abs(offset) > CLOCK_TOLERANCE:
+        return units.clock_error(offset)
+    return _("right (within %(number)s ms)", number=numeral(f"{max(abs(offset), 1):,}"))
 
 
 def _efficiency(sample: Sample) -> str:
     made = efficiency(sample)
-    return f"{units.efficiency(made)} per W" if made else ""
+    return _("%(rate)s per W", rate=units.efficiency(made)) if made else ""
 
 
 def _refused(sample: Sample) -> str:
@@ -147,5 +163,7 @@ def _refused(sample: Sample) -> str:
     if sample.accepted is None or not (sample.rejected is not None or sample.stale is not None):
         return ""
     every = sample.accepted + refused
-    invalid = f", {sample.invalid:,} invalid" if sample.invalid else ""
-    return f"{refused:,} refused ({refused / every:.1%}){invalid}" if every else "none yet"
+    if not every:
+        return _("none yet")
+    said = _("%(number)s refused (%(share)s)", number=numeral(f"{refused:,}"), share=numeral(f"{refused / every:.1%}"))
+    return joined((said, _("%(number)s invalid", number=numeral(f"{sample.invalid:,}")) if sample.invalid else ""))

@@ -14,6 +14,7 @@ from rigwatch.topics import NodeId
 from store import Store, alerts, changes, incidents, series
 from store.incidents import IncidentFilter, IncidentPart
 from web.charts.lines import Range, range_links
+from web.language.texts import gettext as _
 from web.node.cards import CardOrder, board_table, fan_texts, gpu_table
 from web.node.figures import facts_of, figures, had, tags, warnings, works
 from web.node.past import awaited, change_rows, incident_lines, sample_rows
@@ -92,7 +93,7 @@ class NodePageView:
             "node": facts,
             "here": url_for("node.page", site=facts.id.site, node=facts.id.node),
             "status": each.status.value,
-            "meaning": facts.reason or MEANING[each.status],
+            "meaning": facts.reason or _(MEANING[each.status]),
             "stale": not each.counted,
             "simulated": SIMULATED in facts.tags,
             "tags": tags(each),

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 from alerts.facts import NodeChange
 from alerts.incident import Incident, IncidentState
-from alerts.rule import TITLES
 from alerts.words import duration
 from rigwatch.clock import Millis
 from rigwatch.messages import Sample
 from web import units
+from web.incidents.titles import what
 from web.row import DisplaySettings, TimeText
 from web.units import Quantity
 
@@ -82,7 +82,7 @@ def incident_lines(incidents: Sequence[Incident], look: DisplaySettings) -> list
     return [
         IncidentLine(
             number=each.id,
-            title=TITLES[each.rule],
+            title=what(each.rule, each.subject, each.members),
             evidence=each.evidence,
             state=each.state.value,
             tone=_TONES.get(each.state, "lost"),
@@ -95,4 +95,4 @@ def incident_lines(incidents: Sequence[Incident], look: DisplaySettings) -> list
 
 def awaited(interval_ms: Millis) -> str:
     """When the first sample is due, for a node that has none."""
-    return f"{duration(interval_ms)} (its interval)"
+    return duration(interval_ms)

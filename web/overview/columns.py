@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from alerts.totals import spelt
 from rigwatch.messages import Sample
+from web.language.texts import N_
 from web.node_view import NodeView, efficiency
 from web.overview.listing import Listing, Sort
 
@@ -13,18 +14,18 @@ Columns = frozenset[Sort]
 EVERY: Final[Columns] = frozenset(Sort)
 
 _COLUMNS: Final = (
-    (Sort.STATUS, "Status", ""),
-    (Sort.NAME, "Node", ""),
-    (Sort.PLACE, "Site · host", ""),
-    (Sort.HASHRATE, "Hashrate", "num"),
-    (Sort.ALGORITHM, "Algorithm", ""),
-    (Sort.EFFICIENCY, "Per watt", "num"),
-    (Sort.CARDS, "Cards", "num"),
-    (Sort.PEERS, "Peers", "num"),
-    (Sort.BLOCK, "Block", "num"),
-    (Sort.TEMPERATURE, "Temp.", "num"),
-    (Sort.POWER, "Power", "num"),
-    (Sort.AGE, "Last report", "num"),
+    (Sort.STATUS, N_("Status"), ""),
+    (Sort.NAME, N_("Node"), ""),
+    (Sort.PLACE, N_("Site · host"), ""),
+    (Sort.HASHRATE, N_("Hashrate"), "num"),
+    (Sort.ALGORITHM, N_("Algorithm"), ""),
+    (Sort.EFFICIENCY, N_("Per watt"), "num"),
+    (Sort.CARDS, N_("Cards"), "num"),
+    (Sort.PEERS, N_("Peers"), "num"),
+    (Sort.BLOCK, N_("Block"), "num"),
+    (Sort.TEMPERATURE, N_("Temp."), "num"),
+    (Sort.POWER, N_("Power"), "num"),
+    (Sort.AGE, N_("Last report"), "num"),
 )
 
 

@@ -188,7 +188,7 @@ def attention(each: NodeView) -> float:
     if not each.troubles or each.status is NodeStatus.MAINTENANCE:
         return rank
     worst = each.troubles[0]
-    return min(rank, _SEEN if worst.quiet else _BESIDE[worst.severity])
+    return min(rank, _SEEN if worst.hush else _BESIDE[worst.severity])
 
 
 def _choice(args: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

@@ -1,5 +1,6 @@
 """The overview, `/`: the whole fleet in three tables, as a page and as the live part of it that the page polls."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from rigwatch.settings import ServerSettings
 from store import Store
 from web import units
 from web.charts.lines import Range, range_links
+from web.language.choice import viewer
+from web.language.texts import N_
 from web.node_view import FleetView, is_running
 from web.overview.columns import columns_of, heads
 from web.overview.kept import KeptRows
@@ -36,7 +39,7 @@ class Overview:
         self._keep = settings.database.keep
         self._clock = clock
         self._look = DisplaySettings(settings.web.colours, zone)
-        self._rows = KeptRows(self._look)
+        self._kept: defaultdict[str, KeptRows] = defaultdict(lambda: KeptRows(self._look))
         self._parts = LiveParts()
 
     def page(self) -> Response:
@@ -58,7 +61,8 @@ class Overview:
 
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
-        self._rows.forget(fleet)
+        rows = self._kept[viewer()]
+        rows.forget(fleet)
         shown, columns = listing.apply(fleet.views), columns_of(fleet.views, listing)
         return {
             "now": now,
@@ -83,8 +87,8 @@ class Overview:
             "ranges": range_links(Range.parse(request.args), listing.query()),
             "shown": len(shown),
             # Joined here: a filter would escape each row that is rendered already.
-            "rows": _joined(self._rows.latest(current_app, shown, now, self._sparks.at(now), columns=columns)),
-            "averages": _joined(self._rows.averages(current_app, shown, snapshot.averages, columns=columns)),
+            "rows": _joined(rows.latest(current_app, shown, now, self._sparks.at(now), columns=columns)),
+            "averages": _joined(rows.averages(current_app, shown, snapshot.averages, columns=columns)),
             "totals": total_rows(snapshot.totals, now, look.zone),
             "minutes": MINUTES,
             "keep": units.period(self._keep),
@@ -118,10 +122,10 @@ def _tiles(listing: Listing, fleet: FleetView) -> list[StatusTile]:
     """All nodes first, then those with incidents, then the statuses that any node has, or that the list is narrowed
     to."""
     everything = listing.status is None and not listing.firing
-    every = StatusTile("all", "all", "", len(fleet.views), listing.only(None).query(), everything)
+    every = StatusTile("all", N_("all"), "", len(fleet.views), listing.only(None).query(), everything)
     firing = sum(bool(each.troubles) for each in fleet.views)
     query = listing.only(None, firing=True).query()
-    troubled = StatusTile("incidents", "with incidents", "an incident counts", firing, query, listing.firing)
+    troubled = StatusTile("incidents", N_("with incidents"), N_("an incident counts"), firing, query, listing.firing)
     return [every, *([troubled] if firing or listing.firing else [])] + [
         StatusTile(
             status.value, status.value, MEANING[status], count, listing.only(status).query(), listing.status is status

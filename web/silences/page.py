@@ -15,21 +15,23 @@ from store import acts, reader, silences
 from web.access.login import actor, is_admin
 from web.errors import BadQuery
 from web.incidents.context import PageContext, go
+from web.language.texts import N_
+from web.language.texts import gettext as _
 from web.parts import LiveParts
 from web.silences.rows import counted, silence_row
 
 _ENDED_SHOWN: Final = 30
 _STANDS: Final = {
-    "running": "Quiet now",
-    "planned": "Planned",
-    "waiting": "Again and again",
-    "ended": "Ended lately",
+    "running": N_("Quiet now"),
+    "planned": N_("Planned"),
+    "waiting": N_("Again and again"),
+    "ended": N_("Ended lately"),
 }
 NOTES: Final[Mapping[str, str]] = {
-    "silence": "The silence is noted. Incidents still exist; what is still wrong when it ends is told then.",
-    "maintenance": "The maintenance is noted. Nodes that come and go meanwhile are nobody's alarm.",
-    "ended": "Ended. What is still wrong is told now.",
-    "over": "It had ended already.",
+    "silence": N_("The silence is noted. Incidents still exist; what is still wrong when it ends is told then."),
+    "maintenance": N_("The maintenance is noted. Nodes that come and go meanwhile are nobody's alarm."),
+    "ended": N_("Ended. What is still wrong is told now."),
+    "over": N_("It had ended already."),
 }
 _GIVEN: Final = KEYS[SilenceKind.SILENCE]
 
@@ -43,7 +45,7 @@ class QuietPage:
 
     def page(self) -> str:
         """The address may say what the form begins with: `/quiet?site=garage&node=rig1&rule=hot`."""
-        return self._page(dict(request.args), note=NOTES.get(request.args.get("note", ""), ""))
+        return self._page(dict(request.args), note=_(NOTES.get(request.args.get("note", ""), "")))
 
     def live(self) -> Response:
         """The part that changes, or 304 while it has not. Admins are shown buttons, so they get another one."""

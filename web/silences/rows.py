@@ -6,6 +6,7 @@ from alerts.facts import NodeFacts
 from alerts.silence import Silence, Target, matches
 from alerts.words import duration
 from rigwatch.clock import Millis
+from web.language.texts import gettext as _
 from web.row import DisplaySettings
 
 
@@ -52,18 +53,20 @@ def counted(silence: Silence, nodes: list[NodeFacts]) -> int:
 def _times(silence: Silence, look: DisplaySettings, now: Millis) -> tuple[str, str, str]:
     zone = look.zone
     until = silence.until(now, zone.tz)
-    ended_by = f" by {silence.ended_by}" if silence.ended_by else ""
     if now >= silence.ends_at:
-        return "ended", f"{zone.full(silence.starts_at)[:16]} to {zone.full(silence.ends_at)[:16]}", f"ended{ended_by}"
+        span = _("%(begin)s to %(end)s", begin=zone.full(silence.starts_at)[:16], end=zone.full(silence.ends_at)[:16])
+        ended = _("ended by %(name)s", name=silence.ended_by) if silence.ended_by else _("ended")
+        return "ended", span, ended
     if silence.every:
-        every = f"every {silence.every} for {duration(silence.lasts)}"
-        running = f"until {zone.full(until)[:16]}" if until is not None else "not now"
+        every = _("every %(day)s for %(time)s", day=silence.every, time=duration(silence.lasts))
+        running = _("not now") if until is None else _("until %(time)s", time=zone.full(until)[:16])
         return ("running" if until is not None else "waiting"), every, running
     if until is None:
         span = duration(silence.ends_at - silence.starts_at)
         return (
             "planned",
-            f"{zone.full(silence.starts_at)[:16]} for {span}",
-            f"begins in {duration(silence.starts_at - now)}",
+            _("%(begin)s for %(time)s", begin=zone.full(silence.starts_at)[:16], time=span),
+            _("begins in %(time)s", time=duration(silence.starts_at - now)),
         )
-    return "running", f"until {zone.full(until)[:16]}", f"{duration(until - now)} left"
+    running = _("until %(time)s", time=zone.full(until)[:16])
+    return "running", running, _("%(time)s left", time=duration(until - now))

@@ -24,6 +24,6 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", async () => {
     const copied = await copy(field);
     if (!copied) field.select();
-    said.textContent = copied ? "Copied." : "Selected: press Ctrl-C to copy.";
+    said.textContent = copied ? gettext("Copied.") : gettext("Selected: press Ctrl-C to copy.");
   });
 }

@@ -1,6 +1,6 @@
 // The status history as a band above the charts, as wide as they are, and the same in words.
 
-import { lasted, momentIn } from "./words.js";
+import { lasted, momentIn, percent } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const ORDER = ["online", "degraded", "silent", "lost", "offline"];
@@ -28,8 +28,10 @@ export function drawBand(svg, spans, [min, max], zone) {
         const from = Math.max(since, min);
         const drawn = rect(status, (from - min) / (max - min), Math.max((Math.min(until, max) - from) / (max - min), 0.002));
         const title = document.createElementNS(SVG, "title");
-        const reason = why ? ` (${why})` : "";
-        title.textContent = `${status}${reason} from ${moment(since, withDay)} for ${lasted(until - since)}`;
+        const name = gettext(status) + (why ? ` (${why})` : "");
+        title.textContent = gettext("%(status)s from %(moment)s for %(time)s", {
+          status: name, moment: moment(since, withDay), time: lasted(until - since),
+        });
         drawn.append(title);
         return drawn;
       }),
@@ -43,7 +45,7 @@ export function shares(spans) {
   const all = [...sums.values()].reduce((a, b) => a + b, 0);
   return ORDER.filter((status) => sums.has(status)).map((status) => {
     const share = (sums.get(status) / all) * 100;
-    const text = share > 99.9 && share < 100 ? "99.9" : share.toFixed(1).replace(/\.0$/, "");
-    return { status, text: `${share > 0 && share < 0.1 ? "<0.1" : text} %`, lasted: lasted(sums.get(status)) };
+    const text = share > 0 && share < 0.1 ? `<${percent(0.1)}` : percent(share > 99.9 && share < 100 ? 99.9 : share);
+    return { status, text, lasted: lasted(sums.get(status)) };
   });
 }

@@ -17,13 +17,13 @@ const TICK_FORMATS = [
 // What a figure is called, how one is written, how an axis is: does it begin at 0, has it whole numbers alone, and how
 // far does it go at `least`, so that a block behind is no mountain.
 export const FIGURES = {
-  hashrate: { title: "Hashrate", text: words.hashrate, ticks: words.hashrateTicks, fromZero: true },
-  peers: { title: "Peers", text: words.mean, ticks: words.ticks(""), fromZero: true },
-  block: { title: "Block", text: words.count, ticks: (values) => values.map(words.count), fromZero: false },
-  lag: { title: "Blocks behind", text: words.count, ticks: words.ticks(""), fromZero: true, whole: true, least: 6 },
-  temperature: { title: "Temperature", text: words.temperature, ticks: words.ticks(" °C"), fromZero: false },
-  power: { title: "Power", text: words.power, ticks: words.ticks(" W"), fromZero: true },
-  nodes: { title: "Nodes", text: words.mean, ticks: words.ticks(""), fromZero: true, whole: true },
+  hashrate: { title: gettext("Hashrate"), text: words.hashrate, ticks: words.hashrateTicks, fromZero: true },
+  peers: { title: gettext("Peers"), text: words.mean, ticks: words.ticks(""), fromZero: true },
+  block: { title: gettext("Block"), text: words.count, ticks: (values) => values.map(words.count), fromZero: false },
+  lag: { title: gettext("Blocks behind"), text: words.count, ticks: words.ticks(""), fromZero: true, whole: true, least: 6 },
+  temperature: { title: gettext("Temperature"), text: words.temperature, ticks: words.ticks(" °C"), fromZero: false },
+  power: { title: gettext("Power"), text: words.power, ticks: words.ticks(" W"), fromZero: true },
+  nodes: { title: gettext("Nodes"), text: words.mean, ticks: words.ticks(""), fromZero: true, whole: true },
 };
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -104,6 +104,7 @@ export class Chart {
       height: 190,
       padding: [8, EDGE_PX, 0, 0],
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), this.zone),
+      fmtDate: (form) => window.uPlot.fmtDate(form, words.dateNames),
       legend: { show: false },
       cursor: {
         y: false,
@@ -174,7 +175,7 @@ export class Chart {
       return this.lines.length > 1 ? this.keyed(label, text, line) : text;
     });
     const withDay = this.whole[1] - this.whole[0] > 90000;
-    const when = idx == null ? "latest" : this.moment(times[at], withDay);
+    const when = idx == null ? gettext("latest") : this.moment(times[at], withDay);
     this.reading.replaceChildren(...parts.flatMap((part) => [part, " "]), when);
   }
 
@@ -197,13 +198,15 @@ export class Chart {
   describe() {
     const parts = this.lines.map(({ figure, label }, at) => {
       const known = this.plot.data[at + 1].filter((value) => value != null);
-      if (!known.length) return `${label}: nothing`;
+      if (!known.length) return gettext("%(label)s: nothing", { label });
       const { text } = FIGURES[figure];
       const lowest = known.reduce((a, b) => Math.min(a, b));
       const highest = known.reduce((a, b) => Math.max(a, b));
-      return `${label}: lowest ${text(lowest)}, highest ${text(highest)}, latest ${text(known.at(-1))}`;
+      return gettext("%(label)s: lowest %(lowest)s, highest %(highest)s, latest %(latest)s", {
+        label, lowest: text(lowest), highest: text(highest), latest: text(known.at(-1)),
+      });
     });
-    const keys = "Arrow keys read it, plus and minus zoom, Escape shows all.";
+    const keys = gettext("Arrow keys read it, plus and minus zoom, Escape shows all.");
     this.canvas.setAttribute("aria-label", `${parts.join("; ")}. ${keys}`);
     this.read();
   }

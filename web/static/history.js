@@ -12,7 +12,7 @@ const OF_CARDS = ["hashrate", "temperature", "power"];
 function chartsOf({ at, lines, gpus, mixed }) {
   if (lines.nodes) {
     const both = ["hashrate", "nodes"].map((figure) => ({ figure, label: FIGURES[figure].title, values: lines[figure] }));
-    return [{ title: mixed ? "Hashrate, all algorithms added up, and nodes" : "Hashrate and nodes", at, lines: both }];
+    return [{ title: mixed ? gettext("Hashrate, all algorithms added up, and nodes") : gettext("Hashrate and nodes"), at, lines: both }];
   }
   const charts = [];
   const cards = gpus?.cards ?? [];
@@ -21,7 +21,7 @@ function chartsOf({ at, lines, gpus, mixed }) {
     if (lines[figure]) charts.push({ title, at, lines: [{ figure, label: title, values: lines[figure] }] });
     const known = OF_CARDS.includes(figure) ? cards.filter((card) => card.lines[figure].some((value) => value !== null)) : [];
     if (known.length > 1 || (known.length && !lines[figure])) {
-      charts.push({ title: `${title} of each GPU`, at: gpus.at, lines: known.map((card) => ({ figure, label: nameOf(card, cards), values: card.lines[figure] })) });
+      charts.push({ title: gettext("%(figure)s of each GPU", { figure: title }), at: gpus.at, lines: known.map((card) => ({ figure, label: nameOf(card, cards), values: card.lines[figure] })) });
     }
   }
   return charts;
@@ -72,12 +72,12 @@ class History {
     try {
       const answer = await fetch(`${location.origin}${this.section.dataset.series}?range=${range}`, { headers, cache: "no-store" });
       if (answer.status === 304 || range !== this.range) return;
-      if (!answer.ok) throw new Error(`it answers ${answer.status}`);
+      if (!answer.ok) throw new Error(gettext("it answers %(status)s", { status: answer.status }));
       this.show(await answer.json());
       this.etag = answer.headers.get("ETag") || "";
     } catch (failure) {
       // live.js says what is wrong with the server; the charts stay as they are.
-      if (!this.charts.size) this.say(`The history could not be fetched (${failure.message}).`);
+      if (!this.charts.size) this.say(gettext("The history could not be fetched (%(why)s).", { why: failure.message }));
     }
   }
 
@@ -101,7 +101,7 @@ class History {
       }
     }
     for (const each of charts) this.draw(each);
-    this.say(charts.length ? "" : "Nothing was reported in this time.");
+    this.say(charts.length ? "" : gettext("Nothing was reported in this time."));
     this.drawBand();
   }
 
@@ -127,12 +127,13 @@ class History {
       const item = document.createElement("li");
       item.innerHTML = '<span class="pill"></span> ';
       item.firstChild.classList.add(status);
-      item.firstChild.textContent = status;
+      item.firstChild.textContent = gettext(status);
       item.append(text);
       item.title = lasted;
       return item;
     }));
-    svg.setAttribute("aria-label", `Status: ${known.map(({ status, text }) => `${status} ${text}`).join(", ")}`);
+    const said = known.map(({ status, text }) => `${gettext(status)} ${text}`).join(", ");
+    svg.setAttribute("aria-label", gettext("Status: %(shares)s", { shares: said }));
     this.part("samples").textContent = samplesOf(this.history);
   }
 
@@ -175,9 +176,9 @@ class History {
 }
 
 function samplesOf({ samples, late, missing }) {
-  const parts = [`${count(samples)} samples`];
-  if (late) parts.push(`${count(late)} taken while it was away and sent later`);
-  if (missing) parts.push(`${count(missing)} of those due are missing`);
+  const parts = [gettext("%(number)s samples", { number: count(samples) })];
+  if (late) parts.push(gettext("%(number)s taken while it was away and sent later", { number: count(late) }));
+  if (missing) parts.push(gettext("%(number)s of those due are missing", { number: count(missing) }));
   return parts.join(", ");
 }
 

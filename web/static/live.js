@@ -23,6 +23,8 @@
   let timer = 0;
   let asking = false;
 
+  class Refusal extends Error {}
+
   const serverNow = () => Date.now() + ahead;
 
   // The words of web/units.py.
@@ -106,7 +108,7 @@
 
   function unanswered(why) {
     const since = clockFormat.format(lastContact + ahead).slice(-8);
-    write(alarm, `No contact with the server since ${since}${why}. What is shown may be out of date.`);
+    write(alarm, gettext("No contact with the server since %(since)s. What is shown may be out of date.", { since: since + why }));
     alarm.hidden = false;
     contact.hidden = true;
     live.classList.add("out-of-date");
@@ -120,7 +122,7 @@
       etag = answer.headers.get("ETag") || "";
       document.dispatchEvent(new Event("rigwatch:changed"));
     } else if (answer.status !== 304) {
-      throw new Error(`it answers ${answer.status}`);
+      throw new Refusal(gettext("it answers %(status)s", { status: answer.status }));
     }
   }
 
@@ -133,7 +135,7 @@
       await ask();
       answered();
     } catch (failure) {
-      unanswered(failure.message.startsWith("it answers") ? ` (${failure.message})` : "");
+      unanswered(failure instanceof Refusal ? ` (${failure.message})` : "");
       wait = EVERY_MS_WITHOUT_CONTACT;
     }
     asking = false;

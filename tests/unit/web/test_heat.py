@@ -9,7 +9,7 @@ from tests.unit.web.made import fleet, gone, node
 from web.heat import heat
 from web.trouble import Trouble
 
-HOT = Trouble(1, Subject(Scope.NODE, "main", "b"), Rule.HOT, Severity.CRITICAL, "", "", "", START)
+HOT = Trouble(1, Subject(Scope.NODE, "main", "b"), Rule.HOT, Severity.CRITICAL, "", START)
 
 
 def test_each_node_has_a_cell_by_what_is_worst_of_it() -> None:
@@ -21,7 +21,7 @@ def test_each_node_has_a_cell_by_what_is_worst_of_it() -> None:
 
 def test_what_somebody_knows_of_does_not_shout() -> None:
     calm, hot, lost = fleet(node("a"), node("b"), gone(node("c"))).views
-    known = HOT._replace(quiet="acknowledged by ada")
+    known = HOT._replace(hush=("acknowledged by ada",))
     gone_as_well = known._replace(rule=Rule.LOST)
     views = [calm, hot._replace(troubles=(known,)), lost._replace(troubles=(gone_as_well,))]
     assert [word for word, _ in heat(views, 1).paths] == ["online", "critical quiet", "lost quiet"]

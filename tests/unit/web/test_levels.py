@@ -17,7 +17,7 @@ GOOD = node(hashrate=5e6, peers=30, block=7, temperature=60)
 
 def troubled(*troubles: tuple[Rule, Severity]) -> NodeView:
     made = [
-        Trouble(number, Subject(Scope.NODE, GOOD.id.site, GOOD.id.node), rule, severity, "", "", "", START)
+        Trouble(number, Subject(Scope.NODE, GOOD.id.site, GOOD.id.node), rule, severity, "", START)
         for number, (rule, severity) in enumerate(troubles, 1)
     ]
     return view(GOOD, lag=0)._replace(troubles=tuple(made))

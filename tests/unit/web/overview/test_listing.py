@@ -64,7 +64,7 @@ def test_it_is_ordered_by_what_a_miner_has(sort: str, names: list[str]) -> None:
 
 
 def test_it_lists_nodes_with_incidents_alone() -> None:
-    bad = Trouble(1, Subject(Scope.NODE, "main", "b"), Rule.HOT, Severity.CRITICAL, "", "", "", START)
+    bad = Trouble(1, Subject(Scope.NODE, "main", "b"), Rule.HOT, Severity.CRITICAL, "", START)
     views = [each._replace(troubles=(bad,)) if each.facts.id.node == "b" else each for each in MINERS.views]
     listing = Listing.parse({"firing": "1"})
     assert [each.facts.id.node for each in listing.apply(views)] == ["b"]
