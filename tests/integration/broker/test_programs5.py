@@ -21,31 +21,16 @@ from tests.chains import node
 from tests.integration.broker.bridge import bridge_lines
 from tests.integration.broker.peer import Login, Peer
 from tests.integration.broker.peer5 import Peer5
+from tests.integration.broker.programs import PATIENCE, mqtt_js, run
 from tests.integration.broker.running import House, broker_running
 from tests.mosquitto import StartMosquitto
-from tests.requirements import missing, program
+from tests.requirements import program
 from tests.waiting import eventually_async
 
 # As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
 LOOP = new_event_loop
 
 STATE1 = "rigwatch/v1/main/rig1/state"
-MQTT_JS = Path(__file__).resolve().parents[2] / "npm" / "node_modules" / "mqtt"
-PATIENCE = 20
-
-
-async def run(*command: str | Path) -> str:
-    """What a program says; it has to end well."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    try:
-        said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-    except TimeoutError:
-        process.kill()
-        said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    return said.decode()
 
 
 def mosquitto(name: str, house: House, login: Login) -> list[str]:
@@ -86,12 +71,6 @@ async def test_mosquittos_request_finds_its_answer(tmp_path: Path) -> None:
             assert question.response_topic == "answers/1"
             await responder.publish(question.response_topic, b"seven", correlation_data=question.correlation_data)
             assert (await asked).strip() == "seven"
-
-
-def mqtt_js() -> Path:
-    if not MQTT_JS.exists():
-        missing("mqtt.js has not been fetched: `make test` does that")
-    return MQTT_JS
 
 
 SCRIPT = """
