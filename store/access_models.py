@@ -1,6 +1,6 @@
 """The tables of access and administration, as Peewee models bound to no database; see `models.py`."""
 
-from peewee import BigIntegerField, BooleanField, CharField, Model, TextField
+from peewee import BigIntegerField, BooleanField, CharField, CompositeKey, Model, SmallIntegerField, TextField
 
 
 class AuditModel(Model):
@@ -25,6 +25,8 @@ class ApiTokenModel(Model):
     created_at = BigIntegerField()
     last_used_at = BigIntegerField(null=True)  # within a minute
     expires_at = BigIntegerField(null=True)  # NULL = never
+    kind = TextField(null=True)  # NULL = a program's; see `store/tokens.py`
+    sites = TextField(null=True)  # NULL = all; else a JSON list
 
     class Meta:
         table_name = "api_token"
@@ -43,4 +45,33 @@ class SettingModel(Model):
         table_name = "setting"
 
 
-ACCESS_MODELS: tuple[type[Model], ...] = (AuditModel, ApiTokenModel, SettingModel)
+class LoginSessionModel(Model):
+    """A browser in which a user has logged in. `hash` is SHA-256 of what its cookie says, in hexadecimal."""
+
+    hash = CharField(64, primary_key=True)
+    account = CharField(64, index=True)
+    created_at = BigIntegerField()
+    seen_at = BigIntegerField()  # within a minute
+    expires_at = BigIntegerField(index=True)
+    stays = SmallIntegerField()  # 1: also without being used
+    wants_code = SmallIntegerField()  # 1: the password was right, the second factor is still asked for
+    agent = TextField()
+
+    class Meta:
+        table_name = "login_session"
+
+
+class RecoveryCodeModel(Model):
+    """A code that lets a user in once, without the second factor: SHA-256 of it, in hexadecimal."""
+
+    account = CharField(64)
+    hash = CharField(64)
+
+    class Meta:
+        table_name = "recovery_code"
+        primary_key = CompositeKey("account", "hash")
+
+
+ACCESS_MODELS: tuple[type[Model], ...] = (
+    *(AuditModel, ApiTokenModel, SettingModel, LoginSessionModel, RecoveryCodeModel),
+)

@@ -196,6 +196,10 @@ class AccountModel(Model):
     role = CharField(16)
     password_hash = TextField()
     created_at = BigIntegerField()
+    sites = TextField(null=True)  # NULL = all, in `role`; else a JSON object, site to role
+    totp_secret = TextField(null=True)  # base32; asked for once `totp_at` is not NULL
+    totp_at = BigIntegerField(null=True)
+    totp_step = BigIntegerField(null=True)  # the last one a code of which was taken
 
     class Meta:
         table_name = "account"

@@ -1,4 +1,9 @@
-"""The users of the dashboard. What a password hash is, the web decides."""
+"""The users of the dashboard. What a password hash is, the web decides.
+
+Whose password or rights change, or who is removed, is logged out of every browser in the same transaction.
+"""
+
+import msgspec
 
 from alerts.facts import User, UserRole
 from rigwatch.clock import Millis
@@ -6,12 +11,17 @@ from rigwatch.errors import NotDone
 from store.transaction import Row, Transaction
 
 _ADD = "INSERT INTO account (name, role, password_hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
-_GET = "SELECT name, role, password_hash FROM account WHERE name = ?"
-_ALL = "SELECT name, role, password_hash FROM account"
+_COLUMNS = "name, role, password_hash, sites, totp_at"
+_GET = f"SELECT {_COLUMNS} FROM account WHERE name = ?"  # noqa: S608 - constants
+_ALL = f"SELECT {_COLUMNS} FROM account"  # noqa: S608 - constants
 _NEW_HASH = "UPDATE account SET password_hash = ? WHERE name = ?"
 _SET_ROLE = "UPDATE account SET role = ? WHERE name = ?"
 _REMOVE = "DELETE FROM account WHERE name = ?"
+_LOG_OUT = "DELETE FROM login_session WHERE account = ?"
+_FORGET_CODES = "DELETE FROM recovery_code WHERE account = ?"
 _ADMINS = "SELECT n.name FROM account n WHERE n.role = 'admin'{lock}"
+
+_NONE = "user {}: there is none; 'rigwatch user add' makes one"
 
 
 def add(tx: Transaction, user: User, now: Millis) -> None:
@@ -25,6 +35,14 @@ def get(tx: Transaction, name: str) -> User | None:
     return _user(rows[0]) if rows else None
 
 
+def need(tx: Transaction, name: str) -> User:
+    """Raises `NotDone` when there is no such user."""
+    user = get(tx, name)
+    if user is None:
+        raise NotDone(_NONE.format(name))
+    return user
+
+
 def every(tx: Transaction) -> list[User]:
     """By name."""
     return sorted((_user(row) for row in tx.rows(_ALL)), key=lambda user: user.name)
@@ -33,6 +51,7 @@ def every(tx: Transaction) -> list[User]:
 def set_password(tx: Transaction, name: str, password_hash: str) -> None:
     """Raises `NotDone` when there is no such user."""
     _changed(tx.run(_NEW_HASH, (password_hash, name)), name)
+    log_out(tx, name)
 
 
 def set_role(tx: Transaction, name: str, role: UserRole) -> None:
@@ -40,6 +59,7 @@ def set_role(tx: Transaction, name: str, role: UserRole) -> None:
     if role is not UserRole.ADMIN:
         _keep_an_admin(tx, name)
     _changed(tx.run(_SET_ROLE, (role.value, name)), name)
+    log_out(tx, name)
 
 
 def remove(tx: Transaction, name: str, *, keep_an_admin: bool) -> None:
@@ -47,6 +67,13 @@ def remove(tx: Transaction, name: str, *, keep_an_admin: bool) -> None:
     if keep_an_admin:
         _keep_an_admin(tx, name)
     _changed(tx.run(_REMOVE, (name,)), name)
+    tx.run(_FORGET_CODES, (name,))
+    log_out(tx, name)
+
+
+def log_out(tx: Transaction, name: str) -> int:
+    """Of every browser; how many there were."""
+    return tx.run(_LOG_OUT, (name,))
 
 
 def _keep_an_admin(tx: Transaction, name: str) -> None:
@@ -57,9 +84,13 @@ def _keep_an_admin(tx: Transaction, name: str) -> None:
 
 def _changed(rows: int, name: str) -> None:
     if not rows:
-        raise NotDone(f"user {name}: there is none; 'rigwatch user add' makes one")
+        raise NotDone(_NONE.format(name))
 
 
 def _user(row: Row) -> User:
-    name, role, password_hash = row
-    return User(name, UserRole(role), password_hash)
+    name, role, password_hash, sites, totp_at = row
+    return User(name, UserRole(role), password_hash, _sites(sites), has_totp=totp_at is not None)
+
+
+def _sites(stored: str | None) -> dict[str, UserRole] | None:
+    return None if stored is None else msgspec.json.decode(stored, type=dict[str, UserRole])

@@ -12,7 +12,10 @@ from rigwatch.settings import ServerSettings
 from store import Store
 from web import api, assets, errors, health, metrics, nav, wall
 from web.access import cors, headers, login
+from web.access.authenticator import Authenticator
 from web.access.proxy import TrustedProxies
+from web.access.sessions import BrowserLogins
+from web.account import page as account
 from web.admin import pages as admin
 from web.admin.background import Background
 from web.admin.context import AdminContext
@@ -21,6 +24,8 @@ from web.charts import series
 from web.incidents import page as incidents
 from web.language import choice as language
 from web.language import texts, words
+from web.login import page as login_page
+from web.login.context import LoginContext
 from web.node import page as node
 from web.overview import page as overview
 from web.snapshot import Snapshots
@@ -45,21 +50,24 @@ def create_app(
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _BODY_MAX
-    _configure_access(app, settings, store, clock)
+    context = LoginContext(store, clock, Authenticator(store, clock), BrowserLogins(settings.web, store, clock))
+    _configure_access(app, settings, context)
     _configure_templates(app)
     layers, background = layers or ServerLayers(home, {}), background or Background(home, clock)
     admin_context = AdminContext(settings, store, clock, home, Zone.find(settings.web.timezone), layers, background)
     _configure_blueprints(app, settings, store, clock=clock, admin_context=admin_context)
+    app.register_blueprint(login_page.create(context))
+    app.register_blueprint(account.create(context, zone=admin_context.zone))
     if settings.web.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.web.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
-def _configure_access(app: Flask, settings: ServerSettings, store: Store, clock: Clock) -> None:
+def _configure_access(app: Flask, settings: ServerSettings, context: LoginContext) -> None:
     headers.register(app)
     errors.register(app)
     cors.register(app, settings.web.cors_origins)
-    login.register(app, store, clock)
+    login.register(app, context.passwords, context.browsers)
 
 
 def _configure_templates(app: Flask) -> None:

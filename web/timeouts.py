@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from web.access.login import GONE
+from web.access.authenticator import GONE
 
 REQUEST_S: Final = 10.0
 """Seconds from the connection, or from the answer before, to a request that is complete."""

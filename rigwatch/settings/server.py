@@ -145,7 +145,9 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     `tls_certificate` and `tls_key` are PEM files to use instead of the certificate made here, relative to the home.
     `trusted_proxies` are addresses or networks whose word on whom they speak for is taken (`X-Forwarded-…`).
-    `cors_origins` are the pages of others whose scripts may ask the API; "*" is every page.
+    `cors_origins` are the pages of others whose scripts may ask the API; "*" is every page. Who has logged in is out
+    after `session_idle` without a request and after `session_max` in any case; "stay logged in" lasts `stay`, 0 = not
+    offered.
     """
 
     host: str = "127.0.0.1"
@@ -155,10 +157,15 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     trusted_proxies: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     cors_origins: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    session_idle: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=365))] = timedelta(hours=12)
+    session_max: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=365))] = timedelta(days=7)
+    stay: Annotated[timedelta, between(timedelta(0), timedelta(days=365))] = timedelta(days=30)
     timezone: str = "UTC"
     colours: WebColours = WebColours()
 
     def __post_init__(self) -> None:
+        if self.session_idle > self.session_max:
+            raise ValueError("session_idle should not be above session_max; set session_max as well")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together; set both or none")
         for each in self.trusted_proxies:

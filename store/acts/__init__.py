@@ -4,7 +4,7 @@ Pages, the API, the command line and chats parse what was asked for, call the ac
 else changes what is changed here. An act that is refused raises, so that its transaction is undone and no line stays.
 """
 
-from store.acts import accounts, channels, incidents, nodes, server, settings, silences, tokens, users
+from store.acts import accounts, channels, incidents, logins, nodes, server, settings, silences, tokens, users
 from store.acts.actor import ActError, Actor, Way
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "accounts",
     "channels",
     "incidents",
+    "logins",
     "nodes",
     "server",
     "settings",

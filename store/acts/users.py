@@ -8,7 +8,7 @@ from store import users
 from store.acts.actor import ActError, Actor, Way
 from store.transaction import Transaction
 
-NAME_MAX: Final = 100
+NAME_MAX: Final = 64
 
 
 def add(tx: Transaction, actor: Actor, now: Millis, user: User, *, remark: str = "") -> None:

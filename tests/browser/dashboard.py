@@ -22,10 +22,12 @@ from rigwatch.messages import Report, Sample, Status
 from rigwatch.settings import ServerSettings, WebSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.loader import Secret
-from store import Store, housekeeping, open_store, users
+from store import Store, housekeeping, login_sessions, open_store, users
+from store.login_sessions import LoginSession
 from tests.ports import free_port, is_listening
 from tests.rigs import birth, rig
 from tests.waiting import eventually
+from web.access.sessions import NAME
 from web.server import serve
 
 _PASSWORD = "correct horse"
@@ -40,10 +42,35 @@ class Dashboard:
     port: int
     now: Millis
     _known: set[str] = field(default_factory=set)
+    _cookies: dict[str, str] = field(default_factory=dict)
 
     def open(self, browser: Chrome, path: str = "/", *, who: str = "ada") -> None:
         """As ada, who may look, or as root, who may change everything."""
-        browser.get(f"http://{who}:{_PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}{path}")
+        self.log_in(browser, who)
+        browser.get(f"http://127.0.0.1:{self.port}{path}")
+
+    def log_in(self, browser: Chrome, who: str) -> None:
+        """The browser has the cookie of a login from now on, without the way through the page."""
+        if self._cookies.get(who) is None:
+            cookie = self._cookies[who] = login_sessions.make()
+            with self.store.write() as tx:
+                user = users.get(tx, who)
+                assert user
+                session = LoginSession(
+                    hash=login_sessions.hash_of(cookie),
+                    account=who,
+                    created_at=self.now,
+                    seen_at=self.now,
+                    expires_at=self.now + 86_400_000,
+                    stays=True,
+                    wants_code=False,
+                    agent="a test",
+                )
+                assert login_sessions.add(tx, user, session)
+        browser.execute_cdp_cmd(
+            "Network.setCookie",
+            {"name": NAME, "value": self._cookies[who], "domain": "127.0.0.1", "path": "/", "httpOnly": True},
+        )
 
     def hear(self, name: str, *said: Status | Report) -> None:
         """Stores what a node says now; its first word is preceded by a birth."""

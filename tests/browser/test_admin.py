@@ -138,13 +138,13 @@ def test_a_new_user_logs_in_with_the_password_that_is_shown_once(
     password = secret(admin)
     assert re.fullmatch(r"[\w-]{20}", password)
     bob = start_browser()
-    bob.get(f"http://bob:wrong@127.0.0.1:{dashboard.port}/")
-    assert "brand" not in bob.page_source
-    bob.get(f"http://bob:{password}@127.0.0.1:{dashboard.port}/")
+    bob.get(f"http://127.0.0.1:{dashboard.port}/admin/users")
+    bob.switch_to.active_element.send_keys("bob", Keys.TAB, "wrong", Keys.ENTER)
+    shows(bob, "Name or password is wrong.")
+    bob.switch_to.active_element.send_keys(password, Keys.ENTER)
+    shows(bob, "needs an account of the role admin")
     assert "bob" in text(bob, ".who")
     assert "Administration" not in text(bob, "header")
-    bob.get(f"http://bob:{password}@127.0.0.1:{dashboard.port}/admin/users")
-    shows(bob, "needs an account of the role admin")
 
     dashboard.open(admin, "/admin/users", who="root")
     assert password not in admin.page_source

@@ -12,6 +12,9 @@ from werkzeug.security import check_password_hash, gen_salt, generate_password_h
 from rigwatch.clock import Clock
 from web.access.room import AT_ONCE, GuessQueue
 
+PASSWORD_MIN: Final = 12
+"""Characters of a password that somebody chooses; those made here have more."""
+
 REMEMBERED_S: Final = 300.0
 _METHOD: Final = "scrypt:32768:8:1"
 # Nobody's password: it has no preimage that anyone knows, and costs what a real one costs to check.

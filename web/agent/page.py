@@ -23,7 +23,7 @@ from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from store import Store, acts, nodes
 from store.acts.actor import Actor, Way
-from web.access.login import source_of
+from web.access.guesses import source_of
 from web.access.proxy import is_proxied
 from web.agent.files import NAME, SCRIPT, agent_file
 

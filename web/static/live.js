@@ -121,6 +121,8 @@
       show(await answer.text());
       etag = answer.headers.get("ETag") || "";
       document.dispatchEvent(new Event("rigwatch:changed"));
+    } else if (answer.status === 401) {
+      location.reload(); // which leads to the login page, and back here
     } else if (answer.status !== 304) {
       throw new Refusal(gettext("it answers %(status)s", { status: answer.status }));
     }

@@ -21,19 +21,22 @@ from rigwatch.keys import MasterKey
 from rigwatch.layers import ServerLayers
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
-from store import Store, acts, alerts, audit
+from store import Store, acts, alerts, audit, login_sessions
 from store.acts import Actor, Way
 from store.audit import AuditEntry, AuditFilter
+from store.login_sessions import LoginSession
 from store.models import MODELS
 from tests.fake_clock import START
 from tests.rigs import birth, rig
 
 MODULES: Final = (
-    *(acts.accounts, acts.channels, acts.incidents, acts.nodes, acts.settings, acts.silences, acts.tokens, acts.users),
+    *(acts.accounts, acts.channels, acts.incidents, acts.logins, acts.nodes, acts.settings, acts.silences),
+    *(acts.tokens, acts.users),
 )
 NOW: Final = START + 1000
 EVE: Final = Actor("eve", Way.CLI)
 RIG1, RIG2, NEW, GONE = (NodeId("main", name) for name in ("rig1", "rig2", "new", "gone"))
+ANN: Final = User("ann", UserRole.ADMIN, "hash")
 QUIET: Final = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h", "fans")
 UTC: Final = ZoneInfo("UTC")
 TOKEN: Final = "123:top-secret"
@@ -93,6 +96,13 @@ class World:
         raise RigwatchError("accounts.toml: cannot be written")
 
 
+def session(name: str, account: str = "ann", *, stays: bool = False) -> LoginSession:
+    """A login that lasts for a day."""
+    return LoginSession(
+        login_sessions.hash_of(name), account, NOW, NOW, NOW + 86_400_000, stays=stays, wants_code=False, agent="X"
+    )
+
+
 def furnished(store: Store, home: Home) -> World:
     MasterKey.random().save(home.secret_key)
     joining = Joining(home, ServerSettings(), url="mqtt://127.0.0.1:1")
@@ -104,6 +114,7 @@ def furnished(store: Store, home: Home) -> World:
         acts.silences.add(tx, EVE, START, QUIET, zone=UTC)
         for name in ("ann", "bob"):
             acts.users.add(tx, EVE, START, User(name, UserRole.ADMIN, "hash"))
+        acts.logins.log_in(tx, EVE, START, ANN, made=session("first"))
         acts.tokens.add(tx, EVE, START, "api", role=UserRole.VIEWER, life=None)
         for node in (RIG1, RIG2):
             acts.nodes.enroll(tx, EVE, START, node, joining=joining)
@@ -173,6 +184,26 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
         lambda w: w.do("incidents.acknowledge", w.incident(), why="on my\nway\0"),
         *("incident.acknowledge", "#1", "main/rig1 lost: on my way"),
     ),
+    "logins.log_in": (
+        lambda w: w.do("logins.log_in", ANN, made=session("new", stays=True)),
+        *("user.login", "ann", "stays logged in"),
+    ),
+    "logins.log_out": (
+        lambda w: w.do("logins.log_out", "ann", session=login_sessions.hash_of("first")),
+        *("user.logout", "ann", ""),
+    ),
+    "logins.log_out_everywhere": (
+        lambda w: w.do("logins.log_out_everywhere", "ann"),
+        *("user.logout", "ann", "everywhere: 1"),
+    ),
+    "logins.set_own_password": (
+        lambda w: w.do("logins.set_own_password", ANN, password_hash="another", made=session("new")),
+        *("user.password", "ann", "own"),
+    ),
+    "logins.refuse": (
+        lambda w: w.do("logins.refuse", "", why="wrong password"),
+        *("user.refused", "an unknown user", "wrong password"),
+    ),
     "silences.add": (
         lambda w: w.do("silences.add", QUIET, zone=UTC),
         *("silence.add", "quiet 2", "site=garage for 2 h: fans"),
@@ -230,5 +261,5 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
 }
 """Of each act what is done, and its line: action, subject, detail."""
 
-NOTED: Final = frozenset({"nodes.join"})
+NOTED: Final = frozenset({"nodes.join", "logins.refuse"})
 """Acts that change nothing themselves: what was done before, whatever the database says, is written down."""

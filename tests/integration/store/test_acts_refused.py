@@ -12,10 +12,11 @@ from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest, SilenceRequestError
 from rigwatch.errors import NotDone, RigwatchError, SettingsError, StoreError
 from rigwatch.layers import ServerLayers
-from store import Store, housekeeping, silences
+from store import Store, housekeeping, login_sessions, silences
 from store.acts import ActError
 from store.transaction import Transaction
 from tests.integration.store.acting import (
+    ANN,
     DAY,
     DONE,
     EVERY,
@@ -30,6 +31,7 @@ from tests.integration.store.acting import (
     UTC,
     Do,
     World,
+    session,
 )
 
 
@@ -235,6 +237,22 @@ REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
     ),
     "the role of no user": ("users.set_role", lambda w: w.do("users.set_role", "x", role=UserRole.ADMIN), NotDone),
     "no user": ("users.remove", lambda w: w.do("users.remove", "x"), NotDone),
+    "the login of a user who has another password by now": (
+        "logins.log_in",
+        lambda w: w.do("logins.log_in", replace(ANN, password_hash="old"), made=session("new")),
+        NotDone,
+    ),
+    "the end of somebody else's login": (
+        "logins.log_out",
+        lambda w: w.do("logins.log_out", "bob", session=login_sessions.hash_of("first")),
+        NotDone,
+    ),
+    "the logins of no user": ("logins.log_out_everywhere", lambda w: w.do("logins.log_out_everywhere", "x"), NotDone),
+    "a password over another that is newer": (
+        "logins.set_own_password",
+        lambda w: w.do("logins.set_own_password", replace(ANN, password_hash="old"), password_hash="x", made=None),
+        NotDone,
+    ),
 }
 """Of which act, what is asked for, and what is raised; None: it answers that there was nothing to do."""
 

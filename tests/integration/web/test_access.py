@@ -15,7 +15,7 @@ from tests.fake_clock import START, FakeClock
 from tests.integration.web.conftest import HASH, PASSWORD, basic
 from tests.integration.web.routes import every
 from tests.rigs import birth, rig
-from web.access.login import GUESSES
+from web.access.guesses import GUESSES
 from web.access.passwords import REMEMBERED_S, hash_password
 from web.app import create_app
 
@@ -25,7 +25,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 def paths(app: Flask) -> list[str]:
     """One address of every route but the public ones, and some of none."""
     routes = dict.fromkeys(each.path for each in every(app))
-    return [*routes, "/nothing/here", "/favicon.ico", "/static/rigwatch.css", "/static/../app.py"]
+    return [*routes, "/nothing/here", "/favicon.ico"]
 
 
 def test_every_route_refuses_without_a_password(app: Flask, store: Store, stranger: FlaskClient) -> None:
@@ -41,6 +41,17 @@ def test_every_route_refuses_without_a_password(app: Flask, store: Store, strang
             assert b"hidden" not in answer.data
     with store.read() as tx:
         assert reader.stamp(tx) == before
+
+
+def test_the_login_page_and_what_it_looks_like_are_open_and_nothing_beside_them(stranger: FlaskClient) -> None:
+    for path, status in (
+        *(("/login", 200), ("/static/rigwatch.css", 200), ("/static/logo.svg", 200)),
+        *(("/static/../app.py", 404), ("/static/%2e%2e/app.py", 404), ("/static/missing", 404)),
+    ):
+        with stranger.get(path) as answer:
+            assert answer.status_code == status, path
+    for method in ("POST", "PUT", "DELETE"):
+        assert stranger.open("/static/rigwatch.css", method=method).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -95,7 +106,7 @@ def test_a_password_is_hashed_once_and_then_remembered_for_a_while(
 
     def cost() -> float:
         begun = time.thread_time()
-        with ada.get("/static/logo.svg") as answer:
+        with ada.get("/wall/live") as answer:
             assert answer.status_code == 200
         return time.thread_time() - begun
 

@@ -27,7 +27,7 @@ from tests.rigs import birth, rig
 from tests.waiting import eventually
 from tests.webhook import webhook
 from web.access.csrf import FIELD, token_for
-from web.access.login import GUESSES
+from web.access.guesses import GUESSES
 from web.agent.files import NAME
 from web.app import create_app
 
@@ -348,7 +348,7 @@ def test_nobody_locks_everybody_out(root: Root, store: Store) -> None:
         ({"name": "a:b", "role": "viewer"}, "no colon"),
         ({"name": "bob", "role": "king"}, "Role: should be one of viewer, admin"),
         ({"name": "root", "role": "viewer"}, "user root: is there already"),
-        ({"role": "viewer"}, "Name: should have 1 to 100 characters"),
+        ({"role": "viewer"}, "Name: should have 1 to 64 characters"),
     ],
 )
 def test_a_user_that_cannot_be_is_explained(root: Root, store: Store, form: dict[str, str], why: str) -> None:

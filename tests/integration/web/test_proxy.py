@@ -9,7 +9,7 @@ from rigwatch.settings import ServerSettings, WebSettings
 from store import Store
 from tests.fake_clock import FakeClock
 from tests.integration.web.conftest import basic
-from web.access.login import GUESSES
+from web.access.guesses import GUESSES
 from web.app import create_app
 
 PROXY = "10.0.0.9"

@@ -23,7 +23,7 @@ from tests.integration.web.conftest import basic
 from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
 from web import server
-from web.access.login import GUESSES
+from web.access.guesses import GUESSES
 from web.server import serve
 from web.timeouts import TimeoutProtocol
 

@@ -25,7 +25,7 @@ from tests.integration.web.test_server import fetch, serving
 from tests.ports import free_port
 from tests.waiting import eventually_async
 from web.access import passwords
-from web.access.login import GUESSES
+from web.access.guesses import GUESSES
 from web.access.passwords import REMEMBERED_S
 from web.door import CONNECTIONS, PER_ADDRESS
 from web.timeouts import TimeoutProtocol

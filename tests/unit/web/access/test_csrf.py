@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from alerts.facts import User, UserRole
-from web.access.csrf import field_for, is_right, token_for
+from web.access.csrf import field, is_right, is_right_for_cookie, token_for, token_for_cookie
 
 ANN = User("ann", UserRole.ADMIN, "scrypt:1:1:1$salt$aaaa")
 
@@ -38,6 +38,19 @@ def test_what_is_no_token_is_wrong(token: str) -> None:
     assert not is_right(ANN, token)
 
 
+def test_it_is_wrong_in_another_browser_and_after_another_login() -> None:
+    assert is_right(ANN, token_for(ANN, "a" * 64), "a" * 64)
+    assert not is_right(ANN, token_for(ANN, "a" * 64), "b" * 64)
+    assert not is_right(ANN, token_for(ANN, "a" * 64))
+    assert not is_right(ANN, token_for(ANN), "a" * 64)
+
+
+def test_before_a_login_it_belongs_to_the_cookie_of_the_form() -> None:
+    assert is_right_for_cookie("cookie", token_for_cookie("cookie"))
+    assert not is_right_for_cookie("another", token_for_cookie("cookie"))
+    assert not is_right_for_cookie("", token_for_cookie(""))
+
+
 def test_a_form_for_nobody_has_no_field() -> None:
-    assert field_for(None) == ""
-    assert 'name="csrf_token"' in field_for(ANN)
+    assert field("") == ""
+    assert 'name="csrf_token"' in field(token_for(ANN))

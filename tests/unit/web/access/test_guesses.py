@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.access.login import GUESSES, GUESSES_IN_ALL, Guesses, source_of
+from web.access.guesses import GUESSES, GUESSES_IN_ALL, Guesses, source_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The page on which users look after their own way in."""

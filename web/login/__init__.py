@@ -1,0 +1,1 @@
+"""Pages for who has not logged in yet: name and password, and the code of a second factor."""
