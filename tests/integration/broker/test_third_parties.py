@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +14,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from broker.rights import Role
 from broker.service import new_event_loop
+from broker.topics import covers
 from rigwatch.settings.server import BrokerSettings, ServerSettings
 from tests.integration.broker.bridge import bridge_lines
 from tests.integration.broker.peer import Got, Login, Peer, Will, connect, publish
 from tests.integration.broker.running import House, broker_running, prepare_house, serving
 from tests.mosquitto import StartMosquitto
 from tests.ports import free_ports
+from tests.processes import ROOT
 from tests.waiting import eventually_async
 
 # As in production; test_amqtt_rows.py runs on asyncio's own loop, as Windows does.
@@ -132,6 +136,27 @@ async def _until(watcher: Peer, payload: bytes) -> list[Got]:
     while found[-1].payload != payload:
         found.append(await watcher.receive())
     return found
+
+
+async def test_telegraf_as_the_documents_set_it_up_reads_the_tree_and_tells_nodes_apart(tmp_path: Path) -> None:
+    """As plugins/inputs/mqtt_consumer/mqtt_consumer.go asks: 3.1.1, all topics in one SUBSCRIBE, no will. Telegraf
+    itself is in no registry that the tests reach."""
+    (block,) = re.findall(
+        r"```toml\n(\[\[inputs.*?)```", (ROOT / "docs" / "consumers.md").read_text("utf-8"), re.DOTALL
+    )
+    (wanted,) = tomllib.loads(block)["inputs"]["mqtt_consumer"]
+    (parsing,) = wanted["topic_parsing"]
+    async with broker_running(tmp_path) as house, await house.join(house.service()) as subscriber:
+        await subscriber.publish(STATE1, b"{}", retain=True)
+        login = house.account(wanted["username"], Role.CONSUMER)
+        telegraf = Login(login.user, login.password, "Telegraf-Consumer-Rk3fZ", keep_alive=60)
+        async with await house.join(telegraf) as peer:
+            assert await peer.subscribe_all(*((topic, wanted["qos"]) for topic in wanted["topics"])) == b"\1"
+            got = await peer.receive()
+    assert (got.topic, got.payload, got.retain) == (STATE1, b"{}", True)
+    assert covers(parsing["topic"], got.topic)
+    tags = zip(parsing["tags"].split("/"), got.topic.split("/"), strict=True)
+    assert {tag: value for tag, value in tags if tag != "_"} == {"site": "main", "node": "rig1"}
 
 
 async def test_a_mosquitto_bridge_with_its_defaults_takes_the_plain_tree_along(

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from broker.topics import covers
+from rigwatch.messages import Sample
 from rigwatch.settings.loader import SettingPlace, build
 from rigwatch.settings.server import ServerSettings
 from rigwatch.topics import PLAIN
-from tests.unit.subscriber.feed.test_tree import NODE, incident, state
+from tests.unit.subscriber.feed.test_tree import NODE, NOW, incident, state
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "consumers.md").read_text("utf-8")
@@ -47,6 +49,13 @@ def test_the_page_reads_keys_that_there_are() -> None:
     found = re.search(r"const \{ ([\w, ]+) \} = JSON\.parse", LIVE)
     assert found
     assert set(found[1].split(", ")) <= state(NODE, incident()).keys()
+
+
+def test_telegraf_is_told_which_fields_are_words() -> None:
+    (named,) = re.findall(r"json_string_fields = (\[.*\])", PAGE)
+    mining = replace(NODE, sample=Sample(n=1, at=NOW, algorithm="kawpow"))
+    words = {key for key, value in state(mining, incident()).items() if isinstance(value, str)}
+    assert words == set(json.loads(named))
 
 
 @pytest.mark.parametrize("block", BLOCKS)
