@@ -15,12 +15,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from broker.rights import Role
 from broker.service import new_event_loop
 from broker.topics import covers
-from rigwatch.settings.server import BrokerSettings, ServerSettings
 from tests.integration.broker.bridge import bridge_lines
 from tests.integration.broker.peer import Got, Login, Peer, Will, connect, publish
-from tests.integration.broker.running import House, broker_running, prepare_house, serving
+from tests.integration.broker.running import House, broker_running
 from tests.mosquitto import StartMosquitto
-from tests.ports import free_ports
 from tests.processes import ROOT
 from tests.waiting import eventually_async
 
@@ -28,7 +26,6 @@ from tests.waiting import eventually_async
 LOOP = new_event_loop
 
 STATE1 = "rigwatch/v1/main/rig1/state"
-AVAILABILITY1 = "rigwatch/v1/main/rig1/availability"
 LEFT_OUT = "will left out, it is outside the account's rights"
 
 
@@ -175,34 +172,6 @@ async def test_a_mosquitto_bridge_with_its_defaults_takes_the_plain_tree_along(
     assert caplog.text.count(LEFT_OUT) == 1
     assert "$SYS/broker/connection/" in caplog.text
     assert "login refused" not in caplog.text
-
-
-@pytest.mark.parametrize("version", ["mqttv311", "mqttv50"])
-async def test_a_bridge_follows_through_restarts_of_either_side(
-    tmp_path: Path, start_mosquitto: StartMosquitto, version: str
-) -> None:
-    ours, theirs = free_ports(2)
-    settings = ServerSettings(broker=BrokerSettings(host="127.0.0.1", port=0, plain_port=ours))
-    house = prepare_house(tmp_path / "house", settings)
-    login = house.account("bridge", Role.CONSUMER)
-    lines = bridge_lines(ours, login, f"bridge_protocol_version {version}", "restart_timeout 1")
-
-    async def says(payload: bytes) -> bool:
-        async with await house.join(house.service()) as subscriber:
-            await subscriber.publish(AVAILABILITY1, payload, retain=True)
-        return await eventually_async(lambda: _kept(theirs, AVAILABILITY1, payload), timeout=20)
-
-    other = await asyncio.to_thread(start_mosquitto, lines=lines, port=theirs)
-    async with serving(house.home, settings):
-        assert await says(b"online")
-    # Restarted, the broker has kept nothing; the bridge comes back by itself.
-    async with serving(house.home, settings):
-        assert await says(b"offline")
-        await asyncio.to_thread(other.stop)
-        other = await asyncio.to_thread(start_mosquitto, lines=lines, port=theirs)
-        assert await eventually_async(lambda: _kept(theirs, AVAILABILITY1, b"offline"), timeout=20)
-        assert await says(b"online")
-        await asyncio.to_thread(other.stop)
 
 
 async def _kept(port: int, topic: str, payload: bytes) -> bool:
