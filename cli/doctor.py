@@ -93,6 +93,8 @@ def _examine(call: Invocation) -> Iterator[Diagnosis]:
     yield _check("files", lambda: _files(call, settings))
     yield _check("database", lambda: _database(call, settings))
     yield _check("machines", lambda: _machines(call, settings))
+    if settings.broker.advertise and settings.broker.mode == "embedded":
+        yield _check("address", lambda: _address(settings))
     yield _check("broker", lambda: _broker(call, settings))
     if settings.feed.broker:
         yield _check("feed", lambda: _feed(call, settings))
@@ -258,6 +260,22 @@ def _broker(call: Invocation, settings: ServerSettings) -> tuple[Verdict, str]:
         return Verdict.WARNING, f"nothing listens on port {port}; start 'rigwatch up' or 'rigwatch broker'"
     process.ask(lambda: _log_in(call, settings))
     return Verdict.OK, f"{address.broker_url(broker)}, and it knows our key"
+
+
+def _address(settings: ServerSettings) -> tuple[Verdict, str]:
+    """Whether what tokens carry leads here. Behind a router's forwarded port it does not, and all is well."""
+    name, own = settings.broker.advertise, address.own_addresses()
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return Verdict.FAILED, f"broker.advertise: {name} is not known here; rigs may not find it either"
+    if not found & own:
+        leads = f"{name} leads to {', '.join(sorted(found))}, none of this machine's addresses"
+        return (
+            Verdict.WARNING,
+            f"broker.advertise: {leads}; right behind a router that passes its port on, else correct it",
+        )
+    return Verdict.OK, f"rigs connect to {address.broker_url(settings.broker)}, which is this machine"
 
 
 async def _log_in(call: Invocation, settings: ServerSettings) -> None:

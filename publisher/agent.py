@@ -5,6 +5,7 @@ import logging
 from contextlib import ExitStack
 from random import Random
 
+from publisher import addresses
 from publisher.boot import Boot
 from publisher.node import host_name, run_node
 from publisher.outbox import Limits, Outbox
@@ -30,7 +31,8 @@ async def publish(home: Home, settings: PublisherSettings, *, clock: Clock, stop
         ready()
         async with asyncio.TaskGroup() as group:
             for plan, outbox in running:
-                work = run_node(plan, outbox, host=host_name(), clock=clock, random=Random(), stop=stop)  # noqa: S311 - jitter
+                servers, random = addresses.path_of(home.outbox, plan.node), Random()  # noqa: S311 - jitter
+                work = run_node(plan, outbox, host=host_name(), clock=clock, random=random, stop=stop, servers=servers)
                 group.create_task(work, name=f"node {plan.node}")
 
 

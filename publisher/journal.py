@@ -1,6 +1,7 @@
 """What one node's connection says in the log: each change of its state once, never the state again and again."""
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from rigwatch.mqtt import Endpoint
@@ -23,9 +24,9 @@ class Journal(Protocol):
 
 
 class LogJournal:
-    """Writes a line for each change, and remembers what was last said of this node."""
+    """Writes a line for each change, and remembers what was last said of this node; `endpoint` is the current one."""
 
-    def __init__(self, node: NodeId, endpoint: Endpoint) -> None:
+    def __init__(self, node: NodeId, endpoint: Callable[[], Endpoint]) -> None:
         self._node = node
         self._endpoint = endpoint
         self._said = ""
@@ -36,7 +37,7 @@ class LogJournal:
         log.info(
             "node is online node=%s broker=%s session=%s failed_attempts=%s",
             self._node,
-            self._endpoint,
+            self._endpoint(),
             session,
             self._times,
         )

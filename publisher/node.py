@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+from pathlib import Path
 from random import Random
 
+from publisher.addresses import Addresses
 from publisher.dispatch import Dispatch
 from publisher.journal import Journal
 from publisher.outbox import Outbox
@@ -27,15 +29,20 @@ async def run_node(
     random: Random,
     stop: asyncio.Event,
     journal: Journal | None = None,
+    servers: Path | None = None,
 ) -> None:
-    """Returns after the goodbye, once `stop` is set; what is not delivered by then stays in the outbox."""
+    """Returns after the goodbye, once `stop` is set; what is not delivered by then stays in the outbox.
+
+    `servers` is where the addresses are kept that the server announces; None: in memory.
+    """
     dispatch = Dispatch(outbox, clock=clock)
     device = presence_of(plan.sources)
     heard = {} if device is None else {"on_read": device.note}
     sampler = Sampler(plan.node, plan.sources, interval=plan.interval, clock=clock, phase=plan.phase, **heard)
     session = PublisherSession(
-        plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal, device=device
-    )
+        plan.account, about(plan, host), dispatch, clock=clock, random=random, journal=journal, device=device,
+        addresses=Addresses(plan.node, plan.account.endpoint, servers),
+    )  # fmt: skip
 
     async def keep(summary: UnnumberedSample) -> None:
         # Nothing is to be said of a machine that is not there but that, and the session says it.

@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec import UNSET, structs
 
+from publisher.addresses import Addresses
 from publisher.comeback import Comeback
 from publisher.dispatch import Dispatch, OutgoingReport
 from publisher.journal import Journal, LogJournal
@@ -48,6 +49,8 @@ REFUSED_MOST: Final = 600.0
 RIVAL_LEAST: Final = 30.0
 RIVAL_MOST: Final = 90.0
 """Each of two publishers with one key is connected for a minute in turn, and all their samples arrive."""
+HOP: Final = 0.5
+"""Seconds between one address of the server and the next."""
 STABLE: Final = 60.0
 """Seconds after which a connection counts as a good one."""
 ANSWER: Final = 10.0
@@ -94,6 +97,7 @@ class PublisherSession:
         random: Random,
         journal: Journal | None = None,
         device: DevicePresence | None = None,
+        addresses: Addresses | None = None,
     ) -> None:
         self._device = device
         if device is not None:
@@ -102,7 +106,8 @@ class PublisherSession:
         # Not from `random`, which may have a seed that another machine has as well.
         self._about = structs.replace(about, instance=secrets.token_hex(8))
         self._login = MqttLogin(str(account.node), account.key.mqtt_password, client_id=str(account.node))
-        self._journal = journal or LogJournal(account.node, account.endpoint)
+        self._addresses = addresses or Addresses(account.node, account.endpoint)
+        self._journal = journal or LogJournal(account.node, lambda: self._addresses.current)
         rival = Backoff(first=RIVAL_MOST, most=RIVAL_MOST, least=RIVAL_LEAST, random=random)
         self._retry = Comeback(Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random), stable=STABLE, rival=rival)
         self._refusal = Backoff(first=REFUSED_FIRST, most=REFUSED_MOST, least=REFUSED_LEAST, random=random)
@@ -132,16 +137,23 @@ class PublisherSession:
             if connection is None:
                 return 0.0
         except MqttError as exc:
-            # A broker that says no for another reason than the login (it is overloaded, say) may soon say yes.
-            if isinstance(exc, MqttRefused) and exc.login:
-                return self._refused(exc)
-            self._journal.unreachable(f"{exc}{self._clock_trouble()}")
-            return self._retry.unreachable()
+            return self._not_connected(exc)
         try:
             return await self._live(connection, session, stop)
         finally:
             # Reached with an open connection only when something broke: the will then says so.
             connection.abort()
+
+    def _not_connected(self, exc: MqttError) -> float:
+        others_left = not self._addresses.is_last
+        # A broker that says no for another reason than the login (it is overloaded, say) may soon say yes.
+        if isinstance(exc, MqttRefused) and exc.login:
+            delay = self._refused(exc)
+        else:
+            self._journal.unreachable(f"{exc}{self._clock_trouble()}")
+            delay = HOP if others_left else self._retry.unreachable()
+        self._addresses.failed()
+        return min(delay, HOP) if others_left else delay
 
     def _clock_trouble(self) -> str:
         # Certificates are not valid yet then, which says nothing to who does not think of the clock.
@@ -153,7 +165,7 @@ class PublisherSession:
         will = LastWill(topic_of(self._account.node, TopicLevel.STATUS), self._status(NodeState.LOST, session))
         opening = asyncio.create_task(
             MqttConnection.open(
-                self._account.endpoint,
+                self._addresses.current,
                 self._login,
                 on_message=self._received,
                 will=will,
@@ -203,7 +215,7 @@ class PublisherSession:
                 await connection.subscribe(topic_of(self._account.node, TopicLevel.ACK))
                 await self._publish_status(connection, NodeState.ONLINE, session)
         except TimeoutError:
-            raise Unreachable(f"{self._account.endpoint}: no answer within {ANSWER:g} s") from None
+            raise Unreachable(f"{self._addresses.current}: no answer within {ANSWER:g} s") from None
         await self._dispatch.restart()
 
     async def _serve(self, connection: MqttConnection, session: int, stop: asyncio.Event) -> None:
@@ -232,6 +244,8 @@ class PublisherSession:
             if ack.rival is not UNSET:
                 self._journal.contested(ack.rival)
                 self._retry.contested()
+            if ack.servers is not UNSET:
+                await asyncio.to_thread(self._addresses.learn, ack.servers)
             if not ack.n and ack.session > session:
                 raise _Outdated(ack.session)
 

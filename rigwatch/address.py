@@ -36,6 +36,19 @@ def outward_address() -> str:
     return address
 
 
+def own_addresses() -> set[str]:
+    """All addresses of this machine."""
+    import psutil  # noqa: PLC0415 - only a server's
+
+    interfaces = psutil.net_if_addrs().values()
+    return {
+        each.address.partition("%")[0]
+        for addresses in interfaces
+        for each in addresses
+        if each.family in (socket.AF_INET, socket.AF_INET6)
+    }
+
+
 def broker_url(broker: BrokerSettings) -> str:
     """What a rig connects to: TLS where there is one, never a login."""
     if broker.mode == "external":

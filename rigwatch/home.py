@@ -132,6 +132,11 @@ class Home:
         return self.path / "nodes.json"
 
     @property
+    def servers_json(self) -> Path:
+        """Further addresses of this server, which its rigs are told (`rigwatch.servers`)."""
+        return self.path / "servers.json"
+
+    @property
     def join_codes(self) -> Path:
         """The one-time codes of the last hour, hashed (`rigwatch.codes`)."""
         return self.path / "join-codes.json"

@@ -17,6 +17,8 @@ from rigwatch.figures import Line, Measurements, Moment
 
 SAMPLES_MAX = 500
 """The most samples in one report."""
+SERVERS_MAX = 8
+"""The most addresses of a server."""
 
 Sequence = Annotated[int, Meta(ge=1, le=2**53)]
 Interval = Annotated[float, Meta(ge=0.1, le=86400)]
@@ -84,12 +86,14 @@ class _Spliced(Struct, frozen=True, gc=False):
 class Ack(Struct, frozen=True):
     """These samples are committed. With no `n`: your session is older than `session`, start one above it.
 
-    `rival` is where another publisher with the same key connects from, as far as that is known.
+    `rival` is where another publisher with the same key connects from, as far as that is known. `servers` are all the
+    addresses at which this server can be found from now on, besides the one in the join token; none: that one alone.
     """
 
     session: Sequence
     n: Annotated[tuple[Sequence, ...], Meta(max_length=SAMPLES_MAX)] = ()
     rival: Line | UnsetType = UNSET
+    servers: Annotated[tuple[Line, ...], Meta(max_length=SERVERS_MAX)] | UnsetType = UNSET
 
 
 Message = TypeVar("Message", Status, Report, Ack)

@@ -8,6 +8,20 @@ from rigwatch.errors import StoreError
 from store.faults import first_line
 
 
+def let_go(path: Path) -> None:
+    """Makes one file of a database that nobody has open, so that it can be moved; raises `StoreError` where somebody
+    has."""
+    try:
+        with closing(sqlite3.connect(path, timeout=1, isolation_level=None)) as database:
+            if database.execute("PRAGMA journal_mode = delete").fetchone()[0] == "delete":
+                return
+    except sqlite3.Error as exc:
+        if "locked" not in str(exc):
+            # Damaged, or no database at all: nobody works with it.
+            return
+    raise StoreError(f"database {path}: is in use; stop rigwatch first")
+
+
 def copy_sqlite(source: Path, target: Path) -> None:
     """The file as it is at one moment, also while others write to it; checked. Raises `StoreError`."""
     try:

@@ -17,12 +17,14 @@ SELECT r.name, r.detail FROM running r JOIN heartbeat h ON h.name = r.name WHERE
 
 class Running(msgspec.Struct, frozen=True, omit_defaults=True):
     """`sections` and `channels` by name, each with its fingerprint; `problem`: why the settings file is not taken over;
-    `unstorable`: how many messages of which topic the database could not hold."""
+    `unstorable`: how many messages of which topic the database could not hold; `told`: how many nodes know all
+    addresses of the server."""
 
     sections: dict[str, str] = {}
     channels: dict[str, str] = {}
     problem: str = ""
     unstorable: dict[str, int] = {}
+    told: int = 0
 
 
 _decoder = msgspec.json.Decoder(Running)

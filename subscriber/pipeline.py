@@ -24,11 +24,12 @@ from rigwatch.clock import Clock
 from rigwatch.ending import decode_ending
 from rigwatch.errors import RigwatchError, StoreError, TopicError, WireError
 from rigwatch.keys import NodeKey
-from rigwatch.messages import SAMPLES_MAX, Ack, Report, Status, encode
+from rigwatch.messages import SAMPLES_MAX, Ack, NodeState, Report, Status, encode
 from rigwatch.mqtt import MqttMessage
 from rigwatch.takeover import decode_takeover
 from rigwatch.topics import TAKEOVERS, TopicLevel, parse_topic, topic_of
 from store import Unstorable, Verdict
+from subscriber.announcement import Announcement
 from subscriber.fair_queue import FairQueue, weight_of
 from subscriber.outage import Outage
 from subscriber.rejections import Rejections
@@ -78,7 +79,9 @@ class Pipeline:
         outage: Outage,
         clock: Clock,
         capacity: int = CAPACITY,
+        announcement: Announcement | None = None,
     ) -> None:
+        self._announcement = announcement
         self._write = write
         self._access = access
         self._outlet = outlet
@@ -284,17 +287,21 @@ class Pipeline:
     def _answers(
         self, batch: Sequence[ReceivedMessage], verdicts: Sequence[Verdict]
     ) -> list[tuple[ReceivedMessage, Ack]]:
-        """One ack for all that a node sent in one session, one for each node that is outdated, and one for each that is
-        not alone with its key."""
+        """One ack for all that a node sent in one session, one for each node that is outdated, one for each that is not
+        alone with its key, and one for each that does not know yet where else this server is."""
         taken: dict[tuple[NodeKey, int], tuple[ReceivedMessage, list[int]]] = {}
         outdated: dict[NodeKey, tuple[ReceivedMessage, Ack]] = {}
         contested: list[tuple[ReceivedMessage, Ack]] = []
+        announced: list[tuple[ReceivedMessage, Ack]] = []
         for heard, verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Rejected):
                 self.rejections.add(verdict, self._clock.monotonic())
                 if verdict.reason is RejectReason.OLD_SESSION and verdict.session:
                     outdated[heard.key] = heard, Ack(verdict.session)
-            elif isinstance(verdict, StatusTaken) and heard.contest is not None:
+                continue
+            if (servers := self._servers_due(heard)) is not None:
+                announced.append((heard, Ack(heard.body.session, servers=servers)))
+            if isinstance(verdict, StatusTaken) and heard.contest is not None:
                 contested.append((heard, Ack(heard.body.session, rival=heard.contest.rival)))
             elif isinstance(verdict, ReportTaken):
                 _, numbers = taken.setdefault((heard.key, heard.body.session), (heard, []))
@@ -302,12 +309,17 @@ class Pipeline:
         return [
             *outdated.values(),
             *contested,
+            *announced,
             *(
                 (heard, Ack(session, tuple(numbers[start : start + SAMPLES_MAX])))
                 for (_, session), (heard, numbers) in taken.items()
                 for start in range(0, len(numbers), SAMPLES_MAX)
             ),
         ]
+
+    def _servers_due(self, heard: ReceivedMessage) -> tuple[str, ...] | None:
+        is_here = isinstance(heard.body, Report) or heard.body.state is NodeState.ONLINE
+        return self._announcement.due(heard.node, heard.body.session) if self._announcement and is_here else None
 
     def _acknowledge(self, acks: list[tuple[ReceivedMessage, Ack]]) -> None:
         # A lost ack costs one report sent twice, so QoS 0 does. Brokers read in order: that they have confirmed the

@@ -36,7 +36,8 @@ class SettingsSource:
 
 
 class Renewal:
-    """`name` is that of this subscriber's sign of life, `unstorable` counts what the database could not hold."""
+    """`name` is that of this subscriber's sign of life, `unstorable` counts what the database could not hold, `told`
+    the nodes that were told all addresses of the server."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Renewal:
         worker: StoreWorker,
         name: str,
         unstorable: Callable[[], Mapping[str, int]],
+        told: Callable[[], int] = lambda: 0,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -55,6 +57,7 @@ class Renewal:
         self._worker = worker
         self._name = name
         self._unstorable = unstorable
+        self._told = told
         self._clock = clock
         self._stamp = self._taken = self._file_stamp()
         self._page = -1
@@ -130,7 +133,9 @@ class Renewal:
 
     async def _note(self) -> None:
         topics = sorted(self._unstorable().items(), key=lambda each: -each[1])[:_TOPICS_MAX]
-        now = Running(self._sections(self._settings), self._alerting.channels, self._problem, dict(topics))
+        now = Running(
+            self._sections(self._settings), self._alerting.channels, self._problem, dict(topics), self._told()
+        )
         if now == self._noted:
             return
         try:

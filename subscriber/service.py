@@ -18,12 +18,14 @@ from rigwatch.master import master_key, node_access
 from rigwatch.mqtt import MqttMessage
 from rigwatch.process import ready
 from rigwatch.registry import Registry
+from rigwatch.servers import ServersFile
 from rigwatch.settings.fingerprint import FINGERPRINTS
 from rigwatch.settings.server import DatabaseSettings, ServerSettings
 from rigwatch.topics import ENDINGS, TAKEOVERS
 from rigwatch.validity import expiring
 from store import open_store, page_settings
 from subscriber.alert_service import AlertService, link_of
+from subscriber.announcement import Announcement
 from subscriber.chores import Chores
 from subscriber.feed.setup import Broker, feeds_of
 from subscriber.login import endpoint_of, login_of
@@ -84,7 +86,8 @@ async def subscribe(
             expiring=partial(expiring, home, settings),
         )  # fmt: skip
         watch = alerting.watch
-        pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock)
+        announcement = Announcement(ServersFile(home.servers_json).current)
+        pipeline = Pipeline(watch.write, access, session, outage=outage, clock=clock, announcement=announcement)
         chores = Chores(
             worker, session, registry, outage=outage, clock=clock, name=login.client_id, keep=settings.database.keep
         )
@@ -101,7 +104,8 @@ async def subscribe(
         key = master.service_password(FINGERPRINTS)
         renewal = Renewal(
             settings, alerting, source=SettingsSource(layers, key), worker=worker,
-            name=login.client_id, unstorable=lambda: pipeline.rejections.unstorable, clock=clock,
+            name=login.client_id, unstorable=lambda: pipeline.rejections.unstorable, told=announcement.count,
+            clock=clock,
         )  # fmt: skip
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -75,6 +75,8 @@ def restore(
             except RigwatchError as exc:
                 raise type(exc)(f"{source}: {exc}" if not str(exc).startswith("database ") else str(exc)) from exc
             settings = staging.settings()
+            if wanted.force:
+                _let_go(home)
             # Leaving commits what was loaded.
             loads.close()
             aside = _put_aside(home, now) if wanted.force else None
@@ -212,6 +214,14 @@ def _clear_left(home: Home) -> None:
     """What a restore left that was killed."""
     for left in home.path.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def _let_go(home: Home) -> None:
+    """Raises `StoreError` where a part of rigwatch that nobody supervises still works with the database."""
+    from store.copying import let_go
+
+    if home.database.exists():
+        let_go(home.database)
 
 
 def _put_aside(home: Home, now: Millis) -> Path | None:

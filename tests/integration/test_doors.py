@@ -109,6 +109,13 @@ class House:
     def simulate(self) -> None:
         simulate._enroll(Invocation(self.home, debug=False, name="simulate"), [NodeId("sim-1", "sim-001")])
 
+    def restore(self) -> None:
+        """The house as it is now, in its own place."""
+        copy = str(self.home.path / "copy.backup")
+        self.run("backup", copy)
+        self.store.close()
+        self.run("restore", "--force", copy)
+
     def lines(self) -> list[AuditEntry]:
         """Oldest first."""
         with self.store.read() as tx:
@@ -199,6 +206,8 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
     ("accounts.add", Way.CLI, "account.add", lambda h: h.run("account", "add", "new")),
     ("accounts.set_password", Way.CLI, "account.password", lambda h: h.run("account", "password", "old")),
     ("accounts.remove", Way.CLI, "account.remove", lambda h: h.run("account", "remove", "old")),
+    ("server.announced", Way.CLI, "server.move", lambda h: h.run("move", "10.0.0.9")),
+    ("server.restored", Way.CLI, "server.restore", lambda h: h.restore()),
     ("channels.test", Way.PAGE, "channel.test", lambda h: h.test_channels()),
 )
 

@@ -311,6 +311,10 @@ def test_a_running_server_is_not_restored_over(local: Home, tmp_path: Path) -> N
     make(local, tmp_path / "copy.backup")
     with private_lock(local.supervisor_lock, timeout=0):
         assert "rigwatch runs here; stop it first" in refused(local, tmp_path / "copy.backup", Wanted(force=True))
+    with closing(open_store(url_of(local), local)) as store, store.read() as tx:
+        assert tx.value("SELECT count(*) FROM node") == 0
+        assert "is in use; stop rigwatch first" in refused(local, tmp_path / "copy.backup", Wanted(force=True))
+    restored(local, tmp_path / "copy.backup", Wanted(force=True))
 
 
 def test_the_commands_say_what_there_is_and_what_is_gone(local: Home, tmp_path: Path, rigwatch: Rigwatch) -> None:
