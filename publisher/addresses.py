@@ -69,7 +69,7 @@ class Addresses:
         known = [self._first]
         for text in self._announced:
             try:
-                found = Endpoint.parse(text, self._first.ca)
+                found = Endpoint.parse(text, self._first.ca, self._first.pin)
             except SettingsError:
                 continue
             if found not in known and (found.tls or not self._first.tls):

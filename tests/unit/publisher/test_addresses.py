@@ -33,6 +33,13 @@ def test_each_address_has_its_turn_and_trusts_the_same_authority() -> None:
     assert addresses.current == NEW
 
 
+def test_an_authority_that_is_known_by_its_key_is_the_one_at_each_address() -> None:
+    addresses = Addresses(NODE, Endpoint("old.example", 8883, tls=True, pin="sha256//x"))
+    addresses.learn(["mqtts://10.0.0.9:8884"])
+    addresses.failed()
+    assert addresses.current == Endpoint("10.0.0.9", 8884, tls=True, pin="sha256//x")
+
+
 def test_the_one_that_is_connected_stays_the_current_one() -> None:
     addresses = Addresses(NODE, OLD)
     addresses.learn(["mqtts://10.0.0.9:8884"])
