@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from store import Store
 
 ORDER = (
-    *("up", "init", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
+    *("up", "init", "open", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
     *("incidents", "ack", "silence", "maintenance", "rules", "test-alert", "config"),
     *("backup", "restore", "move", "export", "db", "import-legacy"),
     *("serve", "broker", "subscribe", "web", "publish", "user", "token", "account", "simulate"),

@@ -10,7 +10,7 @@ import typer
 from filelock import Timeout
 
 from cli.invocation import Invocation, app, invocation
-from cli.setup import FirstLogin, default_settings, prepare, prepare_publisher
+from cli.setup import FirstLogin, Opened, default_settings, how_rigs_join, prepare, prepare_publisher, shown
 from rigwatch import address, process
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.home import Home
@@ -21,18 +21,21 @@ from rigwatch.supervisor import SupervisedPart, Supervisor, part_command, port_a
 
 
 @app.command()
-def up(context: typer.Context) -> None:
+def up(context: typer.Context, opened: Opened = False) -> None:
     """Run everything on this machine, set up if need be.
 
     Broker, subscriber, dashboard and a publisher for this machine; a part that dies is started again.
     """
     call = invocation(context)
     access = None
-    if not call.home.server_toml.exists():
+    if not call.home.is_set_up:
         # Before anything is made: a password that is shown only once must not be lost to a start that fails.
-        unset = default_settings()
-        check_free(unset.broker, unset.web)
-        access = prepare(call)
+        is_first = not call.home.server_toml.exists()
+        unset = default_settings() if is_first else call.server()
+        check_free(unset.broker, unset.web, is_first=is_first)
+        access = prepare(call, opened=opened)
+    elif opened:
+        raise SettingsError(f"--open: this home is set up already; run '{call.command} open', then this again")
     settings = call.server()
     with _alone(call.home):
         check_free(settings.broker, settings.web)
@@ -136,8 +139,12 @@ def _part(call: Invocation, name: str) -> SupervisedPart:
 def _supervise(call: Invocation, parts: list[SupervisedPart], greeting: str) -> None:
     supervisor = Supervisor(parts, clock=call.clock, environ=os.environ)
 
+    def started() -> None:
+        typer.echo(greeting)
+        shown(call)
+
     async def main(stop: asyncio.Event) -> None:
-        await supervisor.run(stop, started=lambda: typer.echo(greeting))
+        await supervisor.run(stop, started=started)
 
     call.run("supervisor", main)
 
@@ -174,10 +181,11 @@ def _greeting(call: Invocation, settings: ServerSettings, access: FirstLogin | N
             "",
             "rigwatch is running; Ctrl-C stops it.",
             "",
-            f"  address   {address.web_url(settings.web)}",
+            f"  address   {address.web_url(settings.web, advertise=settings.broker.advertise)}",
             *login,
             "",
             f"  next rig  {call.command} enroll NAME   prints one line for it, and its token",
+            *(f"            {line}" for line in how_rigs_join(call, settings)),
             "",
         ]
     )

@@ -24,7 +24,10 @@ _STYLES = {"online": "green", "degraded": "yellow", "silent": "dark_orange", "lo
 
 @app.command()
 def status(context: typer.Context) -> None:
-    """Show the three tables in the terminal."""
+    """Show the three tables in the terminal.
+
+    Ends with 1 when no subscriber is at work, so that a script does not take old figures for new ones.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -43,15 +46,17 @@ def status(context: typer.Context) -> None:
             totals = reader.totals(tx, MINUTES, now)
     # Into a file or a pipe there is no screen to fit.
     console, zone = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH), Zone.find(settings.web.timezone)
-    if not fleet.views:
-        console.print("No node yet. 'rigwatch enroll NAME' prints the token for one.", highlight=False)
-        return
     if fleet.broker_down:
         console.print(Text("The subscriber has no broker or is not running: figures are old.", style="red"))
-    console.print(_latest(fleet, averages, zone))
-    if fleet.rates.mixed:
-        console.print(_now(fleet))
-    console.print(_totals(totals, zone, mixed=fleet.rates.mixed))
+    if fleet.views:
+        console.print(_latest(fleet, averages, zone))
+        if fleet.rates.mixed:
+            console.print(_now(fleet))
+        console.print(_totals(totals, zone, mixed=fleet.rates.mixed))
+    else:
+        console.print("No node yet. 'rigwatch enroll NAME' prints the token for one.", highlight=False)
+    if fleet.broker_down:
+        raise typer.Exit(1)
 
 
 def _latest(fleet: "FleetView", averages: "dict[NodeId, Average]", zone: "Zone") -> "Table":

@@ -12,9 +12,7 @@ from importlib import import_module
 from typing import Final
 
 import rigwatch
-
-INTERRUPTED: Final = 130
-"""What shells say of a program that Ctrl-C ended."""
+from rigwatch import interrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +34,12 @@ _COMMANDS: Final = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs what the process's arguments name; Ctrl-C ends it without a word, also while it is still being loaded."""
     try:
+        interrupt.repeat_until_heard()
         _main(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(interrupt.INTERRUPTED)
+    finally:
+        interrupt.over()
 
 
 def _main(arguments: Sequence[str]) -> None:

@@ -9,18 +9,19 @@ import sys
 from importlib import import_module
 
 import rigwatch
-
-INTERRUPTED = 130
-"""What shells say of a program that Ctrl-C ended."""
+from rigwatch import interrupt
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C ends it without a word, also while it is still being loaded."""
     try:
+        interrupt.repeat_until_heard()
         # By its name: nothing here knows the command line. And not before Ctrl-C can be answered.
         import_module("cli").main()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(interrupt.INTERRUPTED)
+    finally:
+        interrupt.over()
 
 
 def _leave_current_folder() -> None:

@@ -107,6 +107,16 @@ class Home:
         return self.path / "server.toml"
 
     @property
+    def unseen_login(self) -> Path:
+        """There from before the first password is made until it was shown: without having been, it is made anew."""
+        return self.path / "first-login"
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether a server's setup here has come to its end."""
+        return self.server_toml.exists() and not self.unseen_login.exists()
+
+    @property
     def publisher_toml(self) -> Path:
         return self.path / "publisher.toml"
 

@@ -37,8 +37,8 @@ def origin_of(home: Home, settings: ServerSettings, now: Millis) -> Origin:
     web = settings.web
     if not serves_tls(web):
         raise NoLine(
-            'there is no line to join with: rigs do not reach this dashboard over TLS; with host = "0.0.0.0" in [web] '
-            "of server.toml they do"
+            "there is no line to join with: rigs do not reach this dashboard over TLS; 'rigwatch open' and a new start "
+            "change that"
         )
     if web.tls_certificate:
         certificate = home.path / web.tls_certificate

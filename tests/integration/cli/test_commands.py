@@ -61,8 +61,10 @@ def test_enroll_prints_the_token_alone_and_the_same_again(at_home: Rigwatch) -> 
     token = JoinToken.decode(first.stdout)
     assert token.node == NodeId("garage", "rig-7")
     assert token.url.startswith("mqtts://")
-    assert token.ca is not None
-    assert "BEGIN CERTIFICATE" in token.ca
+    assert (token.ca, token.pin[:8]) == (None, "sha256//")
+    long = JoinToken.decode(at_home.run("enroll", "rig-7", "--site", "garage", "--long").stdout)
+    assert (long.node, long.key, long.url) == (token.node, token.key, token.url)
+    assert long.ca == (at_home.home / "tls" / "ca.pem").read_text()
 
 
 def test_revoke_and_rotate_lead_to_other_tokens(at_home: Rigwatch) -> None:
