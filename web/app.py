@@ -21,6 +21,8 @@ from web.admin.background import Background
 from web.admin.context import AdminContext
 from web.agent import page as agent
 from web.charts import series
+from web.display import choice as viewer
+from web.display import page as display
 from web.incidents import page as incidents
 from web.language import choice as language
 from web.language import texts, words
@@ -64,6 +66,7 @@ def create_app(
 
 
 def _configure_access(app: Flask, settings: ServerSettings, context: LoginContext) -> None:
+    language.register(app)
     headers.register(app)
     errors.register(app)
     cors.register(app, settings.web.cors_origins)
@@ -73,7 +76,6 @@ def _configure_access(app: Flask, settings: ServerSettings, context: LoginContex
 def _configure_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    language.register(app)
     texts.register(app.jinja_env)
     app.add_template_global(words.links, "language_links")
     assets.register(app)
@@ -83,6 +85,7 @@ def _configure_templates(app: Flask) -> None:
 
     app.context_processor(always)
     app.add_template_global(nav.places, "places")
+    app.add_template_global(viewer.theme, "theme")
 
 
 def _configure_blueprints(
@@ -97,6 +100,7 @@ def _configure_blueprints(
     app.register_blueprint(admin.create(admin_context))
     app.register_blueprint(incidents.create(settings, store, clock, zone=zone))
     app.register_blueprint(node.create(settings, store, snapshots, clock, zone=zone))
+    app.register_blueprint(display.create(zone))
     app.register_blueprint(series.create(store, snapshots, clock))
     app.register_blueprint(wall.create(settings, snapshots, clock, zone=zone))
     app.register_blueprint(api.create(snapshots, store, clock, zone=zone))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from flask import Response, make_response, request
 
-from web.language.choice import viewer
+from web.display.choice import viewer
 
 _KEPT: Final = 32
 _ZIPPED_FROM: Final = 1000

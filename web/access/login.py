@@ -38,8 +38,9 @@ PUBLIC: Final = frozenset(
 
 OWN: Final = frozenset(
     {"login.log_out", "account.page", "account.password", "account.log_out_one", "account.log_out_everywhere"}
+    | {"display.page", "display.save"}
 )
-"""Endpoints by which users look after their own way in, whatever their role."""
+"""Endpoints by which users look after their own way in, and what they see, whatever their role."""
 
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""

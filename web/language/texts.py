@@ -5,21 +5,19 @@ is a `Phrase`, translated when it is written.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Final, NamedTuple
 
-from babel import Locale
 from jinja2 import Environment, pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup, escape
 
 from rigwatch.texts import visible_lines
-from web.language.choice import SOURCE, catalogue, language
+from web.language.choice import language, speech
 
 
 def gettext(text: str, **values: object) -> str:
     """The text in the viewer's language; `%(name)s` in it is one of the `values`, and without any `%` is itself."""
-    found = catalogue()
+    found = speech().catalogue
     # The empty text is the catalogue's own head.
     said = found.gettext(text) if found is not None and text else text
     return said % values if values else said
@@ -27,7 +25,7 @@ def gettext(text: str, **values: object) -> str:
 
 def ngettext(one: str, many: str, number: int, **values: object) -> str:
     """As `gettext`, in the form for that number, which is `%(number)s` in the text."""
-    found = catalogue()
+    found = speech().catalogue
     said = (one if number == 1 else many) if found is None else found.ngettext(one, many, number)
     return said % {"number": numeral(f"{number:,}"), **values}
 
@@ -58,14 +56,8 @@ def joined(phrases: Iterable[object]) -> str:
 
 def numeral(text: str) -> str:
     """A number as Python writes it, with the viewer's signs for thousands and decimals."""
-    spoken = language()
-    return text if spoken == SOURCE else text.translate(_signs(spoken))
-
-
-@cache
-def _signs(spoken: str) -> Mapping[int, str]:
-    signs = Locale.parse(spoken).number_symbols["latn"]
-    return str.maketrans({",": signs["group"], ".": signs["decimal"]})
+    signs = speech().signs
+    return text if signs is None else text.translate(signs)
 
 
 def shown(value: object) -> object:

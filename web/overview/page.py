@@ -1,8 +1,8 @@
 """The overview, `/`: the whole fleet in three tables, as a page and as the live part of it that the page polls."""
 
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
 from markupsafe import Markup
@@ -14,7 +14,7 @@ from rigwatch.settings import ServerSettings
 from store import Store
 from web import units
 from web.charts.lines import Range, range_links
-from web.language.choice import viewer
+from web.display.choice import viewer
 from web.language.texts import N_
 from web.node_view import FleetView, is_running
 from web.overview.columns import columns_of, heads
@@ -26,6 +26,9 @@ from web.rates import change, rates
 from web.row import MEANING, DisplaySettings, total_rows
 from web.snapshot import MINUTES, Snapshot, Snapshots
 from web.zone import Zone
+
+_KINDS: Final = 8
+"""For how many kinds of viewers, by language and time zone, rows are kept."""
 
 
 class Overview:
@@ -39,7 +42,7 @@ class Overview:
         self._keep = settings.database.keep
         self._clock = clock
         self._look = DisplaySettings(settings.web.colours, zone)
-        self._kept: defaultdict[str, KeptRows] = defaultdict(lambda: KeptRows(self._look))
+        self._kept: OrderedDict[str, KeptRows] = OrderedDict()
         self._parts = LiveParts()
 
     def page(self) -> Response:
@@ -59,9 +62,17 @@ class Overview:
 
         return self._parts.answer(listing.query(), snapshot.version, render)
 
+    def _rows_of(self, kind: str) -> KeptRows:
+        """Those that are written for this kind of viewer."""
+        rows = self._kept.get(kind) or KeptRows(self._look)
+        self._kept[kind] = rows
+        if len(self._kept) > _KINDS:
+            self._kept.popitem(last=False)
+        return rows
+
     def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
         fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
-        rows = self._kept[viewer()]
+        rows = self._rows_of(viewer())
         rows.forget(fleet)
         shown, columns = listing.apply(fleet.views), columns_of(fleet.views, listing)
         return {

@@ -104,6 +104,7 @@ def test_programs_are_answered_in_english(app: Flask) -> None:
 
 def test_a_value_is_escaped_also_inside_a_text(app: Flask) -> None:
     with app.test_request_context("/", headers={"Accept-Language": "de"}):
+        app.preprocess_request()
         made = app.jinja_env.from_string('{{ _("the site %(site)s", site=site) }}').render(site="<b>\u202ex")
     assert made.startswith("der Standort &lt;b&gt;")
     assert "\u202e" not in made

@@ -1,0 +1,1 @@
+"""How a viewer wants the pages, `/display`: language, time zone, colours. Kept by the browser, in cookies."""
