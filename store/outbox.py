@@ -45,6 +45,19 @@ class StoredNotification(Struct, frozen=True):
     error: str = ""
 
 
+class LastDelivery(Struct, frozen=True):
+    """What became of a channel's latest message; `error` is why it is not sent, or was tried again."""
+
+    state: DeliveryState
+    at: Millis
+    title: str
+    error: str
+
+
+_LAST = """
+SELECT state, coalesce(sent_at, attempt_at, created_at), title, error FROM notification
+WHERE channel = ? ORDER BY id DESC LIMIT 1
+"""
 _COLUMNS = "id, channel, kind, severity, title, body, incidents, created_at, attempts, state, copies, error"
 _ADD = """
 INSERT INTO notification (id, incident_id, channel, kind, severity, title, body, incidents, state, created_at,
@@ -132,6 +145,12 @@ def forgive(tx: Transaction, channel: str) -> None:
     """It may be used again."""
     marks.touch(tx)
     tx.run(_FORGIVE, (channel,))
+
+
+def last(tx: Transaction, channel: str) -> LastDelivery | None:
+    """Of the channel; None where it never had a message, or none that is still known."""
+    rows = tx.rows(_LAST, (channel,))
+    return LastDelivery(DeliveryState(rows[0][0]), *rows[0][1:]) if rows else None
 
 
 def refused(tx: Transaction) -> dict[str, tuple[str, str]]:

@@ -48,8 +48,8 @@ async def serve(
     stop: asyncio.Event,
     layers: ServerLayers | None = None,
 ) -> None:
-    """Serves until `stop`, then lets requests that are running finish. `layers` is where the settings come from; None:
-    the home's file alone.
+    """Serves until `stop`, then lets requests that are running finish. `layers` is where the settings come from, which
+    are followed; None: they stay as they are.
 
     Raises `RigwatchError` at the start when the port is taken or the certificate unusable, `StoreError` when the
     database is.
@@ -63,11 +63,10 @@ async def serve(
             log.warning("dashboard speaks plain HTTP to other machines, as tls = 'off' says host=%s", web.host)
         store = await asyncio.to_thread(open_store, settings.database.url, home)
         with contextlib.closing(store):
-            layers = layers or ServerLayers(home, {})
             background = Background(home, clock)
             make = partial(create_app, store=store, clock=clock, home=home, layers=layers, background=background)
-            renewed = RenewingApp(settings, store, layers=layers, clock=clock, make=make)
-            app = cast("WSGIApp", renewed)
+            followed = RenewingApp(settings, store, layers=layers, clock=clock, make=make) if layers else make(settings)
+            app = cast("WSGIApp", followed)
             server = _Server(_config(app), context, clock, is_proxy=trusts(web.trusted_proxies))
             async with _certificate_kept(context, certificate, clock):
                 log.info("dashboard listening url=%s", web_url(web))

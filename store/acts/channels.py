@@ -117,6 +117,8 @@ def _set_paused(tx: Transaction, now: Millis, actor: Actor, key: str, *, layers:
     if (chat in alerts.telegram.paused if chat is not None else found is not None and found.paused) is paused:
         raise NotDone(f"channel {key}: is {'paused already' if paused else 'not paused'}")
     if chat is None:
+        # A row that pauses a channel of the file would be left alone when the file forgets the channel.
+        _known(tx, ("alerts", "channel", key), key)
         changes: dict[KeyPath, Any] = {("alerts", "channel", key, "paused"): True if paused else None}
     else:
         others = [each for each in alerts.telegram.paused if each != chat]
@@ -139,7 +141,7 @@ def _chat(alerts: AlertSettings, key: str) -> int | None:
 def _known(tx: Transaction, table: KeyPath, key: str) -> list[KeyPath]:
     paths = page_settings.under(tx, table)
     if not paths:
-        raise NotDone(f"channel {key}: the page has set none of this name")
+        raise NotDone(f"channel {key}: the page has set none of this name; what server.toml names is changed there")
     return paths
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from rigwatch.backoff import Backoff
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
+from rigwatch.seen_chats import chat_of
 from rigwatch.thread import in_thread
 from store import chats as stored
 from subscriber.notify.answers import answer
@@ -56,6 +57,7 @@ class TelegramListener:
         self._failure = ""
         self._drove = False
         self._strangers: set[int] = set()
+        self._unsaved: dict[int, str] = {}
         # What stands between Telegram and us may bring the same again.
         self._taken: deque[int] = deque(maxlen=2 * _UPDATES_MAX)
 
@@ -101,8 +103,11 @@ class TelegramListener:
         return bool(new)
 
     async def _remember(self) -> None:
-        """Groups that have moved, whoever noticed it."""
-        moves, now = dict(self._chats.unsaved), self._clock.now()
+        """Groups that have moved, whoever noticed it; and who wrote without being listed."""
+        moves, seen, now = dict(self._chats.unsaved), dict(self._unsaved), self._clock.now()
+        if seen:
+            await self._worker.write(lambda tx: stored.see(tx, seen, now))
+            self._unsaved.clear()
         if moves:
             await self._worker.write(lambda tx: stored.remember(tx, moves, now))
             for chat, to in moves.items():
@@ -110,16 +115,17 @@ class TelegramListener:
                 self._chats.unsaved.pop(chat, None)
 
     async def _take(self, raw: object) -> None:
-        number, update = number_of(raw), update_of(raw)
+        number, update, seen = number_of(raw), update_of(raw), chat_of(raw)
         if number is None:
             return
         # Not the highest so far: after a week without news Telegram begins anew at any number.
         self._offset = number + 1
         self._taken.append(number)
-        if update is None:
-            return
-        if update.chat not in self._chats.all(self._listed):
-            self._note_stranger(update.chat)
+        listed = self._chats.all(self._listed)
+        if seen is not None and seen[0] not in listed:
+            self._note_stranger(*seen)
+        # A button says of itself which chat it is in.
+        if update is None or update.chat not in listed:
             return
         try:
             await self._fulfil(update)
@@ -138,8 +144,10 @@ class TelegramListener:
                 said = await self._worker.do(lambda store: self._commands.pressed(store, update))
                 await self._call("answerCallbackQuery", _CALL_S, callback_query_id=update.query, text=said[:_SAID_MAX])
 
-    def _note_stranger(self, chat: int) -> None:
-        """Once each, and not of everybody: whoever finds the bot could fill the log."""
+    def _note_stranger(self, chat: int, title: str) -> None:
+        """For the page, where somebody may list it. In the log once each, and not of everybody: whoever finds the bot
+        could fill it."""
+        self._unsaved[chat] = title
         if chat in self._strangers or len(self._strangers) >= _STRANGERS_MAX:
             return
         self._strangers.add(chat)

@@ -18,10 +18,9 @@ from werkzeug.security import generate_password_hash
 from alerts.facts import User, UserRole
 from rigwatch.clock import Millis, SystemClock
 from rigwatch.home import Home
+from rigwatch.layers import ServerLayers
 from rigwatch.messages import Report, Sample, Status
-from rigwatch.settings import ServerSettings, WebSettings
-from rigwatch.settings.alerts import AlertSettings
-from rigwatch.settings.loader import Secret
+from rigwatch.settings import load_server
 from store import Store, housekeeping, login_sessions, open_store, users
 from store.login_sessions import LoginSession
 from tests.ports import free_port, is_listening
@@ -41,6 +40,8 @@ class Dashboard:
     store: Store
     port: int
     now: Millis
+    toml: str = ""
+    """What `server.toml` has besides."""
     _known: set[str] = field(default_factory=set)
     _cookies: dict[str, str] = field(default_factory=dict)
 
@@ -105,9 +106,12 @@ class Dashboard:
     async def _serve(self, stop: threading.Event) -> None:
         stopping = asyncio.Event()
         # Never used: the page only knows that there is a channel.
-        alerts = AlertSettings(channels=(Secret("ntfy://rigs"),))
-        settings = ServerSettings(web=WebSettings(port=self.port), alerts=alerts)
-        serving = asyncio.create_task(serve(self.home, settings, clock=SystemClock(), stop=stopping))
+        self.home.server_toml.write_text(
+            f'[web]\nport = {self.port}\n[alerts]\nchannels = ["ntfy://rigs"]\n{self.toml}'
+        )
+        layers = ServerLayers(self.home, {})
+        settings = load_server(self.home, {})
+        serving = asyncio.create_task(serve(self.home, settings, clock=SystemClock(), stop=stopping, layers=layers))
         await asyncio.to_thread(stop.wait)
         stopping.set()
         await serving

@@ -30,6 +30,7 @@ from rigwatch.codes import JoinCodes
 from rigwatch.home import Home
 from rigwatch.joining import Joining
 from rigwatch.keys import MasterKey
+from rigwatch.layers import ServerLayers
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.alerts import AlertSettings
@@ -101,9 +102,10 @@ class House:
         assert done.status_code == 200, done.text
 
     def test_channels(self) -> None:
-        self.send("/admin/channels/test")
+        # Not the bot, which would be asked for on the internet.
+        self.send("/admin/channels/test", channel="phone")
         headers = basic("root")
-        ended = lambda: "Sending…" not in self.client.get("/admin/channels", headers=headers).text  # noqa: E731 - once
+        ended = lambda: "is on its way…" not in self.client.get("/admin/channels", headers=headers).text  # noqa: E731 - once
         eventually(ended, timeout=60, what="the test of the channels has ended")
 
     def simulate(self) -> None:
@@ -144,6 +146,10 @@ def house(home: Home, local: Store, monkeypatch: pytest.MonkeyPatch) -> House:
         for node in (RIG1, RIG2):
             acts.nodes.enroll(tx, somebody, now, node, joining=joining)
         acts.nodes.retire(tx, somebody, now, RIG2, registry=joining.registry)
+        for name, paused in (("phone", False), ("calm", True)):
+            values = {"url": f"json://127.0.0.1:1/{name}", "paused": paused}
+            acts.channels.add(tx, somebody, now, name, values=values, layers=ServerLayers(home, {}))
+        acts.channels.add_chat(tx, somebody, now, 5, title="Ada", token="1:abc", layers=ServerLayers(home, {}))
     client = create_app(ServerSettings(), local, clock=clock, home=home).test_client()
     return House(home, local, clock, client, token)
 
@@ -209,6 +215,28 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
     ("server.announced", Way.CLI, "server.move", lambda h: h.run("move", "10.0.0.9")),
     ("server.restored", Way.CLI, "server.restore", lambda h: h.restore()),
     ("channels.test", Way.PAGE, "channel.test", lambda h: h.test_channels()),
+    (
+        *("channels.add", Way.PAGE, "channel.add"),
+        lambda h: h.send("/admin/channels/add/other", name="new", url="json://127.0.0.1:1/x", severity="critical"),
+    ),
+    (
+        *("channels.edit", Way.PAGE, "channel.edit"),
+        lambda h: h.send("/admin/channels/edit", channel="phone", severity="critical"),
+    ),
+    ("channels.pause", Way.PAGE, "channel.pause", lambda h: h.send("/admin/channels/pause", channel="phone")),
+    ("channels.resume", Way.PAGE, "channel.resume", lambda h: h.send("/admin/channels/resume", channel="calm")),
+    (
+        *("channels.remove", Way.PAGE, "channel.remove"),
+        lambda h: h.send("/admin/channels/remove", channel="phone", sure="yes"),
+    ),
+    (
+        *("channels.add_chat", Way.PAGE, "channel.add"),
+        lambda h: h.send("/admin/channels/telegram/take", chat="6", title="Bea"),
+    ),
+    (
+        *("channels.edit_bot", Way.PAGE, "channel.edit"),
+        lambda h: h.send("/admin/channels/telegram/edit", token="", severity="critical"),
+    ),
 )
 
 

@@ -32,9 +32,11 @@ class Result(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test. `ended_at` None = it is running; `problem` is why there is no result, or not every one."""
+    """One test, of all channels where `channel` is empty. `ended_at` None = it is running; `problem` is why there is no
+    result, or not every one."""
 
     begun_at: Millis
+    channel: str = ""
     ended_at: Millis | None = None
     results: tuple[Result, ...] = ()
     problem: str = ""
@@ -48,16 +50,21 @@ class ChannelTest:
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: Test | None = None
+        self._results: dict[str, tuple[Result, Millis]] = {}
 
     def latest(self) -> Test | None:
         return self._latest
 
-    def begin(self) -> None:
-        """Returns at once; `NotDone` while one is running."""
+    def result(self, channel: str) -> tuple[Result, Millis] | None:
+        """The latest of one channel, and when that test was begun; None where none has ended in this process."""
+        return self._results.get(channel)
+
+    def begin(self, channel: str = "") -> None:
+        """Of all where it is empty. Returns at once; `NotDone` while one is running."""
         with self._lock:
             if self._latest and self._latest.ended_at is None:
                 raise NotDone(_("A test is running already; its results come within a minute."))
-            begun = self._latest = Test(self._clock.now())
+            begun = self._latest = Test(self._clock.now(), channel)
         threading.Thread(target=self._run, args=(begun,), name="channel test", daemon=True).start()
 
     def _run(self, begun: Test) -> None:
@@ -68,11 +75,17 @@ class ChannelTest:
             log.warning("channel test failed why=%s", exc)
             ended = replace(begun, problem=N_("The test did not end as it should; the log of the dashboard says why."))
         finally:
+            self._results |= {each.channel: (each, begun.begun_at) for each in ended.results}
             # Whatever happened, the next test can be begun.
             self._latest = replace(ended, ended_at=self._clock.now())
 
     def _tested(self, begun: Test) -> Test:
-        command = own_command(f"--home={self._home.path}", "test-alert", "--json")
+        command = own_command(
+            f"--home={self._home.path}",
+            "test-alert",
+            "--json",
+            *([f"--channel={begun.channel}"] if begun.channel else []),
+        )
         problem = ""
         try:
             done = subprocess.run(

@@ -35,7 +35,10 @@ _DONE: Final[Mapping[str, str]] = {
     "retired": N_("It is retired: hidden from every page, its key useless, its alerts ended. Its history is kept."),
     "role": N_("The role is set."),
     "removed": N_("It is removed."),
-    "testing": N_("The test is on its way."),
+    "testing": N_("A test message is on its way. What came of it is shown here in a moment."),
+    "saved": N_("It is saved, and counts within seconds."),
+    "paused": N_("It is paused, and gets nothing until you let it go on."),
+    "resumed": N_("It goes on with what happens from now on."),
 }
 """What became of a form. Only these can be said by an address, so that nobody can put words into our mouth."""
 

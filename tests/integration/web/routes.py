@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, PathConverter, Rule, UnicodeConve
 from web.access.login import PUBLIC, SAFE
 
 SITE, NODE = "main", "rig1"
-_WORDS = {"site": SITE, "node": NODE, "code": "de"}
+_WORDS = {"site": SITE, "node": NODE, "code": "de", "kind": "mail"}
 _SAMPLES: dict[type, str | int] = {IntegerConverter: 1, PathConverter: "rigwatch.css"}
 
 
