@@ -134,7 +134,7 @@ def _check(token: str) -> str:
     try:
         check_token(token, "Token")
     except ValueError:
-        raise Wrong(_("Token: should look like 123456:ABC-def, whole and without spaces, as BotFather gives it")) from None
+        raise Wrong(_("Token: should look like 123456:ABC-def, whole and without spaces")) from None
     return token
 
 

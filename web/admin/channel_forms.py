@@ -88,7 +88,7 @@ def _mail(values: Values) -> str:
 def _discord(values: Values) -> str:
     found = _DISCORD.fullmatch(values["webhook"])
     if not found:
-        raise WrongField(_("Webhook: should look like https://discord.com/api/webhooks/1234567890/AbC-def…"))
+        raise WrongField(_("Webhook: should look like https://discord.com/api/webhooks/1234567890/AbC-def"))
     return f"discord://{found[1]}/{found[2]}"
 
 
@@ -133,7 +133,9 @@ KINDS: Final[Mapping[str, ChannelKind]] = {
                 FormField("topic", N_("Topic"), N_("Whoever knows it can read along."), kind="password"),
                 FormField("server", N_("Server"), kind="url", given="https://ntfy.sh"),
                 FormField(
-                    "token", "Access token", "Only if your server asks for one.", kind="password", required=False
+                    *("token", N_("Access token"), N_("Only if your server wants one.")),
+                    kind="password",
+                    required=False,
                 ),
             ),
             _ntfy,
@@ -142,7 +144,7 @@ KINDS: Final[Mapping[str, ChannelKind]] = {
         ChannelKind(
             "mail",
             N_("Mail"),
-            N_("Your provider's help says which server and port to use. Many want an app password instead of your own."),
+            N_("Your provider's help says which server and port to use. Many want an app password."),
             (
                 FormField("host", N_("Mail server"), N_("Such as smtp.example.org.")),
                 FormField("port", N_("Port"), kind="number", given="587"),
@@ -166,7 +168,7 @@ KINDS: Final[Mapping[str, ChannelKind]] = {
         ChannelKind(
             "slack",
             "Slack",
-            N_("On api.slack.com/apps make an app, switch Incoming Webhooks on, add one to a channel and copy its URL."),
+            N_("On api.slack.com/apps make an app, switch Incoming Webhooks on, add one and copy its URL."),
             (FormField("webhook", N_("Webhook URL"), kind="password"),),
             _slack,
             frozenset({"slack"}),

@@ -78,6 +78,7 @@ class ChannelsAdmin:
             problem=problem,
             done=done_text(),
             lines=lines,
+            telegram=kind_label("telegram"),
             kinds=KINDS.values(),
             doubled=[[labels[key] for key in keys] for keys in doubled(layered.settings.alerts)],
             left_out=layered.problems,

@@ -61,7 +61,9 @@ def _call(api: str, token: str, method: str) -> object:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("ok"), bool):
-        raise BotError(_("%(status)s, and not in Telegram's words; is a proxy in between?", status=status_text(answer.status)))
+        raise BotError(
+            _("%(status)s, and not in Telegram's words; is a proxy in between?", status=status_text(answer.status))
+        )
     if said["ok"]:
         return said.get("result")
     if answer.status in (401, 404):

@@ -198,7 +198,7 @@ def test_two_to_one_place_are_told_and_what_each_said_last(root: Root, store: St
         for name in ("one", "two"):
             root.send("/admin/channels/add/webhook", name=name, url=f"http://127.0.0.1:{hook.port}/hook")
         page = root.page("/admin/channels")
-        assert "one and two lead to one place" in page
+        assert "one, two lead to one place" in page
         with store.write() as tx:
             outbox.refuse(tx, "two", "x", why="HTTP status 410 Gone", now=clock.now())
         assert "refused It refused what was sent: HTTP status 410 Gone" in row(root.page("/admin/channels"), "two")
