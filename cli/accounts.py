@@ -75,14 +75,22 @@ def remove_user(context: typer.Context, name: Name, by: Author = "") -> None:
     act(invocation(context), by, acts.users.remove, name)
 
 
+@user.command("totp-reset")
+def reset_totp(context: typer.Context, name: Name, by: Author = "") -> None:
+    """Let a user log in without a code again, whose phone is gone; logs that user out everywhere."""
+    from store import acts
+
+    act(invocation(context), by, acts.totp.reset, name)
+
+
 @user.command("list")
 def list_users(context: typer.Context) -> None:
-    """List the dashboard's users and roles."""
+    """List the dashboard's users: name, role, and totp for who logs in with a code as well."""
     from store import users
 
     with invocation(context).store() as store, store.read() as tx:
         for each in users.every(tx):
-            say(f"{each.name}\t{each.role}")
+            say(f"{each.name}\t{each.role}" + ("\ttotp" if each.has_totp else ""))
 
 
 @account.command("add")

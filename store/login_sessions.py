@@ -22,7 +22,7 @@ _COLUMNS = "hash, account, created_at, seen_at, expires_at, stays, wants_code, a
 _FIND = f"SELECT {_COLUMNS} FROM login_session WHERE hash = ?"  # noqa: S608 - constants
 _OF = f"SELECT {_COLUMNS} FROM login_session WHERE account = ? AND wants_code = 0"  # noqa: S608 - constants
 # Held until the commit, so that a password that is changed meanwhile finds the new session and ends it.
-_HOLD = "SELECT n.password_hash FROM account n WHERE n.name = ?{share}"
+_HOLD = "SELECT n.password_hash, n.totp_at FROM account n WHERE n.name = ?{share}"
 _ADD = f"INSERT INTO login_session ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 _SEEN = "UPDATE login_session SET seen_at = ? WHERE hash = ?"
 _END = "DELETE FROM login_session WHERE hash = ?"
@@ -79,9 +79,9 @@ def of(tx: Transaction, account: str) -> list[LoginSession]:
 
 
 def add(tx: Transaction, user: User, made: LoginSession) -> bool:
-    """False, and nothing is stored, where the user is gone or has another password by now."""
-    held = tx.value(_HOLD, (user.name,))
-    if held != user.password_hash:
+    """False, and nothing is stored, where the user is gone, or has another password or second factor by now."""
+    held = tx.rows(_HOLD, (user.name,))
+    if not held or (held[0][0], held[0][1] is not None) != (user.password_hash, user.has_totp):
         return False
     tx.run(_FORGET, (made.created_at,))
     for (old,) in tx.rows(_FIRST, (user.name,))[MOST - 1 :]:

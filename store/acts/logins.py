@@ -36,8 +36,8 @@ def log_out(tx: Transaction, actor: Actor, now: Millis, name: str, *, session: s
 def log_out_everywhere(tx: Transaction, actor: Actor, now: Millis, name: str) -> None:
     """`NotDone` when there is no such user."""
     users.need(tx, name)
-    count = users.log_out(tx, name)
-    actor.note(tx, now, "user.logout", name, detail=f"everywhere: {count}")
+    if count := users.log_out(tx, name):
+        actor.note(tx, now, "user.logout", name, detail=f"everywhere: {count}")
 
 
 def set_own_password(

@@ -99,6 +99,19 @@ class Authenticator:
             self._note_use(found, now)
         return User(f"token:{found.name}", found.role, "")
 
+    def take_code(self, name: str) -> None:
+        """Before a code of a user whose password was right is looked at; raises `TooManyRequests`."""
+        if not self._guesses.take_code(address_of_request(), name):
+            raise TooManyRequests(_("Too many wrong codes; wait, or ask an admin to reset it."), retry_after=60)
+
+    def code_was(self, name: str, *, right: bool) -> None:
+        if right:
+            self._guesses.was_right(address_of_request(), name)
+            self._guesses.code_was_right(name)
+        else:
+            self._guesses.was_wrong(address_of_request(), name)
+            self._note(name, is_known=True, why="wrong code")
+
     def _note_use(self, found: tokens.ApiToken, now: int) -> None:
         try:
             with self._store.write() as tx:

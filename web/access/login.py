@@ -32,13 +32,14 @@ R = TypeVar("R")
 
 PUBLIC: Final = frozenset(
     {"health.healthz", "health.readyz", "agent.script", "agent.file", "agent.join", "agent.reported"}
-    | {"static", "language.js", "language.css", "login.page", "login.log_in"}
+    | {"static", "language.js", "language.css", "login.page", "login.log_in", "login.code", "login.send_code"}
 )
 """Endpoints that answer without a login; they tell nothing of the nodes. Those of a rig want a one-time code."""
 
 OWN: Final = frozenset(
     {"login.log_out", "account.page", "account.password", "account.log_out_one", "account.log_out_everywhere"}
     | {"display.page", "display.save"}
+    | {"account.totp_begin", "account.totp_confirm", "account.totp_off"}
 )
 """Endpoints by which users look after their own way in, and what they see, whatever their role."""
 

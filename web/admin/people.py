@@ -57,6 +57,7 @@ class PeopleAdmin:
             "users/role": self.set_role,
             "users/password": self.new_password,
             "users/remove": self.remove_user,
+            "users/totp": self.reset_totp,
             "tokens/add": self.add_token,
             "tokens/remove": self.remove_token,
         }.items():
@@ -110,6 +111,18 @@ class PeopleAdmin:
             )
         self._admin.act(acts.users.remove, name)
         return done(url_for("admin.users"), "removed")
+
+    def reset_totp(self) -> Response:
+        name = _user_name()
+        if not sure():
+            return ask_back(
+                _("Reset the second factor of %(name)s?", name=name),
+                button=_("Reset"),
+                explained=_("The password is enough again, and that user is logged out everywhere."),
+                back=url_for("admin.users"),
+            )
+        self._admin.act(acts.totp.reset, name)
+        return done(url_for("admin.users"), "totp")
 
     # tokens
 

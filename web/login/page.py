@@ -5,26 +5,23 @@ a browser in under a name of its choice. The session begins with an id that nobo
 """
 
 import contextlib
-import secrets
 from typing import Final
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, request, url_for
 from werkzeug.exceptions import TooManyRequests
 
 from alerts.facts import User
 from rigwatch.errors import NotDone
 from store import acts
-from web.access import csrf
 from web.access.browser import safe_next
 from web.access.login import current_user
-from web.access.sessions import cookie_attributes, cookie_name, current_session, take_cookie
+from web.access.sessions import current_session, take_cookie
 from web.language.texts import N_
 from web.language.texts import gettext as _
+from web.login import proof
+from web.login.code import CodePage, to_code
 from web.login.context import LoginContext, lead_to
 
-_FORM: Final = "rigwatch_form"
-_FORM_LENGTH: Final = 43
-_OTHERS: Final = frozenset({"cross-site", "same-site"})
 _WRONG: Final = N_("Name or password is wrong.")
 _STALE: Final = N_("This page was too old, or came from elsewhere. Try again.")
 
@@ -41,15 +38,13 @@ class LoginPage:
         return self._form()
 
     def log_in(self) -> Response:
-        if not _is_our_form():
+        if not proof.is_ours():
             return self._form(_(_STALE), 403)
         name, password = request.form.get("name", ""), request.form.get("password", "")
         try:
             user = self._context.passwords.check(name, password)
         except TooManyRequests as exc:
-            response = self._form(exc.description or "", 429)
-            response.headers["Retry-After"] = str(exc.retry_after)
-            return response
+            return proof.later(self._form(exc.description or "", 429), exc)
         if user is None:
             return self._form(_(_WRONG), 403)
         try:
@@ -69,18 +64,19 @@ class LoginPage:
         return response
 
     def _let_in(self, user: User) -> Response:
-        browsers = self._context.browsers
-        before, made = browsers.find(), browsers.make(user, stays="stay" in request.form)
+        """Or, with a second factor, as far as the page that asks for it."""
+        browsers, where = self._context.browsers, safe_next(request.form.get("next", ""))
+        before = browsers.find()
+        made = browsers.make(user, stays="stay" in request.form, wants_code=user.has_totp)
         self._context.act(user, acts.logins.log_in, user, made=made.session, old=before[0].hash if before else "")
-        response = lead_to(safe_next(request.form.get("next", "")))
+        response = to_code(where) if user.has_totp else lead_to(where)
         browsers.give(response, made)
         return response
 
     def _form(self, problem: str = "", status: int = 200) -> Response:
-        cookie = _form_cookie() or secrets.token_urlsafe(32)
-        page = render_template(
+        return proof.page(
             "login.html",
-            proof=csrf.field(csrf.token_for_cookie(cookie)),
+            status,
             problem=problem,
             done=_("You are logged out.") if request.args.get("done") == "out" else "",
             name=request.form.get("name", ""),
@@ -88,9 +84,6 @@ class LoginPage:
             stay=self._context.browsers.stay > 0,
             stays="stay" in request.form,
         )
-        response = make_response(page, status)
-        response.set_cookie(cookie_name(_FORM), cookie, **{**cookie_attributes(), "samesite": "Strict"})
-        return response
 
 
 def create(context: LoginContext) -> Blueprint:
@@ -98,17 +91,8 @@ def create(context: LoginContext) -> Blueprint:
     blueprint = Blueprint("login", __name__)
     blueprint.add_url_rule("/login", "page", page.page)
     blueprint.add_url_rule("/login", "log_in", page.log_in, methods=["POST"])
+    code = CodePage(context)
+    blueprint.add_url_rule("/login/code", "code", code.page)
+    blueprint.add_url_rule("/login/code", "send_code", code.send, methods=["POST"])
     blueprint.add_url_rule("/logout", "log_out", page.log_out, methods=["POST"])
     return blueprint
-
-
-def _is_our_form() -> bool:
-    """Newer browsers say from where a form comes; the cookie and the token in it are asked for in any case."""
-    if request.headers.get("Sec-Fetch-Site", "") in _OTHERS:
-        return False
-    return csrf.is_right_for_cookie(_form_cookie(), csrf.sent())
-
-
-def _form_cookie() -> str:
-    cookie = request.cookies.get(cookie_name(_FORM), "")
-    return cookie if len(cookie) == _FORM_LENGTH and cookie.isascii() else ""

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final
@@ -21,7 +21,7 @@ from rigwatch.keys import MasterKey
 from rigwatch.layers import ServerLayers
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
-from store import Store, acts, alerts, audit, login_sessions
+from store import Store, acts, alerts, audit, login_sessions, totp
 from store.acts import Actor, Way
 from store.audit import AuditEntry, AuditFilter
 from store.login_sessions import LoginSession
@@ -31,11 +31,12 @@ from tests.rigs import birth, rig
 
 MODULES: Final = (
     *(acts.accounts, acts.channels, acts.incidents, acts.logins, acts.nodes, acts.settings, acts.silences),
-    *(acts.tokens, acts.users),
+    *(acts.tokens, acts.totp, acts.users),
 )
 NOW: Final = START + 1000
 EVE: Final = Actor("eve", Way.CLI)
 RIG1, RIG2, NEW, GONE = (NodeId("main", name) for name in ("rig1", "rig2", "new", "gone"))
+CAT: Final = User("cat", UserRole.VIEWER, "hash", has_totp=True)
 ANN: Final = User("ann", UserRole.ADMIN, "hash")
 QUIET: Final = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h", "fans")
 UTC: Final = ZoneInfo("UTC")
@@ -61,6 +62,8 @@ class World:
     home: Home
     joining: Joining
     accounts: dict[str, str]
+    code: str = ""
+    """Hash of a recovery code of cat."""
 
     @property
     def layers(self) -> ServerLayers:
@@ -103,6 +106,9 @@ def session(name: str, account: str = "ann", *, stays: bool = False) -> LoginSes
     )
 
 
+CATS: Final = session("cat's", "cat")
+
+
 def furnished(store: Store, home: Home) -> World:
     MasterKey.random().save(home.secret_key)
     joining = Joining(home, ServerSettings(), url="mqtt://127.0.0.1:1")
@@ -115,6 +121,13 @@ def furnished(store: Store, home: Home) -> World:
         for name in ("ann", "bob"):
             acts.users.add(tx, EVE, START, User(name, UserRole.ADMIN, "hash"))
         acts.logins.log_in(tx, EVE, START, ANN, made=session("first"))
+        acts.totp.begin(tx, EVE, START, "ann", secret="A" * 32)
+        acts.users.add(tx, EVE, START, replace(CAT, has_totp=False))
+        acts.totp.begin(tx, EVE, START, "cat", secret="C" * 32)
+        codes = acts.totp.confirm(tx, EVE, START, replace(CAT, has_totp=False), secret="C" * 32, step=7, made=None)
+        half = replace(session("half", "cat"), wants_code=True)
+        acts.logins.log_in(tx, EVE, START, CAT, made=half)
+        made = replace(made, code=totp.hash_of(codes[0]))
         acts.tokens.add(tx, EVE, START, "api", role=UserRole.VIEWER, life=None)
         for node in (RIG1, RIG2):
             acts.nodes.enroll(tx, EVE, START, node, joining=joining)
@@ -240,6 +253,20 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
         lambda w: w.do("nodes.restore", RIG2, joining=w.joining),
         *("node.restore", "main/rig2", ""),
     ),
+    "totp.begin": (lambda w: w.do("totp.begin", "ann", secret="B" * 32), *("user.totp", "ann", "begun")),
+    "totp.confirm": (
+        lambda w: w.do("totp.confirm", ANN, secret="A" * 32, step=7, made=session("new")),
+        *("user.totp", "ann", "on"),
+    ),
+    "totp.pass_by_code": (
+        lambda w: w.do("totp.pass_by_code", CAT, step=8, old=login_sessions.hash_of("half"), made=CATS),
+        *("user.login", "cat", "with a code"),
+    ),
+    "totp.pass_by_recovery": (
+        lambda w: w.do("totp.pass_by_recovery", CAT, hashed=w.code, old=login_sessions.hash_of("half"), made=CATS),
+        *("user.login", "cat", "with a recovery code, 9 left"),
+    ),
+    "totp.reset": (lambda w: w.do("totp.reset", "cat"), *("user.totp", "cat", "off")),
     "tokens.add": (
         lambda w: w.do("tokens.add", "new", role=UserRole.ADMIN, life=DAY),
         *("token.add", "new", "admin, until 2025-10-10 08:53 UTC"),

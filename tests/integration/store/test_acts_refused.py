@@ -17,6 +17,8 @@ from store.acts import ActError
 from store.transaction import Transaction
 from tests.integration.store.acting import (
     ANN,
+    CAT,
+    CATS,
     DAY,
     DONE,
     EVERY,
@@ -237,6 +239,28 @@ REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
     ),
     "the role of no user": ("users.set_role", lambda w: w.do("users.set_role", "x", role=UserRole.ADMIN), NotDone),
     "no user": ("users.remove", lambda w: w.do("users.remove", "x"), NotDone),
+    "a second factor beside another": ("totp.begin", lambda w: w.do("totp.begin", "cat", secret="B" * 32), NotDone),
+    "a secret that another window has replaced": (
+        "totp.confirm",
+        lambda w: w.do("totp.confirm", ANN, secret="B" * 32, step=7, made=None),
+        NotDone,
+    ),
+    "a code that was used": (
+        "totp.pass_by_code",
+        lambda w: w.do("totp.pass_by_code", CAT, step=7, old=login_sessions.hash_of("half"), made=CATS),
+        NotDone,
+    ),
+    "a code for a login that is over": (
+        "totp.pass_by_code",
+        lambda w: w.do("totp.pass_by_code", CAT, step=8, old=login_sessions.hash_of("x"), made=CATS),
+        NotDone,
+    ),
+    "a recovery code of nobody": (
+        "totp.pass_by_recovery",
+        lambda w: w.do("totp.pass_by_recovery", CAT, hashed="x", old=login_sessions.hash_of("half"), made=CATS),
+        NotDone,
+    ),
+    "no second factor": ("totp.reset", lambda w: w.do("totp.reset", "ann"), NotDone),
     "the login of a user who has another password by now": (
         "logins.log_in",
         lambda w: w.do("logins.log_in", replace(ANN, password_hash="old"), made=session("new")),
