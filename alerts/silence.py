@@ -119,10 +119,11 @@ def at_work(silences: Iterable[Silence], now: Millis, zone: tzinfo) -> Callable[
         target = Target(facts.id.site, facts.host, facts.id.node)
         return any(matches(matcher, target) for matcher in running)
 
-    return is_maintained if running else _nobody
+    return is_maintained if running else nobody_at_work
 
 
-def _nobody(_facts: NodeFacts) -> bool:
+def nobody_at_work(_facts: NodeFacts) -> bool:
+    """What `at_work` gives while there is no maintenance at all."""
     return False
 
 

@@ -74,7 +74,7 @@ def _latest(fleet: "FleetView", averages: "dict[NodeId, Average]", zone: "Zone")
             escape(str(each.facts.id)),
             Text(each.status.value, style=_STYLES.get(each.status.value, "")),
             *_figures(each, average.hashrate_mean if average else None),
-            units.age(each.age),
+            units.age(each.age_at(fleet.now)),
         )
     return table
 

@@ -35,6 +35,10 @@ class Store:
     def close(self) -> None:
         self._engine.close()
 
+    def revision(self) -> int | None:
+        """Differs after every commit, whoever makes it; None where that cannot be told at once."""
+        return self._engine.revision()
+
     def read(self) -> AbstractContextManager[Transaction]:
         """For what is asked: `with store.read() as tx`, each statement by itself."""
         return self._engine.reading()

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -41,6 +42,8 @@ class StoreEngine:
         self.dialect = dialect
         self.where = where
         self._file: tuple[int, int] | None = None
+        self._watch: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
 
     def pin(self) -> None:
         """From now on only this very file will do: one that is removed or replaced takes writes, and loses them."""
@@ -62,6 +65,16 @@ class StoreEngine:
             )
         with self.errors(), self._connected(), self.database.atomic(*self.dialect.begin), self._talking():
             yield Transaction(self.database.cursor(), self.dialect)
+
+    def revision(self) -> int | None:
+        """Differs after anybody's commit, within this process; None where the database has nothing as cheap (5 µs)."""
+        if self.dialect is not SQLITE:
+            return None
+        with self.errors(), self._watching:
+            if self._watch is None:
+                self._watch = sqlite3.connect(self.where, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+            # Tells of commits by other connections, and this one makes none.
+            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -96,7 +109,10 @@ class StoreEngine:
 
     def close(self) -> None:
         """Ends every connection, also those of other threads."""
-        with self.errors():
+        with self.errors(), self._watching:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
             pool = self.database
             assert isinstance(pool, PooledSqliteDatabase | PooledPostgresqlDatabase)
             pool.close_all()

@@ -49,6 +49,8 @@ class _NodeRow(NamedTuple):
     contest: str
 
 
+NODE_COLUMNS = _NodeRow._fields
+"""Those of a row that `facts_of` takes."""
 _NODES = f"SELECT {', '.join(_NodeRow._fields)} FROM node WHERE retired_at IS NULL"  # noqa: S608 - constants
 _SOME = f"""
 SELECT {", ".join(f"n.{name}" for name in _NodeRow._fields)}
@@ -85,6 +87,15 @@ FROM node n LEFT JOIN (
     FROM node_hour WHERE hour < ? GROUP BY node_id) h ON h.node_id = n.id
 WHERE n.kept_samples > coalesce(h.samples, 0)
 """
+_SUMS_OF = """
+SELECT n.site, n.node, sum(h.count), sum(h.hashrate), sum(h.peers_count), sum(h.peers), sum(h.samples)
+FROM {names} k CROSS JOIN node n CROSS JOIN {ids} t CROSS JOIN node_hour h
+WHERE n.site = k.a AND n.node = k.b AND h.hour = t.a AND h.node_id = n.id GROUP BY n.site, n.node
+"""
+_KEPT_OF = """
+SELECT n.site, n.node, n.kept_count, n.kept_hashrate, n.kept_peers_count, n.kept_peers, n.kept_samples
+FROM {names} k CROSS JOIN node n WHERE n.site = k.a AND n.node = k.b AND n.kept_samples > 0
+"""
 _TOTALS = """
 SELECT minute, hashrate, nodes FROM fleet_minute WHERE minute <= ? AND nodes > 0 ORDER BY minute DESC LIMIT ?
 """
@@ -113,6 +124,11 @@ _latest = msgspec.json.Decoder(Sample)
 def nodes(tx: Transaction) -> list[NodeFacts]:
     # Sorted here: PostgreSQL's order of names depends on the locale it was set up with.
     return [_node(row) for row in sorted(tx.rows(_NODES), key=_BY_NAME)]
+
+
+def node_rows(tx: Transaction) -> list[Row]:
+    """What `facts_of` takes, of every node that is shown."""
+    return tx.rows(_NODES)
 
 
 def some(tx: Transaction, nodes: Iterable[NodeId]) -> list[NodeFacts]:
@@ -149,6 +165,27 @@ def averages(tx: Transaction, since: Millis) -> dict[NodeId, Average]:
     before, after = first - oldest, newest - first
     rows = tx.rows(_KEPT_WITHOUT if before <= after else _SUMS, (first,))
     return {node_id(site, node): _average(*sums) for site, node, *sums in rows}
+
+
+def averages_of(tx: Transaction, nodes: Iterable[NodeId], since: Millis) -> dict[NodeId, Average]:
+    """As `averages`, of these alone: some 50 µs a node, however many others there are."""
+    first = since // HOUR
+    oldest, newest = tx.rows(_HOURS)[0]
+    if oldest is None:
+        return {}
+    names = msgspec.json.encode([(node.site, node.node) for node in nodes]).decode()
+    is_short = first - oldest <= newest - first
+    hours = range(oldest, first) if is_short else range(first, newest + 1)
+    listed = msgspec.json.encode(list(hours)).decode()
+    sums = {(site, node): of for site, node, *of in tx.rows(_SUMS_OF, (names, listed))}
+    if is_short:
+        kept = {(site, node): of for site, node, *of in tx.rows(_KEPT_OF, (names,))}
+        nothing = (0,) * 5
+        sums = {
+            name: [all_kept - before for all_kept, before in zip(of, sums.get(name, nothing), strict=True)]
+            for name, of in kept.items()
+        }
+    return {node_id(site, node): _average(*of[:4]) for (site, node), of in sums.items() if of[4] > 0}
 
 
 def totals(tx: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
@@ -189,6 +226,11 @@ def samples_after(tx: Transaction, node: NodeId, after: int, *, since: Millis) -
 # Rows of nodes that did not change between two looks: half the price of reading a thousand. Some 3 kB each.
 @lru_cache(maxsize=4096)
 def _node(row: Row) -> NodeFacts:
+    return facts_of(row)
+
+
+def facts_of(row: Row) -> NodeFacts:
+    """Of a row with `NODE_COLUMNS`; about 20 µs."""
     node = tuple.__new__(_NodeRow, row)
     return NodeFacts(
         id=node_id(node.site, node.node),

@@ -95,7 +95,7 @@ def _configure_blueprints(
     app.register_blueprint(health.create(store, clock))
     app.register_blueprint(words.create())
     snapshots = Snapshots(settings, store, zone)
-    app.register_blueprint(overview.create(settings, store, snapshots, clock, zone=zone))
+    app.register_blueprint(overview.create(admin_context, snapshots))
     app.register_blueprint(agent.create(settings, store, clock, home=home))
     app.register_blueprint(admin.create(admin_context))
     app.register_blueprint(incidents.create(settings, store, clock, zone=zone))

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from flask import Blueprint, Response
@@ -12,17 +12,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from alerts.facts import ServerFacts
-from alerts.pace import rates
 from alerts.rule import Severity
 from alerts.status import NodeStatus
 from rigwatch import __version__
 from rigwatch.clock import Clock, Millis
-from rigwatch.figures import FIGURES, Figure, NodeMetric
-from rigwatch.texts import visible
 from rigwatch.topics import parse_topic
 from store import Store, incidents, reader, running
 from store.running import Running
-from web.node_view import FleetView, NodeView
+from web.node_metrics import node_metrics
+from web.node_view import FleetView
 from web.snapshot import Snapshot, Snapshots
 
 _NODE: Final = ("site", "node")
@@ -52,13 +50,13 @@ class Metrics:
         with self._lock:
             version, text = self._kept
             if version != snapshot.version:
-                text = _written(_FleetCollector(snapshot.fleet))
+                text = _written(_FleetCollector(snapshot.fleet)) + node_metrics(snapshot.fleet.views).encode()
                 self._kept = (snapshot.version, text)
             return text
 
 
 class _FleetCollector(Collector):
-    """Everything that is known of nodes at one moment."""
+    """What is known of all nodes together at one moment."""
 
     def __init__(self, fleet: FleetView) -> None:
         self._fleet = fleet
@@ -78,8 +76,6 @@ class _FleetCollector(Collector):
         yield _algorithms(fleet)
         if fleet.highest_block is not None:
             yield _plain("block_height", "The highest block of a node that reports now.", fleet.highest_block)
-        yield from _views(fleet.views)
-        yield from node_figures([each for each in fleet.views if each.counted])
 
 
 class _ServerCollector(Collector):
@@ -132,56 +128,6 @@ def _algorithms(fleet: FleetView) -> Metric:
     for each in fleet.rates.by_algorithm:
         metric.add_metric((each.algorithm,), each.hashrate)
     return metric
-
-
-def _views(views: Sequence[NodeView]) -> Iterator[Metric]:
-    status = _of_node("status", "1, with the node's status.", extra=("status",))
-    up = _of_node("up", "1 while the node's figures are of now.")
-    reported = _of_node("last_report_timestamp_seconds", "When the node last reported.")
-    offset = _of_node("clock_offset_seconds", "By how much the node's clock is behind (negative: ahead).")
-    for each in views:
-        facts, name = each.facts, (each.facts.id.site, each.facts.id.node)
-        status.add_metric((*name, each.status.value), 1)
-        up.add_metric(name, each.counted)
-        if facts.last_report_at is not None:
-            reported.add_metric(name, _seconds(facts.last_report_at))
-        if facts.clock_offset is not None:
-            offset.add_metric(name, _seconds(facts.clock_offset))
-    yield from (status, up, reported, offset)
-
-
-def node_figures(counted: Sequence[NodeView]) -> Iterator[Metric]:
-    named = [((each.facts.id.site, each.facts.id.node), each.facts.sample, each.lag) for each in counted]
-    families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
-    by_algorithm = _of_node("algorithm_hashes_per_second", "Hashrate for one algorithm.", extra=("algorithm",))
-    behind = _of_node("blocks_behind", "Blocks behind the highest of its chain when the node reported.")
-    failing = _of_node("failing_sources", "Sources that could not be read.")
-    for figure in FIGURES.values():
-        if figure.metric is None:
-            continue
-        family = families.setdefault(figure.metric.name, _family(figure, figure.metric))
-        label = (figure.name,) if figure.metric.by else ()
-        for name, sample, _ in named:
-            value = getattr(sample, figure.name, None)
-            if value is not None:
-                family.add_metric((*name, *label), value / figure.unit.per_base)
-    for name, sample, lag in named:
-        if lag is not None:
-            behind.add_metric(name, lag)
-        if sample is not None:
-            failing.add_metric(name, len(sample.errors))
-            for algorithm, rate in rates(sample):
-                by_algorithm.add_metric((*name, visible(algorithm)), rate)
-    yield from (*families.values(), behind, failing, by_algorithm)
-
-
-def _of_node(name: str, text: str, *, extra: tuple[str, ...] = ()) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"rigwatch_node_{name}", text, labels=(*_NODE, *extra))
-
-
-def _family(figure: Figure, metric: NodeMetric) -> GaugeMetricFamily | CounterMetricFamily:
-    kind = CounterMetricFamily if figure.unit.rising else GaugeMetricFamily
-    return kind(f"rigwatch_node_{metric.name}", metric.help, labels=(*_NODE, *filter(None, [metric.by])))
 
 
 def _plain(name: str, text: str, value: float) -> GaugeMetricFamily:

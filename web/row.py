@@ -12,7 +12,7 @@ from rigwatch.clock import Millis, as_datetime, as_iso
 from rigwatch.settings import WebColours
 from rigwatch.texts import plain
 from web import units
-from web.colours import Level, hashrate_level, peers_level, worse
+from web.colours import Level, worse
 from web.language.texts import N_, numeral
 from web.language.texts import gettext as _
 from web.levels import levels
@@ -78,18 +78,16 @@ class NodeRow(NamedTuple):
     last: TimeText | None
 
 
-class AverageRow(NamedTuple):
-    """A line of "Average". `change` is how far the node's hashrate of now is off its mean."""
+class AverageCells(NamedTuple):
+    """What a row says of all that is kept. `change` is how far the node's hashrate of now is off its mean."""
 
-    key: str
-    title: str
-    place: str
     hashrate: Quantity
-    hashrate_level: str
     change: str
     peers: str
-    peers_level: str
     samples: str
+
+
+NO_AVERAGE: Final = AverageCells(units.NOT_KNOWN, units.UNKNOWN, units.UNKNOWN, units.UNKNOWN)
 
 
 class TotalRow(NamedTuple):
@@ -162,18 +160,12 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
     )
 
 
-def average_row(each: NodeView, average: Average, look: DisplaySettings) -> AverageRow:
-    facts = each.facts
-    now = facts.sample.hashrate if each.counted and facts.sample else None
-    return AverageRow(
-        key=str(facts.id),
-        title=facts.title,
-        place=facts.id.site,
+def average_cells(each: NodeView, average: Average) -> AverageCells:
+    now = each.facts.sample.hashrate if each.counted and each.facts.sample else None
+    return AverageCells(
         hashrate=units.hashrate(average.hashrate_mean),
-        hashrate_level=hashrate_level(average.hashrate_mean, look.colours).value,
         change=units.change(now, average.hashrate_mean),
         peers=units.mean_count(average.peers_mean),
-        peers_level=peers_level(average.peers_mean, look.colours).value,
         samples=units.count(average.samples),
     )
 

@@ -16,8 +16,9 @@ from web.colours import temperature_level, worse
 from web.errors import BadQuery
 from web.heat import Heat, heat
 from web.levels import levels
+from web.natural import natural
 from web.node_view import NodeView, hottest
-from web.overview.listing import SEVERITY, Listing, natural
+from web.overview.listing import SEVERITY, Listing
 from web.parts import LiveParts
 from web.rates import change, rates, total
 from web.row import DisplaySettings

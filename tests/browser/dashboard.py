@@ -151,7 +151,7 @@ def dashboard(silent_dashboard: Dashboard) -> Iterator[Dashboard]:
 
 
 def cell(browser: Chrome, node: str, column: str) -> WebElement:
-    """A cell of "Latest"."""
+    """A cell of the list."""
     return browser.find_element(By.CSS_SELECTOR, f'.latest tr[data-key="main/{node}"] .c-{column}')
 
 

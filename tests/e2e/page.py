@@ -19,7 +19,7 @@ class Cell:
 
 @dataclass(slots=True)
 class Page:
-    """`rows` of the table "Latest" by "site/node"; a row's cells by the name of their column."""
+    """`rows` of the list (its first page) by "site/node"; a row's cells by the name of their column."""
 
     text: str = ""
     rows: dict[str, dict[str, Cell]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ def read_page(html: str) -> Page:
 
 
 class _Reader(HTMLParser):
-    """Collects text; inside the table "Latest" also by row and cell."""
+    """Collects text; inside the list of nodes also by row and cell."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """What the pages of administration share: who asks, the audit list, what a form says, and how it is answered."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -128,9 +129,14 @@ def choice(name: str, among: Mapping[str, Any], *, label: str) -> Any:  # noqa: 
     return among[value]
 
 
+def tag_list(written: str) -> list[str]:
+    """Tags with blanks or commas between them, each once."""
+    return list(dict.fromkeys(filter(None, re.split(r"[\s,]+", written))))
+
+
 def page_number() -> int:
     """Which page of a list the address asks for, from 1; raises `BadQuery`."""
     asked = request.args.get("page", "1")
-    if not (asked.isascii() and asked.isdecimal()) or not 1 <= int(asked[:10]) <= PAGES_MAX:
+    if not (asked.isascii() and asked.isdecimal()) or len(asked) > 6 or not 1 <= int(asked) <= PAGES_MAX:
         raise BadQuery(_("page: should be a number from 1 to %(most)s", most=PAGES_MAX))
     return int(asked)

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
@@ -31,6 +30,7 @@ from web.admin.context import (
     page_number,
     show_secret,
     sure,
+    tag_list,
     text,
 )
 from web.agent.line import NoLine, join_line, origin_asked
@@ -125,7 +125,7 @@ class NodesAdmin:
         return done(_address(known.id), "renamed")
 
     def tag(self, known: Listed) -> Response:
-        self._admin.act(acts.nodes.tag, known.id, tags=_tags(request.form.get("tags", "")))
+        self._admin.act(acts.nodes.tag, known.id, tags=tag_list(request.form.get("tags", "")))
         return done(_address(known.id), "tagged")
 
     def token(self, known: Listed) -> Response:
@@ -313,7 +313,3 @@ def _address(node: NodeId) -> str:
 def _fits(node: Listed, asked: str) -> bool:
     words = (node.title, node.own_name, str(node.id), node.host, *node.own_tags, *node.given_tags)
     return asked.casefold() in " ".join(words).casefold()
-
-
-def _tags(written: str) -> list[str]:
-    return list(dict.fromkeys(filter(None, re.split(r"[\s,]+", written))))

@@ -34,6 +34,7 @@ SPOKEN: Final = {
     "per-watt": N_("per W"),
     "now": N_("now"),
     "samples": N_("samples"),
+    "average": N_("avg"),
 }
 """What `static/rigwatch.css` says beside a sign or a figure, by the name of its variable, `--say-…`."""
 

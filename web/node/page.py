@@ -58,7 +58,7 @@ class NodePageView:
         past, order = self._incidents(each.facts.id), CardOrder.parse(request.args)
         with self._store.read() as tx:
             stamp = series.stamp(tx, each.facts.id)
-        version = (each._replace(age=None), snapshot.fleet.broker_down, stamp, past)
+        version = (each._replace(until=0), snapshot.fleet.broker_down, stamp, past)
 
         def render() -> str:
             return render_template("node_live.html", **self._context(snapshot, each, past, now))
@@ -83,7 +83,7 @@ class NodePageView:
         facts, look, order = each.facts, self._look, CardOrder.parse(request.args)
         with self._store.read() as tx:
             samples = series.latest(tx, facts.id, _SAMPLES)
-        ever = had(each, samples, snapshot.averages.get(facts.id))
+        ever = had(each, samples, snapshot.averages.of([facts.id]).get(facts.id))
         return {
             **self._cards(each, order, now),
             "now": now,

@@ -7,7 +7,7 @@ from alerts.totals import spelt
 from rigwatch.messages import Sample
 from web.language.texts import N_
 from web.node_view import NodeView, efficiency
-from web.overview.listing import Listing, Sort
+from web.overview.listing import ALWAYS, OF_AVERAGES, Listing, Sort
 
 Columns = frozenset[Sort]
 
@@ -25,8 +25,16 @@ _COLUMNS: Final = (
     (Sort.BLOCK, N_("Block"), "num"),
     (Sort.TEMPERATURE, N_("Temp."), "num"),
     (Sort.POWER, N_("Power"), "num"),
+    (Sort.AVERAGE, N_("Average"), "num"),
+    (Sort.CHANGE, N_("Now vs average"), "num"),
+    (Sort.MEAN_PEERS, N_("Average peers"), "num"),
+    (Sort.SAMPLES, N_("Samples"), "num"),
     (Sort.AGE, N_("Last report"), "num"),
 )
+
+
+# Said in the one column of averages, or of interest to few.
+_ASKED_FOR: Final = frozenset({Sort.CHANGE, Sort.MEAN_PEERS, Sort.SAMPLES})
 
 
 class Column(NamedTuple):
@@ -39,15 +47,34 @@ class Column(NamedTuple):
     sorted: str
 
 
+class ColumnChoice(NamedTuple):
+    """A column as the reader may choose it."""
+
+    name: str
+    label: str
+    chosen: bool
+
+
 def columns_of(views: Iterable[NodeView], listing: Listing) -> Columns:
-    """An algorithm stands in each row where there are several, a number of cards where any node has more than one."""
+    """Those that were chosen. By default an algorithm stands in each row where there are several, a number of cards
+    where any node has more than one, and no figure that no node has."""
+    # What the address orders by stays, so that its head tells the order.
+    kept = ALWAYS | {listing.sort}
+    if listing.columns:
+        return listing.columns | kept
     samples = [each.facts.sample for each in views if each.facts.sample]
     found = {sort for sort, has in _WHERE.items() if any(has(sample) for sample in samples)}
     several = len({spelt(sample.algorithm) for sample in samples if sample.algorithm}) > 1
-    # What the address orders by stays, so that its head tells the order.
-    return frozenset((EVERY - _WHERE.keys() - {Sort.ALGORITHM}) | found | {listing.sort}) | (
-        {Sort.ALGORITHM} if several else set()
-    )
+    rare = {*_WHERE, *_ASKED_FOR, *([] if several else [Sort.ALGORITHM])} - found
+    return EVERY - rare | kept
+
+
+def needs_averages(columns: Columns) -> bool:
+    return not columns.isdisjoint(OF_AVERAGES)
+
+
+def choices(columns: Columns) -> list[ColumnChoice]:
+    return [ColumnChoice(sort.value, label, sort in columns) for sort, label, _ in _COLUMNS if sort not in ALWAYS]
 
 
 def heads(listing: Listing, columns: Columns) -> list[Column]:

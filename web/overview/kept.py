@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from itertools import count
 from typing import Final, NamedTuple
 
 from flask import Flask
@@ -12,110 +13,93 @@ from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from web import units
 from web.colours import age_level
-from web.node_view import FleetView, NodeView
-from web.overview.columns import EVERY, Columns
-from web.row import DisplaySettings, average_row, node_row
+from web.live import Piece
+from web.node_view import NodeView
+from web.overview.columns import Columns
+from web.row import NO_AVERAGE, DisplaySettings, average_cells, node_row
 
-_TEMPLATE = "overview_rows.html"
-
-
+_TEMPLATE: Final = "overview_rows.html"
+_COLUMNS_KEPT: Final = 8
+_ROWS_KEPT: Final = 4000
 # No name of a node has it.
 _MARK: Final = Markup(f"@{secrets.token_hex(16)}@")  # noqa: S704 - hexadecimal
 
 
-class _Latest(NamedTuple):
-    """What was rendered, cut where the moment comes in, and from what: the standing but for its age."""
+class RowLook(NamedTuple):
+    """What a kind of row has besides its node: its columns, and whether it can be picked."""
+
+    columns: Columns
+    picks: bool = False
+
+
+class _Kept(NamedTuple):
+    """What was rendered, cut where the moment comes in, and from what: the standing but for its age. No two have the
+    same `number`."""
 
     view: NodeView
-    columns: Columns
+    average: Average | None
     parts: tuple[str, ...]
-
-
-class _Average(NamedTuple):
-    average: Average
-    view: NodeView
-    columns: Columns
-    html: Markup
+    number: int
 
 
 class KeptRows:
-    """Renders rows by the macros of `overview_rows.html`: about 50 µs for a row that is new, 2 µs for one that is not.
+    """Renders rows by the macro of `overview_rows.html`: about 50 µs for a row that is new, 2 µs for one that is not.
 
     Several threads may use it at once: each entry is replaced whole.
     """
 
     def __init__(self, look: DisplaySettings) -> None:
         self._look = look
-        self._latest: dict[NodeId, _Latest] = {}
-        self._averages: dict[NodeId, _Average] = {}
+        self._kept: dict[RowLook, dict[NodeId, _Kept]] = {}
+        self._numbers = count(1)
 
-    def latest(
+    def pieces(
         self,
         app: Flask,
         shown: Iterable[NodeView],
-        now: Millis,
-        sparks: Mapping[NodeId, Markup],
+        look: RowLook,
         *,
-        columns: Columns = EVERY,
-    ) -> list[Markup]:
-        macro = _macro(app, "latest")
-
-        def render(each: NodeView) -> _Latest:
-            parts = str(macro(node_row(each, self._look), _MARK, columns)).split(_MARK)
-            return _Latest(each, columns, tuple(parts))
-
-        rows = (self._latest_row(each, columns, render) for each in shown)
-        return [self._at(row, now, sparks.get(row.view.facts.id, "")) for row in rows]
-
-    def averages(
-        self,
-        app: Flask,
-        shown: Iterable[NodeView],
         averages: Mapping[NodeId, Average],
-        *,
-        columns: Columns = EVERY,
-    ) -> list[Markup]:
-        """In the order of `shown`; nodes without a sample in the span have no row."""
-        macro = _macro(app, "average")
+        sparks: Mapping[NodeId, Markup],
+        now: Millis,
+    ) -> dict[str, Piece]:
+        """By the node's name, in the order of `shown`. One looks anew when its node does, or its age has another
+        colour at `now`."""
+        template = app.jinja_env.get_template(_TEMPLATE).module
+        macro: Callable[..., Markup] = template.row  # type: ignore[attr-defined] # a macro of it
+        kept = self._of(look)
+        pieces: dict[str, Piece] = {}
+        for each in shown:
+            node, average = each.facts.id, averages.get(each.facts.id)
+            row = kept.get(node)
+            if row is None or row.average != average or not _same(row.view, each):
+                cells = NO_AVERAGE if average is None else average_cells(each, average)
+                parts = str(macro(node_row(each, self._look), cells, _MARK, look)).split(_MARK)
+                row = kept[node] = _Kept(each, average, tuple(parts), next(self._numbers))
+            pieces[str(node)] = self._piece(row, sparks.get(node, ""), now)
+        return pieces
 
-        def render(each: NodeView, average: Average) -> _Average:
-            return _Average(average, each, columns, macro(average_row(each, average, self._look), columns))
+    def _piece(self, row: _Kept, spark: str, now: Millis) -> Piece:
+        reported_at = row.view.facts.last_report_at
 
-        known = ((each, averages.get(each.facts.id)) for each in shown)
-        return [self._average_row(each, average, columns, render) for each, average in known if average]
+        def html(now: Millis) -> str:
+            age = None if reported_at is None else now - reported_at
+            head, day, last, tail = row.parts
+            return "".join((head, spark, day, self._level(age), last, units.age(age), tail))
 
-    def forget(self, fleet: FleetView) -> None:
-        """Drops rows of nodes that the fleet does not have any more."""
-        if len(self._latest) > len(fleet.views):
-            there = {each.facts.id for each in fleet.views}
-            for gone in self._latest.keys() - there:
-                self._latest.pop(gone, None)
-                self._averages.pop(gone, None)
+        return Piece((row.number, self._level(None if reported_at is None else now - reported_at), spark), html)
 
-    def _latest_row(self, each: NodeView, columns: Columns, render: Callable[[NodeView], _Latest]) -> _Latest:
-        kept = self._latest.get(each.facts.id)
-        if kept is None or kept.columns != columns or not _same(kept.view, each):
-            kept = self._latest[each.facts.id] = render(each)
+    def _level(self, age: Millis | None) -> str:
+        return age_level(age, self._look.colours).value or "nil"
+
+    def _of(self, look: RowLook) -> dict[NodeId, _Kept]:
+        """The rows of that kind. Of too many none is kept: so nobody has to look for nodes that are gone."""
+        kept = self._kept.get(look)
+        if kept is None or len(kept) > _ROWS_KEPT:
+            if len(self._kept) >= _COLUMNS_KEPT:
+                self._kept = {}
+            kept = self._kept[look] = {}
         return kept
-
-    def _at(self, row: _Latest, now: Millis, spark: str) -> Markup:
-        at = row.view.facts.last_report_at
-        age = None if at is None else now - at
-        level = age_level(age, self._look.colours).value or "nil"
-        head, day, last, tail = row.parts
-        return Markup("".join((head, spark, day, level, last, units.age(age), tail)))  # noqa: S704 - all are rendered
-
-    def _average_row(
-        self,
-        each: NodeView,
-        average: Average,
-        columns: Columns,
-        render: Callable[[NodeView, Average], _Average],
-    ) -> Markup:
-        kept = self._averages.get(each.facts.id)
-        if kept is None or kept.average != average or kept.columns != columns or not _same(kept.view, each):
-            kept = self._averages[each.facts.id] = render(each, average)
-        return kept.html
 
 
 def _same(one: NodeView, other: NodeView) -> bool:
@@ -127,8 +111,3 @@ def _same(one: NodeView, other: NodeView) -> bool:
         and one.troubles == other.troubles
         and (one.facts is other.facts or one.facts == other.facts)
     )
-
-
-def _macro(app: Flask, name: str) -> Callable[..., Markup]:
-    macro: Callable[..., Markup] = getattr(app.jinja_env.get_template(_TEMPLATE).module, name)
-    return macro

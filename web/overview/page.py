@@ -1,66 +1,114 @@
-"""The overview, `/`: the whole fleet in three tables, as a page and as the live part of it that the page polls."""
+"""The overview, `/`: the fleet's figures, its minutes and the list of its nodes; the page, and what it polls."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response, current_app, render_template, request, url_for
-from markupsafe import Markup
 
 from alerts.rule import Severity
 from alerts.status import NodeStatus
-from rigwatch.clock import Clock, Millis
+from rigwatch.clock import Clock
 from rigwatch.settings import ServerSettings
 from store import Store
 from web import units
+from web.access.login import is_admin
+from web.admin.context import AdminContext
 from web.charts.lines import Range, range_links
 from web.display.choice import viewer
 from web.language.texts import N_
-from web.node_view import FleetView, is_running
-from web.overview.columns import columns_of, heads
-from web.overview.kept import KeptRows
+from web.language.texts import gettext as _
+from web.live import Fresh, LiveContent, LiveDocuments, Piece
+from web.node_view import FleetView, NodeView, is_running
+from web.overview.bulk import BulkActs
+from web.overview.columns import Columns, choices, columns_of, heads, needs_averages
+from web.overview.kept import KeptRows, RowLook
 from web.overview.listing import SEVERITY, Listing, Sort, facets
+from web.overview.pages import Pages
 from web.overview.spark import Sparks
-from web.parts import LiveParts, whole
+from web.parts import whole
 from web.rates import change, rates
 from web.row import MEANING, DisplaySettings, total_rows
-from web.snapshot import MINUTES, Snapshot, Snapshots
+from web.snapshot import Snapshot, Snapshots
 from web.zone import Zone
 
 _KINDS: Final = 8
 """For how many kinds of viewers, by language and time zone, rows are kept."""
 
 
+class _Asked(NamedTuple):
+    """What an address asks for, whether the viewer may pick nodes to act on, and what kind of viewer that is."""
+
+    listing: Listing
+    span: Range
+    picks: bool
+    viewer: str
+
+    def query(self) -> str:
+        query = self.listing.query()
+        return query if self.span is Range.DAY else f"{query}{'&' if query else '?'}range={self.span}"
+
+
 class Overview:
-    """Renders the overview. The live part is rendered once per change and listing, however many browsers ask for it."""
+    """Renders the overview. The live part is rendered once per change and listing, however many browsers ask for it,
+    and each is sent the pieces that it lacks."""
 
     def __init__(
         self, settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone
     ) -> None:
         self._sparks = Sparks(store)
         self._snapshots = snapshots
-        self._keep = settings.database.keep
         self._clock = clock
         self._look = DisplaySettings(settings.web.colours, zone)
         self._kept: OrderedDict[str, KeptRows] = OrderedDict()
-        self._parts = LiveParts()
+        self._documents = LiveDocuments()
 
     def page(self) -> Response:
         """The whole page; its ages are of this second."""
-        listing, now = Listing.parse(request.args), self._clock.now()
-        live_url = url_for("overview.live") + listing.query()
-        context = self._context(self._snapshots.at(now), listing, now)
-        return whole(render_template("overview.html", live_url=live_url, **context))
+        asked, now = _asked(), self._clock.now()
+        snapshot, zone = self._snapshots.at(now), self._look.zone
+        shown, etag, facts = self._documents.page(asked, snapshot.version, lambda: self._fresh(snapshot, asked), now)
+        live_url = url_for("overview.live") + asked.query()
+        around = {"now": now, "now_full": zone.full(now), "zone": zone, "picks": asked.picks, "live_url": live_url}
+        return whole(render_template("overview.html", whole=shown, etag=etag, **facts, **around))
 
     def live(self) -> Response:
-        """The part that changes, or 304 while it has not. Ages in words are of when it last did; the page counts on."""
-        listing, now = Listing.parse(request.args), self._clock.now()
+        """What the browser lacks, or 304 where that is nothing. `hold` names an order that it was sent: the rows stay
+        in it, whatever they say by now. One that nobody remembers is no longer held."""
+        asked, now = _asked(), self._clock.now()
         snapshot = self._snapshots.lately(now)
+        held = self._documents.held(asked, "rows", request.args.get("hold", ""))
+        query = (asked, held) if held else asked
+        return self._documents.answer(query, snapshot.version, lambda: self._fresh(snapshot, asked, held), now)
 
-        def render() -> str:
-            return render_template("overview_live.html", **self._context(snapshot, listing, now))
+    def _fresh(self, snapshot: Snapshot, asked: _Asked, held: Sequence[str] = ()) -> Fresh:
+        fleet, listing, content = snapshot.fleet, asked.listing, LiveContent()
+        columns = columns_of(fleet.views, listing)
+        every = listing.apply(fleet.views, snapshot.averages.every() if listing.needs_averages else {})
+        pages = Pages.of(len(every), listing.page)
+        following = pages.cut(every)
+        shown = _in_order(fleet, held) if held else following
+        lost = fleet.by_status.get(NodeStatus.LOST, 0)
+        render_template(
+            "overview_live.html",
+            live=content,
+            pages=pages,
+            moved=bool(held) and [str(each.facts.id) for each in following] != list(held),
+            picks=asked.picks,
+            rows=self._pieces(snapshot, shown, RowLook(columns, asked.picks)),
+            ranges=range_links(asked.span, listing.query()),
+            **self._list_context(listing, columns, fleet),
+            **self._context(snapshot),
+        )
+        title = f"{_('(%(number)s lost)', number=lost)} rigwatch" if lost else "rigwatch"
+        return Fresh(content, {"title": title, "held": bool(held)})
 
-        return self._parts.answer(listing.query(), snapshot.version, render)
+    def _pieces(self, snapshot: Snapshot, shown: Sequence[NodeView], look: RowLook) -> Mapping[str, Piece]:
+        names, now = [each.facts.id for each in shown], snapshot.fleet.now
+        averages = snapshot.averages.of(names) if needs_averages(look.columns) else {}
+        sparks = self._sparks.of(names, now)
+        return self._rows_of(viewer()).pieces(current_app, shown, look, averages=averages, sparks=sparks, now=now)
 
     def _rows_of(self, kind: str) -> KeptRows:
         """Those that are written for this kind of viewer."""
@@ -70,39 +118,31 @@ class Overview:
             self._kept.popitem(last=False)
         return rows
 
-    def _context(self, snapshot: Snapshot, listing: Listing, now: Millis) -> Mapping[str, Any]:
-        fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
-        rows = self._rows_of(viewer())
-        rows.forget(fleet)
-        shown, columns = listing.apply(fleet.views), columns_of(fleet.views, listing)
+    def _list_context(self, listing: Listing, columns: Columns, fleet: FleetView) -> Mapping[str, Any]:
         return {
-            "now": now,
-            "now_full": look.zone.full(now),
-            "zone": look.zone,
-            "fleet": fleet,
-            "running": is_running(snapshot.server, now),
-            "beat": None if beat_at is None else look.moment(beat_at),
-            "beat_age": None if beat_at is None else units.age(now - beat_at),
             "listing": listing,
             "columns": heads(listing, columns),
-            "has_peers": Sort.PEERS in columns,
-            "has_block": Sort.BLOCK in columns,
+            "choices": choices(columns),
+            "usual": replace(listing, columns=frozenset()).query(),
+            "has_block": fleet.highest_block is not None or Sort.BLOCK in columns_of(fleet.views, Listing()),
             "tiles": _tiles(listing, fleet),
-            "lost": fleet.by_status.get(NodeStatus.LOST, 0),
+            "facets": facets(fleet.views),
+        }
+
+    def _context(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        fleet, look, beat_at = snapshot.fleet, self._look, snapshot.server.beat_at
+        return {
+            "zone": look.zone,
+            "fleet": fleet,
+            "running": is_running(snapshot.server, fleet.now),
+            "beat": None if beat_at is None else look.moment(beat_at),
+            "beat_age": None if beat_at is None else units.age(fleet.now - beat_at),
             "rates": rates(fleet.rates),
             "highest_block": units.count(fleet.highest_block),
             "change": change(fleet.rates, fleet.views, snapshot.hour_ago),
             "incidents": sum(snapshot.incidents.values()),
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
-            "facets": facets(fleet.views),
-            "ranges": range_links(Range.parse(request.args), listing.query()),
-            "shown": len(shown),
-            # Joined here: a filter would escape each row that is rendered already.
-            "rows": _joined(rows.latest(current_app, shown, now, self._sparks.at(now), columns=columns)),
-            "averages": _joined(rows.averages(current_app, shown, snapshot.averages, columns=columns)),
-            "totals": total_rows(snapshot.totals, now, look.zone),
-            "minutes": MINUTES,
-            "keep": units.period(self._keep),
+            "totals": total_rows(snapshot.totals, fleet.now, look.zone),
         }
 
 
@@ -117,16 +157,24 @@ class StatusTile(NamedTuple):
     chosen: bool
 
 
-def create(settings: ServerSettings, store: Store, snapshots: Snapshots, clock: Clock, *, zone: Zone) -> Blueprint:
-    overview = Overview(settings, store, snapshots, clock, zone=zone)
+def create(admin: AdminContext, snapshots: Snapshots) -> Blueprint:
+    overview = Overview(admin.settings, admin.store, snapshots, admin.clock, zone=admin.zone)
     blueprint = Blueprint("overview", __name__)
+    blueprint.add_url_rule("/nodes", "act", BulkActs(admin, snapshots).act, methods=["POST"])
     blueprint.add_url_rule("/", "page", overview.page)
     blueprint.add_url_rule("/live", "live", overview.live)
     return blueprint
 
 
-def _joined(rows: Iterable[Markup]) -> Markup:
-    return Markup("\n".join(rows))  # noqa: S704 - all are rendered
+def _asked() -> _Asked:
+    return _Asked(Listing.parse(request.args), Range.parse(request.args), is_admin(), viewer())
+
+
+def _in_order(fleet: FleetView, names: Sequence[str]) -> list[NodeView]:
+    """Those that are still there."""
+    wanted = set(names)
+    there = {name: each for each in fleet.views if (name := str(each.facts.id)) in wanted}
+    return [there[name] for name in names if name in there]
 
 
 def _tiles(listing: Listing, fleet: FleetView) -> list[StatusTile]:

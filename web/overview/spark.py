@@ -1,4 +1,4 @@
-"""The little chart of a node's last day in its row: inline SVG, drawn once in a while for all nodes at once."""
+"""The little chart of a node's last day in its row: inline SVG, drawn once in a while."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ from store import Store, series
 
 HOURS: Final = 24
 _FRESH: Final[Millis] = 10 * 60_000
+_NEVER: Final = (-_FRESH, None)
+_KEPT: Final = 20_000
 # 23 steps of 3 are as wide as the box below.
 _STEP: Final = 3
 _HEIGHT: Final = 16
@@ -19,23 +21,24 @@ _SVG: Final = Markup('<svg class="spark" viewBox="-1 0 71 16" aria-hidden="true"
 
 
 class Sparks:
-    """What the running hour adds is seen within ten minutes; drawing a thousand nodes anew takes about 40 ms."""
+    """What the running hour adds is seen within ten minutes; drawing a page of nodes anew takes about 5 ms."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._drawn_at: Millis | None = None
-        self._drawn: Mapping[NodeId, Markup] = {}
+        self._drawn: dict[NodeId, tuple[Millis, Markup | None]] = {}
 
-    def at(self, now: Millis) -> Mapping[NodeId, Markup]:
+    def of(self, nodes: Sequence[NodeId], now: Millis) -> Mapping[NodeId, Markup]:
         """Nodes without a figure in the last day have none."""
         with self._lock:
-            if self._drawn_at is None or not 0 <= now - self._drawn_at < _FRESH:
+            if len(self._drawn) > _KEPT:
+                self._drawn = {}
+            missing = [node for node in nodes if not 0 <= now - self._drawn.get(node, _NEVER)[0] < _FRESH]
+            if missing:
                 with self._store.read() as tx:
-                    rates = series.by_hour(tx, HOURS, now)
-                self._drawn = {node: spark(known) for node, known in rates.items()}
-                self._drawn_at = now
-            return self._drawn
+                    rates = series.by_hour(tx, missing, HOURS, now)
+                self._drawn |= {node: (now, spark(rates[node]) if node in rates else None) for node in missing}
+            return {node: drawn for node in nodes if (drawn := self._drawn[node][1]) is not None}
 
 
 def spark(rates: Sequence[float | None]) -> Markup:

@@ -5,23 +5,25 @@
 (() => {
   const EVERY_MS = 800; // so that what happened is seen within a second, the way there included
   const EVERY_MS_WITHOUT_CONTACT = 2000;
-  const PATIENCE_MS = 10000;
+  const ANSWER_WITHIN_MS = 10000;
+  const OF_CHARTS = ["range", "from", "to"]; // in the address, and no affair of the list
 
   const live = document.querySelector("[data-live]");
   const alarm = document.getElementById("no-contact");
   const contact = document.getElementById("contact");
   const clock = document.getElementById("clock");
-  // The origin has no user name in it, which fetch() would refuse in an address.
-  const address = location.origin + live.dataset.live;
   const clockFormat = new Intl.DateTimeFormat("sv-SE", {
     timeZone: clock.dataset.zone, dateStyle: "short", timeStyle: "medium",
   });
 
-  let etag = "";
+  // The origin has no user name in it, which fetch() would refuse in an address.
+  let address = location.origin + live.dataset.live;
+  let etag = live.dataset.etag || "";
+  let held = ""; // the etag of the order that the rows are kept in
   let ahead = 0; // the server's clock minus this browser's, ms
   let lastContact = Date.now();
   let timer = 0;
-  let asking = false;
+  let asking = null; // what aborts the question under way
 
   class Refusal extends Error {}
 
@@ -47,7 +49,8 @@
   }
 
   // Makes `old` look like `fresh`, touching only what differs, so that scrolling, focus and selection stay. Children
-  // with a data-key are recognised wherever they moved; a data-keep element belongs to the reader.
+  // with a data-key are recognised wherever they moved; a data-keep element belongs to the reader, what is in a
+  // data-place comes in pieces of its own.
   function morph(old, fresh) {
     if (old.isEqualNode(fresh) || (old.dataset && "keep" in old.dataset && "keep" in fresh.dataset)) return;
     if (old.nodeType !== Node.ELEMENT_NODE) {
@@ -56,18 +59,23 @@
     }
     for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-    morphChildren(old, fresh);
+    if (!("place" in fresh.dataset)) morphChildren(old, fresh);
   }
 
   const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE && node.dataset.key) || null;
   const alike = (a, b) => a.nodeName === b.nodeName && keyOf(a) === keyOf(b) && a.id === b.id;
 
+  function keyed(parent) {
+    const found = new Map();
+    for (const child of parent.children) if (keyOf(child)) found.set(keyOf(child), child);
+    return found;
+  }
+
   function morphChildren(old, fresh) {
-    const keyed = new Map();
-    for (const child of old.children) if (keyOf(child)) keyed.set(keyOf(child), child);
+    const known = keyed(old);
     let at = old.firstChild;
     for (const wanted of [...fresh.childNodes]) {
-      const moved = keyOf(wanted) && keyed.get(keyOf(wanted));
+      const moved = keyOf(wanted) && known.get(keyOf(wanted));
       if (moved && moved !== at) {
         old.insertBefore(moved, at);
         morph(moved, wanted);
@@ -85,18 +93,83 @@
     }
   }
 
-  function show(html) {
+  function elementOf(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.content.firstElementChild;
+  }
+
+  // Puts the pieces of one place in. False: a piece is missing, so that everything has to be asked for.
+  function fill(place, { pieces = {}, order = null }) {
+    const known = keyed(place);
+    for (const [key, html] of Object.entries(pieces)) {
+      const fresh = elementOf(html);
+      const old = known.get(key);
+      if (old && old.nodeName === fresh.nodeName) morph(old, fresh);
+      else {
+        if (old) old.replaceWith(fresh);
+        known.set(key, fresh);
+      }
+    }
+    if (!order) return true;
+    if (order.some((key) => !known.has(key))) return false;
+    const wanted = order.map((key) => known.get(key));
+    const staying = new Set(wanted);
+    for (const child of [...place.children]) if (!staying.has(child)) child.remove();
+    let at = place.firstElementChild;
+    for (const element of wanted) {
+      if (element === at) at = at.nextElementSibling;
+      else place.insertBefore(element, at);
+    }
+    return true;
+  }
+
+  const inHand = {
+    // A finger would hit what has just moved there: on a phone the order is the reader's until they ask for another.
+    touch: matchMedia("(pointer: coarse)"),
+    is: () => {
+      const list = live.querySelector('[data-place="rows"]');
+      if (!list) return false;
+      if (inHand.touch.matches) return true;
+      return list.matches(":hover") || list.contains(document.activeElement) || list.querySelector(":checked") !== null;
+    },
+  };
+
+  const differs = (order) => {
+    const shown = [...live.querySelectorAll('[data-place="rows"] > [data-key]')].map(keyOf);
+    return shown.length > 0 && (shown.length !== order.length || shown.some((key, at) => key !== order[at]));
+  };
+
+  // Answers false where it was not shown, because the rows are in the reader's hand and would move.
+  function showPieces(answer, { mayHold }) {
+    const order = answer.places.rows?.order;
+    if (mayHold && !held && order && inHand.is() && differs(order)) {
+      held = etag;
+      etag = "";
+      return false;
+    }
+    if (!answer.held) held = "";
+    for (const [name, pieces] of Object.entries(answer.places)) {
+      const place = name ? live.querySelector(`[data-place="${name}"]`) : live;
+      if (!place || !fill(place, pieces)) {
+        etag = "";
+        return false;
+      }
+    }
+    document.title = answer.title;
+    etag = answer.etag;
+    ahead = answer.now - Date.now();
+    return true;
+  }
+
+  function showHtml(html) {
     const fresh = new DOMParser().parseFromString(html, "text/html").body;
     const moment = fresh.querySelector("#moment");
-    const focused = document.activeElement;
     morphChildren(live, fresh);
-    // Moving an element takes the focus from what is inside it.
-    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
     if (moment) {
       ahead = Number(moment.dataset.now) - Date.now();
       document.title = moment.dataset.title;
     }
-    countOn();
   }
 
   function answered() {
@@ -114,39 +187,88 @@
     live.classList.add("out-of-date");
   }
 
-  async function ask() {
-    const headers = etag ? { "If-None-Match": etag } : {};
-    const answer = await fetch(address, { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (answer.status === 200) {
-      show(await answer.text());
-      etag = answer.headers.get("ETag") || "";
-      document.dispatchEvent(new Event("rigwatch:changed"));
-    } else if (answer.status === 401) {
-      location.reload(); // which leads to the login page, and back here
-    } else if (answer.status !== 304) {
-      throw new Refusal(gettext("it answers %(status)s", { status: answer.status }));
-    }
+  async function ask(signal, mayHold) {
+    const headers = etag ? { "If-None-Match": `"${etag}"` } : {};
+    const hold = held ? `${address.includes("?") ? "&" : "?"}hold=${encodeURIComponent(held)}` : "";
+    const answer = await fetch(address + hold, { headers, cache: "no-store", signal });
+    if (answer.status === 304) return true;
+    if (answer.status === 401) location.reload(); // which leads to the login page, and back here
+    if (answer.status !== 200) throw new Refusal(gettext("it answers %(status)s", { status: answer.status }));
+    const isHtml = answer.headers.get("Content-Type").startsWith("text/html");
+    const body = isHtml ? await answer.text() : await answer.json();
+    const focused = document.activeElement;
+    let shown = true;
+    if (isHtml) {
+      showHtml(body);
+      etag = (answer.headers.get("ETag") || "").replace(/^(W\/)?"|"$/g, "");
+    } else shown = showPieces(body, { mayHold });
+    // Moving an element takes the focus from what is inside it.
+    if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    countOn();
+    if (shown) document.dispatchEvent(new Event("rigwatch:changed"));
+    return shown;
   }
 
-  async function poll() {
+  async function poll({ mayHold = true } = {}) {
     if (asking || document.hidden) return;
-    asking = true;
+    const mine = new AbortController();
+    asking = mine;
     clearTimeout(timer);
+    const tooLong = setTimeout(() => mine.abort(), ANSWER_WITHIN_MS);
     let wait = EVERY_MS;
     try {
-      await ask();
+      if (!(await ask(mine.signal, mayHold))) wait = 0;
+      if (asking !== mine) return;
       answered();
     } catch (failure) {
+      if (asking !== mine) return;
       unanswered(failure instanceof Refusal ? ` (${failure.message})` : "");
       wait = EVERY_MS_WITHOUT_CONTACT;
+    } finally {
+      clearTimeout(tooLong);
     }
-    asking = false;
+    asking = null;
     timer = setTimeout(poll, wait);
   }
 
+  // At once, whatever was asked for before: the reader has done something.
+  function askAnew() {
+    asking?.abort();
+    asking = null;
+    held = "";
+    poll({ mayHold: false });
+  }
+
+  // What is in hand is let go of: the rows may take their places.
+  function letGo() {
+    if (held && !inHand.is()) askAnew();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-again]")) askAnew();
+  });
+  document.addEventListener("pointerout", () => setTimeout(letGo));
+  document.addEventListener("focusout", () => setTimeout(letGo));
+
+  // Another list without another page: `detail` is the query of its address.
+  document.addEventListener("rigwatch:list", ({ detail }) => {
+    const path = live.dataset.live.split("?")[0];
+    address = `${location.origin}${path}${detail}`;
+    const shown = new URLSearchParams(detail);
+    for (const name of OF_CHARTS) {
+      const given = new URLSearchParams(location.search).get(name);
+      if (given) shown.set(name, given);
+    }
+    history.replaceState(null, "", `${location.pathname}${shown.size ? `?${shown}` : ""}`);
+    etag = "";
+    askAnew();
+  });
+
   const first = document.getElementById("moment");
-  if (first) ahead = Number(first.dataset.now) - Date.now();
-  document.addEventListener("visibilitychange", poll);
+  const now = first ? first.dataset.now : live.dataset.now;
+  if (now) ahead = Number(now) - Date.now();
+  // Who comes back finds the list in order.
+  document.addEventListener("visibilitychange", () => (held ? askAnew() : poll()));
   setInterval(countOn, 1000);
   timer = setTimeout(poll, EVERY_MS);
 })();

@@ -117,7 +117,7 @@ def test_each_node_has_a_figure_an_hour(store: Store) -> None:
     tell(store, rig(), sample(EVEN - HOUR, hashrate=10), sample(EVEN - HOUR + 1, hashrate=20), sample(EVEN, hashrate=7))
     tell(store, rig("mute"), sample(EVEN))
     with store.read() as tx:
-        assert series.by_hour(tx, 4, EVEN + 1) == {rig().id: [None, None, 15, 7]}
+        assert series.by_hour(tx, [rig().id], 4, EVEN + 1) == {rig().id: [None, None, 15, 7]}
 
 
 def test_what_is_not_there_has_no_history(store: Store) -> None:

@@ -1,12 +1,14 @@
 """The overview says what the store knows, and says at once when that changes."""
 
 import gzip
+import json
 import re
 from datetime import timedelta
 
 import msgspec
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from rigwatch.clock import in_millis
 from rigwatch.home import Home
@@ -32,12 +34,16 @@ def between(html: str, start: str, end: str) -> str:
     return html.partition(start)[2].partition(end)[0]
 
 
-def row(html: str, node: str, table: str = "latest") -> str:
-    """The row of a node in one of the tables."""
-    body = between(html, f'<table class="{table}">', "</table>")
+def row(html: str, node: str) -> str:
+    """The row of a node in the list."""
+    body = between(html, '<table class="latest">', "</table>")
     found = re.search(rf'<tr data-key="{node}".*?</tr>', body, re.DOTALL)
-    assert found, f"{node} is not in the table {table}"
+    assert found, f"{node} is not in the list"
     return found[0]
+
+
+def average(html: str, node: str = "main/rig1") -> str:
+    return text(between(row(html, node), '<td class="num c-average', "</td>").partition(">")[2])
 
 
 def order(html: str) -> list[str]:
@@ -59,17 +65,20 @@ def test_an_empty_store_tells_the_next_step(ada: FlaskClient) -> None:
     assert "<table" not in html
 
 
-def test_a_node_is_in_all_three_tables(ada: FlaskClient, store: Store) -> None:
+def test_a_node_is_in_the_list_and_in_the_totals(ada: FlaskClient, store: Store) -> None:
     store.take([rig().heard(birth(host="tower")), rig().heard(report(FULL))])
     html = page(ada)
     latest = row(html, "main/rig1")
-    assert text(latest) == "online rig1 main · tower 8.12 kH/s 67.7 H/s 12 534,211 61 °C 120 W 0 s 08:53:20"
+    assert text(latest) == (
+        "online rig1 main · tower 8.12 kH/s 67.7 H/s 12 534,211 61 °C 120 W 8.12 kH/s ±0 % 0 s 08:53:20"
+    )
     assert 'class="num c-hashrate green"' in latest
     assert 'class="num c-peers yellow"' in latest
     assert 'class="num c-block green"' in latest
     assert 'class="num c-age green"' in latest
-    assert text(row(html, "main/rig1", "average")) == "rig1 main 8.12 kH/s ±0 % 12.0 1"
-    totals = between(between(html, 'id="totals"', "</table>"), "<tbody>", "</tbody>")
+    chosen = text(row(page(ada, "/?cols=mean_peers+samples+change"), "main/rig1"))
+    assert chosen == "online rig1 ±0 % 12.0 1 0 s 08:53:20"
+    totals = between(between(html, 'id="totals"', "</table>"), '<tbody data-place="minutes">', "</tbody>")
     assert text(totals) == "08:53 so far 8.12 kH/s 1 node"
 
 
@@ -175,12 +184,19 @@ def test_it_sorts_by_links_and_narrows_by_status_and_text(ada: FlaskClient, stor
     assert order(page(ada, "/?q=B")) == ["b"]
     assert "No node fits" in page(ada, "/?q=nobody")
     assert 'data-live="/live?sort=hashrate&amp;dir=asc"' in rising
-    assert order(page(ada, "/live?sort=hashrate&dir=asc")) == ["b", "c", "a"]
+    listed = ada.get("/live?sort=hashrate&dir=asc").get_json()["places"]["rows"]["order"]
+    assert listed == ["main/b", "main/c", "main/a"]
 
 
 def ask(client: FlaskClient, etag: str = "", path: str = "/live") -> tuple[int, str, str]:
+    """The status, the new ETag, and the pieces that came, one after the other."""
     answer = client.get(path, headers={"If-None-Match": etag} if etag else {})
-    return answer.status_code, answer.headers["ETag"], answer.text
+    return answer.status_code, answer.headers["ETag"], answer.text if answer.mimetype == "text/html" else pieces(answer)
+
+
+def pieces(answer: TestResponse) -> str:
+    places = answer.get_json()["places"].values() if answer.status_code == 200 else ()
+    return "\n".join(html for place in places for html in place.get("pieces", {}).values())
 
 
 def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
@@ -190,7 +206,7 @@ def test_the_live_part_is_sent_once_per_change(ada: FlaskClient, store: Store, c
     changes: list[tuple[object, str]] = [
         (rig().heard(birth()), "online"),
         (rig().heard(report(FULL)), "8.12"),
-        (rig().heard(report(sample(older, hashrate=1), sent_at=START)), "average"),
+        (rig().heard(report(sample(older, hashrate=1), sent_at=START)), "4.06"),
         (rig().heard(will()), "lost"),
         (rig().heard(birth(2), START + 1), "online"),
         (rig().heard(goodbye(2), START + 1), "offline"),
@@ -278,7 +294,7 @@ def test_it_is_sent_zipped_to_who_takes_it(ada: FlaskClient, store: Store) -> No
     zipped = ada.get("/live", headers={"Accept-Encoding": "gzip"})
     assert zipped.headers["Content-Encoding"] == "gzip"
     assert zipped.headers["Vary"] == "Accept-Encoding"
-    assert gzip.decompress(zipped.data).decode() == ada.get("/live").text
+    assert json.loads(gzip.decompress(zipped.data)) == ada.get("/live").get_json()
     assert "Content-Encoding" not in ada.get("/live", headers={"Accept-Encoding": "gzip;q=0"}).headers
 
 
@@ -291,17 +307,16 @@ def test_averages_are_over_the_time_that_is_kept(ada: FlaskClient, store: Store)
             rig().heard(report(sample(recent, hashrate=100), sent_at=START)),
         ]
     )
-    assert "100 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
-    assert "over 48 h" in page(ada)
+    assert average(page(ada)).startswith("100 H/s")
 
 
 def test_history_that_arrives_late_changes_the_average_alone(ada: FlaskClient, store: Store) -> None:
     store.take([rig().heard(birth()), rig().heard(report(sample(hashrate=100)))])
-    assert "100 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
-    latest = row(page(ada), "main/rig1")
+    assert average(page(ada)) == "100 H/s ±0 %"
+    latest = page(ada, "/?cols=hashrate+peers")
     store.take([rig().heard(report(sample(START - 3_600_000, hashrate=300)))])
-    assert "200 <small>H/s</small>" in row(page(ada), "main/rig1", "average")
-    assert row(page(ada), "main/rig1") == latest
+    assert average(page(ada)) == "200 H/s −50 %"
+    assert row(page(ada, "/?cols=hashrate+peers"), "main/rig1") == row(latest, "main/rig1")
 
 
 def test_a_removed_node_leaves_the_page(ada: FlaskClient, store: Store) -> None:
@@ -313,11 +328,65 @@ def test_a_removed_node_leaves_the_page(ada: FlaskClient, store: Store) -> None:
     assert order(page(ada)) == ["two"]
 
 
-def test_a_thousand_nodes_are_a_page(ada: FlaskClient, store: Store) -> None:
+def test_a_thousand_nodes_are_pages_that_links_lead_through(ada: FlaskClient, store: Store) -> None:
     rigs = [rig(f"rig{number}") for number in range(1000)]
     store.take([each.heard(birth()) for each in rigs])
     store.take([each.heard(report(FULL)) for each in rigs])
-    assert len(order(page(ada))) == 1000
+    seen = [name for number in (1, 7, 20) for name in order(page(ada, f"/?page={number}&sort=name"))]
+    assert seen == [f"rig{number}" for first in (0, 300, 950) for number in range(first, first + 50)]
+    html = page(ada, "/?page=99")
+    assert "951 to 1000 of 1000" in html
+    assert 'href="/?page=19" rel="prev"' in html
+    assert 'rel="next"' not in html
+    # All of them are looked through, not the page alone.
+    assert order(page(ada, "/?q=rig777")) == ["rig777"]
+    store.take([rig("rig777").heard(will())])
+    assert order(page(ada))[0] == "rig777"
+
+
+def test_a_change_of_one_node_is_sent_as_what_has_changed(ada: FlaskClient, store: Store) -> None:
+    rigs = [rig(f"rig{number}") for number in range(100)]
+    store.take([each.heard(birth()) for each in rigs])
+    store.take([each.heard(report(FULL)) for each in rigs])
+    etag = ask(ada)[1]
+    store.take([rigs[7].heard(report(sample(START + 1, hashrate=9000)))])
+    answer = ada.get("/live", headers={"If-None-Match": etag, "Accept-Encoding": "gzip"})
+    assert len(answer.data) + len(str(answer.headers)) < 2000
+    places = json.loads(gzip.decompress(answer.data))["places"]
+    assert {name: list(place["pieces"]) for name, place in places.items()} == {
+        "summary": ["rate"],
+        "minutes": ["2025-10-09T08:53Z"],
+        "rows": ["main/rig7"],
+    }
+    assert "9.00 <small>kH/s" in places["rows"]["pieces"]["main/rig7"]
+
+
+def test_who_has_the_page_is_not_sent_it_again(ada: FlaskClient, store: Store) -> None:
+    store.take([rig().heard(birth())])
+    (etag,) = re.findall(r'data-etag="([^"]+)"', page(ada))
+    assert ask(ada, f'"{etag}"')[0] == 304
+
+
+def test_an_order_that_somebody_holds_on_to_stays(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    for name in ("a", "b", "c"):
+        store.take([rig(name).heard(birth())])
+    etag = ask(ada)[1].strip('"')
+    store.take([rig("c").heard(will())])
+    held = ada.get(f"/live?hold={etag}").get_json()
+    assert (held["held"], held["places"]["rows"]["order"]) == (True, ["main/a", "main/b", "main/c"])
+    assert "pill lost" in held["places"]["rows"]["pieces"]["main/c"]
+    assert "data-again>" in held["places"]["list"]["pieces"]["head"]
+    assert "hidden data-again>" not in held["places"]["list"]["pieces"]["head"]
+    follows = ada.get("/live").get_json()
+    assert (follows["held"], follows["places"]["rows"]["order"]) == (False, ["main/c", "main/a", "main/b"])
+    assert "hidden data-again>" in follows["places"]["list"]["pieces"]["head"]
+    # For as long as somebody asks, and whoever has an older answer is sent the difference alone.
+    store.take([rig("a").heard(goodbye())])
+    clock.move(1)
+    again = ada.get(f"/live?hold={etag}", headers={"If-None-Match": f'"{held["etag"]}"'}).get_json()
+    assert list(again["places"]["rows"]) == ["pieces"]
+    assert list(again["places"]["rows"]["pieces"]) == ["main/a"]
+    assert ada.get("/live?hold=nonsense-1").get_json()["held"] is False
 
 
 def test_a_birth_changes_what_the_row_says(ada: FlaskClient, store: Store) -> None:

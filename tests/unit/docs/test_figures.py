@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client.parser import text_string_to_metric_families
 
 from rigwatch.figures import FIGURES, FLAG, MEASURED, RECORD, TEXT, AlgorithmFigures, Board, Fan, Figure, Gpu, Miner
 from rigwatch.lines import COLUMNS, csv_head, csv_lines
@@ -17,8 +18,8 @@ from tests.unit.subscriber.feed.test_homeassistant import device
 from tests.unit.subscriber.feed.test_tree import NODE, state
 from tests.unit.web.made import node, view
 from web.api.nodes import Figures
-from web.metrics import node_figures
 from web.node.figures import figures
+from web.node_metrics import node_metrics
 from web.row import DisplaySettings
 from web.zone import Zone
 
@@ -99,7 +100,8 @@ def test_a_figure_with_an_entity_is_in_home_assistant(figure: Figure) -> None:
 def test_a_figure_with_a_metric_is_measured_in_base_units_and_documented(figure: Figure) -> None:
     assert figure.metric is not None
     facts = node(**{figure.name: value_of(figure.name)})
-    told = {each.name: each.samples for each in node_figures([view(facts)])}
+    families = text_string_to_metric_families(node_metrics([view(facts)]))
+    told = {each.name: each.samples for each in families}
     (measured,) = told[f"rigwatch_node_{figure.metric.name}"]
     assert measured.value == value_of(figure.name) / figure.unit.per_base
     assert f"_{figure.metric.name}" in API

@@ -44,4 +44,4 @@ def fleet(*nodes: NodeFacts, server: ServerFacts = SERVER, now: Millis = START) 
 
 
 def view(facts: NodeFacts, *, lag: int | None = None) -> NodeView:
-    return NodeView(facts, NodeStatus.ONLINE, counted=True, age=0, lag=lag)
+    return NodeView(facts, NodeStatus.ONLINE, counted=True, until=0, lag=lag)

@@ -58,7 +58,7 @@ def test_a_node_that_reports_seldom_is_not_behind_for_what_others_have_reported_
         node("stuck", block=90, reported_ago=MINUTE),
         node("now", block=107),
     )
-    assert [each.lag for each in seen.views] == [0, 0, 10, 1]
+    assert {each.facts.id.node: each.lag for each in seen.views} == {"seldom": 0, "often": 0, "stuck": 10, "now": 1}
     assert seen.highest_block == 108
 
 
@@ -83,9 +83,9 @@ def test_without_a_subscriber_nothing_is_known_of_now() -> None:
     assert seen.by_status == {NodeStatus.UNKNOWN: 1}
 
 
-def test_an_enrolled_node_is_pending_and_has_no_age() -> None:
+def test_an_enrolled_node_is_pending_and_counts_for_nothing() -> None:
     seen = fleet(NodeFacts(node().id)).views[0]
-    assert (seen.status, seen.age, seen.counted) == (NodeStatus.PENDING, None, False)
+    assert (seen.status, seen.counted) == (NodeStatus.PENDING, False)
 
 
 def test_remarks_name_each_source_that_failed() -> None:
@@ -94,7 +94,7 @@ def test_remarks_name_each_source_that_failed() -> None:
 
 
 def looks(seen: FleetView) -> list[object]:
-    return [(each.status, each.counted, each.lag, age_level(each.age, COLOURS)) for each in seen.views]
+    return [(each.status, each.counted, each.lag, age_level(each.age_at(seen.now), COLOURS)) for each in seen.views]
 
 
 @st.composite
@@ -123,18 +123,37 @@ def test_nothing_looks_different_until_the_next_change(
 ) -> None:
     # The heartbeat goes on meanwhile.
     server = ServerFacts(connected_at=START - connected_ago, beat_at=START + 10 * MINUTE)
-    first = fleet_at(many, server, START)
-    until = next_change_at(first, server, BORDERS)
+    first = fleet_at(many, server, START, borders=BORDERS)
+    until = next_change_at(first)
     later = START + int((until - START) * when)
     assert START < until <= START + MINUTE
     assert later < until
     assert looks(fleet_at(many, server, later)) == looks(first)
 
 
+@given(st.lists(nodes(), min_size=1, max_size=6), st.lists(st.integers(0, 8 * MINUTE), max_size=4), st.data())
+@settings(max_examples=300)
+def test_what_is_taken_over_from_before_is_what_would_be_made_anew(
+    many: list[NodeFacts], moments: list[Millis], data: st.DataObject
+) -> None:
+    before = None
+    for later in moments:
+        now = START + later
+        beat = data.draw(st.sampled_from([now, now, START - MINUTE]))
+        server = ServerFacts(connected_at=START - MINUTE, beat_at=beat)
+        changed = data.draw(st.integers(0, len(many) - 1))
+        many = [data.draw(nodes()) if at == changed else each for at, each in enumerate(many)]
+        anew = fleet_at(many, server, now, borders=BORDERS)
+        before = fleet_at(many, server, now, borders=BORDERS, before=before)
+        assert looks(before) == looks(anew)
+        assert (before.by_status, before.rates, before.counted) == (anew.by_status, anew.rates, anew.counted)
+        assert next_change_at(before) == next_change_at(anew)
+
+
 def test_the_next_change_is_the_millisecond_in_which_a_report_turns_yellow() -> None:
-    seen = fleet(msgspec.structs.replace(node(reported_ago=3 * MINUTE - 500), interval=timedelta(hours=1)))
-    until = next_change_at(seen, SERVER, BORDERS)
-    assert until == START + 501
+    reporting = msgspec.structs.replace(node(reported_ago=3 * MINUTE - 500), interval=timedelta(hours=1))
+    seen = fleet_at([reporting], SERVER, START, borders=BORDERS)
+    assert next_change_at(seen) == START + 501
 
 
 def test_who_has_no_hashrate_is_not_among_those_that_make_it_up() -> None:

@@ -9,14 +9,15 @@ from rigwatch.settings import WebColours
 from tests.fake_clock import START
 from tests.unit.web.made import MINUTE, fleet, gone, node, view
 from web import units
-from web.row import DisplaySettings, NodeRow, average_row, node_row, total_rows
+from web.row import DisplaySettings, NodeRow, average_cells, node_row, total_rows
 from web.zone import Zone
 
 LOOK = DisplaySettings(WebColours(), Zone.find("UTC"))
 
 
 def row(*nodes: NodeFacts) -> NodeRow:
-    return node_row(fleet(*nodes).views[0], LOOK)
+    first = next(each for each in fleet(*nodes).views if each.facts is nodes[0])
+    return node_row(first, LOOK)
 
 
 def test_a_good_node_is_green_throughout() -> None:
@@ -100,11 +101,11 @@ def test_a_goodbye_gives_its_reason() -> None:
 
 def test_an_average_is_compared_with_now_while_the_node_reports() -> None:
     average = Average(hashrate_mean=100, peers_mean=2.5, samples=1440)
-    made = average_row(view(node(hashrate=90)), average, LOOK)
+    made = average_cells(view(node(hashrate=90)), average)
     assert (str(made.hashrate), made.change, made.samples) == ("100 H/s", "−10 %", "1,440")
-    assert (made.peers, made.peers_level) == ("2.5", "red")
+    assert made.peers == "2.5"
     lost = fleet(gone(node(hashrate=90))).views[0]
-    assert average_row(lost, average, LOOK).change == "–"
+    assert average_cells(lost, average).change == "–"
 
 
 def test_bars_are_relative_to_the_highest_minute_and_the_running_one_is_marked() -> None:

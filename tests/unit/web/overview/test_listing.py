@@ -11,8 +11,9 @@ from alerts.status import NodeStatus
 from tests.fake_clock import START
 from tests.unit.web.made import fleet, gone, node
 from web.errors import BadQuery
+from web.natural import natural
 from web.node_view import FleetView
-from web.overview.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets, natural
+from web.overview.listing import FALLS_FIRST, HOSTS_MAX, Facets, Listing, Sort, facets
 from web.trouble import Trouble
 
 
