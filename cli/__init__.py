@@ -22,6 +22,7 @@ from cli import (
     simulate,
     sources,
     tokens,
+    upgrade_check,
     watch,
 )
 from cli.extras import why_missing
@@ -50,6 +51,7 @@ __all__ = [
     "simulate",
     "sources",
     "tokens",
+    "upgrade_check",
     "watch",
 ]
 

@@ -74,19 +74,29 @@ def backup(
 
 
 @db.command()
-def upgrade(context: typer.Context) -> None:
+def upgrade(
+    context: typer.Context,
+    without_copy: Annotated[
+        bool, typer.Option("--without-copy", help="Do not copy an SQLite database first, where there is no room.")
+    ] = False,
+) -> None:
     """Bring the database to this version's schema.
 
-    Every part does so when it starts.
+    Every part does so when it starts. 'rigwatch upgrade-check' says beforehand what will be done.
     """
-    from store import upkeep
+    from store import earlier, upkeep
+    from store.engine import sqlite_path
 
     call = invocation(context)
-    before, after = upkeep.upgrade(call.server().database.url, call.home)
+    url = call.server().database.url
+    before, after = upkeep.upgrade(url, call.home, copy=not without_copy)
     if before == after:
         say(f"is up to date ({after.version})")
     else:
         say(f"from {before.version} to {after.version}")
+        if url.startswith("sqlite:") and before.applied and not without_copy:
+            database = sqlite_path(url, call.home)
+            say(earlier.how_back(database, earlier.copy_of(call.home.backups, before.version)))
 
 
 def _megabytes(size: int) -> str:

@@ -137,6 +137,11 @@ class Home:
         return self.path / "outbox"
 
     @property
+    def backups(self) -> Path:
+        """Copies of the database from before it was changed, and when the last backup was made."""
+        return self.path / "backups"
+
+    @property
     def nodes_json(self) -> Path:
         """The enrolled nodes (`rigwatch.registry`)."""
         return self.path / "nodes.json"

@@ -124,6 +124,6 @@ def open_store(url: str, home: Home) -> Store:
     Raises `StoreError`, one line, when it cannot be reached, is somebody else's, or is newer than this program.
     """
     engine = connect(url, home)
-    migrate(engine)
+    migrate(engine, home.backups)
     engine.pin()
     return Store(engine)

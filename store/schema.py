@@ -1,5 +1,6 @@
 """Brings a database to the schema of this program, once, whoever comes first; or says in one line why not."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,10 @@ from peewee import Database, SqliteDatabase
 from playhouse.migrations import Runner
 
 from rigwatch.errors import StoreError
+from store import earlier
 from store.engine import StoreEngine, single
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HISTORY = "schema_migration"
@@ -20,8 +24,9 @@ _ENCODING = "UTF8"
 _ADVISORY_LOCK = 0x7269_6777_6174_6368
 
 
-def migrate(engine: StoreEngine) -> None:
-    """Applies what is missing in one transaction, under a lock that other processes wait for.
+def migrate(engine: StoreEngine, copies: Path | None = None) -> None:
+    """Applies what is missing in one transaction, under a lock that other processes wait for. An SQLite file with
+    something in it is copied into `copies` first.
 
     Raises `StoreError`, and changes nothing, when the database is somebody else's, or newer than this program.
     """
@@ -38,7 +43,21 @@ def migrate(engine: StoreEngine) -> None:
             database.pragma("journal_mode", "wal")
         with _locked(database):
             if not _is_current(database, runner, engine.where):
-                runner.up()
+                _change(database, runner, copies, engine.where)
+
+
+def _change(database: Database, runner: Runner, copies: Path | None, where: str) -> None:
+    before = [each.name for each in runner.status() if each.applied]
+    if not before:
+        runner.up()
+        return
+    copy = None
+    if isinstance(database, SqliteDatabase) and copies is not None:
+        copy = earlier.keep(Path(database.database), copies, before[-1])
+    applied = runner.up()
+    log.warning("database was brought up to date where=%s from=%s to=%s", where, before[-1], applied[-1])
+    if copy is not None:
+        log.warning("database as it was before is kept; %s", earlier.how_back(Path(where), copy))
 
 
 @dataclass(frozen=True, slots=True)

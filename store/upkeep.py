@@ -64,11 +64,14 @@ def vacuum(url: str, home: Home) -> tuple[int, int]:
         return before, _size(database)
 
 
-def upgrade(url: str, home: Home) -> tuple[SchemaStatus, SchemaStatus]:
-    """Brings the schema up to date; how far it was, and is. Raises `StoreError` as `open_store` does."""
+def upgrade(url: str, home: Home, *, copy: bool = True) -> tuple[SchemaStatus, SchemaStatus]:
+    """Brings the schema up to date; how far it was, and is. With `copy` an SQLite file is copied first.
+
+    Raises `StoreError` as `open_store` does.
+    """
     engine = connect(url, home)
     before = standing(engine)
-    migrate(engine)
+    migrate(engine, home.backups if copy else None)
     return before, standing(engine)
 
 

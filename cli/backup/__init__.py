@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import whole
-from cli.backup import making, restoring
+from cli.backup import last, making, restoring
 from cli.backup.about import About
 from cli.invocation import Invocation, app, invocation
 from cli.output import say
@@ -43,6 +43,7 @@ def backup(
     passphrase = _new_passphrase(encrypt, passphrase_file)
     target = path / f"rigwatch-{as_datetime(now):%Y-%m-%d-%H%M%S}.backup" if path.is_dir() else path
     made = making.make(call.home, settings, target, passphrase=passphrase, environ=os.environ, now=now)
+    last.note(call.home, now)
     size = f"{target.stat().st_size / 1e6:.1f} MB"
     say(f"{target}: {size}, {_nodes(made)}, {'encrypted' if passphrase else 'not encrypted: it holds every key'}")
     for each in made.outside:
