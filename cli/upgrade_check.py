@@ -32,7 +32,8 @@ def upgrade_check(context: typer.Context) -> None:
     for name, text, is_fine in _found(call):
         say(f"{name:<10} {text}")
         failed = failed or not is_fine
-    raise typer.Exit(1 if failed else 0)
+    if failed:
+        raise RigwatchError("this version could not start here, see above; nothing was changed")
 
 
 def _found(call: Invocation) -> Iterator[tuple[str, str, bool]]:

@@ -62,11 +62,11 @@ def test_a_database_is_copied_before_it_is_changed_and_the_copy_leads_back(
     assert upkeep.schema_of(URL, home).version == before
 
 
-def test_nothing_is_copied_of_a_new_database_or_of_one_that_is_up_to_date(program: Path, home: Home) -> None:
+@pytest.mark.usefixtures("program")
+def test_nothing_is_copied_of_a_new_database_or_of_one_that_is_up_to_date(home: Home) -> None:
     assert opened(home) == []
     assert opened(home) == []
     assert kept(home) == []
-    assert program
 
 
 def test_two_copies_are_kept(program: Path, home: Home, caplog: pytest.LogCaptureFixture) -> None:
@@ -85,7 +85,7 @@ def test_without_room_nothing_is_changed_until_it_is_said_that_no_copy_is_wanted
     before = upkeep.schema_of(URL, home)
     add(program, 9000)
     monkeypatch.setattr(earlier, "MARGIN", 2**62)
-    with pytest.raises(StoreError, match="MB more have to be free .* --without-copy"):
+    with pytest.raises(StoreError, match=r"MB more have to be free .* --without-copy"):
         opened(home)
     assert upkeep.schema_of(URL, home).applied == before.applied
     assert kept(home) == []
