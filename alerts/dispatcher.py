@@ -51,6 +51,10 @@ class Dispatcher:
         asked_at = self._explainer.next_at
         return min([*self._planned.values(), *([] if asked_at is None else [asked_at])], default=None)
 
+    def asked(self) -> tuple[str, ...]:
+        """The plugs that should say now what they draw."""
+        return self._explainer.asked()
+
     def foresee(self, rule: Rule, node: NodeId, at: Millis | None) -> None:
         """When time alone will make the rule hold for a node that nothing is wrong with so far; None = never."""
         known = self._foreseen[rule]

@@ -21,6 +21,7 @@ from alerts.identity import identified
 from alerts.incident import Acknowledged, Incident, IncidentState, Scope, Subject
 from alerts.node_history import NodeHistory, follow
 from alerts.notification import Notification
+from alerts.plugs import PlugFacts, by_node
 from alerts.policy import Policy
 from alerts.route import Route
 from alerts.rule import MINUTE, PRESENCE, SECOND, Rule, RulePolicy
@@ -44,13 +45,15 @@ _SAVE_EVERY: Millis = 10 * SECOND
 
 
 class StepResult(Struct, frozen=True):
-    """What one step changed. `check_at` is when time alone may change more; None = nothing is foreseen."""
+    """What one step changed. `check_at` is when time alone may change more; None = nothing is foreseen. `asked` are
+    the plugs that should say now what they draw."""
 
     incidents: tuple[Incident, ...] = ()
     histories: tuple[tuple[NodeId, NodeHistory], ...] = ()
     decisions: tuple[Decision, ...] = ()
     notifications: tuple[Notification, ...] = ()
     check_at: Millis | None = None
+    asked: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -146,6 +149,10 @@ class Engine:
                 self._book.note(number, wanted.at, "acknowledged", f"by {wanted.by}: {wanted.why}".rstrip(": "))
                 self._book.units.add(number)
 
+    def set_plugs(self, plugs: Iterable[PlugFacts]) -> None:
+        """Every plug there is, with what it said last."""
+        self._fleet.plugs = by_node(plugs)
+
     def set_baselines(self, baseline: dict[NodeId, float]) -> None:
         """Each node's own median hashrate (H/s)."""
         self._baseline = dict(baseline)
@@ -185,7 +192,8 @@ class Engine:
         histories, self._walked = tuple(self._walked.items()), {}
         planned = (self._nodes.next_at, self._book.units.next_at, self._dispatcher.next_at, self._server_at)
         check_at = min((at for at in planned if at is not None), default=None)
-        return StepResult(incidents, histories, decisions, notifications, check_at)
+        asked = self._dispatcher.asked()
+        return StepResult(incidents, histories, decisions, notifications, check_at, asked)
 
     def incidents(self) -> list[Incident]:
         """All that are open, and those whose end people have not been told."""

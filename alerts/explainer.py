@@ -23,6 +23,7 @@ ASKED_FOR: Final[Millis] = 2 * MINUTE
 SETTLED_AFTER: Final[Millis] = 10 * SECOND
 """How long a cause that is only likely has to last before it is told."""
 _EVERY: Final[Millis] = SECOND
+_ASK_EVERY: Final[Millis] = 5 * SECOND
 _MOST: Final = 20
 """Incidents whose cause is looked for at a time; each look is one at the whole fleet."""
 _RANK: Final = {Confidence.UNSURE: 0, Confidence.LIKELY: 1, Confidence.CERTAIN: 2}
@@ -37,6 +38,7 @@ class Explainer:
         self._asking: dict[int, tuple[Millis, Explanation, Millis]] = {}
         """Until when, the cause as it looks now, and since when it does."""
         self._at: Millis = 0
+        self._asked: set[str] = set()
 
     @property
     def next_at(self) -> Millis | None:
@@ -52,7 +54,12 @@ class Explainer:
         if facts is None:
             return None
         history = self._fleet.histories.get(facts.id, NodeHistory())
-        return explain(situation_of(symptom, facts, history, self._fleet.facts.values()))
+        return explain(situation_of(symptom, facts, history, self._fleet.facts, plugs=self._fleet.plugs))
+
+    def asked(self) -> tuple[str, ...]:
+        """The plugs of those whose cause is looked for, each time once."""
+        names, self._asked = tuple(sorted(self._asked)), set()
+        return names
 
     def told(self, incident: Incident, now: Millis) -> Incident:
         """Of one that people are about to be told of for the first time; with its cause."""
@@ -64,6 +71,7 @@ class Explainer:
         if found.confidence is not Confidence.CERTAIN and symptom_of(incident.rule) is Symptom.GONE:
             self._asking[incident.id] = (now + ASKED_FOR, found, now)
             self._at = now
+            self._ask(incident)
         return replace(incident, explanation=found)
 
     def look(self, now: Millis) -> None:
@@ -79,6 +87,8 @@ class Explainer:
             found = self.of(incident)
             if found is None:
                 continue
+            if (until - now) % _ASK_EVERY < _EVERY:
+                self._ask(incident)
             lasts = found.cause is before.cause
             if not lasts:
                 self._asking[number] = (until, found, now)
@@ -95,6 +105,10 @@ class Explainer:
         self._book.save(replace(incident, explanation=found, **owes))
         self._book.note(incident.id, now, "cause", found.words)
         self._book.units.add(incident.id)
+
+    def _ask(self, incident: Incident) -> None:
+        for node in self._nodes(incident)[:_MOST]:
+            self._asked |= {plug.name for plug in self._fleet.plugs.get(node, ())}
 
     def _spoken_for(self, incident: Incident) -> bool:
         """Whether others were told of as a group since, which says what these have in common."""

@@ -9,6 +9,7 @@ from alerts.group import NodePlace
 from alerts.incident import Incident, NotificationKind, Scope
 from alerts.node_history import NodeHistory
 from alerts.notice import NoticeReason, Suppression
+from alerts.plugs import PlugFacts
 from alerts.policy import Policy
 from alerts.rule import MINUTE, OF_THE_SERVER, PRESENCE
 from alerts.silence import Silence, SilenceKind, Target, quiet_until, silenced_by
@@ -27,6 +28,7 @@ class FleetFacts:
     silences: tuple[Silence, ...] = ()
     server: ServerFacts = field(default_factory=ServerFacts)
     histories: Mapping[NodeId, NodeHistory] = field(default_factory=dict)
+    plugs: Mapping[NodeId, tuple[PlugFacts, ...]] = field(default_factory=dict)
     _places: dict[NodeId, NodePlace] | None = None
 
     def places(self) -> dict[NodeId, NodePlace]:

@@ -1,22 +1,27 @@
 """Who has seen what around one node: the situation that its cause is told from, out of the facts of the fleet. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from alerts.cause import Neighbours, Situation, Symptom
+from alerts.cause import Neighbours, Plug, Situation, Symptom
 from alerts.endings import ending_in
 from alerts.facts import NodeFacts
 from alerts.machine import missing_cards
 from alerts.node_history import NodeHistory
+from alerts.plugs import PlugFacts, PlugState
 from alerts.rule import SECOND, Rule
 from rigwatch.clock import Millis
-from rigwatch.messages import NodeState, Sample
+from rigwatch.messages import NodeState
 from rigwatch.topics import NodeId
 
 TOGETHER: Final[Millis] = 30 * SECOND
 """What one cause takes away is missed within so long: keep-alives run out up to 15 s apart, and a plug's later."""
+PLUG_TOGETHER: Final[Millis] = 90 * SECOND
+"""Many plugs have a keep-alive of 30 or 60 s, of which they are missed after half as much again."""
+_AT_WORK_FOR: Final[Millis] = 120 * SECOND
 SINCE_LEAST: Final[Millis] = 2 * SECOND
 """A report that is taken so soon after a death may have been under way before it."""
 SYMPTOMS: Final[Mapping[Rule, Symptom]] = {
@@ -37,17 +42,25 @@ class _Fate(Enum):
     OPEN = 3
 
 
-def situation_of(symptom: Symptom, facts: NodeFacts, history: NodeHistory, fleet: Iterable[NodeFacts]) -> Situation:
+def situation_of(
+    symptom: Symptom,
+    facts: NodeFacts,
+    history: NodeHistory,
+    fleet: Mapping[NodeId, NodeFacts],
+    *,
+    plugs: Mapping[NodeId, tuple[PlugFacts, ...]] = MappingProxyType({}),
+) -> Situation:
     """What is known around the node now. Looks at every node of the fleet: 0.3 µs each."""
+    own_plugs = plugs.get(facts.id, ())
     if symptom is not Symptom.GONE:
-        return _at_work(symptom, facts.sample, history)
+        return _at_work(symptom, facts, history, _joined(own_plugs, fleet, _ReadingSince(_recent(facts))))
     gone_at = facts.state_at or 0
     machines: defaultdict[tuple[str, str], list[_Fate]] = defaultdict(list)
-    for each in fleet:
+    for each in fleet.values():
         fate = _fate(each, gone_at)
         if fate is not None and each.id != facts.id:
-            machines[each.id.site, each.host or each.id.node].append(fate)
-    own = machines.pop((facts.id.site, facts.host or facts.id.node), [])
+            machines[_host(each)].append(fate)
+    own = machines.pop(_host(facts), [])
     sites: defaultdict[str, list[_Fate]] = defaultdict(list)
     for (site, _), fates in machines.items():
         sites[site].append(_common(fates))
@@ -58,12 +71,65 @@ def situation_of(symptom: Symptom, facts: NodeFacts, history: NodeHistory, fleet
         nodes=_neighbours(own),
         hosts=_neighbours(hosts),
         sites=_neighbours([_common(fates) for fates in sites.values()]),
+        plugs=_neighbours(_other_plugs(facts.id, plugs, gone_at)),
+        plug=_joined(own_plugs, fleet, _ReadingSince(gone_at + SINCE_LEAST, gone_at)),
     )
 
 
-def _at_work(symptom: Symptom, sample: Sample | None, history: NodeHistory) -> Situation:
+class _ReadingSince(NamedTuple):
+    """From when on what a plug draws counts, and when what hangs on it went."""
+
+    since: Millis
+    gone_at: Millis | None = None
+
+
+def _recent(facts: NodeFacts) -> Millis:
+    return (facts.sample.at if facts.sample is not None else 0) - _AT_WORK_FOR
+
+
+def _joined(plugs: Sequence[PlugFacts], fleet: Mapping[NodeId, NodeFacts], since: _ReadingSince) -> Plug | None:
+    """Several plugs of one machine, as one. What several machines draw together says nothing of one."""
+    if not plugs:
+        return None
+    states = [plug.state for plug in plugs]
+    alone = all(len({_host(fleet[node]) for node in plug.nodes if node in fleet}) <= 1 for plug in plugs)
+    told = [state.watts for state in states if state.watts is not None and state.watts_at >= since.since]
+    usual = [state.usual_watts for state in states if state.usual_watts is not None]
+    return Plug(
+        name=", ".join(plug.name for plug in plugs),
+        is_on=None if any(state.is_on is None for state in states) else any(state.is_on for state in states),
+        watts=sum(told) if alone and len(told) == len(plugs) else None,
+        usual=sum(usual) if len(usual) == len(plugs) else None,
+        gone=since.gone_at is not None and all(_went(state, since.gone_at) for state in states),
+    )
+
+
+def _other_plugs(node: NodeId, plugs: Mapping[NodeId, tuple[PlugFacts, ...]], gone_at: Millis) -> list[_Fate]:
+    own = {plug.name for plug in plugs.get(node, ())}
+    others = {plug.name: plug.state for of, found in plugs.items() if of.site == node.site for plug in found}
+    fates = (_plug_fate(state, gone_at) for name, state in others.items() if name not in own)
+    return [fate for fate in fates if fate is not None]
+
+
+def _plug_fate(state: PlugState, gone_at: Millis) -> _Fate | None:
+    if state.is_online is False:
+        return _Fate.GONE if _went(state, gone_at) else None
+    spoke_at = max(state.watts_at, state.online_at)
+    return _Fate.WELL if spoke_at >= gone_at + SINCE_LEAST else _Fate.OPEN
+
+
+def _went(state: PlugState, gone_at: Millis) -> bool:
+    return state.is_online is False and abs(state.online_at - gone_at) <= PLUG_TOGETHER
+
+
+def _host(facts: NodeFacts) -> tuple[str, str]:
+    return facts.id.site, facts.host or facts.id.node
+
+
+def _at_work(symptom: Symptom, facts: NodeFacts, history: NodeHistory, plug: Plug | None) -> Situation:
+    sample = facts.sample
     if sample is None:
-        return Situation(symptom)
+        return Situation(symptom, plug=plug)
     cards = known = None
     if sample.gpus is not None:
         missing, together = missing_cards(history.cards, {gpu.id for gpu in sample.gpus})
@@ -75,6 +141,7 @@ def _at_work(symptom: Symptom, sample: Sample | None, history: NodeHistory) -> S
         usual_watts=history.draw,
         cards=cards,
         cards_known=known,
+        plug=plug,
     )
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,8 @@ from rigwatch.topics import check_name
 # OWASP's figures for argon2id with 19 MiB: some 20 ms a check, so that a flood of logins stays cheap to answer.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-_ROLES: Final = {Role.CONSUMER, Role.ADMIN}
+_ROLES: Final = {Role.CONSUMER, Role.ADMIN, Role.DEVICE}
+_OURS: Final = frozenset({"rigwatch", "homeassistant"})
 _RESERVED: Final = frozenset({"subscriber", "watch"})
 _LOCK_TIMEOUT: Final = 10
 _HEAD: Final = "# MQTT accounts; written by 'rigwatch account'. Changes are taken over within two seconds.\n"
@@ -32,12 +33,13 @@ _HEAD: Final = "# MQTT accounts; written by 'rigwatch account'. Changes are take
 
 class StoredAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table of the file. `deny`: topic filters refused although the role allows them; `sites`: all that a consumer
-    reads of, where there are any."""
+    reads of, where there are any; `topics`: a device's own, with all that is below them."""
 
     role: Role
     password: str
     deny: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"StoredAccount({self.role})"
@@ -68,16 +70,26 @@ class AccountFile:
             self._seen = seen
         return self._accounts
 
-    def add(self, name: str, role: Role, *, deny: tuple[str, ...] = (), sites: tuple[str, ...] = ()) -> str:
+    def add(
+        self,
+        name: str,
+        role: Role,
+        *,
+        deny: tuple[str, ...] = (),
+        sites: tuple[str, ...] = (),
+        topics: tuple[str, ...] = (),
+    ) -> str:
         """Makes an account and returns its password, which is stored nowhere. Raises `RigwatchError`."""
+        # Many plugs take no more than 32 characters.
         password = secrets.token_urlsafe(24)
-        made = StoredAccount(role, _HASHER.hash(password), deny, sites)
+        made = StoredAccount(role, _HASHER.hash(password), deny, sites, topics)
         _check(name, made)
         with self._changing() as accounts:
             if name in accounts:
                 raise RigwatchError(
                     f"account {name}: is there already; 'rigwatch account password {name}' gives it a new password"
                 )
+            _check_alone(name, topics, accounts)
             accounts[name] = made
         return password
 
@@ -116,7 +128,7 @@ class AccountFile:
 
 
 def account_of(name: str, stored: StoredAccount) -> Account:
-    return Account(name, stored.role, deny=stored.deny, sites=stored.sites)
+    return Account(name, stored.role, deny=stored.deny, sites=stored.sites, topics=stored.topics)
 
 
 def verify(stored_hash: str, password: bytes) -> bool:
@@ -131,7 +143,7 @@ def _check(name: str, stored: StoredAccount) -> None:
     if not _NAME.fullmatch(name) or name in _RESERVED:
         raise RigwatchError(f"account {name[:80]!r}: use 1 to 64 of a-z, 0-9, '.', '-', '_', not a service's name")
     if stored.role not in _ROLES:
-        raise RigwatchError(f"account {name}: the role {stored.role} is not 'consumer' or 'admin'")
+        raise RigwatchError(f"account {name}: the role {stored.role} is not 'consumer', 'admin' or 'device'")
     for topic_filter in stored.deny:
         if not is_filter(topic_filter):
             raise RigwatchError(f"account {name}: {topic_filter[:200]!r} in 'deny' is not an MQTT topic filter")
@@ -139,6 +151,26 @@ def _check(name: str, stored: StoredAccount) -> None:
         raise RigwatchError(f"account {name}: 'sites' is for consumers; an admin reads and writes every topic")
     for site in stored.sites:
         check_name(site, f"account {name}: site")
+    _check_topics(name, stored)
+
+
+def _check_topics(name: str, stored: StoredAccount) -> None:
+    if bool(stored.topics) is not (stored.role is Role.DEVICE):
+        raise RigwatchError(f"account {name}: 'topics' are a device's, and a device has some")
+    for topic in stored.topics:
+        if not topic or not is_filter(topic) or {"+", "#"} & set(topic) or topic.startswith(("/", "$")):
+            raise RigwatchError(f"account {name}: {topic[:200]!r} is not a topic that a device can have for its own")
+        if topic.split("/")[0] in _OURS:
+            raise RigwatchError(f"account {name}: what is below {topic.split('/')[0]!r} belongs to rigwatch")
+
+
+def _check_alone(name: str, topics: tuple[str, ...], accounts: Mapping[str, StoredAccount]) -> None:
+    """One device must not speak for another."""
+    for topic in topics:
+        for other, stored in accounts.items():
+            for theirs in stored.topics:
+                if f"{topic}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{topic}/"):
+                    raise RigwatchError(f"account {name}: {topic} is {other}'s already ({theirs})")
 
 
 def _read(path: Path) -> dict[str, StoredAccount]:
@@ -160,4 +192,6 @@ def _table(name: str, stored: StoredAccount) -> str:
         lines.append(f"deny = {json.dumps(list(stored.deny))}")
     if stored.sites:
         lines.append(f"sites = {json.dumps(list(stored.sites))}")
+    if stored.topics:
+        lines.append(f"topics = {json.dumps(list(stored.topics))}")
     return "\n".join(lines) + "\n"

@@ -32,6 +32,8 @@ class Role(StrEnum):
     CONSUMER = "consumer"
     """A third party's program: reads the plain state tree."""
     ADMIN = "admin"
+    DEVICE = "device"
+    """A plug or meter: says and reads what is below topics of its own."""
 
 
 class Action(StrEnum):
@@ -46,18 +48,20 @@ class Action(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Account:
     """Somebody who has proved who they are. `deny` are filters that are refused although the role allows them, `sites`
-    the only ones that a consumer reads of, where there are any."""
+    the only ones that a consumer reads of, where there are any, `topics` a device's own."""
 
     name: str
     role: Role
     node: NodeId | None = None
     deny: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 _HOME_ASSISTANT: Final = "homeassistant/#"
 _PLAIN: Final = (*PLAIN, _HOME_ASSISTANT)
 _FIGURES: Final = "$SYS/broker/#"
+_NOT_ELSEWHERE: Final = frozenset({PREFIX.partition("/")[0], "+", "#"})
 
 _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
@@ -65,6 +69,7 @@ _PUBLISHES: Final[dict[Role, tuple[str, ...]]] = {
     Role.WATCH: (),
     Role.CONSUMER: (),
     Role.ADMIN: ("#",),
+    Role.DEVICE: (),
 }
 _READS: Final[dict[Role, tuple[str, ...]]] = {
     Role.NODE: (),
@@ -72,6 +77,7 @@ _READS: Final[dict[Role, tuple[str, ...]]] = {
     Role.WATCH: (f"{PREFIX}/#",),
     Role.CONSUMER: (*_PLAIN, _FIGURES),
     Role.ADMIN: ("#", "$SYS/#"),
+    Role.DEVICE: (),
 }
 
 
@@ -84,6 +90,9 @@ def allowed(account: Account, action: Action, topic: str) -> bool:
     """
     if any(covers(denied, topic) for denied in account.deny):
         return False
+    if account.role is Role.SUBSCRIBER and _is_elsewhere(topic):
+        # Where devices are, which it hears and asks; whoever may add one decides which.
+        return True
     if action is Action.PUBLISH:
         return not topic.startswith("$") and _within(_publishes(account), topic)
     if action is Action.SUBSCRIBE and account.role is Role.CONSUMER:
@@ -96,6 +105,12 @@ def needs_judging(account: Account, topic_filter: str) -> bool:
     return not _within(_reads(account), topic_filter) or any(overlaps(denied, topic_filter) for denied in account.deny)
 
 
+def _is_elsewhere(topic: str) -> bool:
+    """Whether it is, or a filter can match, nothing of rigwatch's own."""
+    first = topic.partition("/")[0]
+    return first not in _NOT_ELSEWHERE and not first.startswith("$")
+
+
 def _within(patterns: tuple[str, ...], topic: str) -> bool:
     return any(covers(pattern, topic) for pattern in patterns)
 
@@ -103,6 +118,8 @@ def _within(patterns: tuple[str, ...], topic: str) -> bool:
 def _publishes(account: Account) -> tuple[str, ...]:
     if account.role is Role.NODE and account.node is not None:
         return (topic_of(account.node, TopicLevel.STATUS), topic_of(account.node, TopicLevel.REPORT))
+    if account.role is Role.DEVICE:
+        return _below(account.topics)
     return _PUBLISHES[account.role]
 
 
@@ -111,7 +128,15 @@ def _reads(account: Account) -> tuple[str, ...]:
         return (topic_of(account.node, TopicLevel.ACK),)
     if account.role is Role.CONSUMER and account.sites:
         return _reads_of_sites(account.sites)
+    if account.role is Role.DEVICE:
+        return _below(account.topics)
     return _READS[account.role]
+
+
+@lru_cache(maxsize=1024)
+def _below(topics: tuple[str, ...]) -> tuple[str, ...]:
+    # `x/#` matches `x` as well (§4.7.1.2).
+    return tuple(f"{topic}/#" for topic in topics)
 
 
 @lru_cache(maxsize=256)

@@ -98,30 +98,34 @@ def add_account(
     context: typer.Context,
     name: Name,
     *,
-    role: Annotated[str, typer.Option(help="consumer (reads) or admin (reads and writes).")] = "consumer",
+    role: Annotated[str, typer.Option(help="consumer (reads), admin (reads and writes) or device.")] = "consumer",
     site: Annotated[list[str] | None, typer.Option(help="The only site it reads of; may be repeated.")] = None,
     deny: Annotated[list[str] | None, typer.Option(help="A topic filter to take away; may be repeated.")] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic of a device, with all below it; may be repeated.")
+    ] = None,
 ) -> None:
     """Add an MQTT account; print the password once, alone on stdout."""
     from broker.rights import Role
     from store import acts
 
-    if role not in tuple(each.value for each in (Role.CONSUMER, Role.ADMIN)):
-        raise SettingsError(f"--role: should be consumer or admin (got {role!r})")
-    rights = ", ".join([role, *(site or ()), *(f"without {each}" for each in deny or ())])
+    if role not in tuple(each.value for each in (Role.CONSUMER, Role.ADMIN, Role.DEVICE)):
+        raise SettingsError(f"--role: should be consumer, admin or device (got {role!r})")
+    rights = ", ".join([role, *(site or ()), *(topic or ()), *(f"without {each}" for each in deny or ())])
     call, file = invocation(context), _accounts(context)
-    add = partial(file.add, name, Role(role), deny=tuple(deny or ()), sites=tuple(site or ()))
+    lists = {"deny": tuple(deny or ()), "sites": tuple(site or ()), "topics": tuple(topic or ())}
+    add = partial(file.add, name, Role(role), **lists)
     typer.echo(act_on_file(call, add, acts.accounts.add, name, change=add, rights=rights))
 
 
 @account.command("list")
 def list_accounts(context: typer.Context) -> None:
-    """List the MQTT accounts: name, role, sites, and what is denied."""
+    """List the MQTT accounts: name, role, sites or topics, and what is denied."""
     found = _accounts(context).all()
     if not found:
         say("there is no MQTT account; 'rigwatch account add NAME' makes one", err=True)
     for name, stored in sorted(found.items()):
-        sites, denied = ", ".join(stored.sites) or "all sites", ", ".join(stored.deny)
+        sites, denied = ", ".join(stored.topics or stored.sites) or "all sites", ", ".join(stored.deny)
         say(f"{name}\t{stored.role}\t{sites}" + (f"\twithout {denied}" if denied else ""))
 
 

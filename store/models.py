@@ -18,6 +18,7 @@ from peewee import (
 
 from store.access_models import ACCESS_MODELS
 from store.alert_models import ALERT_MODELS
+from store.device_models import DEVICE_MODELS
 
 
 class NodeModel(Model):
@@ -220,4 +221,5 @@ MODELS: tuple[type[Model], ...] = (
     ),
     *ALERT_MODELS,
     *ACCESS_MODELS,
+    *DEVICE_MODELS,
 )

@@ -19,7 +19,7 @@ from alerts.rule import Rule
 from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.errors import RigwatchError
 from rigwatch.topics import NodeId
-from store import Store, Verdict, Written, alerts, crowds, marks, outbox, reader, silences
+from store import Store, Verdict, Written, alerts, crowds, devices, marks, outbox, reader, silences
 from store import leader_lease as turns
 from store.leader_lease import LeaderLease, LeaseRow
 from store.outbox import StoredNotification
@@ -85,6 +85,8 @@ class AlertDriver:
         self._heir = False
         self._past: deque[PastIncident] = deque()
         self._recorded = 0
+        self._plugs_seen: tuple[int, int] = (-1, -1)
+        self._asked: set[str] = set()
         self.known = TellingState()
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
@@ -191,6 +193,11 @@ class AlertDriver:
                 self._decision += 1
                 alerts.add_decision(tx, Decision(incident, now, what, why), self._decision)
 
+    def asked(self) -> Sequence[str]:
+        """Plugs that should say now what they draw, each time once. From any thread."""
+        names, self._asked = self._asked, set()
+        return sorted(names)
+
     def _after(self, tx: Transaction, batch: Sequence[ReceivedMessage], written: Written) -> None:
         engine = self._engine
         assert engine is not None
@@ -258,6 +265,9 @@ class AlertDriver:
         if not 0 <= now - self._looked_at < (_ALL_EVERY if self._is_alone(tx, now) else 0):
             engine.take_all(reader.nodes(tx))
             self._looked_at = now
+        if (plugs_seen := devices.stamp(tx)) != self._plugs_seen:
+            engine.set_plugs(devices.every(tx))
+            self._plugs_seen = plugs_seen
         if not 0 <= now - self._baselines_at < _BASELINES_EVERY:
             engine.set_baselines(alerts.baseline(tx, now, engine.machines_since(now - _BASELINES_WITHIN)))
             self._baselines_at = now
@@ -294,6 +304,7 @@ class AlertDriver:
         start, (self._decision, self._message) = alerts.start(tx, now, recent)
         self._engine = Engine(self._policy, self._routes, start, link=self._link)
         self._changed = -1
+        self._plugs_seen = (-1, -1)
         self._looked_at = self._baselines_at = now
         self._validity_at = 0
         self._left_over = outbox.take_over(tx)
@@ -306,6 +317,7 @@ class AlertDriver:
         now = self._clock.now()
         outcome = engine.step(ServerFacts(self._heard_from(engine, now), now), now)
         self.check_at, self.stepped_at = outcome.check_at, now
+        self._asked.update(outcome.asked)
         if outcome.is_empty:
             return
         self._decision = alerts.save(tx, outcome, self._decision + 1)

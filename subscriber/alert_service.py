@@ -93,6 +93,10 @@ class AlertService:
         """Those in use, each with the hash of its address."""
         return {each.key: each.address for each in self._notifier.channels}
 
+    def asked(self) -> Sequence[str]:
+        """Plugs that should say now what they draw."""
+        return self._alert_driver.asked()
+
     def tasks(self) -> Mapping[str, Run]:
         """What runs beside the watch, by name; no defect ends any of it."""
         return {name: partial(unending, name, run, clock=self._clock) for name, run in self._beside.items()}

@@ -5,8 +5,9 @@ import contextlib
 import gc
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from alerts.quota import Quota
@@ -15,7 +16,7 @@ from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.layers import ServerLayers
 from rigwatch.master import master_key, node_access
-from rigwatch.mqtt import MqttMessage
+from rigwatch.mqtt import Endpoint, MqttConnection, MqttLogin, MqttMessage
 from rigwatch.process import ready
 from rigwatch.registry import Registry
 from rigwatch.servers import ServersFile
@@ -29,8 +30,10 @@ from subscriber.announcement import Announcement
 from subscriber.chores import Chores
 from subscriber.feed.setup import Broker, feeds_of
 from subscriber.login import endpoint_of, login_of
+from subscriber.notify.unending import unending
 from subscriber.outage import Outage
 from subscriber.pipeline import Pipeline
+from subscriber.plugs import PlugIntake
 from subscriber.renewal import Renewal, SettingsSource
 from subscriber.session import SubscriberSession
 from subscriber.worker import StoreWorker
@@ -95,6 +98,8 @@ async def subscribe(
             settings.feed, home, Broker(endpoint, login), worker, turn=watch, clock=clock, link=link_of(settings)
         )
 
+        plugs = PlugIntake(worker, partial(_open_beside, endpoint, login, "plugs"), asked=alerting.asked, clock=clock)
+
         def follow(taken: ServerSettings) -> None:
             chores.keep = taken.database.keep
             for feed in feeds:
@@ -118,6 +123,7 @@ async def subscribe(
                     tasks.create_task(watch.run(), name="alerts"),
                     *(tasks.create_task(feed.run(), name="feed") for feed in feeds),
                     tasks.create_task(renewal.run(), name="settings"),
+                    tasks.create_task(unending("plugs", plugs.run, clock=clock), name="plugs"),
                     *(tasks.create_task(each(), name=name) for name, each in alerting.tasks().items()),
                 ]
                 await stop.wait()
@@ -131,6 +137,15 @@ async def subscribe(
         finally:
             await chores.say_goodbye()
             await watch.release()
+
+
+async def _open_beside(
+    endpoint: Endpoint, login: MqttLogin, what: str, on_message: Callable[[MqttMessage], None]
+) -> MqttConnection:
+    """The subscriber's account once more, over a connection of its own."""
+    return await MqttConnection.open(
+        endpoint, replace(login, client_id=f"{login.client_id}.{what}"), on_message=on_message
+    )
 
 
 async def _say_ready(session: SubscriberSession, clock: Clock) -> None:

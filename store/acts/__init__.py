@@ -4,7 +4,20 @@ Pages, the API, the command line and chats parse what was asked for, call the ac
 else changes what is changed here. An act that is refused raises, so that its transaction is undone and no line stays.
 """
 
-from store.acts import accounts, channels, incidents, logins, nodes, server, settings, silences, tokens, totp, users
+from store.acts import (
+    accounts,
+    channels,
+    devices,
+    incidents,
+    logins,
+    nodes,
+    server,
+    settings,
+    silences,
+    tokens,
+    totp,
+    users,
+)
 from store.acts.actor import ActError, Actor, Way
 
 __all__ = [
@@ -13,6 +26,7 @@ __all__ = [
     "Way",
     "accounts",
     "channels",
+    "devices",
     "incidents",
     "logins",
     "nodes",

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from alerts.engine import StepResult
 from alerts.facts import User, UserRole
 from alerts.incident import Incident, IncidentState, Scope, Subject
+from alerts.plugs import PlugFacts
 from alerts.policy import Policy
 from alerts.rule import Rule
 from alerts.silence import SilenceKind
@@ -142,6 +143,7 @@ def house(home: Home, local: Store, monkeypatch: pytest.MonkeyPatch) -> House:
         acts.silences.add(tx, somebody, now, QUIET, zone=ZoneInfo("UTC"))
         for name in ("root", "ann"):
             acts.users.add(tx, somebody, now, User(name, UserRole.ADMIN, HASH))
+        acts.devices.add(tx, somebody, now, PlugFacts("plug1", "tasmota", "tele/plug1"))
         token = acts.tokens.add(tx, somebody, now, "ci", role=UserRole.ADMIN, life=None)
         for node in (RIG1, RIG2):
             acts.nodes.enroll(tx, somebody, now, node, joining=joining)
@@ -237,6 +239,12 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
         *("channels.edit_bot", Way.PAGE, "channel.edit"),
         lambda h: h.send("/admin/channels/telegram/edit", token="", severity="critical"),
     ),
+    (
+        *("devices.add", Way.CLI, "device.add"),
+        lambda h: h.run("device", "add", "plug2", "--kind", "shelly", "--topic", "shelly2", "--for", "main/rig1"),
+    ),
+    ("devices.hang", Way.CLI, "device.nodes", lambda h: h.run("device", "nodes", "plug1", "--for", "main/rig1")),
+    ("devices.remove", Way.CLI, "device.remove", lambda h: h.run("device", "remove", "plug1")),
 )
 
 
@@ -267,6 +275,7 @@ CHANGES: Final = {
     *(f"store.users.{each}" for each in ("add", "set_password", "set_role", "remove")),
     *(f"store.nodes.{each}" for each in ("rename", "set_tags", "retire", "restore", "move")),
     *("store.tokens.add", "store.tokens.remove"),
+    *("store.devices.add", "store.devices.hang", "store.devices.remove"),
 }
 """What changes the tables of what people decide."""
 

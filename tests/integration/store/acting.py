@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from alerts.engine import StepResult
 from alerts.facts import User, UserRole
 from alerts.incident import Incident, IncidentState, Scope, Subject
+from alerts.plugs import PlugFacts
 from alerts.rule import Rule
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest
@@ -29,10 +30,7 @@ from store.models import MODELS
 from tests.fake_clock import START
 from tests.rigs import birth, rig
 
-MODULES: Final = (
-    *(acts.accounts, acts.channels, acts.incidents, acts.logins, acts.nodes, acts.settings, acts.silences),
-    *(acts.tokens, acts.totp, acts.users),
-)
+MODULES: Final = tuple(each for name in acts.__all__ if inspect.ismodule(each := getattr(acts, name)))
 NOW: Final = START + 1000
 EVE: Final = Actor("eve", Way.CLI)
 RIG1, RIG2, NEW, GONE = (NodeId("main", name) for name in ("rig1", "rig2", "new", "gone"))
@@ -134,6 +132,7 @@ def furnished(store: Store, home: Home) -> World:
         acts.nodes.retire(tx, EVE, START, RIG2, registry=joining.registry)
         acts.channels.add(tx, EVE, START, "phone", values={"url": "ntfy://secret-topic"}, layers=made.layers)
         acts.channels.add(tx, EVE, START, "calm", values={"url": "json://h/x", "paused": True}, layers=made.layers)
+        acts.devices.add(tx, EVE, START, PlugFacts("plug1", "tasmota", "tele/plug1", nodes=(RIG1,)))
         acts.channels.add_chat(tx, EVE, START, 5, title="Ada", token=TOKEN, layers=made.layers)
     return made
 
@@ -156,6 +155,18 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
     "accounts.remove": (
         lambda w: w.do("accounts.remove", "old", change=w.accounts.clear),
         *("account.remove", "old", ""),
+    ),
+    "devices.add": (
+        lambda w: w.do("devices.add", PlugFacts("plug2", "shelly", "shelly2", nodes=(RIG1,)), change=w.add_account),
+        *("device.add", "plug2", "shelly on shelly2 for main/rig1"),
+    ),
+    "devices.hang": (
+        lambda w: w.do("devices.hang", "plug1", nodes=()),
+        *("device.nodes", "plug1", "main/rig1 → no node"),
+    ),
+    "devices.remove": (
+        lambda w: w.do("devices.remove", "plug1", change=w.accounts.clear),
+        *("device.remove", "plug1", ""),
     ),
     "channels.test": (
         lambda w: w.do("channels.test", w.add_account, channel=""),

@@ -8,6 +8,7 @@ from typing import Final, cast
 import pytest
 
 from alerts.facts import User, UserRole
+from alerts.plugs import PlugFacts
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest, SilenceRequestError
 from rigwatch.errors import NotDone, RigwatchError, SettingsError, StoreError
@@ -61,6 +62,24 @@ REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
         RigwatchError,
     ),
     "no account": ("accounts.remove", lambda w: w.do("accounts.remove", "x", change=w.refuse), RigwatchError),
+    "a device whose name is taken": (
+        "devices.add",
+        lambda w: w.do("devices.add", PlugFacts("plug1", "tasmota", "tele/x"), change=w.refuse),
+        NotDone,
+    ),
+    "a device for no node": (
+        "devices.add",
+        lambda w: w.do("devices.add", PlugFacts("plug2", "tasmota", "tele/x", nodes=(NEW,)), change=w.refuse),
+        NotDone,
+    ),
+    "a device whose account cannot be made": (
+        "devices.add",
+        lambda w: w.do("devices.add", PlugFacts("plug2", "tasmota", "tele/x"), change=w.refuse),
+        RigwatchError,
+    ),
+    "nodes for no device": ("devices.hang", lambda w: w.do("devices.hang", "plug9", nodes=(RIG1,)), NotDone),
+    "no node for a device": ("devices.hang", lambda w: w.do("devices.hang", "plug1", nodes=(NEW,)), NotDone),
+    "no device": ("devices.remove", lambda w: w.do("devices.remove", "plug9", change=w.refuse), NotDone),
     "a test beside another": ("channels.test", lambda w: w.do("channels.test", w.refuse, channel=""), RigwatchError),
     "a channel whose name is taken": (
         "channels.add",

@@ -15,7 +15,7 @@ from playhouse.schema_diff import diff_models
 
 from rigwatch.errors import StoreError
 from rigwatch.home import Home
-from store import Store, access_models, alert_models, housekeeping, models, open_store, reader, schema
+from store import Store, access_models, alert_models, device_models, housekeeping, models, open_store, reader, schema
 from store.models import MODELS
 from tests.integration.conftest import OpenStore
 from tests.ports import free_port
@@ -34,7 +34,7 @@ def refusal(url: str, home: Home) -> str:
 
 
 def test_every_model_is_compared_with_the_migrations() -> None:
-    modules = (models, alert_models, access_models)
+    modules = (models, alert_models, access_models, device_models)
     classes = {each for module in modules for each in vars(module).values() if isinstance(each, type)}
     assert {each for each in classes if issubclass(each, Model) and each is not Model} == set(MODELS)
 

@@ -66,7 +66,7 @@ def test_names_that_could_be_somebody_elses_are_refused(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("role", [Role.NODE, Role.SUBSCRIBER, Role.WATCH])
 def test_only_the_roles_of_third_parties_are_given(tmp_path: Path, role: Role) -> None:
-    with pytest.raises(RigwatchError, match="not 'consumer' or 'admin'"):
+    with pytest.raises(RigwatchError, match="not 'consumer', 'admin' or 'device'"):
         AccountFile(tmp_path / "accounts.toml").add("ann", role)
 
 
@@ -98,3 +98,33 @@ def test_a_file_that_cannot_be_understood_is_an_error_with_its_name(tmp_path: Pa
 def test_a_hash_that_is_none_lets_nobody_in() -> None:
     assert not verify("plain text", b"plain text")
     assert not verify("", b"")
+
+
+@pytest.mark.parametrize(
+    ("topics", "why"),
+    [
+        ((), "'topics' are a device's, and a device has some"),
+        (("tele/+",), "not a topic that a device can have"),
+        (("#",), "not a topic that a device can have"),
+        (("$SYS/x",), "not a topic that a device can have"),
+        (("/tele",), "not a topic that a device can have"),
+        (("",), "not a topic that a device can have"),
+        (("rigwatch/v1/main/rig1",), "belongs to rigwatch"),
+        (("rigwatch",), "belongs to rigwatch"),
+        (("homeassistant/sensor",), "belongs to rigwatch"),
+        (("tele/plug1",), "is plug1's already"),
+        (("tele/plug1/SENSOR",), "is plug1's already"),
+        (("tele",), "is plug1's already"),
+    ],
+)
+def test_a_device_has_topics_of_its_own_that_are_nobody_elses(
+    tmp_path: Path, topics: tuple[str, ...], why: str
+) -> None:
+    file = AccountFile(tmp_path / "accounts.toml")
+    file.add("plug1", Role.DEVICE, topics=("tele/plug1",))
+    before = file.path.read_bytes()
+    with pytest.raises(RigwatchError, match=why):
+        file.add("plug2", Role.DEVICE, topics=topics)
+    assert file.path.read_bytes() == before
+    file.add("plug10", Role.DEVICE, topics=("tele/plug10",))
+    assert AccountFile(file.path).all()["plug10"].topics == ("tele/plug10",)

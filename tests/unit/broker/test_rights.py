@@ -9,7 +9,8 @@ WATCH = Account("watch", Role.WATCH)
 CONSUMER = Account("grafana", Role.CONSUMER)
 ADMIN = Account("root", Role.ADMIN)
 ONE_SITE = Account("shed", Role.CONSUMER, sites=("main",))
-EVERYBODY = [NODE, SUBSCRIBER, WATCH, CONSUMER, ONE_SITE, ADMIN]
+DEVICE = Account("plug7", Role.DEVICE, topics=("tele/plug7", "cmnd/plug7"))
+EVERYBODY = [NODE, SUBSCRIBER, WATCH, CONSUMER, ONE_SITE, ADMIN, DEVICE]
 
 MAY = [
     (NODE, Action.PUBLISH, "rigwatch/v1/main/rig1/status"),
@@ -18,6 +19,14 @@ MAY = [
     (SUBSCRIBER, Action.SUBSCRIBE, "rigwatch/v1/+/+/status"),
     (SUBSCRIBER, Action.SUBSCRIBE, "rigwatch/v1/+/+/report"),
     (SUBSCRIBER, Action.SUBSCRIBE, "$SYS/rigwatch/takeover/+/+"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "$SYS/rigwatch/ended/+/+"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "tele/plug7/SENSOR"),
+    (SUBSCRIBER, Action.RECEIVE, "tele/plug7/SENSOR"),
+    (SUBSCRIBER, Action.PUBLISH, "cmnd/plug7/STATUS"),
+    (DEVICE, Action.PUBLISH, "tele/plug7/SENSOR"),
+    (DEVICE, Action.PUBLISH, "tele/plug7"),
+    (DEVICE, Action.SUBSCRIBE, "cmnd/plug7/#"),
+    (DEVICE, Action.RECEIVE, "cmnd/plug7/POWER"),
     (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/ack"),
     (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/state"),
     (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/availability"),
@@ -66,6 +75,16 @@ MAY_NOT = [
     (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/report"),
     (SUBSCRIBER, Action.PUBLISH, "rigwatch/v1/main/rig1/status"),
     (SUBSCRIBER, Action.SUBSCRIBE, "#"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "+/plug7/SENSOR"),
+    (SUBSCRIBER, Action.SUBSCRIBE, "$SYS/#"),
+    (DEVICE, Action.PUBLISH, "tele/plug70/SENSOR"),
+    (DEVICE, Action.PUBLISH, "stat/plug7/POWER"),
+    (DEVICE, Action.PUBLISH, "rigwatch/v1/main/rig1/report"),
+    (DEVICE, Action.PUBLISH, "homeassistant/switch/x/config"),
+    (DEVICE, Action.SUBSCRIBE, "#"),
+    (DEVICE, Action.SUBSCRIBE, "cmnd/#"),
+    (DEVICE, Action.SUBSCRIBE, "cmnd/plug8/#"),
+    (DEVICE, Action.RECEIVE, "rigwatch/v1/main/rig1/state"),
     (WATCH, Action.PUBLISH, "rigwatch/v1/main/rig1/ack"),
     (WATCH, Action.SUBSCRIBE, "#"),
     (WATCH, Action.SUBSCRIBE, "rigwatch/#"),
