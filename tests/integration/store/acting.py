@@ -15,6 +15,7 @@ from alerts.plugs import PlugFacts
 from alerts.rule import Rule
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest
+from rigwatch.clock import as_iso
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.joining import Joining
@@ -155,6 +156,14 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
     "accounts.remove": (
         lambda w: w.do("accounts.remove", "old", change=w.accounts.clear),
         *("account.remove", "old", ""),
+    ),
+    "server.announced": (
+        lambda w: w.do("server.announced", addresses=("10.0.0.9",), write=w.accounts.clear),
+        *("server.move", "10.0.0.9", ""),
+    ),
+    "server.restored": (
+        lambda w: w.do("server.restored", made_at=START, host="old"),
+        *("server.restore", f"backup of {as_iso(START)}", "made on old"),
     ),
     "devices.add": (
         lambda w: w.do("devices.add", PlugFacts("plug2", "shelly", "shelly2", nodes=(RIG1,)), change=w.add_account),
@@ -299,5 +308,5 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
 }
 """Of each act what is done, and its line: action, subject, detail."""
 
-NOTED: Final = frozenset({"nodes.join", "logins.refuse"})
+NOTED: Final = frozenset({"nodes.join", "logins.refuse", "server.restored"})
 """Acts that change nothing themselves: what was done before, whatever the database says, is written down."""

@@ -240,6 +240,11 @@ REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
         lambda w: w.do("tokens.add", "", role=UserRole.ADMIN, life=None),
         ActError,
     ),
+    "a move that cannot be written down": (
+        "server.announced",
+        lambda w: w.do("server.announced", addresses=("10.0.0.9",), write=w.refuse),
+        RigwatchError,
+    ),
     "no token": ("tokens.remove", lambda w: w.do("tokens.remove", "x"), NotDone),
     "a user's name that is taken": (
         "users.add",
