@@ -30,7 +30,7 @@ ORDER = (
     *("up", "init", "open", "enroll", "revoke", "rotate", "status", "watch", "doctor"),
     *("incidents", "ack", "silence", "maintenance", "rules", "test-alert", "config"),
     *("backup", "restore", "move", "upgrade-check", "export", "db", "import-legacy"),
-    *("service", "serve", "broker", "subscribe", "web", "publish", "user", "token", "account", "simulate"),
+    *("service", "serve", "broker", "subscribe", "web", "publish", "code", "user", "token", "account", "simulate"),
 )
 """Commands as a newcomer needs them; any that is not named here follows."""
 

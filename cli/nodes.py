@@ -1,6 +1,7 @@
 """`enroll`, `revoke`, `rotate`: which nodes there are, and their keys."""
 
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 
 from cli.extras import has_server
 from cli.invocation import Invocation, app, invocation
+from cli.output import say
 from cli.people import act_on_file
 from rigwatch.clock import in_millis
 from rigwatch.errors import RigwatchError, SettingsError, TopicError
@@ -17,6 +19,7 @@ from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
 from rigwatch.topics import NodeId
 
+MANY_MAX = 1000
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node: a-z, 0-9, '-', '_'.")]
 Site = Annotated[str, typer.Option(help="Where its host stands.")]
 
@@ -24,16 +27,24 @@ Site = Annotated[str, typer.Option(help="Where its host stands.")]
 @app.command()
 def enroll(  # noqa: PLR0917 - typer hands options over by position
     context: typer.Context,
-    node: NodeName,
+    node: Annotated[str, typer.Argument(metavar="[NODE]", help="Name of the node: a-z, 0-9, '-', '_'.")] = "",
     site: Site = "main",
     line: Annotated[bool, typer.Option("--line", help="Print the line that installs the agent on a rig.")] = False,
     whole: Annotated[bool, typer.Option("--long", help="A token that an older rigwatch on the rig can read.")] = False,
+    many: Annotated[int, typer.Option(min=0, max=MANY_MAX, help="So many nodes: PREFIX1, PREFIX2 and so on.")] = 0,
+    prefix: Annotated[str, typer.Option(help="With --many: what their names begin with.")] = "rig-",
 ) -> None:
     """Print the join token for a node; asked again, the same.
 
-    In a terminal also the line for a rig without rigwatch, good once and for an hour.
+    In a terminal also the line for a rig without rigwatch, good once and for an hour. With --many a row for each:
+    the node and its token, or its line. One line for several rigs is made by 'rigwatch code add'.
     """
     call = invocation(context)
+    if bool(node) == bool(many):
+        raise SettingsError("enroll: name one NODE, or say how many with --many")
+    if many:
+        _enroll_many(call, [_node(site, f"{prefix}{at:0{len(str(many))}}") for at in range(1, many + 1)], line, whole)
+        return
     settings, name = call.server(), _node(site, node)
     token = join_token(call, settings, name, whole=whole)
     if line:
@@ -101,6 +112,18 @@ def join_token(call: Invocation, settings: ServerSettings, node: NodeId, *, url:
     from store import acts
 
     return act_on_file(call, alone, acts.nodes.enroll, node, joining=joining)
+
+
+def _enroll_many(call: Invocation, names: Sequence[NodeId], line: bool, whole: bool) -> None:  # noqa: FBT001 - as typed
+    from rigwatch.joining import Joining
+    from store import acts
+
+    settings, now = call.server(), call.clock.now()
+    joining = Joining(call.home, settings, whole=whole)
+    alone = partial(joining.registry.enroll_all, names, now)
+    act_on_file(call, alone, acts.nodes.enroll_all, names, registry=joining.registry)
+    for name in names:
+        say(f"{name}\t{_join_line(call, settings, name) if line else joining.token(name, now)}")
 
 
 def _join_line(call: Invocation, settings: ServerSettings, node: NodeId) -> str:

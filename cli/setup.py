@@ -14,13 +14,13 @@ import typer
 from cli.invocation import Invocation, app, invocation
 from cli.nodes import join_token
 from rigwatch.address import broker_url, is_loopback, local_broker_url, web_url
-from rigwatch.errors import RigwatchError, SettingsError, TopicError
+from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.home import write_private
 from rigwatch.keys import MasterKey
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.loader import SettingPlace, build, overlay
 from rigwatch.settings.writing import Setting, add_settings, replace_setting
-from rigwatch.topics import NodeId
+from rigwatch.topics import NodeId, name_of_host
 
 ADMIN = "admin"
 ANY_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - in so many words, over TLS and with a password
@@ -177,9 +177,4 @@ def prepare_publisher(call: Invocation, settings: ServerSettings) -> NodeId:
 
 def own_name() -> str:
     """This machine's host name, in the letters that names may have."""
-    host = socket.gethostname().split(".")[0].lower()
-    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in host).strip("-")[:64]
-    try:
-        return NodeId("main", name).node
-    except TopicError:
-        return "server"
+    return name_of_host(socket.gethostname(), "server")

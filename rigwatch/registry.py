@@ -77,6 +77,11 @@ class Registry:
         known = self.get(node)
         return known is not None and not known.revoked
 
+    def enrolled_generation(self, node: NodeId) -> int:
+        """That of its newest key; 0 where it is not enrolled."""
+        known = self.get(node)
+        return 0 if known is None else known.generation
+
     def enrolled(self) -> dict[NodeId, Millis]:
         """The nodes that are let in, and since when."""
         return {node: each.enrolled_at for node, each in self.nodes().items() if not each.revoked}

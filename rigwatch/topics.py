@@ -14,6 +14,7 @@ SERVER_STATUS = f"{PREFIX}/server/status"
 SERVER_STATE = f"{PREFIX}/server/state"
 SERVER_INCIDENT = f"{PREFIX}/server/incident"
 SERVER_INCIDENTS = f"{PREFIX}/server/incidents"
+NAME_MAX = 64
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 NAME_PATTERN = f"^{_NAME.pattern}$"
 """The grammar of a site's or a node's name, for others' validators."""
@@ -102,3 +103,14 @@ def parse_topic(topic: str) -> tuple[NodeId, TopicLevel]:
     except ValueError:
         raise TopicError(f"{topic[:200]!r} is not a topic of a node") from None
     return NodeId(levels[2], levels[3]), channel
+
+
+def name_of_host(host: str, otherwise: str) -> str:
+    """A machine's host name in the letters that names may have; `otherwise` where nothing is left of it."""
+    first = host.split(".", maxsplit=1)[0].lower()
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in first).strip("-")[:NAME_MAX]
+    try:
+        check_name(name, "name")
+    except TopicError:
+        return otherwise
+    return name

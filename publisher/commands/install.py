@@ -36,12 +36,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prefix", type=Path, default=Path("/"), help="a folder to install into, for a trial without root"
     )
+    parser.add_argument(
+        "--name", default="", help="what to call this machine, for a code of several [default: its name]"
+    )
     parser.add_argument("--wait", type=float, default=FIRST_REPORT_S, help="seconds to wait for the first report")
 
 
 def run(options: argparse.Namespace) -> None:
     """Raises `RigwatchError`; the code is spent only once everything that can be tried without it has gone well."""
-    layout, server = Layout(options.prefix.absolute()), JoinServer(options.server, options.pin, _code())
+    layout = Layout(options.prefix.absolute())
+    server = JoinServer(options.server, options.pin, _code(), options.name)
     if layout.is_system:
         accounts.require_root("install")
     # The folders of the system are for everybody; what is ours alone has its mode said.
@@ -111,6 +115,9 @@ def _forget_former(layout: Layout) -> None:
 def _join(layout: Layout, server: JoinServer, service: Service) -> bool:
     """Whether the machine joined now; False where it had joined before and the code is none that still counts."""
     home = Home(layout.home)
+    if server.is_group and home.publisher_toml.exists():
+        _say("joined before, and that stays; 'rigwatch-agent uninstall' first makes it another node")
+        return False
     try:
         token = server.token()
     except ServerRefused as exc:

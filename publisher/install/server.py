@@ -1,14 +1,18 @@
 """What the agent asks of its server before it has a key: its token for a one-time code, whether a report has come."""
 
 import http.client
+import socket
 import ssl
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
+from publisher.install.machine import identity
+from rigwatch.codes import GROUP_PREFIX
 from rigwatch.errors import RigwatchError
 from rigwatch.http import Address
 from rigwatch.pin import pin_of_der
+from rigwatch.topics import name_of_host
 
 TIMEOUT_S: Final = 20.0
 ANSWER_MAX: Final = 256 * 1024
@@ -27,6 +31,13 @@ class JoinServer:
     url: str
     pin: str
     code: str = field(repr=False)
+    host: str = ""
+    """What this machine is to be called, where the code lets several in."""
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the code lets in several rigs, each as a node of its own."""
+        return self.code.startswith(GROUP_PREFIX)
 
     def token(self) -> str:
         """The join token; afterwards the code is spent. Raises `RigwatchError`."""
@@ -53,13 +64,18 @@ class JoinServer:
                 connection.connect()
                 # Nothing is said to anybody else, least of all the code.
                 self._check(connection)
-                connection.request(method, address.path, headers={"X-Rigwatch-Code": self.code, "Accept": "text/plain"})
+                connection.request(method, address.path, headers=self._headers())
                 answer = connection.getresponse()
                 text = answer.read(ANSWER_MAX).decode("utf-8", "replace").strip()
                 return answer.status, text if answer.status == 200 else text[:_SAID_MAX]
         except (OSError, http.client.HTTPException) as exc:
             why = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
             raise RigwatchError(f"{self.url}: cannot be asked ({why})") from exc
+
+    def _headers(self) -> dict[str, str]:
+        host = name_of_host(self.host or socket.gethostname(), "")
+        said = {"X-Rigwatch-Code": self.code, "X-Rigwatch-Host": host, "X-Rigwatch-Machine": identity(self.code)}
+        return {**said, "Accept": "text/plain"}
 
     def _connection(self, address: Address) -> http.client.HTTPConnection:
         if not address.secure:

@@ -7,6 +7,7 @@ else changes what is changed here. An act that is refused raises, so that its tr
 from store.acts import (
     accounts,
     channels,
+    codes,
     devices,
     incidents,
     logins,
@@ -26,6 +27,7 @@ __all__ = [
     "Way",
     "accounts",
     "channels",
+    "codes",
     "devices",
     "incidents",
     "logins",

@@ -226,3 +226,24 @@ def test_the_script_is_understood_by_every_shell(shell: str) -> None:
         capture_output=True, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert (cut.returncode, cut.stdout, cut.stderr) == (0, "", "")
+
+
+@pytest.mark.usefixtures("agent")
+@pytest.mark.timeout(400)
+def test_a_line_for_several_rigs_makes_a_node_named_by_its_host_and_repairs_it(
+    server: Station, prefix: Path, tmp_path: Path
+) -> None:
+    made = server.rigwatch.run("code", "add", "--rigs", "2", "--prefix", "gpu-")
+    assert made.returncode == 0, made.stderr
+    line = f"{made.stdout.strip()} --name 'Shed 3'"
+    done = paste(line, prefix, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "joined as main/gpu-shed-3" in done.stderr
+    assert "the server has its first report" in done.stderr
+    again = paste(line, prefix, tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "joined before, and that stays" in again.stderr
+    assert len(running_in(prefix)) == 1
+    listed = server.rigwatch.run("code", "list").stdout
+    assert "\t1 of 2\t" in listed
+    assert listed.rstrip().endswith("main/gpu-shed-3")

@@ -46,6 +46,7 @@ from tests.integration.web.conftest import HASH, basic
 from tests.rigs import birth, rig
 from tests.waiting import eventually
 from web.access.csrf import FIELD, token_for
+from web.agent.files import NAME
 from web.app import create_app
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -100,6 +101,33 @@ class House:
         """A rig's request with the code that somebody has made for it."""
         code = JoinCodes(self.home.join_codes).make(RIG1, 0, self.clock.now())
         done = self.client.post("/agent/join", headers={"X-Rigwatch-Code": code})
+        assert done.status_code == 200, done.text
+
+    def with_agent(self) -> "House":
+        (self.home.path / "agent").mkdir()
+        (self.home.path / "agent" / NAME).write_bytes(b"the agent")
+        return self
+
+    def add_code(self) -> None:
+        self.with_agent()
+        with self.store.read() as tx:
+            root = users.get(tx, "root")
+        assert root
+        form = {"rigs": "3", "site": "main", "prefix": "", "life": "8h", FIELD: token_for(root)}
+        done = self.client.post("/admin/codes", data=form, headers=basic("root"), base_url="https://rigs.example")
+        assert "many-" in done.text, done.text
+
+    def _make_group(self) -> str:
+        return JoinCodes(self.home.join_codes).make_group("main", "", rigs=2, life=60_000, now=self.clock.now())
+
+    def group(self) -> str:
+        """The name of a code for two rigs."""
+        self._make_group()
+        return next(iter(JoinCodes(self.home.join_codes).groups(self.clock.now())))
+
+    def join_as_one_of_many(self) -> None:
+        said = {"X-Rigwatch-Code": self._make_group(), "X-Rigwatch-Host": "new", "X-Rigwatch-Machine": "0" * 64}
+        done = self.client.post("/agent/join", headers=said)
         assert done.status_code == 200, done.text
 
     def test_channels(self) -> None:
@@ -184,6 +212,15 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
     ("nodes.enroll", Way.CLI, "node.token", lambda h: h.run("enroll", "rig1")),
     ("nodes.join", Way.CODE, "node.join", lambda h: h.join()),
     ("nodes.enroll_all", Way.CLI, "node.enroll", lambda h: h.simulate()),
+    ("nodes.enroll_all", Way.CLI, "node.enroll", lambda h: h.run("enroll", "--many", "3")),
+    (
+        *("codes.make", Way.CLI, "code.make"),
+        lambda h: h.with_agent().run("code", "add", "--rigs", "3", RIGWATCH_WEB__HOST="0.0.0.0"),
+    ),
+    ("codes.end", Way.CLI, "code.end", lambda h: h.run("code", "remove", h.group())),
+    ("codes.make", Way.PAGE, "code.make", lambda h: h.add_code()),
+    ("codes.end", Way.PAGE, "code.end", lambda h: h.send("/admin/codes/end", name=h.group(), sure="yes")),
+    ("codes.admit", Way.CODE, "node.enroll", lambda h: h.join_as_one_of_many()),
     ("nodes.rotate", Way.PAGE, "node.rotate", lambda h: h.send(f"{ONE}/rotate", overlap="24h")),
     ("nodes.rotate", Way.CLI, "node.rotate", lambda h: h.run("rotate", "rig1")),
     ("nodes.revoke", Way.PAGE, "node.revoke", lambda h: h.send(f"{ONE}/revoke", sure="yes")),

@@ -36,6 +36,7 @@ _DONE: Final[Mapping[str, str]] = {
     "retired": N_("It is retired: hidden from every page, its key useless, its alerts ended. Its history is kept."),
     "role": N_("The role is set."),
     "removed": N_("It is removed."),
+    "ended": N_("It is ended."),
     "totp": N_("The second factor is reset."),
     "testing": N_("A test message is on its way. What came of it is shown here in a moment."),
     "saved": N_("It is saved, and counts within seconds."),

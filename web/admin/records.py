@@ -12,7 +12,7 @@ from web.access.login import admin_only
 from web.admin.context import PAGE, AdminContext
 from web.errors import BadQuery
 
-_KINDS: Final = ("node", "user", "token", "account", "incident", "silence", "maintenance", "channel", "setting")
+_KINDS: Final = ("node", "code", "user", "token", "account", "incident", "silence", "maintenance", "channel", "setting")
 _TEXT_MAX: Final = 100
 _NUMBER_MAX: Final = 2**63 - 1
 

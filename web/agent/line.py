@@ -60,15 +60,25 @@ def join_line(home: Home, node: NodeId, origin: Origin, now: Millis) -> str:
 
     Raises `NoLine` where there is no agent to hand out, `RigwatchError` where the code cannot be kept.
     """
-    agent = agent_file(home)
-    if agent is None:
-        raise NoLine("there is no line to join with: this server has no agent to hand out; 'make agent' builds it")
+    sha256 = agent_hash(home)
     enrolled = Registry(home.nodes_json).get(node)
     if enrolled is None or enrolled.revoked:
         raise NoLine(f"node {node}: is not enrolled")
-    code = JoinCodes(home.join_codes).make(node, enrolled.generation, now)
+    return line_with(JoinCodes(home.join_codes).make(node, enrolled.generation, now), origin, sha256)
+
+
+def agent_hash(home: Home) -> str:
+    """Of the agent that this server hands out; raises `NoLine` where there is none. Before a code is made."""
+    agent = agent_file(home)
+    if agent is None:
+        raise NoLine("there is no line to join with: this server has no agent to hand out; 'make agent' builds it")
+    return agent.sha256
+
+
+def line_with(code: str, origin: Origin, sha256: str) -> str:
+    """The line of a code, as long a secret as that is one."""
     url = f"{origin.url.rstrip('/')}/agent"
     # Whoever the certificate belongs to, only who has this key is listened to; so no authority has to be known.
     trust = f"-k --pinnedpubkey {origin.pin} " if origin.pin else ""
-    words = ["sh", "-s", "--", url, origin.pin or NO_PIN, agent.sha256, code]
+    words = ["sh", "-s", "--", url, origin.pin or NO_PIN, sha256, code]
     return f"curl -fsS {trust}{shlex.quote(f'{url}/install.sh')} | {shlex.join(words)}"

@@ -5,7 +5,9 @@ TLS alone; on the machine itself also without. What a stranger can do with these
 """
 
 import logging
+import re
 import threading
+from functools import partial
 from typing import Final
 
 from flask import Blueprint, Response, request, send_file
@@ -14,13 +16,14 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from rigwatch.address import is_loopback
-from rigwatch.clock import Clock
+from rigwatch.clock import Clock, Millis
 from rigwatch.codes import Invitation, JoinCodes
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 from rigwatch.joining import Joining
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
+from rigwatch.topics import NodeId
 from store import Store, acts, nodes
 from store.acts.actor import Actor, Way
 from web.access.guesses import source_of
@@ -30,6 +33,10 @@ from web.agent.files import NAME, SCRIPT, agent_file
 log = logging.getLogger(__name__)
 
 CODE: Final = "X-Rigwatch-Code"
+HOST: Final = "X-Rigwatch-Host"
+MACHINE: Final = "X-Rigwatch-Machine"
+_MACHINE: Final = re.compile(r"[0-9a-f]{64}")
+_HOST_MAX: Final = 255
 GUESSES: Final = RateLimitItemPerMinute(10)
 """Wrong codes from one address."""
 GUESSES_IN_ALL: Final = RateLimitItemPerMinute(300)
@@ -81,12 +88,37 @@ class AgentPages:
         return response
 
     def join(self) -> Response:
-        """The node's token, to the first who comes with its code."""
+        """The node's token, to the first who comes with its code; with a group's code a new node's."""
         if refused := _closed():
             return refused
-        if self._invited() is None:
+        invited = self._invited()
+        if invited is None:
             return self._refused()
         now = self._clock.now()
+        return self._join_group(now) if invited.is_group else self._join_one(now)
+
+    def _join_group(self, now: int) -> Response:
+        machine = request.headers.get(MACHINE, "")
+        if not _MACHINE.fullmatch(machine):
+            return _said(400, "The agent does not say which machine this is; it is older than this line.")
+        host, actor = request.headers.get(HOST, "")[:_HOST_MAX], Actor(_source(), Way.CODE)
+        try:
+            joining = Joining(self._home, self._settings)
+            admitting = partial(acts.codes.admit, codes=self._codes, code=_code(), machine=machine, host=host)
+            with self._store.write() as tx:
+                found = admitting(tx, actor, now, joining=joining)
+            if found is None:
+                return _said(409, "This code has let in as many rigs as it was made for; print a new line.")
+            if not self._has_key(found.id, found.generation):
+                return _said(409, "This rig's key was revoked or replaced since; print a line for its node.")
+            token = joining.token_of(found.id, found.generation)
+        except RigwatchError as exc:
+            log.error("a rig with a right code got no token why=%s", exc)
+            return _said(503, "The server cannot give the token out; its log says why.")
+        log.info("a rig has fetched its token node=%s address=%s", found.id, actor.name)
+        return _said(200, token)
+
+    def _join_one(self, now: int) -> Response:
         try:
             # What it lacks for a token is known before the code is spent.
             joining = Joining(self._home, self._settings)
@@ -108,17 +140,31 @@ class AgentPages:
         found = self._invited()
         if found is None:
             return self._refused()
-        with self._store.read() as tx:
-            known = nodes.one(tx, found.id)
-        at = None if known is None else known.last_report_at
-        if found.spent_at is None or at is None or at < found.spent_at:
+        joined = self._joined(found)
+        if joined is None:
             return _said(202, "Nothing has come of it yet.")
-        return _said(200, str(found.id))
+        node, since = joined
+        with self._store.read() as tx:
+            known = nodes.one(tx, node)
+        at = None if known is None else known.last_report_at
+        if at is None or at < since:
+            return _said(202, "Nothing has come of it yet.")
+        return _said(200, str(node))
+
+    def _joined(self, found: Invitation) -> tuple[NodeId, Millis] | None:
+        """As which node, and when, this rig has joined by its code."""
+        if not found.is_group:
+            return None if found.spent_at is None else (found.id, found.spent_at)
+        admission = found.admission_of(request.headers.get(MACHINE, ""))
+        return None if admission is None else (admission.id, admission.at)
 
     def _is_good(self, invitation: Invitation) -> bool:
         """A code of a node that was revoked or rotated since is none of its key of today."""
-        known = self._registry.get(invitation.id)
-        return known is not None and not known.revoked and known.generation == invitation.generation
+        return self._has_key(invitation.id, invitation.generation)
+
+    def _has_key(self, node: NodeId, generation: int) -> bool:
+        known = self._registry.get(node)
+        return known is not None and not known.revoked and known.generation == generation
 
     def _invited(self) -> Invitation | None:
         """Whom the code of this request invites; who has guessed too often is not even looked at."""

@@ -107,3 +107,22 @@ def test_status_ends_with_1_while_no_subscriber_is_at_work(rigwatch: Rigwatch, l
     with local.write() as tx:
         housekeeping.beat(tx, "subscriber", now=now, connected_at=now)
     assert rigwatch.run("status").returncode == 0
+
+
+def test_many_nodes_are_enrolled_at_once_with_a_row_each_and_again_the_same(at_home: Rigwatch) -> None:
+    made = at_home.run("enroll", "--many", "12", "--prefix", "gpu-", "--site", "barn")
+    assert made.returncode == 0, made.stderr
+    rows = [row.split("\t") for row in made.stdout.splitlines()]
+    assert [name for name, _ in rows] == [f"barn/gpu-{number:02}" for number in range(1, 13)]
+    assert [str(JoinToken.decode(token).node) for _, token in rows] == [name for name, _ in rows]
+    assert at_home.run("enroll", "--many", "12", "--prefix", "gpu-", "--site", "barn").stdout == made.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("--many", "2", "rig-7"), (), ("--many", "2", "--prefix", "Gpu"), ("--many", "1001")]
+)
+def test_what_cannot_be_enrolled_at_once_is_one_line(at_home: Rigwatch, words: tuple[str, ...]) -> None:
+    refused = at_home.run("enroll", *words)
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert not (at_home.home / "nodes.json").exists()

@@ -1,6 +1,8 @@
 """The acts of people, and a small world for them: what stands in its tables and files, and each act done once."""
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,8 +18,9 @@ from alerts.rule import Rule
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest
 from rigwatch.clock import as_iso
+from rigwatch.codes import JoinCodes
 from rigwatch.errors import RigwatchError
-from rigwatch.home import Home
+from rigwatch.home import Home, write_private
 from rigwatch.joining import Joining
 from rigwatch.keys import MasterKey
 from rigwatch.layers import ServerLayers
@@ -40,6 +43,13 @@ ANN: Final = User("ann", UserRole.ADMIN, "hash")
 QUIET: Final = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h", "fans")
 UTC: Final = ZoneInfo("UTC")
 TOKEN: Final = "123:top-secret"
+GROUP: Final = "many-22222-22222-22222-22222"
+_HASHED: Final = hashlib.sha256(b"rigwatch join code many22222222222222222222").hexdigest()
+GROUP_NAME: Final = _HASHED[:8]
+GROUP_FILE: Final = json.dumps(
+    {_HASHED: {"site": "main", "node": "", "generation": 0, "until": NOW + 60_000, "life": 60_000, "rigs": 2}}
+)
+"""A code for two rigs that is good for another minute."""
 HOT: Final = ("alerts", "hot", "threshold")
 
 
@@ -88,7 +98,23 @@ class World:
         names = [model._meta.table_name for model in MODELS]
         with self.store.read() as tx:
             rows = {name: sorted(map(str, tx.rows(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608 - our own
-        return {**rows, "nodes.json": self.home.nodes_json.read_bytes(), "accounts.toml": dict(self.accounts)}
+        codes = self.home.join_codes.read_bytes() if self.home.join_codes.exists() else b""
+        files = {"nodes.json": self.home.nodes_json.read_bytes(), "join-codes.json": codes}
+        return {**rows, **files, "accounts.toml": dict(self.accounts)}
+
+    @property
+    def codes(self) -> JoinCodes:
+        return JoinCodes(self.home.join_codes)
+
+    def group(self) -> str:
+        """The name of the one code that is there."""
+        (name,) = self.codes.groups(NOW)
+        return name
+
+    def admit(self, joining: Joining | None = None) -> object:
+        """A rig comes with the code of two that was made for it."""
+        joining, host = joining or self.joining, {"machine": "0" * 64, "host": "New"}
+        return self.do("codes.admit", codes=self.codes, code=GROUP, joining=joining, **host)
 
     def add_account(self) -> str:
         self.accounts["new"] = "secret"
@@ -111,6 +137,7 @@ CATS: Final = session("cat's", "cat")
 def furnished(store: Store, home: Home) -> World:
     MasterKey.random().save(home.secret_key)
     joining = Joining(home, ServerSettings(), url="mqtt://127.0.0.1:1")
+    write_private(home.join_codes, GROUP_FILE)
     store.take([rig("rig1").heard(birth(name="Own")), rig("rig2").heard(birth())])
     made = World(store, home, joining, {"old": "hash"})
     incident = Incident(1, Rule.LOST, Subject(Scope.NODE, "main", "rig1"), IncidentState.FIRING, START)
@@ -213,6 +240,12 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
         lambda w: w.do("settings.change", {HOT: 90, ("alerts", "hot", "hold"): "2m"}, layers=w.layers),
         *("setting.set", "alerts.hot", "threshold not set → 90, hold not set → 2m"),
     ),
+    "codes.make": (
+        lambda w: w.do("codes.make", codes=w.codes, site="barn", prefix="gpu-", rigs=12, life=DAY),
+        *("code.make", "12 rigs", "barn, for 1d, names begin with gpu-"),
+    ),
+    "codes.end": (lambda w: w.do("codes.end", w.group(), codes=w.codes), "code.end", GROUP_NAME, ""),
+    "codes.admit": (lambda w: w.admit(), "node.enroll", "main/new", ""),
     "incidents.acknowledge": (
         lambda w: w.do("incidents.acknowledge", w.incident(), why="on my\nway\0"),
         *("incident.acknowledge", "#1", "main/rig1 lost: on my way"),

@@ -51,6 +51,23 @@ def filed(world: World, toml: str) -> ServerLayers:
 
 
 REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
+    "a code for nobody": (
+        "codes.make",
+        lambda w: w.do("codes.make", codes=w.codes, site="main", prefix="", rigs=0, life=DAY),
+        ActError,
+    ),
+    "a code for ever": (
+        "codes.make",
+        lambda w: w.do("codes.make", codes=w.codes, site="main", prefix="", rigs=1, life=DAY * 8),
+        ActError,
+    ),
+    "a code for names that cannot be": (
+        "codes.make",
+        lambda w: w.do("codes.make", codes=w.codes, site="main", prefix="Gpu ", rigs=1, life=DAY),
+        ActError,
+    ),
+    "the end of no code": ("codes.end", lambda w: w.do("codes.end", "00000000", codes=w.codes), NotDone),
+    "a rig while the registry cannot be read": ("codes.admit", lambda w: broken(w).admit(), RigwatchError),
     "an account that cannot be": (
         "accounts.add",
         lambda w: w.do("accounts.add", "Old", change=w.refuse, rights=""),

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from rigwatch.codes import LIFE, Invitation, JoinCodes
 from rigwatch.home import Home
 from rigwatch.keys import MasterKey
+from rigwatch.messages import Sample
 from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.server import WebSettings
@@ -19,6 +20,7 @@ from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
 from store import Store, audit
 from tests.fake_clock import FakeClock
+from tests.rigs import birth, report, rig
 from web.agent.files import NAME
 from web.agent.line import NoLine, Origin, join_line, origin_asked, origin_of
 from web.agent.page import DOWNLOADS
@@ -300,3 +302,125 @@ def test_behind_a_proxy_with_a_certificate_of_its_own_the_line_trusts_that(home:
 def test_a_broken_file_of_codes_gives_nothing_and_breaks_nothing(app: Flask, home: Home) -> None:
     home.join_codes.write_text("{")
     assert join(app.test_client(), "x").status_code == 403
+
+
+def group_of(home: Home, clock: FakeClock, *, rigs: int = 2, site: str = "barn", prefix: str = "") -> str:
+    return JoinCodes(home.join_codes).make_group(site, prefix, rigs=rigs, life=LIFE, now=clock.now())
+
+
+def join_as(client: FlaskClient, code: str, host: str, machine: str = "") -> TestResponse:
+    """A machine of this host name, which is known by its own digits."""
+    known = hashlib.sha256((machine or host).encode()).hexdigest()
+    headers = {**with_code(code), "X-Rigwatch-Host": host, "X-Rigwatch-Machine": known}
+    return client.post("/agent/join", base_url=SAFE, headers=headers)
+
+
+def node_of(answer: TestResponse) -> NodeId:
+    assert answer.status_code == 200, answer.text
+    return JoinToken.decode(answer.text).node
+
+
+def test_a_groups_code_makes_a_node_of_each_rig_named_by_its_host(
+    stranger: FlaskClient, home: Home, clock: FakeClock, store: Store
+) -> None:
+    code = group_of(home, clock, prefix="gpu-")
+    token = JoinToken.decode(join_as(stranger, code, "Shed 3.example.org").text)
+    assert token.node == NodeId("barn", "gpu-shed-3")
+    assert token.key == MasterKey(bytes(range(32))).node_key(token.node)
+    assert Registry(home.nodes_json).lets_in(token.node)
+    with store.read() as tx:
+        (line,) = audit.page(tx, audit.AuditFilter(), 1)
+    assert (line.action, line.subject, line.who) == ("node.enroll", "barn/gpu-shed-3", "127.0.0.1 (one-time code)")
+
+
+def test_two_rigs_with_one_host_name_are_two_nodes(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code = group_of(home, clock, rigs=3)
+    found = [node_of(join_as(stranger, code, "rig", machine)) for machine in ("one", "two", "one")]
+    assert found == [NodeId("barn", "rig"), NodeId("barn", "rig-2"), NodeId("barn", "rig")]
+
+
+@pytest.mark.parametrize("state", ["enrolled", "revoked", "known"])
+def test_nobody_becomes_a_node_that_was_there_before_by_its_name(  # noqa: PLR0917 - fixtures
+    stranger: FlaskClient, home: Home, clock: FakeClock, store: Store, state: str
+) -> None:
+    registry = Registry(home.nodes_json)
+    if state == "known":
+        # Nobody enrolled it, and the store has its past.
+        store.take([rig("rig-9").heard(birth(), clock.now())])
+    else:
+        registry.enroll(NodeId("main", "rig-9"), clock.now())
+    if state == "revoked":
+        registry.revoke(NodeId("main", "rig-9"), clock.now())
+    before = registry.get(NodeId("main", "rig-9"))
+    assert node_of(join_as(stranger, group_of(home, clock, site="main"), "rig-9")) == NodeId("main", "rig-9-2")
+    assert registry.get(NodeId("main", "rig-9")) == before
+
+
+def test_a_groups_code_lets_in_no_more_than_it_is_for_and_none_after_its_time(
+    stranger: FlaskClient, home: Home, clock: FakeClock
+) -> None:
+    code = group_of(home, clock, rigs=1)
+    assert join_as(stranger, code, "a").status_code == 200
+    refused = join_as(stranger, code, "b")
+    assert refused.status_code == 409
+    assert "rw2." not in refused.text
+    assert NodeId("barn", "b") not in Registry(home.nodes_json).nodes()
+    clock.move(LIFE / 1000)
+    assert join_as(stranger, code, "a").status_code == 403
+
+
+def test_a_groups_code_that_was_ended_is_as_wrong_as_any(stranger: FlaskClient, home: Home, clock: FakeClock) -> None:
+    code, codes = group_of(home, clock), JoinCodes(home.join_codes)
+    (name,) = codes.groups(clock.now())
+    assert codes.end(name, clock.now())
+    assert join_as(stranger, code, "a").status_code == 403
+
+
+def test_a_rig_that_was_revoked_does_not_come_back_by_the_groups_code(
+    stranger: FlaskClient, home: Home, clock: FakeClock
+) -> None:
+    code = group_of(home, clock)
+    node = node_of(join_as(stranger, code, "a"))
+    Registry(home.nodes_json).revoke(node, clock.now())
+    refused = join_as(stranger, code, "a")
+    assert refused.status_code == 409
+    assert "rw2." not in refused.text
+    assert not Registry(home.nodes_json).lets_in(node)
+
+
+@pytest.mark.parametrize("machine", ["", "x" * 64, "A" * 64, "0" * 63])
+def test_a_rig_that_does_not_say_which_machine_it_is_is_not_let_in_by_a_groups_code(
+    stranger: FlaskClient, home: Home, clock: FakeClock, machine: str
+) -> None:
+    headers = {**with_code(group_of(home, clock)), "X-Rigwatch-Host": "a", "X-Rigwatch-Machine": machine}
+    assert stranger.post("/agent/join", base_url=SAFE, headers=headers).status_code == 400
+    assert NodeId("barn", "a") not in Registry(home.nodes_json).nodes()
+
+
+@pytest.mark.parametrize("host", ["", "...", "rig\x01", "ü", "x" * 300, "../../etc", "-", "a" * 64])
+def test_whatever_a_rig_is_called_its_node_has_a_proper_name(
+    stranger: FlaskClient, home: Home, clock: FakeClock, host: str
+) -> None:
+    code = group_of(home, clock, prefix="gpu-" if len(host) < 60 else "")
+    headers = {
+        **with_code(code),
+        "X-Rigwatch-Host": host.encode("utf-8").decode("latin-1"),
+        "X-Rigwatch-Machine": "0" * 64,
+    }
+    node_of(stranger.post("/agent/join", base_url=SAFE, headers=headers))
+
+
+def test_each_rig_of_a_group_hears_of_its_own_first_report_alone(
+    stranger: FlaskClient, home: Home, clock: FakeClock, store: Store
+) -> None:
+    code = group_of(home, clock, site="main")
+    for host in ("a", "b"):
+        join_as(stranger, code, host)
+    clock.move(1)
+    now = clock.now()
+    store.take([rig("a").heard(birth(), now), rig("a").heard(report(Sample(n=now, at=now), sent_at=now), now)])
+    answers = []
+    for host in ("a", "b", "c"):
+        headers = {**with_code(code), "X-Rigwatch-Machine": hashlib.sha256(host.encode()).hexdigest()}
+        answers.append(stranger.get("/agent/reported", base_url=SAFE, headers=headers).status_code)
+    assert answers == [200, 202, 202]

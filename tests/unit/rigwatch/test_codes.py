@@ -1,8 +1,11 @@
-"""One-time codes: good once, for an hour, for one node; only their hashes are kept."""
+"""Codes: of one node good once and for an hour, of a group for so many rigs; only their hashes are kept."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from rigwatch.codes import CODES_MAX, LIFE, Invitation, JoinCodes
 from rigwatch.topics import NodeId
@@ -117,3 +120,81 @@ def test_there_are_no_more_than_so_many(tmp_path: Path) -> None:
     assert codes.find(codes.make(RIG, 0, START), START)
     assert path.read_text().count('"until"') == CODES_MAX
     assert '"n0"' not in path.read_text()
+
+
+def of_host(name: str) -> Callable[[Invitation], tuple[NodeId, int]]:
+    return lambda found: (NodeId(found.site, f"{found.node}{name}"), 0)
+
+
+def nobody(_found: Invitation) -> tuple[NodeId, int]:
+    raise AssertionError("nobody is to be enrolled")
+
+
+def test_a_groups_code_lets_in_so_many_rigs_each_as_its_own_node(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    code = codes.make_group("barn", "gpu-", rigs=2, life=LIFE, now=START)
+    for name in ("a", "b"):
+        admitted = codes.admit(code, START + 1, f"machine {name}", of_host(name))
+        assert admitted is not None
+        assert admitted.id == NodeId("barn", f"gpu-{name}")
+    assert codes.admit(code, START + 2, "machine c", nobody) is None
+
+
+def test_a_machine_that_comes_again_is_the_same_node_and_takes_no_place(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    code = codes.make_group("main", "", rigs=2, life=LIFE, now=START)
+    first = codes.admit(code, START, "one", of_host("a"))
+    assert codes.admit(code, START + 5, "one", nobody) == first
+    assert codes.admit(code, START + 6, "two", of_host("b")) is not None
+    assert codes.admit(code, START + 7, "one", nobody) == first
+
+
+def test_a_rig_that_cannot_be_enrolled_takes_no_place(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    code = codes.make_group("main", "", rigs=1, life=LIFE, now=START)
+    with pytest.raises(AssertionError):
+        codes.admit(code, START, "one", nobody)
+    assert codes.admit(code, START, "two", of_host("b")) is not None
+
+
+def test_of_many_rigs_at_once_no_more_are_let_in_than_it_is_for(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    code = codes.make_group("main", "", rigs=3, life=LIFE, now=START)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda at: codes_in(tmp_path).admit(code, START, str(at), of_host(str(at))), range(8)))
+    assert len({each.node for each in found if each is not None}) == 3
+
+
+def test_a_groups_code_is_over_after_its_time_or_when_it_is_ended(tmp_path: Path) -> None:
+    codes, long = codes_in(tmp_path), 3 * LIFE
+    code, other = (codes.make_group("main", "", rigs=9, life=long, now=START) for _ in range(2))
+    assert codes.find(code, START + long - 1) is not None
+    for now in (START + long, START - LIFE):
+        assert codes.find(code, now) is None
+        assert codes.admit(code, now, "one", nobody) is None
+    name = next(name for name, each in codes.groups(START).items() if each == codes.find(other, START))
+    assert codes.end(name, START)
+    assert not codes.end(name, START)
+    assert codes.admit(other, START, "one", nobody) is None
+    assert len(codes.groups(START)) == 1
+    assert codes.groups(START + long) == {}
+
+
+def test_a_code_of_one_kind_is_none_of_the_other(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    group = codes.make_group("main", "", rigs=9, life=LIFE, now=START)
+    single = codes.make(RIG, 0, START)
+    assert codes.spend(group, START, anything) is None
+    assert codes.admit(single, START, "one", nobody) is None
+    # The next line of a node ends no code of others.
+    codes.make(RIG, 0, START)
+    assert codes.find(group, START) is not None
+
+
+def test_the_file_holds_nothing_of_a_groups_code(tmp_path: Path) -> None:
+    codes = codes_in(tmp_path)
+    code = codes.make_group("main", "", rigs=9, life=LIFE, now=START)
+    written = (tmp_path / "join-codes.json").read_text()
+    assert code.startswith("many-")
+    assert not [part for part in code.split("-")[1:] if part in written]
+    assert [name for name in codes.groups(START) if name in code] == []
