@@ -46,6 +46,9 @@ RETRY_MOST: Final = 20.0
 REFUSED_LEAST: Final = 60.0
 REFUSED_FIRST: Final = 120.0
 REFUSED_MOST: Final = 600.0
+DOUBTED: Final = 300.0
+"""For so long a no is not believed of a broker that has let this key in before: its cluster elects, or whoever decides
+about logins is started anew."""
 RIVAL_LEAST: Final = 30.0
 RIVAL_MOST: Final = 90.0
 """Each of two publishers with one key is connected for a minute in turn, and all their samples arrive."""
@@ -110,6 +113,8 @@ class PublisherSession:
         self._journal = journal or LogJournal(account.node, lambda: self._addresses.current)
         rival = Backoff(first=RIVAL_MOST, most=RIVAL_MOST, least=RIVAL_LEAST, random=random)
         self._retry = Comeback(Backoff(first=RETRY_FIRST, most=RETRY_MOST, random=random), stable=STABLE, rival=rival)
+        self._is_known = False
+        self._refused_at: float | None = None
         self._refusal = Backoff(first=REFUSED_FIRST, most=REFUSED_MOST, least=REFUSED_LEAST, random=random)
         self._acks: list[Ack] = []
         self._bad_acks = 0
@@ -188,6 +193,7 @@ class PublisherSession:
             self._journal.online(session)
             self._retry.online()
             self._refusal.reset()
+            self._is_known, self._refused_at = True, None
             await self._serve(connection, session, stop)
         except _Gone as exc:
             # Where it does not get through, the connection breaks, and the will says it.
@@ -301,6 +307,10 @@ class PublisherSession:
 
     def _refused(self, exc: MqttRefused) -> float:
         self._journal.refused(str(exc))
+        now = self._clock.monotonic()
+        self._refused_at = now if self._refused_at is None else self._refused_at
+        if self._is_known and now - self._refused_at < DOUBTED:
+            return self._retry.unreachable()
         return self._refusal.delay()
 
     async def _until(self, wake: asyncio.Event, moment: float | None) -> None:

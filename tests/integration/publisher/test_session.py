@@ -10,7 +10,7 @@ import pytest
 
 from publisher.delivery import ACK_TIMEOUT_S
 from publisher.outbox import Outbox
-from publisher.session import REFUSED_LEAST, REFUSED_MOST, RETRY_MOST
+from publisher.session import DOUBTED, REFUSED_LEAST, REFUSED_MOST, RETRY_MOST
 from publisher.sources.reading import Reading
 from publisher.summary import UnnumberedSample
 from rigwatch.clock import SystemClock
@@ -238,6 +238,25 @@ async def test_a_refused_node_waits_a_minute_at_least(start_mosquitto: StartMosq
         await eventually_async(lambda: _refusals(broker) == 1)
         await clock.advance(REFUSED_LEAST - 1)
         assert _lines(broker, "New connection from") == 2, "the fixture's look and the node's first attempt"
+
+
+async def test_a_broker_that_has_let_it_in_and_says_no_is_asked_again_soon_for_some_minutes(
+    start_mosquitto: StartMosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    port, clock = free_port(), FakeClock()
+    broker = start_mosquitto(port=port, passwords={str(NODE): KEY.mqtt_password})
+    async with rigging(Endpoint("127.0.0.1", port), clock=clock):
+        await eventually_async(lambda: "node is online" in _said(caplog))
+        broker.stop()
+        broker = start_mosquitto(port=port, passwords={"main/other": "x"})
+        began = clock.monotonic()
+        await _in_time(clock, lambda: _refusals(broker) >= 5)
+        assert clock.monotonic() - began < DOUBTED
+        await _in_time(clock, lambda: clock.monotonic() - began > DOUBTED + RETRY_MOST, step=1)
+        seen = _refusals(broker)
+        await clock.advance(REFUSED_LEAST - RETRY_MOST - 1)
+        assert _refusals(broker) <= seen + 1
 
 
 async def _refuse_subscription(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
