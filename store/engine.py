@@ -166,5 +166,6 @@ def sqlite_path(url: str, home: Home) -> Path:
 
 
 def without_password(url: str) -> str:
+    """The address as it may be shown; of several servers all."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or 'localhost'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"

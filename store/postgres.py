@@ -37,21 +37,38 @@ TALKS: Final = 60
 # The same of the server's side, and an end for transactions of a process that was stopped in the middle of one. As
 # settings of the session, since start-up parameters are refused by some poolers; of those that this server knows.
 _GUARD: Final = """
-SELECT set_config(wanted.name, wanted.value, false)
+SELECT set_config(wanted.name, wanted.value, false), pg_backend_pid()
 FROM (VALUES ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '2'),
              ('tcp_user_timeout', '15000'), ('idle_in_transaction_session_timeout', '5000')) AS wanted (name, value)
 JOIN pg_settings ON pg_settings.name = wanted.name
 """
 
 
+_GUARD_TRANSACTION: Final = "SET LOCAL idle_in_transaction_session_timeout = '5s'"
+
+
 def guard(connection: "psycopg.Connection[Any]") -> None:
-    """Makes the server notice when we are gone; the connection is outside of a transaction, in autocommit."""
-    connection.execute(_GUARD)
+    """Makes the server notice when we are gone; the connection is outside of a transaction, in autocommit.
+
+    Behind a pooler (PgBouncer, hosted databases) the next transaction may be another connection's, which knows neither
+    the settings of this one nor what was prepared on it: then nothing is prepared, and each transaction is guarded.
+    """
+    rows = connection.execute(_GUARD).fetchall()
+    # A pooler makes up the number that it gives a client as the server's.
+    if any(number != connection.info.backend_pid for _, number in rows):
+        connection.prepare_threshold = None
+
+
+def is_pooled(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether `guard` has found a pooler between us and the server."""
+    return connection.prepare_threshold is None
 
 
 @contextmanager
 def talking(connection: "psycopg.Connection[Any]") -> Iterator[None]:
     """Inside of a transaction: the server does not take this process for one that was stopped, until it is."""
+    if is_pooled(connection):
+        connection.execute(_GUARD_TRANSACTION)
     ended = threading.Event()
 
     def talk() -> None:
