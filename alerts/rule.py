@@ -65,7 +65,27 @@ class Rule(StrEnum):
 
 
 PRESENCE = frozenset({Rule.LOST, Rule.SILENT, Rule.OFFLINE})
+OF_THE_FLEET = frozenset({Rule.BLOCK_LAG, Rule.BLOCK_AHEAD, Rule.BLOCK_STALLED, Rule.FORK})
+"""Rules that compare a node with the others."""
 OF_THE_SERVER = frozenset({Rule.NO_BROKER, Rule.NO_DATABASE, Rule.CHANNEL_REFUSED, Rule.CERTIFICATE_EXPIRY})
+
+UNITS = {
+    Rule.SILENT: "intervals",
+    Rule.FEW_PEERS: "peers",
+    Rule.LOW_HASHRATE: "% of usual",
+    Rule.HASHRATE_FLOOR: "H/s",
+    Rule.BLOCK_LAG: "blocks",
+    Rule.BLOCK_AHEAD: "blocks",
+    Rule.BLOCK_STALLED: "min",
+    Rule.NO_SHARES: "times its usual wait",
+    Rule.REJECTED_SHARES: "%",
+    Rule.CHIPS_MISSING: "% of a board",
+    Rule.HOT: "°C",
+    Rule.COLD: "°C",
+    Rule.CLOCK_OFF: "s",
+    Rule.CERTIFICATE_EXPIRY: "days",
+}
+"""Of `threshold` and `clear`; a rule without one has no use for them."""
 
 TITLES = {
     Rule.LOST: "lost",

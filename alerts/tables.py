@@ -3,25 +3,10 @@
 from pathlib import Path
 
 from alerts.incident import transition_table
-from alerts.rule import BUILT_IN, TITLES, Rule, RulePolicy
+from alerts.rule import BUILT_IN, TITLES, UNITS, Rule, RulePolicy
 from alerts.words import duration
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "alerts.md"
-_UNITS = {
-    Rule.SILENT: "intervals",
-    Rule.FEW_PEERS: "peers",
-    Rule.LOW_HASHRATE: "% of usual",
-    Rule.HASHRATE_FLOOR: "H/s",
-    Rule.BLOCK_LAG: "blocks",
-    Rule.BLOCK_AHEAD: "blocks",
-    Rule.BLOCK_STALLED: "min",
-    Rule.NO_SHARES: "times its usual wait",
-    Rule.REJECTED_SHARES: "%",
-    Rule.CHIPS_MISSING: "% of a board",
-    Rule.HOT: "°C",
-    Rule.COLD: "°C",
-    Rule.CLOCK_OFF: "s",
-}
 
 
 def rules_table() -> str:
@@ -33,7 +18,7 @@ def rules_table() -> str:
 
 def figures_of(rule: Rule, policy: RulePolicy) -> list[tuple[str, str]]:
     """A rule's figures for one node or site, in the words of the table's head; what it has not is left out."""
-    unit = _UNITS.get(rule, "")
+    unit = UNITS.get(rule, "")
     borders = [("threshold", f"{policy.threshold:g} {unit}"), ("clear", f"{policy.clear:g} {unit}")] if unit else []
     holds = [("hold", duration(policy.hold)), ("clear-hold", duration(policy.clear_hold))]
     return [*borders, *holds, ("told after", _told(policy))]
@@ -45,7 +30,7 @@ def filled(page: str) -> str:
 
 
 def _row(rule: Rule, policy: RulePolicy) -> str:
-    unit = _UNITS.get(rule)
+    unit = UNITS.get(rule)
     borders = (f"{policy.threshold:g} {unit}", f"{policy.clear:g}") if unit else ("", "")
     holds = (duration(policy.hold), duration(policy.clear_hold))
     cells = (f"`{rule.value}`", TITLES[rule], *borders, *holds, policy.severity.value, _told(policy))

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from subscriber.notify.channel import Channel
 
 
-rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
-app.add_typer(rules, name="rules")
-
-
 @app.command("test-alert")
 def send_test(
     context: typer.Context,
@@ -94,39 +90,6 @@ def _forgive(call: Invocation, channel: str) -> None:
         say(f"rigwatch: {channel} works, but if it was refused before, that stands: {exc}", err=True)
 
 
-@rules.command("test")
-def rules_test(
-    context: typer.Context,
-    since: Annotated[str, typer.Option(help="How far back the history is looked at.")] = "24h",
-) -> None:
-    """Replay the stored history through the rules of server.toml and say what would have fired."""
-    from alerts.notification import headline
-    from alerts.policy import Policy
-    from alerts.words import duration
-    from subscriber.replay import fired, replay
-
-    call = invocation(context)
-    now = call.clock.now()
-    begin = now - millis_of(since, "--since")
-    with call.store() as store:
-        settings = call.layered(store).settings
-        policy = Policy(settings.alerts, settings.web.timezone)
-        replayed = replay(store, policy, since=begin, now=now)
-    found = fired(replayed)
-    for each in found:
-        end = each.resolved_at or now
-        lasted = duration(end - each.since) + ("" if each.resolved_at else ", still")
-        say(
-            f"{_moment(each.since, policy.zone)}  {each.severity.value:<8}  {headline(each)}  "
-            f"({lasted}): {each.evidence}"
-        )
-    count, messages = len(found), len(replayed.notifications)
-    seen = f"{replayed.samples} samples, {replayed.changes} comings and goings"
-    say(f"{count} incidents and {messages} messages from {seen} in {since}")
-    if replayed.samples and not replayed.changes:
-        say("when nodes came and went is not known for that time; a loss shows as a silence")
-
-
 @app.command()
 def incidents(
     context: typer.Context,
@@ -169,7 +132,7 @@ def explain(
         raise RigwatchError(f"incident {number}: there is none; 'rigwatch incidents' lists them")
     say(_line(incident, zone))
     for each in story:
-        say(visible(f"  {_moment(each.at, zone)}  {each.what}: {each.why}"))
+        say(visible(f"  {moment(each.at, zone)}  {each.what}: {each.why}"))
 
 
 @app.command()
@@ -208,7 +171,7 @@ def _line(incident: "Incident", zone: ZoneInfo) -> str:
     ack = f", acknowledged by {incident.acknowledged.by}" if incident.acknowledged else ""
     group = f", part of {incident.parent}" if incident.parent else ""
     return visible(
-        f"{incident.id:>6}  {_moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
+        f"{incident.id:>6}  {moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
         f"{headline(incident)}{lasted}{ack}{group}: {incident.gist}"
     )
 
@@ -217,5 +180,5 @@ def _is(incident: "Incident", what: str) -> bool:
     return what in {str(incident.subject), str(incident.id), f"{incident.subject.site}/{incident.subject.name}"}
 
 
-def _moment(at: Millis, zone: ZoneInfo) -> str:
+def moment(at: Millis, zone: ZoneInfo) -> str:
     return f"{as_datetime(at).astimezone(zone):%Y-%m-%d %H:%M:%S}"

@@ -58,6 +58,11 @@ def layered_of(rows: Iterable[StoredSetting], layers: ServerLayers) -> LayeredSe
     return LayeredSettings(found.settings, found.origins, (*problems, *found.problems))
 
 
+def tentative(tx: Transaction, changes: Mapping[KeyPath, Any], *, layers: ServerLayers) -> SettingChange:
+    """What would count with these; nothing is written. Raises `SettingsError` as `change` does."""
+    return _planned(tx, changes, layers)[0]
+
+
 def change(
     tx: Transaction, changes: Mapping[KeyPath, Any], *, layers: ServerLayers, by: str, now: Millis
 ) -> SettingChange:
@@ -67,6 +72,19 @@ def change(
     """
     # First, so that of two at once on PostgreSQL one waits for the other here.
     marks.settings_touched(tx)
+    planned, kept = _planned(tx, changes, layers, is_kept=True)
+    for path, value in changes.items():
+        if value is None:
+            tx.run(_REMOVE, (as_json(path),))
+        else:
+            tx.run(_PUT, (as_json(path), *kept[path], now, by))
+    return planned
+
+
+def _planned(
+    tx: Transaction, changes: Mapping[KeyPath, Any], layers: ServerLayers, *, is_kept: bool = False
+) -> tuple[SettingChange, Mapping[KeyPath, tuple[str, bool]]]:
+    """And each value as it is kept, where it is to be."""
     values, _ = _opened(every(tx), layers)
     before = layers.load(values)
     for path in changes:
@@ -79,12 +97,8 @@ def change(
     sound = {path: value for path, value in values.items() if path in before.origins}
     wanted = {path: value for path, value in (sound | dict(changes)).items() if value is not None}
     layers.check(wanted)
-    for path, value in changes.items():
-        if value is None:
-            tx.run(_REMOVE, (as_json(path),))
-        else:
-            tx.run(_PUT, (as_json(path), *_kept(path, value, layers.seal), now, by))
-    return SettingChange(values, before, layers.load(wanted))
+    kept = {path: _kept(path, value, layers.seal) for path, value in changes.items() if is_kept and value is not None}
+    return SettingChange(values, before, layers.load(wanted)), kept
 
 
 def under(tx: Transaction, prefix: KeyPath) -> list[KeyPath]:

@@ -103,6 +103,10 @@ _SAMPLES = f"""
 SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
     AND n + lag >= ? AND n + lag < ? ORDER BY n
 """  # noqa: S608 - constants
+_SAMPLES_BY_HOUR = """
+SELECT h.hour, sum(h.samples) FROM node_hour h JOIN node n ON n.id = h.node_id
+WHERE h.hour >= ? AND (? = '' OR n.site = ?) AND (? = '' OR n.node = ?) GROUP BY h.hour
+"""
 _SAMPLES_AFTER = f"""
 SELECT {", ".join(COLUMNS)} FROM sample WHERE node_id = (SELECT id FROM node WHERE site = ? AND node = ?)
     AND n > ? AND n + lag >= ? ORDER BY n LIMIT ?
@@ -207,6 +211,13 @@ def totals(tx: Transaction, minutes: int, now: Millis) -> list[MinuteTotal]:
 def samples(tx: Transaction, node: NodeId, *, since: Millis, until: Millis) -> list[Sample]:
     """One node's samples from `since` until just before `until`, by `n`. Cost: one walk over all the node's samples."""
     return [from_row(row) for row in tx.typed(StoredSample, _SAMPLES, (node.site, node.node, since, until))]
+
+
+def samples_by_hour(tx: Transaction, since: Millis, *, site: str = "", node: str = "") -> dict[int, int]:
+    """How many there are in each hour since 1970, of all nodes, or of one site's, or of one node; from the full hour
+    that holds `since`. Cost: a walk over the hours' sums of all nodes."""
+    rows = tx.rows(_SAMPLES_BY_HOUR, (since // HOUR, site, site, node, node))
+    return {hour: int(samples) for hour, samples in rows}
 
 
 def samples_after(tx: Transaction, node: NodeId, after: int, *, since: Millis) -> list[Sample]:

@@ -1,6 +1,7 @@
 """Stored history through the rules: what would have fired, before a threshold is changed. Nothing is written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from heapq import merge
 from typing import TypeAlias
 
@@ -19,53 +20,68 @@ from rigwatch.topics import NodeId
 from store import Store, changes, reader
 
 _STEPS_A_SAMPLE = 50
+_EVENTS_BETWEEN_LOOKS = 200
 
 Event: TypeAlias = Sample | NodeChange
 
 
 class Replayed(Struct, frozen=True):
-    """What would have happened: every incident, and every message with its moment; and from how much it is known."""
+    """What would have happened until a moment: every incident, and every message with its moment; and from how much it
+    is known."""
 
     incidents: tuple[Incident, ...]
     notifications: tuple[tuple[Millis, Notification], ...]
     samples: int
     changes: int
+    until: Millis
 
 
-def replay(store: Store, policy: Policy, *, since: Millis, now: Millis) -> Replayed:
-    """Runs the samples, births, wills and goodbyes since then through a fresh engine; costs about 0.1 ms a sample."""
+@dataclass(frozen=True, slots=True)
+class ReplayedPast:
+    """What was stored of some nodes since a moment. `baseline` is the usual rate of each."""
+
+    nodes: Sequence[NodeFacts]
+    events: Mapping[NodeId, Sequence[Event]]
+    baseline: dict[NodeId, float]
+    since: Millis
+
+
+def history(
+    store: Store, *, since: Millis, now: Millis, wanted: Callable[[NodeId], bool] = lambda _: True
+) -> ReplayedPast:
+    """Samples, births, wills and goodbyes of the nodes that are wanted; read once, it may be played several times."""
     with store.read() as tx:
-        nodes = reader.nodes(tx)
-        histories: dict[NodeId, Sequence[Event]] = {
+        nodes = [each for each in reader.nodes(tx) if wanted(each.id)]
+        events: dict[NodeId, Sequence[Event]] = {
             each.id: [*changes.of(tx, each.id, since), *reader.samples(tx, each.id, since=since, until=now)]
             for each in nodes
         }
         baseline = {node: rate.hashrate_mean for node, rate in reader.averages(tx, since).items() if rate.hashrate_mean}
-    return play(nodes, histories, policy, baseline=baseline, since=since, now=now)
+    return ReplayedPast(nodes, events, baseline, since)
 
 
-def play(
-    nodes: Sequence[NodeFacts],
-    histories: Mapping[NodeId, Sequence[Event]],
-    policy: Policy,
-    *,
-    baseline: dict[NodeId, float],
-    since: Millis,
-    now: Millis,
-) -> Replayed:
-    """The pure part of `replay`.
+def replay(store: Store, policy: Policy, *, since: Millis, now: Millis) -> Replayed:
+    """Runs the samples, births, wills and goodbyes since then through a fresh engine; costs about 0.1 ms a sample."""
+    return play(history(store, since=since, now=now), policy, now=now)
+
+
+def play(past: ReplayedPast, policy: Policy, *, now: Millis, is_over: Callable[[], bool] = lambda: False) -> Replayed:
+    """The pure part of `replay`. It ends at `now`, or where it is when `is_over` says so, asked now and then.
 
     What came and went is not known of every node: a database that was filled by an older rigwatch has only samples.
     There a gap between two of them is a silence.
     """
-    watched = {node for node, events in histories.items() if any(isinstance(event, NodeChange) for event in events)}
-    facts = {each.id: _forgetful(each) for each in nodes if histories.get(each.id)}
-    engine = Engine(policy, (Route("replay"),), Start(baseline=baseline))
-    run = _Run(engine, ServerFacts(connected_at=0), since)
-    for at, node, event in _moments(histories):
-        run.until(max(at, since))
+    watched = {node for node, events in past.events.items() if any(isinstance(event, NodeChange) for event in events)}
+    facts = {each.id: _forgetful(each) for each in past.nodes if past.events.get(each.id)}
+    engine = Engine(policy, (Route("replay"),), Start(baseline=past.baseline))
+    run = _Run(engine, ServerFacts(connected_at=0), past.since)
+    for number, (at, node, event) in enumerate(_moments(past.events)):
+        if at >= now or (number % _EVENTS_BETWEEN_LOOKS == 0 and is_over()):
+            now = min(at, now)
+            break
+        run.until(max(at, past.since))
         if isinstance(event, NodeChange):
-            facts[node] = _changed(facts[node], event, since)
+            facts[node] = _changed(facts[node], event, past.since)
         elif node not in watched or facts[node].connected:
             facts[node] = _reported(facts[node], event)
         else:
@@ -74,7 +90,7 @@ def play(
             continue
         run.take(facts[node], event)
     run.until(now)
-    return Replayed(tuple(run.incidents.values()), tuple(run.notifications), run.samples, run.changes)
+    return Replayed(tuple(run.incidents.values()), tuple(run.notifications), run.samples, run.changes, now)
 
 
 class _Run:

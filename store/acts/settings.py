@@ -27,7 +27,7 @@ def change(tx: Transaction, actor: Actor, now: Millis, changes: Mapping[KeyPath,
         f"{'.'.join(path[len(table) :]) or path[-1]} {_said(path, stored.get(path))} → {_said(path, value)}"
         for path, value in differing.items()
     )
-    actor.note(tx, now, "setting.set", ".".join(table), detail=told)
+    actor.note(tx, now, "setting.set", ".".join(table) or "settings", detail=told)
 
 
 def _common(paths: list[KeyPath]) -> KeyPath:

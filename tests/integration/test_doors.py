@@ -272,6 +272,7 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
         *("channels.add_chat", Way.PAGE, "channel.add"),
         lambda h: h.send("/admin/channels/telegram/take", chat="6", title="Bea"),
     ),
+    ("settings.change", Way.PAGE, "setting.set", lambda h: h.send("/admin/rules/hot/set", threshold="90")),
     (
         *("channels.edit_bot", Way.PAGE, "channel.edit"),
         lambda h: h.send("/admin/channels/telegram/edit", token="", severity="critical"),

@@ -4,6 +4,7 @@ of their own, so that none of it holds a page up."""
 from rigwatch.clock import Clock
 from rigwatch.home import Home
 from web.admin.channel_test import ChannelTest
+from web.admin.rule_trials import RuleTrials
 
 
 class Background:
@@ -11,3 +12,4 @@ class Background:
 
     def __init__(self, home: Home, clock: Clock) -> None:
         self.channels = ChannelTest(home, clock)
+        self.rules = RuleTrials(home, clock)

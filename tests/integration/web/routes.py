@@ -9,7 +9,7 @@ from werkzeug.routing import IntegerConverter, PathConverter, Rule, UnicodeConve
 from web.access.login import PUBLIC, SAFE
 
 SITE, NODE = "main", "rig1"
-_WORDS = {"site": SITE, "node": NODE, "code": "de", "kind": "mail"}
+_WORDS = {"site": SITE, "node": NODE, "code": "de", "kind": "mail", "rule": "hot", "number": "x"}
 _SAMPLES: dict[type, str | int] = {IntegerConverter: 1, PathConverter: "rigwatch.css"}
 
 

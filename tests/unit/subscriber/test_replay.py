@@ -8,7 +8,7 @@ from alerts.policy import Policy
 from rigwatch.messages import NodeState, Sample
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.topics import NodeId
-from subscriber.replay import Event, Replayed, fired, play
+from subscriber.replay import Event, ReplayedPast, Replayed, fired, play
 from tests.fake_clock import START
 
 NODE = NodeId("garage", "rig1")
@@ -28,7 +28,7 @@ def change(minute: float, state: NodeState, reason: str = "") -> NodeChange:
 def played(*events: Event | Sequence[Event], until: int = 60) -> Replayed:
     history = [each for some in events for each in (some if isinstance(some, list) else [some])]
     now = START + until * MINUTE
-    return play([NodeFacts(NODE)], {NODE: history}, POLICY, baseline={}, since=START, now=now)  # type: ignore[dict-item]
+    return play(ReplayedPast([NodeFacts(NODE)], {NODE: history}, {}, START), POLICY, now=now)  # type: ignore[dict-item]
 
 
 def told(replayed: Replayed) -> list[str]:
@@ -79,3 +79,13 @@ def test_where_nobody_noted_who_came_and_went_a_gap_is_a_silence() -> None:
     replayed = played(minutes(20), minutes(40, 60))
     assert [each.rule.value for each in fired(replayed)] == ["silent"]
     assert replayed.changes == 0
+
+
+def test_it_ends_where_it_is_when_its_time_is_over_and_says_until_when() -> None:
+    looks = iter([False, True])
+    past = ReplayedPast([NodeFacts(NODE)], {NODE: [change(-5, NodeState.ONLINE), *minutes(500)]}, {}, START)
+    replayed = play(past, POLICY, now=START + 600 * MINUTE, is_over=lambda: next(looks))
+    # Asked at the first event, and at the two hundredth after it.
+    assert (replayed.samples, replayed.until) == (199, START + 199 * MINUTE)
+    again = play(past, POLICY, now=replayed.until)
+    assert (again.samples, again.until) == (replayed.samples, replayed.until)
