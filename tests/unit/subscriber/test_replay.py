@@ -8,7 +8,7 @@ from alerts.policy import Policy
 from rigwatch.messages import NodeState, Sample
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.topics import NodeId
-from subscriber.replay import Event, ReplayedPast, Replayed, fired, play
+from subscriber.replay import Event, Replayed, ReplayedPast, fired, play
 from tests.fake_clock import START
 
 NODE = NodeId("garage", "rig1")
