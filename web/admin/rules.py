@@ -50,7 +50,7 @@ _HINTS: Final[Mapping[str, str]] = {
 }
 
 
-class Place(NamedTuple):
+class RulePlace(NamedTuple):
     """For whom a rule's settings are: for all, where both are empty, a site, or a node of it."""
 
     site: str = ""
@@ -67,9 +67,9 @@ class Place(NamedTuple):
     def path(self, rule: Rule, key: str) -> tuple[str, ...]:
         return rule_path(rule.value, key, site="" if self.node else self.site, node=self.name if self.node else "")
 
-    def wider(self) -> "list[Place]":
+    def wider(self) -> "list[RulePlace]":
         """This and those that count where it says nothing, nearest first."""
-        return [self, *([Place(self.site)] if self.node else []), *([Place()] if self.site else [])]
+        return [self, *([RulePlace(self.site)] if self.node else []), *([RulePlace()] if self.site else [])]
 
 
 class RuleLine(NamedTuple):
@@ -104,22 +104,22 @@ class _Look:
     """The settings as they are now, in one place."""
 
     layered: LayeredSettings
-    place: Place
+    place: RulePlace
 
-    def policy(self, rule: Rule, place: Place) -> RulePolicy:
+    def policy(self, rule: Rule, place: RulePlace) -> RulePolicy:
         settings = self.layered.settings
         policy = Policy(settings.alerts, settings.web.timezone)
         if place.node:
             return policy.of_node(NodeId(place.site, place.node))[rule]
         return policy.of_site(place.site, rule)
 
-    def origin(self, rule: Rule, key: str) -> tuple[SettingOrigin, Place]:
+    def origin(self, rule: Rule, key: str) -> tuple[SettingOrigin, RulePlace]:
         """Of what counts in this place, and the place that it is set for."""
         for place in self.place.wider():
             origin = self.layered.origins.get(place.path(rule, key))
             if origin is not None:
                 return origin, place
-        return self.layered.origin(("alerts", rule.value, key)), Place()
+        return self.layered.origin(("alerts", rule.value, key)), RulePlace()
 
 
 class RulesAdmin:
@@ -178,7 +178,7 @@ class RulesAdmin:
         if found is None or found.rule != rule:
             # Of a process that is gone.
             return make_response(redirect(url_for("admin.rule", rule=_rule(rule).value), 303))
-        place = Place(found.site, found.node)
+        place = RulePlace(found.site, found.node)
         look = _Look(self._admin.layered(), place)
         return render_template(
             "admin_rule_trial.html",
@@ -227,7 +227,7 @@ class RulesAdmin:
 def _line(look: _Look, rule: Rule) -> RuleLine:
     policy, unit = look.policy(rule, look.place), UNITS.get(rule, "")
     sources = {_source(*look.origin(rule, key)): None for key in _keys(rule)}
-    sources.pop(_source(SettingOrigin(), Place()), None)
+    sources.pop(_source(SettingOrigin(), RulePlace()), None)
     return RuleLine(
         rule.value,
         _(TITLES[rule]),
@@ -280,7 +280,7 @@ def _shown(look: _Look, rule: Rule, key: str) -> str:
     return f"{value:g}" if isinstance(value, float | int) else str(value.value)
 
 
-def _source(origin: SettingOrigin, place: Place) -> str:
+def _source(origin: SettingOrigin, place: RulePlace) -> str:
     where = {"default": _("default"), "page": _("the page")}.get(origin.kind, origin.where)
     return _("%(where)s, for %(place)s", where=where, place=place.name) if place.name else where
 
@@ -292,13 +292,13 @@ def _rule(name: str) -> Rule:
         raise NotFound(_("There is no such rule.")) from None
 
 
-def _place() -> Place:
+def _place() -> RulePlace:
     """That of the address or the form; raises `BadQuery`."""
     node, site = request.values.get("node", ""), request.values.get("site", "")
     try:
         if "/" in node:
             named = NodeId.parse(node)
-            return Place(named.site, named.node)
+            return RulePlace(named.site, named.node)
         for name, value in (("node", node), ("site", site)):
             if value:
                 check_name(value, name)
@@ -306,4 +306,4 @@ def _place() -> Place:
         raise BadQuery(str(exc)) from None
     if node and not site:
         raise BadQuery(_("site: is missing"))
-    return Place(site, node)
+    return RulePlace(site, node)
