@@ -58,6 +58,7 @@ class NodeRow(NamedTuple):
     remarks: tuple[str, ...]
     clock_warning: str
     status: str
+    word: str
     meaning: str
     hashrate: Quantity
     hashrate_level: str
@@ -139,6 +140,7 @@ def node_row(each: NodeView, look: DisplaySettings) -> NodeRow:
         remarks=unsaid(each),
         clock_warning=units.clock_error(offset) if abs(offset) > CLOCK_TOLERANCE else "",
         status=each.status.value,
+        word=_(each.status.value),
         meaning=facts.reason or _(MEANING[each.status]),
         hashrate=units.hashrate(hashrate),
         hashrate_level=level("hashrate", Level.NONE).value,

@@ -32,28 +32,29 @@ NOT_KNOWN: Final = Quantity(UNKNOWN)
 
 def hashrate(value: float | None) -> Quantity:
     """A hashrate in H/s, in the largest unit that leaves at least 1 of it; two decimals, none for whole H/s."""
-    scaled = _scaled(value)
-    return scaled._replace(text=numeral(scaled.text))
-
-
-def _scaled(value: float | None) -> Quantity:
     if value is None:
         return NOT_KNOWN
+    text, unit = _scaled(value)
+    return Quantity(numeral(text), unit)
+
+
+def _scaled(value: float) -> tuple[str, str]:
     if value < 999.995:
-        return Quantity(f"{value:.2f}".removesuffix(".00"), _HASHRATE_UNITS[0])
+        return f"{value:.2f}".removesuffix(".00"), _HASHRATE_UNITS[0]
     for unit in _HASHRATE_UNITS[1:]:
         value /= 1000
         # 999.995 is what two decimals would round up to 1000.00, which belongs to the next unit.
         if value < 999.995:
-            return Quantity(f"{value:.2f}", unit)
-    return Quantity(f"{value:,.2f}", _HASHRATE_UNITS[-1])
+            return f"{value:.2f}", unit
+    return f"{value:,.2f}", _HASHRATE_UNITS[-1]
 
 
 def efficiency(value: float | None) -> Quantity:
     """H/s of each watt, to three digits: power is not measured any better."""
-    written = _scaled(value if value is None else float(f"{value:.3g}"))
-    short = written.text.rstrip("0").removesuffix(".") if "." in written.text else written.text
-    return written._replace(text=numeral(short))
+    if value is None:
+        return NOT_KNOWN
+    text, unit = _scaled(float(f"{value:.3g}"))
+    return Quantity(numeral(text.rstrip("0").removesuffix(".") if "." in text else text), unit)
 
 
 def power(watts: float) -> Quantity:

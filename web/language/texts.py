@@ -62,9 +62,9 @@ def numeral(text: str) -> str:
 
 def shown(value: object) -> object:
     """What a template prints: words of rigs and people have nothing unseen in them. Markup is rendered already."""
-    if isinstance(value, Phrase):
-        value = str(value)
-    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str):
+        return value if isinstance(value, Markup) else visible_lines(value)
+    return visible_lines(str(value)) if isinstance(value, Phrase) else value
 
 
 @pass_eval_context
