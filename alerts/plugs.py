@@ -24,6 +24,7 @@ class PlugState(Struct, frozen=True, omit_defaults=True):
     while what hangs on it works. Moments are the server's."""
 
     is_on: bool | None = None
+    on_at: Millis = 0
     watts: float | None = None
     watts_at: Millis = 0
     watt_hours: float | None = None
@@ -32,6 +33,11 @@ class PlugState(Struct, frozen=True, omit_defaults=True):
     online_at: Millis = 0
     usual_watts: float | None = None
     usual_at: Millis = 0
+
+    @property
+    def said_at(self) -> Millis:
+        """When it said something new last."""
+        return max(self.on_at, self.watts_at, self.watt_hours_at, self.online_at)
 
 
 class PlugFacts(Struct, frozen=True):
@@ -48,8 +54,8 @@ class PlugFacts(Struct, frozen=True):
 
 def follow_plug(state: PlugState, reading: DeviceReading, now: Millis) -> PlugState:
     """The state after one more message; what it does not say stays as it was. Whoever speaks of power is there."""
-    if reading.is_on is not None:
-        state = replace(state, is_on=reading.is_on)
+    if reading.is_on is not None and reading.is_on is not state.is_on:
+        state = replace(state, is_on=reading.is_on, on_at=now)
     if reading.watts is not None:
         state = _usual(replace(state, watts=reading.watts, watts_at=now), reading.watts, now)
     if reading.watt_hours is not None:

@@ -1,6 +1,6 @@
 """The table of plugs and meters, as a Peewee model bound to no database; see `models.py`."""
 
-from peewee import BigIntegerField, CharField, CompositeKey, IntegerField, Model, TextField
+from peewee import BigIntegerField, CharField, CompositeKey, DoubleField, IntegerField, Model, TextField
 
 
 class DeviceModel(Model):
@@ -31,4 +31,16 @@ class DeviceNodeModel(Model):
         primary_key = CompositeKey("device", "node_id")
 
 
-DEVICE_MODELS: tuple[type[Model], ...] = (DeviceModel, DeviceNodeModel)
+class EnergyHourModel(Model):
+    """What was drawn through a plug in an hour."""
+
+    device = CharField(64)
+    hour = BigIntegerField()
+    watt_hours = DoubleField()
+
+    class Meta:
+        table_name = "energy_hour"
+        primary_key = CompositeKey("device", "hour")
+
+
+DEVICE_MODELS: tuple[type[Model], ...] = (DeviceModel, DeviceNodeModel, EnergyHourModel)

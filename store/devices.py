@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from alerts.energy import HourEnergy, metered
 from alerts.plugs import PlugFacts, PlugState
+from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
 from store.texts import as_json
 from store.transaction import Transaction
@@ -20,6 +22,16 @@ _HANG = "INSERT INTO device_node (device, node_id) SELECT ?, id FROM node WHERE 
 _UNHANG = "DELETE FROM device_node WHERE device = ?"
 _REMOVE = "DELETE FROM device WHERE name = ?"
 _SAY = "UPDATE device SET said = ? WHERE name = ?"
+_STATES = "SELECT name, said FROM device"
+_DRAW = """
+INSERT INTO energy_hour (device, hour, watt_hours) VALUES (?, ?, ?)
+ON CONFLICT (device, hour) DO UPDATE SET watt_hours = energy_hour.watt_hours + excluded.watt_hours
+"""
+_ENERGY = "SELECT device, sum(watt_hours) FROM energy_hour WHERE hour >= ? AND hour < ? GROUP BY device"
+_ENERGY_HOURS = """
+SELECT hour, watt_hours FROM energy_hour WHERE device = ? AND hour >= ? AND hour < ? ORDER BY hour
+"""
+_FORGET_ENERGY = "DELETE FROM energy_hour WHERE device = ?"
 _BUMP = "UPDATE mark SET value = value + 1 WHERE name = ?"
 _READ = "SELECT value FROM mark WHERE name = ?"
 _state = msgspec.json.Decoder(PlugState)
@@ -52,15 +64,34 @@ def hang(tx: Transaction, name: str, nodes: tuple[NodeId, ...]) -> None:
 def remove(tx: Transaction, name: str) -> bool:
     """Whether there was one."""
     tx.run(_UNHANG, (name,))
+    tx.run(_FORGET_ENERGY, (name,))
     removed = tx.run(_REMOVE, (name,)) == 1
     tx.run(_BUMP, ("devices_changed",))
     return removed
 
 
 def say(tx: Transaction, said: Mapping[str, PlugState]) -> None:
-    """What each said last, by name."""
-    tx.run_many(_SAY, [(as_json(state), name) for name, state in said.items()])
+    """What each said last, by name, and the energy since the state that is stored: however many subscribers hear a
+    plug, what it drew counts once."""
+    # One at a time, also on PostgreSQL.
     tx.run(_BUMP, ("devices_said",))
+    stored = {name: _said(text) for name, text in tx.rows(_STATES)}
+    newer = {name: state for name, state in said.items() if name in stored and state.said_at > stored[name].said_at}
+    drawn = [
+        (name, hour, watt_hours) for name, state in newer.items() for hour, watt_hours in metered(stored[name], state)
+    ]
+    tx.run_many(_DRAW, drawn)
+    tx.run_many(_SAY, [(as_json(state), name) for name, state in newer.items()])
+
+
+def energy(tx: Transaction, since: Millis, until: Millis) -> dict[str, float]:
+    """The Wh that were drawn through each plug in the hours that begin between the two."""
+    return {name: float(watt_hours) for name, watt_hours in tx.rows(_ENERGY, (since, until))}
+
+
+def energy_hours(tx: Transaction, name: str, since: Millis, until: Millis) -> list[HourEnergy]:
+    """By hour; hours in which nothing is known to have been drawn are left out."""
+    return tx.typed(HourEnergy, _ENERGY_HOURS, (name, since, until))
 
 
 def changed(tx: Transaction) -> int:
