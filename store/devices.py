@@ -31,6 +31,7 @@ _ENERGY = "SELECT device, sum(watt_hours) FROM energy_hour WHERE hour >= ? AND h
 _ENERGY_HOURS = """
 SELECT hour, watt_hours FROM energy_hour WHERE device = ? AND hour >= ? AND hour < ? ORDER BY hour
 """
+_COUNT = "SELECT count(*) FROM device"
 _FORGET_ENERGY = "DELETE FROM energy_hour WHERE device = ?"
 _BUMP = "UPDATE mark SET value = value + 1 WHERE name = ?"
 _READ = "SELECT value FROM mark WHERE name = ?"
@@ -46,6 +47,11 @@ def every(tx: Transaction) -> tuple[PlugFacts, ...]:
         PlugFacts(name, kind, topic, outlet, tuple(nodes[name]), added_at, _said(said))
         for name, kind, topic, outlet, added_at, said in tx.rows(_EVERY)
     )
+
+
+def of_node(tx: Transaction, node: NodeId) -> list[PlugFacts]:
+    """Those that it hangs on."""
+    return [plug for plug in every(tx) if node in plug.nodes] if tx.value(_COUNT) else []
 
 
 def add(tx: Transaction, plug: PlugFacts) -> None:

@@ -11,13 +11,14 @@ from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.figures import FIGURES
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
-from store import Store, alerts, changes, incidents, series
+from store import Store, alerts, changes, devices, incidents, series
 from store.incidents import IncidentFilter, IncidentPart
 from web.charts.lines import Range, range_links
 from web.language.texts import gettext as _
 from web.node.cards import CardOrder, board_table, fan_texts, gpu_table
 from web.node.figures import facts_of, figures, had, tags, warnings, works
 from web.node.past import awaited, change_rows, incident_lines, sample_rows
+from web.node.wall_power import DAY, wall_power
 from web.node_view import SIMULATED, NodeView
 from web.parts import LiveParts
 from web.row import MEANING, DisplaySettings
@@ -58,7 +59,8 @@ class NodePageView:
         past, order = self._incidents(each.facts.id), CardOrder.parse(request.args)
         with self._store.read() as tx:
             stamp = series.stamp(tx, each.facts.id)
-        version = (each._replace(until=0), snapshot.fleet.broker_down, stamp, past)
+            plugs = tuple(plug.state for plug in devices.of_node(tx, each.facts.id))
+        version = (each._replace(until=0), snapshot.fleet.broker_down, stamp, past, plugs)
 
         def render() -> str:
             return render_template("node_live.html", **self._context(snapshot, each, past, now))
@@ -83,6 +85,8 @@ class NodePageView:
         facts, look, order = each.facts, self._look, CardOrder.parse(request.args)
         with self._store.read() as tx:
             samples = series.latest(tx, facts.id, _SAMPLES)
+            plugs = devices.of_node(tx, facts.id)
+            drawn = devices.energy(tx, now - DAY, now) if plugs else {}
         ever = had(each, samples, snapshot.averages.of([facts.id]).get(facts.id))
         return {
             **self._cards(each, order, now),
@@ -97,7 +101,7 @@ class NodePageView:
             "stale": not each.counted,
             "simulated": SIMULATED in facts.tags,
             "tags": tags(each),
-            "figures": figures(each, look, ever),
+            "figures": [*figures(each, look, ever), *wall_power(plugs, drawn, now)],
             "works": works(each),
             "troubles": each.troubles,
             "warnings": warnings(each),
