@@ -24,22 +24,29 @@ app.add_typer(user, name="user")
 app.add_typer(account, name="account")
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+Sites = Annotated[
+    list[str] | None, typer.Option(help="A site to see alone, as S or S:ROLE; may be repeated [default: all sites].")
+]
 
 
 @user.command("add")
 def add_user(
     context: typer.Context,
     name: Name,
+    *,
     role: Annotated[str, typer.Option(help="viewer or admin.")] = "viewer",
+    site: Sites = None,
     by: Author = "",
 ) -> None:
     """Add a dashboard user; print the password once, alone on stdout."""
-    from alerts.facts import User
+    from alerts.facts import User, UserRole
     from store import acts
     from web.access.passwords import hash_password
 
+    sites = acts.sites_of(site or (), role_of(role))
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    act(invocation(context), by, acts.users.add, User(name, role_of(role), hash_password(password)))
+    made = User(name, role_of(role) if sites is None else UserRole.VIEWER, hash_password(password), sites)
+    act(invocation(context), by, acts.users.add, made)
     typer.echo(password)
 
 
@@ -58,13 +65,22 @@ def new_password(context: typer.Context, name: Name, by: Author = "") -> None:
 def new_role(
     context: typer.Context,
     name: Name,
+    *,
     role: Annotated[str, typer.Option(help="viewer or admin.")],
+    site: Sites = None,
     by: Author = "",
 ) -> None:
-    """Let a user only look (viewer) or change everything (admin), from the next request on."""
+    """Let a user only look (viewer) or change everything (admin), from the next login on.
+
+    With --site only what is of these sites; without it, of all.
+    """
     from store import acts
 
-    act(invocation(context), by, acts.users.set_role, name, role=role_of(role))
+    sites = acts.sites_of(site or (), role_of(role))
+    if sites is None:
+        act(invocation(context), by, acts.users.set_role, name, role=role_of(role))
+    else:
+        act(invocation(context), by, acts.users.set_sites, name, sites=sites)
 
 
 @user.command("remove")
@@ -85,12 +101,13 @@ def reset_totp(context: typer.Context, name: Name, by: Author = "") -> None:
 
 @user.command("list")
 def list_users(context: typer.Context) -> None:
-    """List the dashboard's users: name, role, and totp for who logs in with a code as well."""
+    """List the dashboard's users: name, role, sites, and totp for who logs in with a code as well."""
     from store import users
 
     with invocation(context).store() as store, store.read() as tx:
         for each in users.every(tx):
-            say(f"{each.name}\t{each.role}" + ("\ttotp" if each.has_totp else ""))
+            sites = "" if each.sites is None else "\t" + ", ".join(f"{site}:{of}" for site, of in each.sites.items())
+            say(f"{each.name}\t{each.role}{sites}" + ("\ttotp" if each.has_totp else ""))
 
 
 @account.command("add")

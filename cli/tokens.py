@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from cli.accounts import Name, role_of
+from cli.accounts import Name, Sites, role_of
 from cli.invocation import app, invocation
 from cli.output import say
 from cli.people import Author, act
+from rigwatch.address import web_url
 from rigwatch.clock import as_datetime
 from rigwatch.errors import SettingsError
 from rigwatch.settings.durations import parse_duration
@@ -23,15 +24,28 @@ def add_token(  # noqa: PLR0917 - typer hands options over by position
     name: Name,
     role: Annotated[str, typer.Option(help="viewer or admin.")] = "viewer",
     expires: Annotated[str, typer.Option(help="How long it works, such as 90d [default: until it is removed].")] = "",
+    site: Sites = None,
+    *,
+    link: Annotated[bool, typer.Option("--link", help="A link that opens the pages for reading.")] = False,
+    kiosk: Annotated[bool, typer.Option("--kiosk", help="A link that opens the wall alone.")] = False,
     by: Author = "",
 ) -> None:
-    """Make an API token; print it once, alone on stdout.
+    """Make an API token, or a link that only reads; print it once, alone on stdout.
 
-    A program sends it as 'Authorization: Bearer TOKEN'.
+    A program sends a token as 'Authorization: Bearer TOKEN'. A link is opened in a browser.
     """
     from store import acts
+    from store.tokens import TokenKind
 
-    say(act(invocation(context), by, acts.tokens.add, name, role=role_of(role), life=_life(expires)))
+    if link and kiosk:
+        raise SettingsError("--link, --kiosk: choose one; --link opens the wall too")
+    kind = TokenKind.LINK if link else TokenKind.KIOSK if kiosk else TokenKind.API
+    call, sites = invocation(context), acts.sites_of(site or (), role_of(role))
+    made = act(call, by, acts.tokens.add, name, role=role_of(role), life=_life(expires), kind=kind, sites=sites)
+    if kind is not TokenKind.API:
+        settings = call.server()
+        made = f"{web_url(settings.web, advertise=settings.broker.advertise)}link?token={made}"
+    say(made)
 
 
 @token.command("remove")
@@ -46,6 +60,7 @@ def remove_token(context: typer.Context, name: Name, by: Author = "") -> None:
 def list_tokens(context: typer.Context) -> None:
     """List the API tokens: name, role, last use and end, in UTC. The tokens themselves are not stored."""
     from store import tokens
+    from store.tokens import TokenKind
 
     call = invocation(context)
     with call.store() as store, store.read() as tx:
@@ -56,7 +71,9 @@ def list_tokens(context: typer.Context) -> None:
         used = f"{as_datetime(each.last_used_at):%Y-%m-%d %H:%M}" if each.last_used_at else "never used"
         ends = f"{as_datetime(each.expires_at):%Y-%m-%d %H:%M}" if each.expires_at else "never"
         over = " (over)" if each.is_over(call.clock.now()) else ""
-        say(f"{each.name}\t{each.role}\tused {used}\tends {ends}{over}")
+        what = each.role if each.kind is TokenKind.API else each.kind
+        of = "" if each.sites is None else f" of {', '.join(each.sites)}"
+        say(f"{each.name}\t{what}{of}\tused {used}\tends {ends}{over}")
 
 
 def _life(text: str) -> timedelta | None:

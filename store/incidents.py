@@ -1,5 +1,6 @@
 """Incidents as people look for them: lists that can be narrowed and paged, and all that is known of one."""
 
+from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -38,6 +39,8 @@ class IncidentFilter(Struct, frozen=True):
     node: str = ""
     text: str = ""
     group: int | None = None
+    sites: frozenset[str] | None = None
+    """Only of these, without what is of no site; None: all. A member of a group that is left out stands for itself."""
 
     @property
     def shows_members(self) -> bool:
@@ -99,6 +102,7 @@ SELECT severity, count(*) FROM incident
 WHERE live = 1 AND parent_id IS NULL AND state IN ('firing', 'clearing', 'flapping') GROUP BY severity
 """
 _COUNTING = f"{_ROWS} WHERE live = 1 AND state IN ('firing', 'clearing', 'flapping') ORDER BY since, id"
+_HIDDEN = "SELECT p.id FROM incident p WHERE p.scope <> 'node' AND p.site NOT IN ({})"
 _numbers = msgspec.json.Decoder(tuple[int, ...])
 
 
@@ -117,9 +121,13 @@ def count(tx: Transaction, wanted: IncidentFilter) -> int:
     return int(tx.value(_COUNT.format(where=where), values))
 
 
-def open_by_severity(tx: Transaction) -> dict[Severity, int]:
-    """How many count now, a group as one; some 0.1 ms while few are open."""
-    return {Severity(severity): int(count) for severity, count in tx.rows(_OPEN_COUNTS)}
+def open_by_severity(tx: Transaction, sites: frozenset[str] | None = None) -> dict[Severity, int]:
+    """How many count now, a group as one; some 0.1 ms while few are open. `sites` as in the filter."""
+    if sites is None:
+        return {Severity(severity): int(count) for severity, count in tx.rows(_OPEN_COUNTS)}
+    seen = [each for each in counting(tx) if each.subject.site in sites]
+    groups = {each.id for each in seen}
+    return dict(Counter(each.severity for each in seen if each.parent not in groups))
 
 
 def counting(tx: Transaction) -> list[Incident]:
@@ -149,7 +157,7 @@ def _narrowed(wanted: IncidentFilter) -> Iterator[tuple[Any, ...]]:
         yield "i.parent_id = ?", wanted.group
     elif not wanted.shows_members:
         # Written so that no database thinks of looking for the NULLs in the index of parents: nearly all are.
-        yield ("coalesce(i.parent_id, 0) = 0",)
+        yield from _on_top(wanted.sites)
     if wanted.rule is not None:
         yield "i.rule = ?", wanted.rule.value
     if wanted.severity is not None:
@@ -157,7 +165,21 @@ def _narrowed(wanted: IncidentFilter) -> Iterator[tuple[Any, ...]]:
     yield from _placed(wanted)
 
 
+def _on_top(sites: frozenset[str] | None) -> Iterator[tuple[Any, ...]]:
+    if sites is None:
+        yield ("coalesce(i.parent_id, 0) = 0",)
+    else:
+        yield f"(coalesce(i.parent_id, 0) = 0 OR i.parent_id IN ({_HIDDEN.format(_marks(sites))}))", *sites
+
+
+def _marks(sites: frozenset[str]) -> str:
+    # No site at all fits nothing.
+    return ", ".join("?" * len(sites)) or "NULL"
+
+
 def _placed(wanted: IncidentFilter) -> Iterator[tuple[Any, ...]]:
+    if wanted.sites is not None:
+        yield f"i.site IN ({_marks(wanted.sites)})", *wanted.sites
     if wanted.site:
         yield "i.site = ?", wanted.site
     if wanted.node:

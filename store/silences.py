@@ -9,6 +9,7 @@ from store.transaction import Row, Transaction
 
 _COLUMNS = "id, kind, matcher, starts_at, ends_at, by, why, created_at, every, lasts, ended_by"
 _RUNNING = f"SELECT {_COLUMNS} FROM silence WHERE ends_at > ? ORDER BY id"  # noqa: S608 - constants
+_ONE = f"SELECT {_COLUMNS} FROM silence WHERE id = ?"  # noqa: S608 - constants
 _ENDED = f"SELECT {_COLUMNS} FROM silence WHERE ends_at <= ? ORDER BY ends_at DESC, id DESC LIMIT ?"  # noqa: S608 - constants
 _DURING = f"""
 SELECT {_COLUMNS} FROM silence WHERE ends_at > ? AND starts_at < ? ORDER BY id LIMIT 1000
@@ -19,6 +20,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
 _END = "UPDATE silence SET ends_at = ?, ended_by = ? WHERE id = ? AND ends_at > ?"
 _matcher = msgspec.json.Decoder(Matcher)
+
+
+def one(tx: Transaction, number: int) -> Silence | None:
+    rows = tx.rows(_ONE, (number,))
+    return _silence(rows[0]) if rows else None
 
 
 def running(tx: Transaction, now: Millis) -> tuple[Silence, ...]:

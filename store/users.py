@@ -3,6 +3,8 @@
 Whose password or rights change, or who is removed, is logged out of every browser in the same transaction.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from alerts.facts import User, UserRole
@@ -10,13 +12,16 @@ from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
 from store.transaction import Row, Transaction
 
-_ADD = "INSERT INTO account (name, role, password_hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"
+_ADD = """
+INSERT INTO account (name, role, password_hash, created_at, sites) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING
+"""
 _COLUMNS = "name, role, password_hash, sites, totp_at"
 _GET = f"SELECT {_COLUMNS} FROM account WHERE name = ?"  # noqa: S608 - constants
 _ALL = f"SELECT {_COLUMNS} FROM account"  # noqa: S608 - constants
 _NEW_HASH = "UPDATE account SET password_hash = ? WHERE name = ?"
-_SET_ROLE = "UPDATE account SET role = ? WHERE name = ?"
+_SET_ROLE = "UPDATE account SET role = ?, sites = NULL WHERE name = ?"
 _REMOVE = "DELETE FROM account WHERE name = ?"
+_SET_SITES = "UPDATE account SET role = ?, sites = ? WHERE name = ?"
 _LOG_OUT = "DELETE FROM login_session WHERE account = ?"
 _FORGET_CODES = "DELETE FROM recovery_code WHERE account = ?"
 _ADMINS = "SELECT n.name FROM account n WHERE n.role = 'admin'{lock}"
@@ -26,7 +31,7 @@ _NONE = "user {}: there is none; 'rigwatch user add' makes one"
 
 def add(tx: Transaction, user: User, now: Millis) -> None:
     """Raises `NotDone` when the name is taken."""
-    if not tx.run(_ADD, (user.name, user.role.value, user.password_hash, now)):
+    if not tx.run(_ADD, (user.name, user.role.value, user.password_hash, now, _stored(user.sites))):
         raise NotDone(f"user {user.name}: is there already; change its password, or choose another name")
 
 
@@ -55,10 +60,17 @@ def set_password(tx: Transaction, name: str, password_hash: str) -> None:
 
 
 def set_role(tx: Transaction, name: str, role: UserRole) -> None:
-    """Raises `NotDone` when there is no such user, or when nobody would be left to give the role back."""
+    """For all sites. Raises `NotDone` when there is no such user, or when nobody would be left to give it back."""
     if role is not UserRole.ADMIN:
         _keep_an_admin(tx, name)
     _changed(tx.run(_SET_ROLE, (role.value, name)), name)
+    log_out(tx, name)
+
+
+def set_sites(tx: Transaction, name: str, sites: Mapping[str, UserRole]) -> None:
+    """For these sites alone, each in its role. Raises `NotDone` as `set_role`."""
+    _keep_an_admin(tx, name)
+    _changed(tx.run(_SET_SITES, (UserRole.VIEWER.value, _stored(sites), name)), name)
     log_out(tx, name)
 
 
@@ -90,6 +102,10 @@ def _changed(rows: int, name: str) -> None:
 def _user(row: Row) -> User:
     name, role, password_hash, sites, totp_at = row
     return User(name, UserRole(role), password_hash, _sites(sites), has_totp=totp_at is not None)
+
+
+def _stored(sites: Mapping[str, UserRole] | None) -> str | None:
+    return None if sites is None else msgspec.json.encode(sites, order="sorted").decode()
 
 
 def _sites(stored: str | None) -> dict[str, UserRole] | None:

@@ -26,6 +26,7 @@ from web.display import page as display
 from web.incidents import page as incidents
 from web.language import choice as language
 from web.language import texts, words
+from web.login import link
 from web.login import page as login_page
 from web.login.context import LoginContext
 from web.node import page as node
@@ -59,6 +60,7 @@ def create_app(
     admin_context = AdminContext(settings, store, clock, home, Zone.find(settings.web.timezone), layers, background)
     _configure_blueprints(app, settings, store, clock=clock, admin_context=admin_context)
     app.register_blueprint(login_page.create(context))
+    app.register_blueprint(link.create(context))
     app.register_blueprint(account.create(context, zone=admin_context.zone))
     if settings.web.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, settings.web.trusted_proxies)  # type: ignore[method-assign]
@@ -85,6 +87,7 @@ def _configure_templates(app: Flask) -> None:
 
     app.context_processor(always)
     app.add_template_global(nav.places, "places")
+    app.add_template_global(nav.home, "home")
     app.add_template_global(viewer.theme, "theme")
 
 

@@ -19,6 +19,7 @@ from rigwatch.clock import Clock, Millis
 from rigwatch.topics import parse_topic
 from store import Store, incidents, reader, running
 from store.running import Running
+from web.access.sites import may_see, visible_sites
 from web.node_metrics import node_metrics
 from web.node_view import FleetView
 from web.snapshot import Snapshot, Snapshots
@@ -41,7 +42,7 @@ class Metrics:
         snapshot = self._snapshots.lately(self._clock.now())
         since = self._clock.now() - _ALIVE_MS
         with self._store.read() as tx:
-            server, counts = reader.server(tx), incidents.open_by_severity(tx)
+            server, counts = reader.server(tx), incidents.open_by_severity(tx, visible_sites())
             subscribers = list(running.alive(tx, since).values())
         body = self._of_nodes(snapshot) + _written(_ServerCollector(server, counts, subscribers)) + _PROCESS()
         return Response(body, content_type=TEXT)
@@ -110,6 +111,8 @@ class _ServerCollector(Collector):
         for each in self._subscribers:
             for topic, count in each.unstorable.items():
                 node, _ = parse_topic(topic)
+                if not may_see(node.site):
+                    continue
                 counts[node.site, node.node] += count
         for name, total in counts.items():
             metric.add_metric(name, total)

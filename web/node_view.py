@@ -124,6 +124,22 @@ def fleet_at(
     )
 
 
+def fleet_of(fleet: FleetView, sites: frozenset[str]) -> FleetView:
+    """The same of these sites' nodes; how far a chain is, the whole fleet still tells."""
+    views = [each for each in fleet.views if each.facts.id.site in sites]
+    samples = [each.facts.sample for each in views if each.counted and each.facts.sample]
+    return FleetView(
+        now=fleet.now,
+        broker_down=fleet.broker_down,
+        views=views,
+        by_status=Counter(each.status for each in views),
+        rates=hashrates(samples),
+        counted=len(samples),
+        highest_block=max((each.block for each in samples if each.block is not None), default=None),
+        basis=fleet.basis,
+    )
+
+
 def next_change_at(fleet: FleetView) -> Millis:
     """The earliest moment after `fleet.now` at which time alone may change a status or a colour, or a minute begins.
 

@@ -2,8 +2,9 @@
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from werkzeug.exceptions import NotFound
@@ -16,14 +17,15 @@ from rigwatch.clock import Millis, in_millis
 from rigwatch.errors import StoreError
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
-from store import Store, incidents, reader, series, silences
+from store import Store, incidents, reader, series, silences, site_series
 from store.node_cache import NodeCache
 from store.transaction import Transaction
+from web.access.sites import visible_sites
 from web.incidents.context import by_id
 from web.incidents.firing import trouble
 from web.incidents.rows import IncidentContext
 from web.language.texts import gettext as _
-from web.node_view import FleetView, NodeView, fleet_at, is_running, next_change_at
+from web.node_view import FleetView, NodeView, fleet_at, fleet_of, is_running, next_change_at
 from web.row import DisplaySettings
 from web.trouble import Trouble, by_node
 from web.zone import Zone
@@ -41,6 +43,7 @@ LARGE: Final = 2000
 """Nodes of which a fleet has so many that nobody waits until all of them are looked at."""
 LATE: Final[Millis] = 2_000
 """How old what is shown of such a fleet may be, some moments of reading besides."""
+_SITES_KEPT: Final = 64
 
 Version: TypeAlias = tuple[object, ...]
 
@@ -62,6 +65,20 @@ class Snapshot:
     incidents: Mapping[Severity, int]
     troubles: Sequence[Trouble]
     valid_until: Millis
+
+    def of(self, sites: frozenset[str], totals: Sequence[MinuteTotal]) -> "Snapshot":
+        """What is of these sites, whose `totals` are not in here; `averages` are asked for nodes in view alone."""
+        troubles = [each for each in self.troubles if each.subject.site in sites]
+        groups = {each.number for each in troubles}
+        return replace(
+            self,
+            version=(*self.version, tuple(sorted(sites))),
+            fleet=fleet_of(self.fleet, sites),
+            totals=totals,
+            hour_ago={node: rate for node, rate in self.hour_ago.items() if node.site in sites},
+            incidents=Counter(each.severity for each in troubles if each.parent not in groups),
+            troubles=troubles,
+        )
 
     def view(self, node: NodeId) -> NodeView:
         """Raises `NotFound` for a node that is not there."""
@@ -115,16 +132,35 @@ class Snapshots:
         self._looked: tuple[int | None, tuple[int, ...], ServerFacts] | None = None
         self._nodes = NodeCache()
         self._hour_ago: tuple[Millis, Mapping[NodeId, float]] = (-1, {})
+        self._narrowing = threading.Lock()
+        self._of_sites: dict[frozenset[str], Snapshot] = {}
 
     def lately(self, now: Millis) -> Snapshot:
         """As `at`, or up to `PAUSE` older: for whoever asks again soon, so that viewers cost the same however many."""
         return self.at(now, pause=PAUSE)
 
     def at(self, now: Millis, *, pause: Millis = 0) -> Snapshot:
-        """Raises `StoreError`. Several requests at once wait for one reading instead of each doing its own.
+        """What the viewer of this request may see. Raises `StoreError`. Several requests at once wait for one reading
+        instead of each doing its own.
 
         Of `LARGE` fleets it may be up to `LATE` old: while it is read anew, nobody waits for that.
         """
+        sites, whole = visible_sites(), self._whole(now, pause)
+        return whole if sites is None else self._narrowed(whole, sites, now)
+
+    def _narrowed(self, whole: Snapshot, sites: frozenset[str], now: Millis) -> Snapshot:
+        """Made once for a reading, however many of these viewers ask."""
+        with self._narrowing:
+            kept = self._of_sites.get(sites)
+            if kept is None or kept.version[:-1] != whole.version:
+                if len(self._of_sites) >= _SITES_KEPT:
+                    self._of_sites.clear()
+                with self._store.read() as tx:
+                    totals = site_series.totals(tx, sites, MINUTES, now)
+                kept = self._of_sites[sites] = whole.of(sites, totals)
+            return kept
+
+    def _whole(self, now: Millis, pause: Millis) -> Snapshot:
         latest = self._latest
         # Either may be later: who waited for the lock asks for a moment before that reading.
         if latest and len(latest.fleet.views) >= LARGE and abs(now - latest.fleet.now) < LATE:

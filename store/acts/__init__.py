@@ -19,7 +19,7 @@ from store.acts import (
     totp,
     users,
 )
-from store.acts.actor import ActError, Actor, Way
+from store.acts.actor import ActError, Actor, Way, sites_of
 
 __all__ = [
     "ActError",
@@ -35,6 +35,7 @@ __all__ = [
     "server",
     "settings",
     "silences",
+    "sites_of",
     "tokens",
     "totp",
     "users",

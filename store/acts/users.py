@@ -1,11 +1,12 @@
 """What people decide about who may open the dashboard."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from alerts.facts import User, UserRole
 from rigwatch.clock import Millis
 from store import users
-from store.acts.actor import ActError, Actor, Way
+from store.acts.actor import ActError, Actor, Way, check_sites
 from store.transaction import Transaction
 
 NAME_MAX: Final = 64
@@ -17,8 +18,10 @@ def add(tx: Transaction, actor: Actor, now: Millis, user: User, *, remark: str =
         raise ActError(
             f"NAME: should have 1 to {NAME_MAX} characters that can be seen, and no colon, which HTTP Basic has not"
         )
+    check_sites(user.sites)
     users.add(tx, user, now)
-    actor.note(tx, now, "user.add", user.name, detail=", ".join(filter(None, (user.role, remark))))
+    rights = user.role if user.sites is None else _rights(user.sites)
+    actor.note(tx, now, "user.add", user.name, detail=", ".join(filter(None, (rights, remark))))
 
 
 def set_password(tx: Transaction, actor: Actor, now: Millis, name: str, *, password_hash: str) -> None:
@@ -31,6 +34,18 @@ def set_role(tx: Transaction, actor: Actor, now: Millis, name: str, *, role: Use
     """`NotDone` when there is no such user, or when nobody would be left to give the role back."""
     users.set_role(tx, name, role)
     actor.note(tx, now, "user.role", name, detail=role)
+
+
+def set_sites(tx: Transaction, actor: Actor, now: Millis, name: str, *, sites: Mapping[str, UserRole]) -> None:
+    """The user sees these alone, in the role that each has here. `ActError` for a name that no site can have, `NotDone`
+    as `set_role`."""
+    check_sites(sites)
+    users.set_sites(tx, name, sites)
+    actor.note(tx, now, "user.role", name, detail=_rights(sites))
+
+
+def _rights(sites: Mapping[str, UserRole]) -> str:
+    return ", ".join(f"{role} of {site}" for site, role in sorted(sites.items()))
 
 
 def remove(tx: Transaction, actor: Actor, now: Millis, name: str) -> None:

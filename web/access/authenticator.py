@@ -90,14 +90,35 @@ class Authenticator:
         if hashed:
             with self._store.read() as tx:
                 found = tokens.find(tx, hashed)
-        if found is None or found.is_over(now):
+        if found is None or found.is_over(now) or found.kind is not tokens.TokenKind.API:
             self._take("")
             self._guesses.was_wrong(address_of_request(), "")
             return None
         g.by_token = True
         if found.wants_note(now):
             self._note_use(found, now)
-        return User(f"token:{found.name}", found.role, "")
+        return found.as_user()
+
+    def verify_link(self, token: str) -> tokens.ApiToken | None:
+        """The link whose cookie says this; None for one that is over or unknown: the browser may still log in."""
+        hashed, now = tokens.hash_of(token), self._clock.now()
+        if not hashed:
+            return None
+        with self._store.read() as tx:
+            found = tokens.find(tx, hashed)
+        if found is None or found.is_over(now) or found.kind is tokens.TokenKind.API:
+            return None
+        if found.wants_note(now):
+            self._note_use(found, now)
+        return found
+
+    def open_link(self, token: str) -> tokens.ApiToken | None:
+        """As `verify_link`, for somebody who brings it in an address: wrong ones are guesses."""
+        found = self.verify_link(token)
+        if found is None:
+            self._take("")
+            self._guesses.was_wrong(address_of_request(), "")
+        return found
 
     def take_code(self, name: str) -> None:
         """Before a code of a user whose password was right is looked at; raises `TooManyRequests`."""

@@ -19,29 +19,19 @@ from werkzeug.exceptions import ClientDisconnected, NotFound
 
 from alerts.facts import User, UserRole
 from store.acts import Actor, Way
+from store.tokens import TokenKind
 from web import errors
 from web.access import csrf
 from web.access.authenticator import Authenticator, is_gone
 from web.access.browser import is_browser, login_address, opens_page
-from web.access.sessions import BrowserLogins, current_session
+from web.access.reach import KIOSK, LINKED, OWN, PUBLIC, is_admin_somewhere, refusal
+from web.access.sessions import LINK_COOKIE, BrowserLogins, cookie_name, current_session
+from web.access.sites import may_change
 from web.language.texts import N_
 from web.language.texts import gettext as _
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-PUBLIC: Final = frozenset(
-    {"health.healthz", "health.readyz", "agent.script", "agent.file", "agent.join", "agent.reported"}
-    | {"static", "language.js", "language.css", "login.page", "login.log_in", "login.code", "login.send_code"}
-)
-"""Endpoints that answer without a login; they tell nothing of the nodes. Those of a rig want a one-time code."""
-
-OWN: Final = frozenset(
-    {"login.log_out", "account.page", "account.password", "account.log_out_one", "account.log_out_everywhere"}
-    | {"display.page", "display.save"}
-    | {"account.totp_begin", "account.totp_confirm", "account.totp_off"}
-)
-"""Endpoints by which users look after their own way in, and what they see, whatever their role."""
 
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
@@ -49,6 +39,17 @@ SAFE: Final = frozenset({"GET", "HEAD"})
 _REALM: Final = "rigwatch"
 _ADMIN_ONLY: Final = "rigwatch_admin_only"
 _LOG_IN: Final = N_("Log in with a dashboard user; 'rigwatch user add NAME' makes one.")
+
+
+def opens(endpoint: str) -> bool:
+    """Whether the link opens that page by which the viewer came instead of logging in; without one, True."""
+    kind: TokenKind | None = g.get("link_kind")
+    return kind is None or endpoint in (KIOSK if kind is TokenKind.KIOSK else LINKED)
+
+
+def by_link() -> bool:
+    """Whether a link for reading has opened this page, so that there is nothing else to go to."""
+    return g.get("link_kind") is not None
 
 
 def admin_only(view: Callable[P, R]) -> Callable[P, R]:
@@ -76,8 +77,9 @@ def actor() -> Actor:
 
 
 def is_admin() -> bool:
+    """Of all sites, or of one at least."""
     user = current_user()
-    return user is not None and user.role is UserRole.ADMIN
+    return user is not None and is_admin_somewhere(user)
 
 
 def register(app: Flask, login: Authenticator, browsers: BrowserLogins) -> None:
@@ -95,7 +97,7 @@ def register(app: Flask, login: Authenticator, browsers: BrowserLogins) -> None:
             raise ClientDisconnected
         # An unknown address has no endpoint and is refused as well: what exists is nobody's business.
         if "Authorization" not in request.headers:
-            refused = None if _has_session(browsers) else _ask_to_log_in(people)
+            refused = None if _has_session(browsers) or _has_link(login) else _ask_to_log_in(people)
         else:
             refused = _check_header(guards, programs if _offers_token() else people)
         if refused is not None:
@@ -108,7 +110,9 @@ def register(app: Flask, login: Authenticator, browsers: BrowserLogins) -> None:
     app.before_request(check)
     app.add_template_global(lambda: csrf.field(_csrf_token()), "csrf_field")
     app.add_template_global(_csrf_token, "csrf_token")
-    app.add_template_global(current_session, "current_session")
+    for helper in (current_session, by_link, may_change):
+        app.add_template_global(helper, helper.__name__)
+    app.add_template_global(is_admin, "administers")
 
 
 def _guard(auth: HTTPBasicAuth | HTTPTokenAuth) -> Callable[[], Response | None]:
@@ -137,6 +141,15 @@ def _has_session(browsers: BrowserLogins) -> bool:
     return found is not None
 
 
+def _has_link(login: Authenticator) -> bool:
+    """A cookie that a link has left, which opens a few pages for reading."""
+    token = request.cookies.get(cookie_name(LINK_COOKIE), "")
+    found = login.verify_link(token) if token else None
+    if found is not None:
+        g.link_kind, g.rigwatch_user, g.by_token = found.kind, found.as_user(), True
+    return found is not None
+
+
 def _ask_to_log_in(people: HTTPBasicAuth) -> Response:
     if opens_page():
         return make_response(redirect(login_address(), 303))
@@ -161,17 +174,29 @@ def _offers_token() -> bool:
 
 
 def _check_rights() -> Response | None:
-    user, view = current_user(), current_app.view_functions[request.endpoint or ""]
+    user, endpoint = current_user(), request.endpoint or ""
     assert user is not None
     changes = request.method not in SAFE
-    if request.endpoint in OWN:
+    needs_admin = changes or getattr(current_app.view_functions[endpoint], _ADMIN_ONLY, False)
+    if endpoint in OWN:
         if g.get("by_token"):
             return errors.answer(403, _("This is for people; a token has no password and no browser."))
-    elif (changes or getattr(view, _ADMIN_ONLY, False)) and user.role is not UserRole.ADMIN:
-        return errors.answer(403, _("This needs an account of the role admin."))
+    elif not opens(endpoint):
+        return errors.answer(403, _("This link does not open that page."))
+    elif user.sites is None:
+        if needs_admin and user.role is not UserRole.ADMIN:
+            return errors.answer(403, _("This needs an account of the role admin."))
+    elif (status := refusal(user, endpoint, (request.view_args or {}).get("site"), changes=needs_admin)) is not None:
+        return _kept_out(status)
     if changes and not g.get("by_token") and not csrf.is_right(user, csrf.sent(), _session_hash()):
         return errors.answer(403, _(_NO_CSRF))
     return None
+
+
+def _kept_out(status: int) -> Response:
+    if status == 404:
+        raise NotFound
+    return errors.answer(status, _("This needs an account for all sites, or the role admin for that site."))
 
 
 _NO_CSRF: Final = N_(

@@ -22,6 +22,7 @@ from store.login_sessions import AGENT_MAX, LoginSession
 log = logging.getLogger(__name__)
 
 NAME: Final = "rigwatch_login"
+LINK_COOKIE: Final = "rigwatch_link"
 CODE_MS: Final[Millis] = 5 * 60_000
 """How long somebody whose password was right has for the code."""
 

@@ -18,6 +18,7 @@ from store import acts, nodes
 from store.nodes import Listed
 from web import units
 from web.access.login import admin_only
+from web.access.sites import may_see, need_change, visible_sites
 from web.admin.context import (
     PAGE,
     AdminContext,
@@ -112,6 +113,7 @@ class NodesAdmin:
 
     def enroll(self) -> Response:
         site = text("site", label=_("Site"), most=64)
+        need_change(site)
         node = NodeId(site, text("node", label=_("Name"), most=64))
         name = text("name", label=_("Shown as"), most=nodes.NAME_MAX, least=0)
         token = self._admin.act(acts.nodes.enroll, node, joining=self._joining())
@@ -173,6 +175,7 @@ class NodesAdmin:
                 ),
                 back=_address(known.id),
             )
+        need_change(target.site)
         joining = self._joining()
         self._admin.act(acts.nodes.move, known.id, site=target.site, registry=joining.registry)
         return self._show(
@@ -243,7 +246,7 @@ class NodesAdmin:
         asked, number = request.args.get("q", "")[:_SEARCH_MAX], page_number()
         retired = request.args.get("show") == "retired"
         with self._admin.store.read() as tx:
-            every = nodes.every(tx)
+            every = [each for each in nodes.every(tx) if may_see(each.id.site)]
         found = [each for each in every if (each.retired_at is not None) is retired and _fits(each, asked)]
         keys, unreadable = self._keys()
         now = self._admin.now()
@@ -258,7 +261,7 @@ class NodesAdmin:
             retired_count=sum(each.retired_at is not None for each in every),
             page=number,
             pages=max(1, math.ceil(len(found) / PAGE)),
-            sites=sorted({each.id.site for each in every}) or ["main"],
+            sites=sorted({each.id.site for each in every} | (visible_sites() or set())) or ["main"],
         )
 
     def _one(self, known: Listed, problem: str = "") -> str:

@@ -6,12 +6,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from flask import Blueprint, Response, render_template, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from alerts.facts import User, UserRole
 from rigwatch.clock import Millis
 from store import acts, tokens, users
-from store.tokens import ApiToken
+from store.tokens import ApiToken, TokenKind
 from web import units
 from web.access.login import actor, admin_only
 from web.access.passwords import hash_password
@@ -29,6 +29,13 @@ _LIVES: Final[Mapping[str, timedelta | None]] = {
 }
 
 
+_KIND_OF: Final[Mapping[str, TokenKind]] = {each.value: each for each in TokenKind}
+_SITES_TEXT_MAX: Final = 10_000
+_KINDS: Final[Mapping[TokenKind, str]] = {
+    TokenKind.API: N_("for a program"),
+    TokenKind.LINK: N_("link for reading"),
+    TokenKind.KIOSK: N_("link to the wall alone"),
+}
 _ONCE: Final = N_("It cannot be shown again, only replaced: copy it now. The server keeps no more than a hash of it.")
 
 
@@ -37,6 +44,7 @@ class TokenLine(NamedTuple):
 
     name: str
     role: str
+    sites: str
     created: str
     used: str
     expires: str
@@ -72,13 +80,18 @@ class PeopleAdmin:
 
     def add_user(self) -> Response:
         name, role = _user_name(), choice("role", _ROLES, label=_("Role"))
-        password = secrets.token_urlsafe(PASSWORD_BYTES)
-        self._admin.act(acts.users.add, User(name, role, hash_password(password)))
+        sites, password = _sites(role), secrets.token_urlsafe(PASSWORD_BYTES)
+        made = User(name, role if sites is None else UserRole.VIEWER, hash_password(password), sites)
+        self._admin.act(acts.users.add, made)
         return _show_password(name, password)
 
     def set_role(self) -> Response:
         name, role = _user_name(), choice("role", _ROLES, label=_("Role"))
-        self._admin.act(acts.users.set_role, name, role=role)
+        sites = _sites(role)
+        if sites is None:
+            self._admin.act(acts.users.set_role, name, role=role)
+        else:
+            self._admin.act(acts.users.set_sites, name, sites=sites)
         return done(url_for("admin.users"), "role")
 
     def new_password(self) -> Response:
@@ -132,7 +145,21 @@ class PeopleAdmin:
 
     def add_token(self) -> Response:
         name, role = _token_name(), choice("role", _ROLES, label=_("Role"))
-        token = self._admin.act(acts.tokens.add, name, role=role, life=choice("life", _LIVES, label=_("Expires")))
+        life = choice("life", _LIVES, label=_("Expires"))
+        # A form that was loaded before there were kinds has no such field.
+        kind = choice("kind", _KIND_OF, label=_("Kind")) if "kind" in request.form else TokenKind.API
+        sites = _sites(role)
+        token = self._admin.act(acts.tokens.add, name, role=role, life=life, kind=kind, sites=sites)
+        if kind is not TokenKind.API:
+            return show_secret(
+                _("The link %(name)s is made", name=name),
+                back=url_for("admin.tokens"),
+                secret=url_for("link.open", token=token, _external=True),
+                label=_("The address, shown once"),
+                command="",
+                steps="",
+                hint=_("Whoever has it may look without logging in. Remove it here, and it opens nothing any more."),
+            )
         return show_secret(
             _("The token %(name)s is made", name=name),
             back=url_for("admin.tokens"),
@@ -179,6 +206,7 @@ class PeopleAdmin:
             done=done_text(),
             tokens=[self._token_line(each, now) for each in listed],
             roles=tuple(_ROLES),
+            kinds=_KINDS,
             lives=tuple(_LIVES),
         )
 
@@ -186,7 +214,8 @@ class PeopleAdmin:
         zone = self._admin.zone
         return TokenLine(
             name=token.name,
-            role=token.role.value,
+            role=_(token.role.value) if token.kind is TokenKind.API else _(_KINDS[token.kind]),
+            sites=", ".join(token.sites or ()),
             created=zone.full(token.created_at),
             used=_("never")
             if token.last_used_at is None
@@ -198,6 +227,12 @@ class PeopleAdmin:
 
 def _user_name() -> str:
     return text("name", label=_("Name"), most=acts.users.NAME_MAX)
+
+
+def _sites(role: UserRole) -> dict[str, UserRole] | None:
+    """What the field says: names with commas or blanks between, each perhaps with its role; None: all sites."""
+    given = request.form.get("sites", "")[:_SITES_TEXT_MAX]
+    return acts.sites_of(given.replace(",", " ").split(), role)
 
 
 def _token_name() -> str:

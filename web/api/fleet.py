@@ -14,7 +14,8 @@ from alerts.rule import Severity
 from alerts.status import NodeStatus
 from rigwatch.clock import Clock, in_millis
 from rigwatch.topics import NodeId
-from store import Store, incidents, marks, reader, series
+from store import Store, incidents, marks, reader, series, site_series
+from web.access.sites import may_see, visible_sites
 from web.api.moments import Given, Moment, moment, moment_or_none, span
 from web.api.operation import JSON, Operation, written
 from web.api.paging import CURSOR, LIMIT, Limit, page
@@ -141,7 +142,10 @@ class FleetResource:
         if (until - since) // step > _TOTALS_MAX:
             raise BadQuery(f"step_s: would make more than {_TOTALS_MAX} totals; choose a longer one, or ask for less")
         with self.store.read() as tx:
-            found = series.fleet(tx, step, since=since, until=until)
+            if (sites := visible_sites()) is None:
+                found = series.fleet(tx, step, since=since, until=until)
+            else:
+                found = site_series.fleet(tx, sites, step, since=since, until=until, now=self.clock.now())
         return Totals(query.step_s, [Total(moment(each.at), each.hashrate, each.nodes) for each in found])
 
     def averages(self, query: AveragesQuery) -> Averages:
@@ -150,7 +154,7 @@ class FleetResource:
         with self.store.read() as tx:
             found = reader.averages(tx, since)
         behind = NodeId.parse(query.after) if query.after else None
-        ids = sorted(node for node in found if behind is None or node > behind)
+        ids = sorted(node for node in found if may_see(node.site) and (behind is None or node > behind))
         shown, following = page(ids, query.limit, str)
         hour = in_millis(_HOUR)
         return Averages(moment(since // hour * hour), [_average(each, found[each]) for each in shown], following)
@@ -159,7 +163,7 @@ class FleetResource:
         fleet, server = snapshot.fleet, snapshot.server
         running = is_running(server, fleet.now)
         with self.store.read() as tx:
-            counted = incidents.open_by_severity(tx)
+            counted = incidents.open_by_severity(tx, visible_sites())
         return FleetNow(
             at=moment(fleet.now),
             nodes=len(fleet.views),

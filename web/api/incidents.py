@@ -15,6 +15,7 @@ from store.incidents import IncidentCursor, IncidentFilter, IncidentPart, SentNo
 from store.outbox import DeliveryState
 from store.transaction import Transaction
 from web.access.login import actor
+from web.access.sites import need_change, seen_messages, sees, visible_sites
 from web.api.moments import Moment, moment, moment_or_none
 from web.api.nodes import Name, Text
 from web.api.operation import Budget, Operation
@@ -134,6 +135,7 @@ class Incidents:
             host=query.host,
             node=query.node,
             group=None if query.group is UNSET else query.group,
+            sites=visible_sites(),
         )
         before = IncidentCursor(*map(int, query.after.split("-"))) if query.after else None
         with self.store.read() as tx:
@@ -147,7 +149,9 @@ class Incidents:
 
     def acknowledge(self, number: int, body: Acknowledge) -> IncidentStory:
         with self.store.write() as tx:
-            if not acts.incidents.acknowledge(tx, actor(), self.clock.now(), _existing(tx, number), why=body.why):
+            incident = _existing(tx, number)
+            need_change(incident.subject.site)
+            if not acts.incidents.acknowledge(tx, actor(), self.clock.now(), incident, why=body.why):
                 raise Conflict(f"Incident {number} is over, or was acknowledged already.")
             return _told(tx, number)
 
@@ -190,7 +194,7 @@ def operations(store: Store, clock: Clock) -> Sequence[Operation]:
 
 def _existing(tx: Transaction, number: int) -> Incident:
     found = alerts.one(tx, number)
-    if found is None:
+    if found is None or not sees(found):
         raise NotFound(f"There is no incident {number}; /api/v1/incidents lists them.")
     return found
 
@@ -200,7 +204,7 @@ def _told(tx: Transaction, number: int) -> IncidentStory:
     return IncidentStory(
         incident=_summary(incident),
         story=[DecisionMade(moment(each.at), each.what, each.why) for each in alerts.story(tx, number)],
-        messages=[_message(each) for each in incidents.sent(tx, number)],
+        messages=[_message(each) for each in seen_messages(tx, number)],
     )
 
 

@@ -14,6 +14,7 @@ from rigwatch.clock import Clock
 from rigwatch.errors import NotDone
 from store import Store, acts, silences
 from web.access.login import actor
+from web.access.sites import need_change, need_silence, sees_silence
 from web.api.moments import Given, Moment, moment
 from web.api.operation import Budget, Operation, created
 from web.api.paging import LIMIT, Limit
@@ -91,12 +92,14 @@ class Silences:
         now = self.clock.now()
         with self.store.read() as tx:
             found = silences.ended(tx, now, query.limit) if query.over else silences.running(tx, now)
-        return SilenceList([self._shown(each, now) for each in found[: query.limit]])
+        seen = [each for each in found if sees_silence(each.matcher)]
+        return SilenceList([self._shown(each, now) for each in seen[: query.limit]])
 
     def add(self, body: NewSilence) -> Response:
         given = {name: getattr(body.match, name) for name in Match.__struct_fields__ if getattr(body.match, name)}
         start = "" if body.starts_at is UNSET else body.starts_at.isoformat()
         asked = SilenceRequest(body.kind, given, f"{body.lasts_s}s", body.why, body.every, start)
+        need_change(body.match.site)
         now = self.clock.now()
         try:
             with self.store.write() as tx:
@@ -109,6 +112,7 @@ class Silences:
         now = self.clock.now()
         try:
             with self.store.write() as tx:
+                need_silence(tx, number)
                 return self._shown(acts.silences.end(tx, actor(), now, number), now)
         except NotDone:
             raise NotFound(f"There is no silence {number} that is not over; /api/v1/silences lists them.") from None

@@ -11,7 +11,8 @@ from alerts.fleet import chain_of
 from rigwatch.clock import Clock, Millis, in_millis
 from rigwatch.texts import visible
 from rigwatch.topics import NodeId
-from store import Store, changes, series
+from store import Store, changes, series, site_series
+from web.access.sites import visible_sites
 from web.charts.lines import Range, Window, card_lines, excerpt, fleet_lines, node_lines, window
 from web.node.band import band, intervals_at, stays, tally
 from web.node_view import FleetView
@@ -82,8 +83,12 @@ class SeriesAnswers:
 
     def _fleet(self, span: Range, now: Millis, *, mixed: bool) -> bytes:
         with self._store.read() as tx:
-            seen = window(span, now, lambda: series.fleet_oldest(tx), unit=_MINUTE)
-            points = series.fleet(tx, seen.step, since=seen.since, until=seen.until)
+            if (sites := visible_sites()) is None:
+                seen = window(span, now, lambda: series.fleet_oldest(tx), unit=_MINUTE)
+                points = series.fleet(tx, seen.step, since=seen.since, until=seen.until)
+            else:
+                seen = window(span, now, lambda: site_series.oldest(tx, sites), unit=_MINUTE)
+                points = site_series.fleet(tx, sites, seen.step, since=seen.since, until=seen.until, now=now)
         lines = fleet_lines(points, seen)
         return _json.encode({"since": seen.since / 1000, "until": seen.until / 1000, "mixed": mixed, **lines})
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from flask import g, has_request_context, request
 
+from web.access.sites import visible_sites
 from web.language.choice import language
 
 ZONE_COOKIE: Final = "rigwatch_zone"
@@ -33,8 +34,9 @@ def theme() -> str:
 
 def viewer() -> str:
     """What makes two viewers of the same thing see different texts: those of one kind share what is kept."""
-    zone = chosen_zone()
-    return language() if zone is None else f"{language()} {zone.key}"
+    zone, sites = chosen_zone(), visible_sites()
+    named = [language(), *([zone.key] if zone else []), *([",".join(sorted(sites))] if sites is not None else [])]
+    return " ".join(named)
 
 
 @cache

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from alerts.rule import Rule, Severity
 from store.incidents import IncidentCursor, IncidentFilter, IncidentPart
+from web.access.sites import visible_sites
 from web.errors import BadQuery
 
 TEXT_MAX: Final = 100
@@ -86,7 +87,8 @@ class IncidentListing:
         return {name: value for name, value in found.items() if value}
 
     def of(self, part: IncidentPart) -> IncidentFilter:
-        return replace(self.wanted, part=part)
+        """Of the viewer's sites alone."""
+        return replace(self.wanted, part=part, sites=visible_sites())
 
 
 def _choice(args: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from store.incidents import IncidentFilter, IncidentPart
 from store.transaction import Transaction
 from web import units
 from web.access.login import actor
+from web.access.sites import may_change, need_change, seen_messages, sees
 from web.errors import BadQuery
 from web.incidents.context import PageContext, go
 from web.incidents.rows import (
@@ -80,7 +81,9 @@ class IncidentPageView:
     def acknowledge(self, number: int) -> AnyResponse:
         now, why = self._page_context.clock.now(), request.form.get("why", "")
         with self._page_context.store.write() as tx:
-            changed = acts.incidents.acknowledge(tx, actor(), now, _found(tx, number), why=why)
+            incident = _found(tx, number)
+            need_change(incident.subject.site)
+            changed = acts.incidents.acknowledge(tx, actor(), now, incident, why=why)
         return go("incidents.one", number=number, note="acknowledged" if changed else "known")
 
     def quieten(self, number: int) -> AnyResponse | tuple[str, int]:
@@ -93,10 +96,12 @@ class IncidentPageView:
         try:
             with self._page_context.store.write() as tx:
                 incident = _found(tx, number)
+                need_change(incident.subject.site)
                 row_context = self._page_context.row_context(tx, [incident], now)
                 about = around(incident, breadth, row_context.host_of(incident))
                 if kind is SilenceKind.MAINTENANCE:
                     about.pop("rule", None)
+                need_change(about.get("site", ""))
                 asked = SilenceRequest(kind, about, form.get("length", ""), form.get("why", ""))
                 acts.silences.add(tx, actor(), now, asked, zone=self._page_context.look.zone.tz)
         except SilenceRequestError as exc:
@@ -117,9 +122,11 @@ class IncidentPageView:
         incident, look = _found(tx, number), self._page_context.look
         members = _members(tx, number) if incident.members else []
         parent = alerts.one(tx, incident.parent) if incident.parent is not None else None
+        parent = parent if parent is not None and sees(parent) else None
         row_context = self._page_context.row_context(tx, [incident, *members, *([parent] if parent else [])], now)
         return {
             **self._page_context.context(now),
+            "is_admin": may_change(incident.subject.site),
             "incident": incident,
             "title": row_context.title(incident),
             "severity": incident.severity.value,
@@ -131,7 +138,7 @@ class IncidentPageView:
             "rule_figures": figures_of(incident.rule, self._policy(incident)),
             "acknowledged_at": look.moment(incident.acknowledged.at) if incident.acknowledged else None,
             "story": [story_row(each, look) for each in alerts.story(tx, number)],
-            "messages": [sent_row(each, look) for each in incidents.sent(tx, number)],
+            "messages": [sent_row(each, look) for each in seen_messages(tx, number)],
             "parent": incident_row(parent, row_context) if parent else None,
             "members": [without_group(incident_row(each, row_context)) for each in by_attention(members)[:_MEMBERS]],
             "members_still": sum(1 for each in members if each.is_open),
@@ -193,7 +200,7 @@ def register(blueprint: Blueprint, page_context: PageContext) -> None:
 
 def _found(tx: Transaction, number: int) -> Incident:
     incident = alerts.one(tx, number)
-    if incident is None:
+    if incident is None or not sees(incident):
         raise NotFound(
             _("There is no incident %(number)s. Old ones are forgotten, see 'keep' in [alerts].", number=number)
         )

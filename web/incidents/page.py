@@ -11,6 +11,7 @@ from rigwatch.settings import ServerSettings
 from store import Store, incidents
 from store.incidents import IncidentCursor, IncidentPart
 from store.transaction import Transaction
+from web.access.sites import visible_sites
 from web.incidents import one as incident
 from web.incidents.context import PageContext
 from web.incidents.listing import IncidentListing
@@ -52,7 +53,7 @@ class IncidentsPage:
     def _read(self, tx: Transaction, listing: IncidentListing, now: Millis) -> Mapping[str, Any]:
         parts = [listing.part] if listing.part else [IncidentPart.OPEN, IncidentPart.PAST]
         sections = [self._section(tx, listing, part, now) for part in parts]
-        worst = incidents.open_by_severity(tx)
+        worst = incidents.open_by_severity(tx, visible_sites())
         return {
             **self._page_context.context(now),
             "listing": listing,

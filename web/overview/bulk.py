@@ -19,11 +19,13 @@ from rigwatch.topics import NodeId
 from store import acts, alerts, nodes
 from store.transaction import Transaction
 from web.access.login import actor
+from web.access.sites import may_change, need_change
 from web.admin.context import AdminContext, Wrong, ask_back, attempt, choice, sure, tag_list, text
 from web.language.texts import N_
 from web.language.texts import gettext as _
 from web.overview.listing import Listing
 from web.snapshot import Snapshots
+from web.trouble import Trouble
 
 MOST: Final = 200
 """Nodes that are silenced, moved or retired in one go: each is an entry of its own for people to look through."""
@@ -119,6 +121,8 @@ class BulkActs:
         picked = self._picked()
         if not picked:
             raise Wrong(_("Nodes: pick at least one"))
+        for site in {each.site for each in picked}:
+            need_change(site)
         if len(picked) > wanted.most:
             raise Wrong(
                 _(
@@ -182,12 +186,17 @@ class BulkActs:
                 if each.facts.id not in wanted:
                     continue
                 with outcome.of(each.facts.id):
-                    numbers = {t.number if t.parent is None else t.parent for t in each.troubles}
+                    numbers = {self._answered_for(tx, trouble) for trouble in each.troubles}
                     known = {number for number in numbers - done if self._acknowledged(tx, number)}
                     if not known and not numbers & done:
                         raise Wrong(_("no incident that nobody has acknowledged"))
                     done |= known
         return outcome
+
+    def _answered_for(self, tx: Transaction, trouble: Trouble) -> int:
+        """The group, where it is of nothing that the viewer may not change."""
+        parent = alerts.one(tx, trouble.parent) if trouble.parent is not None else None
+        return parent.id if parent is not None and may_change(parent.subject.site) else trouble.number
 
     def _acknowledged(self, tx: Transaction, number: int) -> bool:
         incident = alerts.one(tx, number)
@@ -196,6 +205,7 @@ class BulkActs:
 
     def _move(self, picked: Sequence[NodeId]) -> Outcome:
         site, outcome = text("site", label=_("Site"), most=64), Outcome()
+        need_change(site)
         joining = Joining(self._admin.home, self._admin.settings)
         for node in picked:
             with outcome.of(node):

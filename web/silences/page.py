@@ -13,6 +13,7 @@ from rigwatch.clock import Millis
 from rigwatch.errors import NotDone
 from store import acts, reader, silences
 from web.access.login import actor, is_admin
+from web.access.sites import may_see, need_change, need_silence, sees_silence
 from web.errors import BadQuery
 from web.incidents.context import PageContext, go
 from web.language.texts import N_
@@ -68,6 +69,7 @@ class QuietPage:
             given = {key: given[key] for key in KEYS[kind]}
         day = form.get("every_day", "")
         every = f"{day} {form.get('every_at', '')}".strip() if day else ""
+        need_change(given["site"])
         asked = SilenceRequest(kind, given, form.get("length", ""), form.get("why", ""), every, form.get("start", ""))
         try:
             with self._page_context.store.write() as tx:
@@ -80,6 +82,7 @@ class QuietPage:
         now, number = self._page_context.clock.now(), request.form.get("number", type=int) or 0
         try:
             with self._page_context.store.write() as tx:
+                need_silence(tx, number)
                 acts.silences.end(tx, actor(), now, number)
         except NotDone:
             return go("incidents.quiet", note="over")
@@ -105,6 +108,8 @@ class QuietPage:
         with self._page_context.store.read() as tx:
             nodes = reader.nodes(tx)
             current, ended = silences.running(tx, now), silences.ended(tx, now, _ENDED_SHOWN)
+        nodes = [each for each in nodes if may_see(each.id.site)]
+        current, ended = (tuple(each for each in of if sees_silence(each.matcher)) for of in (current, ended))
         rows = [silence_row(each, look, now, counted(each, nodes)) for each in current]
         rows += [silence_row(each, look, now) for each in ended]
         sections = [(stands, title, [row for row in rows if row.stands == stands]) for stands, title in _STANDS.items()]

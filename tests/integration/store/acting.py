@@ -337,6 +337,10 @@ DONE: Final[Mapping[str, tuple[Do, str, str, str]]] = {
         lambda w: w.do("users.set_role", "ann", role=UserRole.VIEWER),
         *("user.role", "ann", "viewer"),
     ),
+    "users.set_sites": (
+        lambda w: w.do("users.set_sites", "ann", sites={"main": UserRole.ADMIN, "barn": UserRole.VIEWER}),
+        *("user.role", "ann", "viewer of barn, admin of main"),
+    ),
     "users.remove": (lambda w: w.do("users.remove", "ann"), "user.remove", "ann", ""),
 }
 """Of each act what is done, and its line: action, subject, detail."""

@@ -15,6 +15,7 @@ from rigwatch.errors import NotDone, RigwatchError, SettingsError, StoreError
 from rigwatch.layers import ServerLayers
 from store import Store, housekeeping, login_sessions, silences
 from store.acts import ActError
+from store.tokens import TokenKind
 from store.transaction import Transaction
 from tests.integration.store.acting import (
     ANN,
@@ -279,6 +280,22 @@ REFUSED: Final[Mapping[str, tuple[str, Do, type[RigwatchError] | None]]] = {
         NotDone,
     ),
     "the role of no user": ("users.set_role", lambda w: w.do("users.set_role", "x", role=UserRole.ADMIN), NotDone),
+    "the sites of no user": (
+        "users.set_sites",
+        lambda w: w.do("users.set_sites", "x", sites={"main": UserRole.ADMIN}),
+        NotDone,
+    ),
+    "a site that cannot be": (
+        "users.set_sites",
+        lambda w: w.do("users.set_sites", "ann", sites={"Main Street": UserRole.ADMIN}),
+        ActError,
+    ),
+    "no sites at all": ("users.set_sites", lambda w: w.do("users.set_sites", "ann", sites={}), ActError),
+    "a link that could change something": (
+        "tokens.add",
+        lambda w: w.do("tokens.add", "x", role=UserRole.ADMIN, life=None, kind=TokenKind.LINK),
+        ActError,
+    ),
     "no user": ("users.remove", lambda w: w.do("users.remove", "x"), NotDone),
     "a second factor beside another": ("totp.begin", lambda w: w.do("totp.begin", "cat", secret="B" * 32), NotDone),
     "a secret that another window has replaced": (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from flask import Flask
 from werkzeug.routing import IntegerConverter, PathConverter, Rule, UnicodeConverter
 
-from web.access.login import PUBLIC, SAFE
+from web.access.login import SAFE
+from web.access.reach import PUBLIC
 
 SITE, NODE = "main", "rig1"
 _WORDS = {"site": SITE, "node": NODE, "code": "de", "kind": "mail", "rule": "hot", "number": "x"}

@@ -22,7 +22,7 @@ from tests.integration.web.conftest import HASH, basic
 from tests.integration.web.routes import NODE, SITE, Try, every
 from tests.rigs import birth, report, rig
 from web.access.csrf import FIELD, HEADER, token_for
-from web.access.login import OWN
+from web.access.reach import OWN
 
 ADDRESSES = (f"192.0.2.{each % 250}" if each < 250 else f"198.51.{each // 250}.{each % 250}" for each in count())
 """A new one for each wrong password: one address may give ten."""
