@@ -91,8 +91,9 @@ wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/
 	@$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls dist/*.whl
 
-agent: $(VENV)/pyvenv.cfg ## rigwatch-agent, the publisher in one file for Linux rigs without Python, where the server hands it out
+agent: $(VENV)/pyvenv.cfg ## rigwatch-agent for Linux rigs without Python, and what Windows rigs get, where the server hands them out
 	@PYTHON=$(abspath $(BIN)/python) _build/agent/make web/agent/files/rigwatch-agent-linux-x86_64
+	@$(BIN)/python -m _build.agent.windows web/agent/files/rigwatch-agent-windows.zip
 
 clean: ## remove what was built, fetched or cached; .venv itself and every home stay
 	rm -rf build dist *.egg-info web/static/vendor web/agent/files web/translations/*/LC_MESSAGES/*.mo tests/npm/node_modules tests/output .bench tests/programs

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.invocation import Invocation, app, invocation
+from cli.nodes import ON_WINDOWS
 from cli.output import say
 from cli.people import Author, act
 from rigwatch.clock import as_datetime
@@ -30,14 +31,17 @@ def add_code(  # noqa: PLR0917 - typer hands options over by position
 ) -> None:
     """Print one line for several rigs, which is a secret until it is used up or over."""
     from store import acts
-    from web.agent.line import agent_hash, line_with, origin_of
+    from web.agent.line import agent_hashes, lines_with, origin_of
 
     call = invocation(context)
-    sha256, life = agent_hash(call.home), _life(lasts)
+    hashes, life = agent_hashes(call.home), _life(lasts)
     origin = origin_of(call.home, call.server(), call.clock.now())
     made = act(call, by, acts.codes.make, codes=_codes(call), site=site, prefix=prefix, rigs=rigs, life=life)
     say(f"On each of the rigs, for Linux on x86-64 (good for {rigs} rigs, and for {lasts}):\n", err=True)
-    say(line_with(made, origin, sha256))
+    lines = lines_with(made, origin, hashes)
+    say(lines.linux)
+    if lines.windows:
+        say(f"\n{ON_WINDOWS}, the same code:\n\n{lines.windows}", err=True)
 
 
 @code.command("list")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,11 @@ from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
 from rigwatch.topics import NodeId
 
+if TYPE_CHECKING:
+    from web.agent.line import JoinLines
+
 MANY_MAX = 1000
+ON_WINDOWS = "Or for Windows 10 or newer with Python 3.11 or newer, in PowerShell as administrator"
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Name of the node: a-z, 0-9, '-', '_'.")]
 Site = Annotated[str, typer.Option(help="Where its host stands.")]
 
@@ -48,7 +52,7 @@ def enroll(  # noqa: PLR0917 - typer hands options over by position
     settings, name = call.server(), _node(site, node)
     token = join_token(call, settings, name, whole=whole)
     if line:
-        typer.echo(_join_line(call, settings, name))
+        typer.echo(_join_lines(call, settings, name).linux)
         return
     if sys.stdout.isatty():
         _say_line(call, settings, name)
@@ -123,24 +127,26 @@ def _enroll_many(call: Invocation, names: Sequence[NodeId], line: bool, whole: b
     alone = partial(joining.registry.enroll_all, names, now)
     act_on_file(call, alone, acts.nodes.enroll_all, names, registry=joining.registry)
     for name in names:
-        say(f"{name}\t{_join_line(call, settings, name) if line else joining.token(name, now)}")
+        say(f"{name}\t{_join_lines(call, settings, name).linux if line else joining.token(name, now)}")
 
 
-def _join_line(call: Invocation, settings: ServerSettings, node: NodeId) -> str:
-    from web.agent.line import join_line, origin_of
+def _join_lines(call: Invocation, settings: ServerSettings, node: NodeId) -> "JoinLines":
+    from web.agent.line import join_lines, origin_of
 
     now = call.clock.now()
-    return join_line(call.home, node, origin_of(call.home, settings, now), now)
+    return join_lines(call.home, node, origin_of(call.home, settings, now), now)
 
 
 def _say_line(call: Invocation, settings: ServerSettings, node: NodeId) -> None:
     try:
-        made = _join_line(call, settings, node)
+        made = _join_lines(call, settings, node)
     except RigwatchError as exc:
         # The token is there whatever becomes of the line.
         typer.echo(f"rigwatch: {exc}; with the token, on the rig: rigwatch publish --join -\n", err=True)
         return
-    typer.echo(f"On the rig, for Linux on x86-64 (good once, and for an hour):\n\n{made}\n", err=True)
+    typer.echo(f"On the rig, for Linux on x86-64 (good once, and for an hour):\n\n{made.linux}\n", err=True)
+    if made.windows:
+        say(f"{ON_WINDOWS}, the same code:\n\n{made.windows}\n", err=True)
     typer.echo("Or where rigwatch is installed, 'rigwatch publish --join -' with this token:\n", err=True)
 
 

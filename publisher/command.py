@@ -26,6 +26,7 @@ class _Command:
 _COMMANDS: Final = {
     "publish": _Command("publisher.commands.publish", "publish this machine's nodes"),
     "install": _Command("publisher.commands.install", "install this file as a service, joined by a one-time code"),
+    "join": _Command("publisher.commands.join", "exchange a code for this machine's token, without a service"),
     "uninstall": _Command("publisher.commands.uninstall", "stop the service and remove all of it"),
     "sources": _Command("publisher.commands.sources", "read every source of publisher.toml once"),
 }

@@ -5,13 +5,12 @@ import os
 import re
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import Final
 
 from publisher.install import accounts
 from publisher.install.layout import NAME, Layout
-from publisher.install.server import JoinServer, ServerRefused
+from publisher.install.server import JoinServer, NoReport, ServerRefused, wait_for_report
 from publisher.install.services import Service, service_of
 from publisher.install.tools import call
 from publisher.joining import store_token
@@ -20,7 +19,6 @@ from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 
 FIRST_REPORT_S: Final = 120.0
-_LOOK_EVERY_S: Final = 1.0
 _CODE_MAX: Final = 200
 _IDENTITY: Final = re.compile(rb"^id=(\w+)", re.MULTILINE)
 """In the head of the one file: the name of the folder that it unpacks itself into."""
@@ -142,23 +140,12 @@ def _give_home(layout: Layout) -> None:
 
 def _wait(server: JoinServer, seconds: float, service: Service, layout: Layout) -> None:
     """Until the server has stored the first report; raises `RigwatchError` when none comes."""
-    began, why = time.monotonic(), ""
-    while True:
-        try:
-            if server.has_report():
-                break
-            why = ""
-        except ServerRefused:
-            raise
-        except RigwatchError as exc:
-            # It may be starting anew; the agent does not mind, and neither do we.
-            why = f"{exc}; "
-        if time.monotonic() - began > seconds:
-            logs = f"journalctl -u {NAME}" if service.name == "systemd" else str(layout.log)
-            none = f"no report has reached the server in {seconds:.0f} s"
-            raise RigwatchError(f"{none}; {why}the agent goes on trying, see {logs}")
-        time.sleep(_LOOK_EVERY_S)
-    _say(f"the server has its first report, after {time.monotonic() - began:.0f} s")
+    try:
+        took = wait_for_report(server, seconds)
+    except NoReport as exc:
+        logs = f"journalctl -u {NAME}" if service.name == "systemd" else str(layout.log)
+        raise RigwatchError(f"{exc}; the agent goes on trying, see {logs}") from None
+    _say(f"the server has its first report, after {took:.0f} s")
 
 
 def _say(text: str) -> None:

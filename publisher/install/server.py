@@ -3,6 +3,7 @@
 import http.client
 import socket
 import ssl
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,10 +19,15 @@ TIMEOUT_S: Final = 20.0
 ANSWER_MAX: Final = 256 * 1024
 NO_PIN: Final = "-"
 _SAID_MAX: Final = 200
+_LOOK_EVERY_S: Final = 1.0
 
 
 class ServerRefused(RigwatchError):
     """The server answered, and not with what was asked for."""
+
+
+class NoReport(RigwatchError):
+    """It may come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +102,22 @@ class JoinServer:
             found = ""
         if found != self.pin:
             raise RigwatchError(f"{self.url}: is not the server that the line names; its key is another one")
+
+
+def wait_for_report(server: JoinServer, seconds: float) -> float:
+    """Until the server has stored this machine's first report: how long that took. Raises `ServerRefused`, and
+    `RigwatchError` when none has come."""
+    began, why = time.monotonic(), ""
+    while True:
+        try:
+            if server.has_report():
+                return time.monotonic() - began
+            why = ""
+        except ServerRefused:
+            raise
+        except RigwatchError as exc:
+            # It may be starting anew; the agent does not mind, and neither do we.
+            why = f"; {exc}"
+        if time.monotonic() - began > seconds:
+            raise NoReport(f"no report has reached the server in {seconds:.0f} s{why}")
+        time.sleep(_LOOK_EVERY_S)

@@ -14,7 +14,7 @@ from rigwatch.topics import NAME_MAX, NodeId
 from store import acts
 from web.access.login import admin_only
 from web.admin.context import AdminContext, Wrong, ask_back, attempt, choice, done, done_text, show_secret, sure, text
-from web.agent.line import agent_hash, line_with, origin_asked
+from web.agent.line import agent_hashes, lines_with, origin_asked
 from web.language.texts import gettext as _
 
 _LIVES: Final[Mapping[str, timedelta]] = {
@@ -58,13 +58,15 @@ class CodesAdmin:
         prefix = text("prefix", label=_("Names begin with"), most=NAME_MAX, least=0)
         rigs = _number("rigs")
         # What it lacks for a line is known before there is a code.
-        sha256 = agent_hash(admin.home)
+        hashes = agent_hashes(admin.home)
         origin = origin_asked(admin.home, admin.settings, admin.now(), url=request.url_root)
         code = admin.act(acts.codes.make, codes=self._codes, site=site, prefix=prefix, rigs=rigs, life=life)
+        lines = lines_with(code, origin, hashes)
         return show_secret(
             _("A line for %(rigs)s rigs", rigs=rigs),
             back=url_for("admin.codes"),
-            secret=line_with(code, origin, sha256),
+            secret=lines.linux,
+            line_windows=lines.windows,
             label=_("Run this on each of them: Linux on x86-64, nothing has to be installed there"),
             command="",
             hint=_("Who has the line can add nodes until it is used up or over: send it as you would send a password."),

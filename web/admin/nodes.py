@@ -34,7 +34,7 @@ from web.admin.context import (
     tag_list,
     text,
 )
-from web.agent.line import NoLine, join_line, origin_asked
+from web.agent.line import JoinLines, NoLine, join_lines, origin_asked
 from web.language.texts import N_
 from web.language.texts import gettext as _
 
@@ -216,6 +216,7 @@ class NodesAdmin:
     # what is shown
 
     def _show(self, node: NodeId, token: str, title: str) -> Response:
+        lines = self._join_lines(node)
         return show_secret(
             title,
             back=_address(node),
@@ -227,20 +228,23 @@ class NodesAdmin:
                 "Run this on the rig, paste the token and press Enter; it reports from then on, and after a restart:"
             ),
             hint=_("Who has the token can speak for this node: send it as you would send a password."),
-            line=self._join_line(node),
+            line=lines.linux,
+            line_windows=lines.windows,
         )
 
-    def _join_line(self, node: NodeId) -> str:
-        """The line for a rig without rigwatch; "" where this server has none to give."""
+    def _join_lines(self, node: NodeId) -> JoinLines:
+        """The lines for a rig without rigwatch; "" where this server has none to give."""
         admin, now = self._admin, self._admin.now()
         try:
-            return join_line(admin.home, node, origin_asked(admin.home, admin.settings, now, url=request.url_root), now)
+            return join_lines(
+                admin.home, node, origin_asked(admin.home, admin.settings, now, url=request.url_root), now
+            )
         except NoLine:
-            return ""
+            return JoinLines("", "")
         except RigwatchError as exc:
             # The token is there whatever becomes of the line, and is shown only now.
             log.warning("no line to join with node=%s why=%s", node, exc)
-            return ""
+            return JoinLines("", "")
 
     def _list(self, problem: str = "") -> str:
         asked, number = request.args.get("q", "")[:_SEARCH_MAX], page_number()

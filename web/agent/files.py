@@ -10,7 +10,10 @@ from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 
 NAME: Final = "rigwatch-agent-linux-x86_64"
+WINDOWS: Final = "rigwatch-agent-windows.zip"
+"""For a Windows that has Python: what is ours, and the lock of what comes from PyPI."""
 SCRIPT: Final = Path(__file__).with_name("install.sh")
+SCRIPT_WINDOWS: Final = Path(__file__).with_name("install.ps1")
 BUILT: Final = Path(__file__).with_name("files") / NAME
 """Where `make agent` puts it; it is part of a wheel that was built with it."""
 
@@ -23,12 +26,12 @@ class AgentFile:
     sha256: str
 
 
-def agent_file(home: Home) -> AgentFile | None:
+def agent_file(home: Home, name: str = NAME) -> AgentFile | None:
     """The one in `agent/` of the home, else the one that came with this installation; None where there is neither.
 
     Raises `RigwatchError` when it cannot be read.
     """
-    for path in (home.path / "agent" / NAME, BUILT):
+    for path in (home.path / "agent" / name, BUILT.with_name(name) if name != NAME else BUILT):
         try:
             stat = path.stat()
             return AgentFile(path, _sha256(path, (stat.st_mtime_ns, stat.st_size, stat.st_ino)))

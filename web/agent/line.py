@@ -1,4 +1,4 @@
-"""The one line that makes a rig a node: fetch the script from this server, and give it a one-time code."""
+"""The one line that makes a rig a node: fetch the script from this server, and give it a code."""
 
 import shlex
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.tls import certificate_paths
 from rigwatch.topics import NodeId
-from web.agent.files import agent_file
+from web.agent.files import WINDOWS, agent_file
 
 NO_PIN: Final = "-"
 """In the place of a pin: the server's certificate is one that everybody trusts."""
@@ -55,30 +55,57 @@ def origin_asked(home: Home, settings: ServerSettings, now: Millis, *, url: str)
     return origin_of(home, settings, now)
 
 
-def join_line(home: Home, node: NodeId, origin: Origin, now: Millis) -> str:
-    """A line with a new code for a node that is enrolled; a secret for an hour, or until it is used.
+@dataclass(frozen=True, slots=True)
+class AgentHashes:
+    """Of what this server hands out; `windows` is "" where it has nothing for that."""
+
+    linux: str
+    windows: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinLines:
+    """One code, for whichever system comes with it; `windows` is "" where there is nothing for that."""
+
+    linux: str
+    windows: str
+
+
+def join_lines(home: Home, node: NodeId, origin: Origin, now: Millis) -> JoinLines:
+    """Lines with a new code for a node that is enrolled; a secret for an hour, or until it is used.
 
     Raises `NoLine` where there is no agent to hand out, `RigwatchError` where the code cannot be kept.
     """
-    sha256 = agent_hash(home)
+    hashes = agent_hashes(home)
     enrolled = Registry(home.nodes_json).get(node)
     if enrolled is None or enrolled.revoked:
         raise NoLine(f"node {node}: is not enrolled")
-    return line_with(JoinCodes(home.join_codes).make(node, enrolled.generation, now), origin, sha256)
+    return lines_with(JoinCodes(home.join_codes).make(node, enrolled.generation, now), origin, hashes)
 
 
-def agent_hash(home: Home) -> str:
-    """Of the agent that this server hands out; raises `NoLine` where there is none. Before a code is made."""
+def agent_hashes(home: Home) -> AgentHashes:
+    """Raises `NoLine` where there is no agent to hand out. Asked before a code is made."""
     agent = agent_file(home)
     if agent is None:
         raise NoLine("there is no line to join with: this server has no agent to hand out; 'make agent' builds it")
-    return agent.sha256
+    windows = agent_file(home, WINDOWS)
+    return AgentHashes(agent.sha256, windows.sha256 if windows else "")
 
 
-def line_with(code: str, origin: Origin, sha256: str) -> str:
-    """The line of a code, as long a secret as that is one."""
-    url = f"{origin.url.rstrip('/')}/agent"
+def lines_with(code: str, origin: Origin, hashes: AgentHashes) -> JoinLines:
+    """The lines of a code, as long a secret as that is one."""
+    url, pin = f"{origin.url.rstrip('/')}/agent", origin.pin or NO_PIN
     # Whoever the certificate belongs to, only who has this key is listened to; so no authority has to be known.
     trust = f"-k --pinnedpubkey {origin.pin} " if origin.pin else ""
-    words = ["sh", "-s", "--", url, origin.pin or NO_PIN, sha256, code]
-    return f"curl -fsS {trust}{shlex.quote(f'{url}/install.sh')} | {shlex.join(words)}"
+    words = ["sh", "-s", "--", url, pin, hashes.linux, code]
+    linux = f"curl -fsS {trust}{shlex.quote(f'{url}/install.sh')} | {shlex.join(words)}"
+    if not hashes.windows:
+        return JoinLines(linux, "")
+    fetched = f"curl.exe -fsS {trust}{quoted(f'{url}/install.ps1')} | Out-String"
+    arguments = " ".join(quoted(each) for each in (url, pin, hashes.windows, code))
+    return JoinLines(linux, f"& ([scriptblock]::Create(({fetched}))) {arguments}")
+
+
+def quoted(text: str) -> str:
+    """As PowerShell takes a text in which nothing means anything."""
+    return "'" + text.replace("'", "''") + "'"

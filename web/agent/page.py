@@ -28,7 +28,7 @@ from store import Store, acts, nodes
 from store.acts.actor import Actor, Way
 from web.access.guesses import source_of
 from web.access.proxy import is_proxied
-from web.agent.files import NAME, SCRIPT, agent_file
+from web.agent.files import NAME, SCRIPT, SCRIPT_WINDOWS, WINDOWS, agent_file
 
 log = logging.getLogger(__name__)
 
@@ -63,13 +63,23 @@ class AgentPages:
         """The same for everybody: there is no secret in it."""
         return _closed() or send_file(SCRIPT, mimetype="text/x-shellscript", etag=False, max_age=None)
 
+    def script_windows(self) -> Response:
+        """The same for PowerShell."""
+        return _closed() or send_file(SCRIPT_WINDOWS, mimetype="text/plain", etag=False, max_age=None)
+
     def file(self) -> Response:
+        return self._file(NAME)
+
+    def file_windows(self) -> Response:
+        return self._file(WINDOWS)
+
+    def _file(self, name: str) -> Response:
         if refused := _closed():
             return refused
         if self._invited() is None:
             return self._refused()
         try:
-            agent = agent_file(self._home)
+            agent = agent_file(self._home, name)
         except RigwatchError as exc:
             log.error("the agent cannot be handed out why=%s", exc)
             return _said(503, "The server cannot hand the agent out; its log says why.")
@@ -203,7 +213,9 @@ def create(settings: ServerSettings, store: Store, clock: Clock, *, home: Home) 
     pages = AgentPages(settings, store, clock, home)
     blueprint = Blueprint("agent", __name__, url_prefix="/agent")
     blueprint.add_url_rule("/install.sh", "script", pages.script)
+    blueprint.add_url_rule("/install.ps1", "script_windows", pages.script_windows)
     blueprint.add_url_rule(f"/{NAME}", "file", pages.file)
+    blueprint.add_url_rule(f"/{WINDOWS}", "file_windows", pages.file_windows)
     blueprint.add_url_rule("/join", "join", pages.join, methods=["POST"])
     blueprint.add_url_rule("/reported", "reported", pages.reported)
     return blueprint

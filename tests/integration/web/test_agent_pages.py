@@ -21,8 +21,8 @@ from rigwatch.topics import NodeId
 from store import Store, audit
 from tests.fake_clock import FakeClock
 from tests.rigs import birth, report, rig
-from web.agent.files import NAME
-from web.agent.line import NoLine, Origin, join_line, origin_asked, origin_of
+from web.agent.files import NAME, WINDOWS
+from web.agent.line import NoLine, Origin, join_lines, origin_asked, origin_of
 from web.agent.page import DOWNLOADS
 from web.app import create_app
 
@@ -265,13 +265,31 @@ def test_a_joining_is_in_the_audit_list_without_its_code(
 
 
 def test_the_line_carries_pin_hash_and_code(home: Home, clock: FakeClock, agent: bytes, stranger: FlaskClient) -> None:
-    line = join_line(home, RIG, Origin("https://10.0.0.5:8081/", "sha256//abc="), clock.now())
+    line = join_lines(home, RIG, Origin("https://10.0.0.5:8081/", "sha256//abc="), clock.now()).linux
     begins = "curl -fsS -k --pinnedpubkey sha256//abc= https://10.0.0.5:8081/agent/install.sh | sh -s -- "
     assert line.startswith(begins)
     url, pin, sha256, code = line.removeprefix(begins).split(" ")
     assert (url, pin) == ("https://10.0.0.5:8081/agent", "sha256//abc=")
     assert sha256 == hashlib.sha256(agent).hexdigest()
     assert JoinToken.decode(join(stranger, code).text).node == RIG
+
+
+def test_the_line_for_windows_carries_the_same_code_and_the_hash_of_its_own_file(
+    home: Home, clock: FakeClock, agent: bytes, stranger: FlaskClient
+) -> None:
+    assert agent
+    (home.path / "agent" / WINDOWS).write_bytes(b"zip")
+    lines = join_lines(home, RIG, Origin("https://10.0.0.5:8081/", "sha256//abc="), clock.now())
+    code, sha256 = lines.linux.rpartition(" ")[2], hashlib.sha256(b"zip").hexdigest()
+    assert lines.windows == (
+        "& ([scriptblock]::Create((curl.exe -fsS -k --pinnedpubkey sha256//abc= 'https://10.0.0.5:8081/agent/install.ps1'"
+        f" | Out-String))) 'https://10.0.0.5:8081/agent' 'sha256//abc=' '{sha256}' '{code}'"
+    )
+    with stranger.get(f"/agent/{WINDOWS}", base_url=SAFE, headers=with_code(code)) as fetched:
+        assert (fetched.status_code, fetched.data) == (200, b"zip")
+    assert stranger.get(f"/agent/{WINDOWS}", base_url=SAFE, headers=with_code("x")).status_code == 403
+    with stranger.get("/agent/install.ps1", base_url=SAFE) as script:
+        assert script.data.startswith(b"# Makes this machine a node")
 
 
 def test_there_is_no_line_where_rigs_cannot_come_over_tls(home: Home, clock: FakeClock) -> None:
@@ -284,13 +302,13 @@ def test_there_is_no_line_for_a_revoked_node(home: Home, clock: FakeClock, agent
     assert agent
     Registry(home.nodes_json).revoke(RIG, clock.now())
     with pytest.raises(NoLine, match="not enrolled"):
-        join_line(home, RIG, Origin("https://x", ""), clock.now())
+        join_lines(home, RIG, Origin("https://x", ""), clock.now())
 
 
 def test_there_is_no_line_without_an_agent(home: Home, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("web.agent.files.BUILT", home.path / "not-built")
     with pytest.raises(NoLine, match="no agent to hand out"):
-        join_line(home, RIG, Origin("https://x", ""), clock.now())
+        join_lines(home, RIG, Origin("https://x", ""), clock.now())
 
 
 def test_behind_a_proxy_with_a_certificate_of_its_own_the_line_trusts_that(home: Home, clock: FakeClock) -> None:

@@ -44,7 +44,7 @@ def answering(statuses: Sequence[int]) -> Iterator[JoinServer]:
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Detached:
-    monkeypatch.setattr(install, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("publisher.install.server._LOOK_EVERY_S", 0.01)
     return Detached(Layout(tmp_path), crontab=False)
 
 
