@@ -90,7 +90,8 @@ class Client5(ClientProtocol):
         if first & 0xF0 == _PUBLISH:
             self._publish(first, body)
             return True
-        self.cost += len(body) // _BYTES_A_PACKET
+        if len(body) >= _BYTES_A_PACKET:
+            self.cost += len(body) // _BYTES_A_PACKET
         if first == _PUBACK:
             # A refusal ends the delivery as well: what this client will not have is not sent to it again.
             if not self.session.outgoing.acknowledged(read_acknowledgement(body)[0]):
@@ -143,9 +144,9 @@ class Client5(ClientProtocol):
 
     def _publish(self, first: int, body: bytes) -> None:
         raw, packet_id, properties, payload = split_publish5(first, body)
-        self.cost += properties.count // _PROPERTIES_A_PACKET
         topic = self._known.get(raw) if properties is NONE else None
         if topic is None:
+            self.cost += properties.count // _PROPERTIES_A_PACKET
             topic = self._topic_of(raw, properties)
         qos = first >> 1 & 0x03
         if topic is None:

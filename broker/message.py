@@ -4,9 +4,8 @@ from math import ceil
 from typing import Final
 
 from broker.encoding import publish_head
-from broker.properties import subscription_ids
+from broker.properties import subscription_ids, with_length
 from rigwatch.topics import PREFIX, TopicLevel
-from rigwatch.varint import varint
 
 _LIFE: Final = (f"{PREFIX}/", f"/{TopicLevel.STATUS.value}")
 _EXPIRY: Final = b"\x02"
@@ -23,7 +22,7 @@ class Message:
 
     __slots__ = (
         "_heads", "_heads5", "_unnumbered", "_variants", "expires_at", "is_life", "is_state", "payload", "properties",
-        "qos", "retain", "topic",
+        "qos", "retain", "size", "topic",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +43,8 @@ class Message:
         self.properties = properties
         self.expires_at = expires_at
         """Monotonic seconds after which it is not sent any more."""
+        self.size = len(payload) + len(topic) + len(properties) + 64
+        """Bytes that a queue counts it with."""
         self.is_state = retain
         """Whether it was published to be kept: of what waits for a client it is given up after what was not."""
         self.is_life = topic.endswith(_LIFE[1]) and topic.startswith(_LIFE[0])
@@ -51,7 +52,8 @@ class Message:
         self._variants: dict[tuple[bool, tuple[int, ...]], Message] | None = None
         self._unnumbered = b""
         self._heads = [b"", b"", b""]
-        self._heads5: list[tuple[bytes, bytes] | None] | None = None
+        self._heads5: list[bytes] | None = None
+        """By QoS; and what comes behind the packet id, which is the same in all three."""
 
     def granted(self, *, retain: bool, ids: tuple[int, ...] = ()) -> "Message":
         """The same, as a subscription has it sent: marked as retained or not, with its identifiers."""
@@ -74,11 +76,6 @@ class Message:
         made.is_state = self.is_state or retain
         return made
 
-    @property
-    def size(self) -> int:
-        """Bytes that a queue counts it with."""
-        return len(self.payload) + len(self.topic) + len(self.properties) + 64
-
     def packet(self, qos: int, packet_id: int) -> bytes:
         """The whole packet in MQTT 3.1.1; `packet_id` means nothing at QoS 0."""
         if qos:
@@ -91,12 +88,11 @@ class Message:
         """The whole packet in MQTT 5, with what is left of its time."""
         if self.expires_at is not None:
             return self._packet5(qos, packet_id, self.topic, self._left(now))
-        heads = self._heads5 = self._heads5 or [None, None, None]
-        found = heads[qos]
-        if found is None:
-            found = heads[qos] = self._head5(qos, self.topic, self.properties)
-        head, properties = found
-        return b"".join((head, packet_id.to_bytes(2) if qos else b"", properties, self.payload))
+        heads = self._heads5 = self._heads5 or [b"", b"", b"", with_length(self.properties)]
+        head, behind = heads[qos] or self._head5(heads, qos), heads[3]
+        if qos:
+            return b"".join((head, packet_id.to_bytes(2), behind, self.payload))
+        return b"".join((head, behind, self.payload))
 
     def aliased(self, qos: int, packet_id: int, alias: int, *, is_known: bool, now: float = 0.0) -> bytes:
         """The same with a topic alias: in place of the topic where the client knows it."""
@@ -113,17 +109,18 @@ class Message:
         return _EXPIRY + left.to_bytes(4)
 
     def _packet5(self, qos: int, packet_id: int, topic: str, further: bytes) -> bytes:
-        head, properties = self._head5(qos, topic, further + self.properties)
-        return b"".join((head, packet_id.to_bytes(2) if qos else b"", properties, self.payload))
+        behind = with_length(further + self.properties)
+        head = publish_head(topic, len(behind) + len(self.payload), qos=qos, retain=self.retain)
+        return b"".join((head, packet_id.to_bytes(2) if qos else b"", behind, self.payload))
 
     def _head(self, qos: int) -> bytes:
         head = self._heads[qos] = publish_head(self.topic, len(self.payload), qos=qos, retain=self.retain)
         return head
 
-    def _head5(self, qos: int, topic: str, properties: bytes) -> tuple[bytes, bytes]:
-        """What comes before and after the packet id."""
-        after = varint(len(properties)) + properties
-        return publish_head(topic, len(after) + len(self.payload), qos=qos, retain=self.retain), after
+    def _head5(self, heads: list[bytes], qos: int) -> bytes:
+        length = len(heads[3]) + len(self.payload)
+        head = heads[qos] = publish_head(self.topic, length, qos=qos, retain=self.retain)
+        return head
 
 
 def again(packet: bytes) -> bytes:

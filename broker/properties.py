@@ -14,6 +14,7 @@ from rigwatch.varint import varint
 
 # None of ours has one, others have a handful; each costs a microsecond or two to read.
 _MOST: Final = 128
+_EMPTY: Final = b"\0"
 
 
 class Property(IntEnum):
@@ -150,7 +151,7 @@ def write_properties(wanted: Iterable[tuple[Property, int | str]]) -> bytes:
 
 
 def with_length(properties: bytes) -> bytes:
-    return varint(len(properties)) + properties
+    return varint(len(properties)) + properties if properties else _EMPTY
 
 
 def subscription_ids(ids: Iterable[int]) -> bytes:
