@@ -31,7 +31,7 @@ _NAMED: Final[Mapping[Reach, set[str]]] = {
         "static",
         *_each("health", "healthz readyz"),
         # Those of a rig want a one-time code.
-        *_each("agent", "script file join reported"),
+        *_each("agent", "script script_windows file file_windows join reported"),
         *_each("language", "js css"),
         *_each("login", "page log_in code send_code"),
         *_each("link", "open"),
