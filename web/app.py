@@ -13,6 +13,7 @@ from store import Store
 from web import api, assets, errors, health, metrics, nav, wall
 from web.access import cors, headers, login
 from web.access.authenticator import Authenticator
+from web.access.proxied import Proxied
 from web.access.proxy import TrustedProxies
 from web.access.sessions import BrowserLogins
 from web.account import page as account
@@ -63,7 +64,8 @@ def create_app(
     app.register_blueprint(link.create(context))
     app.register_blueprint(account.create(context, zone=admin_context.zone))
     if settings.web.trusted_proxies:
-        app.wsgi_app = TrustedProxies(app.wsgi_app, settings.web.trusted_proxies)  # type: ignore[method-assign]
+        web = settings.web
+        app.wsgi_app = TrustedProxies(app.wsgi_app, web.trusted_proxies, web.sso_header)  # type: ignore[method-assign]
     return app
 
 
@@ -72,7 +74,9 @@ def _configure_access(app: Flask, settings: ServerSettings, context: LoginContex
     headers.register(app)
     errors.register(app)
     cors.register(app, settings.web.cors_origins)
-    login.register(app, context.passwords, context.browsers)
+    login.register(
+        app, context.passwords, context.browsers, Proxied(context.store, context.clock, creates=settings.web.sso_create)
+    )
 
 
 def _configure_templates(app: Flask) -> None:

@@ -29,6 +29,13 @@ _ORIGIN = re.compile(
 _HOST = re.compile(r"(?=.{1,253}\Z)[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?)*")
 _PREFIX = re.compile(r"[^/#+$\s\x00-\x1f\x7f]+(?:/[^/#+\s\x00-\x1f\x7f]+){0,9}")
 _PREFIX_MAX = 200
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+# What clients, and proxies about the connection, say of their own.
+_NOT_A_NAME = frozenset(
+    {"host", "cookie", "authorization", "origin", "referer", "user-agent", "accept", "accept-language", "via"}
+    | {"content-type", "content-length", "forwarded", "x-real-ip", "if-none-match", "connection"}
+    | {f"x-forwarded-{each}" for each in ("for", "proto", "host", "port", "prefix")}
+)
 
 
 class BrokerLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,7 +168,8 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     `trusted_proxies` are addresses or networks whose word on whom they speak for is taken (`X-Forwarded-…`).
     `cors_origins` are the pages of others whose scripts may ask the API; "*" is every page. Who has logged in is out
     after `session_idle` without a request and after `session_max` in any case; "stay logged in" lasts `stay`, 0 = not
-    offered.
+    offered. `sso_header` is a header in which the trusted proxies say who has logged in there, a user's name;
+    `sso_create`: one who is not known yet becomes a viewer.
     """
 
     host: str = "127.0.0.1"
@@ -174,10 +182,13 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
     session_idle: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=365))] = timedelta(hours=12)
     session_max: Annotated[timedelta, between(timedelta(minutes=1), timedelta(days=365))] = timedelta(days=7)
     stay: Annotated[timedelta, between(timedelta(0), timedelta(days=365))] = timedelta(days=30)
+    sso_header: str = ""
+    sso_create: bool = False
     timezone: str = "UTC"
     colours: WebColours = WebColours()
 
     def __post_init__(self) -> None:
+        self._check_sso()
         if self.session_idle > self.session_max:
             raise ValueError("session_idle should not be above session_max; set session_max as well")
         if bool(self.tls_certificate) != bool(self.tls_key):
@@ -190,6 +201,16 @@ class WebSettings(Struct, frozen=True, forbid_unknown_fields=True):
         for each in self.cors_origins:
             if not _ORIGIN.fullmatch(each):
                 raise ValueError(f"cors_origins: {each!r} is no origin; write it as 'https://page.example', or '*'")
+
+    def _check_sso(self) -> None:
+        if self.sso_create and not self.sso_header:
+            raise ValueError("sso_create needs sso_header, such as 'X-Forwarded-User'")
+        if not self.sso_header:
+            return
+        if not _HEADER.fullmatch(self.sso_header) or self.sso_header.lower() in _NOT_A_NAME:
+            raise ValueError(f"sso_header: {self.sso_header[:70]!r} says no user; write it as 'X-Forwarded-User'")
+        if not self.trusted_proxies:
+            raise ValueError("sso_header needs trusted_proxies: of anybody else it would be believed as well")
 
 
 Discovery = Literal["device", "component"]

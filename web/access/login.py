@@ -2,7 +2,8 @@
 
 - Every route but `PUBLIC` needs a login: a browser's session (`web.access.sessions`), HTTP Basic or
   `Authorization: Bearer rwt_…` (programs). What stands in `Authorization` counts before a session.
-- A person without one is led to the login page; a program gets 401, and only a program is asked for Basic.
+- Whom a trusted proxy has let in (`[web] sso_header`) is that user, whatever else is sent along.
+- A person without any is led to the login page; a program gets 401, and only a program is asked for Basic.
 - Every method but GET and HEAD needs the role admin, and a view marked `@admin_only` does for GET too. The routes in
   `OWN` are about nobody but who asks, and need a user.
 - A change by anybody but a token's program needs the CSRF token as well (`web.access.csrf`): `{{ csrf_field() }}` in
@@ -24,6 +25,7 @@ from web import errors
 from web.access import csrf
 from web.access.authenticator import Authenticator, is_gone
 from web.access.browser import is_browser, login_address, opens_page
+from web.access.proxied import Proxied
 from web.access.reach import KIOSK, LINKED, OWN, PUBLIC, is_admin_somewhere, refusal
 from web.access.sessions import LINK_COOKIE, BrowserLogins, cookie_name, current_session
 from web.access.sites import may_change
@@ -82,7 +84,7 @@ def is_admin() -> bool:
     return user is not None and is_admin_somewhere(user)
 
 
-def register(app: Flask, login: Authenticator, browsers: BrowserLogins) -> None:
+def register(app: Flask, login: Authenticator, browsers: BrowserLogins, proxied: Proxied) -> None:
     """Puts the rules above before every route, unknown addresses included."""
     people, programs = HTTPBasicAuth(realm=_REALM), HTTPTokenAuth("Bearer", realm=_REALM)
     people.verify_password(login.verify)
@@ -96,7 +98,9 @@ def register(app: Flask, login: Authenticator, browsers: BrowserLogins) -> None:
         if is_gone():
             raise ClientDisconnected
         # An unknown address has no endpoint and is refused as well: what exists is nobody's business.
-        if "Authorization" not in request.headers:
+        if (user := proxied.find()) is not None:
+            g.rigwatch_user, refused = user, None
+        elif "Authorization" not in request.headers:
             refused = None if _has_session(browsers) or _has_link(login) else _ask_to_log_in(people)
         else:
             refused = _check_header(guards, programs if _offers_token() else people)

@@ -20,6 +20,17 @@ _SAID_BY_PROXIES: Final = (
 )
 _MARKS: Final = (*_SAID_BY_PROXIES, "HTTP_X_REAL_IP", "HTTP_VIA")
 _PROXIED: Final = "rigwatch.proxied"
+_SSO_USER: Final = "rigwatch.sso_user"
+
+
+def sso_user(environ: "WSGIEnvironment") -> str:
+    """Whom a trusted proxy says that it has let in; empty where it says nothing. Not checked in any way."""
+    said = environ.get(_SSO_USER, "")
+    try:
+        # WSGI has every header's bytes as if they were Latin-1 (PEP 3333).
+        return str(said).encode("latin-1").decode()
+    except UnicodeError:
+        return str(said)
 
 
 def is_proxied(environ: "WSGIEnvironment") -> bool:
@@ -50,16 +61,22 @@ class TrustedProxies:
     """Puts the client's address, scheme, host and prefix in the place of a trusted proxy's; takes away what others say.
 
     The client is the last address of `X-Forwarded-For` that is not a trusted proxy itself: what stands before that was
-    written by the client. Scheme, host and prefix are what the proxy nearest to us says.
+    written by the client. Scheme, host and prefix are what the proxy nearest to us says. So is who has logged in there,
+    in `sso_header`: it is taken out of every request, and kept of theirs.
     """
 
-    def __init__(self, app: "WSGIApplication", trusted: Sequence[str]) -> None:
+    def __init__(self, app: "WSGIApplication", trusted: Sequence[str], sso_header: str = "") -> None:
         self._app = app
+        self._says_user = f"HTTP_{sso_header.upper().replace('-', '_')}" if sso_header else ""
         self._is_trusted = trusts(trusted)
         self._fixed = ProxyFix(app, x_for=0, x_proto=1, x_host=1, x_prefix=1)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if not self._is_trusted(environ.get("REMOTE_ADDR", "")):
+        is_trusted = self._is_trusted(environ.get("REMOTE_ADDR", ""))
+        said = environ.pop(self._says_user, "") if self._says_user else ""
+        if is_trusted and said:
+            environ[_SSO_USER] = said
+        if not is_trusted:
             if is_proxied(environ):
                 environ[_PROXIED] = True
             for name in _SAID_BY_PROXIES:

@@ -91,6 +91,26 @@ WRONG = {
         '[web]\ntrusted_proxies = ["10.0.0.0/8", "nginx"]\n',
         "web: trusted_proxies: 'nginx' does not appear to be an IPv4 or IPv6 network; write addresses or networks",
     ),
+    "a header of everybody": (
+        '[web]\nsso_header = "X-Forwarded-User"\n',
+        "web: sso_header needs trusted_proxies: of anybody else it would be believed as well",
+    ),
+    "a header of the connection": (
+        '[web]\ntrusted_proxies = ["10.0.0.1"]\nsso_header = "X-Forwarded-For"\n',
+        "web: sso_header: 'X-Forwarded-For' says no user; write it as 'X-Forwarded-User'",
+    ),
+    "no header": (
+        '[web]\ntrusted_proxies = ["10.0.0.1"]\nsso_header = "X_User"\n',
+        "web: sso_header: 'X_User' says no user; write it as 'X-Forwarded-User'",
+    ),
+    "users made of no header": (
+        "[web]\nsso_create = true\n",
+        "web: sso_create needs sso_header, such as 'X-Forwarded-User'",
+    ),
+    "a rest longer than all": (
+        '[web]\nsession_idle = "8d"\n',
+        "web: session_idle should not be above session_max; set session_max as well",
+    ),
     "a network with a host": (
         '[web]\ntrusted_proxies = ["10.0.0.1/8"]\n',
         "web: trusted_proxies: 10.0.0.1/8 has host bits set; write addresses or networks",
