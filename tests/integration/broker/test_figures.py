@@ -44,21 +44,24 @@ async def test_prometheus_sees_what_happens(tmp_path: Path) -> None:
         await node.subscribe("#")
         node.drop()
         (await Peer.join(house.port, replace(house.node(), password="wrong"))).drop()
+        # Left out, and its login stands.
+        await house.join(replace(house.account("hass", Role.CONSUMER), will=Will("homeassistant/status")))
         stranger = await Peer.open(house.port)
         stranger.send(b"\x00\x00")
         assert await stranger.is_closed()
         assert [(await watcher.receive()).payload for _ in range(2)] == [b"x", b"lost"]
         expected = {
-            "clients": 1,
-            "connections": 1,
-            "sessions": 1,
+            "clients": 2,
+            "connections": 2,
+            "sessions": 2,
             "subscriptions": 1,
-            "logins_total": 2,
-            "accepted_total": 4,
+            "logins_total": 3,
+            "accepted_total": 5,
             "messages_received_total": 2,
             "messages_sent_total": 2,
             "wills_sent_total": 1,
             "messages_dropped_total not allowed": 1,
+            "messages_dropped_total will outside the account's rights": 1,
             "logins_refused_total wrong password": 1,
             "logins_refused_total subscription": 1,
             "clients_closed_total connection lost": 1,
