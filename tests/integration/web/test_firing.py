@@ -43,7 +43,7 @@ def alive(driver: Driver) -> None:
 
 
 def titles_of_rows(html: str) -> list[str]:
-    return re.findall(r'data-key="[\w]+/(\w+)"', between(html, '<table class="latest">', "</table>"))
+    return re.findall(r'data-key="[\w]+/(\w+)"', between(html, '<table class="latest"', "</table>"))
 
 
 def hashes_nothing(driver: Driver, *names: str) -> None:

@@ -38,7 +38,7 @@ def test_it_shows_the_node_and_its_latest_figures(ada: FlaskClient, store: Store
     assert "All nodes / main / tower Big one online connected and reporting" in about
     figures = text(between(html, 'data-key="figures"', "</section>"))
     assert "Hashrate 8.12 kH/s Peers 12 Block 534,211 not behind Temperature 61 °C Power 120 W" in figures
-    assert "08:53:20 8.12 kH/s 12 534,211 61 °C 120 W" in text(between(html, '<table class="samples">', "</table>"))
+    assert "08:53:20 8.12 kH/s 12 534,211 61 °C 120 W" in text(between(html, '<table class="samples"', "</table>"))
     assert text(between(html, '<ul class="changes">', "</ul>")) == "2025-10-09 08:53:20 online"
     assert f'data-series="{RIG}/series"' in html
     assert f'data-live="{RIG}/live"' in html
@@ -47,7 +47,7 @@ def test_it_shows_the_node_and_its_latest_figures(ada: FlaskClient, store: Store
 def test_the_overview_leads_to_it(ada: FlaskClient, store: Store) -> None:
     heard(store, birth(), report(FULL))
     html = page(ada)
-    assert html.count('href="node/main/rig1"') == 2
+    assert html.count('href="node/main/rig1"') == 1
 
 
 def test_a_node_that_never_came_tells_the_next_step(ada: FlaskClient, store: Store) -> None:
@@ -137,7 +137,7 @@ def test_each_card_has_its_own_line(ada: FlaskClient, store: Store) -> None:
         ("id1", [None, 1, None]),
         ("id2", [None, 2, None]),
     ]
-    assert text(between(page(ada, RIG), '<table class="gpus">', "</table>")).count("X id") == 3
+    assert text(between(page(ada, RIG), '<table class="gpus"', "</table>")).count("X id") == 3
 
 
 def test_a_history_is_sent_again_when_it_has_changed_or_moved_on(
