@@ -1,6 +1,13 @@
+# ruff: noqa: FBT001 - the shape of every rule
 """What the rules about hash boards say of a board that is gone, of chips that are, and of a miner that rests."""
 
+import pytest
+
+from alerts.boards import board_missing, chips_missing
+from alerts.check import Holds
+from alerts.rule import RulePolicy
 from rigwatch.figures import Board
+from tests.unit.alerts.contexts import reporting
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/s19"
@@ -44,3 +51,27 @@ def test_what_is_not_told_neither_fires_nor_ends_it() -> None:
     line.at(340).expect("CRITICAL: garage/s19 misses a hash board")
     line.report(RIG, boards=None)
     line.at(1000).expect_nothing()
+
+
+@pytest.mark.parametrize(
+    ("chips", "is_open", "holds"),
+    [(49, False, Holds.NO), (48, False, Holds.YES), (50, True, Holds.NO), (49, True, Holds.YES)],
+)
+def test_chips_are_missed_above_the_threshold_and_until_the_clear(chips: int, is_open: bool, holds: Holds) -> None:
+    view = reporting(boards=(Board("0", active=True, chips=chips, chips_expected=50),))
+    # One of 50 is 2 %.
+    assert chips_missing(view, RulePolicy(threshold=2, clear=1), is_open).holds is holds
+
+
+def test_eight_boards_are_named_and_the_others_counted() -> None:
+    def words(gone: int) -> str:
+        told = [Board(f"{at}-of-a-very-long-name", active=at >= gone) for at in range(12)]
+        return board_missing(reporting(boards=tuple(told)), RulePolicy(), False).evidence
+
+    assert words(8).endswith(", 7-of-a-very-long-na…")
+    assert words(9).startswith("9 of 12 boards hash nothing: 0-of-a-very-long-na…")
+    assert words(9).endswith(", 7-of-a-very-long-na…, and 1 more")
+    few = tuple(Board(f"{at}-of-a-very-long-name", active=True, chips=1, chips_expected=50) for at in range(9))
+    evidence = chips_missing(reporting(boards=few), RulePolicy(threshold=2), False).evidence
+    assert evidence.startswith("board 0-of-a-very-long-na… 1 of 50 chips, ")
+    assert evidence.count("board ") == 8
