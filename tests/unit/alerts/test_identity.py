@@ -1,8 +1,14 @@
 """A name that is given to another machine starts without the old history; a machine that only changes keeps it."""
 
 import pytest
+from msgspec.structs import replace
 
+from alerts.identity import identified
+from alerts.node_history import CardHistory, NodeHistory
 from rigwatch.figures import Gpu
+from rigwatch.messages import Sample
+from tests.fake_clock import START
+from tests.unit.alerts.contexts import FACTS
 from tests.unit.alerts.timeline import Timeline
 
 RIG = "garage/rig1"
@@ -98,3 +104,39 @@ def test_a_node_whose_uplink_was_away_for_an_hour_is_not_accused_of_getting_no_s
     line.expect("CRITICAL: garage/rig1 lost", "STILL", "OK: garage/rig1 back")
     line.at(7500).report(RIG, accepted=61).expect_nothing()
     line.at(10800).expect("WARNING: garage/rig1 gets no share accepted")
+
+
+def known(*ids: str, model: str = "RTX 3070") -> NodeHistory:
+    cards = tuple(CardHistory(each, 1, 2, model) for each in ids)
+    return NodeHistory(at=START - 60_000, host="box1", cards=cards)
+
+
+def goes_on(history: NodeHistory, host: str, *gpus: Gpu, **told: object) -> bool:
+    """Whether a sample from that host is taken for one of the same machine."""
+    sample = Sample(n=START, at=START, gpus=gpus or None, **told)  # type: ignore[arg-type]  # a sample's figures
+    return identified(history, replace(FACTS, host=host), sample).cards == history.cards
+
+
+def test_half_of_the_cards_at_their_places_make_it_the_same_machine() -> None:
+    four = known("a", "b", "c", "d")
+    assert goes_on(four, "box2", *cards("a", "b"))
+    assert not goes_on(four, "box2", *cards("a"))
+    assert not goes_on(four, "box2", *cards("a", "b", model="RX 580"))
+
+
+def test_with_its_old_name_a_machine_is_another_only_if_all_its_cards_are() -> None:
+    two = known("a", "b")
+    assert goes_on(two, "box1", *cards("a", model="RX 580"))
+    assert goes_on(two, "box1", *cards("x"))
+    assert goes_on(two, "box1", *cards("x", model="RX 580"), *cards("y"))
+    assert goes_on(two, "box1", *cards("x", model="RX 580"), *cards("y", model=""))
+    assert not goes_on(two, "box1", *cards("x", "y", model="RX 580"))
+
+
+def test_a_machine_whose_cards_cannot_be_read_is_judged_once_they_can() -> None:
+    one = known("a")
+    assert goes_on(one, "box2", errors={"nvml": "no driver"})
+    assert not goes_on(one, "box2")
+    bare = replace(NodeHistory(at=START - 60_000, host="box1"), block=5)
+    sample = Sample(n=START, at=START, errors={"nvml": "no driver"})
+    assert identified(bare, replace(FACTS, host="box2"), sample).block is None
