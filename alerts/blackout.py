@@ -113,8 +113,8 @@ class Blackout:
     def _held_back(self, incident: Incident, notice: Notice, now: Millis) -> None:
         if notice.reason.value != incident.reason:
             self._note(now, "not told", f"{notice.reason.value} {notice.detail}".strip())
-            incident = replace(incident, reason=notice.reason.value)
-        self._incident = replace(incident, told=max(notice.step, incident.told)) if notice.drop else incident
+            # Silences and quiet hours put off and drop nothing: `notice.drop` is about groups and what is worse.
+            self._incident = replace(incident, reason=notice.reason.value)
 
     def _quiet(self, incident: Incident, known: TellingState, now: Millis) -> Suppression | None:
         target = Target("", "", "", incident.rule.value, incident.severity.value)

@@ -63,3 +63,25 @@ def test_a_plan_that_moves_on_with_every_report_takes_no_room() -> None:
     assert len(agenda._heap) == 1
     assert agenda.due(4998) == []
     assert agenda.due(4999) == [1]
+
+
+def test_what_has_no_order_of_its_own_is_planned_for_one_moment_all_the_same() -> None:
+    agenda = Agenda[complex]()
+    agenda.plan(1j, 5)
+    agenda.plan(2j, 5)
+    assert agenda.next_at == 5
+    assert agenda.ready() == set()
+
+
+def test_a_plan_for_the_same_moment_takes_no_room() -> None:
+    agenda = Agenda[int]()
+    for _ in range(10):
+        agenda.plan(1, 5)
+    assert len(agenda._heap) == 1
+
+
+def test_what_is_ready_is_due_at_once() -> None:
+    agenda = Agenda[int]()
+    agenda.plan(1, 5)
+    agenda.add(2)
+    assert agenda.next_at == 0

@@ -102,3 +102,34 @@ def test_a_silence_that_was_known_before_holds() -> None:
 
 def test_a_rule_that_is_off_says_nothing() -> None:
     assert line(no_database={"enabled": False}).fails().until(100).told() == []
+
+
+def test_each_incident_has_a_story_of_its_own_and_no_number() -> None:
+    it = line()
+    for start in (0, 1000):
+        it.until(start).fails().until(start + 60).works().until(start + 100)
+    first, second = it.blackout.take_over()
+    assert [each.what for each in second.decisions] == [each.what for each in first.decisions]
+    assert {each.incident for each in second.decisions} == {second.incident.id} == {0}
+
+
+def test_a_silence_is_noted_once_and_what_is_due_then_is_told_when_it_ends() -> None:
+    it = line()
+    silence = Silence(1, SilenceKind.SILENCE, Matcher(), START, START + 600_000, "ann", "new disk", START)
+    it.known = TellingState((silence,))
+    it.fails().until(620).works().until(700)
+    (past,) = it.blackout.take_over()
+    assert [f"{each.what}: {each.why}" for each in past.decisions if each.what.endswith("told")] == [
+        "not told: silenced by ann",
+        "told: first to all",
+        "told: recovery to all",
+    ]
+
+
+def test_a_reminder_in_quiet_hours_waits_for_their_end() -> None:
+    # The line begins at 08:53:20 UTC, and the reminder is due at 08:59.
+    it = line(quiet={"start": "08:57", "end": "09:10", "severities": ["critical"]})
+    it.until(10).fails()
+    assert len(it.until(40).told()) == 1
+    assert it.until(999).told() == []
+    assert it.until(1001).told() == ["STILL, for 16 min 30 s: rigwatch cannot store: disk full since 08:53:30"]

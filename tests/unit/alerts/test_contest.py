@@ -119,3 +119,41 @@ def test_its_memory_of_a_node_is_bounded() -> None:
         door.birth(f"start {number}", host=f"host {number}")
     record = door.contests._records[RIG]
     assert len(record.instances) == len(record.hosts) == 8
+
+
+def test_a_birth_that_the_broker_repeats_is_no_second_one() -> None:
+    door = Door()
+    door.birth("a", session=5)
+    door.birth("b", session=6)
+    assert door.birth("a", session=6) is None
+    assert door.birth("a", session=7) is not None
+    assert Door().birth("a", session=1) is None
+    first = Door()
+    first.birth("a", session=1)
+    first.birth("b", session=2)
+    assert first.birth("a", session=3) is not None
+
+
+def test_an_address_speaks_of_the_present_for_ten_minutes() -> None:
+    for age, known in ((0, True), (599_999, True), (600_000, False), (-1, False)):
+        door = Door()
+        door.birth("a")
+        door.birth("b")
+        door.contests.tell(RIG, Takeover(door.now + 1000 - age, HOME, CABIN))
+        found = door.birth("a")
+        assert found is not None
+        assert found.rival == ("192.0.2.7" if known else ""), age
+
+
+def test_the_eight_last_publishers_are_remembered_and_each_once() -> None:
+    door = Door()
+    door.birth("a")
+    for _ in range(6):
+        door.birth("b")
+        door.birth("c")
+    for each in "defgh":
+        assert door.birth(each) is None
+    assert door.birth("a") is not None
+    for each in "ijklmnop":
+        door.birth(each)
+    assert door.birth("a") is None

@@ -153,3 +153,7 @@ def test_two_publishers_are_told_of_for_ten_minutes(ago: int | None, holds: Hold
     assert found.holds is holds
     if contested_at is not None and holds is Holds.YES:
         assert (found.evidence, found.check_at) == ("two of them", contested_at + CONTESTED_FOR)
+
+
+def test_how_long_is_waited_is_what_the_documents_say() -> None:
+    assert (RETAINED_WITHIN, CONTESTED_FOR, BROKER_NOTICED) == (5_000, 600_000, 25_000)

@@ -14,9 +14,13 @@ from alerts.silence_request import (
     SilenceRequestError,
     around,
     breadths,
+    length_of,
+    matcher_of,
     pairs_of,
     silence_of,
+    start_of,
 )
+from rigwatch.clock import as_datetime
 from tests.fake_clock import START
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -95,3 +99,52 @@ def test_quiet_around_an_incident_is_as_wide_as_asked() -> None:
     assert breadths(NODE, "box") == list(Breadth)
     assert breadths(NODE, "") == [Breadth.RULE, Breadth.NODE, Breadth.SITE]
     assert breadths(FLEET, "") == [Breadth.RULE]
+
+
+YEAR = 366 * 24 * HOUR
+
+
+def test_the_least_and_the_most_that_can_be_asked_for() -> None:
+    assert length_of("366d") == YEAR
+    assert length_of("1ms") == 1
+    assert FOREVER == 100 * 365 * 24 * HOUR
+    assert matcher_of(SilenceKind.SILENCE, {"site": "x" * 200}) == Matcher(site="x" * 200)
+    long = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h", "y" * 501)
+    assert silence_of(long, START, BERLIN, by="ann").why == "y" * 500
+    weekly = request(SilenceKind.MAINTENANCE, every="mon 03:00", length="167h")
+    assert silence_of(weekly, START, BERLIN, by="ann").lasts == 167 * HOUR
+    daily = request(SilenceKind.MAINTENANCE, every="day 03:00", length="23h")
+    assert silence_of(daily, START, BERLIN, by="ann").lasts == 23 * HOUR
+    once = silence_of(request(), START, BERLIN, by="ann")
+    assert (once.id, once.lasts) == (0, 0)
+    with pytest.raises(SilenceRequestError):
+        length_of("367d")
+
+
+def test_a_beginning_may_be_a_minute_ago_and_a_year_ahead() -> None:
+    assert start_of(_utc(START - 60_000), START, BERLIN) == START
+    assert start_of(_utc(START + YEAR), START, BERLIN) == START + YEAR
+    for wrong, said in ((START - 60_001, "is past"), (START + YEAR + 1, "more than a year ahead")):
+        with pytest.raises(SilenceRequestError, match=said) as refused:
+            start_of(_utc(wrong), START, BERLIN)
+        assert refused.value.exit_code == 2
+
+
+def test_of_what_is_refused_forty_characters_are_repeated() -> None:
+    long = "x" * 50
+    for ask in (
+        lambda: matcher_of(SilenceKind.SILENCE, {"colour": long}),
+        lambda: matcher_of(SilenceKind.SILENCE, {"rule": long}),
+        lambda: length_of(long),
+        lambda: start_of(long, START, BERLIN),
+    ):
+        with pytest.raises(SilenceRequestError) as refused:
+            ask()
+        assert "x" * 40 in str(refused.value)
+        assert "x" * 41 not in str(refused.value)
+    with pytest.raises(SilenceRequestError, match=r"\+00:00:00\.0000 is past"):
+        start_of("2025-01-01T00:00:00.000000+00:00:00.000001", START, BERLIN)
+
+
+def _utc(at: int) -> str:
+    return as_datetime(at).isoformat()

@@ -1,8 +1,20 @@
 """Quiet by intent, and the monitor itself: messages stop, records never do."""
 
+from msgspec.structs import replace
+
+from alerts.book import Book
+from alerts.group import NodePlace
+from alerts.incident import Incident, IncidentState, NotificationKind, Scope, Subject
+from alerts.notice import NoticeReason, Suppression
+from alerts.policy import Policy
 from alerts.route import Route
-from alerts.silence import SilenceKind
-from tests.unit.alerts.timeline import Timeline
+from alerts.rule import MINUTE, Rule
+from alerts.silence import Matcher, Silence, SilenceKind
+from alerts.suppression import FleetFacts, Suppressor
+from rigwatch.messages import NodeState
+from tests.fake_clock import START
+from tests.unit.alerts.contexts import FACTS, SERVER
+from tests.unit.alerts.timeline import Timeline, settings
 
 RIG = "garage/rig1"
 OTHER = "garage/rig2"
@@ -188,3 +200,39 @@ def test_the_end_of_a_group_that_somebody_has_seen_to_is_held_back_by_a_silence_
     line.is_quiet(until=3600, host="garage-box")
     line.at(200).comes_back(*names)
     line.at(1000).expect_nothing()
+
+
+def suppressor(*silences: Silence, **facts: object) -> tuple[Suppressor, FleetFacts]:
+    fleet = FleetFacts({FACTS.id: replace(FACTS, **facts)}, silences, SERVER)
+    return Suppressor(Book([], [], 1), fleet, Policy(settings())), fleet
+
+
+def hot(**told: object) -> Incident:
+    subject = Subject(Scope.NODE, "hall", "rig")
+    return replace(Incident(1, Rule.HOT, subject, IncidentState.FIRING, START), **told)
+
+
+def test_quiet_that_recurs_is_told_from_quiet_for_once() -> None:
+    for every, lasts, once in (("", 0, True), ("day 00:00", 24 * 3_600_000 - 1, False)):
+        silence = Silence(
+            1, SilenceKind.SILENCE, Matcher(), START - 5000, START + 5000, "ann", "fan", START, every, lasts
+        )
+        found = suppressor(silence)[0].of(hot(), START)
+        assert found is not None
+        assert (found.reason, found.detail, found.once) == (NoticeReason.SILENCED, "by ann: fan", once)
+
+
+def test_what_is_wrong_with_a_node_that_is_gone_is_looked_at_again_in_a_minute() -> None:
+    gone = suppressor(state=NodeState.LOST)[0]
+    assert gone.of(hot(), START) == Suppression(NoticeReason.INHIBITED, START + MINUTE, "it is lost")
+    assert gone.of(hot(owes=NotificationKind.RECOVERY), START) is None
+    assert suppressor()[0].of(hot(), START) is None
+
+
+def test_a_node_that_moves_is_found_at_its_new_host() -> None:
+    _, fleet = suppressor()
+    assert fleet.places()[FACTS.id] == NodePlace("box", "hall")
+    fleet.facts[FACTS.id] = replace(FACTS, host="other")
+    assert fleet.places()[FACTS.id].host == "box"
+    fleet.moved()
+    assert fleet.places()[FACTS.id].host == "other"
