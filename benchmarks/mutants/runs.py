@@ -102,8 +102,8 @@ class Tests:
         return killer
 
 
-def collected(folder: Path, then: Callable[[Tests], None]) -> None:
-    """Collects the tests of a folder and hands them over, in a session of pytest."""
+def collected(places: Sequence[Path], then: Callable[[Tests], None]) -> None:
+    """Collects the tests of folders and files and hands them over, in a session of pytest."""
 
     class Collect:
         def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -111,7 +111,7 @@ def collected(folder: Path, then: Callable[[Tests], None]) -> None:
             return True
 
     _made_up_texts_are_always_the_same()
-    pytest.main([str(folder), *_OPTIONS], plugins=[Collect()])
+    pytest.main([*map(str, places), *_OPTIONS], plugins=[Collect()])
 
 
 def against_whole_module(mutant: Mutant, module: Path, files: Sequence[Path]) -> str:
