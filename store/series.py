@@ -219,6 +219,12 @@ def _number(tx: Transaction, node: NodeId) -> int:
     return -1 if number is None else int(number)
 
 
+def first_of(tx: Transaction, node: NodeId, since: Millis) -> tuple[int, int]:
+    """The node's number in the store, and an `n` from which on lie all its samples since then."""
+    number = _number(tx, node)
+    return number, _first(tx, number, since)
+
+
 def _first(tx: Transaction, number: int, since: Millis) -> int:
     """An `n` from which on lie all samples since then, give or take a thousand.
 

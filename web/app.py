@@ -22,6 +22,7 @@ from web.admin.background import Background
 from web.admin.context import AdminContext
 from web.agent import page as agent
 from web.charts import series
+from web.compare import page as compare
 from web.display import choice as viewer
 from web.display import page as display
 from web.incidents import page as incidents
@@ -109,6 +110,7 @@ def _configure_blueprints(
     app.register_blueprint(node.create(settings, store, snapshots, clock, zone=zone))
     app.register_blueprint(display.create(zone))
     app.register_blueprint(series.create(store, snapshots, clock))
+    app.register_blueprint(compare.create(snapshots, clock, zone=zone))
     app.register_blueprint(wall.create(settings, snapshots, clock, zone=zone))
     app.register_blueprint(api.create(snapshots, store, clock, zone=zone))
     app.register_blueprint(metrics.create(store, snapshots, clock))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypedDict
 
 from alerts.facts import FleetPoint, NodeCards, Point
 from alerts.status import SILENT_AFTER
@@ -15,6 +15,14 @@ from web.errors import BadQuery
 from web.language.texts import gettext as _
 
 Numbers: TypeAlias = list[float | None]
+
+
+class NodeLines(TypedDict):
+    """As the JSON has it: moments in seconds, and the values of each figure at them."""
+
+    at: list[float]
+    lines: dict[str, Numbers]
+
 
 _HOUR: Final[Millis] = 3_600_000
 _POINTS: Final = 480
@@ -84,7 +92,7 @@ def window(span: Range, now: Millis, oldest: Callable[[], Millis | None], *, uni
     return Window(since, now, max(step, unit))
 
 
-def excerpt(args: Mapping[str, str], now: Millis) -> Window | None:
+def excerpt(args: Mapping[str, str], now: Millis, *, unit: Millis = 1000) -> Window | None:
     """What the address asks for by `from` and `to`, in seconds since 1970, where somebody looks closer."""
     if "from" not in args and "to" not in args:
         return None
@@ -92,8 +100,8 @@ def excerpt(args: Mapping[str, str], now: Millis) -> Window | None:
     until = min(until, now)
     if until - since < _LEAST:
         raise BadQuery(f"from, to: {_LEAST // 1000} s at least, and not of the future")
-    step = -(-(until - since) // _POINTS // 1000) * 1000
-    return Window(since, until, max(step, 1000))
+    step = -(-(until - since) // _POINTS // unit) * unit
+    return Window(since, until, max(step, unit))
 
 
 def _moment(args: Mapping[str, str], name: str) -> Millis:
@@ -113,7 +121,7 @@ def node_lines(
     heights: Mapping[int, int] = _NOTHING,
     *,
     intervals: Sequence[Millis | None] = (),
-) -> dict[str, object]:
+) -> NodeLines:
     """`at` in seconds and each figure that the node has; a null where samples are missing, and at both ends.
 
     `heights` are those of other nodes of its chain, by step: how far it was behind them is a figure as well.

@@ -160,9 +160,9 @@ class StatusTile(NamedTuple):
 def create(admin: AdminContext, snapshots: Snapshots) -> Blueprint:
     overview = Overview(admin.settings, admin.store, snapshots, admin.clock, zone=admin.zone)
     blueprint = Blueprint("overview", __name__)
-    blueprint.add_url_rule("/nodes", "act", BulkActs(admin, snapshots).act, methods=["POST"])
     blueprint.add_url_rule("/", "page", overview.page)
     blueprint.add_url_rule("/live", "live", overview.live)
+    blueprint.add_url_rule("/nodes", "act", BulkActs(admin, snapshots).act, methods=["POST"])
     return blueprint
 
 

@@ -1,6 +1,8 @@
 // One chart of uPlot: its looks from the style sheet, its words, what the cursor reads, zoom by mouse and by keyboard.
 // Which figures there are, and where they come from, is history.js's affair.
 
+import { saveCsv, savePng } from "./chart_export.js";
+import { drawMarks, near, wordsOf } from "./chart_marks.js";
 import * as words from "./words.js";
 
 const AXIS_PX = 80;
@@ -38,13 +40,21 @@ const yRange = ({ fromZero, least = 0 }) => (_, low, high) => {
 // A sample that stands alone, between two gaps, would be no line: it is a dot.
 function lonely(u, series, show) {
   const values = u.data[series];
-  const alone = (at) => values[at] != null && values[at - 1] == null && values[at + 1] == null;
+  // Where lines have moments of their own, what others have in between is undefined in this one.
+  const beside = (at, by) => {
+    let next = at + by;
+    while (next >= 0 && next < values.length && values[next] === undefined) next += by;
+    return values[next];
+  };
+  const alone = (at) => values[at] != null && beside(at, -1) == null && beside(at, 1) == null;
   return show ? null : values.map((_, at) => at).filter(alone);
 }
 
 export class Chart {
   // `lines`: [{ figure, label }]; `onZoom(min, max)` is told what the reader chose, (null, null) for everything.
   constructor(place, { title, lines, zone, group, onZoom }) {
+    this.title = title;
+    this.events = [];
     this.lines = lines;
     this.zone = zone;
     this.group = group;
@@ -54,18 +64,25 @@ export class Chart {
     this.figure = document.createElement("figure");
     this.figure.className = "plot";
     this.figure.dataset.plot = title;
-    this.figure.innerHTML = '<figcaption><span class="title"></span> <span class="reading"></span></figcaption>'
+    this.figure.innerHTML = '<figcaption><span class="title"></span> <span class="reading"></span> <span class="files"></span></figcaption>'
       + '<div class="canvas" tabindex="0" role="img"></div>';
     this.figure.querySelector(".title").textContent = title;
     this.reading = this.figure.querySelector(".reading");
     this.canvas = this.figure.querySelector(".canvas");
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.canvas.addEventListener("blur", () => this.reading.removeAttribute("aria-live"));
+    for (const [name, act] of [["CSV", saveCsv], ["PNG", savePng]]) {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
+      button.setAttribute("aria-label", gettext("%(title)s as %(kind)s", { title, kind: name }));
+      button.addEventListener("click", () => act(this));
+      this.figure.querySelector(".files").append(button);
+    }
     place.append(this.figure);
   }
 
-  show(data, whole) {
+  show(data, whole, events = []) {
     this.whole = whole;
+    this.events = events;
     if (!this.plot) this.plot = new window.uPlot(this.options(), data, this.canvas);
     else this.plot.setData(data, !this.zoomed);
     if (this.zoomed) this.plot.redraw();
@@ -122,6 +139,7 @@ export class Chart {
       hooks: {
         setCursor: [() => this.read()],
         setSelect: [(u) => this.selected(u)],
+        draw: [(u) => drawMarks(u, this.events)],
       },
     };
   }
@@ -176,7 +194,8 @@ export class Chart {
     });
     const withDay = this.whole[1] - this.whole[0] > 90000;
     const when = idx == null ? gettext("latest") : this.moment(times[at], withDay);
-    this.reading.replaceChildren(...parts.flatMap((part) => [part, " "]), when);
+    const happened = idx == null ? [] : near(this.plot, this.events, this.plot.cursor.left).map(wordsOf);
+    this.reading.replaceChildren(...parts.flatMap((part) => [part, " "]), [when, ...happened].join(" · "));
   }
 
   // With a sample of its line's colour.

@@ -2,14 +2,22 @@
 
 import { drawBand, shares } from "./band.js";
 import { Chart, FIGURES } from "./chart.js";
-import { count } from "./words.js";
+import { list } from "./chart_marks.js";
+import { asked, dayFrom, remember } from "./history_window.js";
+import { count, momentIn } from "./words.js";
 
 // A short range shows each sample, in a long one a sample is a hair's breadth.
 const NOT_BEFORE_MS = { "1h": 1500, "24h": 10000, "7d": 60000, all: 60000 };
 const OF_CARDS = ["hashrate", "temperature", "power"];
 
 // Which charts there are: [{ title, at, lines: [{ figure, label, values }] }].
-function chartsOf({ at, lines, gpus, mixed }) {
+function chartsOf({ at, lines, gpus, mixed, compared, figure: of }) {
+  if (compared) {
+    const known = compared.filter((node) => node.values.length);
+    if (!known.length) return [];
+    const [times, ...values] = window.uPlot.join(known.map((node) => [node.at, node.values]));
+    return [{ title: FIGURES[of].title, at: times, lines: known.map((node, place) => ({ figure: of, label: node.title, values: values[place] })) }];
+  }
   if (lines.nodes) {
     const both = ["hashrate", "nodes"].map((figure) => ({ figure, label: FIGURES[figure].title, values: lines[figure] }));
     return [{ title: mixed ? gettext("Hashrate, all algorithms added up, and nodes") : gettext("Hashrate and nodes"), at, lines: both }];
@@ -45,7 +53,13 @@ class History {
     this.detail = null;
     this.part = (name) => section.querySelector(`.${name}`);
     this.part("ranges").addEventListener("click", (event) => this.choose(event));
-    this.part("all").addEventListener("click", () => this.zoom(null, null));
+    this.part("all").addEventListener("click", () => this.follow());
+    this.stretch = asked();
+    this.part("when").hidden = false;
+    this.part("when").addEventListener("click", (event) => this.move(Number(event.target.dataset.move)));
+    this.part("when").querySelector("input").addEventListener("change", ({ target }) => {
+      if (target.value) this.look(dayFrom(target.value, this.zone));
+    });
     document.addEventListener("rigwatch:changed", () => this.later());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.each((chart) => chart.redress()));
     new ResizeObserver(() => this.each((chart) => chart.resize())).observe(section);
@@ -66,12 +80,12 @@ class History {
   }
 
   async load() {
-    const range = this.range;
+    const wanted = this.query();
     const headers = this.etag ? { "If-None-Match": this.etag } : {};
     this.loadedAt = Date.now();
     try {
-      const answer = await fetch(`${location.origin}${this.section.dataset.series}?range=${range}`, { headers, cache: "no-store" });
-      if (answer.status === 304 || range !== this.range) return;
+      const answer = await fetch(this.address(wanted), { headers, cache: "no-store" });
+      if (answer.status === 304 || wanted !== this.query()) return;
       if (!answer.ok) throw new Error(gettext("it answers %(status)s", { status: answer.status }));
       this.show(await answer.json());
       this.etag = answer.headers.get("ETag") || "";
@@ -79,6 +93,40 @@ class History {
       // live.js says what is wrong with the server; the charts stay as they are.
       if (!this.charts.size) this.say(gettext("The history could not be fetched (%(why)s).", { why: failure.message }));
     }
+  }
+
+  query() {
+    return this.stretch ? `from=${Math.floor(this.stretch[0])}&to=${Math.ceil(this.stretch[1])}` : `range=${this.range}`;
+  }
+
+  address(query) {
+    const { series } = this.section.dataset;
+    return `${location.origin}${series}${series.includes("?") ? "&" : "?"}${query}`;
+  }
+
+  // From one moment to another, whatever the range is.
+  look(stretch) {
+    this.stretch = stretch;
+    this.etag = "";
+    this.detail = null;
+    remember(stretch);
+    this.zoom(null, null);
+    this.load();
+  }
+
+  // All of the range again, up to now.
+  follow() {
+    if (this.stretch) this.look(null);
+    else this.zoom(null, null);
+  }
+
+  // Earlier or later by as much as is seen.
+  move(by) {
+    if (!by || !this.whole) return;
+    const [from, to] = this.zoomed[0] === null ? this.stretch ?? this.whole : this.zoomed;
+    const span = to - from;
+    if (from + by * span >= Date.now() / 1000) return;
+    this.look([from + by * span, to + by * span]);
   }
 
   say(text) {
@@ -90,7 +138,8 @@ class History {
   show(history, detail = this.detail) {
     this.history = history;
     this.detail = detail;
-    this.whole = [history.at[0], history.at.at(-1)];
+    this.whole = history.at ? [history.at[0], history.at.at(-1)] : [history.since, history.until];
+    this.events = history.events ?? [];
     const closer = new Map((detail ? chartsOf(detail) : []).map((chart) => [keyOf(chart), chart]));
     const charts = chartsOf(history).map((chart) => closer.get(keyOf(chart)) ?? chart);
     const wanted = new Set(charts.map((chart) => keyOf(chart)));
@@ -103,6 +152,8 @@ class History {
     for (const each of charts) this.draw(each);
     this.say(charts.length ? "" : gettext("Nothing was reported in this time."));
     this.drawBand();
+    list(this.part("events"), this.events, momentIn(this.zone));
+    this.part("all").hidden = this.zoomed[0] === null && !this.stretch;
   }
 
   draw(each) {
@@ -113,7 +164,7 @@ class History {
       chart = new Chart(this.part("plots"), { title: each.title, lines: each.lines, zone: this.zone, group: this.section.id, onZoom });
       this.charts.set(key, chart);
     }
-    chart.show([each.at, ...each.lines.map((line) => line.values)], this.whole);
+    chart.show([each.at, ...each.lines.map((line) => line.values)], this.whole, this.events);
   }
 
   drawBand() {
@@ -143,7 +194,8 @@ class History {
       this.show(this.history, null);
     }
     this.each((chart) => chart.zoom(min, max));
-    this.part("all").hidden = min === null;
+    this.part("all").hidden = min === null && !this.stretch;
+    remember(min === null ? this.stretch : [min, max]);
     if (this.history) this.drawBand();
     if (min !== null) this.lookCloser(min, max);
   }
@@ -153,7 +205,7 @@ class History {
     const [since, until] = [Math.floor(min), Math.ceil(max)];
     if (!this.history?.band || until - since < 60 || until - since > (this.whole[1] - this.whole[0]) / 2) return;
     try {
-      const answer = await fetch(`${location.origin}${this.section.dataset.series}?from=${since}&to=${until}`);
+      const answer = await fetch(this.address(`from=${since}&to=${until}`));
       const detail = answer.ok ? await answer.json() : null;
       if (detail && this.zoomed[0] === min && this.zoomed[1] === max) this.show(this.history, detail);
     } catch {
@@ -166,6 +218,7 @@ class History {
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     this.range = link.dataset.range;
+    this.stretch = null;
     this.etag = "";
     for (const each of this.part("ranges").querySelectorAll("a")) each.toggleAttribute("aria-current", each === link);
     link.setAttribute("aria-current", "true");

@@ -2,6 +2,7 @@
 "use strict";
 
 (() => {
+  const COMPARED_MOST = 8;
   const form = document.getElementById("bulk");
   const said = form.querySelector("[data-picked]");
   const boxes = () => [...document.querySelectorAll('input[form="bulk"][name="node"]')];
@@ -17,6 +18,9 @@
       head.indeterminate = picked > 0 && picked < all.length;
     }
     said.textContent = every?.checked ? gettext("all of the list") : `${picked}`;
+    const query = new URLSearchParams(all.filter((box) => box.checked).slice(0, COMPARED_MOST).map((box) => ["node", box.value]));
+    const link = form.querySelector("[data-compare]");
+    link.href = `${link.href.split("?")[0]}?${query}`;
     form.hidden = !picked && !every?.checked;
   }
 

@@ -7,9 +7,11 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from rigwatch.figures import Gpu
+from rigwatch.clock import Millis
+from rigwatch.figures import Gpu, Miner
 from rigwatch.messages import Sample
 from store import Store, housekeeping
+from tests.alerting import Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import ask, between, page, text
 from tests.rigs import birth, goodbye, report, rig, sample, will
@@ -208,3 +210,69 @@ def test_samples_are_due_at_the_interval_that_the_node_had(ada: FlaskClient, sto
     store.take([rig().heard(birth(3, interval=0.5), START)])
     made = ada.get("/node/main/rig1/series?range=24h").get_json()
     assert made["missing"] == 0
+
+
+def test_a_chart_marks_restarts_and_what_is_mined_from_then_on(ada: FlaskClient, store: Store) -> None:
+    def taken(ago: Millis, uptime: float, miner: str, pool: str = "eu.pool:1") -> Sample:
+        at = START - ago * MINUTE
+        return Sample(n=at, at=at, hashrate=1, uptime=uptime, miner=Miner(miner, "6"), pool=pool)
+
+    samples = [
+        taken(9, 100, "XMRig"),
+        taken(7, 220, "XMRig"),
+        taken(5, 10, "T-Rex"),
+        taken(3, 130, "T-Rex", "us.pool:1"),
+    ]
+    heard(store, birth(), report(*samples))
+    made = ada.get(f"{RIG}/series?range=1h").get_json()
+    assert [(each["kind"], each["text"], round(START / 1000 - each["at"])) for each in made["events"]] == [
+        ("miner", "T-Rex 6", 300),
+        ("restart", "", 300),
+        ("pool", "us.pool:1", 180),
+    ]
+    seconds = START // 1000
+    assert ada.get(f"{RIG}/series?from={seconds - 250}&to={seconds}").get_json()["events"][0]["kind"] == "pool"
+
+
+def test_incidents_are_marked_on_the_chart_of_their_node_and_critical_ones_on_the_fleets(
+    ada: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    driver = Driver(store, clock)
+    driver.tick()
+    driver.hear(birth(), rig())
+    etag = ada.get("/series").headers["ETag"]
+    driver.hear(will(), rig())
+    driver.tick(10)
+    for path in (f"{RIG}/series", "/series"):
+        (event,) = ada.get(path).get_json()["events"]
+        assert (event["kind"], event["text"], event["number"]) == ("incident", "lost", 1)
+        assert event["where"] == ("main/rig1" if path == "/series" else "")
+    assert ask(ada, etag, "/series")[0] == 200
+
+
+def test_a_stretch_of_the_fleets_past_is_whole_minutes(ada: FlaskClient, store: Store, clock: FakeClock) -> None:
+    clock.move(3600)
+    heard(store, birth(), *[report(sample(START - ago * MINUTE, hashrate=ago), sent_at=START) for ago in range(30)])
+    seconds = START // 1000
+    made = ada.get(f"/series?from={seconds - 600}&to={seconds}").get_json()
+    assert (made["since"], made["until"]) == (seconds - 600, seconds)
+    assert [rate for rate in made["lines"]["hashrate"] if rate is not None] == [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_nodes_are_compared_in_one_figure(ada: FlaskClient, store: Store) -> None:
+    for name, rate in (("a", 50), ("b", 70)):
+        store.take([rig(name).heard(birth()), rig(name).heard(report(sample(START - MINUTE, hashrate=rate)))])
+    html = page(ada, "/compare?node=main/a&node=main/b&node=main/gone&figure=hashrate")
+    assert 'value="main/a" checked' in html
+    assert "not there" in html
+    assert (
+        'data-series="/compare/series?node=main%2Fa&amp;node=main%2Fb&amp;node=main%2Fgone&amp;figure=hashrate"' in html
+    )
+    made = ada.get("/compare/series?node=main/a&node=main/b&node=main/gone").get_json()
+    drawn = {each["title"]: [rate for rate in each["values"] if rate] for each in made["compared"]}
+    assert (made["figure"], drawn) == ("hashrate", {"a": [50], "b": [70]})
+    many = "&".join(f"node=main/rig{number}" for number in range(9))
+    for wrong in (many, "figure=luck", "node=main/a&range=ever"):
+        assert ada.get(f"/compare?{wrong}").status_code == 400
+    assert ada.get("/compare?node=nothing").status_code == 404
+    assert "Name the nodes" in page(ada, "/compare")

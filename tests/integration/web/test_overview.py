@@ -191,11 +191,13 @@ def test_it_sorts_by_links_and_narrows_by_status_and_text(ada: FlaskClient, stor
 def ask(client: FlaskClient, etag: str = "", path: str = "/live") -> tuple[int, str, str]:
     """The status, the new ETag, and the pieces that came, one after the other."""
     answer = client.get(path, headers={"If-None-Match": etag} if etag else {})
-    return answer.status_code, answer.headers["ETag"], answer.text if answer.mimetype == "text/html" else pieces(answer)
+    return answer.status_code, answer.headers["ETag"], pieces(answer)
 
 
 def pieces(answer: TestResponse) -> str:
-    places = answer.get_json().get("places", {}).values() if answer.status_code == 200 else ()
+    if answer.mimetype != "application/json" or "places" not in answer.get_json():
+        return answer.text
+    places = answer.get_json()["places"].values()
     return "\n".join(html for place in places for html in place.get("pieces", {}).values())
 
 

@@ -234,7 +234,7 @@ def the_page_of_a_node_and_its_chart_say_what_it_said(ada: FlaskClient, world: W
     for node in world.nodes:
         html = page(ada, f"/node/{node.rig.id}")
         newest = sorted((each for each, _, _ in node.samples), key=lambda each: -each.n)[:15]
-        table = between(between(html, '<table class="samples">', "</table>"), "<tbody>", "</tbody>")
+        table = between(between(html, '<table class="samples"', "</table>"), "<tbody>", "</tbody>")
         rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
         assert len(rows) == len(newest)
         for shown, each in zip(rows, newest, strict=True):

@@ -4,7 +4,7 @@ import pytest
 
 from alerts.facts import FleetPoint, NodeCards, Point
 from rigwatch.figures import Gpu
-from web.charts.lines import Range, Window, card_lines, fleet_lines, node_lines, range_links, window
+from web.charts.lines import NodeLines, Range, Window, card_lines, fleet_lines, node_lines, range_links, window
 from web.errors import BadQuery
 
 MINUTE = 60_000
@@ -18,10 +18,8 @@ def point(minute: float, hashrate: float | None = None, **figures: float) -> Poi
     return Point(at, at, at, 1, hashrate=hashrate, **figures)  # type: ignore[arg-type]
 
 
-def minutes(lines: dict[str, object]) -> list[float]:
-    at = lines["at"]
-    assert isinstance(at, list)
-    return [round(each / 60, 3) for each in at]
+def minutes(lines: NodeLines) -> list[float]:
+    return [round(each / 60, 3) for each in lines["at"]]
 
 
 def test_both_ends_are_there_and_have_no_figure() -> None:
@@ -34,9 +32,7 @@ def test_nothing_bridges_a_gap_of_more_than_three_intervals() -> None:
     lines = node_lines([point(10, 5), point(11, 5), point(14, 5), point(18, 5)], SEEN, MINUTE)
     assert lines["lines"] == {"hashrate": [None, 5, 5, 5, None, 5, None]}
     assert minutes(lines) == [0, 10, 11, 14, 14, 18, 60]
-    at = lines["at"]
-    assert isinstance(at, list)
-    assert at == sorted(set(at))
+    assert lines["at"] == sorted(set(lines["at"]))
 
 
 def test_a_gap_shows_also_between_means_over_longer_steps() -> None:
@@ -52,7 +48,8 @@ def test_a_node_that_reported_less_often_before_has_no_gap_for_that() -> None:
 def test_a_figure_nobody_has_is_not_drawn_and_a_zero_is() -> None:
     lines = node_lines([point(1, 0, peers=0), point(2, None, peers=1)], SEEN, MINUTE)
     assert lines["lines"] == {"hashrate": [None, 0, None, None], "peers": [None, 0, 1, None]}
-    assert node_lines([], SEEN, MINUTE) == {"at": [0, 3600], "lines": {}}
+    empty = node_lines([], SEEN, MINUTE)
+    assert (empty["at"], empty["lines"]) == ([0, 3600], {})
 
 
 def test_it_lags_behind_the_highest_of_the_same_step() -> None:
