@@ -7,11 +7,10 @@ none the test is left out, also in CI: it takes minutes to install.
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +31,19 @@ from tests.mosquitto import Mosquitto, StartMosquitto
 from tests.ports import free_port
 from tests.processes import ROOT, Program, start_program
 from tests.rigs import goodbye, report, rig
-from tests.waiting import eventually_async
+from tests.waiting import eventually_async, promised
 
 PYTHON = os.environ.get("RIGWATCH_HOME_ASSISTANT") or str(ROOT / ".homeassistant" / "bin" / "python")
 RIG, SERVER = "rigwatch_4_main_rig1", "rigwatch_server"
 ONE, MOVED = rig("rig1"), rig("rig1", "garage")
-shows = partial(eventually_async, timeout=30)
-
 pytestmark = [
     pytest.mark.skipif(not Path(PYTHON).exists(), reason="Home Assistant is not installed: see `make homeassistant`"),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(600),
 ]
+
+
+async def shows(look: Callable[[], object], *, what: str) -> None:
+    await eventually_async(look, timeout=promised(30), what=what)
 
 
 @dataclass(slots=True)
