@@ -10,7 +10,7 @@ from rigwatch.home import Home
 from rigwatch.layers import ServerLayers
 from rigwatch.settings import ServerSettings
 from store import Store
-from web import api, assets, errors, health, metrics, nav, wall
+from web import api, assets, errors, health, manifest, metrics, nav, wall
 from web.access import cors, headers, login
 from web.access.authenticator import Authenticator
 from web.access.proxied import Proxied
@@ -102,6 +102,7 @@ def _configure_blueprints(
     home, zone = admin_context.home, admin_context.zone
     app.register_blueprint(health.create(store, clock))
     app.register_blueprint(words.create())
+    app.register_blueprint(manifest.create())
     snapshots = Snapshots(settings, store, zone)
     app.register_blueprint(overview.create(admin_context, snapshots))
     app.register_blueprint(agent.create(settings, store, clock, home=home))

@@ -29,7 +29,7 @@ from tests.waiting import eventually
 from web.access.sessions import NAME
 from web.server import serve
 
-_PASSWORD = "correct horse"
+PASSWORD = "correct horse"
 
 
 @dataclass(slots=True)
@@ -72,6 +72,12 @@ class Dashboard:
             "Network.setCookie",
             {"name": NAME, "value": self._cookies[who], "domain": "127.0.0.1", "path": "/", "httpOnly": True},
         )
+
+    def log_out(self, who: str) -> None:
+        """In every browser, as an admin's new password for somebody does."""
+        self._cookies.pop(who)
+        with self.store.write() as tx:
+            users.log_out(tx, who)
 
     def hear(self, name: str, *said: Status | Report) -> None:
         """Stores what a node says now; its first word is preceded by a birth."""
@@ -125,7 +131,7 @@ def dashboard_in(folder: Path) -> Iterator[Dashboard]:
     store = open_store("sqlite:///rigwatch.db", home)
     now = time.time_ns() // 1_000_000
     # Nobody waits for scrypt in a test: the cost of a hash stands in the hash.
-    hashed = generate_password_hash(_PASSWORD, "scrypt:1024:8:1")
+    hashed = generate_password_hash(PASSWORD, "scrypt:1024:8:1")
     with store.write() as tx:
         users.add(tx, User("ada", UserRole.VIEWER, hashed), now)
     with store.write() as tx:

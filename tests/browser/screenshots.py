@@ -4,8 +4,10 @@ Not a test module by name, so that `make test` leaves the committed pictures alo
 """
 
 import time
+from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from selenium.webdriver import Chrome
@@ -16,6 +18,7 @@ from tests.browser.dashboard import Dashboard, dashboard_in, is_live
 from tests.browser.past import BIG_RIG, SHAKY, watched
 from tests.processes import ROOT
 from tests.waiting import eventually
+from web.manifest import ICONS, icon_name
 
 FOLDER = ROOT / "docs" / "img"
 
@@ -53,6 +56,28 @@ def test_pictures(tmp_path: Path, start_browser: StartBrowser) -> None:
             browser = start_browser()
             for picture in PICTURES:
                 _take(dashboard, browser, picture)
+
+
+def test_icons(start_browser: StartBrowser) -> None:
+    """Of the app on a phone, from the logo. Apple rounds the corners itself; a mask takes up to a tenth all round."""
+    browser, logo = start_browser(), (ROOT / "web/static/logo.svg").read_text("utf-8")
+    _draw(browser, logo, "icon-180.png", 180, filled=True)
+    for purpose, sides in ICONS.items():
+        for side in sides:
+            _draw(browser, logo, icon_name(purpose, side), side, filled=purpose == "maskable")
+
+
+def _draw(browser: Chrome, logo: str, name: str, side: int, *, filled: bool) -> None:
+    # Filled to the edge in the logo's own colour, its rounded corners gone.
+    size, back = ("80%", "#0f3d3e") if filled else ("100%", "transparent")
+    body = f'<body style="margin:0;display:grid;place-items:center;height:{side}px;background:{back}">'
+    browser.get(f"data:text/html;charset=utf-8,{quote(body + logo.replace('<svg', f'<svg width={size}', 1))}")
+    clip = {"x": 0, "y": 0, "width": side, "height": side, "scale": 1}
+    metrics = {"width": side, "height": side, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}})
+    taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+    (ROOT / "web/static" / name).write_bytes(b64decode(taken["data"]))
 
 
 def _take(dashboard: Dashboard, browser: Chrome, picture: Picture) -> None:

@@ -35,6 +35,7 @@ _NAMED: Final[Mapping[Reach, set[str]]] = {
         *_each("language", "js css"),
         *_each("login", "page log_in code send_code"),
         *_each("link", "open"),
+        "manifest.manifest",
     },
     Reach.OWN: {
         "login.log_out",

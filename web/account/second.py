@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from flask import Response, make_response, redirect, render_template, request, url_for
+from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from alerts.facts import User
@@ -71,6 +71,9 @@ class SecondFactor:
             )
         except NotDone as exc:
             return self._refused(str(exc))
+        if made:
+            # The forms of this page are sent with the new cookie.
+            g.login_session = made.session
         response = make_response(render_template("account_codes.html", codes=codes))
         return self._given(response, made)
 

@@ -66,6 +66,16 @@ def test_it_is_set_up_with_the_password_and_a_code(app: Flask, store: Store, clo
     assert [each[1:] for each in lines(store)][-2:] == [("user.totp", "ada", "begun"), ("user.totp", "ada", "on")]
 
 
+def test_the_page_with_the_recovery_codes_has_forms_that_work(app: Flask, clock: FakeClock) -> None:
+    client = logged_in(app.test_client())
+    page = send(client, "/account/totp/begin", password=PASSWORD)
+    found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
+    assert found
+    codes = send(client, "/account/totp/confirm", code=code_at(found[1], clock))
+    assert client.post("/logout", data={"csrf_token": proof_in(codes)}, headers=BROWSER).status_code == 303
+    assert not is_in(client)
+
+
 def test_without_the_password_or_a_right_code_it_is_not_asked_for(app: Flask, store: Store) -> None:
     client = logged_in(app.test_client())
     refused = send(client, "/account/totp/begin", password="wrong")
