@@ -132,18 +132,33 @@ def _locked(database: Database) -> Iterator[None]:
         yield
 
 
+_looked_at: set[tuple[int, int]] = set()
+"""Files, by device and inode, that this process has opened itself. It must not again: closing a file takes away all
+locks that the process has on it (POSIX), also those of SQLite. Another process would then take itself for the last one
+and remove the write-ahead log, into which this one goes on writing, for nobody."""
+
+
 def _check_file(path: Path) -> None:
     """Looks before SQLite does: opening a file in WAL mode would already write to it."""
     try:
+        if _identity(path) in _looked_at:
+            return
         with path.open("rb") as file:
             magic = file.read(len(_SQLITE_MAGIC))
+        _looked_at.add(_identity(path))
     except FileNotFoundError:
         _create(path)
+        _looked_at.add(_identity(path))
         return
     except OSError as exc:
         raise StoreError(f"database {path}: cannot be opened ({exc.strerror or exc})") from exc
     if magic and magic != _SQLITE_MAGIC:
         raise StoreError(f"database {path}: is not an SQLite database; move it away or choose another file")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _create(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,29 @@ def test_a_database_opened_again_keeps_what_is_in_it(open_another: OpenStore) ->
     open_another().take([rig().heard(birth())])
     with open_another().read() as tx:
         assert [node.id for node in reader.nodes(tx)] == [rig().id]
+
+
+def test_a_file_that_is_opened_twice_here_is_not_lost_to_other_processes(home: Home) -> None:
+    """What one process has locked, another must not take for left behind."""
+    url = "sqlite:///rigwatch.db"
+    ask = (
+        "import sqlite3, sys; to = sqlite3.connect(sys.argv[1]); "
+        "print(to.execute('SELECT count(*) FROM node').fetchone()[0]); to.close()"
+    )
+
+    def counted() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", ask, home.database], capture_output=True, check=True, text=True
+        ).stdout.strip()
+
+    with closing(open_store(url, home)) as first:
+        first.take([rig("rig1").heard(birth())])
+        with closing(open_store(url, home)) as second:
+            second.take([rig("rig2").heard(birth())])
+            # Were it the only one there, it would tidy up when it ends.
+            assert counted() == "2"
+            first.take([rig("rig3").heard(birth())])
+            assert counted() == "3"
 
 
 def test_many_that_open_a_new_database_at_once_all_succeed(open_another: OpenStore) -> None:
