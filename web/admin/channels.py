@@ -157,7 +157,11 @@ class ChannelsAdmin:
     def _saved(self, name: str) -> Response:
         if request.form.get("then") != "test":
             return done(url_for("admin.channels"), "saved")
-        self._admin.act(acts.channels.test, partial(self._test.begin, name), channel=name)
+        try:
+            self._admin.act(acts.channels.test, partial(self._test.begin, name), channel=name)
+        except NotDone:
+            # Another test is running; this one can be asked for in the list.
+            return done(url_for("admin.channels"), "saved")
         return done(url_for("admin.channels"), "testing")
 
     def test(self) -> Response:

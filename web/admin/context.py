@@ -88,7 +88,7 @@ def attempt(do: Callable[[], Response], otherwise: Callable[[str], str]) -> Resp
 
 def done(where: str, code: str) -> Response:
     """To a page that says so; a reload of it changes nothing."""
-    return make_response(redirect(f"{where}?done={code}", 303))
+    return make_response(redirect(f"{where}{'&' if '?' in where else '?'}done={code}", 303))
 
 
 def done_text() -> str:

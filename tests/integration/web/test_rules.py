@@ -66,7 +66,8 @@ def report(store: Store, minutes: range, degrees: float, at_end: Millis) -> None
 def test_each_place_shows_what_counts_there_and_where_it_is_from(root: Root, store: Store, home: Home) -> None:
     assert "85 °C 1 min critical default" in words(root.page("/admin/rules"), "<code>hot</code>")
     root.send("/admin/rules/hot/set", threshold="90", hold="2m")
-    root.send("/admin/rules/hot/set", site="main", threshold="92")
+    saved = root.send("/admin/rules/hot/set", site="main", threshold="92")
+    assert "It is saved" in root.page(saved.location)
     root.send("/admin/rules/hot/set", site="main", node="rig1", severity="warning")
     assert "90 °C 2 min critical the page" in words(root.page("/admin/rules"), "<code>hot</code>")
     of_site = words(root.page("/admin/rules?site=main"), "<code>hot</code>")
