@@ -1,14 +1,16 @@
 """A copied disk: two real publishers with one key, on the embedded broker and on Mosquitto, and the real subscriber."""
 
 import asyncio
+import html
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from alerts.facts import NodeFacts
+from alerts.facts import NodeFacts, User, UserRole
 from alerts.incident import Incident
 from alerts.rule import Rule, Severity
 from broker.service import serve
@@ -16,17 +18,20 @@ from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
 from rigwatch.mqtt import Endpoint
+from rigwatch.settings import ServerSettings
 from rigwatch.topics import TopicLevel, topic_of
-from store import Store, alerts, reader
+from store import Store, alerts, reader, users
 from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
 from tests.integration.subscriber.running import prepare, settings, subscribing
+from tests.integration.web.conftest import HASH, basic
 from tests.mosquitto import Mosquitto
 from tests.ports import free_port
 from tests.rigs import rig
 from tests.scripted_broker import ACCEPTED, CONNECT, PINGREQ, SUBSCRIBE, Packet, scripted_broker
 from tests.stored import asked
-from tests.waiting import eventually_async
+from tests.waiting import eventually_async, promised
+from web.app import create_app
 
 RIG = rig()
 
@@ -46,6 +51,16 @@ class Server:
     def incident(self) -> Incident | None:
         with self.store.read() as tx:
             return next((each for each in alerts.live(tx) if each.rule is Rule.TWO_PUBLISHERS), None)
+
+    def page(self, path: str) -> str:
+        """The text of a page of the dashboard, as somebody sees it who may look."""
+        with self.store.write() as tx:
+            if users.get(tx, "ada") is None:
+                users.add(tx, User("ada", UserRole.VIEWER, HASH), SystemClock().now())
+        app = create_app(ServerSettings(), self.store, clock=SystemClock(), home=self.home)
+        answer = app.test_client().get(path, headers=basic())
+        assert answer.status_code == 200
+        return html.unescape(answer.text)
 
     async def evidence(self) -> str:
         """Of the incident, once there is one."""
@@ -93,7 +108,7 @@ async def test_a_copied_disk_is_an_incident_with_both_addresses_and_both_machine
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    port = free_port()
+    port, began = free_port(), time.monotonic()
     here = Endpoint("127.0.0.1", port)
     async with (
         broker_of(server.home, port),
@@ -108,6 +123,10 @@ async def test_a_copied_disk_is_an_incident_with_both_addresses_and_both_machine
         await eventually_async(lambda: len(told(caplog)) == 2, timeout=30, what="both are told")
         assert all("from=127.0.0.1 port " in each for each in told(caplog))
         assert server.facts().contested_at is not None
+        # All of it within a minute: the alert, both machines' logs, and the pages.
+        assert time.monotonic() - began < promised(60)
+        for page in ("/incidents", f"/node/{RIG.id}"):
+            assert "two publishers use its key" in (await asyncio.to_thread(server.page, page)).lower()
 
 
 async def test_where_the_broker_is_another_the_births_alone_say_it(
