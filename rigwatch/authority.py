@@ -11,13 +11,9 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from rigwatch.endpoint import Endpoint
 from rigwatch.errors import RigwatchError
-from rigwatch.pin import pin_of
+from rigwatch.pin import pin_of_der
 
 _DER: Final = 2
 """`_ssl.ENCODING_DER`."""
@@ -31,12 +27,13 @@ class WrongServer(RigwatchError):
 def authority_of(host: str, port: int, pin: str, timeout: float) -> str:
     """The authority's certificate in PEM, asked for once a process; raises `WrongServer`, OSError.
 
+    Whoever uses it has to have its own signature checked: somebody else may have put the key into one of his making.
     Blocks for `timeout` seconds at most for each step.
     """
-    with suppress(ValueError, UnsupportedAlgorithm):
+    with suppress(ValueError):
         for certificate in _shown(host, port, timeout):
-            if pin_of(certificate) == pin and is_self_signed(certificate):
-                return certificate.public_bytes(Encoding.PEM).decode()
+            if pin_of_der(certificate) == pin:
+                return ssl.DER_cert_to_PEM_cert(certificate)
     raise WrongServer("is not the server that the token is for: it does not show the authority that the token names")
 
 
@@ -54,22 +51,13 @@ def trusted_for(endpoint: Endpoint, timeout: float) -> str | None:
 
 def shown_by(endpoint: Endpoint, timeout: float) -> set[str]:
     """The public keys of the certificates that a server shows; none where it cannot be asked."""
-    with suppress(OSError, ValueError, UnsupportedAlgorithm):
-        return {pin_of(each) for each in _shown(endpoint.host, endpoint.port, timeout)}
+    with suppress(OSError, ValueError):
+        return {pin_of_der(each) for each in _shown(endpoint.host, endpoint.port, timeout)}
     return set()
 
 
-def is_self_signed(certificate: x509.Certificate) -> bool:
-    """Whether all that it says is said by the holder of its own key; nobody else can then have changed it."""
-    try:
-        certificate.verify_directly_issued_by(certificate)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _shown(host: str, port: int, timeout: float) -> list[x509.Certificate]:
-    """What the server shows, its own certificate first. Raises OSError, ValueError for what is no certificate."""
+def _shown(host: str, port: int, timeout: float) -> list[bytes]:
+    """What the server shows in DER, its own certificate first. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # Nothing is sent and nothing believed here: whoever answers only has to show what it has.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -77,8 +65,7 @@ def _shown(host: str, port: int, timeout: float) -> list[x509.Certificate]:
         socket.create_connection((host, port), timeout) as plain,
         context.wrap_socket(plain, server_hostname=host) as secure,
     ):
-        chain = _chain(secure)
-    return [x509.load_der_x509_certificate(each) for each in chain]
+        return _chain(secure)
 
 
 def _chain(secure: Any) -> list[bytes]:  # noqa: ANN401 - what it has of these depends on Python's version

@@ -7,6 +7,8 @@ from typing import Final
 
 from rigwatch.errors import SettingsError
 
+_CHECK_OWN_SIGNATURE: Final = ssl.VerifyFlags(0x4000)
+"""OpenSSL's X509_V_FLAG_CHECK_SS_SIGNATURE."""
 _NOT_YET_VALID: Final = 9
 _EXPIRED: Final = 10
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
@@ -31,6 +33,9 @@ def client_context(ca: str | None) -> ssl.SSLContext:
     """
     try:
         context = ssl.create_default_context(cadata=ca)
+        if ca is not None:
+            # An authority that was fetched by its key: what else it says has to be said by that key.
+            context.verify_flags |= _CHECK_OWN_SIGNATURE
     except (ssl.SSLError, ValueError):
         raise SettingsError("the certificate authority to trust is not a certificate in PEM") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from rigwatch import tls
-from rigwatch.authority import is_self_signed, shown_by
+from rigwatch.authority import shown_by
 from rigwatch.endpoint import Endpoint
 from rigwatch.home import Home
-from rigwatch.pin import pin_of
+from rigwatch.pin import pins_of_pem
 from rigwatch.settings.server import BrokerSettings
 
 _LOOK_S: Final = 3.0
@@ -39,8 +40,16 @@ def trust_of_rigs(home: Home, broker: BrokerSettings, url: str, *, whole: bool =
 
 def _pin(ca: str) -> str:
     """ "" for several authorities, and for one that others vouch for: a pin names one, and it alone."""
-    found = x509.load_pem_x509_certificates(ca.encode())
-    return pin_of(found[0]) if len(found) == 1 and is_self_signed(found[0]) else ""
+    pins = pins_of_pem(ca)
+    return pins[0] if len(pins) == 1 and _is_self_signed(x509.load_pem_x509_certificate(ca.encode())) else ""
+
+
+def _is_self_signed(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _shown(home: Home, broker: BrokerSettings, url: str, own: str) -> set[str]:
@@ -54,7 +63,7 @@ def _shown(home: Home, broker: BrokerSettings, url: str, own: str) -> set[str]:
 
 def _of_file(path: Path) -> set[str]:
     try:
-        return {pin_of(each) for each in x509.load_pem_x509_certificates(path.read_bytes())}
+        return set(pins_of_pem(path.read_text("ascii")))
     except (OSError, ValueError):
         # The broker, which cannot use it either, says so better.
         return set()
