@@ -20,6 +20,7 @@ from web.natural import natural
 from web.node_view import NodeView, hottest
 from web.overview.listing import SEVERITY, Listing
 from web.parts import LiveParts
+from web.power import draw
 from web.rates import change, rates, total
 from web.row import DisplaySettings
 from web.snapshot import Snapshot, Snapshots
@@ -105,7 +106,7 @@ class Wall:
             "nodes": len(shown),
             "rates": rates(mined),
             "change": change(mined, shown, snapshot.hour_ago),
-            "power": _power(shown),
+            "power": power if (power := draw(shown, mined).power).unit else None,
             "hottest": _hottest(shown, look),
             "heat": heat(sorted(shown, key=_place), 5) if crowded and not places else None,
             "counts": [(status.value, by_status[status]) for status in SEVERITY if by_status[status]],
@@ -146,13 +147,6 @@ def _place(each: NodeView) -> tuple[object, ...]:
     """So that a node has the same cell whatever becomes of it, beside the others of its host."""
     facts = each.facts
     return natural(facts.id.site), natural(facts.host), natural(facts.title), facts.id
-
-
-def _power(shown: Iterable[NodeView]) -> Quantity | None:
-    """Of all that tell theirs and are there; None where none does."""
-    known = [each.facts.sample.power for each in shown if each.counted and each.facts.sample]
-    watts = [power for power in known if power is not None]
-    return units.power(sum(watts)) if watts else None
 
 
 def _hottest(shown: Iterable[NodeView], look: DisplaySettings) -> Hottest | None:

@@ -23,11 +23,13 @@ from web.live import Fresh, LiveContent, LiveDocuments, Piece
 from web.node_view import FleetView, NodeView, is_running
 from web.overview.bulk import BulkActs
 from web.overview.columns import Columns, choices, columns_of, heads, needs_averages
+from web.overview.groups import sites
 from web.overview.kept import KeptRows, RowLook
 from web.overview.listing import SEVERITY, Listing, Sort, facets
 from web.overview.pages import Pages
 from web.overview.spark import Sparks
 from web.parts import whole
+from web.power import draw
 from web.rates import change, rates
 from web.row import MEANING, DisplaySettings, total_rows
 from web.snapshot import Snapshot, Snapshots
@@ -96,6 +98,7 @@ class Overview:
             pages=pages,
             moved=bool(held) and [str(each.facts.id) for each in following] != list(held),
             picks=asked.picks,
+            groups=sites(every, listing, self._look.colours),
             rows=self._pieces(snapshot, shown, RowLook(columns, asked.picks)),
             ranges=range_links(asked.span, listing.query()),
             **self._list_context(listing, columns, fleet),
@@ -139,6 +142,7 @@ class Overview:
             "beat_age": None if beat_at is None else units.age(fleet.now - beat_at),
             "rates": rates(fleet.rates),
             "highest_block": units.count(fleet.highest_block),
+            "draw": draw(fleet.views, fleet.rates),
             "change": change(fleet.rates, fleet.views, snapshot.hour_ago),
             "incidents": sum(snapshot.incidents.values()),
             "critical": snapshot.incidents.get(Severity.CRITICAL, 0),
