@@ -270,3 +270,48 @@ def test_a_node_page_says_when_the_server_is_away(
     with silent_dashboard.served():
         eventually(lambda: not browser.find_element(*alarm).is_displayed(), what="the contact is back")
         eventually(lambda: "2.00" in browser.find_element(By.CSS_SELECTOR, ".figures").text, what="it is up to date")
+
+
+def test_cards_can_be_picked_in_all_charts_at_once(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    drawn(reader)
+    of_cards = "[...h.charts.values()].filter(({lines}) => lines.length > 1)"
+    shown = f"{of_cards}.map(({{plot}}) => plot.series.slice(1).map((each) => each.show))"
+    every, second = [True] * 6, [False, True, False, False, False, False]
+    assert history(reader, shown) == [every] * 3
+    keys = reader.find_elements(By.CSS_SELECTOR, '.plot[data-plot="Power of each GPU"] .key')
+    keys[1].click()
+    assert history(reader, shown) == [second] * 3
+    assert [key.get_attribute("aria-pressed") for key in keys] == ["false", "true", *["false"] * 4]
+    # What comes meanwhile leaves it as it is.
+    history(reader, "h.show(h.history)")
+    assert history(reader, shown) == [second] * 3
+    # By keyboard, and back.
+    keys[0].send_keys(Keys.SPACE)
+    assert history(reader, shown) == [[True, True, *[False] * 4]] * 3
+    keys[0].click()
+    keys[1].click()
+    assert history(reader, shown) == [every] * 3
+
+
+def test_sites_fold_and_stay_as_they_are_when_figures_change(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, "/")
+    eventually(lambda: is_live(reader), what="the page is live")
+    site = 'details[data-key="site garage"]'
+    before = reader.find_element(By.CSS_SELECTOR, f"{site} summary .rate").text
+    assert not reader.find_element(By.CSS_SELECTOR, f"{site} table").is_displayed()
+    reader.find_element(By.CSS_SELECTOR, f"{site} summary").click()
+    assert [each.text.split()[0] for each in reader.find_elements(By.CSS_SELECTOR, f"{site} tbody a")] == [
+        "garage-1",
+        "garage-2",
+        "tower",
+        "The",
+    ]
+    tell(past, "tower", hashrate=1e9)
+    eventually(
+        lambda: reader.find_element(By.CSS_SELECTOR, f"{site} summary .rate").text != before,
+        what="the new sum",
+    )
+    assert reader.find_element(By.CSS_SELECTOR, f"{site} table").is_displayed()
+    reader.find_element(By.LINK_TEXT, "garage-2").click()
+    eventually(lambda: "host=garage-2" in reader.current_url, what="the host's nodes alone")

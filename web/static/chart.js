@@ -9,11 +9,13 @@ const AXIS_PX = 80;
 const RIGHT_AXIS_PX = 46;
 const EDGE_PX = 26;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000, 1000000];
+// A day and its month, in the order of the language.
+const DAY = gettext("{MMM} {D}");
 const TICK_FORMATS = [
-  [86400, "{MMM} {D}", "\n{YYYY}", null, null, null, null, null, 1],
-  [3600, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
-  [60, "{HH}:{mm}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", "\n{MMM} {D}", null, "\n{MMM} {D}", null, null, null, 1],
+  [86400, DAY, "\n{YYYY}", null, null, null, null, null, 1],
+  [3600, "{HH}:{mm}", `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
+  [60, "{HH}:{mm}", `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
 ];
 
 // What a figure is called, how one is written, how an axis is: does it begin at 0, has it whole numbers alone, and how
@@ -51,14 +53,17 @@ function lonely(u, series, show) {
 }
 
 export class Chart {
-  // `lines`: [{ figure, label }]; `onZoom(min, max)` is told what the reader chose, (null, null) for everything.
-  constructor(place, { title, lines, zone, group, onZoom }) {
+  // `lines`: [{ figure, label }]; `onZoom(min, max)` is told what the reader chose, (null, null) for everything; `onPick`
+  // which line. `picks` are the labels that are picked in all charts of the section; without any, all are drawn.
+  constructor(place, { title, lines, zone, group, picks, onZoom, onPick }) {
     this.title = title;
     this.events = [];
     this.lines = lines;
     this.zone = zone;
     this.group = group;
     this.onZoom = onZoom;
+    this.picks = picks;
+    this.onPick = onPick;
     this.moment = words.momentIn(zone);
     this.zoomed = false;
     this.figure = document.createElement("figure");
@@ -68,6 +73,10 @@ export class Chart {
       + '<div class="canvas" tabindex="0" role="img"></div>';
     this.figure.querySelector(".title").textContent = title;
     this.reading = this.figure.querySelector(".reading");
+    this.keys = lines.length > 1 ? lines.map(({ label }, at) => this.keyOf(label, at)) : [];
+    this.value = document.createElement("span");
+    this.when = document.createElement("span");
+    this.reading.append(...(this.keys.length ? this.keys : [this.value]), this.when);
     this.canvas = this.figure.querySelector(".canvas");
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.canvas.addEventListener("blur", () => this.reading.removeAttribute("aria-live"));
@@ -101,6 +110,21 @@ export class Chart {
     this.figure.remove();
   }
 
+  // After another choice of lines, in this chart or in one beside it.
+  pick() {
+    this.lines.forEach(({ label }, at) => {
+      const show = this.isDrawn(label);
+      this.keys[at]?.setAttribute("aria-pressed", this.picks.has(label));
+      this.keys[at]?.classList.toggle("left-out", !show);
+      if (this.plot.series[at + 1].show !== show) this.plot.setSeries(at + 1, { show });
+    });
+    this.read();
+  }
+
+  isDrawn(label) {
+    return this.picks.has(label) || !this.lines.some((line) => this.picks.has(line.label));
+  }
+
   resize() {
     const width = this.canvas.clientWidth;
     if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });
@@ -123,6 +147,7 @@ export class Chart {
       tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), this.zone),
       fmtDate: (form) => window.uPlot.fmtDate(form, words.dateNames),
       legend: { show: false },
+      focus: { alpha: 0.2 },
       cursor: {
         y: false,
         points: { size: 7 },
@@ -149,6 +174,7 @@ export class Chart {
     const alone = this.lines.filter((each) => each.figure === figure).length === 1 && figure !== "nodes";
     return {
       label,
+      show: this.isDrawn(label),
       scale: figure,
       stroke: colour,
       width: 1.6,
@@ -187,24 +213,31 @@ export class Chart {
     const at = idx ?? this.latest();
     if (at === null) return;
     const [times, ...values] = this.plot.data;
-    const parts = this.lines.map(({ figure, label }, line) => {
+    this.lines.forEach(({ figure }, line) => {
       const value = values[line][at];
-      const text = value == null ? "–" : FIGURES[figure].text(value);
-      return this.lines.length > 1 ? this.keyed(label, text, line) : text;
+      const place = this.keys.length ? this.keys[line].lastElementChild : this.value;
+      place.textContent = value == null ? "–" : FIGURES[figure].text(value);
     });
     const withDay = this.whole[1] - this.whole[0] > 90000;
     const when = idx == null ? gettext("latest") : this.moment(times[at], withDay);
     const happened = idx == null ? [] : near(this.plot, this.events, this.plot.cursor.left).map(wordsOf);
-    this.reading.replaceChildren(...parts.flatMap((part) => [part, " "]), [when, ...happened].join(" · "));
+    this.when.textContent = [when, ...happened].join(" · ");
   }
 
-  // With a sample of its line's colour.
-  keyed(label, text, line) {
-    const part = document.createElement("span");
+  // A line's name and figure with a sample of its colour: a click draws what is picked alone, a look brings it forward.
+  keyOf(label, line) {
+    const key = document.createElement("button");
+    key.type = "button";
+    key.className = "key";
+    key.setAttribute("aria-pressed", this.picks.has(label));
     const swatch = document.createElement("i");
     swatch.className = `plot-${(line % 8) + 1}`;
-    part.append(swatch, `${label} `, Object.assign(document.createElement("b"), { textContent: text }));
-    return part;
+    swatch.classList.toggle("dashed", line >= 8);
+    key.append(swatch, `${label} `, document.createElement("b"));
+    key.addEventListener("click", () => this.onPick(label));
+    for (const name of ["mouseenter", "focus"]) key.addEventListener(name, () => this.plot?.setSeries(line + 1, { focus: true }));
+    for (const name of ["mouseleave", "blur"]) key.addEventListener(name, () => this.plot?.setSeries(null, { focus: false }));
+    return key;
   }
 
   latest() {

@@ -51,6 +51,7 @@ class History {
     this.loadedAt = 0;
     this.zoomed = [null, null];
     this.detail = null;
+    this.picks = new Set();
     this.part = (name) => section.querySelector(`.${name}`);
     this.part("ranges").addEventListener("click", (event) => this.choose(event));
     this.part("all").addEventListener("click", () => this.follow());
@@ -161,7 +162,9 @@ class History {
     let chart = this.charts.get(key);
     if (!chart) {
       const onZoom = (min, max) => this.zoom(min, max);
-      chart = new Chart(this.part("plots"), { title: each.title, lines: each.lines, zone: this.zone, group: this.section.id, onZoom });
+      const { zone, picks } = this;
+      const onPick = (label) => this.pick(label);
+      chart = new Chart(this.part("plots"), { title: each.title, lines: each.lines, zone, group: this.section.id, picks, onZoom, onPick });
       this.charts.set(key, chart);
     }
     chart.show([each.at, ...each.lines.map((line) => line.values)], this.whole, this.events);
@@ -186,6 +189,12 @@ class History {
     const said = known.map(({ status, text }) => `${gettext(status)} ${text}`).join(", ");
     svg.setAttribute("aria-label", gettext("Status: %(shares)s", { shares: said }));
     this.part("samples").textContent = samplesOf(this.history);
+  }
+
+  // A card is the same in each chart.
+  pick(label) {
+    if (!this.picks.delete(label)) this.picks.add(label);
+    this.each((chart) => chart.pick());
   }
 
   zoom(min, max) {
