@@ -16,7 +16,7 @@ HOT = Trouble(1, Subject(Scope.NODE, "barn", "c"), Rule.HOT, Severity.CRITICAL, 
 
 def on(host: str, name: str, site: str = "barn", **figures: object) -> NodeFacts:
     facts = node(name, site=site)
-    return msgspec.structs.replace(facts, host=host, sample=sample(**figures))
+    return msgspec.structs.replace(facts, host=host, sample=sample(START, **figures))
 
 
 def of(*nodes: NodeFacts, troubled: str = "", listing: Listing | None = None) -> list[SiteSum]:
