@@ -24,7 +24,7 @@ SITES_SHOWN: Final = 40
 _UP: Final = frozenset({NodeStatus.ONLINE, NodeStatus.DEGRADED})
 
 
-class Sum(NamedTuple):
+class GroupSum(NamedTuple):
     """Several nodes in one line. `status` is the worst of theirs, or of their incidents; `query` lists them alone."""
 
     name: str
@@ -43,8 +43,8 @@ class Sum(NamedTuple):
 class SiteSum(NamedTuple):
     """A site, and so many of its hosts; `more` are left out."""
 
-    sum: Sum
-    hosts: tuple[Sum, ...]
+    sum: GroupSum
+    hosts: tuple[GroupSum, ...]
     more: int
 
 
@@ -70,11 +70,11 @@ def _site(name: str, nodes: Sequence[NodeView], listing: Listing, colours: WebCo
     return SiteSum(_sum(name, nodes, here, colours), tuple(hosts), max(0, len(names) - HOSTS_SHOWN))
 
 
-def _sum(name: str, nodes: Sequence[NodeView], listing: Listing, colours: WebColours) -> Sum:
+def _sum(name: str, nodes: Sequence[NodeView], listing: Listing, colours: WebColours) -> GroupSum:
     made = total(nodes)
     drawn = draw(nodes, made)
     celsius = _hottest(nodes)
-    return Sum(
+    return GroupSum(
         name=name,
         query=listing.query(),
         status=_status(nodes),
