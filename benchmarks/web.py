@@ -1,6 +1,6 @@
 """The dashboard over HTTP, with its password, from a real `rigwatch web`: the whole overview, polls, and its memory.
 
-`python -m benchmarks.web [--database sqlite|postgres] [--nodes 1000] [--days 7] [--short] [--write]`
+`python -m benchmarks.web [--database sqlite|postgres] [--nodes 1000] [--days 7] [--short|--large] [--write]`
 
 Each history ends now and was stored as reports are; the longer one is the shorter one with its days before added.
 """
@@ -8,10 +8,12 @@ Each history ends now and was stored as reports are; the longer one is the short
 import argparse
 import base64
 import contextlib
+import gzip
 import math
 import os
 import platform
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -20,7 +22,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 
 import msgspec
@@ -45,12 +48,16 @@ PASSWORD = "a password of the benchmark"  # noqa: S105 - it opens nothing else
 LOGIN = "Basic " + base64.b64encode(f"bench:{PASSWORD}".encode()).decode()
 VIEWERS = 25
 BEAT_MS = 2000
+_ELEMENT = re.compile(r"<[a-z]")
 HEAD = (
     "nodes, history",
     "database",
     "first page p50, p99 ms",
+    "kB, elements",
     "first page after all nodes changed: p50, longest ms",
     "unchanged poll p50, p99 ms",
+    "a change of one node: bytes",
+    "/metrics p50, longest ms",
     f"{VIEWERS} viewers, a poll a second each: polls/s, p50, p99 ms, of a core",
     "polls answered/s at most",
     "memory MB",
@@ -66,6 +73,7 @@ class Size:
     anew: int = 20
     polls: int = 1000
     seconds: float = 30.0
+    scrapes: int = 10
 
 
 @dataclass(slots=True)
@@ -74,6 +82,7 @@ class Fleet:
 
     store: Store
     rigs: list[Rig]
+    connected_at: int = field(default_factory=lambda: SystemClock().now() - 3_600_000)
 
     def begin(self) -> None:
         now = _minute()
@@ -96,7 +105,14 @@ class Fleet:
         pairs = zip(self.rigs, heard, strict=True)
         self.store.take([ReceivedMessage(rig.id, Report(1, now, (sample,)), rig.key, now) for rig, sample in pairs])
         with self.store.write() as tx:
-            housekeeping.beat(tx, "bench", now=now, connected_at=now - 3_600_000)
+            housekeeping.beat(tx, "bench", now=now, connected_at=self.connected_at)
+
+    def one_reports(self) -> None:
+        """The first of the list, with another hashrate than it has."""
+        now = SystemClock().now()
+        rig = self.rigs[0]
+        made = msgspec.structs.replace(rig.sample(_minute(), random.Random(now)), n=now, at=now)  # noqa: S311 - no secret
+        self.store.take([ReceivedMessage(rig.id, Report(1, now, (made,)), rig.key, now)])
 
     @contextmanager
     def living(self, *, reporting: bool) -> Iterator[None]:
@@ -117,7 +133,7 @@ class Fleet:
             now = clock.now()
             if now - beaten >= BEAT_MS:
                 with self.store.write() as tx:
-                    housekeeping.beat(tx, "bench", now=now, connected_at=now - 3_600_000)
+                    housekeeping.beat(tx, "bench", now=now, connected_at=self.connected_at)
                 beaten = now
             due = [rig for rig in self.rigs if _turn(rig, since) < _turn(rig, now)] if reporting else []
             if due:
@@ -167,11 +183,14 @@ def _row(fleet: Fleet, home: Path, database: Database, size: Size) -> list[str]:
             _asked(port, "pages", "/")
             first = _asked(port, "pages", "/", count=size.pages)
             used = _cpu(process)
+            scraped = [_seen(port, "/metrics").took_ms for _ in range(size.scrapes)]
+            whole = _seen(port, "/")
             watched = _asked(port, "viewers", "/live", viewers=VIEWERS, seconds=size.seconds)
             used = _cpu(process) - used
         with fleet.living(reporting=False):
             anew = [_opened_after_a_while(fleet, port) for _ in range(size.anew)]
             polled = _asked(port, "polls", "/live", count=size.polls)
+            changed = [_change_of_one(fleet, port) for _ in range(5)]
             flooded = _asked(port, "flood", "/live", viewers=VIEWERS, seconds=size.seconds / 3)
         memory = process.memory_info().rss
     for answer in (first, watched, polled, flooded):
@@ -180,8 +199,11 @@ def _row(fleet: Fleet, home: Path, database: Database, size: Size) -> list[str]:
     return [
         database.name,
         _quantiles(first),
+        f"{whole.sent / 1000:.1f}, {len(_ELEMENT.findall(whole.text)):,}",
         f"{statistics.median(anew):.0f}, {max(anew):.0f}",
         _quantiles(polled),
+        f"{max(changed):,}",
+        f"{statistics.median(scraped):.0f}, {max(scraped):.0f}",
         f"{rate:.0f}, {_quantiles(watched)}, {used / watched.took_s:.0%}",
         f"{len(flooded.times_ms) / flooded.took_s:,.0f}",
         f"{memory / 1e6:.0f}",
@@ -193,6 +215,40 @@ def _opened_after_a_while(fleet: Fleet, port: int) -> float:
     fleet.catch_up()
     (took,) = _asked(port, "pages", "/").times_ms
     return took
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One answer: its bytes on the wire with its head, and its text."""
+
+    sent: int
+    text: str
+    etag: str
+    took_ms: float
+
+
+def _seen(port: int, path: str, etag: str = "") -> Seen:
+    begun = time.perf_counter()
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    known = {"If-None-Match": etag} if etag else {}
+    connection.request("GET", path, headers={"Authorization": LOGIN, "Accept-Encoding": "gzip", **known})
+    answer = connection.getresponse()
+    body = answer.read()
+    took = (time.perf_counter() - begun) * 1000
+    connection.close()
+    head = sum(len(name) + len(value) + 4 for name, value in answer.getheaders()) + len("HTTP/1.1 200 OK\r\n\r\n")
+    text = (gzip.decompress(body) if answer.getheader("Content-Encoding") == "gzip" else body).decode()
+    return Seen(head + len(body), text, answer.getheader("ETag", ""), took)
+
+
+def _change_of_one(fleet: Fleet, port: int) -> int:
+    """Bytes that a page in a browser is sent when one node that it shows has reported."""
+    etag = _seen(port, "/live").etag
+    fleet.one_reports()
+    # A fleet of thousands is read anew in the background.
+    return eventually(
+        lambda: answer.sent if (answer := _seen(port, "/live", etag)).text else 0, what="a change is sent"
+    )
 
 
 def _check(answer: Answer) -> None:
@@ -239,6 +295,8 @@ def _sizes(options: argparse.Namespace) -> Sequence[Size]:
     if options.short:
         return (Size(rows=((200, 2), (200, 12)), pages=50, anew=5, polls=200, seconds=6.0),)
     nodes = options.nodes
+    if options.large:
+        return (Size(rows=((10_000, 1),), pages=100, anew=3, polls=200, seconds=10.0, scrapes=5),)
     return (Size(rows=((10, 10),)), Size(rows=((nodes, 24), (nodes, options.days * 24))))
 
 
@@ -247,6 +305,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgres"), help="both by default")
     parser.add_argument("--nodes", type=int, default=1000)
     parser.add_argument("--days", type=int, default=7, help="the longer history")
+    parser.add_argument("--large", action="store_true", help="10,000 nodes and an hour, whatever else is said")
     parser.add_argument("--short", action="store_true", help="200 nodes, 2 h and 12 h, whatever else is said")
     parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
     return parser.parse_args()

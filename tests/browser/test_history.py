@@ -185,6 +185,73 @@ def test_a_range_is_chosen_and_stays_in_the_address(reader: Chrome, past: Dashbo
         assert [each.get_attribute("data-range") for each in chosen] == [name]
 
 
+def test_a_stretch_of_time_stands_in_the_address_and_is_moved(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    drawn(reader)
+    # The day before now, a quarter of it, is in the middle of what is kept.
+    since = past.now // 1000 - 12 * 3600
+    reader.execute_script(
+        "document.querySelector('[data-series]').history.zoom(arguments[0], arguments[1])", since, since + 7200
+    )
+    eventually(lambda: reader.current_url.endswith(f"?from={since}&to={since + 7200}"), what="the address has it")
+    reader.refresh()
+    drawn(reader)
+    assert history(reader, "h.whole") == pytest.approx([since, since + 7200], abs=60)
+    reader.find_element(By.CSS_SELECTOR, '[data-move="-1"]').click()
+    eventually(lambda: history(reader, "h.whole[0]") == pytest.approx(since - 7200, abs=60), what="what was before")
+    assert reader.current_url.endswith(f"?from={since - 7200}&to={since}")
+    reader.find_element(By.CSS_SELECTOR, ".history button.all").click()
+    eventually(lambda: history(reader, "h.whole[1] - h.whole[0]") == pytest.approx(86400, abs=400), what="the present")
+    assert "from=" not in reader.current_url
+
+
+def test_a_chart_is_saved_as_csv_and_as_a_picture(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, TOWER)
+    drawn(reader)
+    made = reader.execute_async_script("""
+        const [done] = [...arguments].slice(-1);
+        const h = document.querySelector('[data-series]').history;
+        const [chart] = h.charts.values();
+        import('/static/chart_export.js').then(({ csv, picture }) => {
+          const canvas = picture(chart);
+          done([csv(chart), canvas.toDataURL('image/png').length, canvas.height - chart.plot.ctx.canvas.height]);
+        });""")
+    text, size, head = made
+    lines = text.split("\r\n")
+    assert lines[0] == "time,Hashrate"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z,\d+(\.\d+)?", lines[1])
+    assert len(lines) > 100
+    assert size > 5000
+    assert head > 0
+    buttons = reader.find_elements(By.CSS_SELECTOR, ".plot:first-child .files button")
+    assert [each.text for each in buttons] == ["CSV", "PNG"]
+    buttons[0].click()
+
+
+def test_nodes_are_drawn_side_by_side(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, f"/compare?node={BIG_RIG}&node={SHAKY}")
+    assert drawn(reader) == ["Hashrate"]
+    assert len(history(reader, "[...h.charts.values()][0].lines")) == 2
+    assert min(ink(reader)) > 3
+    # Lines, and no dots where another line has its moments.
+    alone = """[...h.charts.values()][0].plot.series.slice(1).map((line, at) =>
+        (line.points.filter([...h.charts.values()][0].plot, at + 1, false) ?? []).length)"""
+    assert max(history(reader, alone)) < 20
+
+
+def test_what_happened_is_marked_and_listed(reader: Chrome, past: Dashboard) -> None:
+    for uptime in (1e6, 5.0):
+        tell(past, "tower", uptime=uptime)
+    past.open(reader, f"{TOWER}?range=1h")
+    drawn(reader)
+    kinds = history(reader, "h.events.map(({ kind }) => kind)")
+    assert "restart" in kinds
+    reader.find_element(By.CSS_SELECTOR, ".history .events summary").click()
+    listed = [each.text for each in reader.find_elements(By.CSS_SELECTOR, ".history .events li")]
+    assert len(listed) == len(kinds)
+    assert listed[0].endswith("restarted")
+
+
 def test_a_report_is_on_the_page_and_in_the_chart_within_two_seconds(reader: Chrome, past: Dashboard) -> None:
     past.open(reader, f"{TOWER}?range=1h")
     drawn(reader)
