@@ -19,7 +19,7 @@ AS_ON_WINDOWS := --platform win32 --cache-dir .mypy_cache/win32 --no-warn-unreac
 # with which one worker is busy while the other runs the many short ones; then they share what is left.
 SIDE_BY_SIDE := --numprocesses 2 --dist worksteal
 
-.PHONY: help run demo test check format texts lock bench mutants screenshots homeassistant wheel agent clean
+.PHONY: help run demo test check format texts lock bench mutants screenshots homeassistant wheel agent deb clean
 
 # Every package in the version and with the hashes of the lock file; Node.js for this one build where there is no npm.
 install = $(BIN)/python -m pip install --quiet --require-hashes -r requirements/build.txt -r requirements/$(1).txt && \
@@ -94,6 +94,9 @@ wheel: $(VENV)/pyvenv.cfg ## the one wheel for servers and rigs, in dist/
 agent: $(VENV)/pyvenv.cfg ## rigwatch-agent for Linux rigs without Python, and what Windows rigs get, where the server hands them out
 	@PYTHON=$(abspath $(BIN)/python) _build/agent/make web/agent/files/rigwatch-agent-linux-x86_64
 	@$(BIN)/python -m _build.agent.windows web/agent/files/rigwatch-agent-windows.zip
+
+deb: $(VENV)/pyvenv.cfg ## the server as a package for Debian 12, in dist/
+	@PYTHON=$(abspath $(BIN)/python) _build/deb/make dist
 
 clean: ## remove what was built, fetched or cached; .venv itself and every home stay
 	rm -rf build dist *.egg-info web/static/vendor web/agent/files web/translations/*/LC_MESSAGES/*.mo tests/npm/node_modules tests/output .bench tests/programs

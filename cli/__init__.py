@@ -1,81 +1,20 @@
-"""The command line: the only place that knows every part, and it imports each only when its command is called."""
+"""The command line: the only place that knows every part, and it imports each only when its command is called.
 
-import sys
+Nothing is loaded here: a part that runs as a process of its own is in this package too, and needs none of it.
+"""
 
-from cli import (
-    accounts,
-    alerts,
-    backup,
-    codes,
-    config,
-    db,
-    devices,
-    discover,
-    doctor,
-    export,
-    legacy,
-    move,
-    nodes,
-    parts,
-    push,
-    rules,
-    service,
-    setup,
-    show,
-    silences,
-    simulate,
-    sources,
-    tokens,
-    upgrade_check,
-    watch,
-)
-from cli.extras import why_missing
-from cli.invocation import app, asked_for, wants_debug
-from rigwatch.program import first_leaf, run, say
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "accounts",
-    "alerts",
-    "app",
-    "backup",
-    "codes",
-    "config",
-    "db",
-    "devices",
-    "discover",
-    "doctor",
-    "export",
-    "legacy",
-    "main",
-    "move",
-    "nodes",
-    "parts",
-    "push",
-    "rules",
-    "service",
-    "setup",
-    "show",
-    "silences",
-    "simulate",
-    "sources",
-    "tokens",
-    "upgrade_check",
-    "watch",
-]
+if TYPE_CHECKING:
+    from cli.commands import app, main
+
+__all__ = ["app", "main"]
 
 
-def main() -> None:
-    """Runs the command that the process's arguments name.
+def __getattr__(name: str) -> object:
+    """The application with all its commands, and what runs it."""
+    if name in __all__:
+        from cli import commands
 
-    Ends with 0 done, 1 failed, 2 wrong usage or settings. An error of ours is one line, and so is what the system
-    refuses; only a defect has a traceback.
-    """
-    try:
-        run(app, wants_debug)
-    except* ModuleNotFoundError as group:
-        missing = first_leaf(group)
-        assert isinstance(missing, ModuleNotFoundError)
-        why = why_missing(missing, asked_for())
-        if why is None:
-            raise
-        sys.exit(say(why, wants_debug()))
+        return getattr(commands, name)
+    raise AttributeError(name)

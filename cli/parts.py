@@ -1,23 +1,18 @@
 """`up`, `serve` and the four parts as processes: `broker`, `subscribe`, `web`, `publish`."""
 
-import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from filelock import Timeout
 
+from cli import part, supervise
 from cli.invocation import Invocation, app, invocation
-from cli.setup import FirstLogin, Opened, default_settings, how_rigs_join, prepare, prepare_publisher, shown
-from rigwatch import address, process
-from rigwatch.errors import RigwatchError, SettingsError
-from rigwatch.home import Home
+from cli.setup import FirstLogin, Opened, default_settings, how_rigs_join, prepare, prepare_publisher
+from cli.supervise import PlannedPart, Supervision
+from rigwatch import address
+from rigwatch.errors import SettingsError
 from rigwatch.listening import check_free
-from rigwatch.lock import private_lock
 from rigwatch.settings import ServerSettings
-from rigwatch.supervisor import SupervisedPart, Supervisor, part_command, port_answers
 
 
 @app.command()
@@ -37,12 +32,15 @@ def up(context: typer.Context, opened: Opened = False) -> None:
     elif opened:
         raise SettingsError(f"--open: this home is set up already; run '{call.command} open', then this again")
     settings = call.server()
-    with _alone(call.home):
+    with supervise.alone(call.home):
         check_free(settings.broker, settings.web)
         _check_database(call, settings)
         prepare_publisher(call, settings)
-        parts = [*_service(call, settings), _web(call, settings), _part(call, "publish")]
-        _supervise(call, parts, _greeting(call, settings, access))
+        web = _part(call, "web", settings.web.host, settings.web.port)
+        parts = [*_service(call, settings), web, _part(call, "publish")]
+        greeting = _greeting(call, settings, access)
+    unseen = str(call.home.unseen_login)
+    supervise.become(Supervision(str(call.home.path), call.debug, parts, greeting, unseen))
 
 
 @app.command()
@@ -50,52 +48,29 @@ def serve(context: typer.Context) -> None:
     """Run broker and subscriber."""
     call = invocation(context)
     settings = call.server()
-    with _alone(call.home):
+    with supervise.alone(call.home):
         check_free(settings.broker)
         _check_database(call, settings)
-        _supervise(call, _service(call, settings), f"broker    {address.broker_url(settings.broker)}")
+    greeting = f"broker    {address.broker_url(settings.broker)}"
+    supervise.become(Supervision(str(call.home.path), call.debug, _service(call, settings), greeting, ""))
 
 
 @app.command()
 def broker(context: typer.Context) -> None:
     """Run the embedded broker."""
-    from broker.service import new_event_loop
-    from broker.service import serve as serve_broker
-
-    call = invocation(context)
-    settings = call.server()
-    if settings.broker.mode != "embedded":
-        raise SettingsError(f"{call.home.server_toml}: broker.mode is 'external', so there is no broker to run here")
-    call.run(
-        "broker",
-        lambda stop: serve_broker(call.home, settings, clock=call.clock, stop=stop, ready=lambda _: process.ready()),
-        loop=new_event_loop,
-    )
+    _run(context, part.broker)
 
 
 @app.command()
 def subscribe(context: typer.Context) -> None:
     """Run the subscriber: opens the reports and stores them."""
-    from subscriber.service import new_event_loop
-    from subscriber.service import subscribe as run_subscriber
-
-    call = invocation(context)
-    settings = call.server()
-    call.run(
-        "subscriber",
-        lambda stop: run_subscriber(call.home, settings, clock=call.clock, stop=stop, layers=call.layers),
-        loop=new_event_loop,
-    )
+    _run(context, part.subscribe)
 
 
 @app.command()
 def web(context: typer.Context) -> None:
     """Run the dashboard."""
-    from web.server import serve as serve_web
-
-    call = invocation(context)
-    settings = call.server()
-    call.run("web", lambda stop: serve_web(call.home, settings, clock=call.clock, stop=stop, layers=call.layers))
+    _run(context, part.web)
 
 
 @app.command()
@@ -107,60 +82,33 @@ def publish(
     ] = None,
 ) -> None:
     """Publish this machine's nodes."""
-    from publisher.agent import publish as run_publisher
-    from publisher.joining import read_token, store_token
-
     call = invocation(context)
     if join is not None:
+        from publisher.joining import read_token, store_token
+
         node = store_token(call.home, read_token(join), os.environ, call.clock)
         typer.echo(f"rigwatch: joined as {node}; from now on '{call.command} publish' is enough", err=True)
-    settings = call.publisher()
-    call.run("publisher", lambda stop: run_publisher(call.home, settings, clock=call.clock, stop=stop))
+    part.publish(call.home, call.debug)
 
 
-def _service(call: Invocation, settings: ServerSettings) -> list[SupervisedPart]:
+def _run(context: typer.Context, run: part.Part) -> None:
+    call = invocation(context)
+    # Says what is missing where there are no settings.
+    call.server()
+    run(call.home, call.debug)
+
+
+def _service(call: Invocation, settings: ServerSettings) -> list[PlannedPart]:
     if settings.broker.mode == "external":
         return [_part(call, "subscribe")]
     broker = settings.broker
     host, port = (broker.plain_host, broker.plain_port) if broker.plain_port else (broker.host, broker.port)
-    ready = port_answers(address.reachable(host), port, clock=call.clock)
-    return [SupervisedPart("broker", part_command(call.arguments(), "broker"), ready), _part(call, "subscribe")]
+    return [_part(call, "broker", host, port), _part(call, "subscribe")]
 
 
-def _web(call: Invocation, settings: ServerSettings) -> SupervisedPart:
-    ready = port_answers(address.reachable(settings.web.host), settings.web.port, clock=call.clock)
-    return SupervisedPart("web", part_command(call.arguments(), "web"), ready)
-
-
-def _part(call: Invocation, name: str) -> SupervisedPart:
-    return SupervisedPart(name, part_command(call.arguments(), name))
-
-
-def _supervise(call: Invocation, parts: list[SupervisedPart], greeting: str) -> None:
-    supervisor = Supervisor(parts, clock=call.clock, environ=os.environ)
-
-    def started() -> None:
-        typer.echo(greeting)
-        shown(call)
-
-    async def main(stop: asyncio.Event) -> None:
-        await supervisor.run(stop, started=started)
-
-    call.run("supervisor", main)
-
-
-@contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """Holds the home for this supervisor: the parts of a second one would take the first one's connections away."""
-    home.prepare()
-    try:
-        with private_lock(home.supervisor_lock, timeout=0):
-            yield
-    except Timeout:
-        advice = "stop it first, or use another --home"
-        raise RigwatchError(
-            f"home {home.path}: 'rigwatch up' or 'rigwatch serve' runs here already; {advice}"
-        ) from None
+def _part(call: Invocation, name: str, host: str = "", port: int = 0) -> PlannedPart:
+    command = part.command(call.home, name, debug=call.debug)
+    return PlannedPart(name, command, address.reachable(host), port)
 
 
 def _check_database(call: Invocation, settings: ServerSettings) -> None:

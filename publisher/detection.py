@@ -161,7 +161,7 @@ def _chains(ports: Mapping[int, str]) -> Iterator[Candidate]:
     for port, kind in ports.items():
         settings = {"kind": kind, "url": f"http://127.0.0.1:{port}", "timeout": _TIMEOUT}
         cookie = _COOKIES.get(port, "")
-        if cookie and Path(cookie).expanduser().exists():
+        if cookie and _is_there(cookie):
             settings["cookie"] = cookie
         yield Candidate(f"port {port}", (settings,), port)
 
@@ -180,3 +180,12 @@ def _cards() -> Iterator[Candidate]:
 
 
 _DRIVERS: Final[Mapping[str, tuple[str, ...]]] = {"amd": ("amdgpu",), "intel": ("xe", "i915")}
+
+
+def _is_there(path: str) -> bool:
+    """Whether we may look, and it is."""
+    try:
+        return Path(path).expanduser().exists()
+    except (OSError, RuntimeError):
+        # Another user's folder, or a user without one.
+        return False

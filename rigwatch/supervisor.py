@@ -16,7 +16,7 @@ from rigwatch.backoff import doubled
 from rigwatch.clock import Clock
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
-from rigwatch.process import FAILED_LATER, SUPERVISED, own_command, own_environment
+from rigwatch.process import FAILED_LATER, SUPERVISED, own_environment
 from rigwatch.thread import in_thread
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ DELAY_MOST = 30.0
 STOP_WITHIN = 15.0
 """Seconds that a part has to stop by itself; then it is killed."""
 _NEVER_RAN = 1
+LEAN = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""For glibc: threads share two heaps, and what is free at the end of one goes back. Each part has several threads that
+do little, and a heap for each holds what its busiest moment took."""
 
 
 def is_final(code: int, *, ran: float, starts: int) -> bool:
@@ -70,7 +73,7 @@ class Supervisor:
         self._parts = parts
         self._clock = clock
         self._stop_within = stop_within
-        self._environ = {**own_environment(environ), SUPERVISED: "1"}
+        self._environ = {**LEAN, **own_environment(environ), SUPERVISED: "1"}
 
     async def run(self, stop: asyncio.Event, *, started: Callable[[], None]) -> None:
         """Starts the parts one after the other, calls `started`, and returns once all have stopped.
@@ -171,11 +174,6 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
-
-
-def part_command(arguments: Sequence[str], name: str) -> list[str]:
-    """The command line that runs `rigwatch ARGUMENTS NAME` with this same Python."""
-    return own_command(*arguments, name)
 
 
 def port_answers(host: str, port: int, *, clock: Clock, within: float = 20.0) -> Callable[[], Awaitable[None]]:

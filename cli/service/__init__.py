@@ -90,7 +90,7 @@ def _called(context: typer.Context) -> Invocation:
 
 def _prepared(call: Invocation, place: Place) -> Home:
     """The home that the service has, set up. Its first password is told here, and not in the journal."""
-    from cli.setup import prepare
+    from cli.setup import prepare, shown
 
     if place.home is None:
         home = call.home
@@ -99,10 +99,12 @@ def _prepared(call: Invocation, place: Place) -> Home:
         make_account(home.path)
         if take_along(call.home, home):
             say(f"moved  {call.home.path} to {home.path}")
-    if not home.server_toml.exists():
+    if not home.is_set_up:
         _hint_at_another(call, place)
-        login = prepare(Invocation(home, call.debug, call.name))
+        theirs = Invocation(home, call.debug, call.name)
+        login = prepare(theirs)
         say(f"user   {login.user}\npass   {login.password}   (shown once)\npage   {login.url}")
+        shown(theirs)
     return home
 
 

@@ -103,7 +103,7 @@ def test_python_m_rigwatch_runs_none_but_a_rigwatch_of_that_folder(tmp_path: Pat
 @pytest.mark.parametrize("unit", sorted((ROOT / "config" / "systemd").glob("*.service")), ids=lambda unit: unit.name)
 def test_a_unit_looks_for_no_module_where_it_stands(unit: Path) -> None:
     (command,) = re.findall(r"^ExecStart=(.*)", unit.read_text(), re.MULTILINE)
-    assert re.match(r"\S+/python -P \S+/rigwatch \w+$", command)
+    assert re.match(r"\S+/python -P -m rigwatch \w+$", command)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="written for POSIX's separator")
