@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
+from pyotp import TOTP
 from typer.testing import CliRunner, Result
 
 from alerts.engine import StepResult
@@ -36,13 +37,15 @@ from rigwatch.registry import Registry
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.topics import NodeId
-from store import Store, acts, alerts, audit, users
+from store import Store, acts, alerts, audit, login_sessions, totp, users
 from store.acts import Actor, Way
 from store.audit import AuditEntry, AuditFilter
+from store.login_sessions import LoginSession
 from subscriber.notify.chat_commands import ChatCommands
 from subscriber.notify.updates import ChatUser, Pressed
 from tests.fake_clock import FakeClock
-from tests.integration.web.conftest import HASH, basic
+from tests.integration.web.conftest import HASH, PASSWORD, basic
+from tests.integration.web.logging_in import proof_in, send_login
 from tests.rigs import birth, rig
 from tests.waiting import eventually
 from web.access.csrf import FIELD, token_for
@@ -52,6 +55,7 @@ from web.app import create_app
 ROOT: Final = Path(__file__).resolve().parents[2]
 RIG1, RIG2 = NodeId("main", "rig1"), NodeId("main", "rig2")
 ONE: Final = "/admin/nodes/main/rig1"
+SECRET: Final = "A" * 32
 QUIET: Final = SilenceRequest(SilenceKind.SILENCE, {"site": "garage"}, "2h")
 WHO: Final = {
     Way.PAGE: "root",
@@ -80,6 +84,61 @@ class House:
         assert root
         done = self.client.post(path, data={**form, FIELD: token_for(root)}, headers=basic("root"))
         assert done.status_code in {200, 303}, done.text
+
+    def log_in(self) -> None:
+        assert send_login(self.client, "root").status_code == 303
+
+    def with_session(self, *, wants_code: bool = False) -> str:
+        """Hash of a session of root's, which the browser has from now on; it leaves no line."""
+        cookie, now = login_sessions.make(), self.clock.now()
+        with self.store.write() as tx:
+            made = LoginSession(
+                hash=login_sessions.hash_of(cookie),
+                account="root",
+                created_at=now,
+                seen_at=now,
+                expires_at=now + 60_000,
+                stays=False,
+                wants_code=wants_code,
+                agent="",
+            )
+            assert login_sessions.add(tx, users.need(tx, "root"), made)
+        self.client.set_cookie("rigwatch_login", cookie)
+        return made.hash
+
+    def send_in(self, path: str, **form: str) -> None:
+        """A form, as root sends it who has logged in by a browser."""
+        session = self.with_session()
+        with self.store.read() as tx:
+            root = users.need(tx, "root")
+        done = self.client.post(path, data={**form, FIELD: token_for(root, session)})
+        assert done.status_code in {200, 303}, done.text
+
+    def with_totp(self, name: str, *, confirmed: bool = True) -> list[str]:
+        """Recovery codes; none while it is not confirmed. It leaves no line."""
+        with self.store.write() as tx:
+            totp.begin(tx, name, SECRET)
+            return totp.confirm(tx, name, SECRET, step=1, now=self.clock.now()) if confirmed else []
+
+    def code(self) -> str:
+        return TOTP(SECRET).at(self.clock.now() // 1000)
+
+    def confirm_totp(self) -> None:
+        self.with_totp("root", confirmed=False)
+        self.send_in("/account/totp/confirm", code=self.code())
+
+    def pass_by_totp(self) -> None:
+        self.with_totp("root")
+        self.pass_by(self.code())
+
+    def reset_totp(self) -> None:
+        self.with_totp("ann")
+        self.send("/admin/users/totp", name="ann", sure="yes")
+
+    def pass_by(self, code: str) -> None:
+        self.with_session(wants_code=True)
+        page = self.client.get("/login/code")
+        assert self.client.post("/login/code", data={FIELD: proof_in(page), "code": code}).status_code == 303
 
     def ask(self, method: str, path: str, body: object = None) -> None:
         """A program's request to the API."""
@@ -239,6 +298,33 @@ DOORS: Final[tuple[tuple[str, Way, str, Go], ...]] = (
     ("users.set_password", Way.CLI, "user.password", lambda h: h.run("user", "password", "ann")),
     ("users.set_role", Way.PAGE, "user.role", lambda h: h.send("/admin/users/role", name="ann", role="viewer")),
     ("users.set_role", Way.CLI, "user.role", lambda h: h.run("user", "role", "ann", "--role", "viewer")),
+    ("logins.log_in", Way.PAGE, "user.login", lambda h: h.log_in()),
+    ("logins.log_out", Way.PAGE, "user.logout", lambda h: h.send_in("/logout")),
+    ("logins.log_out_everywhere", Way.PAGE, "user.logout", lambda h: h.send_in("/account/logout-everywhere")),
+    (
+        *("logins.set_own_password", Way.PAGE, "user.password"),
+        lambda h: h.send_in("/account/password", password=PASSWORD, new="x" * 12, again="x" * 12),
+    ),
+    ("totp.begin", Way.PAGE, "user.totp", lambda h: h.send_in("/account/totp/begin", password=PASSWORD)),
+    (
+        *("totp.confirm", Way.PAGE, "user.totp"),
+        lambda h: h.confirm_totp(),
+    ),
+    ("totp.pass_by_code", Way.PAGE, "user.login", lambda h: h.pass_by_totp()),
+    ("totp.pass_by_recovery", Way.PAGE, "user.login", lambda h: h.pass_by(h.with_totp("root")[0])),
+    (
+        *("totp.reset", Way.PAGE, "user.totp"),
+        lambda h: h.reset_totp(),
+    ),
+    ("totp.reset", Way.CLI, "user.totp", lambda h: (h.with_totp("ann"), h.run("user", "totp-reset", "ann"))),
+    (
+        *("users.set_sites", Way.PAGE, "user.role"),
+        lambda h: h.send("/admin/users/role", name="ann", role="viewer", sites="main"),
+    ),
+    (
+        *("users.set_sites", Way.CLI, "user.role"),
+        lambda h: h.run("user", "role", "ann", "--role", "viewer", "--site", "main"),
+    ),
     ("users.remove", Way.PAGE, "user.remove", lambda h: h.send("/admin/users/remove", name="ann", sure="yes")),
     ("users.remove", Way.CLI, "user.remove", lambda h: h.run("user", "remove", "ann")),
     (
@@ -310,7 +396,9 @@ ROOMS: Final = {
 }
 CHANGES: Final = {
     *("store.audit.record", "store.alerts.acknowledge", "store.silences.add", "store.silences.end"),
-    *(f"store.users.{each}" for each in ("add", "set_password", "set_role", "remove")),
+    *(f"store.users.{each}" for each in ("add", "set_password", "set_role", "set_sites", "remove", "log_out")),
+    *(f"store.totp.{each}" for each in ("begin", "confirm", "take", "use_recovery_code", "off")),
+    *("store.login_sessions.add", "store.login_sessions.end"),
     *(f"store.nodes.{each}" for each in ("rename", "set_tags", "retire", "restore", "move")),
     *("store.tokens.add", "store.tokens.remove"),
     *("store.devices.add", "store.devices.hang", "store.devices.remove"),
@@ -353,6 +441,8 @@ def test_every_door_is_walked() -> None:
         for name in names
         if name.startswith("store.acts.") and name.count(".") == 3 and name.rpartition(".")[2].islower()
     }
+    # That one is done by whoever is refused: tests/integration/web/test_login.py.
+    doors.remove(("logins.refuse", Way.PAGE))
     assert doors == {(name, way) for name, way, _, _ in DOORS}
 
 
