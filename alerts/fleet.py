@@ -45,7 +45,11 @@ class Chain:
 
 def chain_of(facts: NodeFacts) -> str:
     """The name after the tag `chain:`; empty without one."""
-    return next((tag.removeprefix(CHAIN_TAG) for tag in facts.tags if tag.startswith(CHAIN_TAG)), "")
+    # Asked of each node of each page: a generator would cost more than all it does.
+    for tag in facts.tags:
+        if tag.startswith(CHAIN_TAG):
+            return tag.removeprefix(CHAIN_TAG)
+    return ""
 
 
 def chains_of(nodes: Iterable[tuple[NodeFacts, NodeHistory]]) -> dict[str, Chain]:

@@ -41,7 +41,7 @@ PAUSE: Final[Millis] = 200
 
 LARGE: Final = 2000
 """Nodes of which a fleet has so many that nobody waits until all of them are looked at."""
-LATE: Final[Millis] = 2_000
+LATE: Final[Millis] = 5_000
 """How old what is shown of such a fleet may be, some moments of reading besides."""
 _SITES_KEPT: Final = 64
 
