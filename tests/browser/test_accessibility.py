@@ -48,16 +48,8 @@ PAGES = (
     *("/", "/?q=nothing-like-it", "/?sort=hashrate&status=lost", "/nowhere", "/display", "/account"),
     *(f"/node/{SHAKY}", f"/node/{BIG_RIG}", "/wall", "/wall?theme=light"),
     *("/incidents", "/incidents?state=past&rule=lost", "/incidents/1", "/quiet", "/quiet?note=silence"),
-    *(
-        "/admin/",
-        f"/admin/nodes/{SHAKY}",
-        "/admin/users",
-        "/admin/tokens",
-        "/admin/codes",
-        "/admin/channels",
-        "/admin/audit",
-    ),
-    *("/admin/channels/telegram", "/admin/channels/add/ntfy"),
+    *("/admin/", f"/admin/nodes/{SHAKY}", "/admin/users", "/admin/tokens", "/admin/codes", "/admin/audit"),
+    *("/admin/channels", "/admin/channels/telegram", "/admin/channels/add/ntfy", "/compare"),
 )
 EMPTY = ("/", "/wall", "/incidents", "/quiet", "/admin/", "/admin/tokens", "/admin/channels", "/admin/audit")
 

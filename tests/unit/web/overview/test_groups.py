@@ -89,7 +89,9 @@ def test_where_every_node_is_a_host_at_one_site_there_is_nothing_to_sum_up() -> 
 
 def test_of_many_the_first_are_shown_by_name_and_the_rest_are_counted() -> None:
     many = [on(f"box{number}", f"n{number}-{card}") for number in range(HOSTS_SHOWN + 3) for card in range(2)]
-    (barn,) = of(*many)
+    (barn,) = of(*many[:-1], gone(many[-1]))
+    last = many[-1].host
     assert [host.name for host in barn.hosts[:3]] == ["box0", "box1", "box2"]
+    assert barn.hosts[-1].name == last, "what is in trouble is shown in any case"
     assert (len(barn.hosts), barn.more) == (HOSTS_SHOWN, 3)
     assert len(of(*(on("box", f"n{number}", f"site{number}") for number in range(SITES_SHOWN + 5)))) == SITES_SHOWN
