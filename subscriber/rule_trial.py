@@ -22,9 +22,9 @@ from store import Store, reader
 from store.times import HOUR
 from subscriber.replay import Replayed, fired, history, play
 
-ROWS_MAX: Final = 200_000
-"""Samples that are taken at most: 20 s for each of the two runs on a small machine."""
-SECONDS_MAX: Final = 25.0
+ROWS_MAX: Final = 100_000
+"""Samples that are taken at most, some 20 to 35 s of a core for each of the two runs."""
+SECONDS_MAX: Final = 40.0
 """For which one run lasts at most."""
 SHOWN_MAX: Final = 50
 
@@ -112,11 +112,11 @@ def _limit(bounds: TrialBounds) -> Callable[[], bool]:
 
 
 def _fitting(hours: Mapping[int, int], most: int, since: Millis) -> Millis:
-    """From when on what is stored fits; a part of the latest hour where not even that does."""
+    """From when on what is stored fits; of the hour that does not, the part that does."""
     left = most
     for hour in sorted(hours, reverse=True):
         if hours[hour] > left:
-            return max(since, (hour + 1) * HOUR - (HOUR * left // hours[hour] if left == most else 0))
+            return max(since, (hour + 1) * HOUR - HOUR * left // hours[hour])
         left -= hours[hour]
     return since
 
