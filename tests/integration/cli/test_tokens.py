@@ -7,6 +7,7 @@ from alerts.facts import UserRole
 from rigwatch.keys import MasterKey
 from store import Store, audit, tokens
 from store.audit import AuditFilter
+from store.tokens import TokenKind
 from tests.processes import Rigwatch
 
 
@@ -40,6 +41,33 @@ def test_a_token_is_printed_alone_listed_without_it_and_removed(
         ("ann (command line)", "token.add", "prometheus"),
         ("ann (command line)", "token.remove", "prometheus"),
     ]
+
+
+def test_a_link_is_an_address_that_opens_one_site_and_users_have_sites_too(
+    rigwatch: Rigwatch, open_here: Callable[[], Store]
+) -> None:
+    store = open_here()
+    made = rigwatch.run("token", "add", "tv", "--kiosk", "--site", "hall-2", "--expires", "90d")
+    assert made.returncode == 0, made.stderr
+    found = re.fullmatch(r"http://127\.0\.0\.1:\d+/link\?token=(rwt_\S+)\n", made.stdout)
+    assert found, made.stdout
+    with store.read() as tx:
+        token = tokens.find(tx, tokens.hash_of(found[1]))
+    assert token
+    assert (token.kind, token.sites) == (TokenKind.KIOSK, ("hall-2",))
+    assert "tv\tkiosk of hall-2\tused never used" in rigwatch.run("token", "list").stdout
+    added = rigwatch.run("user", "add", "bea", "--site", "hall-1", "--site", "hall-2:admin")
+    assert added.returncode == 0, added.stderr
+    assert "bea\tviewer\thall-1:viewer, hall-2:admin" in rigwatch.run("user", "list").stdout
+    assert rigwatch.run("user", "role", "bea", "--role", "admin").returncode == 0
+    assert "bea\tadmin\n" in rigwatch.run("user", "list").stdout
+    for wrong in (("--link", "--kiosk"), ("--site", "Hall 2"), ("--site", "a:king"), ("--link", "--role", "admin")):
+        refused = rigwatch.run("token", "add", "other", *wrong)
+        assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
+        assert refused.stderr.count("\n") == 1
+    lost = rigwatch.run("user", "totp-reset", "bea")
+    assert (lost.returncode, lost.stdout) == (1, "")
+    assert "there is none with a second factor" in lost.stderr
 
 
 def test_wrong_roles_names_and_times_are_wrong_usage(rigwatch: Rigwatch, open_here: Callable[[], Store]) -> None:
