@@ -131,6 +131,8 @@ def _program() -> str:
 
 
 def _lingers() -> bool:
+    if sys.platform == "win32":
+        return False
     try:
         return run(["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"]).strip() == "yes"
     except RigwatchError:
