@@ -371,11 +371,16 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if told and transport.can_write_eof():
+        if not told or not transport.can_write_eof():
+            transport.close()
+            return
+        try:
             transport.write_eof()
             transport.resume_reading()
-        else:
-            transport.close()
+        except (OSError, RuntimeError):
+            # The peer is gone already, which asyncio's transports say here; and this may be the turn of another client,
+            # which has taken its session over.
+            transport.abort()
 
     def _over(self) -> None:
         self.state = State.ENDED
