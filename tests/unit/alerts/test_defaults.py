@@ -5,6 +5,7 @@ from datetime import timedelta
 from alerts.check import CheckContext
 from alerts.facts import NodeFacts, Point, User, UserRole
 from alerts.incident import TRANSITIONS, Incident, IncidentState, Scope, Subject, transition_table
+from alerts.node_history import NodeHistory
 from alerts.rule import Rule
 from alerts.status import NodeStatus
 from alerts.totals import Hashrates
@@ -65,3 +66,8 @@ def test_a_user_of_some_sites_sees_and_changes_nothing_elsewhere() -> None:
         (True, False),
         (False, False),
     ]
+
+
+def test_of_a_node_that_never_reported_nothing_is_remembered() -> None:
+    new = NodeHistory()
+    assert (new.at, new.spacing, new.machine_at, new.draw_at, new.shared) == (0, 0, 0, 0, False)
