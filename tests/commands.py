@@ -13,13 +13,14 @@ _FITTING = {
     "--for": "2h",
     "--from": "2026-11-24 03:00",
     "--format": "csv",
+    "--rigs": "2",
     "--role": "viewer",
     "node": "rig-7",
     "match": "site=main",
     "number": "1",
 }
 # What a command cannot do without, though each by itself may be left out.
-_ONE_OF: dict[tuple[str, ...], tuple[str, ...]] = {("push",): ("--hashrate", "1")}
+_ONE_OF: dict[tuple[str, ...], tuple[str, ...]] = {("push",): ("--hashrate", "1"), ("enroll",): ("rig-7",)}
 # These would publish, serve or simulate until somebody ends them, if they could.
 STAYING = frozenset({"up", "serve", "broker", "subscribe", "web", "publish", "simulate", "watch"})
 
