@@ -52,7 +52,8 @@ _NAMED: Final[Mapping[Reach, set[str]]] = {
     Reach.FILTERED: {
         *_each("overview", "page live act"),
         *_each("wall", "page live"),
-        "series.fleet",
+        *_each("series", "fleet compared"),
+        "compare.page",
         *_each("incidents", "page live one one_live acknowledge quieten quiet quiet_live add_quiet end_quiet"),
         *_each("api", "list_nodes get_fleet list_totals list_averages list_incidents get_incident openapi"),
         *_each("api", "acknowledge_incident list_silences add_silence end_silence"),
@@ -76,7 +77,8 @@ KIOSK: Final = frozenset(_each("wall", "page live"))
 """All that a kiosk's link opens."""
 
 LINKED: Final = frozenset(
-    {*_each("overview", "page live"), *_each("node", "page live"), *_each("series", "node fleet"), *KIOSK}
+    {*_each("overview", "page live"), *_each("node", "page live"), "compare.page", *KIOSK}
+    | _each("series", "node fleet compared")
     | _each("incidents", "page live one one_live")
 )
 """All that a link for reading opens."""
