@@ -94,7 +94,7 @@ def test_a_killed_rig_from_its_death_to_its_silence(place: Place, browser: Chrom
     assert "(1 critical)" in browser.title
 
     browser.find_element(By.CSS_SELECTOR, "#live .incidents .what a").click()
-    assert "its connection broke" in text(browser, ".one")
+    assert "its end closed the connection" in text(browser, ".one")
     eventually(lambda: "sent" in text(browser, ".messages .result"), what="the message is shown as sent")
     browser.find_element(By.CSS_SELECTOR, ".messages summary").click()
     assert "last report" in text(browser, ".messages pre")

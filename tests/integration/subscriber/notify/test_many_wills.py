@@ -21,7 +21,8 @@ def test_the_wills_of_10_000_nodes_in_several_batches_are_one_message(store: Sto
             parents = [each for each in alerts.live(tx) if each.members]
     finally:
         driver.alert_driver.release(driver.store)
-    assert said == [f"CRITICAL: the fleet: {NODES} nodes lost together, network, or pool?"]
+    cause = "probably network of the server (all 4 sites went together)"
+    assert said == [f"CRITICAL: the fleet: {NODES} nodes lost together: {cause}"]
     assert [each.members for each in parents] == [NODES]
 
 
