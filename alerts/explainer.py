@@ -122,6 +122,7 @@ class Explainer:
 
 
 def _is_news(told: Explanation | None, found: Explanation) -> bool:
-    if told is None or found.cause is Cause.UNKNOWN:
+    # A guess is no message of its own.
+    if told is None or found.cause is Cause.UNKNOWN or found.confidence is Confidence.UNSURE:
         return False
     return found.cause is not told.cause and _RANK[found.confidence] >= _RANK[told.confidence]

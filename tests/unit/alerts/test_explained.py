@@ -64,6 +64,17 @@ def test_a_whole_site_of_two_is_its_uplink_or_power() -> None:
     )
 
 
+def test_a_guess_is_no_message_of_its_own() -> None:
+    line = Timeline(*RIGS[:2], group_wait="0s")
+    line.at(10).dies(RIGS[0], reason=TIMED_OUT)
+    line.at(20).dies(RIGS[1], reason=TIMED_OUT)
+    line.at(25).expect(
+        "CRITICAL: garage/rig1 lost",
+        "CRITICAL: garage/rig2 lost: perhaps uplink or power of the site (all 2 machines went together)",
+    )
+    line.at(200).expect_nothing()
+
+
 def test_the_cause_outlives_a_restart() -> None:
     line = Timeline(*RIGS)
     line.at(10).dies(RIGS[0], reason=CLOSED)
