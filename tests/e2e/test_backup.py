@@ -24,9 +24,9 @@ SECTION = re.search(
 def steps() -> tuple[str, str]:
     """What the document says to type for a backup, and to restore it."""
     assert SECTION is not None
-    backup, restore = re.findall(r"```\n(.*?)```", SECTION[1], re.DOTALL)
-    assert backup.startswith("rigwatch backup ")
-    assert restore.startswith("rigwatch restore ")
+    blocks: list[str] = re.findall(r"```\n(.*?)```", SECTION[1], re.DOTALL)
+    (backup,) = (each for each in blocks if each.startswith("rigwatch backup "))
+    (restore,) = (each for each in blocks if each.startswith("rigwatch restore "))
     return backup, restore
 
 
