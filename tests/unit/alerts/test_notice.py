@@ -52,7 +52,7 @@ def test_a_reminder_is_told_at_each_step_of_the_schedule() -> None:
     assert notice(told(3), START + 2 * HOUR) == NOTHING
 
 
-@pytest.mark.parametrize("state", set(IncidentState) - {IncidentState.FIRING})
+@pytest.mark.parametrize("state", sorted(set(IncidentState) - {IncidentState.FIRING}))
 def test_only_of_what_is_firing_there_are_reminders(state: IncidentState) -> None:
     assert notice(told(1, state=state), START + HOUR) == NOTHING
     assert notice(told(1, fired_at=None), START + HOUR) == NOTHING
@@ -70,7 +70,9 @@ def test_people_hear_how_many_are_back_once_nobody_more_came_for_a_minute() -> N
     assert notice(told(1), START + 2 * MINUTE, back=(2, START + 290_000)).check_at == START + 5 * MINUTE
 
 
-@pytest.mark.parametrize("reason", set(NoticeReason) - {NoticeReason.OWED, NoticeReason.NOT_YET, NoticeReason.NOTHING})
+@pytest.mark.parametrize(
+    "reason", sorted(set(NoticeReason) - {NoticeReason.OWED, NoticeReason.NOT_YET, NoticeReason.NOTHING})
+)
 def test_quiet_keeps_what_people_never_heard_and_drops_what_is_only_said_again(reason: NoticeReason) -> None:
     first = replace(FIRING, owes=NotificationKind.FIRST)
     assert Suppression(reason, None).once
