@@ -358,7 +358,7 @@ def test_a_change_of_one_node_is_sent_as_what_has_changed(ada: FlaskClient, stor
     assert {name: list(place["pieces"]) for name, place in places.items()} == {
         "summary": ["rate", "power"],
         "site main": ["sum"],
-        "hosts main": ["host host1", "all"],
+        "hosts main": ["host ?site=main&host=host1", "all"],
         "minutes": ["2025-10-09T08:53Z"],
         "rows": ["main/rig7"],
     }

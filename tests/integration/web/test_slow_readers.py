@@ -24,7 +24,7 @@ from web.timeouts import TimeoutProtocol
 
 @pytest.fixture
 def port(store: Store) -> int:
-    """Of a dashboard whose page is long, and which has little patience."""
+    """Of a dashboard that has much to say, and little patience."""
     store.take([rig(f"rig{number}").heard(birth()) for number in range(600)])
     return free_port()
 
@@ -93,7 +93,7 @@ def _length(head: bytearray) -> int:
 async def test_who_does_not_read_its_answer_is_shown_out(home: Home, port: int) -> None:
     with tiny_buffers():
         async with serving(home, WebSettings(port=port)):
-            client = await asyncio.to_thread(asking, port, "/")
+            client = await asyncio.to_thread(asking, port, "/metrics")
             await eventually_async(lambda: held(port), what="the request is there")
             await eventually_async(lambda: not held(port), timeout=5, what="the connection was cut")
             client.close()
@@ -102,7 +102,7 @@ async def test_who_does_not_read_its_answer_is_shown_out(home: Home, port: int) 
 async def test_who_reads_slowly_gets_all_of_it(home: Home, port: int) -> None:
     with tiny_buffers():
         async with serving(home, WebSettings(port=port)):
-            client = await asyncio.to_thread(asking, port, "/")
+            client = await asyncio.to_thread(asking, port, "/metrics")
             came, length = await asyncio.to_thread(read_slowly, client, pauses=20)
             client.close()
     assert came == length > 200_000
