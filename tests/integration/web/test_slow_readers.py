@@ -25,7 +25,7 @@ from web.timeouts import TimeoutProtocol
 @pytest.fixture
 def port(store: Store) -> int:
     """Of a dashboard that has much to say, and little patience."""
-    store.take([rig(f"rig{number}").heard(birth()) for number in range(600)])
+    store.take([rig(f"rig{number}").heard(birth()) for number in range(1800)])
     return free_port()
 
 
