@@ -24,15 +24,13 @@ def test_a_node_that_stopped_within_its_maintenance_is_shown_as_in_maintenance(s
     with store.write() as tx:
         housekeeping.beat(tx, "subscriber", now=START, connected_at=START - 1000)
 
-    def statuses(now: int) -> list[NodeStatus]:
+    def statuses(now: int) -> dict[str, NodeStatus]:
         with store.read() as tx:
             is_maintained = at_work(silences.running(tx, now), now, UTC)
-            return [
-                each.status
-                for each in fleet_at(reader.nodes(tx), reader.server(tx), now, is_maintained=is_maintained).views
-            ]
+            fleet = fleet_at(reader.nodes(tx), reader.server(tx), now, is_maintained=is_maintained)
+            return {each.facts.id.site: each.status for each in fleet.views}
 
-    assert statuses(START) == [NodeStatus.OFFLINE, NodeStatus.MAINTENANCE]
+    assert statuses(START) == {"attic": NodeStatus.OFFLINE, "garage": NodeStatus.MAINTENANCE}
     with store.write() as tx:
         housekeeping.beat(tx, "subscriber", now=START + 60_000, connected_at=START - 1000)
-    assert statuses(START + 60_000) == [NodeStatus.OFFLINE, NodeStatus.OFFLINE]
+    assert statuses(START + 60_000) == {"attic": NodeStatus.OFFLINE, "garage": NodeStatus.OFFLINE}
