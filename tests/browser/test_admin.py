@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -50,7 +50,8 @@ def shows(browser: Chrome, words: str, selector: str = "main") -> None:
     def look() -> bool:
         try:
             return words in text(browser, selector)
-        except (NoSuchElementException, StaleElementReferenceException):
+        except WebDriverException:
+            # Between two pages there is an element of neither.
             return False
 
     eventually(look, what=f"{selector} says {words!r}")

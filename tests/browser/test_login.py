@@ -15,6 +15,7 @@ from store import tokens
 from store.tokens import TokenKind
 from tests.browser.chromium import StartBrowser
 from tests.browser.dashboard import PASSWORD, Dashboard
+from tests.browser.test_admin import shows as shown
 from tests.browser.test_incidents import text
 from tests.waiting import eventually
 
@@ -42,7 +43,7 @@ def reach(browser: Chrome, selector: str) -> None:
 
 
 def shows(browser: Chrome, words: str) -> None:
-    eventually(lambda: words in text(browser, "body"), what=f"the page says {words!r}")
+    shown(browser, words, "body")
 
 
 def code_of(secret: str, after: str = "") -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -55,7 +56,14 @@ class Evening:
 
     def wait_for_test(self) -> None:
         """The page asks again by itself, scripts or not, until a test message has an answer."""
-        over = lambda: self.browser.find_elements(By.CSS_SELECTOR, '.actions [aria-label^="Test "]:enabled')  # noqa: E731 - once
+
+        def over() -> bool:
+            try:
+                return bool(self.browser.find_elements(By.CSS_SELECTOR, '.actions [aria-label^="Test "]:enabled'))
+            except WebDriverException:
+                # Between two pages there is an element of neither.
+                return False
+
         eventually(over, timeout=60, what="the test has ended")
 
     def type_into(self, name: str, words: str) -> None:
