@@ -36,7 +36,7 @@ def fetch(url: str, user: str, password: str) -> tuple[int, str]:
     connection = HTTPConnection(place.hostname, place.port, timeout=_TIMEOUT_S)
     try:
         login = b64encode(f"{user}:{password}".encode()).decode()
-        connection.request("GET", place.path or "/", headers={"Authorization": f"Basic {login}"})
+        connection.request("GET", f"{place.path or '/'}?{place.query}", headers={"Authorization": f"Basic {login}"})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     finally:

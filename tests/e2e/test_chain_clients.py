@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from tests.chains import ChainClient
 from tests.e2e.station import START_S, Station
@@ -89,7 +91,10 @@ def _watch_chain_client(rig: Path, client: ChainClient) -> None:
 
 
 def _log_in(browser: Chrome, station: Station) -> None:
-    browser.get(station.url.replace("://", f"://{station.user}:{station.password}@"))
+    browser.get(station.url)
+    browser.find_element(By.NAME, "name").send_keys(station.user)
+    browser.find_element(By.NAME, "password").send_keys(station.password, Keys.ENTER)
+    eventually(lambda: not browser.find_elements(By.NAME, "password"), timeout=START_S, what="the login is done")
 
 
 def _has_block(browser: Chrome, node: str) -> bool:

@@ -3,6 +3,7 @@
 The harness takes the place of the service manager: a part that ends by itself is started again.
 """
 
+import itertools
 import json
 import sys
 import time
@@ -173,14 +174,19 @@ class World:
         return state_of(self.database, node)
 
     def shown(self) -> dict[str, str]:
-        """Each node's status on the page, those left out that are there to die."""
-        try:
-            answer, html = fetch(f"http://127.0.0.1:{self.ports[1]}/", *self._login)
-        except OSError as exc:
-            raise AssertionError(f"the dashboard does not answer: {exc}") from exc
-        assert answer == 200, html[:500]
-        page = read_page(html)
-        return {node: page.status(node) for node in page.rows if PREFIX not in node}
+        """Each node's status on the pages of the list, those left out that are there to die."""
+        found: dict[str, str] = {}
+        for number in itertools.count(1):
+            try:
+                answer, html = fetch(f"http://127.0.0.1:{self.ports[1]}/?page={number}", *self._login)
+            except OSError as exc:
+                raise AssertionError(f"the dashboard does not answer: {exc}") from exc
+            assert answer == 200, html[:500]
+            page = read_page(html)
+            if page.rows.keys() <= found.keys():
+                break
+            found |= {node: page.status(node) for node in page.rows}
+        return {node: status for node, status in found.items() if PREFIX not in node}
 
     @staticmethod
     def now() -> int:
