@@ -154,7 +154,7 @@ def test_accounts_are_added_listed_changed_and_removed(at_home: Rigwatch) -> Non
     [
         (("user", "add", "eve", "--role", "boss"), "--role: should be viewer or admin"),
         (("user", "add", "a:b"), "colon"),
-        (("account", "add", "eve", "--role", "boss"), "--role: should be consumer or admin"),
+        (("account", "add", "eve", "--role", "boss"), "--role: should be consumer, admin or device"),
         (("enroll", "rig 7"), "'rig 7' is not a valid name"),
         (("rotate", "rig-7", "--overlap", "long"), "--overlap"),
         (("simulate", "--interval", "1ms"), "--interval: should be from"),
