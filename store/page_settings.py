@@ -22,8 +22,11 @@ ON CONFLICT (path) DO UPDATE SET value = excluded.value, sealed = excluded.seale
 """
 _REMOVE = "DELETE FROM setting WHERE path = ?"
 _path = msgspec.json.Decoder(tuple[str, ...])
+# No setting of the page nests deeper, and none is null: what does is refused before anything walks through it.
+_plain = msgspec.json.Decoder(bool | int | float | str | list[int | str] | dict[str, str])
 
 UNSEALED: Final = "cannot be opened: it was sealed under another master key; set it again"
+UNREADABLE: Final = "is not written as a setting is in the database; set it again"
 
 
 class StoredSetting(NamedTuple):
@@ -127,14 +130,14 @@ def _opened(rows: Iterable[StoredSetting], layers: ServerLayers) -> tuple[dict[K
         try:
             values[path] = _value(path, row, layers.seal if is_secret(path) else None)
         except ValueError:
-            problems.append(f"{'.'.join(path)}: {UNSEALED}")
+            problems.append(f"{'.'.join(path)}: {UNSEALED if is_secret(path) else UNREADABLE}")
     return values, problems
 
 
 def _value(path: KeyPath, row: StoredSetting, seal: SettingsSeal | None) -> Any:  # noqa: ANN401 - a TOML value is anything
     """Raises `ValueError`. A secret that is not sealed was not written by us."""
     if not is_secret(path):
-        return msgspec.json.decode(row.value)
+        return _plain.decode(row.value)
     if seal is None or not row.sealed:
         raise ValueError("not sealed")
     return seal.open(path, row.value)

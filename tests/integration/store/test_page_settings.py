@@ -63,6 +63,19 @@ def test_whoever_writes_into_the_table_sets_no_secret_and_nothing_that_is_not_th
     assert len(found.problems) == 3
 
 
+def test_rows_that_no_act_wrote_are_named_and_the_rest_counts(world: World) -> None:
+    world.do("settings.change", {("web", "timezone"): "Asia/Tokyo"}, layers=world.layers)
+    values = {"threshold": "[" * 5000 + "]" * 5000, "clear": "{", "hold": "null", "severity": '{"a":{"b":1}}'}
+    put = "INSERT INTO setting (path, value, sealed, changed_at, changed_by) VALUES (?, ?, FALSE, 0, '')"
+    with world.store.write() as tx:
+        tx.run_many(put, [(f'["alerts","hot","{key}"]', value) for key, value in values.items()])
+    found = layered(world)
+    assert found.settings.web.timezone == "Asia/Tokyo"
+    assert set(found.problems) == {f"alerts.hot.{key}: {page_settings.UNREADABLE}" for key in values}
+    world.do("settings.change", {HOT: 90}, layers=world.layers)
+    assert layered(world).settings.alerts.hot.threshold == 90
+
+
 def test_without_the_master_key_no_secret_is_taken_and_everything_else_is(world: World) -> None:
     world.home.secret_key.unlink()
     before = world.contents()
