@@ -35,7 +35,6 @@ class Symptom(StrEnum):
 class Cause(StrEnum):
     """What the symptom comes from, as people say it."""
 
-    CIRCUIT = "power of its circuit"
     SWITCHED_OFF = "its plug is switched off"
     POWER = "its power"
     OFF = "off or crashed"
@@ -47,7 +46,6 @@ class Cause(StrEnum):
     MINER = "miner crashed or updating"
     HUNG = "hung"
     CARD = "card lost"
-    PAUSED = "paused"
     UNKNOWN = "unknown"
 
 
@@ -102,14 +100,6 @@ class Plug(Struct, frozen=True):
     gone: bool = False
 
 
-class Circuit(Struct, frozen=True):
-    """What hangs on one breaker, the node's own host and plug left out."""
-
-    name: str
-    hosts: Neighbours = Neighbours()
-    plugs: Neighbours = Neighbours()
-
-
 class Situation(Struct, frozen=True):
     """All that is known around one node. Of a machine: `nodes` are the others on it, `hosts` the others of its site,
     `sites` the other sites, of which one is gone when all its hosts are; `plugs` those of other hosts of its site.
@@ -125,8 +115,6 @@ class Situation(Struct, frozen=True):
     sites: Neighbours = Neighbours()
     plugs: Neighbours = Neighbours()
     plug: Plug | None = None
-    circuit: Circuit | None = None
-    paused: bool | None = None
     refused: bool = False
     watts: float | None = None
     usual_watts: float | None = None
@@ -173,24 +161,18 @@ def _site_gone(seen: Situation) -> _Answers:
     powered = seen.plugs.well + _works(seen)
     if powered:
         yield _likely(Cause.UPLINK, f"all {count} machines went together, {_count(powered, 'plug')} still on")
-    elif not _is_one_circuit(seen):
+    else:
         # Where there is no other site that is well, it may be the server that cannot be reached.
         confidence = Confidence.LIKELY if seen.sites.well else Confidence.UNSURE
         yield Explanation(Cause.SITE, confidence, f"all {count} machines went together")
 
 
-def _circuit_gone(seen: Situation) -> _Answers:
-    circuit = seen.circuit
-    if circuit is None or seen.plug is None or not seen.plug.gone or not circuit.plugs.all_gone:
-        return
-    if circuit.hosts.gone == circuit.hosts.size and (seen.hosts.well or seen.plugs.well):
-        count = circuit.plugs.size + 1
-        yield _certain(Cause.CIRCUIT, f"{plain(circuit.name, _NAME_MAX)}: {count} plugs went together")
-
-
 def _plug_gone(seen: Situation) -> _Answers:
-    if seen.plug is not None and seen.plug.gone and (seen.hosts.well or seen.plugs.well):
-        yield _likely(Cause.POWER, "its plug went with it")
+    if seen.plug is None or not seen.plug.gone or not (seen.hosts.well or seen.plugs.well):
+        return
+    # Of several at once a switch that they share is as likely.
+    alone = not (seen.hosts.gone or seen.plugs.gone)
+    yield Explanation(Cause.POWER, Confidence.LIKELY if alone else Confidence.UNSURE, "its plug went with it")
 
 
 def _machine_lives(seen: Situation) -> _Answers:
@@ -207,11 +189,6 @@ def _works_unheard(seen: Situation) -> _Answers:
     if seen.ending is Ending.TIMED_OUT and _works(seen):
         assert seen.plug is not None
         yield _likely(Cause.NETWORK, f"its plug draws {seen.plug.watts:.0f} W as usual")
-
-
-def _is_paused(seen: Situation) -> _Answers:
-    if seen.paused and seen.symptom is Symptom.NOT_HASHING:
-        yield _certain(Cause.PAUSED, "the miner says so")
 
 
 def _card_lost(seen: Situation) -> _Answers:
@@ -243,13 +220,11 @@ _OF_GONE: tuple[Callable[[Situation], _Answers], ...] = (
     _own_plug_tells,
     _everything_gone,
     _site_gone,
-    _circuit_gone,
     _plug_gone,
     _machine_lives,
     _works_unheard,
 )
 _OF_WORK: tuple[Callable[[Situation], _Answers], ...] = (
-    _is_paused,
     _card_lost,
     _miner_refuses,
     _draws_and_hashes_nothing,
@@ -291,12 +266,6 @@ def _works(seen: Situation) -> bool:
     if plug is None or plug.gone or plug.watts is None or not plug.usual:
         return False
     return plug.watts >= AT_WORK * plug.usual
-
-
-def _is_one_circuit(seen: Situation) -> bool:
-    """The whole site hangs on one known breaker, whose plugs have gone."""
-    circuit = seen.circuit
-    return circuit is not None and circuit.hosts.all_gone and circuit.plugs.all_gone and bool(seen.plugs.well)
 
 
 def _count(number: int, what: str) -> str:
