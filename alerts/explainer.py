@@ -45,7 +45,7 @@ class Explainer:
         """When to look again."""
         return self._at + _EVERY if self._asking else None
 
-    def of(self, incident: Incident) -> Explanation | None:
+    def of(self, incident: Incident, now: Millis) -> Explanation | None:
         """The cause as far as it can be told now; None: nothing is asked for that rule."""
         symptom = symptom_of(incident.rule)
         if symptom is None:
@@ -54,7 +54,7 @@ class Explainer:
         if facts is None:
             return None
         history = self._fleet.histories.get(facts.id, NodeHistory())
-        return explain(situation_of(symptom, facts, history, self._fleet.facts, plugs=self._fleet.plugs))
+        return explain(situation_of(symptom, facts, history, self._fleet.facts, now=now, plugs=self._fleet.plugs))
 
     def asked(self) -> tuple[str, ...]:
         """The plugs of those whose cause is looked for, each time once."""
@@ -65,7 +65,7 @@ class Explainer:
         """Of one that people are about to be told of for the first time; with its cause."""
         if len(self._asking) >= _MOST:
             return incident
-        found = self.of(incident)
+        found = self.of(incident, now)
         if found is None:
             return incident
         if found.confidence is not Confidence.CERTAIN and symptom_of(incident.rule) is Symptom.GONE:
@@ -84,7 +84,7 @@ class Explainer:
             if incident is None or incident.state is not IncidentState.FIRING or not since <= now < until:
                 del self._asking[number]
                 continue
-            found = self.of(incident)
+            found = self.of(incident, now)
             if found is None:
                 continue
             if (until - now) % _ASK_EVERY < _EVERY:

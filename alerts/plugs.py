@@ -40,6 +40,9 @@ class PlugState(Struct, frozen=True, omit_defaults=True):
         return max(self.on_at, self.watts_at, self.watt_hours_at, self.online_at)
 
 
+_MOMENTS: Final = tuple(name for name in PlugState.__struct_fields__ if name.endswith("_at"))
+
+
 class PlugFacts(Struct, frozen=True):
     """A plug, and which nodes hang on it."""
 
@@ -53,7 +56,13 @@ class PlugFacts(Struct, frozen=True):
 
 
 def follow_plug(state: PlugState, reading: DeviceReading, now: Millis) -> PlugState:
-    """The state after one more message; what it does not say stays as it was. Whoever speaks of power is there."""
+    """The state after one more message; what it does not say stays as it was. Whoever speaks of power is there.
+
+    Moments of the future are of before our own clock was put back, and are now.
+    """
+    if state.said_at > now or state.usual_at > now:
+        moments = {name: min(getattr(state, name), now) for name in _MOMENTS}
+        state = replace(state, **moments)
     if reading.is_on is not None and reading.is_on is not state.is_on:
         state = replace(state, is_on=reading.is_on, on_at=now)
     if reading.watts is not None:

@@ -48,16 +48,18 @@ def situation_of(
     history: NodeHistory,
     fleet: Mapping[NodeId, NodeFacts],
     *,
+    now: Millis,
     plugs: Mapping[NodeId, tuple[PlugFacts, ...]] = MappingProxyType({}),
 ) -> Situation:
     """What is known around the node now. Looks at every node of the fleet: 0.3 µs each."""
     own_plugs = plugs.get(facts.id, ())
     if symptom is not Symptom.GONE:
-        return _at_work(symptom, facts, history, _joined(own_plugs, fleet, _ReadingSince(_recent(facts))))
+        return _at_work(symptom, facts, history, _joined(own_plugs, fleet, _Window(_recent(facts), now)))
     gone_at = facts.state_at or 0
+    window = _Window(gone_at + SINCE_LEAST, now, gone_at)
     machines: defaultdict[tuple[str, str], list[_Fate]] = defaultdict(list)
     for each in fleet.values():
-        fate = _fate(each, gone_at)
+        fate = _fate(each, window)
         if fate is not None and each.id != facts.id:
             machines[_host(each)].append(fate)
     own = machines.pop(_host(facts), [])
@@ -71,55 +73,61 @@ def situation_of(
         nodes=_neighbours(own),
         hosts=_neighbours(hosts),
         sites=_neighbours([_common(fates) for fates in sites.values()]),
-        plugs=_neighbours(_other_plugs(facts.id, plugs, gone_at)),
-        plug=_joined(own_plugs, fleet, _ReadingSince(gone_at + SINCE_LEAST, gone_at)),
+        plugs=_neighbours(_other_plugs(facts.id, plugs, window)),
+        plug=_joined(own_plugs, fleet, window),
     )
 
 
-class _ReadingSince(NamedTuple):
-    """From when on what a plug draws counts, and when what hangs on it went."""
+class _Window(NamedTuple):
+    """When a word counts, and when what is asked about went. What is dated in the future was said before our own clock
+    was put back, and says nothing."""
 
     since: Millis
+    now: Millis
     gone_at: Millis | None = None
+
+    def holds(self, at: Millis) -> bool:
+        return self.since <= at <= self.now
 
 
 def _recent(facts: NodeFacts) -> Millis:
     return (facts.sample.at if facts.sample is not None else 0) - _AT_WORK_FOR
 
 
-def _joined(plugs: Sequence[PlugFacts], fleet: Mapping[NodeId, NodeFacts], since: _ReadingSince) -> Plug | None:
+def _joined(plugs: Sequence[PlugFacts], fleet: Mapping[NodeId, NodeFacts], window: _Window) -> Plug | None:
     """Several plugs of one machine, as one. What several machines draw together says nothing of one."""
     if not plugs:
         return None
     states = [plug.state for plug in plugs]
     alone = all(len({_host(fleet[node]) for node in plug.nodes if node in fleet}) <= 1 for plug in plugs)
-    told = [state.watts for state in states if state.watts is not None and state.watts_at >= since.since]
+    told = [state.watts for state in states if state.watts is not None and window.holds(state.watts_at)]
     usual = [state.usual_watts for state in states if state.usual_watts is not None]
     return Plug(
         name=", ".join(plug.name for plug in plugs),
         is_on=None if any(state.is_on is None for state in states) else any(state.is_on for state in states),
         watts=sum(told) if alone and len(told) == len(plugs) else None,
         usual=sum(usual) if len(usual) == len(plugs) else None,
-        gone=since.gone_at is not None and all(_went(state, since.gone_at) for state in states),
+        gone=all(_went(state, window) for state in states),
     )
 
 
-def _other_plugs(node: NodeId, plugs: Mapping[NodeId, tuple[PlugFacts, ...]], gone_at: Millis) -> list[_Fate]:
+def _other_plugs(node: NodeId, plugs: Mapping[NodeId, tuple[PlugFacts, ...]], window: _Window) -> list[_Fate]:
     own = {plug.name for plug in plugs.get(node, ())}
     others = {plug.name: plug.state for of, found in plugs.items() if of.site == node.site for plug in found}
-    fates = (_plug_fate(state, gone_at) for name, state in others.items() if name not in own)
+    fates = (_plug_fate(state, window) for name, state in others.items() if name not in own)
     return [fate for fate in fates if fate is not None]
 
 
-def _plug_fate(state: PlugState, gone_at: Millis) -> _Fate | None:
+def _plug_fate(state: PlugState, window: _Window) -> _Fate | None:
     if state.is_online is False:
-        return _Fate.GONE if _went(state, gone_at) else None
+        return _Fate.GONE if _went(state, window) else None
     spoke_at = max(state.watts_at, state.online_at)
-    return _Fate.WELL if spoke_at >= gone_at + SINCE_LEAST else _Fate.OPEN
+    return _Fate.WELL if window.holds(spoke_at) else _Fate.OPEN
 
 
-def _went(state: PlugState, gone_at: Millis) -> bool:
-    return state.is_online is False and abs(state.online_at - gone_at) <= PLUG_TOGETHER
+def _went(state: PlugState, window: _Window) -> bool:
+    gone_at = window.gone_at
+    return gone_at is not None and state.is_online is False and abs(state.online_at - gone_at) <= PLUG_TOGETHER
 
 
 def _host(facts: NodeFacts) -> tuple[str, str]:
@@ -145,15 +153,15 @@ def _at_work(symptom: Symptom, facts: NodeFacts, history: NodeHistory, plug: Plu
     )
 
 
-def _fate(facts: NodeFacts, gone_at: Millis) -> _Fate | None:
+def _fate(facts: NodeFacts, window: _Window) -> _Fate | None:
     """None: what was away before has seen nothing."""
     at = facts.state_at or 0
     match facts.state:
-        case NodeState.LOST if abs(at - gone_at) <= TOGETHER:
+        case NodeState.LOST if window.gone_at is not None and abs(at - window.gone_at) <= TOGETHER:
             return _Fate.GONE
         case NodeState.ONLINE:
             heard_at = max(facts.last_report_at or 0, facts.born_at or 0)
-            return _Fate.WELL if heard_at >= gone_at + SINCE_LEAST else _Fate.OPEN
+            return _Fate.WELL if window.holds(heard_at) else _Fate.OPEN
         case _:
             return None
 

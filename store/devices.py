@@ -76,13 +76,17 @@ def remove(tx: Transaction, name: str) -> bool:
     return removed
 
 
-def say(tx: Transaction, said: Mapping[str, PlugState]) -> None:
+def say(tx: Transaction, said: Mapping[str, PlugState], now: Millis) -> None:
     """What each said last, by name, and the energy since the state that is stored: however many subscribers hear a
     plug, what it drew counts once."""
-    # One at a time, also on PostgreSQL.
+    # One at a time, also on PostgreSQL. What is stored of the future was so before our own clock was put back.
     tx.run(_BUMP, ("devices_said",))
     stored = {name: _said(text) for name, text in tx.rows(_STATES)}
-    newer = {name: state for name, state in said.items() if name in stored and state.said_at > stored[name].said_at}
+    newer = {
+        name: state
+        for name, state in said.items()
+        if name in stored and (state.said_at > stored[name].said_at or stored[name].said_at > now)
+    }
     drawn = [
         (name, hour, watt_hours) for name, state in newer.items() for hour, watt_hours in metered(stored[name], state)
     ]

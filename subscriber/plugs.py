@@ -134,7 +134,7 @@ class PlugIntake:
         said = {name: self._states[name] for name in self._unsaved if name in self._states}
         self._unsaved.clear()
         try:
-            await self._worker.write(lambda tx: devices.say(tx, said))
+            await self._worker.write(lambda tx: devices.say(tx, said, self._clock.now()))
         except RigwatchError:
             # The database is away, which others tell; what is newest is written when it is back.
             self._unsaved |= said.keys()

@@ -8,6 +8,7 @@ from tests.rigs import birth, rig
 
 HOUR, MINUTE = 3_600_000, 60_000
 BEGIN = 1_700_000_000_000 // HOUR * HOUR
+NOW = BEGIN + 2 * HOUR
 EVE = Actor("eve", Way.CLI)
 RIG = rig()
 
@@ -27,7 +28,7 @@ def test_it_is_as_it_was_added_and_says_what_it_said_last(store: Store) -> None:
     with store.read() as tx:
         before = devices.stamp(tx)
     with store.write() as tx:
-        devices.say(tx, {"plug7": counted(100, BEGIN)})
+        devices.say(tx, {"plug7": counted(100, BEGIN)}, NOW)
     with store.read() as tx:
         assert devices.every(tx) == (PlugFacts("plug7", "tasmota", "tele/plug7", 2, (RIG.id,), 5, counted(100, BEGIN)),)
         assert (devices.changed(tx), devices.stamp(tx)) == (before[0], (before[0], before[1] + 1))
@@ -38,12 +39,23 @@ def test_what_was_drawn_counts_once_however_many_have_heard_it(store: Store) -> 
     first, second = counted(100, BEGIN), counted(190, BEGIN + 90 * MINUTE)
     for state in (first, second, second, first):
         with store.write() as tx:
-            devices.say(tx, {"plug7": state, "removed": state})
+            devices.say(tx, {"plug7": state, "removed": state}, NOW)
     with store.read() as tx:
         assert devices.energy(tx, BEGIN, BEGIN + 2 * HOUR) == {"plug7": 90}
         assert devices.energy_hours(tx, "plug7", BEGIN, BEGIN + 2 * HOUR) == [(BEGIN, 60), (BEGIN + HOUR, 30)]
         assert devices.energy(tx, BEGIN + HOUR, BEGIN + 2 * HOUR) == {"plug7": 30}
         assert devices.every(tx)[0].state == second
+
+
+def test_what_is_stored_of_the_future_gives_way_to_what_is_said_now(store: Store) -> None:
+    added(store)
+    ahead = counted(500, NOW + 24 * HOUR)
+    for state, now in ((ahead, NOW + 24 * HOUR), (counted(510, NOW), NOW), (counted(520, NOW + HOUR), NOW + HOUR)):
+        with store.write() as tx:
+            devices.say(tx, {"plug7": state}, now)
+    with store.read() as tx:
+        assert devices.every(tx)[0].state == counted(520, NOW + HOUR)
+        assert devices.energy(tx, 0, NOW + 48 * HOUR) == {"plug7": 10}
 
 
 def test_a_node_that_is_moved_or_retired_takes_its_plug_along(store: Store) -> None:
@@ -63,8 +75,8 @@ def test_a_node_that_is_moved_or_retired_takes_its_plug_along(store: Store) -> N
 def test_a_plug_that_is_removed_leaves_nothing(store: Store) -> None:
     added(store)
     with store.write() as tx:
-        devices.say(tx, {"plug7": counted(100, BEGIN)})
-        devices.say(tx, {"plug7": counted(190, BEGIN + HOUR)})
+        devices.say(tx, {"plug7": counted(100, BEGIN)}, NOW)
+        devices.say(tx, {"plug7": counted(190, BEGIN + HOUR)}, NOW)
         assert devices.remove(tx, "plug7")
         assert not devices.remove(tx, "plug7")
     with store.read() as tx:

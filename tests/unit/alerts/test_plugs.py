@@ -15,6 +15,7 @@ from rigwatch.topics import NodeId
 
 MINUTE = 60_000
 AT = 1_700_000_000_000
+NOW = AT + 100_000
 RIG, NEXT, FAR = (NodeId("garage", name) for name in ("rig1", "rig2", "rig3"))
 
 
@@ -57,7 +58,7 @@ USUAL = PlugState(is_on=True, watts=412, watts_at=AT + 3000, is_online=True, usu
 
 
 def situation(*plugs: PlugFacts, fleet: dict[NodeId, NodeFacts] = FLEET) -> tuple[Plug | None, Neighbours]:
-    found = situation_of(Symptom.GONE, LOST, NodeHistory(), fleet, plugs=by_node(plugs))
+    found = situation_of(Symptom.GONE, LOST, NodeHistory(), fleet, now=NOW, plugs=by_node(plugs))
     return found.plug, found.plugs
 
 
@@ -95,7 +96,9 @@ def test_what_several_machines_draw_together_says_nothing_of_one() -> None:
     strip = plug("strip", USUAL, RIG, NEXT)
     assert situation(strip)[0] == Plug("strip", is_on=True, watts=None, usual=415)
     one_machine = {each.id: replace(each, host="box") for each in FLEET.values()}
-    found = situation_of(Symptom.GONE, replace(LOST, host="box"), NodeHistory(), one_machine, plugs=by_node([strip]))
+    found = situation_of(
+        Symptom.GONE, replace(LOST, host="box"), NodeHistory(), one_machine, now=NOW, plugs=by_node([strip])
+    )
     assert found.plug == Plug("strip", is_on=True, watts=412, usual=415)
 
 
@@ -112,15 +115,32 @@ def test_the_plugs_of_the_neighbours_are_witnesses_too() -> None:
 
 def test_power_of_one_machine_is_told_by_its_plug_and_the_others() -> None:
     gone = replace(USUAL, is_online=False, online_at=AT + 10_000)
-    found = situation_of(Symptom.GONE, LOST, NodeHistory(), FLEET, plugs=by_node([plug("a", gone)]))
+    found = situation_of(Symptom.GONE, LOST, NodeHistory(), FLEET, now=NOW, plugs=by_node([plug("a", gone)]))
     assert explain(found).cause is Cause.POWER
 
 
 def test_a_node_that_hashes_nothing_is_seen_by_its_plug() -> None:
     at_work = replace(facts(NEXT), sample=Sample(n=1, at=AT, hashrate=0.0))
     now = by_node([plug("a", replace(USUAL, watts_at=AT - MINUTE), NEXT)])
-    found = explain(situation_of(Symptom.NOT_HASHING, at_work, NodeHistory(), FLEET, plugs=now))
+    found = explain(situation_of(Symptom.NOT_HASHING, at_work, NodeHistory(), FLEET, now=NOW, plugs=now))
     assert found.words == "probably hung (412 W, no hashes)"
     long_ago = by_node([plug("a", replace(USUAL, watts_at=AT - 10 * MINUTE), NEXT)])
-    found = explain(situation_of(Symptom.NOT_HASHING, at_work, NodeHistory(), FLEET, plugs=long_ago))
+    found = explain(situation_of(Symptom.NOT_HASHING, at_work, NodeHistory(), FLEET, now=NOW, plugs=long_ago))
     assert found.cause is Cause.UNKNOWN
+
+
+def test_what_was_said_before_the_clock_was_put_back_says_nothing() -> None:
+    ahead = NOW + 3_600_000
+    told = [plug("a", replace(USUAL, watts_at=ahead)), plug("b", replace(USUAL, watts_at=ahead), NEXT)]
+    fleet = {LOST.id: LOST, NEXT: facts(NEXT, heard_at=ahead)}
+    found = situation_of(Symptom.GONE, LOST, NodeHistory(), fleet, now=NOW, plugs=by_node(told))
+    assert found.plug == Plug("a", is_on=True, watts=None, usual=415)
+    assert (found.plugs, found.hosts) == (Neighbours(1), Neighbours(1))
+
+
+def test_a_plug_goes_on_from_now_after_the_clock_was_put_back() -> None:
+    before = PlugState(
+        is_on=True, on_at=AT + 9, watts=5, watts_at=AT + 9, is_online=True, online_at=AT + 9, usual_at=AT
+    )
+    after = follow_plug(before, DeviceReading(watts=6.0), AT)
+    assert (after.watts, after.watts_at, after.on_at, after.online_at, after.said_at) == (6.0, AT, AT, AT, AT)
