@@ -4,7 +4,7 @@ A witness speaks when it next reports, or when its keep-alive is over. A cause t
 people were told, is told once.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -25,8 +25,19 @@ SETTLED_AFTER: Final[Millis] = 10 * SECOND
 _EVERY: Final[Millis] = SECOND
 _ASK_EVERY: Final[Millis] = 5 * SECOND
 _MOST: Final = 20
-"""Incidents whose cause is looked for at a time; each look is one at the whole fleet."""
+"""Incidents whose cause is looked for at a time."""
+_NODES_A_LOOK: Final = 20_000
+"""Each of them costs a look at the whole fleet, so in a large one they take turns: some 40 ms a second."""
 _RANK: Final = {Confidence.UNSURE: 0, Confidence.LIKELY: 1, Confidence.CERTAIN: 2}
+
+
+class _Asking(NamedTuple):
+    """Until when is asked, the cause as it looks now, since when it does, and when the plugs were asked last."""
+
+    until: Millis
+    found: Explanation
+    since: Millis
+    asked_at: Millis
 
 
 class Explainer:
@@ -35,8 +46,7 @@ class Explainer:
     def __init__(self, book: Book, fleet: FleetFacts) -> None:
         self._book = book
         self._fleet = fleet
-        self._asking: dict[int, tuple[Millis, Explanation, Millis]] = {}
-        """Until when, the cause as it looks now, and since when it does."""
+        self._asking: dict[int, _Asking] = {}
         self._at: Millis = 0
         self._asked: set[str] = set()
 
@@ -63,13 +73,12 @@ class Explainer:
 
     def told(self, incident: Incident, now: Millis) -> Incident:
         """Of one that people are about to be told of for the first time; with its cause."""
-        if len(self._asking) >= _MOST:
-            return incident
         found = self.of(incident, now)
         if found is None:
             return incident
-        if found.confidence is not Confidence.CERTAIN and symptom_of(incident.rule) is Symptom.GONE:
-            self._asking[incident.id] = (now + ASKED_FOR, found, now)
+        is_open = found.confidence is not Confidence.CERTAIN and symptom_of(incident.rule) is Symptom.GONE
+        if is_open and len(self._asking) < _MOST:
+            self._asking[incident.id] = _Asking(now + ASKED_FOR, found, now, now)
             self._at = now
             self._ask(incident)
         return replace(incident, explanation=found)
@@ -79,28 +88,32 @@ class Explainer:
         if not self._asking or 0 <= now - self._at < _EVERY:
             return
         self._at = now
-        for number, (until, before, since) in list(self._asking.items()):
+        turns = max(1, _NODES_A_LOOK // max(len(self._fleet.facts), 1))
+        for number, asking in list(self._asking.items()):
             incident = self._book.incidents.get(number)
-            if incident is None or incident.state is not IncidentState.FIRING or not since <= now < until:
+            if incident is None or incident.state is not IncidentState.FIRING or not asking.since <= now < asking.until:
                 del self._asking[number]
-                continue
-            found = self.of(incident, now)
-            if found is None:
-                continue
-            if (until - now) % _ASK_EVERY < _EVERY:
-                self._ask(incident)
-            lasts = found.cause is before.cause
-            if not lasts:
-                self._asking[number] = (until, found, now)
-            settled = found.confidence is Confidence.CERTAIN or (lasts and now >= since + SETTLED_AFTER)
-            if settled and _is_news(incident.explanation, found):
-                if self._spoken_for(incident):
-                    del self._asking[number]
-                else:
-                    self._owe(incident, found, now)
+            elif turns:
+                turns -= 1
+                # To the end: who waited longest is next.
+                del self._asking[number]
+                self._look_at(incident, asking, now)
+
+    def _look_at(self, incident: Incident, asking: _Asking, now: Millis) -> None:
+        found = self.of(incident, now)
+        if found is None:
+            return
+        if now - asking.asked_at >= _ASK_EVERY:
+            self._ask(incident)
+            asking = asking._replace(asked_at=now)
+        lasts = found.cause is asking.found.cause
+        settled = found.confidence is Confidence.CERTAIN or (lasts and now >= asking.since + SETTLED_AFTER)
+        if not (settled and _is_news(incident.explanation, found)):
+            self._asking[incident.id] = asking if lasts else asking._replace(found=found, since=now)
+        elif not self._spoken_for(incident):
+            self._owe(incident, found, now)
 
     def _owe(self, incident: Incident, found: Explanation, now: Millis) -> None:
-        del self._asking[incident.id]
         owes = {} if incident.owes is not None else {"owes": NotificationKind.CAUSE, "owed_at": now}
         self._book.save(replace(incident, explanation=found, **owes))
         self._book.note(incident.id, now, "cause", found.words)

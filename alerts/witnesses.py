@@ -51,7 +51,7 @@ def situation_of(
     now: Millis,
     plugs: Mapping[NodeId, tuple[PlugFacts, ...]] = MappingProxyType({}),
 ) -> Situation:
-    """What is known around the node now. Looks at every node of the fleet: 0.3 µs each."""
+    """What is known around the node now. Looks at every node of the fleet: about 2 µs each."""
     own_plugs = plugs.get(facts.id, ())
     if symptom is not Symptom.GONE:
         return _at_work(symptom, facts, history, _joined(own_plugs, fleet, _Window(_recent(facts), now)))

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from alerts import explainer
 from alerts.endings import REASONS
 from rigwatch.ending import Ending
 from rigwatch.figures import Gpu
@@ -108,3 +111,17 @@ def test_a_miner_that_takes_no_connection_is_told_as_that() -> None:
         "WARNING: garage/rig1 cannot be read in full: probably miner crashed or updating "
         "(its machine reports, the miner takes no connection)"
     )
+
+
+def test_in_a_large_fleet_those_whose_cause_is_looked_for_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explainer, "_NODES_A_LOOK", 6)
+    line = Timeline(*RIGS, host=lambda name: "box" if name in RIGS[:2] else "other", group_wait="0s")
+    line.at(10).dies(RIGS[0], reason=TIMED_OUT)
+    line.at(20).dies(RIGS[2], reason=TIMED_OUT)
+    line.at(25).expect("CRITICAL: garage/rig1 lost", "CRITICAL: garage/rig3 lost")
+    # Their neighbours report at 60 s; one is looked at each second.
+    line.at(63)
+    titles = [notification.title.partition(" lost")[0] for _, notification in line.notifications[-2:]]
+    assert sorted(titles) == ["CAUSE: garage/rig1", "CAUSE: garage/rig3"]
+    moments = [at for at, _ in line.notifications[-2:]]
+    assert moments[0] != moments[1]
