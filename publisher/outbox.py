@@ -335,15 +335,19 @@ class Outbox:
         self._bytes = sum(self._sizes.values())
         self._recall_moments(file)
         for name, value in file.counters().items():
-            self._last[name] = max(self._last.get(name, 0), value)
+            # Above that it is damaged, and no number after it would be one.
+            if value <= self._clock.now() + _CENTURY:
+                self._last[name] = max(self._last.get(name, 0), value)
 
     def _recall_moments(self, file: OutboxFile) -> None:
         self._times.keep_only(self._sizes)
         moments = []
-        for body in file.read(self._times.unknown(self._sizes)).values():
-            # One that cannot be read is told and dropped when it is to be sent.
+        for n, body in file.read(self._times.unknown(self._sizes)).items():
+            # One that cannot be read, or is another sample, is told and dropped when it is to be sent.
             with suppress(DecodeError):
                 moments.append(moment_of(body))
+                if moments[-1].n != n:
+                    moments.pop()
         self._times.learn(moments)
 
     def _start_again(self, why: FileDamagedError) -> None:

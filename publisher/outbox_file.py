@@ -86,11 +86,14 @@ class OutboxFile:
     def sizes(self) -> dict[int, int]:
         """Bytes of each sample, by n, oldest first."""
         with _translated("outbox"):
-            return dict(self._connection.execute("SELECT n, length(body) FROM sample ORDER BY n").fetchall())
+            # One flipped bit makes a text or a number of what was bytes, and SQLite calls the file sound.
+            rows = self._connection.execute("SELECT n, length(CAST(body AS BLOB)) FROM sample ORDER BY n")
+            return dict(rows.fetchall())
 
     def counters(self) -> dict[str, int]:
+        """What is no number any more counts as 0."""
         with _translated("outbox"):
-            return dict(self._connection.execute("SELECT name, value FROM counter").fetchall())
+            return dict(self._connection.execute("SELECT name, CAST(value AS INTEGER) FROM counter").fetchall())
 
     def read(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """The bodies of these samples, as far as they are there."""
@@ -99,8 +102,8 @@ class OutboxFile:
             some = numbers[start : start + _VARIABLES_MAX]
             marks = ",".join("?" * len(some))
             with _translated("outbox"):
-                rows = self._connection.execute(f"SELECT n, body FROM sample WHERE n IN ({marks})", some)  # noqa: S608 - only question marks
-                found.update(rows.fetchall())
+                asked = f"SELECT n, CAST(body AS BLOB) FROM sample WHERE n IN ({marks})"  # noqa: S608 - only question marks
+                found.update(self._connection.execute(asked, some).fetchall())
         return found
 
     def write(self, changes: Changes) -> None:

@@ -159,11 +159,12 @@ def test_a_file_with_a_torn_page_is_set_aside(tmp_path: Path, start: int) -> Non
         b'{"n":%d,"at":%d,"pool":"\xff","boot":"a","since":1}' % (START, START),
         b'{"n":%d,"at":%d,"new":%b' % (START, START, b"[" * 100_000),
         b'{"n":%d,"at":%d,"hashrate":-1.0,"boot":"a","since":1}' % (START, START),
+        7,
     ],
-    ids=["no JSON", "empty", "another sample", "no UTF-8", "too deep", "out of bounds"],
+    ids=["no JSON", "empty", "another sample", "no UTF-8", "too deep", "out of bounds", "a number"],
 )
 def test_a_row_that_is_no_sample_is_left_out_and_removed(
-    damaged: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    damaged: bytes | int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "outbox.db"
     with _open(path) as outbox:
@@ -178,6 +179,35 @@ def test_a_row_that_is_no_sample_is_left_out_and_removed(
         outbox.forget([])
     with _open(path) as outbox:
         assert list(outbox.pending()) == [second]
+
+
+@pytest.mark.parametrize("ending", [b"", b"\xff"], ids=["whole", "no UTF-8"])
+def test_a_row_whose_type_is_damaged_costs_itself_at_most(ending: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with _open(path) as outbox:
+        first, second = _fill(outbox, 2)
+    connection = sqlite3.connect(path)
+    # What one flipped bit of the row's head does.
+    connection.execute("UPDATE sample SET body = CAST(CAST(body AS BLOB) || ? AS TEXT) WHERE n = ?", (ending, first))
+    connection.commit()
+    connection.close()
+    with _open(path) as outbox:
+        assert [sample.n for sample in _all(outbox)] == ([second] if ending else [first, second])
+
+
+@pytest.mark.parametrize("damaged", ["x", 1.5e300, b"\xff", 2**62])
+def test_a_counter_that_is_no_number_any_more_stops_no_publisher(damaged: object, tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    with _open(path) as outbox:
+        outbox.forget(_fill(outbox, 1))
+        outbox.next_session()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE counter SET value = ?", (damaged,))
+    connection.commit()
+    connection.close()
+    with _open(path, clock=FakeClock()) as outbox:
+        assert outbox.next_session() == START
+        assert _fill(outbox, 2) == [START, START + 1]
 
 
 def test_a_damaged_boot_costs_no_sample(tmp_path: Path) -> None:
