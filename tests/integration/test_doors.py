@@ -125,7 +125,7 @@ class House:
 
     def confirm_totp(self) -> None:
         self.with_totp("root", confirmed=False)
-        self.send_in("/account/totp/confirm", code=self.code())
+        self.send_in("/account/totp/confirm", secret=SECRET, code=self.code())
 
     def pass_by_totp(self) -> None:
         self.with_totp("root")

@@ -1,5 +1,6 @@
 """One's own second factor: begun with the password, asked for once a code has shown that the phone has the secret."""
 
+import hmac
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -54,7 +55,8 @@ class SecondFactor:
         user = current_person()
         with self._context.store.read() as tx:
             state = totp.get(tx, user.name)
-        if state is None or state.since is not None:
+        # Who only finds the browser open does not know a secret that was begun before, and is not shown it.
+        if state is None or state.since is not None or not _is_same(request.form.get("secret", ""), state.secret):
             return self._refused(_("Begin again: there is nothing to confirm."))
         try:
             self._context.passwords.take_code(user.name)
@@ -101,3 +103,7 @@ class SecondFactor:
         shown = picture(address(secret, user.name, host))
         page = render_template("account_totp.html", picture=shown, secret=secret, problem=problem)
         return make_response(page, 400 if problem else 200)
+
+
+def _is_same(sent: str, secret: str) -> bool:
+    return hmac.compare_digest(sent.encode(), secret.encode())

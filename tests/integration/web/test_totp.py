@@ -39,7 +39,7 @@ def set_up(client: FlaskClient, clock: FakeClock) -> tuple[str, list[str]]:
     page = send(client, "/account/totp/begin", password=PASSWORD)
     found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
     assert found, page.text
-    done = send(client, "/account/totp/confirm", code=code_at(found[1], clock))
+    done = send(client, "/account/totp/confirm", secret=found[1], code=code_at(found[1], clock))
     codes = re.findall(r"<li><code>([A-Z2-7-]{19})</code>", done.text)
     assert len(codes) == totp.RECOVERY_CODES
     return found[1], codes
@@ -71,7 +71,7 @@ def test_the_page_with_the_recovery_codes_has_forms_that_work(app: Flask, clock:
     page = send(client, "/account/totp/begin", password=PASSWORD)
     found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
     assert found
-    codes = send(client, "/account/totp/confirm", code=code_at(found[1], clock))
+    codes = send(client, "/account/totp/confirm", secret=found[1], code=code_at(found[1], clock))
     assert client.post("/logout", data={"csrf_token": proof_in(codes)}, headers=BROWSER).status_code == 303
     assert not is_in(client)
 
@@ -86,10 +86,28 @@ def test_without_the_password_or_a_right_code_it_is_not_asked_for(app: Flask, st
     assert send(client, "/account/totp/confirm", code="123456").status_code == 400
     page = send(client, "/account/totp/begin", password=PASSWORD)
     assert "<svg" in page.text
-    assert WRONG in send(client, "/account/totp/confirm", code="000000").text
+    found = re.search(r"<code>([A-Z2-7]{32})</code>", page.text)
+    assert found
+    assert WRONG in send(client, "/account/totp/confirm", secret=found[1], code="000000").text
     logged_in(app.test_client())
     with store.read() as tx:
         assert totp.codes_left(tx, "ada") == 0
+
+
+@pytest.mark.parametrize("secret", ["", "A" * 32, "\0é"])
+def test_a_secret_that_was_begun_is_not_shown_to_who_finds_the_browser_open(
+    app: Flask, store: Store, secret: str
+) -> None:
+    client = logged_in(app.test_client())
+    send(client, "/account/totp/begin", password=PASSWORD)
+    with store.read() as tx:
+        begun = totp.get(tx, "ada")
+    assert begun
+    answer = send(client, "/account/totp/confirm", secret=secret, code="000000")
+    assert answer.status_code == 400
+    assert "Begin again" in answer.text
+    assert "<svg" not in answer.text
+    assert begun.secret not in answer.text
 
 
 def test_a_login_asks_for_a_code_and_opens_nothing_before(
