@@ -1,5 +1,6 @@
 """What people type for a rule's settings, as TOML has it: in a form, or behind `--set`. Bounds are the schema's."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -42,9 +43,16 @@ def rule_changes(assignments: Sequence[str], *, site: str = "", node: str = "") 
     return changes
 
 
+def toml_number(text: str) -> int | float:
+    """Raises `ValueError`, also for what is no finite number: JSON, in which the store keeps it, has none."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return int(number) if number.is_integer() else number
+
+
 def _number(key: str, text: str) -> int | float:
     try:
-        number = float(text)
-        return int(number) if key == "often" or number.is_integer() else number
-    except (ValueError, OverflowError):
+        return toml_number(text)
+    except ValueError:
         raise SettingsError(f"{key}: should be a number (got {text[:40]!r})") from None

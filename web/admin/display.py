@@ -11,6 +11,7 @@ from rigwatch.clock import in_millis
 from rigwatch.layers import LayeredSettings
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.durations import format_duration, parse_duration
+from rigwatch.settings.rule_values import toml_number
 from rigwatch.settings.toml_lines import KeyPath
 from store import acts, page_settings, reader
 from store.retention import oldest_kept
@@ -181,7 +182,6 @@ def _raw(path: KeyPath, text: str) -> Any:  # noqa: ANN401 - a TOML value is any
             raise Wrong(_("%(name)s: should be a time such as 90s, 5m, 48h or 7d", name=".".join(path))) from None
         return text
     try:
-        number = float(text.replace(",", "."))
-        return int(number) if number.is_integer() else number
-    except (ValueError, OverflowError):
+        return toml_number(text.replace(",", "."))
+    except ValueError:
         raise Wrong(_("%(name)s: should be a number", name=".".join(path))) from None

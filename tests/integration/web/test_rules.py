@@ -109,6 +109,7 @@ def test_what_the_file_sets_is_shown_and_refused(root: Root, store: Store, home:
     "case",
     [
         ({"threshold": "hot"}, "threshold: should be a number"),
+        ({"often": "6.7"}, "alerts.hot.often: expected"),
         ({"hold": "soon"}, "alerts.hot.hold: write a duration as a number and a unit"),
         ({"hold": "400d"}, "alerts.hot.hold: should be from 0s to 30d"),
         ({"severity": "awful"}, "alerts.hot.severity: should be 'info' or 'warning' or 'critical'"),
@@ -159,6 +160,7 @@ def test_a_change_is_set_against_the_last_week_before_it_is_saved(
 def test_colours_and_zone_are_set_checked_together_and_taken_back(root: Root, store: Store, home: Home) -> None:
     assert "should fall in this order" in root.refusal("/admin/display", **{"web.colours.peers_green": "5"})
     assert "should be a name such as" in root.refusal("/admin/display", **{"web.timezone": "Europe/Nowhere"})
+    assert "should be a number" in root.refusal("/admin/display", **{"web.colours.hashrate_green": "inf"})
     assert "should be a time such as" in root.refusal("/admin/display", **{"web.colours.age_green": "3"})
     root.send("/admin/display", **{"web.colours.peers_green": "30", "web.timezone": "Asia/Tokyo"})
     web = layered(store, home).settings.web

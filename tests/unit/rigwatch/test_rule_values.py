@@ -17,6 +17,8 @@ from rigwatch.settings.rule_values import rule_changes, rule_value
         ("enabled", "off", False),
         ("recovery", "On", True),
         ("often", "6", 6),
+        # Not cut to 6 without a word: the schema says that it should be whole.
+        ("often", "6.7", 6.7),
         ("hold", "5m", "5m"),
         ("severity", "info", "info"),
         ("schedule", "0s, 5m 1h", ["0s", "5m", "1h"]),
@@ -28,7 +30,17 @@ def test_a_text_becomes_what_toml_would_say(key: str, text: str, value: Any) -> 
     assert type(found) is type(value)
 
 
-@pytest.mark.parametrize(("key", "text"), [("threshold", "hot"), ("often", "1e999"), ("enabled", "maybe")])
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("threshold", "hot"),
+        ("threshold", "nan"),
+        ("clear", "-inf"),
+        ("threshold", "1e999"),
+        ("often", "1e999"),
+        ("enabled", "maybe"),
+    ],
+)
 def test_what_cannot_be_names_the_key(key: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"^{key}: should be"):
         rule_value(key, text)
