@@ -103,7 +103,7 @@ def _configure_blueprints(
     app.register_blueprint(health.create(store, clock))
     app.register_blueprint(words.create())
     app.register_blueprint(manifest.create())
-    snapshots = Snapshots(settings, store, zone)
+    snapshots = Snapshots(settings, store, zone, admin_context.background.ahead)
     app.register_blueprint(overview.create(admin_context, snapshots))
     app.register_blueprint(agent.create(settings, store, clock, home=home))
     app.register_blueprint(admin.create(admin_context))

@@ -62,8 +62,7 @@ async def serve(
         if context is None and not is_loopback(web.host):
             log.warning("dashboard speaks plain HTTP to other machines, as tls = 'off' says host=%s", web.host)
         store = await asyncio.to_thread(open_store, settings.database.url, home)
-        with contextlib.closing(store):
-            background = Background(home, clock)
+        with contextlib.closing(store), contextlib.closing(Background(home, clock)) as background:
             make = partial(create_app, store=store, clock=clock, home=home, layers=layers, background=background)
             followed = RenewingApp(settings, store, layers=layers, clock=clock, make=make) if layers else make(settings)
             app = cast("WSGIApp", followed)

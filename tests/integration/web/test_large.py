@@ -1,6 +1,8 @@
 """A fleet of thousands: nobody waits until all of it is looked at, and nothing stays old for long."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.fake_clock import FakeClock
 from tests.rigs import birth, rig, will
 from tests.waiting import eventually
 from web import snapshot
+from web.read_ahead import ReadAhead
 from web.snapshot import LATE, PAUSE, Snapshots
 from web.zone import Zone
 
@@ -19,11 +22,8 @@ def snapshots(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Snapsho
     """Three nodes are thousands here."""
     monkeypatch.setattr(snapshot, "LARGE", 3)
     store.take([rig(name).heard(birth()) for name in ("a", "b", "c")])
-    made = Snapshots(ServerSettings(), store, Zone.find("UTC"))
-    yield made
-    # Whatever reads ahead has done so before the store is closed.
-    with made._lock:
-        pass
+    with closing(ReadAhead()) as ahead:
+        yield Snapshots(ServerSettings(), store, Zone.find("UTC"), ahead)
 
 
 def lost(snapshots: Snapshots, clock: FakeClock) -> int:
@@ -47,5 +47,21 @@ def test_who_asks_is_shown_what_is_known_while_it_is_read_anew(
 def test_what_is_older_than_that_is_waited_for(snapshots: Snapshots, store: Store, clock: FakeClock) -> None:
     assert lost(snapshots, clock) == 0
     store.take([rig("a").heard(will())])
+    clock.move(LATE / 1000)
+    assert lost(snapshots, clock) == 1
+
+
+def test_a_machine_without_a_thread_left_reads_for_who_asks(
+    snapshots: Snapshots, store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    assert lost(snapshots, clock) == 0
+    store.take([rig("a").heard(will())])
+    clock.move(PAUSE / 1000)
+    with monkeypatch.context() as machine:
+        machine.setattr(threading.Thread, "start", none_left)
+        assert lost(snapshots, clock) == 0
     clock.move(LATE / 1000)
     assert lost(snapshots, clock) == 1

@@ -24,6 +24,7 @@ from tests.ports import free_port, is_listening
 from tests.waiting import eventually_async
 from web import server
 from web.access.guesses import GUESSES
+from web.read_ahead import ReadAhead
 from web.server import serve
 from web.timeouts import TimeoutProtocol
 
@@ -285,3 +286,20 @@ async def test_it_says_where_it_listens(home: Home, port: int, caplog: pytest.Lo
         async with serving(home, WebSettings(port=port)):
             pass
     assert f"dashboard listening url=http://127.0.0.1:{port}/" in caplog.text
+
+
+async def test_the_store_is_closed_after_whatever_reads_ahead(
+    home: Home, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    close = Store.close
+
+    def close_store(store: Store) -> None:
+        order.append("store")
+        close(store)
+
+    monkeypatch.setattr(Store, "close", close_store)
+    monkeypatch.setattr(ReadAhead, "close", lambda _ahead: order.append("read ahead"))
+    async with serving(home, WebSettings(port=port)):
+        assert order == []
+    assert order == ["read ahead", "store"]

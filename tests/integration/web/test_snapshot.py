@@ -6,13 +6,14 @@ from rigwatch.settings import ServerSettings
 from store import Store
 from tests.fake_clock import START
 from tests.rigs import birth, rig
+from web.read_ahead import ReadAhead
 from web.snapshot import PAUSE, Snapshots
 from web.zone import Zone
 
 
 @pytest.fixture
 def snapshots(store: Store) -> Snapshots:
-    return Snapshots(ServerSettings(), store, Zone.find("UTC"))
+    return Snapshots(ServerSettings(), store, Zone.find("UTC"), ReadAhead())
 
 
 def names(snapshots: Snapshots, now: int) -> list[str]:
