@@ -31,14 +31,16 @@ def install(context: typer.Context, prefix: Prefix = ROOT) -> None:
     As root: for the machine, as an account of its own, with the home moved to /var/lib/rigwatch. Else: for you alone.
     """
     call, place = _called(context), place_of(dict(os.environ), prefix)
+    found = installed()
+    if place.is_machine:
+        # Before the home is moved, which nobody would look for there if this came to nothing.
+        check_readable(found)
     home = _prepared(call, place)
     if place.is_machine:
-        found = installed()
-        check_readable(found)
         give(home)
         unit = system_unit(found, home.path, ACCOUNT)
     else:
-        unit = user_unit(installed(), home.path)
+        unit = user_unit(found, home.path)
     place.unit.parent.mkdir(parents=True, exist_ok=True)
     place.unit.write_text(unit)
     run([*place.systemctl, "daemon-reload"])
@@ -99,6 +101,8 @@ def _prepared(call: Invocation, place: Place) -> Home:
         make_account(home.path)
         if take_along(call.home, home):
             say(f"moved  {call.home.path} to {home.path}")
+            # Before root works in it: until then its former owner decides where a name in it leads.
+            give(home)
     if not home.is_set_up:
         _hint_at_another(call, place)
         theirs = Invocation(home, call.debug, call.name)

@@ -42,13 +42,15 @@ def take_along(former: Home, home: Home) -> bool:
 
 
 def give(home: Home) -> None:
-    """Everything in it to the service's account; not what a link in it leads to."""
+    """Everything in it to the service's account; not what a link in it leads to, also one that comes meanwhile: whose
+    home it was may still be at work in it."""
     numbers = _numbers()
     if sys.platform == "win32" or numbers is None:
         return
-    for folder, folders, files in os.walk(home.path):
-        for name in (".", *folders, *files):
-            os.chown(Path(folder) / name, *numbers, follow_symlinks=False)
+    os.chown(home.path, *numbers, follow_symlinks=False)
+    for _, folders, files, opened in os.fwalk(home.path):
+        for name in (*folders, *files):
+            os.chown(name, *numbers, dir_fd=opened, follow_symlinks=False)
     home.path.chmod(0o700)
 
 

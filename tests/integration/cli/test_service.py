@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import app
-from cli.service import moving, place
+from cli.service import moving, place, unit
 from rigwatch.home import Home
 from rigwatch.lock import private_lock
 from tests.homes import MadeHome
@@ -50,7 +50,6 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, made_home: MadeHome, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made_home.copy_to(tmp_path / "mine")
-    monkeypatch.setattr(place, "check_readable", lambda _found: None)
     monkeypatch.setattr("cli.service.check_readable", lambda _found: None)
     return Machine(tmp_path, tmp_path / "mine")
 
@@ -132,6 +131,32 @@ def test_nothing_is_moved_while_rigwatch_runs_or_over_another_home(
     assert not (machine.root / "etc").exists()
 
 
+def test_a_program_that_the_account_may_not_read_is_said_before_the_home_is_moved(
+    machine: Machine, as_user: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_user(0)
+    private = machine.root / "private"
+    private.mkdir(mode=0o700)
+    monkeypatch.setattr(unit, "_HIDDEN", (machine.root,))
+    monkeypatch.setattr("cli.service.check_readable", place.check_readable)
+    monkeypatch.setattr("cli.service.installed", lambda: unit.Installed(private / "python", (private,)))
+    assert f"{private}: the account rigwatch may not read" in str(machine.run("install").exception)
+    assert (machine.home / "server.toml").exists()
+    assert not (machine.root / "var").exists()
+
+
+def test_a_lock_that_leads_elsewhere_is_left_alone(machine: Machine, as_user: Callable[[int], None]) -> None:
+    as_user(0)
+    victim, lock = machine.root / "victim", machine.home / "supervisor.lock"
+    victim.write_text("everybody's")
+    victim.chmod(0o644)
+    lock.unlink(missing_ok=True)
+    lock.symlink_to(victim)
+    assert "cannot be moved" in str(machine.run("install").exception)
+    assert (victim.read_text(), victim.stat().st_mode & 0o777) == ("everybody's", 0o644)
+    assert (machine.home / "secret.key").exists()
+
+
 def test_without_systemd_it_says_what_to_do(machine: Machine) -> None:
     (machine.root / "run/systemd/system").rmdir()
     assert "there is no systemd here" in str(machine.run("install").exception)
@@ -152,3 +177,26 @@ def test_everything_is_given_to_the_account_and_nothing_behind_a_link(
     moving.give(Home(home))
     assert {path.lstat().st_uid for path in (home, *home.rglob("*"))} == {65534}
     assert outside.stat().st_uid == 0
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("after", range(6))
+def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    outside, tls = tmp_path / "outside", tmp_path / "home" / "tls"
+    for folder in (outside, tls):
+        folder.mkdir(parents=True)
+        (folder / "key.pem").write_text("x")
+    real, calls = os.chown, iter(range(100))
+
+    def chown(path: Path | str, uid: int, gid: int, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> None:
+        real(path, uid, gid, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        if next(calls) == after:
+            tls.rename(tmp_path / "former")
+            tls.symlink_to(outside)
+
+    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setattr(moving, "_numbers", lambda: (65534, 65534))
+    moving.give(Home(tmp_path / "home"))
+    assert [path.stat().st_uid for path in (outside, outside / "key.pem")] == [0, 0]
