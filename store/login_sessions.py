@@ -11,7 +11,7 @@ from store import users
 from store.transaction import Row, Transaction
 
 MOST: Final = 20
-"""Browsers that one user may be logged in with; the one that logged in first makes room."""
+"""Browsers that one user may be logged in with, and as many that still want the code; the first of them makes room."""
 
 AGENT_MAX: Final = 120
 _LENGTH_MAX: Final = 100
@@ -27,7 +27,7 @@ _ADD = f"INSERT INTO login_session ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _SEEN = "UPDATE login_session SET seen_at = ? WHERE hash = ?"
 _END = "DELETE FROM login_session WHERE hash = ?"
 _FORGET = "DELETE FROM login_session WHERE expires_at <= ?"
-_FIRST = "SELECT hash FROM login_session WHERE account = ? ORDER BY created_at DESC, hash"
+_FIRST = "SELECT hash FROM login_session WHERE account = ? AND wants_code = ? ORDER BY created_at DESC, hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def add(tx: Transaction, user: User, made: LoginSession) -> bool:
     if not held or (held[0][0], held[0][1] is not None) != (user.password_hash, user.has_totp):
         return False
     tx.run(_FORGET, (made.created_at,))
-    for (old,) in tx.rows(_FIRST, (user.name,))[MOST - 1 :]:
+    # Who knows no more than the password ends no login by it.
+    for (old,) in tx.rows(_FIRST, (user.name, int(made.wants_code)))[MOST - 1 :]:
         tx.run(_END, (old,))
     tx.run(
         _ADD,

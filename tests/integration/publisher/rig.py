@@ -1,11 +1,12 @@
 """A node under test: its session and outbox on a real broker, and a task that can be stopped or killed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
 
+from publisher.addresses import Addresses
 from publisher.dispatch import Dispatch
 from publisher.outbox import Limits, Outbox
 from publisher.session import NodeAccount, PublisherSession
@@ -46,13 +47,20 @@ async def rigging(
     clock: Clock | None = None,
     keepalive: int = 10,
     settled: bool = True,
+    others: Sequence[str] = (),
 ) -> AsyncIterator[Rig]:
-    """Runs the node's session; at the end of the block it is stopped and, when `settled`, must have ended by itself."""
+    """Runs the node's session; at the end of the block it is stopped and, when `settled`, must have ended by itself.
+
+    `others` are addresses that its server has announced before.
+    """
     clock = clock or SystemClock()
     own = outbox or Outbox(None, node, limits=LIMITS, clock=clock)
     dispatch = Dispatch(own, clock=clock)
     account = NodeAccount(node, key, endpoint, keepalive)
-    session = PublisherSession(account, ABOUT, dispatch, clock=clock, random=Random(1))  # noqa: S311 - jitter
+    addresses = Addresses(node, endpoint)
+    addresses.learn(others)
+    random = Random(1)  # noqa: S311 - jitter
+    session = PublisherSession(account, ABOUT, dispatch, clock=clock, random=random, addresses=addresses)
     stop = asyncio.Event()
     rig = Rig(own, dispatch, stop, asyncio.create_task(session.run(stop), name="session"))
     try:

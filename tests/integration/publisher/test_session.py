@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -286,6 +286,25 @@ async def test_a_node_that_may_not_hear_its_acks_counts_as_refused(caplog: pytes
             await _in_time(clock, lambda: len(attempts) == 2)
     assert _said(caplog) == ["broker refuses this node: enroll it, or join with a new token; trying again"]
     assert "not allowed to subscribe to rigwatch/v1/main/rig07/ack" in caplog.text
+
+
+async def _accept_and_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(65536)
+    writer.write(b"\x20\x02\x00\x00")
+    await reader.read(65536)
+    writer.close()
+
+
+@pytest.mark.parametrize("answer", [_refuse_subscription, _accept_and_hang_up])
+async def test_a_broker_that_lets_it_in_and_no_further_keeps_it_from_no_other_address(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], mosquitto: Mosquitto
+) -> None:
+    clock = FakeClock()
+    half = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with half, serving(endpoint_of(mosquitto), {NODE: KEY}) as server:
+        first = Endpoint("127.0.0.1", half.sockets[0].getsockname()[1])
+        async with rigging(first, clock=clock, others=[str(endpoint_of(mosquitto))]):
+            await _in_time(clock, lambda: _has_births(server, 1), step=REFUSED_MOST)
 
 
 async def test_a_broker_that_is_away_is_said_once_and_tried_until_it_is_there(
