@@ -8,8 +8,8 @@ import typer
 from cli.invocation import app, invocation
 from cli.output import say
 from cli.people import Author, act
-from rigwatch.errors import SettingsError
-from rigwatch.topics import NodeId
+from rigwatch.errors import RigwatchError, SettingsError
+from rigwatch.topics import NodeId, check_name
 
 if TYPE_CHECKING:
     from alerts.plugs import PlugFacts
@@ -46,7 +46,11 @@ def add(
 
     call, file = invocation(context), _accounts(context)
     call.server()
-    topics = kind_of(kind).own_topics(topic)
+    try:
+        check_name(name, "NAME")
+        topics = kind_of(kind).own_topics(topic)
+    except RigwatchError as exc:
+        raise SettingsError(str(exc)) from None
     plug = PlugFacts(name, kind, topic, outlet, _nodes(nodes), call.clock.now())
     if account:
         _check_account(file, account, topics)

@@ -137,10 +137,9 @@ class MqttConnection:
             raise MqttError("the connection has ended")
         self._suback[mid] = answer
         granted = await answer
-        codes = [reason.value for reason in granted] + [_SUBACK_FAILURE] * len(filters)
         # A broker that answers for fewer filters than it was asked has granted no more.
-        denied = [topic for topic, code in zip(filters, codes, strict=False) if code >= _SUBACK_FAILURE]
-        if denied:
+        codes = {topic: reason.value for topic, reason in zip(filters, granted, strict=False)}
+        if denied := [topic for topic in filters if codes.get(topic, _SUBACK_FAILURE) >= _SUBACK_FAILURE]:
             raise MqttRefused(f"not allowed to subscribe to {', '.join(denied)}")
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> asyncio.Future[None]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from alerts.energy import HourEnergy, metered
+from alerts.energy import metered
 from alerts.plugs import PlugFacts, PlugState
 from rigwatch.clock import Millis
 from rigwatch.topics import NodeId
@@ -28,9 +28,6 @@ INSERT INTO energy_hour (device, hour, watt_hours) VALUES (?, ?, ?)
 ON CONFLICT (device, hour) DO UPDATE SET watt_hours = energy_hour.watt_hours + excluded.watt_hours
 """
 _ENERGY = "SELECT device, sum(watt_hours) FROM energy_hour WHERE hour >= ? AND hour < ? GROUP BY device"
-_ENERGY_HOURS = """
-SELECT hour, watt_hours FROM energy_hour WHERE device = ? AND hour >= ? AND hour < ? ORDER BY hour
-"""
 _COUNT = "SELECT count(*) FROM device"
 _FORGET_ENERGY = "DELETE FROM energy_hour WHERE device = ?"
 _BUMP = "UPDATE mark SET value = value + 1 WHERE name = ?"
@@ -97,11 +94,6 @@ def say(tx: Transaction, said: Mapping[str, PlugState], now: Millis) -> None:
 def energy(tx: Transaction, since: Millis, until: Millis) -> dict[str, float]:
     """The Wh that were drawn through each plug in the hours that begin between the two."""
     return {name: float(watt_hours) for name, watt_hours in tx.rows(_ENERGY, (since, until))}
-
-
-def energy_hours(tx: Transaction, name: str, since: Millis, until: Millis) -> list[HourEnergy]:
-    """By hour; hours in which nothing is known to have been drawn are left out."""
-    return tx.typed(HourEnergy, _ENERGY_HOURS, (name, since, until))
 
 
 def changed(tx: Transaction) -> int:

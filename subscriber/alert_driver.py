@@ -37,6 +37,7 @@ _VALIDITY_EVERY: Millis = 60_000
 # A node that reports more often than this is looked at by the clock, and so is who comes in a crowd: most reports
 # change nothing, and none of it may keep others from being stored. Births and deaths are never waited with.
 _REPORTS_EVERY: Millis = 1_000
+_ASKED_MOST = 1000
 _LOOKS_A_BATCH = 200
 _LOOKS_A_TICK = 1000
 
@@ -86,7 +87,7 @@ class AlertDriver:
         self._past: deque[PastIncident] = deque()
         self._recorded = 0
         self._plugs_seen: tuple[int, int] = (-1, -1)
-        self._asked: set[str] = set()
+        self._asked: deque[str] = deque(maxlen=_ASKED_MOST)
         self.known = TellingState()
         self.check_at: Millis | None = None
         self.stepped_at: Millis | None = None
@@ -195,8 +196,8 @@ class AlertDriver:
 
     def asked(self) -> Sequence[str]:
         """Plugs that should say now what they draw, each time once. From any thread."""
-        names, self._asked = self._asked, set()
-        return sorted(names)
+        # The store's thread adds to it meanwhile.
+        return sorted({self._asked.popleft() for _ in range(len(self._asked))})
 
     def _after(self, tx: Transaction, batch: Sequence[ReceivedMessage], written: Written) -> None:
         engine = self._engine
@@ -317,7 +318,7 @@ class AlertDriver:
         now = self._clock.now()
         outcome = engine.step(ServerFacts(self._heard_from(engine, now), now), now)
         self.check_at, self.stepped_at = outcome.check_at, now
-        self._asked.update(outcome.asked)
+        self._asked.extend(outcome.asked)
         if outcome.is_empty:
             return
         self._decision = alerts.save(tx, outcome, self._decision + 1)

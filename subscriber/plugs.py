@@ -5,7 +5,7 @@ Over a connection of its own: its failure costs reports and alerts nothing, and 
 
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
 from alerts.plugs import PlugFacts, PlugState, follow_plug
@@ -15,7 +15,7 @@ from rigwatch.devices.kind import kind_of
 from rigwatch.devices.reading import DeviceReading, TopicReader, readers_of
 from rigwatch.errors import RigwatchError
 from rigwatch.first import first_of
-from rigwatch.mqtt import MqttConnection, MqttMessage
+from rigwatch.mqtt import MqttConnection, MqttMessage, MqttRefused
 from store import devices
 from subscriber.worker import StoreWorker
 
@@ -87,7 +87,7 @@ class PlugIntake:
         try:
             topics = sorted(self._readers)
             for first in range(0, len(topics), _FILTERS_AT_ONCE):
-                await connection.subscribe(*topics[first : first + _FILTERS_AT_ONCE])
+                await self._subscribe(connection, topics[first : first + _FILTERS_AT_ONCE])
             log.info("hears plugs=%s topics=%s", len(self._plugs), len(topics))
             while not await self._is_other():
                 await self._save()
@@ -96,6 +96,14 @@ class PlugIntake:
         finally:
             await connection.close()
             await self._save()
+
+    @staticmethod
+    async def _subscribe(connection: MqttConnection, topics: Sequence[str]) -> None:
+        """What a broker refuses of them, the others are heard without."""
+        try:
+            await connection.subscribe(*topics)
+        except MqttRefused as exc:
+            log.warning("some plugs are not heard: %s", exc)
 
     async def _pause(self, connection: MqttConnection) -> None:
         await first_of(self._clock.sleep(_EVERY_S), connection.lost)
@@ -118,12 +126,21 @@ class PlugIntake:
             return
         readers: defaultdict[str, list[tuple[str, TopicReader]]] = defaultdict(list)
         for plug in found:
-            for topic, reader in readers_of(kind_of(plug.kind), plug.topic, plug.outlet).items():
+            for topic, reader in self._readers_of(plug).items():
                 readers[topic].append((plug.name, reader))
         self._plugs = {plug.name: plug for plug in found}
         # What was heard since it was stored counts.
         self._states = {plug.name: self._states.get(plug.name, plug.state) for plug in found}
         self._readers, self._changed = dict(readers), number
+
+    @staticmethod
+    def _readers_of(plug: PlugFacts) -> dict[str, TopicReader]:
+        """None of a plug of a kind that this version does not know: the others are heard."""
+        try:
+            return readers_of(kind_of(plug.kind), plug.topic, plug.outlet)
+        except RigwatchError as exc:
+            log.warning("a plug is not heard device=%s: %s", plug.name, exc)
+            return {}
 
     async def _is_other(self) -> bool:
         return await self._worker.read(devices.changed) != self._changed

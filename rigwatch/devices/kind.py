@@ -4,14 +4,15 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct
 
 from rigwatch.errors import RigwatchError
 
-OUTLETS_MAX = 32
+TOPIC_MAX: Final = 200
+_NOT_IN_A_TOPIC: Final = frozenset("+#\0")
 
 Path = Annotated[str, Meta(max_length=200)]
 """Names with dots between, of a JSON message; empty: the message itself. `{outlet}` is the number of the outlet."""
@@ -52,7 +53,10 @@ class DeviceKind(Struct, frozen=True, forbid_unknown_fields=True):
     ask_payload: str = ""
 
     def own_topics(self, topic: str) -> tuple[str, ...]:
-        """All that such a device speaks and listens below. Raises `RigwatchError` where a level is missing in it."""
+        """All that such a device speaks and listens below. Raises `RigwatchError` for what is no topic of one device,
+        or where a level is missing in it."""
+        if not topic or len(topic) > TOPIC_MAX or _NOT_IN_A_TOPIC & set(topic) or topic.startswith(("/", "$")):
+            raise RigwatchError(f"topic: {topic[:200]!r} is none of a single device; one looks like {self.example}")
         others = (other for level in self.levels.values() for other in level)
         return (topic, *(self._beside(other, topic) for other in others))
 

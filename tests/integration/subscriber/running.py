@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
+from broker.service import serve
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import Ack, Report, Status, decode
@@ -41,6 +42,21 @@ async def subscribing(home: Home, wanted: ServerSettings) -> AsyncIterator[async
     task = asyncio.create_task(subscribe(home, wanted, clock=SystemClock(), stop=stop))
     try:
         yield stop
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
+async def broker_at(home: Home, port: int) -> AsyncIterator[None]:
+    """The embedded broker beside the test."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(
+        serve(home, settings(port), clock=SystemClock(), stop=stop, ready=lambda _bound: ready.set())
+    )
+    await ready.wait()
+    try:
+        yield
     finally:
         stop.set()
         await task

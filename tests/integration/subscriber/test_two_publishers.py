@@ -13,7 +13,6 @@ import pytest
 from alerts.facts import NodeFacts, User, UserRole
 from alerts.incident import Incident
 from alerts.rule import Rule, Severity
-from broker.service import serve
 from rigwatch.clock import SystemClock
 from rigwatch.home import Home
 from rigwatch.messages import NodeState, Status
@@ -23,7 +22,7 @@ from rigwatch.topics import TopicLevel, topic_of
 from store import Store, alerts, reader, users
 from tests.integration.broker import peer
 from tests.integration.publisher.rig import rigging
-from tests.integration.subscriber.running import prepare, settings, subscribing
+from tests.integration.subscriber.running import broker_at, prepare, settings, subscribing
 from tests.integration.web.conftest import HASH, basic
 from tests.mosquitto import Mosquitto
 from tests.ports import free_port
@@ -86,20 +85,6 @@ def server(home: Home, store: Store, database_url: str) -> Server:
     return Server(home, store, database_url)
 
 
-@asynccontextmanager
-async def broker_of(home: Home, port: int) -> AsyncIterator[None]:
-    stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(
-        serve(home, settings(port), clock=SystemClock(), stop=stop, ready=lambda _bound: ready.set())
-    )
-    await ready.wait()
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
-
-
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each for each in caplog.messages if each.startswith("another publisher uses this node's key")]
 
@@ -111,7 +96,7 @@ async def test_a_copied_disk_is_an_incident_with_both_addresses_and_both_machine
     port, began = free_port(), time.monotonic()
     here = Endpoint("127.0.0.1", port)
     async with (
-        broker_of(server.home, port),
+        broker_at(server.home, port),
         server.watching(port),
         rigging(here, node=RIG.id, key=RIG.key),
         rigging(here, node=RIG.id, key=RIG.key),
@@ -145,7 +130,7 @@ async def test_where_the_broker_is_another_the_births_alone_say_it(
 
 async def test_one_publisher_whose_network_flaps_is_none_however_fast_and_from_wherever(server: Server) -> None:
     port = free_port()
-    async with broker_of(server.home, port), server.watching(port):
+    async with broker_at(server.home, port), server.watching(port):
         lines = []
         for turn in range(12):
             # Its old connections are never closed, as when an address goes away.

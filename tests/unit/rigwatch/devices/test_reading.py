@@ -117,6 +117,12 @@ def test_the_order_of_prefix_and_topic_is_the_owners() -> None:
     }
 
 
+@pytest.mark.parametrize("topic", ["", "tele/+", "tele/#", "/tele/x", "$SYS/tele", "tele/" + "x" * 300, "tele/\0"])
+def test_what_is_no_topic_of_one_device_is_refused(topic: str) -> None:
+    with pytest.raises(RigwatchError, match="is none of a single device; one looks like tele/plug7"):
+        kind_of("tasmota").own_topics(topic)
+
+
 def test_there_is_no_other_kind() -> None:
     with pytest.raises(RigwatchError, match="there are esphome, shelly, shelly1, tasmota, zigbee2mqtt"):
         kind_of("fridge")
