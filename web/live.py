@@ -23,6 +23,7 @@ from rigwatch.clock import Millis
 _KEPT: Final = 128
 _ORDERS: Final = 64
 _HELD: Final = 512
+_SENT: Final = 32
 _DIGITS: Final = 12
 _ZIPPED_FROM: Final = 600
 _json = msgspec.json.Encoder()
@@ -138,6 +139,9 @@ class LiveDocument:
         base = self._base(etag)
         if base not in self._sent:
             places = {name: found for name, place in self._places.items() if (found := _delta(place, base, now))}
+            # A browser names the change that it has itself: whoever counts through all of them gets no more kept.
+            if len(self._sent) >= _SENT:
+                self._sent.clear()
             self._sent[base] = _json.encode({"etag": self.etag, **self.facts, "places": places})
         # It is kept for others, who come later.
         return b'{"now":%d,' % now + self._sent[base][1:]

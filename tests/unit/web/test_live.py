@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.live import Fresh, LiveContent, LiveDocument, Piece
+from web.live import _SENT, Fresh, LiveContent, LiveDocument, Piece
 
 Shown = Mapping[str, str]
 
@@ -117,3 +117,12 @@ def test_an_order_of_before_is_known_by_the_etag_of_then() -> None:
     ]
     assert document.order("rows", "e-1") == ()
     assert document.order("nowhere", first) == ()
+
+
+def test_whoever_asks_for_every_state_there_was_is_answered_and_fills_no_memory() -> None:
+    document = LiveDocument("d")
+    for number in range(1, 4 * _SENT):
+        show(document, {"a": str(number)}, number)
+    for number in range(1, 4 * _SENT - 1):
+        assert f"<li>{4 * _SENT - 1}</li>".encode() in document.since(f"d-{number}", 0)
+    assert len(document._sent) <= _SENT
