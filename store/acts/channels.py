@@ -10,7 +10,7 @@ from rigwatch.settings.addresses import check_channel_name
 from rigwatch.settings.alerts import AlertSettings
 from rigwatch.settings.channels import TELEGRAM, chat_key, named
 from rigwatch.settings.toml_lines import KeyPath
-from store import page_settings
+from store import marks, page_settings
 from store.acts.actor import ActError, Actor
 from store.transaction import Transaction
 
@@ -32,7 +32,7 @@ def add(
         check_channel_name(name)
     except ValueError as exc:
         raise ActError(str(exc)) from None
-    if name in named(page_settings.layered(tx, layers).settings.alerts):
+    if name in named(_alerts(tx, layers)):
         raise NotDone(f"channel {name}: there is one of this name already; choose another")
     _set(tx, now, actor, _of(name, values), layers=layers)
     actor.note(tx, now, "channel.add", name, detail=_told(values))
@@ -54,7 +54,7 @@ def add_chat(
     tx: Transaction, actor: Actor, now: Millis, chat: int, *, title: str, token: str, layers: ServerLayers
 ) -> None:
     """A chat of the bot that is set up, or, with a `token`, of this one. `NotDone` when it is listed already."""
-    bot = page_settings.layered(tx, layers).settings.alerts.telegram
+    bot = _alerts(tx, layers).telegram
     if chat in bot.chats:
         raise NotDone(f"The chat {chat} is listed already.")
     changes: dict[KeyPath, Any] = {
@@ -90,7 +90,7 @@ def resume(tx: Transaction, actor: Actor, now: Millis, key: str, *, layers: Serv
 
 def remove(tx: Transaction, actor: Actor, now: Millis, key: str, *, layers: ServerLayers) -> None:
     """What waits for it is given up. With the last chat the token goes. `NotDone` when the page set none of it."""
-    alerts = page_settings.layered(tx, layers).settings.alerts
+    alerts = _alerts(tx, layers)
     chat = _chat(alerts, key)
     changes: dict[KeyPath, Any]
     if chat is None:
@@ -109,7 +109,7 @@ def remove(tx: Transaction, actor: Actor, now: Millis, key: str, *, layers: Serv
 
 
 def _set_paused(tx: Transaction, now: Millis, actor: Actor, key: str, *, layers: ServerLayers, paused: bool) -> None:
-    alerts = page_settings.layered(tx, layers).settings.alerts
+    alerts = _alerts(tx, layers)
     chat = _chat(alerts, key)
     found = alerts.channel.get(key)
     if chat is None and found is None:
@@ -124,6 +124,13 @@ def _set_paused(tx: Transaction, now: Millis, actor: Actor, key: str, *, layers:
         others = [each for each in alerts.telegram.paused if each != chat]
         changes = {(*_BOT, "paused"): [*others, chat] if paused else others}
     _set(tx, now, actor, changes, layers=layers)
+
+
+def _alerts(tx: Transaction, layers: ServerLayers) -> AlertSettings:
+    """As they count, for an act that changes them by what they are."""
+    # First, so that of two at once on PostgreSQL one waits here, and then reads what the other has written.
+    marks.settings_touched(tx)
+    return page_settings.layered(tx, layers).settings.alerts
 
 
 def _set(

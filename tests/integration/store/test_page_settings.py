@@ -1,5 +1,8 @@
 """Settings that were set in the page, on each database: what of them is stored, what counts, and what a copy tells."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
 import pytest
 
 from rigwatch.keys import MasterKey
@@ -8,6 +11,7 @@ from store import Store, acts, chats, marks, page_settings
 from store.chats import SEEN_MAX, SeenChat
 from tests.integration.store.acting import EVE, HOT, MAIL, NOW, TOKEN, World
 from tests.stored import asked
+from tests.waiting import eventually
 
 
 def layered(world: World) -> LayeredSettings:
@@ -115,6 +119,20 @@ def test_chats_that_wrote_are_known_latest_first_and_not_without_end(store: Stor
     assert found[0] == SeenChat(-7, "Farm", NOW + 1)
     assert found[1].title == "chat 0"
     assert len(found) == SEEN_MAX
+
+
+def test_of_two_who_each_take_a_chat_at_once_none_loses_it(world: World, database_url: str) -> None:
+    add = partial(world.do, "channels.add_chat", 7, title="Cy", token="", layers=world.layers)
+    with ThreadPoolExecutor(1) as other:
+        with world.store.write() as tx:
+            acts.channels.add_chat(tx, EVE, NOW, 6, title="Bea", token="", layers=world.layers)
+            second = other.submit(add)
+            if not database_url.startswith("sqlite"):
+                # There it can read while the first writes; in SQLite it cannot even begin.
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                eventually(lambda: tx.value(waiting), what="the second one waits")
+        second.result(timeout=30)
+    assert layered(world).settings.alerts.telegram.chats == (5, 6, 7)
 
 
 def test_two_at_once_do_not_lose_each_others_settings(world: World) -> None:
