@@ -215,13 +215,18 @@ class PublisherSession:
         return self._retry.lost(self._clock.monotonic() - began)
 
     async def _introduce(self, connection: MqttConnection, session: int) -> None:
-        """Returns when the broker has the birth, and acks can come."""
+        """Returns when the broker has the birth, and acks can come; where it has not, it is the next address's turn."""
+        tried = self._addresses.current
         try:
             async with asyncio.timeout(ANSWER):
                 await connection.subscribe(topic_of(self._account.node, TopicLevel.ACK))
                 await self._publish_status(connection, NodeState.ONLINE, session)
         except TimeoutError:
-            raise Unreachable(f"{self._addresses.current}: no answer within {ANSWER:g} s") from None
+            self._addresses.failed()
+            raise Unreachable(f"{tried}: no answer within {ANSWER:g} s") from None
+        except MqttError:
+            self._addresses.failed()
+            raise
         await self._dispatch.restart()
 
     async def _serve(self, connection: MqttConnection, session: int, stop: asyncio.Event) -> None:
