@@ -14,8 +14,12 @@ HOUR = 3_600_000
 ANN = User("ann", UserRole.ADMIN, "hash")
 
 
-def made(name: str, at: int = NOW, *, stays: bool = False, account: str = "ann") -> LoginSession:
-    return LoginSession(hash_of(name), account, at, at, at + 24 * HOUR, stays=stays, wants_code=False, agent="Firefox")
+def made(
+    name: str, at: int = NOW, *, stays: bool = False, account: str = "ann", wants_code: bool = False
+) -> LoginSession:
+    return LoginSession(
+        hash_of(name), account, at, at, at + 24 * HOUR, stays=stays, wants_code=wants_code, agent="Firefox"
+    )
 
 
 @pytest.fixture
@@ -76,6 +80,16 @@ def test_the_first_of_too_many_logins_makes_room(peopled: Store) -> None:
     assert len(hashes(peopled)) == MOST
     assert hash_of("first") not in hashes(peopled)
     assert hashes(peopled, "bob") == [hash_of("bob's")]
+
+
+def test_logins_that_still_want_a_code_make_room_among_themselves_alone(peopled: Store) -> None:
+    names = [f"half {number}" for number in range(MOST + 1)]
+    for at, name in enumerate(names, NOW + 1):
+        with peopled.write() as tx:
+            assert login_sessions.add(tx, ANN, made(name, at, wants_code=True))
+    assert hashes(peopled) == [hash_of("first")]
+    with peopled.read() as tx:
+        assert [name for name in names if login_sessions.find(tx, hash_of(name)) is None] == ["half 0"]
 
 
 def test_logins_that_are_over_are_forgotten_at_the_next_one(peopled: Store) -> None:
