@@ -1,5 +1,7 @@
 """Where a broker listens, as whom one connects, and what is left behind. Nothing here connects."""
 
+import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
@@ -7,6 +9,16 @@ from urllib.parse import urlsplit
 from rigwatch.errors import SettingsError
 
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_HOST = re.compile(r"(?=.{1,253}\Z)[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?)*")
+
+
+def is_host(text: str) -> bool:
+    """Whether it can be the name or the address of a machine that others connect to."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return bool(_HOST.fullmatch(text)) and not text.replace(".", "").isdigit()
+    return "%" not in text and not address.is_unspecified
 
 
 def bracketed(host: str) -> str:

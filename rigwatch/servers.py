@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from rigwatch.endpoint import Endpoint
+from rigwatch.endpoint import Endpoint, is_host
 from rigwatch.errors import RigwatchError, SettingsError
 from rigwatch.figures import LINE_MAX
 from rigwatch.home import stamp_of, write_private
@@ -27,7 +27,7 @@ def address_of(text: str, *, port: int, tls: bool = True) -> str:
     endpoint = Endpoint.parse(whole)
     if ":" not in rest.rpartition("]")[2]:
         endpoint = replace(endpoint, port=port)
-    if len(str(endpoint)) > LINE_MAX or "@" in rest or any(map(str.isspace, rest)):
+    if not is_host(endpoint.host) or len(str(endpoint)) > LINE_MAX or "@" in rest or not rest.isprintable():
         raise SettingsError(f"address {text[:60]!r}: should look like monitor.example or mqtts://monitor.example:8883")
     return str(endpoint)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from rigwatch.endpoint import Endpoint
+from rigwatch.endpoint import Endpoint, is_host
 from rigwatch.errors import SettingsError
 from rigwatch.figures import Celsius
 from rigwatch.home import Home
@@ -26,7 +26,6 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 _ORIGIN = re.compile(
     r"\*|(?:http(?!://[^/]*:80$)|https(?!://[^/]*:443$))://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 )
-_HOST = re.compile(r"(?=.{1,253}\Z)[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?)*")
 _PREFIX = re.compile(r"[^/#+$\s\x00-\x1f\x7f]+(?:/[^/#+\s\x00-\x1f\x7f]+){0,9}")
 _PREFIX_MAX = 200
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
@@ -93,19 +92,11 @@ class BrokerSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("port and plain_port are both 0, so nobody could connect; set one of them")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key belong together; set both or none")
-        if self.advertise and not _is_host(self.advertise):
+        if self.advertise and not is_host(self.advertise):
             raise ValueError(
                 f"advertise: {self.advertise[:100]!r} is no name or address of a machine; write it without a scheme "
                 "and a port, such as 'monitor.example' or '10.0.0.5'"
             )
-
-
-def _is_host(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return bool(_HOST.fullmatch(text)) and not text.replace(".", "").isdigit()
-    return "%" not in text
 
 
 class SecuritySettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,7 +25,10 @@ def test_an_address_is_whole_whatever_of_it_was_typed(typed: str, address: str) 
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "fd00::5", "https://a.example", "a.example/path", "user:word@a.example", "a.example:x", "a b"],
+    [
+        *("", "fd00::5", "https://a.example", "a.example/path", "user:word@a.example", "a.example:x", "a b"),
+        *(".", "*", "300.1.1.1", "%s", "a..b", "0.0.0.0", "[::]:8883", "[fe80::1%eth0]", "a\x1bb", "a\nb"),
+    ],
 )
 def test_what_is_no_address_is_refused(typed: str) -> None:
     with pytest.raises(SettingsError):
