@@ -4,13 +4,13 @@ import argparse
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Final
 
+from publisher.commands import code
 from publisher.install import accounts
 from publisher.install.layout import NAME, Layout
-from publisher.install.server import JoinServer, NoReport, ServerRefused, wait_for_report
+from publisher.install.server import JoinServer, NoReport, wait_for_report
 from publisher.install.services import Service, service_of
 from publisher.install.tools import call
 from publisher.joining import store_token
@@ -18,32 +18,21 @@ from rigwatch.clock import SystemClock
 from rigwatch.errors import RigwatchError
 from rigwatch.home import Home
 
-FIRST_REPORT_S: Final = 120.0
-_CODE_MAX: Final = 200
 _IDENTITY: Final = re.compile(rb"^id=(\w+)", re.MULTILINE)
 """In the head of the one file: the name of the folder that it unpacks itself into."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--server", required=True, metavar="URL", help="where the one-time code on standard input counts"
-    )
-    parser.add_argument(
-        "--pin", default="-", help="public key of that server, sha256//…; '-': the system's authorities"
-    )
+    code.arguments(parser)
     parser.add_argument(
         "--prefix", type=Path, default=Path("/"), help="a folder to install into, for a trial without root"
     )
-    parser.add_argument(
-        "--name", default="", help="what to call this machine, for a code of several [default: its name]"
-    )
-    parser.add_argument("--wait", type=float, default=FIRST_REPORT_S, help="seconds to wait for the first report")
 
 
 def run(options: argparse.Namespace) -> None:
     """Raises `RigwatchError`; the code is spent only once everything that can be tried without it has gone well."""
     layout = Layout(options.prefix.absolute())
-    server = JoinServer(options.server, options.pin, _code(), options.name)
+    server = code.server_of(options)
     if layout.is_system:
         accounts.require_root("install")
     # The folders of the system are for everybody; what is ours alone has its mode said.
@@ -59,13 +48,9 @@ def run(options: argparse.Namespace) -> None:
         raise
     service.start(user)
     _forget_former(layout)
-    _say(f"the agent runs, kept by {service.name}; '{layout.program} uninstall' removes it")
+    code.say(f"the agent runs, kept by {service.name}; '{layout.program} uninstall' removes it")
     if joined:
         _wait(server, options.wait, service, layout)
-
-
-def _code() -> str:
-    return sys.stdin.readline(_CODE_MAX).strip()
 
 
 def _user(layout: Layout) -> str:
@@ -113,21 +98,14 @@ def _forget_former(layout: Layout) -> None:
 def _join(layout: Layout, server: JoinServer, service: Service) -> bool:
     """Whether the machine joined now; False where it had joined before and the code is none that still counts."""
     home = Home(layout.home)
-    if server.is_group and home.publisher_toml.exists():
-        _say("joined before, and that stays; 'rigwatch-agent uninstall' first makes it another node")
-        return False
-    try:
-        token = server.token()
-    except ServerRefused as exc:
-        if not home.publisher_toml.exists():
-            raise
-        _say(f"joined before, and that stays ({exc})")
+    token = code.token_for(home, server, advice="; 'rigwatch-agent uninstall' first makes it another node")
+    if token is None:
         return False
     # Of a node that has moved, what waits to be sent gets its new name: nobody may have it open.
     service.stop()
     node = store_token(home, token, {}, SystemClock())
     _give_home(layout)
-    _say(f"joined as {node}")
+    code.say(f"joined as {node}")
     return True
 
 
@@ -145,8 +123,4 @@ def _wait(server: JoinServer, seconds: float, service: Service, layout: Layout) 
     except NoReport as exc:
         logs = f"journalctl -u {NAME}" if service.name == "systemd" else str(layout.log)
         raise RigwatchError(f"{exc}; the agent goes on trying, see {logs}") from None
-    _say(f"the server has its first report, after {took:.0f} s")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"rigwatch: {text}\n")
+    code.say(f"the server has its first report, after {took:.0f} s")

@@ -11,6 +11,7 @@ import pytest
 
 from publisher.commands import join
 from publisher.install.server import ServerRefused
+from rigwatch.errors import RigwatchError
 from rigwatch.keys import NodeKey
 from rigwatch.tokens import JoinToken
 from rigwatch.topics import NodeId
@@ -90,6 +91,14 @@ def test_a_machine_that_has_joined_stays_what_it_is(run: Run, asked: Asked, tmp_
     assert "joined before, and that stays" in run("many-a-b")
     assert len(asked.headers) == 2
     assert (tmp_path / "home" / "publisher.toml").read_bytes() == before
+
+
+def test_a_home_that_takes_no_token_costs_no_code(run: Run, asked: Asked, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o755)
+    (tmp_path / "home" / "somebody's").write_text("")
+    with pytest.raises(RigwatchError, match="choose a folder of its own"):
+        run("good")
+    assert asked.headers == []
 
 
 def test_a_wrong_code_joins_nothing(run: Run, tmp_path: Path) -> None:
