@@ -1,5 +1,7 @@
 """The dashboard's door: accepts connections, a bounded number in all and of each address; the oldest idle makes room.
 
+Of IPv6 the network of 64 bits counts as one address: a machine has as many in it as it likes.
+
 Counted before the TLS handshake, so that whoever only connects takes no place from anybody for long.
 """
 
@@ -15,6 +17,7 @@ from typing import Final
 
 from rigwatch.accepting import accepting
 from rigwatch.clock import Clock
+from web.access.guesses import source_of
 from web.timeouts import TimeoutProtocol
 
 log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ HANDSHAKE_S: Final = 10.0
 class Guest:
     """A connection; `protocol` once it is open."""
 
-    address: str
+    source: str
     since: float
     opening: "asyncio.Task[None] | None" = None
     protocol: TimeoutProtocol | None = None
@@ -75,21 +78,21 @@ class Door:
             await asyncio.gather(*opening, return_exceptions=True)
 
     def _enter(self, accepted: socket.socket, place: tuple[str, int]) -> None:
-        address = place[0]
-        if not self._make_room(address):
+        source = source_of(place[0])
+        if not self._make_room(source, is_exempt=self._is_exempt(place[0])):
             accepted.close()
             return
-        guest = Guest(address, asyncio.get_running_loop().time())
-        self._guests[address].add(guest)
+        guest = Guest(source, asyncio.get_running_loop().time())
+        self._guests[source].add(guest)
         self._total += 1
         guest.opening = asyncio.create_task(self._open(accepted, guest), name="dashboard connection")
         # Whatever became of it: a task that is cancelled before it begins runs nothing of its own.
         guest.opening.add_done_callback(lambda _task: self._opened(accepted, guest))
 
-    def _make_room(self, address: str) -> bool:
-        of_address = self._guests.get(address, set())
-        if len(of_address) >= PER_ADDRESS and not self._is_exempt(address):
-            return self._show_out_oldest(of_address)
+    def _make_room(self, source: str, *, is_exempt: bool) -> bool:
+        of_source = self._guests.get(source, set())
+        if len(of_source) >= PER_ADDRESS and not is_exempt:
+            return self._show_out_oldest(of_source)
         if self._total >= CONNECTIONS:
             return self._show_out_oldest(max(self._guests.values(), key=len))
         return True
@@ -125,12 +128,12 @@ class Door:
             self._leave(guest)
 
     def _leave(self, guest: Guest) -> None:
-        guests = self._guests.get(guest.address, set())
+        guests = self._guests.get(guest.source, set())
         if guest in guests:
             guests.remove(guest)
             self._total -= 1
             if not guests:
-                del self._guests[guest.address]
+                del self._guests[guest.source]
 
 
 def _say_full(why: str) -> None:
