@@ -106,13 +106,17 @@ class ServerLayers:
         """What would count with these; raises `SettingsError` where they are wrong by themselves or together."""
         return self._build(self._read()[1], page, place=PAGE)
 
-    @cached_property
+    @property
     def seal(self) -> SettingsSeal | None:
-        """For secrets in the store; None where this machine has no master key."""
+        """For secrets in the store; None while this machine has no master key, or none that can be read."""
         try:
-            return SettingsSeal(master_key(self.home, self.load().settings).settings_key())
+            return self._seal
         except RigwatchError:
             return None
+
+    @cached_property
+    def _seal(self) -> SettingsSeal:
+        return SettingsSeal(master_key(self.home, self.load().settings).settings_key())
 
     def _read(self) -> tuple[str, dict[str, Any]]:
         path = self.home.server_toml

@@ -130,6 +130,13 @@ def test_a_sealed_secret_opens_for_its_own_setting_and_key_alone() -> None:
 
 def test_a_machine_without_the_master_key_has_no_seal(home: Home) -> None:
     home.server_toml.write_text("", "utf-8")
-    assert ServerLayers(home, {}).seal is None
+    layers = ServerLayers(home, {})
+    found = [layers.seal]
     MasterKey.random().save(home.secret_key)
-    assert ServerLayers(home, {}).seal is not None
+    home.server_toml.write_text("[alerts", "utf-8")
+    found.append(layers.seal)
+    assert found == [None, None]
+    # A process that looked at a bad moment is not without its channels until it is started anew.
+    home.server_toml.write_text("", "utf-8")
+    assert layers.seal is not None
+    assert layers.seal is layers.seal
