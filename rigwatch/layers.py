@@ -137,8 +137,8 @@ class ServerLayers:
     def _sorted_out(self, raw: dict[str, Any], page: PageValues) -> tuple[dict[KeyPath, Any], list[str]]:
         accepted: dict[KeyPath, Any] = {}
         problems = []
-        for table in sorted({_table_of(path) for path in page}):
-            tried = accepted | {path: value for path, value in page.items() if _table_of(path) == table}
+        for table in sorted({table_of(path) for path in page}):
+            tried = accepted | {path: value for path, value in page.items() if table_of(path) == table}
             try:
                 self._build(raw, tried, place=PAGE)
                 accepted = tried
@@ -167,7 +167,7 @@ def _named(path: KeyPath) -> KeyPath:
     return (*path[:-1], path[-1].removesuffix(suffix)) if path[-1].endswith(suffix) else path
 
 
-def _table_of(path: KeyPath) -> KeyPath:
+def table_of(path: KeyPath) -> KeyPath:
     """What is left out together: a channel, the bot, a rule at one place, the colours."""
     return path if path in _SINGLE else path[:-1]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from rigwatch.clock import Millis
 from rigwatch.errors import RigwatchError, SettingsError
-from rigwatch.layers import LayeredSettings, ServerLayers, is_secret, is_settable
+from rigwatch.layers import LayeredSettings, ServerLayers, is_secret, is_settable, table_of
 from rigwatch.settings.sealed import SettingsSeal
 from rigwatch.settings.toml_lines import KeyPath
 from store import marks
@@ -96,8 +96,10 @@ def _planned(
             raise SettingsError(f"{'.'.join(path)}: cannot be set in the page")
         if origin.is_fixed:
             raise SettingsError(f"{'.'.join(path)}: is set by {origin.where}, which counts more; change it there")
-    # What is left out already is no reason to refuse something else.
-    sound = {path: value for path, value in values.items() if path in before.origins}
+    # What is left out already is no reason to refuse something else; in the same table it is, for with it this would be
+    # left out as well.
+    tables = {table_of(path) for path in changes}
+    sound = {path: value for path, value in values.items() if path in before.origins or table_of(path) in tables}
     wanted = {path: value for path, value in (sound | dict(changes)).items() if value is not None}
     layers.check(wanted)
     kept = {path: _kept(path, value, layers.seal) for path, value in changes.items() if is_kept and value is not None}

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from rigwatch.errors import SettingsError
 from rigwatch.keys import MasterKey
 from rigwatch.layers import LayeredSettings, ServerLayers
 from store import Store, acts, chats, marks, page_settings
@@ -78,6 +79,22 @@ def test_rows_that_no_act_wrote_are_named_and_the_rest_counts(world: World) -> N
     assert set(found.problems) == {f"alerts.hot.{key}: {page_settings.UNREADABLE}" for key in values}
     world.do("settings.change", {HOT: 90}, layers=world.layers)
     assert layered(world).settings.alerts.hot.threshold == 90
+
+
+def test_what_would_be_left_out_with_the_rest_of_its_table_is_refused_and_says_why(world: World) -> None:
+    yellow, lag = (("web", "colours", key) for key in ("peers_yellow", "lag_green"))
+    world.do("settings.change", {yellow: 15}, layers=world.layers)
+    world.home.server_toml.write_text("[web.colours]\npeers_green = 12\n", "utf-8")
+    assert layered(world).settings.web.colours.peers_yellow == 10
+    before = world.contents()
+    with pytest.raises(SettingsError, match="should fall in this order"):
+        world.do("settings.change", {lag: 1}, layers=world.layers)
+    assert world.contents() == before
+    # Something else is not, and neither is what puts it right.
+    world.do("settings.change", {HOT: 90}, layers=world.layers)
+    world.do("settings.change", {lag: 1, yellow: 11}, layers=world.layers)
+    colours = layered(world).settings.web.colours
+    assert (colours.lag_green, colours.peers_green, colours.peers_yellow) == (1, 12, 11)
 
 
 def test_without_the_master_key_no_secret_is_taken_and_everything_else_is(world: World) -> None:
