@@ -252,6 +252,19 @@ def test_what_happened_is_marked_and_listed(reader: Chrome, past: Dashboard) -> 
     assert listed[0].endswith("restarted")
 
 
+def test_a_marked_incident_leads_to_its_page_below_the_prefix_of_a_proxy(reader: Chrome, past: Dashboard) -> None:
+    past.open(reader, f"/node/{SHAKY}")
+    drawn(reader)
+    script = """
+    const section = document.querySelector("[data-series]");
+    section.dataset.incidents = `/rigs${section.dataset.incidents}`;
+    const { history } = section;
+    history.show({ ...history.history, events: [{ at: history.whole[0], kind: "incident", text: "lost", number: 7 }] });
+    return section.querySelector(".events a").getAttribute("href");
+    """
+    assert reader.execute_script(script) == "/rigs/incidents/7"
+
+
 def test_a_report_is_on_the_page_and_in_the_chart_within_two_seconds(reader: Chrome, past: Dashboard) -> None:
     past.open(reader, f"{TOWER}?range=1h")
     drawn(reader)

@@ -35,8 +35,9 @@ def theme() -> str:
 def viewer() -> str:
     """What makes two viewers of the same thing see different texts: those of one kind share what is kept."""
     zone, sites = chosen_zone(), visible_sites()
-    named = [language(), *([zone.key] if zone else []), *([",".join(sorted(sites))] if sites is not None else [])]
-    return " ".join(named)
+    seen = "*" if sites is None else ",".join(sorted(sites))
+    # Links are below the prefix of the proxy that they came through.
+    return f"{language()} {zone.key if zone else '-'} {seen} {request.script_root}"
 
 
 @cache

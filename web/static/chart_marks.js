@@ -44,14 +44,15 @@ export function near(u, events, left) {
   return events.filter((event) => Math.abs(u.valToPos(event.at, "x") - left) <= NEAR_PX);
 }
 
-export function list(place, events, moment) {
+// `incidents` is the address of their page.
+export function list(place, events, moment, incidents) {
   place.hidden = !events.length;
   place.querySelector("summary").textContent = gettext("What happened: %(number)s", { number: events.length });
   place.querySelector("ul").replaceChildren(...[...events].reverse().map((event) => {
     const item = document.createElement("li");
     const what = document.createElement(event.number ? "a" : "span");
     what.textContent = wordsOf(event);
-    if (event.number) what.href = `/incidents/${event.number}`;
+    if (event.number) what.href = `${incidents}/${event.number}`;
     item.append(`${moment(event.at, true)} `, what);
     return item;
   }));

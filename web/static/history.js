@@ -153,7 +153,7 @@ class History {
     for (const each of charts) this.draw(each);
     this.say(charts.length ? "" : gettext("Nothing was reported in this time."));
     this.drawBand();
-    list(this.part("events"), this.events, momentIn(this.zone));
+    list(this.part("events"), this.events, momentIn(this.zone), this.section.dataset.incidents);
     this.part("all").hidden = this.zoomed[0] === null && !this.stretch;
   }
 

@@ -9,6 +9,7 @@ from rigwatch.settings import ServerSettings, WebSettings
 from store import Store
 from tests.fake_clock import FakeClock
 from tests.integration.web.conftest import basic
+from tests.rigs import birth, rig
 from web.access.guesses import GUESSES
 from web.app import create_app
 
@@ -93,3 +94,21 @@ def test_the_prefix_of_a_trusted_proxy_is_in_every_link(behind: FlaskClient) -> 
     assert 'href="/rigs/static/' in trusted
     other = behind.get("/", headers=said, environ_overrides={"REMOTE_ADDR": CLIENT}).text
     assert "/rigs/" not in other
+
+
+def test_what_is_kept_for_who_comes_through_a_proxy_is_not_shown_to_others(behind: FlaskClient, store: Store) -> None:
+    store.take([rig("rig1").heard(birth())])
+    said = {**basic(), "X-Forwarded-Prefix": "/rigs"}
+    for path in ("/", "/live", "/wall/live", "/node/main/rig1/live"):
+        proxied = behind.get(path, headers=said, environ_overrides={"REMOTE_ADDR": PROXY}).text
+        direct = behind.get(path, headers=basic(), environ_overrides={"REMOTE_ADDR": CLIENT}).text
+        assert "/rigs/" not in direct, path
+        if path != "/wall/live":
+            assert "/rigs/" in proxied, path
+
+
+def test_a_chart_knows_below_which_prefix_its_incidents_are(behind: FlaskClient, store: Store) -> None:
+    store.take([rig("rig1").heard(birth())])
+    said = {**basic(), "X-Forwarded-Prefix": "/rigs"}
+    page = behind.get("/compare?node=main/rig1", headers=said, environ_overrides={"REMOTE_ADDR": PROXY}).text
+    assert 'data-incidents="/rigs/incidents"' in page
