@@ -172,7 +172,7 @@ def _line(incident: "Incident", zone: ZoneInfo) -> str:
     group = f", part of {incident.parent}" if incident.parent else ""
     return visible(
         f"{incident.id:>6}  {moment(incident.since, zone)}  {incident.state.value:<9}  {incident.severity.value:<8}  "
-        f"{headline(incident)}{lasted}{ack}{group}: {incident.gist}"
+        f"{headline(incident)}{lasted}{ack}{group}: {incident.cause or incident.gist}"
     )
 
 

@@ -18,12 +18,14 @@ from web.units import Quantity
 
 
 class FigureCard(NamedTuple):
-    """One figure with its name; `note` stands below it in small letters. `level` is empty where it is not judged."""
+    """One figure with its name; `note` stands below it in small letters. `level` is empty where it is not judged.
+    `is_now`: it holds also while the node says nothing."""
 
     label: str
     value: Quantity
     level: str = ""
     note: str = ""
+    is_now: bool = False
 
 
 _USUAL: Final = ("hashrate", "peers", "block", "temperature", "power")

@@ -20,7 +20,7 @@ def wall_power(plugs: Sequence[PlugFacts], drawn: Mapping[str, float], now: Mill
         return []
     told = [plug.state.watts for plug in plugs if _is_fresh(plug, now) and plug.state.watts is not None]
     watts = sum(told) if len(told) == len(plugs) else None
-    return [FigureCard(_("At the wall"), units.quantity("power", watts), note=_note(plugs, drawn))]
+    return [FigureCard(_("At the wall"), units.quantity("power", watts), note=_note(plugs, drawn), is_now=True)]
 
 
 def _is_fresh(plug: PlugFacts, now: Millis) -> bool:

@@ -1,16 +1,18 @@
 """The page of one node, its history in JSON, and when each is sent again."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from alerts.plugs import PlugFacts, PlugState
 from rigwatch.clock import Millis
 from rigwatch.figures import Gpu, Miner
 from rigwatch.messages import Sample
-from store import Store, housekeeping
+from store import Store, devices, housekeeping
 from tests.alerting import Driver
 from tests.fake_clock import START, FakeClock
 from tests.integration.web.test_overview import ask, between, page, text
@@ -276,3 +278,15 @@ def test_nodes_are_compared_in_one_figure(ada: FlaskClient, store: Store) -> Non
         assert ada.get(f"/compare?{wrong}").status_code == 400
     assert ada.get("/compare?node=nothing").status_code == 404
     assert "Name the nodes" in page(ada, "/compare")
+
+
+def test_what_the_plug_of_a_lost_node_says_is_no_figure_of_before(
+    ada: FlaskClient, store: Store, clock: FakeClock
+) -> None:
+    heard(store, birth(), report(FULL), will())
+    state = PlugState(watts=9.0, watts_at=clock.now(), is_online=True)
+    with store.write() as tx:
+        devices.add(tx, PlugFacts("plug7", "tasmota", "tele/plug7", nodes=(rig().id,)))
+        devices.say(tx, {"plug7": state}, clock.now())
+    figures = between(page(ada, RIG), 'class="figures stale"', "</section>")
+    assert re.findall(r'<h2>([^<]+)</h2>\s*<p class="big [^"]* now">(\d+)', figures) == [("At the wall", "9")]

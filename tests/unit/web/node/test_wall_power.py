@@ -31,6 +31,8 @@ def plug(name: str, watts: float | None, *, at: int = NOW, online: bool | None =
 def test_what_the_plugs_say(plugs: list[PlugFacts], drawn: dict[str, float], text: str, note: str) -> None:
     (card,) = wall_power(plugs, drawn, NOW)
     assert (card.label, card.value.text, card.note) == ("At the wall", text, note)
+    # Also of a node that is lost: it is then that people look.
+    assert card.is_now
 
 
 def test_a_node_without_a_plug_has_no_such_figure() -> None:
