@@ -11,7 +11,7 @@ from publisher.sources.source import Source
 from publisher.summary import Gathered, Read
 from rigwatch.clock import Clock
 from rigwatch.first import first_of
-from rigwatch.thread import in_thread
+from rigwatch.thread import ThreadEndedError, in_thread
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +107,13 @@ class SourceReader:
         self._hanging_since = began
         reading = in_thread(self._attempt, name=f"source-{self.label}")
         reading.add_done_callback(self._ended)
-        await first_of(reading, self._clock.sleep(self._timeout))
-        return reading.result() if reading.done() else None
+        try:
+            await first_of(reading, self._clock.sleep(self._timeout))
+            return reading.result() if reading.done() else None
+        except ThreadEndedError as exc:
+            # A library that would end the process, or panicked in Rust, has ended this read.
+            self._log_defect(exc)
+            return Read(error=f"defect: {exc}", took=self._clock.monotonic() - began)
 
     def _ended(self, _reading: asyncio.Future[Read]) -> None:
         self._hanging_since = None

@@ -56,6 +56,14 @@ def _break() -> Reading:
     raise KeyError("x")
 
 
+class PanicException(BaseException):
+    """As what is written in Rust raises it."""
+
+
+def _panic() -> Reading:
+    raise PanicException("index out of bounds")
+
+
 @asynccontextmanager
 async def sampling(
     clock: FakeClock, *sources: tuple[str, Source], interval: timedelta = MINUTE, phase: float = 0.0
@@ -165,6 +173,15 @@ async def test_a_defect_in_a_source_is_its_failure_and_no_end(caplog: pytest.Log
         assert kept[1].errors == {"a": "defect: KeyError: 'x' (5 reads in a row)"}
         assert kept[1].figures.peers == 4
     assert caplog.text.count("source has a defect") == 1
+
+
+async def test_a_library_that_panics_in_a_source_is_its_failure_and_no_end() -> None:
+    clock, panicking = FakeClock(), Given(_panic, blocking=True)
+    async with sampling(clock, ("a", panicking), ("b", Given(lambda: Reading(peers=4)))) as kept:
+        await eventually_async(lambda: _ticked(clock, lambda: len(kept) == 2))
+        assert panicking.reads > 1
+        assert kept[1].errors["a"].startswith("defect: PanicException")
+        assert kept[1].figures.peers == 4
 
 
 async def test_a_read_that_hangs_delays_neither_the_others_nor_the_interval_and_is_never_doubled() -> None:
