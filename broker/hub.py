@@ -144,7 +144,7 @@ class Hub:
         try:
             verdict = self.access.check(connect)
         except Exception as exc:  # noqa: BLE001 - named just below
-            # The boundary behind which accounts and keys are read: whatever fails there refuses, and is logged.
+            # The boundary behind which accounts and keys are read: what fails there refuses this login, and is logged.
             verdict = self._failed(exc)
         if verdict is not None:
             self._settle(connection, connect, verdict)
@@ -159,7 +159,7 @@ class Hub:
         try:
             verdict = await self.access.check_slowly(connect)
         except Exception as exc:  # noqa: BLE001 - named just below
-            # As in `authenticate`.
+            # The same boundary as in `authenticate`: this login is refused, and the client may try again.
             verdict = self._failed(exc)
         self._settle(connection, connect, verdict)
 

@@ -155,7 +155,8 @@ class WebSocket(asyncio.Protocol):
             for event in events:
                 self._handle(event)
         except Exception as exc:  # noqa: BLE001 - named just below
-            # The door of the library: whatever fails in there is the fault of bytes that it did not expect.
+            # The boundary to the library: whatever fails in there is the fault of bytes that it did not expect. The
+            # connection ends, as any does that breaks the protocol; what came before these bytes is done already.
             self._connection.hang_up(f"protocol: WebSocket: {type(exc).__name__}")
             return
         self._handshake += len(part) if not self._upgraded else 0

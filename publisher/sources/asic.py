@@ -125,7 +125,8 @@ async def identified(address: str, *, timeout: float) -> Any:  # noqa: ANN401 - 
     try:
         return await factory.get_miner(address)
     except Exception as exc:
-        # The boundary to the library: whatever it raises is one failed read.
+        # The boundary to the library, which names none of its errors: whatever it raises is this read's failure, which
+        # the sample says; the next read looks for the miner anew.
         raise SourceError(f"{address}: {type(exc).__name__}: {exc}") from exc
 
 
@@ -134,7 +135,7 @@ async def told_by(device: AsicDevice) -> Mapping[str, Any]:
     try:
         data = (await device.get_data()).model_dump()
     except Exception as exc:
-        # As above.
+        # The same boundary, and the same becomes of the read; a value that the library cannot put in its model as well.
         raise SourceError(f"{type(exc).__name__}: {exc}") from exc
     return data if isinstance(data, Mapping) else {}
 
