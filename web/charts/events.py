@@ -11,7 +11,7 @@ from store import incidents
 from store.chart_events import Change
 from store.incidents import IncidentFilter, IncidentPart
 from store.transaction import Transaction
-from web.access.sites import sees
+from web.access.sites import sees, visible_sites
 from web.charts.lines import Window
 
 _INCIDENTS: Final = 40
@@ -35,7 +35,7 @@ def incidents_of(tx: Transaction, node: NodeId | None = None) -> tuple[ChartEven
     found = []
     for part in (IncidentPart.OPEN, IncidentPart.PAST):
         wanted = (
-            IncidentFilter(part, severity=Severity.CRITICAL)
+            IncidentFilter(part, severity=Severity.CRITICAL, sites=visible_sites())
             if node is None
             else IncidentFilter(part, site=node.site, node=node.node)
         )

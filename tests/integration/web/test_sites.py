@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from alerts.engine import StepResult
 from alerts.facts import User, UserRole
 from alerts.incident import Incident, IncidentState, Scope, Subject
-from alerts.rule import Rule
+from alerts.rule import Rule, Severity
 from alerts.silence import SilenceKind
 from alerts.silence_request import SilenceRequest
 from rigwatch.home import Home
@@ -268,6 +268,25 @@ def test_figures_are_of_the_sites_that_one_sees(two_sites: Flask, store: Store, 
     ]
     nodes = [{each for each in found.get_json()["lines"]["nodes"] if each is not None} for found in charts]
     assert nodes == [{1.0}, {2.0}]
+
+
+def test_a_crowd_of_another_sites_incidents_takes_none_of_ours_from_the_chart(two_sites: Flask, store: Store) -> None:
+    critical = [
+        Incident(
+            number,
+            Rule.LOST,
+            Subject(Scope.NODE, *node),
+            IncidentState.FIRING,
+            START,
+            Severity.CRITICAL,
+            fired_at=START,
+        )
+        for number, node in enumerate([(HERE, OURS), *((THERE, f"qq{each}") for each in range(100))], start=10)
+    ]
+    with store.write() as tx:
+        alerts.save(tx, StepResult(incidents=tuple(critical)), 200)
+    shown = ask(two_sites, Try("GET", "/series?range=1h", "", admin_only=False), "dan", store).get_json()["events"]
+    assert [each["number"] for each in shown] == [10]
 
 
 # links
