@@ -17,6 +17,7 @@ SQLITE: Final = "database/rigwatch.db"
 OUTLINE: Final = "database/outline.json"
 OUTLINE_MAX: Final = 10_000_000
 TABLES: Final = "database/tables/"
+_NOT_IN_NAMES: Final = frozenset("\\:\0")
 
 
 class About(msgspec.Struct, frozen=True):
@@ -32,6 +33,16 @@ class About(msgspec.Struct, frozen=True):
     outside: tuple[str, ...] = ()
     version: str = rigwatch.__version__
     format: int = FORMAT
+
+
+def has_place(name: str) -> bool:
+    """Whether a file may have that name below a home, here and on any other machine."""
+    words = name.split("/")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return not any(not each or each.startswith(".") or set(each) & _NOT_IN_NAMES for each in words)
 
 
 class _Format(msgspec.Struct):

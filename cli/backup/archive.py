@@ -9,10 +9,10 @@ import io
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Final, cast
+from typing import IO, BinaryIO, Final, Self, cast
 
 import msgspec
 
@@ -23,6 +23,15 @@ _SUMS: Final = "sums.json"
 _BLOCK: Final = 256 * 1024
 _LEVEL: Final = 3
 """Of zlib: most of what can be saved, at a third of the time of its default."""
+_NAMING: Final = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_NAMING_MAX: Final = 64 * 1024
+"""Bytes of what only tells the name of the next entry; tarfile reads it at once, be it all that there is memory for."""
 
 
 class ArchiveWriter:
@@ -37,8 +46,13 @@ class ArchiveWriter:
         self._put(name, len(data), io.BytesIO(data))
 
     def add_file(self, name: str, path: Path) -> None:
-        """As long as it is now; one that grows meanwhile is cut there, one that shrinks raises `RigwatchError`."""
-        with path.open("rb") as file:
+        """As long as it is now; one that grows meanwhile is cut there. Raises `RigwatchError` for one that shrinks, or
+        cannot be read."""
+        try:
+            opened = path.open("rb")
+        except OSError as exc:
+            raise RigwatchError(f"{path}: cannot be read ({exc.strerror or exc})") from exc
+        with opened as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
             self._put(name, size, file)
@@ -47,6 +61,12 @@ class ArchiveWriter:
         self.add(_SUMS, msgspec.json.encode(self._sums))
         self._tar.close()
         self._gzip.close()
+
+    def abandon(self) -> None:
+        """Instead of `finish`, while the file is still open: what is left of it later would complain that it is not."""
+        for each in (self._tar, self._gzip):
+            with suppress(OSError):
+                each.close()
 
     def _put(self, name: str, size: int, file: BinaryIO) -> None:
         entry = tarfile.TarInfo(name)
@@ -90,14 +110,17 @@ def parts(file: BinaryIO, passphrase: Callable[[], str]) -> Iterator[Part]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as exc:
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile, UnicodeEncodeError) as exc:
         raise RigwatchError("is no backup of rigwatch, or was cut or changed") from exc
 
 
 def _parts(file: IO[bytes]) -> Iterator[Part]:
     sums: list[tuple[str, str]] = []
     # Not tarfile's own way to decompress, which does not look at the end.
-    with gzip.GzipFile(fileobj=file, mode="rb") as plain, tarfile.open(fileobj=plain, mode="r|", bufsize=_BLOCK) as tar:
+    with (
+        gzip.GzipFile(fileobj=file, mode="rb") as plain,
+        tarfile.open(fileobj=plain, mode="r|", bufsize=_BLOCK, tarinfo=_Entry) as tar,
+    ):
         ended = False
         for entry in tar:
             content = tar.extractfile(entry)
@@ -106,7 +129,7 @@ def _parts(file: IO[bytes]) -> Iterator[Part]:
             hashed = _Hashed(content)
             part = Part(entry.name, entry.size, _blocks(hashed))
             if entry.name == _SUMS:
-                _compare(hashed.read(), sums)
+                _compare(part, sums)
                 ended = True
                 continue
             yield part
@@ -126,10 +149,13 @@ def _blocks(file: "_Hashed") -> Iterator[bytes]:
             yield block
 
 
-def _compare(written: bytes, sums: list[tuple[str, str]]) -> None:
+def _compare(written: Part, sums: list[tuple[str, str]]) -> None:
     try:
-        known = msgspec.json.decode(written, type=list[tuple[str, str]])
-    except msgspec.MsgspecError:
+        # Twice as long as ours would be, for another program's blanks.
+        known = msgspec.json.decode(
+            written.read(2 * len(msgspec.json.encode(sums)) + _BLOCK), type=list[tuple[str, str]]
+        )
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         known = []
     if known != sums:
         raise RigwatchError("was changed: its parts are not those that were written")
@@ -144,16 +170,27 @@ def _opened(file: BinaryIO, passphrase: Callable[[], str]) -> IO[bytes]:
 @contextmanager
 def writing(file: BinaryIO, passphrase: str) -> Iterator[ArchiveWriter]:
     """Whole on leaving; sealed where there is a passphrase."""
-    if not passphrase:
-        archive = ArchiveWriter(file)
+    sealing = SealingWriter(file, passphrase) if passphrase else None
+    archive = ArchiveWriter(cast("BinaryIO", sealing) if sealing else file)
+    try:
         yield archive
         archive.finish()
-        return
-    sealing = SealingWriter(file, passphrase)
-    archive = ArchiveWriter(cast("BinaryIO", sealing))
-    yield archive
-    archive.finish()
-    sealing.finish()
+    except BaseException:
+        archive.abandon()
+        raise
+    if sealing:
+        sealing.finish()
+
+
+class _Entry(tarfile.TarInfo):
+    """Refused where it is of a kind that tarfile takes into memory whole, and larger than that has to be."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _NAMING and found.size > _NAMING_MAX:
+            raise RigwatchError("is no backup of rigwatch, or was changed")
+        return found
 
 
 class _Hashed:

@@ -41,6 +41,8 @@ def make(
             database.write(archive)
             # After the database: a key that is revoked meanwhile is revoked in the backup.
             for name, path in contents.files(home, home.server_toml, target, *database.files):
+                if not about.has_place(name):
+                    raise RigwatchError(f"{path}: has a name that no restore takes; rename it or move it elsewhere")
                 archive.add_file(about.HOME + name, path)
         _verify(made, target, passphrase)
     return told

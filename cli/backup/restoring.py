@@ -174,7 +174,7 @@ class _Staging:
 
         try:
             known = msgspec.json.decode(outline, type=Outline)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise RigwatchError("was changed: nothing tells what its database is") from None
         return self._loads.enter_context(loading(self.settings().database.url, self._home, known))
 
@@ -191,8 +191,7 @@ def _write(path: Path, part: Part) -> None:
 def _safe(name: str) -> str:
     """The place of a part below the home; raises `RigwatchError` for one that is somewhere else."""
     place = name.removeprefix(about.HOME)
-    words = place.split("/")
-    if place == name or any(not each or each.startswith(".") or "\\" in each or ":" in each for each in words):
+    if place == name or not about.has_place(place):
         raise RigwatchError(f"has a part that is in no home ({name[:80]!r})")
     return place
 

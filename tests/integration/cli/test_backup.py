@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import stat
+import sys
 import tarfile
 from collections.abc import Callable
 from contextlib import closing
@@ -231,6 +232,15 @@ def test_what_does_not_belong_into_it_is_left_out(local: Home) -> None:
         f"home/{name}" for name in more | {"tls/authority.pem", "tls/ca.pem", "tls/own/key.pem"}
     }
     assert {path.name for path in local.path.iterdir() if path.name.startswith(".")} == {".hidden"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["at 12:30", "a\\b", "tls/\udcff"])
+def test_a_name_that_no_restore_takes_is_said_when_the_backup_is_made(local: Home, tmp_path: Path, name: str) -> None:
+    (local.path / name).write_text("mine")
+    with pytest.raises(RigwatchError, match="has a name that no restore takes"):
+        make(local, tmp_path / "copy.backup")
+    assert not (tmp_path / "copy.backup").exists()
 
 
 def test_what_lies_outside_of_the_home_is_named(local: Home, tmp_path: Path) -> None:

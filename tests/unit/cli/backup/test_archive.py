@@ -1,6 +1,7 @@
 import gzip
 import io
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,45 @@ def test_one_that_is_packed_again_as_it_was_is_read() -> None:
 def test_one_whose_parts_are_not_those_that_were_written_is_refused(change: str) -> None:
     with pytest.raises(RigwatchError, match="was c"):
         read(rebuilt(change))
+
+
+def packed(*found: tuple[str, bytes, bytes]) -> bytes:
+    """A tar of entries: name, type, content."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as tar:
+        for name, kind, data in found:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.size = kind, len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("sums", [b"[[", b"\xff", b'[["home/a", "\xe1"]]', b"{}", b" " * 10_000_000])
+def test_one_whose_list_makes_no_sense_is_refused(sums: bytes) -> None:
+    with pytest.raises(RigwatchError, match=r"was changed|larger than it can be"):
+        read(packed(("home/a", tarfile.REGTYPE, b"x"), ("sums.json", tarfile.REGTYPE, sums)))
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_name_without_end_is_refused_before_it_is_read(kind: bytes) -> None:
+    bomb = packed(("x", kind, bytes(50_000_000)), ("home/a", tarfile.REGTYPE, b"x"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RigwatchError, match="no backup"):
+            read(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    with pytest.raises(RigwatchError, match="no backup"):
+        read(packed(("home/\udcff", tarfile.REGTYPE, b"x"), ("sums.json", tarfile.REGTYPE, b"[]")))
+
+
+def test_a_file_that_cannot_be_read_is_the_one_that_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RigwatchError, match=rf"^{tmp_path}/gone: cannot be read \(No such file"):
+        ArchiveWriter(io.BytesIO()).add_file("home/gone", tmp_path / "gone")
 
 
 def test_a_link_in_it_is_refused() -> None:
