@@ -15,8 +15,8 @@ from rigwatch.topics import NodeId, check_name
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from alerts.trial import RuleTrialResult, TrialSide
     from store import Store
-    from subscriber.rule_trial import RuleTrialResult, TrialSide
 
 rules = typer.Typer(no_args_is_help=True, help="The rules of the alerts.")
 app.add_typer(rules, name="rules")
@@ -118,7 +118,7 @@ def _compare(
 
 
 def _say_side(name: str, side: "TrialSide", zone: "ZoneInfo") -> None:
-    from subscriber.rule_trial import described
+    from alerts.trial import described
 
     say(f"{name}: {side.count} incidents")
     for each in side.fired[:_SHOWN_MAX]:

@@ -8,13 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from alerts.incident import Incident
 from alerts.notification import headline
 from alerts.policy import Policy
 from alerts.rule import OF_THE_FLEET, Rule
-from alerts.words import duration
+from alerts.trial import RuleTrialResult, TrialSide, WouldFire
 from rigwatch.clock import Millis
 from rigwatch.settings import ServerSettings
 from rigwatch.topics import NodeId
@@ -27,36 +25,6 @@ ROWS_MAX: Final = 100_000
 SECONDS_MAX: Final = 40.0
 """For which one run lasts at most."""
 SHOWN_MAX: Final = 50
-
-
-class WouldFire(msgspec.Struct, frozen=True):
-    """An incident that would have been told."""
-
-    since: Millis
-    lasted: Millis
-    is_open: bool
-    severity: str
-    headline: str
-    evidence: str
-
-
-class TrialSide(msgspec.Struct, frozen=True):
-    """How many would have been told with one of the two; `fired` are the latest of them, latest first."""
-
-    count: int
-    fired: tuple[WouldFire, ...]
-
-
-class RuleTrialResult(msgspec.Struct, frozen=True):
-    """The history that was taken is from `since` until `until`; `is_cut`: more of what was asked for is stored."""
-
-    since: Millis
-    until: Millis
-    is_cut: bool
-    samples: int
-    nodes: int
-    before: TrialSide
-    after: TrialSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +104,3 @@ def _shown(incident: Incident, until: Millis) -> WouldFire:
         headline(incident),
         incident.evidence,
     )
-
-
-def described(each: WouldFire) -> str:
-    """On one line, without its moment."""
-    lasted = duration(each.lasted) + (", still" if each.is_open else "")
-    return f"{each.severity:<8}  {each.headline}  ({lasted}): {each.evidence}"

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from rigwatch.clock import Clock, Millis
+from alerts.trial import RuleTrialResult
+from rigwatch.clock import Clock
 from rigwatch.errors import NotDone
 from rigwatch.home import Home
 from rigwatch.process import own_command, own_environment
@@ -29,36 +30,6 @@ _KEPT: Final = 20
 _AT_ONCE: Final = 1
 
 
-class FiredBefore(msgspec.Struct, frozen=True):
-    """An incident that would have been told."""
-
-    since: Millis
-    lasted: Millis
-    is_open: bool
-    severity: str
-    headline: str
-    evidence: str
-
-
-class TrialCount(msgspec.Struct, frozen=True):
-    """How many there would have been, and the latest of them."""
-
-    count: int
-    fired: tuple[FiredBefore, ...]
-
-
-class TrialResult(msgspec.Struct, frozen=True):
-    """As the command prints it: of the history from `since` until `until`; `is_cut`: there is more of the week."""
-
-    since: Millis
-    until: Millis
-    is_cut: bool
-    samples: int
-    nodes: int
-    before: TrialCount
-    after: TrialCount
-
-
 @dataclass(frozen=True, slots=True)
 class RuleTrial:
     """One trial of what a form said, `fields`. Neither `result` nor `problem`: it is running."""
@@ -67,7 +38,7 @@ class RuleTrial:
     site: str
     node: str
     fields: Mapping[str, str]
-    result: TrialResult | None = None
+    result: RuleTrialResult | None = None
     problem: str = ""
 
     @property
@@ -128,4 +99,4 @@ class RuleTrials:
             # One line for people, by the rules of the command line: nothing secret is in it.
             why: Any = done.stderr.decode(errors="replace").strip().removeprefix("rigwatch: ")
             return replace(trial, problem=why or N_("The look at the past failed."))
-        return replace(trial, result=msgspec.json.decode(done.stdout, type=TrialResult))
+        return replace(trial, result=msgspec.json.decode(done.stdout, type=RuleTrialResult))

@@ -5,12 +5,13 @@ from itertools import count
 import pytest
 
 from alerts.rule import Rule
+from alerts.trial import RuleTrialResult
 from rigwatch.clock import Millis
 from rigwatch.messages import Report, Sample
 from rigwatch.settings import ServerSettings
 from rigwatch.settings.alerts import AlertSettings, Rules, RuleSettings
 from store import Store
-from subscriber.rule_trial import RuleTrialResult, TrialBounds, rule_trial
+from subscriber.rule_trial import TrialBounds, rule_trial
 from tests.fake_clock import START
 from tests.rigs import birth, rig
 
